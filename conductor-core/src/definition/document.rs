@@ -1,0 +1,248 @@
+//! A parsed file of any format: a tree that knows where each of its values stands.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use crate::error::{Problem, shown};
+
+/// More values than this are a mistake or an attack (a YAML "billion laughs" expands to more).
+const MOST_NODES: usize = 20_000;
+/// Deeper nesting than this means nothing in a service definition.
+pub(super) const DEEPEST: usize = 32;
+
+/// Names a value in a [`Document`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct NodeId(u32);
+
+impl NodeId {
+    pub(super) fn from_raw(raw: u32) -> Self {
+        Self(raw)
+    }
+
+    pub(super) fn to_raw(self) -> u32 {
+        self.0
+    }
+}
+
+/// The outermost value of every document.
+pub(crate) const ROOT: NodeId = NodeId(0);
+
+/// Line and column, both from 1, columns in characters.
+pub(crate) type Position = (usize, usize);
+
+/// A value. Numbers are kept as they were written, so that `1.10` can be a revision.
+#[derive(Debug)]
+pub(super) enum Value<'i> {
+    Null,
+    Bool(bool),
+    Number(Cow<'i, str>),
+    Text(Cow<'i, str>),
+    List(Vec<NodeId>),
+    Map(Vec<Entry<'i>>),
+}
+
+impl Value<'_> {
+    /// Names the kind of value for a message.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Value::Null => "nothing",
+            Value::Bool(_) => "true or false",
+            Value::Number(_) => "a number",
+            Value::Text(_) => "text",
+            Value::List(_) => "a list",
+            Value::Map(_) => "a mapping",
+        }
+    }
+}
+
+/// A key of a mapping and the value that belongs to it.
+#[derive(Debug)]
+pub(super) struct Entry<'i> {
+    pub(super) key: Cow<'i, str>,
+    pub(super) position: Position,
+    pub(super) value: NodeId,
+}
+
+#[derive(Debug)]
+struct Node<'i> {
+    value: Value<'i>,
+    position: Position,
+    /// How to get here from the parent. The root has none.
+    parent: Option<(NodeId, Step<'i>)>,
+}
+
+/// One step of a path through a document.
+#[derive(Debug, Clone)]
+pub(super) enum Step<'i> {
+    Key(Cow<'i, str>),
+    Index(usize),
+}
+
+/// All values of a file; the first is the root.
+#[derive(Debug)]
+pub(crate) struct Document<'i> {
+    nodes: Vec<Node<'i>>,
+}
+
+/// Why a file could not be read as a tree, and where.
+#[derive(Debug)]
+pub(super) struct SyntaxError {
+    pub(super) position: Option<Position>,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+impl SyntaxError {
+    pub(super) fn new(position: Position, message: impl Into<String>) -> Self {
+        Self {
+            position: Some(position),
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    pub(super) fn into_problem(self, file: &Path) -> Problem {
+        Problem {
+            file: file.to_owned(),
+            position: self.position,
+            path: String::new(),
+            message: self.message,
+            hint: self.hint,
+        }
+    }
+}
+
+impl<'i> Document<'i> {
+    pub(super) fn new() -> Self {
+        Self {
+            nodes: Vec::with_capacity(64),
+        }
+    }
+
+    /// Adds a value; the parent has to be added before its children.
+    pub(super) fn add(
+        &mut self,
+        parent: Option<(NodeId, Step<'i>)>,
+        position: Position,
+        value: Value<'i>,
+    ) -> Result<NodeId, SyntaxError> {
+        if self.nodes.len() >= MOST_NODES {
+            return Err(
+                SyntaxError::new(position, format!("more than {MOST_NODES} values"))
+                    .hint("one file holds one service; aliases count each time they are used"),
+            );
+        }
+        let id = u32::try_from(self.nodes.len()).expect("MOST_NODES fits in 32 bits");
+        self.nodes.push(Node {
+            value,
+            position,
+            parent,
+        });
+        Ok(NodeId(id))
+    }
+
+    /// Adds an item to a list that was added before.
+    pub(super) fn push_item(&mut self, list: NodeId, item: NodeId) {
+        if let Value::List(items) = &mut self.nodes[list.0 as usize].value {
+            items.push(item);
+        }
+    }
+
+    /// Adds an entry to a mapping that was added before; a key may stand in it once.
+    pub(super) fn push_entry(&mut self, map: NodeId, entry: Entry<'i>) -> Result<(), SyntaxError> {
+        if let Value::Map(entries) = &mut self.nodes[map.0 as usize].value {
+            if let Some(first) = entries.iter().find(|other| other.key == entry.key) {
+                let message = format!("the key {} stands here twice", shown(&entry.key));
+                let hint = format!("it stood on line {} already; remove one", first.position.0);
+                return Err(SyntaxError::new(entry.position, message).hint(hint));
+            }
+            entries.push(entry);
+        }
+        Ok(())
+    }
+
+    pub(super) fn value(&self, id: NodeId) -> &Value<'i> {
+        &self.nodes[id.0 as usize].value
+    }
+
+    pub(super) fn position(&self, id: NodeId) -> Position {
+        self.nodes[id.0 as usize].position
+    }
+
+    /// Writes the way from the root to a value: `cron.cleanup.command[2]`.
+    pub(super) fn path(&self, id: NodeId) -> String {
+        let mut steps = Vec::new();
+        let mut node = &self.nodes[id.0 as usize];
+        while let Some((parent, step)) = &node.parent {
+            steps.push(step);
+            node = &self.nodes[parent.0 as usize];
+        }
+        let mut path = String::new();
+        for step in steps.into_iter().rev() {
+            push_step(&mut path, step);
+        }
+        path
+    }
+
+    /// Writes the path of a key that may lead to no value.
+    pub(super) fn path_of_key(&self, map: NodeId, key: &str) -> String {
+        let mut path = self.path(map);
+        push_step(&mut path, &Step::Key(Cow::Borrowed(key)));
+        path
+    }
+}
+
+/// Appends one step; keys with unusual characters are quoted.
+fn push_step(path: &mut String, step: &Step<'_>) {
+    use std::fmt::Write as _;
+    let plain = |key: &str| {
+        !key.is_empty()
+            && key
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+    };
+    match step {
+        Step::Index(index) => {
+            // Writing to a String cannot fail.
+            let _ = write!(path, "[{index}]");
+        }
+        Step::Key(key) => {
+            if !path.is_empty() {
+                path.push('.');
+            }
+            if plain(key) {
+                path.push_str(key);
+            } else {
+                path.push_str(&shown(key));
+            }
+        }
+    }
+}
+
+/// Finds line and column of byte offsets, for parsers that count bytes.
+pub(super) struct Lines<'i> {
+    text: &'i str,
+    starts: Vec<usize>,
+}
+
+impl<'i> Lines<'i> {
+    pub(super) fn new(text: &'i str) -> Self {
+        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
+        Self {
+            text,
+            starts: starts.collect(),
+        }
+    }
+
+    pub(super) fn position(&self, offset: usize) -> Position {
+        let offset = self.text.floor_char_boundary(offset.min(self.text.len()));
+        let line = self.starts.partition_point(|start| *start <= offset);
+        let start = self.starts[line - 1];
+        (line, self.text[start..offset].chars().count() + 1)
+    }
+}

@@ -1,0 +1,183 @@
+//! The form in which a person writes a service.
+//!
+//! The types here are what serde reads and what the JSON Schema is made of; their documentation
+//! is the schema's. [`crate::service`] holds the validated model.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::field::{Field, Table};
+use crate::name::{JobName, Revision, ServiceId};
+use crate::value::{
+    Argument, Calendar, Cpu, CredentialName, Crontab, Description, Directive, EnvName, EnvValue,
+    HostPath, Memory, Port, RequestPath, Section, Setting, Span, TimeZone, UnitReference,
+    UpstreamName, UserName, Volume,
+};
+
+/// A service: what to run, how many of it, and how to tell that it is well.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields, extend("required" = ["id"]))]
+pub struct Definition {
+    /// The name of the service, unique on a host.
+    pub id: Field<ServiceId>,
+    /// One line that says what the service is.
+    pub description: Field<Description>,
+    /// docker, podman: the name of the image. native: a directory or disk image with the root of
+    /// the file system; without it the command runs on the host's own.
+    pub image: Field<Argument>,
+    /// The version to run: the image's tag, or its digest. Usually given by `deploy --revision`.
+    pub revision: Field<Revision>,
+    /// What runs the command; native needs nothing but systemd.
+    pub runtime: Field<Runtime>,
+    /// The program and its arguments, passed on byte for byte without a shell.
+    pub command: Field<Vec<Field<Argument>>>,
+    /// How many instances run side by side; 1 unless given.
+    #[schemars(range(max = 1000))]
+    pub instances: Field<u16>,
+    /// The port that the service listens on; each instance gets a port of the host.
+    pub port: Field<Port>,
+    /// Environment variables.
+    pub env: Field<Table<EnvName, EnvValue>>,
+    /// Files with environment variables, in systemd's `EnvironmentFile=` format.
+    pub env_files: Field<Vec<Field<HostPath>>>,
+    /// Secrets, shown to the instances as files: name to path on the host.
+    pub secrets: Field<Table<CredentialName, HostPath>>,
+    /// Directories of the host that the instances see.
+    pub volumes: Field<Vec<Field<Volume>>>,
+    /// The user to run as. native without it: a user made up for the time the instance runs.
+    pub user: Field<UserName>,
+    /// The most that each instance may use.
+    pub limits: Field<Limits>,
+    /// How to tell that an instance is well.
+    pub health: Field<Health>,
+    /// How a new version takes over.
+    pub deploy: Field<Deploy>,
+    /// The proxy in front of the instances.
+    pub proxy: Field<Proxy>,
+    /// Commands that run by the clock, in the service's image.
+    pub cron: Field<Table<JobName, Job>>,
+    /// Directives for the instances' units, by section; one given here replaces conductor's own.
+    pub systemd: Field<Table<Section, Table<Directive, Setting>>>,
+}
+
+/// What runs the command of a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Runtime {
+    /// The Docker engine.
+    Docker,
+    /// Podman.
+    Podman,
+    /// systemd itself.
+    #[default]
+    Native,
+}
+
+/// The most that each instance may use.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub struct Limits {
+    /// Memory; an instance that needs more is killed and started again.
+    pub memory: Field<Memory>,
+    /// Processor time; an instance that needs more is slowed down.
+    pub cpu: Field<Cpu>,
+    /// Processes and threads.
+    #[schemars(range(min = 1))]
+    pub pids: Field<u32>,
+}
+
+/// How to tell that an instance is well: exactly one of http, tcp and command.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub struct Health {
+    /// Well if a GET of this path answers 200 to 399.
+    pub http: Field<RequestPath>,
+    /// Well if the port takes a connection.
+    pub tcp: Field<bool>,
+    /// Well if this command exits with 0.
+    pub command: Field<Vec<Field<Argument>>>,
+    /// The time between two checks; 5s unless given.
+    pub interval: Field<Span>,
+    /// The longest that one check may take; 2s unless given.
+    pub timeout: Field<Span>,
+    /// How many checks in a row have to fail before the instance is restarted; 3 unless given.
+    #[schemars(range(min = 1))]
+    pub retries: Field<u32>,
+    /// How long after its start the failures of an instance do not count; 60s unless given.
+    pub start_period: Field<Span>,
+}
+
+/// How a new version takes over.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub struct Deploy {
+    /// A command that runs once before any new instance starts.
+    pub before: Field<Vec<Field<Argument>>>,
+    /// Whether new instances start before or after the old ones stop; start-first unless given.
+    pub order: Field<Order>,
+    /// How many instances start at a time; all unless given.
+    #[schemars(range(min = 1))]
+    pub batch: Field<u16>,
+    /// The longest wait for the proxy's old connections.
+    pub drain: Field<Span>,
+    /// The longest that an instance may take to stop before it is killed; 30s unless given.
+    pub stop_timeout: Field<Span>,
+    /// How many old releases are kept for a rollback.
+    pub keep: Field<u16>,
+}
+
+/// Which side of a change comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// New instances start, then old ones stop: no gap.
+    #[default]
+    StartFirst,
+    /// Old instances stop, then new ones start: for what must not run twice.
+    StopFirst,
+}
+
+/// The proxy in front of the instances.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields)]
+pub struct Proxy {
+    /// The host's nginx.
+    pub nginx: Field<Nginx>,
+}
+
+/// What nginx is told.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields, extend("required" = ["upstream"]))]
+pub struct Nginx {
+    /// The name of the upstream that lists the instances.
+    pub upstream: Field<UpstreamName>,
+}
+
+/// A command that runs by the clock; exactly one of schedule and calendar says when.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default)]
+#[schemars(deny_unknown_fields, extend("required" = ["command"]))]
+pub struct Job {
+    /// When, in crontab syntax.
+    pub schedule: Field<Crontab>,
+    /// When, in systemd's syntax.
+    pub calendar: Field<Calendar>,
+    /// The program and its arguments.
+    pub command: Field<Vec<Field<Argument>>>,
+    /// The time zone of the schedule; the host's unless given.
+    pub timezone: Field<TimeZone>,
+    /// The longest random delay.
+    pub jitter: Field<Span>,
+    /// Whether a run that was missed while the host was off is made up for.
+    pub catch_up: Field<bool>,
+    /// The longest that a run may take.
+    pub timeout: Field<Span>,
+    /// The unit to start when a run fails.
+    pub on_failure: Field<UnitReference>,
+}

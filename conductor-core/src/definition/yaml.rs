@@ -1,0 +1,264 @@
+//! Reads YAML 1.2 (core schema) into a [`Document`].
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput, Tag};
+
+use super::document::{DEEPEST, Document, Entry, NodeId, Position, Step, SyntaxError, Value};
+use crate::error::shown;
+
+type Parent<'i> = Option<(NodeId, Step<'i>)>;
+
+/// Parses one YAML document.
+pub(super) fn parse(text: &str) -> Result<Document<'_>, SyntaxError> {
+    let mut reader = Reader {
+        parser: Parser::new_from_str(text),
+        document: Document::new(),
+        anchors: HashMap::new(),
+    };
+    let mut found = false;
+    loop {
+        let (event, at) = reader.next()?;
+        match event {
+            Event::StreamEnd => break,
+            Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing => {}
+            _ if found => {
+                return Err(SyntaxError::new(at, "a second document begins here")
+                    .hint("one file holds one service: put it into a file of its own"));
+            }
+            event => {
+                reader.node(event, at, None, 0)?;
+                found = true;
+            }
+        }
+    }
+    if !found {
+        return Err(SyntaxError::new((1, 1), "the file is empty").hint("begin with id: NAME"));
+    }
+    Ok(reader.document)
+}
+
+struct Reader<'i> {
+    parser: Parser<'i, StrInput<'i>>,
+    document: Document<'i>,
+    anchors: HashMap<usize, NodeId>,
+}
+
+impl<'i> Reader<'i> {
+    fn next(&mut self) -> Result<(Event<'i>, Position), SyntaxError> {
+        match self.parser.next_event() {
+            Some(Ok((event, span))) => Ok((event, position(&span.start))),
+            Some(Err(error)) => Err(SyntaxError::new(
+                position(error.marker()),
+                format!("not YAML: {}", error.info()),
+            )),
+            None => Ok((Event::StreamEnd, (1, 1))),
+        }
+    }
+
+    /// The parser numbers anchors from 1; 0 means that a value has none.
+    fn remember(&mut self, anchor: usize, id: NodeId) {
+        if anchor != 0 {
+            self.anchors.insert(anchor, id);
+        }
+    }
+
+    fn node(
+        &mut self,
+        event: Event<'i>,
+        at: Position,
+        parent: Parent<'i>,
+        depth: usize,
+    ) -> Result<NodeId, SyntaxError> {
+        if depth > DEEPEST {
+            return Err(SyntaxError::new(
+                at,
+                format!("nested more than {DEEPEST} deep"),
+            ));
+        }
+        match event {
+            Event::Scalar(text, style, anchor, tag) => {
+                let value = scalar(text, style, tag.as_deref(), at)?;
+                let id = self.document.add(parent, at, value)?;
+                self.remember(anchor, id);
+                Ok(id)
+            }
+            Event::SequenceStart(anchor, tag) => {
+                refuse_tag(tag.as_deref(), at)?;
+                let id = self.document.add(parent, at, Value::List(Vec::new()))?;
+                for index in 0.. {
+                    let (event, at) = self.next()?;
+                    if matches!(event, Event::SequenceEnd) {
+                        break;
+                    }
+                    let item = self.node(event, at, Some((id, Step::Index(index))), depth + 1)?;
+                    self.document.push_item(id, item);
+                }
+                self.remember(anchor, id);
+                Ok(id)
+            }
+            Event::MappingStart(anchor, tag) => {
+                refuse_tag(tag.as_deref(), at)?;
+                let id = self.document.add(parent, at, Value::Map(Vec::new()))?;
+                self.entries(id, depth)?;
+                self.remember(anchor, id);
+                Ok(id)
+            }
+            Event::Alias(anchor) => match self.anchors.get(&anchor).copied() {
+                Some(target) => self.copy(target, at, parent, depth),
+                None => Err(SyntaxError::new(
+                    at,
+                    "an alias to a value that is not complete yet",
+                )),
+            },
+            _ => Err(SyntaxError::new(at, "not YAML: a value was expected here")),
+        }
+    }
+
+    fn entries(&mut self, map: NodeId, depth: usize) -> Result<(), SyntaxError> {
+        loop {
+            let (event, position) = self.next()?;
+            let key = match event {
+                Event::MappingEnd => return Ok(()),
+                Event::Scalar(key, ..) => key,
+                _ => return Err(SyntaxError::new(position, "a key has to be plain text")),
+            };
+            if key == "<<" {
+                return Err(
+                    SyntaxError::new(position, "merge keys (<<) are not part of YAML 1.2")
+                        .hint("write the keys out, or alias single values with *name"),
+                );
+            }
+            let (event, at) = self.next()?;
+            let value = self.node(event, at, Some((map, Step::Key(key.clone()))), depth + 1)?;
+            self.document.push_entry(
+                map,
+                Entry {
+                    key,
+                    position,
+                    value,
+                },
+            )?;
+        }
+    }
+
+    /// Repeats the value behind an alias; each copy counts, so that an alias bomb stays small.
+    fn copy(
+        &mut self,
+        from: NodeId,
+        at: Position,
+        parent: Parent<'i>,
+        depth: usize,
+    ) -> Result<NodeId, SyntaxError> {
+        if depth > DEEPEST {
+            return Err(SyntaxError::new(
+                at,
+                format!("nested more than {DEEPEST} deep"),
+            ));
+        }
+        match self.document.value(from) {
+            Value::Null => self.document.add(parent, at, Value::Null),
+            Value::Bool(bool) => {
+                let value = Value::Bool(*bool);
+                self.document.add(parent, at, value)
+            }
+            Value::Number(text) => {
+                let value = Value::Number(text.clone());
+                self.document.add(parent, at, value)
+            }
+            Value::Text(text) => {
+                let value = Value::Text(text.clone());
+                self.document.add(parent, at, value)
+            }
+            Value::List(items) => {
+                let items = items.clone();
+                let id = self.document.add(parent, at, Value::List(Vec::new()))?;
+                for (index, item) in items.into_iter().enumerate() {
+                    let item = self.copy(item, at, Some((id, Step::Index(index))), depth + 1)?;
+                    self.document.push_item(id, item);
+                }
+                Ok(id)
+            }
+            Value::Map(entries) => {
+                let entries: Vec<_> = entries
+                    .iter()
+                    .map(|entry| (entry.key.clone(), entry.value))
+                    .collect();
+                let id = self.document.add(parent, at, Value::Map(Vec::new()))?;
+                for (key, value) in entries {
+                    let parent = Some((id, Step::Key(key.clone())));
+                    let value = self.copy(value, at, parent, depth + 1)?;
+                    self.document.push_entry(
+                        id,
+                        Entry {
+                            key,
+                            position: at,
+                            value,
+                        },
+                    )?;
+                }
+                Ok(id)
+            }
+        }
+    }
+}
+
+/// The parser counts lines from 1 and columns from 0.
+fn position(marker: &Marker) -> Position {
+    (marker.line(), marker.col() + 1)
+}
+
+fn refuse_tag(tag: Option<&Tag>, at: Position) -> Result<(), SyntaxError> {
+    match tag {
+        Some(tag) if !tag.is_yaml_core_schema() => Err(SyntaxError::new(
+            at,
+            format!("the tag {tag} has no meaning here"),
+        )
+        .hint("remove it")),
+        _ => Ok(()),
+    }
+}
+
+fn scalar<'i>(
+    text: Cow<'i, str>,
+    style: ScalarStyle,
+    tag: Option<&Tag>,
+    at: Position,
+) -> Result<Value<'i>, SyntaxError> {
+    refuse_tag(tag, at)?;
+    if style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.suffix == "str") {
+        return Ok(Value::Text(text));
+    }
+    Ok(match &*text {
+        "" | "~" | "null" | "Null" | "NULL" => Value::Null,
+        "true" | "True" | "TRUE" => Value::Bool(true),
+        "false" | "False" | "FALSE" => Value::Bool(false),
+        number if is_number(number) => Value::Number(text),
+        _ if text.contains('\0') => {
+            return Err(SyntaxError::new(
+                at,
+                format!("{} contains a NUL", shown(&text)),
+            ));
+        }
+        _ => Value::Text(text),
+    })
+}
+
+/// Recognises the numbers of the YAML core schema (YAML 1.2.2, section 10.3.2).
+fn is_number(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    match digits {
+        ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN" => true,
+        _ if digits.starts_with("0x") || digits.starts_with("0o") => {
+            digits.len() > 2 && digits.bytes().skip(2).all(|b| b.is_ascii_hexdigit())
+        }
+        _ => {
+            digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
+                && digits
+                    .bytes()
+                    .all(|b| b.is_ascii_digit() || b".eE+-".contains(&b))
+                && digits.parse::<f64>().is_ok()
+        }
+    }
+}

@@ -1,0 +1,143 @@
+//! What can be wrong with what a person wrote, and where it stands.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// Says why a value is not acceptable, and what to write instead.
+///
+/// It is the error of every `FromStr` in this crate. It does not know where the value stands; the
+/// definition that contains it adds that and makes a [`Problem`] of it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Invalid {
+    /// What is wrong, with the value in it.
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+}
+
+impl Invalid {
+    /// Makes an error without a hint.
+    pub fn new(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Adds what to write instead.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// One thing that is wrong in one file, in the form that compilers print and editors understand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file, as the caller named it.
+    pub file: PathBuf,
+    /// Line and column, both from 1, columns in characters. `None` when the whole file is meant.
+    pub position: Option<(usize, usize)>,
+    /// The path in the document, such as `limits.memory` or `command[2]`. Empty for all of it.
+    pub path: String,
+    /// What is wrong.
+    pub message: String,
+    /// What to write instead.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    /// Makes a problem that concerns a whole file.
+    pub fn of_file(file: impl Into<PathBuf>, message: impl Into<String>) -> Self {
+        Self {
+            file: file.into(),
+            position: None,
+            path: String::new(),
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// Adds what to write instead.
+    #[must_use]
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.file.display())?;
+        if let Some((line, column)) = self.position {
+            write!(f, ":{line}:{column}")?;
+        }
+        if !self.path.is_empty() {
+            write!(f, ": {}", self.path)?;
+        }
+        write!(f, ": {}", self.message)?;
+        if let Some(hint) = &self.hint {
+            write!(f, "\n  hint: {hint}")?;
+        }
+        Ok(())
+    }
+}
+
+/// Everything that is wrong with a set of files; never empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problems(pub Vec<Problem>);
+
+impl std::error::Error for Problems {}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.0.iter().enumerate() {
+            if index > 0 {
+                writeln!(f)?;
+            }
+            write!(f, "{problem}")?;
+        }
+        Ok(())
+    }
+}
+
+/// An operating system error together with the path it is about.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} {}", path.display())]
+pub struct PathError {
+    /// What was tried, as a verb: "read", "write", "rename".
+    pub action: &'static str,
+    /// The path it was tried on.
+    pub path: PathBuf,
+    /// What the operating system said.
+    #[source]
+    pub source: std::io::Error,
+}
+
+/// Adds a path to an [`std::io::Error`].
+pub trait PathContext<T> {
+    /// Turns an I/O error into a [`PathError`] that says what was tried on which path.
+    fn at(self, action: &'static str, path: &Path) -> Result<T, PathError>;
+}
+
+impl<T, E: Into<std::io::Error>> PathContext<T> for Result<T, E> {
+    fn at(self, action: &'static str, path: &Path) -> Result<T, PathError> {
+        self.map_err(|source| PathError {
+            action,
+            path: path.to_owned(),
+            source: source.into(),
+        })
+    }
+}
+
+/// Quotes text for a message: control characters become visible, and long text is cut.
+pub(crate) fn shown(text: &str) -> String {
+    const LONGEST: usize = 60;
+    let mut cut: String = text.chars().take(LONGEST).collect();
+    if cut.len() < text.len() {
+        cut.push('…');
+    }
+    format!("{cut:?}")
+}

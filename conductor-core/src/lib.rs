@@ -1,0 +1,21 @@
+//! Compiles service definitions into systemd units and converges a host to them.
+//!
+//! The way from text to a running service:
+//!
+//! ```text
+//! definition text -> Definition -> Service -> Release -> UnitSet      (pure)
+//! plan(desired, observed) -> steps                                    (pure)
+//! steps -> unit directory, systemd                                    (the host)
+//! ```
+//!
+//! The modules are layers; each uses only those above it in this list.
+
+pub mod definition;
+pub mod error;
+pub mod name;
+pub mod release;
+pub mod runtime;
+pub mod service;
+mod text;
+pub mod unit;
+pub mod value;

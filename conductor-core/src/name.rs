@@ -1,0 +1,242 @@
+//! Names that end up in unit names and paths, checked once.
+
+use crate::error::{Invalid, shown};
+use crate::text::text_type;
+
+/// The longest id of a service; leaves room for revision and digest in a unit name.
+const LONGEST_ID: usize = 64;
+/// The longest revision: a tag has at most 128 characters in the OCI distribution specification.
+const LONGEST_REVISION: usize = 128;
+
+text_type!(
+    /// The id of a service: lower-case letters, digits, `_` and `-`, at most 64 characters.
+    ServiceId,
+    check_id,
+    "^[a-z0-9][a-z0-9_-]{0,63}$",
+    numbers: false,
+    "The name of the service, unique on a host: lower-case letters, digits, _ and -."
+);
+
+text_type!(
+    /// The version of a service: an image tag, or a digest such as `sha256:…`.
+    Revision,
+    check_revision,
+    "^([A-Za-z0-9_][A-Za-z0-9._-]{0,127}|sha256:[0-9a-f]{64})$",
+    numbers: true,
+    "The version to run: an image tag, or a digest (sha256:...)."
+);
+
+text_type!(
+    /// The name of a cron job within its service; same characters as a [`ServiceId`].
+    JobName,
+    check_job,
+    "^[a-z0-9][a-z0-9_-]{0,63}$",
+    numbers: false,
+    "The name of a job: lower-case letters, digits, _ and -."
+);
+
+text_type!(
+    /// The name of a systemd unit, with its type suffix (systemd.unit(5)).
+    UnitName,
+    check_unit_name,
+    "^[A-Za-z0-9:_.@\\\\-]+\\.(service|timer|target|slice|socket|path)$",
+    numbers: false,
+    "The name of a systemd unit."
+);
+
+impl Revision {
+    /// Gives the form that stands in unit names: a digest is cut to twelve of its digits.
+    pub fn short(&self) -> &str {
+        const PREFIX: usize = "sha256:".len();
+        if self.is_digest() {
+            &self.0[..PREFIX + 12]
+        } else {
+            &self.0
+        }
+    }
+
+    /// Tells whether this is a content digest rather than a tag.
+    pub fn is_digest(&self) -> bool {
+        self.0.starts_with("sha256:")
+    }
+}
+
+impl UnitName {
+    /// Makes a name from parts that were checked before and cannot make it invalid.
+    pub(crate) fn from_checked(name: String) -> Self {
+        debug_assert!(check_unit_name(&name).is_ok(), "{name}");
+        Self(name)
+    }
+
+    /// Gives the type suffix without its dot, such as `service`.
+    pub fn kind(&self) -> &str {
+        self.0.rsplit_once('.').map_or("", |(_, kind)| kind)
+    }
+}
+
+fn check_id(text: &str) -> Result<(), Invalid> {
+    check_label(text, "an id", LONGEST_ID)
+}
+
+fn check_job(text: &str) -> Result<(), Invalid> {
+    check_label(text, "a job's name", LONGEST_ID)
+}
+
+fn check_label(text: &str, what: &str, longest: usize) -> Result<(), Invalid> {
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
+    if text.len() > longest {
+        return Err(Invalid::new(format!(
+            "{} has {} characters; {what} has at most {longest}",
+            shown(text),
+            text.chars().count()
+        )));
+    }
+    if text.is_empty() || text.starts_with(['-', '_']) || !text.chars().all(allowed) {
+        let error = Invalid::new(format!("{} is not {what}", shown(text)));
+        let suggestion = slug(text);
+        return Err(match suggestion.is_empty() {
+            true => error.hint("use lower-case letters, digits, _ and -, beginning with a letter"),
+            false => error.hint(format!(
+                "use lower-case letters, digits, _ and -: for example {suggestion}"
+            )),
+        });
+    }
+    Ok(())
+}
+
+/// Makes the nearest acceptable label out of what was written.
+fn slug(text: &str) -> String {
+    let replaced: String = text
+        .chars()
+        .map(|c| c.to_ascii_lowercase())
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || c == '_' {
+                c
+            } else {
+                '-'
+            }
+        })
+        .take(LONGEST_ID)
+        .collect();
+    replaced
+        .split('-')
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join("-")
+}
+
+fn check_revision(text: &str) -> Result<(), Invalid> {
+    if let Some(digits) = text.strip_prefix("sha256:") {
+        return match digits.len() == 64 && digits.bytes().all(is_lower_hex) {
+            true => Ok(()),
+            false => Err(Invalid::new(format!("{} is not a digest", shown(text)))
+                .hint("a digest is sha256: and 64 hexadecimal digits in lower case")),
+        };
+    }
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    if text.is_empty()
+        || text.len() > LONGEST_REVISION
+        || text.starts_with(['.', '-'])
+        || !text.chars().all(allowed)
+    {
+        return Err(
+            Invalid::new(format!("{} is not a revision", shown(text))).hint(
+                "a revision is an image tag (letters, digits, '.', '_' and '-', at most 128) or \
+             sha256:DIGEST",
+            ),
+        );
+    }
+    Ok(())
+}
+
+pub(crate) fn is_lower_hex(byte: u8) -> bool {
+    matches!(byte, b'0'..=b'9' | b'a'..=b'f')
+}
+
+fn check_unit_name(text: &str) -> Result<(), Invalid> {
+    const KINDS: [&str; 6] = ["service", "timer", "target", "slice", "socket", "path"];
+    const LONGEST: usize = 255;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || ":_.@\\-".contains(c);
+    let known = text
+        .rsplit_once('.')
+        .is_some_and(|(stem, kind)| !stem.is_empty() && KINDS.contains(&kind));
+    if !known || text.len() > LONGEST || !text.chars().all(allowed) {
+        return Err(
+            Invalid::new(format!("{} is not the name of a unit", shown(text)))
+                .hint("for example notify.service"),
+        );
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_that_could_leave_the_unit_directory_or_split_a_line_are_refused() {
+        for bad in [
+            "",
+            "../../etc/passwd",
+            "a b",
+            "Web",
+            "a\nb",
+            "a\0",
+            "a%b",
+            "-a",
+            &"a".repeat(300),
+        ] {
+            assert!(bad.parse::<ServiceId>().is_err(), "{bad:?}");
+        }
+        for good in [
+            "web",
+            "gocardless_app_production",
+            "a-b",
+            "0",
+            &"a".repeat(64),
+        ] {
+            assert!(good.parse::<ServiceId>().is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn the_hint_offers_an_id_that_is_accepted() {
+        let error = "My App".parse::<ServiceId>().unwrap_err();
+        assert_eq!(error.message, "\"My App\" is not an id");
+        assert!(error.hint.unwrap().ends_with("for example my-app"));
+    }
+
+    #[test]
+    fn revisions_are_tags_or_digests() {
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        for good in ["279d903588", "v1.2.3_rc-1", &digest] {
+            assert!(good.parse::<Revision>().is_ok(), "{good:?}");
+        }
+        for bad in [
+            "",
+            ".x",
+            "a:b",
+            "a/b",
+            "sha256:xyz",
+            "a b",
+            &"a".repeat(129),
+        ] {
+            assert!(bad.parse::<Revision>().is_err(), "{bad:?}");
+        }
+        assert_eq!(
+            digest.parse::<Revision>().unwrap().short(),
+            "sha256:0a0a0a0a0a0a"
+        );
+    }
+
+    #[test]
+    fn unit_names_need_a_known_suffix() {
+        assert_eq!(
+            "a-b@c.service".parse::<UnitName>().unwrap().kind(),
+            "service"
+        );
+        for bad in ["a", ".service", "a.mount", "a b.service", "a/b.service"] {
+            assert!(bad.parse::<UnitName>().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Release and ports to units: the pure heart of conductor.
+
+use std::collections::BTreeMap;
+
+use serde::{Serialize, Serializer};
+
+use super::{CompileError, Release, VERSION, slice_unit, target_unit};
+use crate::definition::Runtime;
+use crate::name::UnitName;
+use crate::runtime::{self, Instance, Line, Parts, Scope};
+use crate::service::Service;
+use crate::unit::{Kind, Link, Metadata, Templates, Unit, UnitSet, escape};
+use crate::value::{HostPath, ImageReference, Port, Tokens};
+
+/// The values of `instance.service.hbs`. Every key is always there: strict mode does not notice
+/// a missing one in `{{#if}}`.
+#[derive(Serialize)]
+struct InstanceView<'a> {
+    id: &'a str,
+    description: String,
+    revision: &'a str,
+    instance: &'a str,
+    port: Option<&'a str>,
+    target: &'a str,
+    slice: &'a str,
+    r#type: &'a str,
+    stop_timeout: String,
+    unit: Vec<String>,
+    exec: Vec<Line>,
+    environment: Vec<Line>,
+    resources: Vec<Line>,
+    limits: Vec<Line>,
+    sandbox: Vec<Line>,
+    settings: Vec<String>,
+}
+
+/// The values of `service.target.hbs` and `service.slice.hbs`.
+#[derive(Serialize)]
+struct ServiceView<'a> {
+    id: &'a str,
+    description: String,
+    wanted_by: &'a str,
+}
+
+impl Serialize for Line {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&format_args!("{}={}", self.name, self.value))
+    }
+}
+
+pub(super) fn compile(
+    release: &Release<'_>,
+    ports: &BTreeMap<u16, Port>,
+    scope: Scope,
+    templates: &Templates,
+) -> Result<UnitSet, CompileError> {
+    let service = release.service;
+    if scope == Scope::User && service.user.is_some() {
+        return Err(CompileError::UserScope {
+            service: service.id.clone(),
+        });
+    }
+    let target = target_unit(&service.id);
+    let slice = slice_unit(&service.id);
+    let mut set = UnitSet::default();
+    for instance in 1..=service.instances {
+        let unit = release.instance_unit(instance);
+        let port = match (service.port, ports.get(&instance)) {
+            (None, _) => None,
+            (Some(_), Some(port)) => Some(*port),
+            (Some(_), None) => {
+                return Err(CompileError::NoPort {
+                    service: service.id.clone(),
+                    instance,
+                });
+            }
+        };
+        let names = Names {
+            unit: &unit,
+            target: &target,
+            slice: &slice,
+        };
+        let text = instance_text(release, instance, port, &names, scope, templates)?;
+        let kind = Kind::Instance {
+            revision: release.revision.clone(),
+            digest: release.digest.clone(),
+            instance,
+            port,
+        };
+        set.links.insert(Link {
+            by: target.clone(),
+            unit: unit.clone(),
+        });
+        set.units
+            .insert(unit, Unit::new(text, metadata(service, kind)));
+    }
+    let wanted_by = match scope {
+        Scope::System => "multi-user.target",
+        Scope::User => "default.target",
+    };
+    let description = match &service.description {
+        Some(description) => description.to_string(),
+        None => format!("All instances of {}", service.id),
+    };
+    let view = ServiceView {
+        id: service.id.as_str(),
+        description: escape::description(&description),
+        wanted_by,
+    };
+    let text = templates.render(unit_templates::TARGET, &view)?;
+    let wanted_by = UnitName::from_checked(wanted_by.to_owned());
+    set.links.insert(Link {
+        by: wanted_by,
+        unit: target.clone(),
+    });
+    set.units
+        .insert(target, Unit::new(text, metadata(service, Kind::Target)));
+    let text = templates.render(unit_templates::SLICE, &view)?;
+    set.units
+        .insert(slice, Unit::new(text, metadata(service, Kind::Slice)));
+    Ok(set)
+}
+
+struct Names<'a> {
+    unit: &'a UnitName,
+    target: &'a UnitName,
+    slice: &'a UnitName,
+}
+
+fn instance_text(
+    release: &Release<'_>,
+    instance: u16,
+    port: Option<Port>,
+    names: &Names<'_>,
+    scope: Scope,
+    templates: &Templates,
+) -> Result<String, CompileError> {
+    let Release {
+        service, revision, ..
+    } = release;
+    let number = instance.to_string();
+    let listens_on = runtime::listens_on(service, port).map(|port| port.to_string());
+    let tokens = Tokens {
+        id: service.id.as_str(),
+        revision: revision.as_str(),
+        instance: &number,
+        port: listens_on.as_deref(),
+    };
+    let image = image(release, &tokens)?;
+    let Parts {
+        service_type,
+        exec,
+        environment,
+        resources,
+        limits,
+        sandbox,
+    } = runtime::parts(&Instance {
+        service,
+        unit: names.unit,
+        slice: names.slice,
+        image: image.as_deref(),
+        tokens,
+        port,
+        scope,
+    });
+    // The default start limit would give a crashing service up for good after five starts; the
+    // growing delay between restarts keeps it from hurting the host instead.
+    let mut unit = vec!["StartLimitIntervalSec=0".to_owned()];
+    if scope == Scope::System {
+        unit.push("Wants=network-online.target".to_owned());
+        unit.push("After=network-online.target".to_owned());
+    }
+    unit.extend(settings(service, "Unit"));
+    let view = InstanceView {
+        id: tokens.id,
+        description: escape::description(&format!(
+            "{} {}, instance {instance}",
+            service.id,
+            revision.short()
+        )),
+        revision: tokens.revision,
+        instance: tokens.instance,
+        port: tokens.port,
+        target: names.target.as_str(),
+        slice: names.slice.as_str(),
+        r#type: service_type,
+        stop_timeout: service.deploy.stop_timeout.to_string(),
+        unit,
+        exec,
+        environment,
+        resources,
+        limits,
+        sandbox,
+        settings: settings(service, "Service"),
+    };
+    Ok(templates.render(unit_templates::INSTANCE, &view)?)
+}
+
+/// Gives the image of an instance: for an engine with its revision, else a path.
+fn image(release: &Release<'_>, tokens: &Tokens<'_>) -> Result<Option<String>, CompileError> {
+    let service = release.service;
+    let Some(image) = &service.image else {
+        return Ok(None);
+    };
+    let text = tokens.expand(image.as_str());
+    let checked = match service.runtime {
+        Runtime::Native => text.parse::<HostPath>().map(|path| path.to_string()),
+        Runtime::Docker | Runtime::Podman => text
+            .parse::<ImageReference>()
+            .map(|image| image.at(&release.revision).to_string()),
+    };
+    let wrong = |source| CompileError::Image {
+        service: service.id.clone(),
+        source,
+    };
+    checked.map(Some).map_err(wrong)
+}
+
+fn settings(service: &Service, section: &str) -> Vec<String> {
+    let tables = service
+        .settings
+        .iter()
+        .filter(|(name, _)| name.as_str() == section);
+    let entries = tables.flat_map(|(_, table)| table);
+    let lines = entries.flat_map(|(directive, setting)| {
+        setting
+            .values()
+            .iter()
+            .map(move |value| format!("{directive}={value}"))
+    });
+    lines.collect()
+}
+
+fn metadata(service: &Service, kind: Kind) -> Metadata {
+    Metadata {
+        version: VERSION.to_owned(),
+        service: service.id.clone(),
+        kind,
+    }
+}

@@ -1,0 +1,109 @@
+//! The digest of all that makes up an instance.
+
+use std::collections::BTreeMap;
+use std::io;
+
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use crate::definition::Runtime;
+use crate::name::{Revision, ServiceId};
+use crate::service::{Deploy, Health, Limits, Service};
+use crate::unit::hex;
+use crate::value::{
+    Argument, CredentialName, Directive, EnvName, EnvValue, HostPath, Port, Section, Setting, Span,
+    UserName, Volume,
+};
+
+/// What is hashed. Not in it: how many instances there are, their ports, cron and proxy, which
+/// change without replacing an instance. `stop_timeout` is, because systemd reads it from the unit.
+#[derive(Serialize)]
+struct Fingerprint<'a> {
+    id: &'a ServiceId,
+    revision: &'a Revision,
+    runtime: Runtime,
+    image: &'a Option<Argument>,
+    command: &'a [Argument],
+    port: Option<Port>,
+    env: &'a BTreeMap<EnvName, EnvValue>,
+    env_files: &'a [HostPath],
+    secrets: &'a BTreeMap<CredentialName, HostPath>,
+    volumes: &'a [Volume],
+    user: &'a Option<UserName>,
+    limits: Limits,
+    health: &'a Option<Health>,
+    stop_timeout: Span,
+    settings: &'a BTreeMap<Section, BTreeMap<Directive, Setting>>,
+    templates: Option<&'a str>,
+}
+
+/// Hashes the canonical JSON of a release: its maps are sorted and its types print one way only.
+pub(super) fn digest(service: &Service, revision: &Revision, templates: Option<&str>) -> String {
+    // Without `..`: whoever adds a field decides here whether it replaces instances.
+    let Service {
+        id,
+        description: _,
+        image,
+        revision: _,
+        runtime,
+        command,
+        instances: _,
+        port,
+        env,
+        env_files,
+        secrets,
+        volumes,
+        user,
+        limits,
+        health,
+        deploy,
+        upstream: _,
+        jobs: _,
+        settings,
+        origin: _,
+        not_yet: _,
+    } = service;
+    let Deploy {
+        before: _,
+        order: _,
+        batch: _,
+        drain: _,
+        stop_timeout,
+        keep: _,
+    } = deploy;
+    let fingerprint = Fingerprint {
+        id,
+        revision,
+        runtime: *runtime,
+        image,
+        command,
+        port: *port,
+        env,
+        env_files,
+        secrets,
+        volumes,
+        user,
+        limits: *limits,
+        health,
+        stop_timeout: *stop_timeout,
+        settings,
+        templates,
+    };
+    let mut hasher = Hasher(Sha256::new());
+    serde_json::to_writer(&mut hasher, &fingerprint)
+        .expect("a map with string keys into a hasher cannot fail");
+    hex(&hasher.0.finalize())
+}
+
+struct Hasher(Sha256);
+
+impl io::Write for Hasher {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

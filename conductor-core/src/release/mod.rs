@@ -1,0 +1,116 @@
+//! A service at a revision: its digest, the names of its units, and their texts.
+
+mod compile;
+mod digest;
+
+use std::collections::BTreeMap;
+
+use crate::error::Invalid;
+use crate::name::{Revision, UnitName};
+use crate::runtime::Scope;
+use crate::service::Service;
+use crate::unit::{TemplateError, Templates, UnitSet, escape};
+use crate::value::Port;
+
+/// The prefix of every unit, which keeps clear of the host's own and finds them all.
+pub const PREFIX: &str = "conductor-";
+
+/// The version that is written into units.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The number of digits of the digest that stand in a unit's name.
+const SHORT_DIGEST: usize = 6;
+
+/// Why a service does not compile at this revision.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CompileError {
+    /// A template does not render.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The image is none once its tokens are replaced.
+    #[error("{service}: image: {source}")]
+    Image {
+        /// The service.
+        service: crate::name::ServiceId,
+        /// What is wrong.
+        source: Invalid,
+    },
+    /// The service is for the host's systemd only.
+    #[error("{service}: user: a user's manager runs everything as that user")]
+    UserScope {
+        /// The service.
+        service: crate::name::ServiceId,
+    },
+    /// An instance has no port although the service asks for one.
+    #[error("{service}: instance {instance} was given no port")]
+    NoPort {
+        /// The service.
+        service: crate::name::ServiceId,
+        /// The instance.
+        instance: u16,
+    },
+}
+
+/// A service at a revision.
+///
+/// Its name says both the revision and the configuration, so it is the same on every host, a
+/// changed environment variable is a new release, and a unit that was written is never changed.
+#[derive(Debug, Clone)]
+pub struct Release<'s> {
+    /// The service.
+    pub service: &'s Service,
+    /// The revision.
+    pub revision: Revision,
+    /// The SHA-256 of all that makes up an instance, in hexadecimal.
+    pub digest: String,
+}
+
+impl<'s> Release<'s> {
+    /// Makes the release of a service at a revision.
+    pub fn new(service: &'s Service, revision: Revision, templates: &Templates) -> Self {
+        let digest = digest::digest(service, &revision, templates.fingerprint());
+        Self {
+            service,
+            revision,
+            digest,
+        }
+    }
+
+    /// Names the unit of an instance: `conductor-ID-REVISION.DIGEST-N.service`.
+    pub fn instance_unit(&self, instance: u16) -> UnitName {
+        UnitName::from_checked(format!(
+            "{PREFIX}{}-{}.{}-{instance}.service",
+            self.service.id,
+            self.revision.short(),
+            &self.digest[..SHORT_DIGEST]
+        ))
+    }
+
+    /// Compiles the units of the service: its instances, its target and its slice.
+    ///
+    /// `ports` holds the host's port for each instance, from 1, of a service that has a port.
+    ///
+    /// # Errors
+    /// A template that fails, or values that do not fit together at this revision.
+    pub fn compile(
+        &self,
+        ports: &BTreeMap<u16, Port>,
+        scope: Scope,
+        templates: &Templates,
+    ) -> Result<UnitSet, CompileError> {
+        compile::compile(self, ports, scope, templates)
+    }
+}
+
+/// Names the target of a service.
+pub fn target_unit(service: &crate::name::ServiceId) -> UnitName {
+    UnitName::from_checked(format!("{PREFIX}{service}.target"))
+}
+
+/// Names the slice of a service. A dash in the id is escaped: in the name of a slice it would
+/// make this a part of another service's slice.
+pub fn slice_unit(service: &crate::name::ServiceId) -> UnitName {
+    let component = escape::slice_component(service.as_str());
+    UnitName::from_checked(format!("{PREFIX}{component}.slice"))
+}

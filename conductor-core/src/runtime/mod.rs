@@ -1,0 +1,84 @@
+//! How an instance is started and stopped under each runtime: arguments and directives.
+
+mod engine;
+mod native;
+
+use crate::definition::Runtime;
+use crate::name::UnitName;
+use crate::service::Service;
+use crate::value::{Port, Tokens};
+
+pub(crate) use native::is_disk_image;
+
+/// One directive of a unit, its value escaped.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Line {
+    pub(crate) name: &'static str,
+    pub(crate) value: String,
+}
+
+impl Line {
+    fn new(name: &'static str, value: impl Into<String>) -> Self {
+        Self {
+            name,
+            value: value.into(),
+        }
+    }
+}
+
+/// What a runtime contributes to the unit of an instance.
+#[derive(Debug, Default)]
+pub(crate) struct Parts {
+    /// The service's `Type=`.
+    pub(crate) service_type: &'static str,
+    /// The commands.
+    pub(crate) exec: Vec<Line>,
+    /// Environment variables and files with them.
+    pub(crate) environment: Vec<Line>,
+    /// File systems, users, secrets.
+    pub(crate) resources: Vec<Line>,
+    /// Limits.
+    pub(crate) limits: Vec<Line>,
+    /// What the instance is kept from doing.
+    pub(crate) sandbox: Vec<Line>,
+}
+
+/// Which systemd runs the units.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Scope {
+    /// The host's.
+    #[default]
+    System,
+    /// A user's own (`systemctl --user`). It cannot change users or drop capabilities, so native
+    /// units get only the part of the sandbox that needs no privilege.
+    User,
+}
+
+/// One instance, with what its texts may refer to.
+pub(crate) struct Instance<'a> {
+    pub(crate) service: &'a Service,
+    pub(crate) unit: &'a UnitName,
+    pub(crate) slice: &'a UnitName,
+    pub(crate) image: Option<&'a str>,
+    pub(crate) tokens: Tokens<'a>,
+    /// The port of the host, if the service has one.
+    pub(crate) port: Option<Port>,
+    pub(crate) scope: Scope,
+}
+
+/// Gives what the service's runtime contributes.
+pub(crate) fn parts(instance: &Instance<'_>) -> Parts {
+    match instance.service.runtime {
+        Runtime::Native => native::parts(instance),
+        Runtime::Docker => engine::docker(instance),
+        Runtime::Podman => engine::podman(instance),
+    }
+}
+
+/// Tells which port the instance itself listens on: a container has a network of its own.
+pub(crate) fn listens_on(service: &Service, allocated: Option<Port>) -> Option<Port> {
+    match service.runtime {
+        Runtime::Native => allocated,
+        Runtime::Docker | Runtime::Podman => service.port,
+    }
+}

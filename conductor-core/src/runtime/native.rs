@@ -1,0 +1,182 @@
+//! Instances that systemd runs by itself, sandboxed unless the definition says otherwise.
+
+use super::{Instance, Line, Parts, Scope};
+use crate::service::{Limits, Service};
+use crate::unit::escape::{command_line, percent, quote};
+use crate::value::Volume;
+
+/// What every native unit is kept from. systemd.exec(5) explains each.
+///
+/// Left out on purpose, because common runtimes break on them: `MemoryDenyWriteExecute=` (Java,
+/// Node.js and Ruby compile while they run) and `ProcSubset=pid` (they read `/proc/meminfo`).
+const SANDBOX: [(&str, &str); 22] = [
+    ("NoNewPrivileges", "yes"),
+    ("CapabilityBoundingSet", ""),
+    ("ProtectSystem", "strict"),
+    ("ProtectHome", "yes"),
+    ("ProtectProc", "invisible"),
+    ("ProtectClock", "yes"),
+    ("ProtectControlGroups", "yes"),
+    ("ProtectHostname", "yes"),
+    ("ProtectKernelLogs", "yes"),
+    ("ProtectKernelModules", "yes"),
+    ("ProtectKernelTunables", "yes"),
+    ("PrivateDevices", "yes"),
+    ("PrivateTmp", "yes"),
+    ("PrivateUsers", "yes"),
+    ("RemoveIPC", "yes"),
+    ("LockPersonality", "yes"),
+    ("RestrictAddressFamilies", "AF_INET AF_INET6 AF_UNIX"),
+    ("RestrictNamespaces", "yes"),
+    ("RestrictRealtime", "yes"),
+    ("RestrictSUIDSGID", "yes"),
+    ("SystemCallArchitectures", "native"),
+    ("UMask", "0077"),
+];
+
+/// Calls that services make, without those that change the host or need privileges; an
+/// unexpected call fails with EPERM and does not kill.
+const SYSTEM_CALLS: [(&str, &str); 3] = [
+    ("SystemCallFilter", "@system-service"),
+    ("SystemCallFilter", "~@privileged @resources"),
+    ("SystemCallErrorNumber", "EPERM"),
+];
+
+/// The part of the sandbox that a user's manager can set up without privileges.
+const USER_SANDBOX: [(&str, &str); 6] = [
+    ("NoNewPrivileges", "yes"),
+    ("LockPersonality", "yes"),
+    ("RestrictAddressFamilies", "AF_INET AF_INET6 AF_UNIX"),
+    ("RestrictRealtime", "yes"),
+    ("SystemCallArchitectures", "native"),
+    ("UMask", "0077"),
+];
+
+/// Tells whether a native image is a disk image rather than a directory, by its name.
+pub(crate) fn is_disk_image(path: &str) -> bool {
+    [".raw", ".img", ".squashfs", ".erofs"]
+        .iter()
+        .any(|suffix| path.ends_with(suffix))
+}
+
+pub(super) fn parts(instance: &Instance<'_>) -> Parts {
+    let Instance {
+        service,
+        tokens,
+        scope,
+        ..
+    } = instance;
+    let arguments: Vec<_> = service
+        .command
+        .iter()
+        .map(|argument| tokens.expand(argument.as_str()))
+        .collect();
+    Parts {
+        service_type: "exec",
+        exec: vec![Line::new("ExecStart", command_line("", &arguments))],
+        environment: environment(instance),
+        resources: resources(instance),
+        limits: limits(&service.limits),
+        sandbox: sandbox(service, *scope),
+    }
+}
+
+fn environment(instance: &Instance<'_>) -> Vec<Line> {
+    let Instance {
+        service, tokens, ..
+    } = instance;
+    let mut lines = Vec::new();
+    if let Some(port) = tokens.port {
+        lines.push(Line::new("Environment", quote(&format!("PORT={port}"))));
+    }
+    for (name, value) in &service.env {
+        let assignment = format!("{name}={}", tokens.expand(value.as_str()));
+        lines.push(Line::new("Environment", quote(&assignment)));
+    }
+    for file in &service.env_files {
+        lines.push(Line::new("EnvironmentFile", percent(file.as_str())));
+    }
+    lines
+}
+
+fn resources(instance: &Instance<'_>) -> Vec<Line> {
+    let Instance {
+        service,
+        tokens,
+        image,
+        scope,
+        ..
+    } = instance;
+    let mut lines = Vec::new();
+    match &service.user {
+        Some(user) => lines.push(Line::new("User", user.as_str())),
+        None if *scope == Scope::System => lines.push(Line::new("DynamicUser", "yes")),
+        None => {}
+    }
+    if let Some(image) = image {
+        let directive = if is_disk_image(image) {
+            "RootImage"
+        } else {
+            "RootDirectory"
+        };
+        lines.push(Line::new(directive, percent(image)));
+        lines.push(Line::new("MountAPIVFS", "yes"));
+    }
+    for Volume {
+        source,
+        target,
+        read_only,
+    } in &service.volumes
+    {
+        let directive = if *read_only {
+            "BindReadOnlyPaths"
+        } else {
+            "BindPaths"
+        };
+        let path = format!(
+            "{}:{}",
+            tokens.expand(source.as_str()),
+            tokens.expand(target.as_str())
+        );
+        lines.push(Line::new(directive, percent(&path)));
+    }
+    for (name, path) in &service.secrets {
+        lines.push(Line::new(
+            "LoadCredential",
+            format!("{name}:{}", percent(path.as_str())),
+        ));
+    }
+    lines
+}
+
+fn limits(limits: &Limits) -> Vec<Line> {
+    let Limits { memory, cpu, pids } = limits;
+    let mut lines = Vec::new();
+    if let Some(memory) = memory {
+        lines.push(Line::new("MemoryMax", memory.bytes().to_string()));
+        // Without this an instance at its limit would go on, in swap.
+        lines.push(Line::new("MemorySwapMax", "0"));
+    }
+    if let Some(cpu) = cpu {
+        lines.push(Line::new("CPUQuota", cpu.percent()));
+    }
+    if let Some(pids) = pids {
+        lines.push(Line::new("TasksMax", pids.to_string()));
+    }
+    lines
+}
+
+fn sandbox(service: &Service, scope: Scope) -> Vec<Line> {
+    let lines: Vec<_> = match scope {
+        Scope::System => SANDBOX.iter().chain(&SYSTEM_CALLS).collect(),
+        Scope::User => USER_SANDBOX.iter().collect(),
+    };
+    let replaced = |name: &str| {
+        service
+            .settings
+            .values()
+            .any(|table| table.keys().any(|key| key.as_str() == name))
+    };
+    let kept = lines.into_iter().filter(|(name, _)| !replaced(name));
+    kept.map(|(name, value)| Line::new(name, *value)).collect()
+}

@@ -1,0 +1,239 @@
+//! The validated model: a service in which every value is known to be good.
+
+mod check;
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::definition::{Order, Runtime, Source};
+use crate::error::{Problem, Problems};
+use crate::name::{JobName, Revision, ServiceId};
+use crate::value::{
+    Argument, Calendar, Cpu, CredentialName, Crontab, Description, Directive, EnvName, EnvValue,
+    HostPath, ImageReference, Memory, Port, RequestPath, Section, Setting, Span, TimeZone,
+    Tokenized as _, UnitReference, UpstreamName, UserName, Volume,
+};
+
+/// A service as it is to be run, apart from which revision and on which ports.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// The name of the service.
+    pub id: ServiceId,
+    /// What it is, in one line.
+    pub description: Option<Description>,
+    /// The image, with its tokens; a reference or a path, by runtime.
+    pub image: Option<Argument>,
+    /// The revision that the definition names.
+    pub revision: Option<Revision>,
+    /// What runs the command.
+    pub runtime: Runtime,
+    /// The program and its arguments, with their tokens. Empty: what the image says.
+    pub command: Vec<Argument>,
+    /// How many instances run.
+    pub instances: u16,
+    /// The port that the definition names.
+    pub port: Option<Port>,
+    /// Environment variables, with their tokens.
+    pub env: BTreeMap<EnvName, EnvValue>,
+    /// Files with environment variables; later ones win.
+    pub env_files: Vec<HostPath>,
+    /// Secrets: the name each is shown under, and where it is on the host.
+    pub secrets: BTreeMap<CredentialName, HostPath>,
+    /// Directories of the host that the instances see, with their tokens.
+    pub volumes: Vec<Volume>,
+    /// The user to run as.
+    pub user: Option<UserName>,
+    /// The most that each instance may use.
+    pub limits: Limits,
+    /// How to tell that an instance is well.
+    pub health: Option<Health>,
+    /// How a new version takes over.
+    pub deploy: Deploy,
+    /// The nginx upstream that lists the instances.
+    pub upstream: Option<UpstreamName>,
+    /// Commands that run by the clock.
+    pub jobs: BTreeMap<JobName, Job>,
+    /// Directives from the definition that replace conductor's own.
+    pub settings: BTreeMap<Section, BTreeMap<Directive, Setting>>,
+    /// Where the definition stands.
+    pub origin: Origin,
+    /// What the definition asks for and this version does not do; such a service is not applied.
+    pub not_yet: Vec<Problem>,
+}
+
+/// Where the id of a service was read.
+#[derive(Debug, Clone)]
+pub struct Origin {
+    /// The file.
+    pub file: PathBuf,
+    /// Line and column, both from 1.
+    pub position: (usize, usize),
+}
+
+/// The most that each instance may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Limits {
+    /// Memory.
+    pub memory: Option<Memory>,
+    /// Processor time.
+    pub cpu: Option<Cpu>,
+    /// Processes and threads.
+    pub pids: Option<u32>,
+}
+
+/// How to tell that an instance is well.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Health {
+    /// What is asked.
+    pub check: HealthCheck,
+    /// The time between two checks.
+    pub interval: Span,
+    /// The longest that one check may take.
+    pub timeout: Span,
+    /// How many checks in a row have to fail.
+    pub retries: u32,
+    /// How long after the start failures do not count.
+    pub start_period: Span,
+}
+
+/// What a health check asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum HealthCheck {
+    /// A GET of this path, with its tokens.
+    Http(RequestPath),
+    /// A connection to the port.
+    Tcp,
+    /// A command.
+    Command(Vec<Argument>),
+}
+
+/// How a new version takes over.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deploy {
+    /// A command that runs once before any new instance starts.
+    pub before: Option<Vec<Argument>>,
+    /// Which side of a change comes first.
+    pub order: Order,
+    /// How many instances start at a time; `None` for all.
+    pub batch: Option<u16>,
+    /// The longest wait for the proxy's old connections.
+    pub drain: Span,
+    /// The longest that an instance may take to stop.
+    pub stop_timeout: Span,
+    /// How many old releases are kept.
+    pub keep: u16,
+}
+
+/// A command that runs by the clock.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// When it runs.
+    pub when: When,
+    /// The program and its arguments, with their tokens.
+    pub command: Vec<Argument>,
+    /// The time zone of the schedule; `None` for the host's.
+    pub timezone: Option<TimeZone>,
+    /// The longest random delay.
+    pub jitter: Option<Span>,
+    /// Whether a missed run is made up for.
+    pub catch_up: bool,
+    /// The longest that a run may take.
+    pub timeout: Option<Span>,
+    /// The unit to start when a run fails.
+    pub on_failure: Option<UnitReference>,
+}
+
+/// When a job runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum When {
+    /// In crontab syntax.
+    Crontab(Crontab),
+    /// In systemd's syntax.
+    Calendar(Calendar),
+}
+
+impl Service {
+    /// Reads a service from the text of a file; the file's extension says the format.
+    ///
+    /// # Errors
+    /// Everything that is wrong with the file, in its order.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
+        let source = Source::parse(file, text).map_err(Problems)?;
+        let service = source
+            .read()
+            .and_then(|definition| check::service(&source, definition));
+        let problems = source.problems();
+        match service {
+            Some(service) if problems.is_empty() => Ok(service),
+            _ => Err(Problems(problems)),
+        }
+    }
+
+    /// Gives the revision that follows from the definition alone: the one it names, the image's
+    /// own, or `host` for a native service that the host itself provides.
+    pub fn own_revision(&self) -> Option<Revision> {
+        const HOST: &str = "host";
+        if self.revision.is_some() {
+            return self.revision.clone();
+        }
+        match self.runtime {
+            Runtime::Docker | Runtime::Podman => {
+                let image: ImageReference = self.image.as_ref()?.as_str().parse().ok()?;
+                image.revision()
+            }
+            Runtime::Native if self.uses_token("revision") => None,
+            Runtime::Native => HOST.parse().ok(),
+        }
+    }
+
+    /// Tells whether a token stands anywhere in what makes up an instance.
+    pub(crate) fn uses_token(&self, token: &str) -> bool {
+        self.tokenized().any(|text| text.uses(token))
+    }
+
+    /// Gives every text of an instance in which tokens may stand.
+    fn tokenized(&self) -> impl Iterator<Item = &str> {
+        let volumes = self.volumes.iter();
+        let health = match self.health.as_ref().map(|health| &health.check) {
+            Some(HealthCheck::Http(path)) => vec![path.as_str()],
+            Some(HealthCheck::Command(command)) => command.iter().map(Argument::as_str).collect(),
+            Some(HealthCheck::Tcp) | None => Vec::new(),
+        };
+        (self.image.iter().chain(&self.command).map(Argument::as_str))
+            .chain(self.env.values().map(EnvValue::as_str))
+            .chain(volumes.flat_map(|volume| [volume.source.as_str(), volume.target.as_str()]))
+            .chain(health)
+    }
+}
+
+/// Checks what only shows when all services of a host are seen together: an id used twice.
+///
+/// # Errors
+/// One problem for each service whose id another one has already.
+pub fn check_together(services: &[Service]) -> Result<(), Problems> {
+    let mut first = BTreeMap::new();
+    let mut problems = Vec::new();
+    for service in services {
+        let Origin { file, position } = &service.origin;
+        if let Some(other) = first.insert(&service.id, file) {
+            problems.push(Problem {
+                file: file.clone(),
+                position: Some(*position),
+                path: "id".to_owned(),
+                message: format!("{} is the id of another service, too", service.id),
+                hint: Some(format!(
+                    "it is defined in {}; give one of them another id",
+                    other.display()
+                )),
+            });
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(Problems(problems))
+    }
+}

@@ -1,0 +1,102 @@
+//! Gives types that are written as text their serde and JSON Schema implementations.
+
+/// Implements `Serialize`, `Deserialize` and `JsonSchema` for a type with `FromStr` and `Display`.
+///
+/// `numbers` says whether a bare number in the document is taken as the text it was written as,
+/// so that `revision: 1.10` stays `1.10`.
+macro_rules! written_as_text {
+    ($type:ident, $pattern:expr, numbers: $numbers:expr, $description:expr) => {
+        impl serde::Serialize for $type {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $type {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $crate::text::deserialize(deserializer)
+            }
+        }
+
+        impl schemars::JsonSchema for $type {
+            fn schema_name() -> std::borrow::Cow<'static, str> {
+                stringify!($type).into()
+            }
+
+            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                let types: &[&str] = if $numbers { &["string", "number"] } else { &["string"] };
+                schemars::json_schema!({
+                    "type": types,
+                    "pattern": $pattern,
+                    "description": $description,
+                })
+            }
+        }
+    };
+}
+
+/// Declares a newtype over checked text: `FromStr` is the only way in.
+macro_rules! text_type {
+    ($(#[$meta:meta])* $type:ident, $check:path, $pattern:expr, numbers: $numbers:expr, $description:expr) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $type(String);
+
+        impl $type {
+            /// Gives the text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::str::FromStr for $type {
+            type Err = $crate::error::Invalid;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                $check(text)?;
+                Ok(Self(text.to_owned()))
+            }
+        }
+
+        impl std::fmt::Display for $type {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.pad(&self.0)
+            }
+        }
+
+        $crate::text::written_as_text!($type, $pattern, numbers: $numbers, $description);
+    };
+}
+
+pub(crate) use {text_type, written_as_text};
+
+use crate::error::Invalid;
+
+/// Stands between message and hint in the text of a serde error, the only thing serde carries.
+pub(crate) const HINT_MARK: &str = "\u{1f}hint: ";
+
+/// Reads text and parses it, keeping the hint of an error.
+pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+where
+    T: std::str::FromStr<Err = Invalid>,
+    D: serde::Deserializer<'de>,
+{
+    struct Visitor<T>(std::marker::PhantomData<T>);
+
+    impl<T: std::str::FromStr<Err = Invalid>> serde::de::Visitor<'_> for Visitor<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("text")
+        }
+
+        fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
+            text.parse().map_err(|invalid: Invalid| match invalid.hint {
+                Some(hint) => E::custom(format_args!("{}{HINT_MARK}{hint}", invalid.message)),
+                None => E::custom(invalid.message),
+            })
+        }
+    }
+
+    deserializer.deserialize_str(Visitor(std::marker::PhantomData))
+}

@@ -1,0 +1,56 @@
+//! Sets of units, as the compiler makes them and the unit directory holds them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use super::metadata::Metadata;
+use crate::name::UnitName;
+
+/// One unit file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unit {
+    /// What it is and whose.
+    pub metadata: Metadata,
+    /// The whole text of the file, metadata included.
+    pub text: String,
+}
+
+impl Unit {
+    /// Joins a rendered template and the metadata.
+    pub(crate) fn new(mut rendered: String, metadata: Metadata) -> Self {
+        use fmt::Write as _;
+        if !rendered.ends_with('\n') {
+            rendered.push('\n');
+        }
+        // Writing to a String cannot fail.
+        let _ = write!(rendered, "\n{metadata}");
+        Self {
+            metadata,
+            text: rendered,
+        }
+    }
+}
+
+/// An enabled unit: the symbolic link `BY.wants/UNIT` that `systemctl enable` would make.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Link {
+    /// The unit that wants.
+    pub by: UnitName,
+    /// The unit that is wanted.
+    pub unit: UnitName,
+}
+
+impl fmt::Display for Link {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.wants/{}", self.by, self.unit)
+    }
+}
+
+/// Units by name, and which of them are enabled.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UnitSet {
+    /// The files.
+    pub units: BTreeMap<UnitName, Unit>,
+    /// The links.
+    pub links: BTreeSet<Link>,
+}

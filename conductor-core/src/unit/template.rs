@@ -1,0 +1,262 @@
+//! Renders unit texts with Handlebars, from the embedded templates or the user's own.
+
+use std::path::PathBuf;
+
+use handlebars::{Handlebars, no_escape};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+use unit_templates::Template;
+
+/// A template of the user's own, as it was read.
+#[derive(Debug, Clone)]
+pub struct Override {
+    /// The file it came from; its last component says what it replaces.
+    pub file: PathBuf,
+    /// Its text.
+    pub text: String,
+}
+
+/// A template that does not load, or that asks for a value there is not.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TemplateError {
+    /// The text is not a Handlebars template.
+    #[error("{}:{line}:{column}: {reason}", file.display())]
+    Syntax {
+        /// The template.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A value is missing, or a helper failed.
+    #[error("{}:{line}:{column}: {reason}", file.display())]
+    Render {
+        /// The template.
+        file: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1.
+        column: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The file has the name of no template.
+    #[error("{}: there is no template of this name; there is {known}", file.display())]
+    Unknown {
+        /// The file.
+        file: PathBuf,
+        /// The names there are.
+        known: String,
+    },
+    /// The rendered text is none that systemd would read as it was meant.
+    #[error("{}: the rendered text {reason}", file.display())]
+    Output {
+        /// The template.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The templates in use.
+#[derive(Debug)]
+pub struct Templates {
+    registry: Handlebars<'static>,
+    /// Where each overridden template came from, for messages.
+    files: Vec<(&'static str, PathBuf)>,
+    fingerprint: Option<String>,
+}
+
+impl Templates {
+    /// Loads the embedded templates, with some replaced.
+    ///
+    /// # Errors
+    /// A replacement that is no template, or whose file name is none of theirs.
+    pub fn new(overrides: &[Override]) -> Result<Self, TemplateError> {
+        let mut registry = Handlebars::new();
+        registry.set_strict_mode(true);
+        registry.register_escape_fn(no_escape);
+        let mut files = Vec::new();
+        let mut hasher = Sha256::new();
+        for template in unit_templates::ALL {
+            register(
+                &mut registry,
+                template.file,
+                template.text,
+                PathBuf::from(template.file),
+            )?;
+        }
+        for Override { file, text } in overrides {
+            let name = file
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
+            let Some(template) = unit_templates::ALL.iter().find(|known| known.file == name) else {
+                let known = unit_templates::ALL.map(|known| known.file).join(", ");
+                return Err(TemplateError::Unknown {
+                    file: file.clone(),
+                    known,
+                });
+            };
+            register(&mut registry, template.file, text, file.clone())?;
+            files.push((template.file, file.clone()));
+            for part in [name, text] {
+                hasher.update(part.len().to_le_bytes());
+                hasher.update(part);
+            }
+        }
+        let fingerprint = (!overrides.is_empty()).then(|| hex(&hasher.finalize()));
+        Ok(Self {
+            registry,
+            files,
+            fingerprint,
+        })
+    }
+
+    /// Gives what is part of a release's digest: the user's templates, not the embedded ones.
+    pub(crate) fn fingerprint(&self) -> Option<&str> {
+        self.fingerprint.as_deref()
+    }
+
+    /// Renders one template.
+    pub(crate) fn render(
+        &self,
+        template: Template,
+        data: &impl Serialize,
+    ) -> Result<String, TemplateError> {
+        let file = || {
+            let own = self.files.iter().find(|(name, _)| *name == template.file);
+            own.map_or_else(|| PathBuf::from(template.file), |(_, file)| file.clone())
+        };
+        let text =
+            self.registry
+                .render(template.file, data)
+                .map_err(|error| TemplateError::Render {
+                    file: file(),
+                    line: error.line_no.unwrap_or(1),
+                    column: error.column_no.unwrap_or(1),
+                    reason: error.reason().to_string(),
+                })?;
+        let output = |reason: String| TemplateError::Output {
+            file: file(),
+            reason,
+        };
+        if let Some(control) = text
+            .chars()
+            .find(|c| c.is_control() && !"\n\t".contains(*c))
+        {
+            return Err(output(format!("contains {control:?}")));
+        }
+        if let Some(line) = text
+            .lines()
+            .find(|line| line.len() > super::escape::LONGEST_LINE)
+        {
+            let name = line.split('=').next().unwrap_or_default();
+            return Err(output(format!(
+                "has {} bytes in the line {name}=; systemd reads at most {}",
+                line.len(),
+                super::escape::LONGEST_LINE
+            )));
+        }
+        Ok(text)
+    }
+}
+
+fn register(
+    registry: &mut Handlebars<'static>,
+    name: &str,
+    text: &str,
+    file: PathBuf,
+) -> Result<(), TemplateError> {
+    registry
+        .register_template_string(name, text)
+        .map_err(|error| {
+            let (line, column) = error.pos().unwrap_or((1, 1));
+            TemplateError::Syntax {
+                file,
+                line,
+                column,
+                reason: error.reason().to_string(),
+            }
+        })
+}
+
+/// Writes bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn template(text: &str) -> Override {
+        Override {
+            file: "own/service.slice.hbs".into(),
+            text: text.into(),
+        }
+    }
+
+    #[test]
+    fn an_override_that_does_not_load_says_where() {
+        let error = Templates::new(&[template("a\n{{#if x}}\n")]).unwrap_err();
+        assert!(
+            error.to_string().starts_with("own/service.slice.hbs:"),
+            "{error}"
+        );
+        let error = Templates::new(&[Override {
+            file: "own/x.hbs".into(),
+            text: String::new(),
+        }]);
+        assert!(
+            error
+                .unwrap_err()
+                .to_string()
+                .contains("there is instance.service.hbs")
+        );
+    }
+
+    #[test]
+    fn a_missing_value_is_an_error_with_its_place() {
+        let templates = Templates::new(&[template("[Unit]\nX={{nothing}}\n")]).unwrap();
+        let error = templates
+            .render(unit_templates::SLICE, &serde_json::json!({}))
+            .unwrap_err();
+        assert!(
+            error.to_string().starts_with("own/service.slice.hbs:2:"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn nothing_is_escaped_for_html() {
+        let templates = Templates::new(&[template("{{a}}\n")]).unwrap();
+        let data = serde_json::json!({"a": "<\"&'>"});
+        assert_eq!(
+            templates.render(unit_templates::SLICE, &data).unwrap(),
+            "<\"&'>\n"
+        );
+    }
+
+    #[test]
+    fn only_the_users_own_templates_count_as_configuration() {
+        assert_eq!(Templates::new(&[]).unwrap().fingerprint(), None);
+        assert!(
+            Templates::new(&[template("a")])
+                .unwrap()
+                .fingerprint()
+                .is_some()
+        );
+    }
+}

@@ -1,0 +1,30 @@
+//! Values that a definition holds, checked once, when they are read.
+//!
+//! Each is a newtype whose `FromStr` is the only way in; what it prints reads back as the same
+//! value. The forms are systemd's, Docker's and cron's own.
+
+mod cpu;
+mod image;
+mod memory;
+mod path;
+mod port;
+mod schedule;
+mod span;
+mod systemd;
+mod tokens;
+mod volume;
+mod words;
+
+pub use cpu::Cpu;
+pub use image::{Digest, ImageReference};
+pub use memory::Memory;
+pub use path::HostPath;
+pub use port::{Port, PortRange};
+pub use schedule::{Calendar, Crontab, TimeZone};
+pub use span::Span;
+pub use systemd::{Directive, Section, Setting, UnitReference};
+pub use tokens::{Tokenized, Tokens};
+pub use volume::Volume;
+pub use words::{
+    Argument, CredentialName, Description, EnvName, EnvValue, RequestPath, UpstreamName, UserName,
+};

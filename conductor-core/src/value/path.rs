@@ -1,0 +1,81 @@
+//! Absolute paths that are safe to write into a unit.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use crate::error::{Invalid, shown};
+use crate::text::written_as_text;
+
+/// An absolute path without `.`, `..`, `//`, white space or characters that a unit file, a glob or
+/// a mount option gives a meaning to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct HostPath(String);
+
+impl HostPath {
+    /// Gives the path as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Gives the path.
+    pub fn as_path(&self) -> &Path {
+        Path::new(&self.0)
+    }
+}
+
+impl FromStr for HostPath {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        const FORBIDDEN: &str = "\"'\\:*?[]$;#`|&<>";
+        const LONGEST: usize = 4095;
+        let error = |what: &str| Invalid::new(format!("{} {what}", shown(text)));
+        if !text.starts_with('/') {
+            return Err(error("is not an absolute path").hint("begin it with /"));
+        }
+        if text.len() > LONGEST {
+            return Err(error("is longer than a path may be (4095 bytes)"));
+        }
+        let forbidden = |c: &char| c.is_control() || c.is_whitespace() || FORBIDDEN.contains(*c);
+        if let Some(bad) = text.chars().find(forbidden) {
+            return Err(error(&format!("contains {bad:?}"))
+                .hint("a path here has no white space, quotes, colons or wildcards"));
+        }
+        let parts = text[1..].strip_suffix('/').unwrap_or(&text[1..]);
+        if text != "/" && parts.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return Err(error("is not a plain path").hint("leave out '.', '..' and double slashes"));
+        }
+        Ok(Self(if text == "/" {
+            text.to_owned()
+        } else {
+            format!("/{parts}")
+        }))
+    }
+}
+
+impl fmt::Display for HostPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+written_as_text!(HostPath, "^/[^\\s:]*$", numbers: false, "An absolute path on the host.");
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_plain_absolute_paths_pass() {
+        for good in ["/", "/srv/a-b_c.d", "/srv/%n", "/srv/größe", "/srv/x/"] {
+            assert!(good.parse::<HostPath>().is_ok(), "{good:?}");
+        }
+        for bad in [
+            "", "srv", "./a", "/../etc", "/a/../b", "/a//b", "/a b", "/a\nb", "/a\0", "/a*",
+        ] {
+            assert!(bad.parse::<HostPath>().is_err(), "{bad:?}");
+        }
+        assert_eq!("/srv/x/".parse::<HostPath>().unwrap().as_str(), "/srv/x");
+    }
+}

@@ -1,0 +1,213 @@
+//! The escape hatch: directives that go into a unit as they are written.
+
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator};
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::{Serialize, Serializer};
+
+use crate::error::{Invalid, shown};
+use crate::text::{HINT_MARK, text_type};
+
+text_type!(
+    /// A section of a service unit that a definition may add to.
+    Section,
+    check_section,
+    "^(Unit|Service)$",
+    numbers: false,
+    "A section of the instances' units: Unit or Service."
+);
+
+text_type!(
+    /// The name of a directive (systemd.directives(7)).
+    Directive,
+    check_directive,
+    "^[A-Z][A-Za-z0-9]*$",
+    numbers: false,
+    "The name of a directive, see systemd.directives(7)."
+);
+
+text_type!(
+    /// A reference to a unit in which systemd's specifiers may stand, as in `notify@%n.service`.
+    UnitReference,
+    check_unit_reference,
+    "^[A-Za-z0-9:_.@%\\\\-]+\\.(service|target)$",
+    numbers: false,
+    "A unit to start; %n is the name of the job's unit: notify@%n.service."
+);
+
+/// Directives that conductor's own work depends on, so that no definition may set them.
+const OWN: [(&str, &str); 9] = [
+    ("ExecStart", "use command"),
+    ("Type", "it follows from the runtime"),
+    (
+        "Slice",
+        "every service has a slice of its own, so that its limits and usage add up",
+    ),
+    ("NotifyAccess", "readiness is conductor's own"),
+    ("PartOf", "it ties the instances to the service's target"),
+    (
+        "SyslogIdentifier",
+        "it is the service's id, so that its journal can be found",
+    ),
+    ("Description", "use description"),
+    ("Environment", "use env"),
+    ("User", "use user"),
+];
+
+/// The value of a directive: each item is one assignment, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Setting(Vec<String>);
+
+impl Setting {
+    /// Gives the values, one for each line of the unit.
+    pub fn values(&self) -> &[String] {
+        &self.0
+    }
+}
+
+fn check_section(text: &str) -> Result<(), Invalid> {
+    match text {
+        "Unit" | "Service" => Ok(()),
+        _ => Err(Invalid::new(format!(
+            "{} is not a section that can be added to",
+            shown(text)
+        ))
+        .hint("write Unit or Service; the other sections are conductor's own")),
+    }
+}
+
+fn check_directive(text: &str) -> Result<(), Invalid> {
+    if let Some((_, why)) = OWN.iter().find(|(name, _)| *name == text) {
+        return Err(Invalid::new(format!("{text} is set by conductor")).hint(*why));
+    }
+    let first = text.starts_with(|c: char| c.is_ascii_uppercase());
+    match first && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
+        true => Ok(()),
+        false => Err(
+            Invalid::new(format!("{} is not the name of a directive", shown(text)))
+                .hint("see systemd.directives(7), for example Nice or IOWeight"),
+        ),
+    }
+}
+
+fn check_unit_reference(text: &str) -> Result<(), Invalid> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || ":_.@%\\-".contains(c);
+    let suffix = [".service", ".target"]
+        .iter()
+        .any(|suffix| text.len() > suffix.len() && text.ends_with(suffix));
+    match suffix && text.chars().all(allowed) {
+        true => Ok(()),
+        false => Err(
+            Invalid::new(format!("{} is not the name of a unit", shown(text)))
+                .hint("for example notify@%n.service"),
+        ),
+    }
+}
+
+/// Refuses what could end the line and begin another directive (SEMANTICS: CR and NUL end lines).
+fn check_setting(text: &str) -> Result<(), Invalid> {
+    const LONGEST: usize = 65_536;
+    if let Some(control) = text.chars().find(|c| c.is_control() && *c != '\t') {
+        return Err(
+            Invalid::new(format!("{} contains {control:?}", shown(text)))
+                .hint("a directive is one line; give a list to assign it several times"),
+        );
+    }
+    if text.ends_with('\\') {
+        return Err(Invalid::new(format!("{} ends in a backslash", shown(text)))
+            .hint("systemd would join the next line to it"));
+    }
+    if text.len() > LONGEST {
+        return Err(Invalid::new(format!(
+            "{} is longer than {LONGEST} bytes",
+            shown(text)
+        )));
+    }
+    Ok(())
+}
+
+impl<'de> Deserialize<'de> for Setting {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct SettingVisitor;
+
+        impl<'de> Visitor<'de> for SettingVisitor {
+            type Value = Setting;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("text, a number, true or false, or a list of them")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Setting, E> {
+                check_setting(text).map_err(|invalid| match invalid.hint {
+                    Some(hint) => E::custom(format_args!("{}{HINT_MARK}{hint}", invalid.message)),
+                    None => E::custom(invalid.message),
+                })?;
+                Ok(Setting(vec![text.to_owned()]))
+            }
+
+            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Setting, E> {
+                Ok(Setting(vec![value.to_string()]))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Setting, A::Error> {
+                let mut values = Vec::new();
+                while let Some(Setting(mut value)) = seq.next_element()? {
+                    values.append(&mut value);
+                }
+                Ok(Setting(values))
+            }
+        }
+
+        deserializer.deserialize_any(SettingVisitor)
+    }
+}
+
+impl Serialize for Setting {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl JsonSchema for Setting {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Setting".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let line = r"^[^\u0000-\u0008\u000a-\u001f\u007f]*$";
+        schemars::json_schema!({
+            "description": "The value of the directive; a list assigns it several times.",
+            "type": ["string", "number", "boolean", "array"],
+            "pattern": line,
+            "items": {"type": ["string", "number", "boolean"], "pattern": line},
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_setting_cannot_begin_another_line() {
+        for bad in ["a\nExecStart=/bin/sh", "a\rb", "a\0", "a\\"] {
+            assert!(check_setting(bad).is_err(), "{bad:?}");
+        }
+        for good in ["", "5", "%n", "a\\x20b", "@system-service ~@mount"] {
+            assert!(check_setting(good).is_ok(), "{good:?}");
+        }
+    }
+
+    #[test]
+    fn directives_of_conductor_are_refused_with_the_way_to_say_it() {
+        let error = "ExecStart".parse::<Directive>().unwrap_err();
+        assert_eq!(error.hint.as_deref(), Some("use command"));
+        for bad in ["nice", "Nice=5\nExecStart", "", "X-Conductor"] {
+            assert!(bad.parse::<Directive>().is_err(), "{bad:?}");
+        }
+        assert!("Install".parse::<Section>().is_err());
+        assert!("notify@%n.service".parse::<UnitReference>().is_ok());
+        assert!("notify".parse::<UnitReference>().is_err());
+    }
+}

@@ -1,0 +1,141 @@
+//! The four tokens `{id}`, `{revision}`, `{instance}` and `{port}`, and text that may hold them.
+
+use std::borrow::Cow;
+
+/// What the tokens stand for in one instance.
+#[derive(Debug, Clone, Copy)]
+pub struct Tokens<'a> {
+    /// The id of the service.
+    pub id: &'a str,
+    /// The revision that runs.
+    pub revision: &'a str,
+    /// The number of the instance, from 1.
+    pub instance: &'a str,
+    /// The port that the instance is to listen on; `None` for a service without a port.
+    pub port: Option<&'a str>,
+}
+
+const NAMES: [&str; 4] = ["id", "revision", "instance", "port"];
+
+impl Tokens<'_> {
+    /// Replaces the tokens in a text. `{{port}}` becomes a literal `{port}`; all other braces stay
+    /// as they are, so that JSON and shell snippets pass unharmed.
+    pub fn expand<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let value = |name| match name {
+            "id" => Some(self.id),
+            "revision" => Some(self.revision),
+            "instance" => Some(self.instance),
+            _ => self.port,
+        };
+        if !text.contains('{') {
+            return Cow::Borrowed(text);
+        }
+        let mut expanded = String::with_capacity(text.len() + 16);
+        for piece in pieces(text) {
+            match piece {
+                Piece::Text(text) => expanded.push_str(text),
+                Piece::Token(name) => match value(name) {
+                    Some(value) => expanded.push_str(value),
+                    None => expanded.extend(["{", name, "}"]),
+                },
+            }
+        }
+        Cow::Owned(expanded)
+    }
+}
+
+/// Text in which tokens may stand.
+pub trait Tokenized {
+    /// Gives the text with its tokens.
+    fn text(&self) -> &str;
+
+    /// Tells whether the token of this name stands in the text.
+    fn uses(&self, name: &str) -> bool {
+        pieces(self.text()).any(|piece| matches!(piece, Piece::Token(token) if token == name))
+    }
+}
+
+impl Tokenized for str {
+    fn text(&self) -> &str {
+        self
+    }
+}
+
+enum Piece<'t> {
+    Text(&'t str),
+    Token(&'t str),
+}
+
+fn pieces(mut text: &str) -> impl Iterator<Item = Piece<'_>> {
+    std::iter::from_fn(move || {
+        if text.is_empty() {
+            return None;
+        }
+        let brace = text.find('{').unwrap_or(text.len());
+        if brace > 0 {
+            let (before, after) = text.split_at(brace);
+            text = after;
+            return Some(Piece::Text(before));
+        }
+        for name in NAMES {
+            let token = text[1..]
+                .strip_prefix(name)
+                .and_then(|rest| rest.strip_prefix('}'));
+            if let Some(rest) = token {
+                text = rest;
+                return Some(Piece::Token(name));
+            }
+            let literal = text[1..]
+                .strip_prefix('{')
+                .and_then(|rest| rest.strip_prefix(name))
+                .and_then(|rest| rest.strip_prefix("}}"));
+            if let Some(rest) = literal {
+                // Without the outer braces.
+                let piece = &text[1..text.len() - rest.len() - 1];
+                text = rest;
+                return Some(Piece::Text(piece));
+            }
+        }
+        let (brace, rest) = text.split_at(1);
+        text = rest;
+        Some(Piece::Text(brace))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKENS: Tokens<'_> = Tokens {
+        id: "web",
+        revision: "v1",
+        instance: "2",
+        port: Some("20001"),
+    };
+
+    #[test]
+    fn exactly_four_tokens_are_replaced() {
+        for (text, expanded) in [
+            ("plain", "plain"),
+            ("{id}-{revision}-{instance}:{port}", "web-v1-2:20001"),
+            ("{{port}}", "{port}"),
+            ("{{{port}}}", "{{port}}"),
+            (
+                "{ports} {Port} {} {a{id}b} {",
+                "{ports} {Port} {} {aweb b} {",
+            ),
+            ("{{id}", "{web"),
+            ("${HOME} {\"a\": {}}", "${HOME} {\"a\": {}}"),
+        ] {
+            let expanded = expanded.replace("web b", "webb");
+            assert_eq!(TOKENS.expand(text), expanded, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_literal_is_not_a_use() {
+        assert!("a{port}".uses("port"));
+        assert!(!"a{{port}}".uses("port"));
+        assert!(!"a{port}".uses("id"));
+    }
+}

@@ -1,0 +1,92 @@
+//! Directories of the host that an instance sees: `SOURCE:TARGET[:ro]`, as in `docker run -v`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::path::HostPath;
+use crate::error::{Invalid, shown};
+use crate::text::written_as_text;
+
+/// A path of the host shown at a path inside the instance. Both may hold tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Volume {
+    /// The path on the host.
+    pub source: HostPath,
+    /// The path inside.
+    pub target: HostPath,
+    /// Whether the instance may only read it.
+    pub read_only: bool,
+}
+
+impl FromStr for Volume {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        const HINT: &str = "write /on/the/host:/inside, and :ro behind it for reading only";
+        let refuse = |why: &str| {
+            Err(Invalid::new(format!("{} is not a volume: {why}", shown(text))).hint(HINT))
+        };
+        let mut parts = text.split(':');
+        let (Some(source), Some(target)) = (parts.next(), parts.next()) else {
+            return refuse("there is no colon in it");
+        };
+        let read_only = match (parts.next(), parts.next()) {
+            (None | Some("rw"), None) => false,
+            (Some("ro"), None) => true,
+            (Some(mode), None) => return refuse(&format!("{} is not ro or rw", shown(mode))),
+            (_, Some(_)) => return refuse("there are more than two colons in it"),
+        };
+        let path = |path: &str| {
+            path.parse::<HostPath>().map_err(|invalid| {
+                Invalid::new(format!("{} is not a volume: {invalid}", shown(text))).hint(HINT)
+            })
+        };
+        Ok(Self {
+            source: path(source)?,
+            target: path(target)?,
+            read_only,
+        })
+    }
+}
+
+impl fmt::Display for Volume {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mode = if self.read_only { ":ro" } else { "" };
+        write!(f, "{}:{}{mode}", self.source, self.target)
+    }
+}
+
+written_as_text!(
+    Volume,
+    r"^/[^\s:]*:/[^\s:]*(:(ro|rw))?$",
+    numbers: false,
+    "A directory of the host shown inside: SOURCE:TARGET, with :ro for reading only."
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn volumes_are_read_and_printed() {
+        for (text, printed) in [
+            ("/srv/uploads:/uploads:ro", "/srv/uploads:/uploads:ro"),
+            ("/a:/b:rw", "/a:/b"),
+            ("/a/{revision}:/b", "/a/{revision}:/b"),
+        ] {
+            assert_eq!(text.parse::<Volume>().unwrap().to_string(), printed);
+        }
+        for bad in [
+            "/a",
+            "data:/data",
+            "/a:b",
+            "/a:/b:rx",
+            "/a:/b:ro:x",
+            "/a:/../b",
+            "/a b:/c",
+            "",
+        ] {
+            assert!(bad.parse::<Volume>().is_err(), "{bad:?}");
+        }
+    }
+}

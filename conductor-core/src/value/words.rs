@@ -1,0 +1,213 @@
+//! Pieces of text with their rules: arguments, environment, users, descriptions.
+
+use crate::error::{Invalid, shown};
+use crate::text::text_type;
+
+/// Linux takes at most 128 KiB for one argument, its final NUL included (execve(2)).
+const LONGEST_ARGUMENT: usize = 131_071;
+
+text_type!(
+    /// An argument of a command: any text without NUL, at most 131071 bytes.
+    Argument,
+    check_argument,
+    r"^[^\u0000]*$",
+    numbers: true,
+    "An argument, passed on byte for byte; {id}, {revision}, {instance} and {port} are replaced."
+);
+
+text_type!(
+    /// The value of an environment variable: any text without NUL, at most 131071 bytes.
+    EnvValue,
+    check_argument,
+    r"^[^\u0000]*$",
+    numbers: true,
+    "A value, passed on byte for byte; {id}, {revision}, {instance} and {port} are replaced."
+);
+
+text_type!(
+    /// The name of an environment variable (environ(7), the portable set).
+    EnvName,
+    check_env_name,
+    "^[A-Za-z_][A-Za-z0-9_]*$",
+    numbers: false,
+    "The name of an environment variable."
+);
+
+text_type!(
+    /// One line of text that describes a service to people.
+    Description,
+    check_description,
+    r"^\S.*$",
+    numbers: false,
+    "One line that says what the service is."
+);
+
+text_type!(
+    /// The name of a user, or a numeric user id.
+    UserName,
+    check_user,
+    "^([a-z_][a-z0-9_-]{0,31}|[0-9]{1,10})$",
+    numbers: true,
+    "The user to run as, by name or number."
+);
+
+text_type!(
+    /// The name of a systemd credential, which is a file name (systemd.exec(5)).
+    CredentialName,
+    check_credential,
+    "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$",
+    numbers: false,
+    "The name of the file the secret is shown as."
+);
+
+text_type!(
+    /// The path of an HTTP request, with its query.
+    RequestPath,
+    check_request_path,
+    "^/[!-~]*$",
+    numbers: false,
+    "The path to request, for example /health."
+);
+
+text_type!(
+    /// The name of an nginx upstream.
+    UpstreamName,
+    check_upstream,
+    "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$",
+    numbers: false,
+    "The name of the upstream that nginx proxies to."
+);
+
+fn check_argument(text: &str) -> Result<(), Invalid> {
+    if text.contains('\0') {
+        return Err(Invalid::new(format!("{} contains a NUL", shown(text)))
+            .hint("the kernel ends an argument at a NUL, so none can be passed on"));
+    }
+    if text.len() > LONGEST_ARGUMENT {
+        return Err(Invalid::new(format!(
+            "{} has {} bytes; Linux takes at most {LONGEST_ARGUMENT}",
+            shown(text),
+            text.len()
+        ))
+        .hint("put it into a file"));
+    }
+    Ok(())
+}
+
+fn check_env_name(text: &str) -> Result<(), Invalid> {
+    let first = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+    if first && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
+        return Ok(());
+    }
+    Err(Invalid::new(format!(
+        "{} is not the name of an environment variable",
+        shown(text)
+    ))
+    .hint("use letters, digits and _, not beginning with a digit"))
+}
+
+fn check_description(text: &str) -> Result<(), Invalid> {
+    const LONGEST: usize = 200;
+    if text.is_empty() || text.trim() != text || text.chars().any(char::is_control) {
+        return Err(
+            Invalid::new(format!("{} is not one line of text", shown(text)))
+                .hint("write one line without control characters or white space around it"),
+        );
+    }
+    if text.chars().count() > LONGEST {
+        return Err(Invalid::new(format!(
+            "{} is longer than {LONGEST} characters",
+            shown(text)
+        )));
+    }
+    Ok(())
+}
+
+fn check_user(text: &str) -> Result<(), Invalid> {
+    const LONGEST: usize = 32;
+    let number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let name = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
+        && text
+            .chars()
+            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c));
+    match (number && text.parse::<u32>().is_ok()) || (name && text.len() < LONGEST) {
+        true => Ok(()),
+        false => Err(
+            Invalid::new(format!("{} is not the name of a user", shown(text)))
+                .hint("write a user's name, or a number"),
+        ),
+    }
+}
+
+fn check_credential(text: &str) -> Result<(), Invalid> {
+    check_token(text, "the name of a secret", 255)
+}
+
+fn check_upstream(text: &str) -> Result<(), Invalid> {
+    check_token(text, "the name of an upstream", 128)
+}
+
+fn check_token(text: &str, what: &str, longest: usize) -> Result<(), Invalid> {
+    let first = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    let rest = text
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+    if first && rest && text.len() <= longest {
+        return Ok(());
+    }
+    Err(Invalid::new(format!("{} is not {what}", shown(text)))
+        .hint("use letters, digits, '_', '-' and '.'"))
+}
+
+fn check_request_path(text: &str) -> Result<(), Invalid> {
+    if text.starts_with('/') && text.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(());
+    }
+    Err(
+        Invalid::new(format!("{} is not the path of a request", shown(text)))
+            .hint("begin it with /; write other than printable ASCII characters as %XX"),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn arguments_take_everything_but_nul() {
+        for good in ["", "a\nb", "50%", "$HOME", "\u{1}", "ü"] {
+            assert_eq!(good.parse::<Argument>().unwrap().as_str(), good);
+        }
+        assert!("a\0b".parse::<Argument>().is_err());
+        assert!("x".repeat(131_072).parse::<Argument>().is_err());
+    }
+
+    #[test]
+    fn names_are_narrow() {
+        for bad in ["", "1A", "A-B", "A B", "A=B", "A\n", "Ä"] {
+            assert!(bad.parse::<EnvName>().is_err(), "{bad:?}");
+        }
+        for bad in [
+            "",
+            "a b",
+            "root:root",
+            "a/b",
+            "99999999999",
+            "Ä",
+            "a\nb",
+            "%n",
+        ] {
+            assert!(bad.parse::<UserName>().is_err(), "{bad:?}");
+        }
+        for bad in ["", "a/b", "..", "a:b", "a b", "a;b"] {
+            assert!(bad.parse::<CredentialName>().is_err(), "{bad:?}");
+            assert!(bad.parse::<UpstreamName>().is_err(), "{bad:?}");
+        }
+        for bad in ["", "health", "/a b", "/a\n", "/ä"] {
+            assert!(bad.parse::<RequestPath>().is_err(), "{bad:?}");
+        }
+        for bad in ["", " a", "a\nb", "a\u{7f}"] {
+            assert!(bad.parse::<Description>().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,215 @@
+//! Booting a sandbox: its cgroup, its supervisor, and the wait until systemd is up.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read, Seek};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{self, Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::error::{Error, describe};
+use crate::sandbox::Sandbox;
+use crate::tree::Tree;
+
+/// How long a boot may take; it takes about a second, and more on a busy machine.
+const BOOT_DEADLINE: Duration = Duration::from_secs(30);
+
+/// How often things that cannot be waited for are looked at.
+const POLL: Duration = Duration::from_millis(10);
+
+/// What a sandbox is booted with.
+#[derive(Debug)]
+pub struct Builder<'a> {
+    tree: &'a Tree,
+    binds: Vec<OsString>,
+}
+
+impl<'a> Builder<'a> {
+    pub(crate) fn new(tree: &'a Tree) -> Self {
+        let binds = Vec::new();
+        Self { tree, binds }
+    }
+
+    /// Shows a file or directory of the host inside, read-only.
+    #[must_use]
+    pub fn bind_read_only(mut self, host: impl AsRef<Path>, inside: impl AsRef<Path>) -> Self {
+        let mut option = OsString::from("--bind-ro=");
+        option.push(escape(host.as_ref()));
+        option.push(":");
+        option.push(escape(inside.as_ref()));
+        self.binds.push(option);
+        self
+    }
+
+    /// Boots the sandbox and returns once its systemd has started everything.
+    ///
+    /// # Errors
+    ///
+    /// If it ends by itself or is not up within 30 s; the error shows its console.
+    pub fn boot(self) -> Result<Sandbox, Error> {
+        let cgroup2 = &self.tree.host.cgroup2;
+        let name = make_cgroup(cgroup2)?;
+        let cgroup = cgroup2.join(&name);
+        let result = console_file(&name).and_then(|console| {
+            let supervisor = self.supervise(&name, &console)?;
+            Ok((supervisor, console))
+        });
+        let (supervisor, console) = match result {
+            Ok(started) => started,
+            Err(error) => {
+                let _ = fs::remove_dir(&cgroup);
+                return Err(error);
+            }
+        };
+        // From here on, dropping it on an error ends whatever has started.
+        let mut sandbox = Sandbox {
+            supervisor,
+            cgroup,
+            leader: 0,
+        };
+        wait_until_up(&mut sandbox, console)?;
+        Ok(sandbox)
+    }
+
+    fn supervise(&self, name: &str, console: &File) -> Result<Child, Error> {
+        let host = &self.tree.host;
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", include_str!("supervise.sh"), name])
+            .arg(&host.cgroup2)
+            .args(&host.mirror)
+            .args(["--", "systemd-nspawn", "--quiet", "--boot", "--settings=no"])
+            .arg(option("--directory=", &self.tree.path))
+            .arg(format!("--machine={name}"))
+            .args(["--hostname=sandbox", "--register=no", "--keep-unit"])
+            .args(["--private-network", "--capability=all"])
+            // Without these calls container engines do not start.
+            .arg("--system-call-filter=add_key keyctl bpf")
+            .args(["--link-journal=no", "--resolv-conf=off", "--timezone=off"])
+            .args(["--console=passive", "--volatile=overlay"])
+            // Overlays do not stack, and podman makes overlays.
+            .arg("--tmpfs=/var/lib/containers:mode=0711")
+            .args(&self.binds)
+            .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
+            // A Ctrl-C at the owner's terminal must not end the supervisor before it has tidied up.
+            .process_group(0)
+            .stdin(Stdio::piped());
+        let run_error = |source| Error::Run {
+            command: "sh (the sandbox's supervisor)".to_owned(),
+            source,
+        };
+        command
+            .stdout(console.try_clone().map_err(run_error)?)
+            .stderr(console.try_clone().map_err(run_error)?)
+            .spawn()
+            .map_err(run_error)
+    }
+}
+
+/// Waits for the sandbox's process 1, then for its socket, then for its word that it is done.
+fn wait_until_up(sandbox: &mut Sandbox, mut console: File) -> Result<(), Error> {
+    let began = Instant::now();
+    let init = sandbox.cgroup.join("payload/init.scope/cgroup.procs");
+    loop {
+        if sandbox.leader == 0 {
+            sandbox.leader = find_leader(&init).unwrap_or(0);
+        } else if sandbox.path("/run/systemd/private").exists() && says_it_is_up(sandbox, began)? {
+            return Ok(());
+        }
+        let late = began.elapsed() > BOOT_DEADLINE;
+        if late || !matches!(sandbox.supervisor.try_wait(), Ok(None)) {
+            let mut text = Vec::new();
+            let _ = console.rewind();
+            let _ = console.read_to_end(&mut text);
+            let console = String::from_utf8_lossy(&text).trim_end().to_owned();
+            let seconds = BOOT_DEADLINE.as_secs();
+            return Err(if late {
+                Error::Deadline { seconds, console }
+            } else {
+                Error::Ended { console }
+            });
+        }
+        thread::sleep(POLL);
+    }
+}
+
+fn says_it_is_up(sandbox: &Sandbox, began: Instant) -> Result<bool, Error> {
+    let left = BOOT_DEADLINE.saturating_sub(began.elapsed()).as_secs() + 1;
+    let mut command = sandbox.command("timeout");
+    command.arg(left.to_string());
+    command.args(["systemctl", "is-system-running", "--wait"]);
+    // Its status is not success if the system is degraded.
+    let output = command.output().map_err(|source| Error::Run {
+        command: describe(&command),
+        source,
+    })?;
+    Ok(matches!(
+        output.stdout.trim_ascii(),
+        b"running" | b"degraded"
+    ))
+}
+
+/// Makes a cgroup of a name that nobody has, and returns the name: sandboxes that share a cgroup kill
+/// each other's units.
+fn make_cgroup(cgroup2: &Path) -> Result<String, Error> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("conductor-sandbox-{}-{number}", process::id());
+        let path = cgroup2.join(&name);
+        match fs::create_dir(&path) {
+            Ok(()) => return Ok(name),
+            // Another pid namespace, or one whose supervisor was killed, too.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(Error::at(&path)(error)),
+        }
+    }
+}
+
+/// Opens a file for the console that has no name any more, so that nobody has to remove it; a pipe
+/// would kill systemd-nspawn in the middle of its tidying up when the owner has died.
+fn console_file(name: &str) -> Result<File, Error> {
+    let path = Path::new("/run").join(name).with_extension("console");
+    let file = File::options()
+        .read(true)
+        .append(true)
+        .create_new(true)
+        .open(&path)
+        .map_err(Error::at(&path))?;
+    fs::remove_file(&path).map_err(Error::at(&path))?;
+    Ok(file)
+}
+
+/// Returns the process that is number 1 in the sandbox, once it has moved to where systemd puts
+/// itself; its generators are there for a moment, too.
+fn find_leader(init: &Path) -> Option<u32> {
+    let processes = fs::read_to_string(init).ok()?;
+    processes.lines().find_map(|process| {
+        let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
+        let numbers = status.lines().find(|line| line.starts_with("NSpid:"))?;
+        let is_first = numbers.split_whitespace().next_back() == Some("1");
+        is_first.then(|| process.parse().ok())?
+    })
+}
+
+fn option(name: &str, path: &Path) -> OsString {
+    let mut option = OsString::from(name);
+    option.push(path);
+    option
+}
+
+/// Escapes what separates paths in systemd-nspawn's `--bind-ro=`.
+fn escape(path: &Path) -> OsString {
+    let mut escaped = Vec::new();
+    for &byte in path.as_os_str().as_bytes() {
+        if matches!(byte, b':' | b'\\') {
+            escaped.push(b'\\');
+        }
+        escaped.push(byte);
+    }
+    OsString::from_vec(escaped)
+}

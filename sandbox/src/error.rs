@@ -1,0 +1,124 @@
+//! What can go wrong, in words that say what to do about it.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// Why a sandbox could not be made, booted, used or ended.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Namespaces and cgroups are root's.
+    #[error("a sandbox needs root: run the same command as root, for example with sudo")]
+    NotRoot,
+
+    /// The sandbox's systemd lives in the unified hierarchy.
+    #[error(
+        "no cgroup v2 hierarchy is mounted: boot the host with systemd.unified_cgroup_hierarchy=1"
+    )]
+    NoCgroup2,
+
+    /// Packages are missing, and there is no `apt-get` to install them with.
+    #[error(
+        "missing: {packages}, and there is no apt-get here; on a Debian host type: \
+         apt-get install {packages}"
+    )]
+    MissingPackages {
+        /// Their Debian names, separated by spaces.
+        packages: String,
+    },
+
+    /// A file or directory could not be read, written or removed.
+    #[error("{}", path.display())]
+    Path {
+        /// Which one.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+
+    /// A program could not be started or waited for.
+    #[error("cannot run {command}")]
+    Run {
+        /// The program and its arguments.
+        command: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
+
+    /// A program ran and failed.
+    #[error("{command}: {status}\n{output}")]
+    Failed {
+        /// The program and its arguments.
+        command: String,
+        /// How it ended.
+        status: std::process::ExitStatus,
+        /// What it wrote, errors last.
+        output: String,
+    },
+
+    /// The sandbox stopped by itself before it was up.
+    #[error("the sandbox ended while it booted; its console:\n{console}")]
+    Ended {
+        /// What systemd-nspawn and the sandbox's systemd wrote.
+        console: String,
+    },
+
+    /// The sandbox was not up in time.
+    #[error("the sandbox was not up within {seconds} s; its console:\n{console}")]
+    Deadline {
+        /// How long it had.
+        seconds: u64,
+        /// What systemd-nspawn and the sandbox's systemd wrote.
+        console: String,
+    },
+
+    /// The sandbox ended, but something of it could not be removed.
+    #[error("{} is still there after the sandbox ended", path.display())]
+    Leftover {
+        /// The cgroup that stayed.
+        path: PathBuf,
+    },
+}
+
+impl Error {
+    /// Returns a function that names the path an I/O error is about.
+    pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Path {
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+/// Runs a program to its end and returns what it wrote.
+///
+/// # Errors
+///
+/// If it cannot start, or ends with anything but success.
+pub(crate) fn run(command: &mut Command) -> Result<Output, Error> {
+    let output = command.output().map_err(|source| Error::Run {
+        command: describe(command),
+        source,
+    })?;
+    if output.status.success() {
+        return Ok(output);
+    }
+    let text = [output.stdout, output.stderr].concat();
+    Err(Error::Failed {
+        command: describe(command),
+        status: output.status,
+        output: String::from_utf8_lossy(&text).trim_end().to_owned(),
+    })
+}
+
+/// Returns a program and its arguments as a person reads them, without the way into the sandbox,
+/// which ends with `--`.
+pub(crate) fn describe(command: &Command) -> String {
+    let words: Vec<_> = std::iter::once(command.get_program())
+        .chain(command.get_args())
+        .map(|word| word.to_string_lossy())
+        .collect();
+    let start = words.iter().rposition(|word| word == "--");
+    words[start.map_or(0, |dashes| dashes + 1)..].join(" ")
+}

@@ -1,0 +1,135 @@
+//! What the machine must have to run sandboxes, and how it gets it.
+
+use std::env;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::{Error, run};
+
+/// The Debian packages a host needs, each with one file of it that proves it is there.
+const PACKAGES: [(&str, &str); 4] = [
+    ("systemd-container", "/usr/bin/systemd-nspawn"),
+    ("mmdebstrap", "/usr/bin/mmdebstrap"),
+    ("util-linux", "/usr/bin/nsenter"),
+    (
+        "debian-archive-keyring",
+        "/usr/share/keyrings/debian-archive-keyring.gpg",
+    ),
+];
+
+/// A machine that can run sandboxes.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Where cgroup v2 is mounted.
+    pub(crate) cgroup2: PathBuf,
+    /// Where the `name=systemd` v1 hierarchy is, on a hybrid host: there systemd-nspawn repeats the
+    /// directories it makes in v2, so they are ours to remove, too.
+    pub(crate) mirror: Option<PathBuf>,
+}
+
+impl Host {
+    /// Checks the machine, and installs the Debian packages that are missing.
+    ///
+    /// # Errors
+    ///
+    /// If it is not run by root, has no cgroup v2, or lacks packages that cannot be installed.
+    pub fn prepare(progress: &mut dyn FnMut(&str)) -> Result<Self, Error> {
+        require_root()?;
+        install_missing(progress)?;
+        let mounts = Path::new("/proc/self/mountinfo");
+        let mountinfo = fs::read_to_string(mounts).map_err(Error::at(mounts))?;
+        Ok(Self {
+            cgroup2: mount_point(&mountinfo, "cgroup2", "").ok_or(Error::NoCgroup2)?,
+            mirror: mount_point(&mountinfo, "cgroup", "name=systemd"),
+        })
+    }
+}
+
+/// Fails unless root runs this, before anything is touched.
+pub(crate) fn require_root() -> Result<(), Error> {
+    let process = Path::new("/proc/self");
+    let owner = fs::metadata(process).map_err(Error::at(process))?.uid();
+    if owner == 0 {
+        Ok(())
+    } else {
+        Err(Error::NotRoot)
+    }
+}
+
+fn install_missing(progress: &mut dyn FnMut(&str)) -> Result<(), Error> {
+    let missing: Vec<&str> = PACKAGES
+        .iter()
+        .filter(|(_, proof)| !Path::new(proof).exists())
+        .map(|(package, _)| *package)
+        .collect();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let packages = missing.join(" ");
+    let apt = Path::new("/usr/bin/apt-get");
+    if !apt.exists() {
+        return Err(Error::MissingPackages { packages });
+    }
+    progress(&format!("installing {packages}"));
+    let apt = || {
+        let mut command = Command::new(apt);
+        command.env("DEBIAN_FRONTEND", "noninteractive");
+        command
+    };
+    run(apt().arg("update"))?;
+    run(apt()
+        .args(["install", "-y", "--no-install-recommends"])
+        .args(missing))?;
+    Ok(())
+}
+
+/// Returns where the first file system of this type, with this super block option, is mounted; the
+/// format is in proc(5).
+fn mount_point(mountinfo: &str, kind: &str, option: &str) -> Option<PathBuf> {
+    mountinfo.lines().find_map(|line| {
+        let (mount, super_block) = line.split_once(" - ")?;
+        let mut super_block = super_block.split(' ');
+        let found = super_block.next()? == kind
+            && (option.is_empty() || super_block.nth(1)?.split(',').any(|each| each == option));
+        found.then(|| mount.split(' ').nth(4).map(PathBuf::from))?
+    })
+}
+
+/// Returns the directory where trees are kept: `CONDUCTOR_SANDBOX_DIR`, or
+/// `/var/cache/conductor-sandbox`.
+///
+/// This is the only environment variable the crate reads.
+pub(crate) fn cache_directory() -> PathBuf {
+    env::var_os("CONDUCTOR_SANDBOX_DIR").map_or_else(
+        || PathBuf::from("/var/cache/conductor-sandbox"),
+        PathBuf::from,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_cgroup_mounts_of_hybrid_and_pure_hosts() {
+        let hybrid = "32 31 0:29 / /sys/fs/cgroup/cpu rw - cgroup cgroup rw,cpu\n\
+                      40 31 0:37 / /sys/fs/cgroup/systemd rw shared:9 - cgroup cgroup rw,name=systemd\n\
+                      41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
+        let pure = "25 20 0:22 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
+        for (mountinfo, cgroup2, mirror) in [
+            (
+                hybrid,
+                Some("/sys/fs/cgroup/unified"),
+                Some("/sys/fs/cgroup/systemd"),
+            ),
+            (pure, Some("/sys/fs/cgroup"), None),
+            ("", None, None),
+        ] {
+            let found = |kind, option| mount_point(mountinfo, kind, option);
+            assert_eq!(found("cgroup2", ""), cgroup2.map(PathBuf::from));
+            assert_eq!(found("cgroup", "name=systemd"), mirror.map(PathBuf::from));
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! One booted sandbox: run programs in it, reach its files, reset it, end it.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output};
+
+use crate::builder::Builder;
+use crate::error::{Error, run};
+use crate::tree::Tree;
+
+/// A running Debian with a systemd of its own; dropping it ends it and removes every trace.
+#[derive(Debug)]
+pub struct Sandbox {
+    /// Ends the sandbox when its standard input, which `Child` holds, is closed.
+    pub(crate) supervisor: Child,
+    pub(crate) cgroup: PathBuf,
+    /// The sandbox's process 1; 0 until there is one.
+    pub(crate) leader: u32,
+}
+
+impl Sandbox {
+    /// Starts describing a sandbox on this tree.
+    pub fn builder(tree: &Tree) -> Builder<'_> {
+        Builder::new(tree)
+    }
+
+    /// Returns the sandbox's process 1, as the host numbers it.
+    pub fn leader(&self) -> u32 {
+        self.leader
+    }
+
+    /// Returns the cgroup, in the host's v2 hierarchy, that holds all of the sandbox.
+    pub fn cgroup(&self) -> &Path {
+        &self.cgroup
+    }
+
+    /// Returns a command that runs a program inside, as root in `/` with a clean environment.
+    ///
+    /// It is in the sandbox's namespaces, but in the cgroup of its caller, which logind and polkit do
+    /// not like; use `systemd-run --wait --pipe` inside for them. Killing the child kills the program.
+    pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = self.enter(&[]);
+        command.env("HOME", "/root").arg(program);
+        command
+    }
+
+    /// Returns a command that runs a program inside as the unprivileged user `operator`, whose
+    /// `systemctl --user` works.
+    ///
+    /// The first call starts the user's service manager and lets it linger; starting it at boot would
+    /// make every boot slower.
+    ///
+    /// # Errors
+    ///
+    /// If the service manager of the user does not start.
+    pub fn command_as_operator(&self, program: impl AsRef<OsStr>) -> Result<Command, Error> {
+        if !self.operator_is_up() {
+            // In a unit, because logind asks in which cgroup its caller is.
+            let linger = "systemd-run --quiet --wait loginctl enable-linger operator";
+            self.sh(&format!("{linger}; systemctl start user@1000.service"))?;
+        }
+        let mut command = self.enter(&["--reuid=1000", "--regid=users", "--init-groups"]);
+        command
+            .env("HOME", "/home/operator")
+            .env("USER", "operator")
+            .env("XDG_RUNTIME_DIR", "/run/user/1000")
+            .env("DBUS_SESSION_BUS_ADDRESS", "unix:path=/run/user/1000/bus")
+            .arg(program);
+        Ok(command)
+    }
+
+    /// Runs a shell script inside, as root and with `sh -e`, and returns what it wrote.
+    ///
+    /// # Errors
+    ///
+    /// If it ends with anything but success; use [`Sandbox::command`] where that is expected.
+    pub fn sh(&self, script: &str) -> Result<Output, Error> {
+        run(self.command("sh").args(["-ec", script]))
+    }
+
+    /// Returns where the host sees a path of the sandbox, to read and write it directly.
+    ///
+    /// Absolute symbolic links on the way, such as `/var/run`, lead to the host's files: name what
+    /// they point to.
+    pub fn path(&self, inside: &str) -> PathBuf {
+        Path::new("/proc")
+            .join(self.leader.to_string())
+            .join("root")
+            .join(inside.trim_start_matches('/'))
+    }
+
+    /// Removes what conductor put into the sandbox, so that the next test finds it as after boot.
+    ///
+    /// Those are the `conductor-*` units of both service managers, their files and links, the stamps
+    /// of their timers, `/etc/conductor`, `/run/conductor` and the operator's counterparts.
+    ///
+    /// # Errors
+    ///
+    /// If a service manager does not obey.
+    pub fn reset(&self) -> Result<(), Error> {
+        let script = ["-ec", include_str!("reset.sh")];
+        run(self.command("sh").args(script).args([
+            "--system",
+            "/etc/systemd/system",
+            "/var/lib/systemd/timers",
+            "/etc/conductor",
+            "/run/conductor",
+        ]))?;
+        if self.operator_is_up() || self.path("/home/operator/.config").exists() {
+            run(self.command_as_operator("sh")?.args(script).args([
+                "--user",
+                "/home/operator/.config/systemd/user",
+                "/home/operator/.local/share/systemd/timers",
+                "/home/operator/.config/conductor",
+                "/run/user/1000/conductor",
+            ]))?;
+        }
+        Ok(())
+    }
+
+    /// Ends the sandbox at once, as a power cut would, and removes every trace of it.
+    ///
+    /// # Errors
+    ///
+    /// If something of it stays.
+    pub fn kill(mut self) -> Result<(), Error> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        // Waiting closes the supervisor's standard input first, which tells it to end.
+        self.supervisor.wait().map_err(|source| Error::Run {
+            command: "sh (the sandbox's supervisor)".to_owned(),
+            source,
+        })?;
+        if self.cgroup.exists() {
+            return Err(Error::Leftover {
+                path: self.cgroup.clone(),
+            });
+        }
+        Ok(())
+    }
+
+    fn enter(&self, credentials: &[&str]) -> Command {
+        let mut command = Command::new("nsenter");
+        command
+            .env_clear()
+            .env("LANG", "C.UTF-8")
+            .env("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin")
+            .env("TERM", "dumb")
+            .current_dir("/")
+            .arg("--target")
+            .arg(self.leader.to_string())
+            .args(["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"])
+            // nsenter forks, so a kill would reach only itself; this passes it on.
+            .args(["--", "setpriv", "--pdeathsig=KILL"])
+            .args(credentials)
+            .arg("--");
+        command
+    }
+
+    fn operator_is_up(&self) -> bool {
+        self.path("/run/user/1000/systemd/private").exists()
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        let _ = self.end();
+    }
+}

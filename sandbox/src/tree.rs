@@ -1,0 +1,113 @@
+//! The Debian file system that every sandbox boots, made once and shared.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::error::{Error, run};
+use crate::host::{Host, cache_directory, require_root};
+
+/// What is in the tree; podman is there for its Quadlet generator, which benchmarks compare with.
+const PACKAGES: &str = "systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,redis-server,\
+                        python3,curl,iproute2,procps,podman,nftables";
+
+/// What happens to the tree after its packages are installed; `$1` is its path.
+const CUSTOMIZE: [&str; 5] = [
+    // Nothing runs on its own, so that tests see only what they start.
+    r#"systemctl --root="$1" --quiet disable redis-server.service"#,
+    // What has no place in a container: modules, the host's consoles, disks and kernel.
+    r#"systemctl --root="$1" --quiet mask apt-daily.timer apt-daily-upgrade.timer \
+        dpkg-db-backup.timer fstrim.timer podman-auto-update.timer systemd-modules-load.service \
+        systemd-pstore.service netavark-dhcp-proxy.socket netavark-dhcp-proxy.service \
+        netavark-firewalld-reload.service getty@tty1.service console-getty.service \
+        dev-hugepages.mount sys-kernel-debug.mount sys-kernel-tracing.mount"#,
+    r#"systemctl --root="$1" --quiet set-default multi-user.target"#,
+    // Debian has a group `operator` already, so the user cannot have one of its own by that name.
+    r#"chroot "$1" useradd --create-home --uid 1000 --gid users --shell /bin/bash operator"#,
+    // Says that ldconfig and its like have seen this /usr; each boot would run them again.
+    r#"echo sandbox >"$1/etc/hostname"; touch "$1/etc/.updated" "$1/var/.updated""#,
+];
+
+/// A bootable Debian trixie tree.
+#[derive(Debug, Clone)]
+pub struct Tree {
+    pub(crate) path: PathBuf,
+    pub(crate) host: Host,
+}
+
+impl Tree {
+    /// Makes the tree, or finds the one made earlier, and prepares the machine for sandboxes.
+    ///
+    /// It is kept in `/var/cache/conductor-sandbox`, or in the directory that the environment
+    /// variable `CONDUCTOR_SANDBOX_DIR` names, as `trixie-<hash of its recipe>`; delete it freely
+    /// while no sandbox runs. `progress` gets a line before everything that takes long.
+    ///
+    /// # Errors
+    ///
+    /// If the machine cannot run sandboxes (see [`Host::prepare`]) or the tree cannot be made.
+    pub fn ensure(progress: &mut dyn FnMut(&str)) -> Result<Self, Error> {
+        require_root()?;
+        let cache = cache_directory();
+        fs::create_dir_all(&cache).map_err(Error::at(&cache))?;
+        // Guards apt-get as well: it does not wait for another one.
+        let _lock = lock(&cache.join("lock"), progress)?;
+        let host = Host::prepare(progress)?;
+        let path = cache.join(format!("trixie-{:016x}", recipe_hash()));
+        if !path.exists() {
+            make(&path, progress)?;
+        }
+        Ok(Self { path, host })
+    }
+
+    /// Returns where the tree is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+/// Waits until no other process makes a tree; dropping the file lets the next one in.
+fn lock(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<File, Error> {
+    let file = File::create(path).map_err(Error::at(path))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            progress("waiting for another process that makes the Debian tree ...");
+            file.lock().map_err(Error::at(path))?;
+        }
+        Err(TryLockError::Error(source)) => return Err(Error::at(path)(source)),
+    }
+    Ok(file)
+}
+
+fn make(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<(), Error> {
+    progress("making the Debian tree (once, about half a minute) ...");
+    let unfinished = path.with_extension("unfinished");
+    // A maker that was killed may have left mounts in there: never follow them to the host's files.
+    run(Command::new("rm")
+        .args(["-rf", "--one-file-system"])
+        .arg(&unfinished))?;
+    run(Command::new("mmdebstrap")
+        .args(recipe())
+        .arg("trixie")
+        .arg(&unfinished))?;
+    fs::rename(&unfinished, path).map_err(Error::at(path))
+}
+
+fn recipe() -> impl Iterator<Item = String> {
+    let options = [
+        "--mode=root".to_owned(),
+        "--variant=minbase".to_owned(),
+        format!("--include={PACKAGES}"),
+    ];
+    let hooks = CUSTOMIZE.map(|hook| format!("--customize-hook={hook}"));
+    options.into_iter().chain(hooks)
+}
+
+/// Hashes the recipe (FNV-1a, because std's hasher differs between Rust releases), so that a changed
+/// recipe is a new tree.
+fn recipe_hash() -> u64 {
+    let text = recipe().collect::<Vec<_>>().join("\n");
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}

@@ -1,0 +1,34 @@
+//! The Handlebars templates of the units that conductor writes, embedded as text.
+//!
+//! They are a crate of their own because a packaged crate cannot embed a file of its neighbour.
+//! Templates hold layout only: every value arrives checked and escaped.
+
+/// A template with the file name that replaces it in a directory of the user's own.
+#[derive(Debug, Clone, Copy)]
+pub struct Template {
+    /// The file name, such as `instance.service.hbs`.
+    pub file: &'static str,
+    /// The text.
+    pub text: &'static str,
+}
+
+/// One instance of a service.
+pub const INSTANCE: Template = Template {
+    file: "instance.service.hbs",
+    text: include_str!("../instance.service.hbs"),
+};
+
+/// The target that holds all instances of a service.
+pub const TARGET: Template = Template {
+    file: "service.target.hbs",
+    text: include_str!("../service.target.hbs"),
+};
+
+/// The slice that accounts for all instances of a service.
+pub const SLICE: Template = Template {
+    file: "service.slice.hbs",
+    text: include_str!("../service.slice.hbs"),
+};
+
+/// All templates.
+pub const ALL: [Template; 3] = [INSTANCE, TARGET, SLICE];
