@@ -10,9 +10,12 @@
 //!
 //! The modules are layers; each uses only those above it in this list.
 
+pub mod conductor;
 pub mod definition;
 pub mod error;
+pub mod host;
 pub mod name;
+pub mod plan;
 pub mod release;
 pub mod runtime;
 pub mod service;

@@ -1,19 +1,22 @@
 //! Names that end up in unit names and paths, checked once.
 
 use crate::error::{Invalid, shown};
-use crate::text::text_type;
+use crate::text::{Numbers, text_type};
 
 /// The longest id of a service; leaves room for revision and digest in a unit name.
 const LONGEST_ID: usize = 64;
+/// Ids and names of jobs. A dash becomes four characters in the name of a slice; since no two stand
+/// side by side, that name stays short enough for systemd.
+const LABEL: &str = "^(?=.{1,64}$)[a-z0-9][a-z0-9_]*(-[a-z0-9_]+)*$";
 /// The longest revision: a tag has at most 128 characters in the OCI distribution specification.
 const LONGEST_REVISION: usize = 128;
 
 text_type!(
-    /// The id of a service: lower-case letters, digits, `_` and `-`, at most 64 characters.
+    /// The id of a service: lower-case letters, digits, `_` and single `-`, at most 64 characters.
     ServiceId,
     check_id,
-    "^[a-z0-9][a-z0-9_-]{0,63}$",
-    numbers: false,
+    LABEL,
+    numbers: Numbers::Refused,
     "The name of the service, unique on a host: lower-case letters, digits, _ and -."
 );
 
@@ -22,7 +25,7 @@ text_type!(
     Revision,
     check_revision,
     "^([A-Za-z0-9_][A-Za-z0-9._-]{0,127}|sha256:[0-9a-f]{64})$",
-    numbers: true,
+    numbers: Numbers::AtLeast(0.0),
     "The version to run: an image tag, or a digest (sha256:...)."
 );
 
@@ -30,8 +33,8 @@ text_type!(
     /// The name of a cron job within its service; same characters as a [`ServiceId`].
     JobName,
     check_job,
-    "^[a-z0-9][a-z0-9_-]{0,63}$",
-    numbers: false,
+    LABEL,
+    numbers: Numbers::Refused,
     "The name of a job: lower-case letters, digits, _ and -."
 );
 
@@ -40,7 +43,7 @@ text_type!(
     UnitName,
     check_unit_name,
     "^[A-Za-z0-9:_.@\\\\-]+\\.(service|timer|target|slice|socket|path)$",
-    numbers: false,
+    numbers: Numbers::Refused,
     "The name of a systemd unit."
 );
 
@@ -84,22 +87,27 @@ fn check_job(text: &str) -> Result<(), Invalid> {
 
 fn check_label(text: &str, what: &str, longest: usize) -> Result<(), Invalid> {
     let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c);
-    if text.len() > longest {
-        return Err(Invalid::new(format!(
-            "{} has {} characters; {what} has at most {longest}",
-            shown(text),
-            text.chars().count()
-        )));
-    }
-    if text.is_empty() || text.starts_with(['-', '_']) || !text.chars().all(allowed) {
+    let plain = !text.is_empty()
+        && !text.starts_with(['-', '_'])
+        && !text.ends_with('-')
+        && !text.contains("--")
+        && text.chars().all(allowed);
+    if !plain {
         let error = Invalid::new(format!("{} is not {what}", shown(text)));
         let suggestion = slug(text);
         return Err(match suggestion.is_empty() {
             true => error.hint("use lower-case letters, digits, _ and -, beginning with a letter"),
             false => error.hint(format!(
-                "use lower-case letters, digits, _ and -: for example {suggestion}"
+                "use lower-case letters, digits, _ and single -: for example {suggestion}"
             )),
         });
+    }
+    if text.len() > longest {
+        return Err(Invalid::new(format!(
+            "{} has {} characters; {what} has at most {longest}",
+            shown(text),
+            text.len()
+        )));
     }
     Ok(())
 }
@@ -109,13 +117,11 @@ fn slug(text: &str) -> String {
     let replaced: String = text
         .chars()
         .map(|c| c.to_ascii_lowercase())
-        .map(|c| {
-            if c.is_ascii_alphanumeric() || c == '_' {
-                c
-            } else {
-                '-'
-            }
+        .map(|c| match c {
+            'a'..='z' | '0'..='9' | '_' => c,
+            _ => '-',
         })
+        .skip_while(|c| "_-".contains(*c))
         .take(LONGEST_ID)
         .collect();
     replaced
@@ -184,6 +190,10 @@ mod tests {
             "a\0",
             "a%b",
             "-a",
+            "_a",
+            "a-",
+            "a--b",
+            &"a".repeat(65),
             &"a".repeat(300),
         ] {
             assert!(bad.parse::<ServiceId>().is_err(), "{bad:?}");
@@ -204,6 +214,28 @@ mod tests {
         let error = "My App".parse::<ServiceId>().unwrap_err();
         assert_eq!(error.message, "\"My App\" is not an id");
         assert!(error.hint.unwrap().ends_with("for example my-app"));
+        for bad in [
+            "_x",
+            "-_-x",
+            "Ä b",
+            "a--b-",
+            "..",
+            &"A-".repeat(100),
+            &"ä".repeat(70),
+        ] {
+            let slug = slug(bad);
+            assert!(
+                slug.is_empty() || slug.parse::<ServiceId>().is_ok(),
+                "{bad:?}: {slug:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_longest_id_still_makes_unit_names() {
+        let longest: ServiceId = "a-".repeat(32).trim_end_matches('-').parse().unwrap();
+        let slice = crate::release::slice_unit(&longest);
+        assert!(slice.as_str().parse::<UnitName>().is_ok(), "{slice}");
     }
 
     #[test]

@@ -14,7 +14,7 @@ macro_rules! written_as_text {
 
         impl<'de> serde::Deserialize<'de> for $type {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                $crate::text::deserialize(deserializer)
+                $crate::text::deserialize(deserializer, $numbers)
             }
         }
 
@@ -24,12 +24,7 @@ macro_rules! written_as_text {
             }
 
             fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                let types: &[&str] = if $numbers { &["string", "number"] } else { &["string"] };
-                schemars::json_schema!({
-                    "type": types,
-                    "pattern": $pattern,
-                    "description": $description,
-                })
+                $crate::text::schema(&$pattern, $numbers, $description)
             }
         }
     };
@@ -72,11 +67,58 @@ pub(crate) use {text_type, written_as_text};
 
 use crate::error::Invalid;
 
+/// Which bare numbers of a document are taken as text.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Numbers {
+    /// None: they have to be in quotes.
+    Refused,
+    /// All; the text then decides.
+    AsWritten,
+    /// Those that are not less.
+    AtLeast(f64),
+    /// Whole ones in a range.
+    Whole(u64, u64),
+}
+
+/// Describes text in a JSON Schema, and the numbers that are taken for it.
+pub(crate) fn schema(pattern: &str, numbers: Numbers, description: &str) -> schemars::Schema {
+    let mut schema = schemars::json_schema!({
+        "type": "string",
+        "pattern": pattern,
+        "description": description,
+    });
+    let mut set = |key: &str, value: serde_json::Value| {
+        schema.insert(key.to_owned(), value);
+    };
+    match numbers {
+        Numbers::Refused => {}
+        Numbers::AsWritten => set("type", ["string", "number"].as_slice().into()),
+        Numbers::AtLeast(least) => {
+            set("type", ["string", "number"].as_slice().into());
+            set("minimum", least.into());
+        }
+        Numbers::Whole(least, most) => {
+            set("type", ["string", "integer"].as_slice().into());
+            set("minimum", least.into());
+            set("maximum", most.into());
+        }
+    }
+    schema
+}
+
 /// Stands between message and hint in the text of a serde error, the only thing serde carries.
 pub(crate) const HINT_MARK: &str = "\u{1f}hint: ";
 
+/// Makes a serde error that keeps its hint.
+pub(crate) fn serde_error<E: serde::de::Error>(invalid: Invalid) -> E {
+    match invalid.hint {
+        Some(hint) => E::custom(format_args!("{}{HINT_MARK}{hint}", invalid.message)),
+        None => E::custom(invalid.message),
+    }
+}
+
 /// Reads text and parses it, keeping the hint of an error.
-pub(crate) fn deserialize<'de, T, D>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn deserialize<'de, T, D>(deserializer: D, numbers: Numbers) -> Result<T, D::Error>
 where
     T: std::str::FromStr<Err = Invalid>,
     D: serde::Deserializer<'de>,
@@ -91,12 +133,14 @@ where
         }
 
         fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<T, E> {
-            text.parse().map_err(|invalid: Invalid| match invalid.hint {
-                Some(hint) => E::custom(format_args!("{}{HINT_MARK}{hint}", invalid.message)),
-                None => E::custom(invalid.message),
-            })
+            text.parse().map_err(serde_error)
         }
     }
 
-    deserializer.deserialize_str(Visitor(std::marker::PhantomData))
+    let visitor = Visitor(std::marker::PhantomData);
+    match numbers {
+        Numbers::Refused => deserializer.deserialize_str(visitor),
+        // The definition's own deserializer gives numbers to who asks for a string.
+        _ => deserializer.deserialize_string(visitor),
+    }
 }

@@ -15,6 +15,7 @@
 //! # Ok::<(), conductor_sandbox::Error>(())
 //! ```
 
+pub mod build;
 pub mod builder;
 pub mod error;
 pub mod host;

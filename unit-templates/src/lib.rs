@@ -30,5 +30,11 @@ pub const SLICE: Template = Template {
     text: include_str!("../service.slice.hbs"),
 };
 
+/// What starts the target of a service when the host boots.
+pub const BOOT: Template = Template {
+    file: "boot.service.hbs",
+    text: include_str!("../boot.service.hbs"),
+};
+
 /// All templates.
-pub const ALL: [Template; 3] = [INSTANCE, TARGET, SLICE];
+pub const ALL: [Template; 4] = [INSTANCE, TARGET, SLICE, BOOT];

@@ -3,10 +3,13 @@
 use std::borrow::Cow;
 use std::path::Path;
 
+use super::problem::Fault;
 use crate::error::{Problem, shown};
 
 /// More values than this are a mistake or an attack (a YAML "billion laughs" expands to more).
-const MOST_NODES: usize = 20_000;
+const MOST_NODES: usize = 10_000;
+/// As much text as the longest file holds; only aliases that repeat long text make more of it.
+const MOST_TEXT: usize = 2 * 1024 * 1024;
 /// Deeper nesting than this means nothing in a service definition.
 pub(super) const DEEPEST: usize = 32;
 
@@ -42,6 +45,13 @@ pub(super) enum Value<'i> {
 }
 
 impl Value<'_> {
+    fn text(&self) -> &str {
+        match self {
+            Value::Number(text) | Value::Text(text) => text,
+            Value::Null | Value::Bool(_) | Value::List(_) | Value::Map(_) => "",
+        }
+    }
+
     /// Names the kind of value for a message.
     pub(super) fn kind(&self) -> &'static str {
         match self {
@@ -82,6 +92,9 @@ pub(super) enum Step<'i> {
 #[derive(Debug)]
 pub(crate) struct Document<'i> {
     nodes: Vec<Node<'i>>,
+    /// How many bytes of text and keys are held.
+    text: usize,
+    duplicates: Vec<(Position, String)>,
 }
 
 /// Why a file could not be read as a tree, and where.
@@ -121,6 +134,8 @@ impl<'i> Document<'i> {
     pub(super) fn new() -> Self {
         Self {
             nodes: Vec::with_capacity(64),
+            text: 0,
+            duplicates: Vec::new(),
         }
     }
 
@@ -135,6 +150,17 @@ impl<'i> Document<'i> {
             return Err(
                 SyntaxError::new(position, format!("more than {MOST_NODES} values"))
                     .hint("one file holds one service; aliases count each time they are used"),
+            );
+        }
+        let key = match &parent {
+            Some((_, Step::Key(key))) => key.len(),
+            _ => 0,
+        };
+        self.text += key + value.text().len();
+        if self.text > MOST_TEXT {
+            return Err(
+                SyntaxError::new(position, format!("more than {MOST_TEXT} bytes of text"))
+                    .hint("aliases count each time they are used"),
             );
         }
         let id = u32::try_from(self.nodes.len()).expect("MOST_NODES fits in 32 bits");
@@ -154,16 +180,27 @@ impl<'i> Document<'i> {
     }
 
     /// Adds an entry to a mapping that was added before; a key may stand in it once.
-    pub(super) fn push_entry(&mut self, map: NodeId, entry: Entry<'i>) -> Result<(), SyntaxError> {
+    pub(super) fn push_entry(&mut self, map: NodeId, entry: Entry<'i>) {
         if let Value::Map(entries) = &mut self.nodes[map.0 as usize].value {
-            if let Some(first) = entries.iter().find(|other| other.key == entry.key) {
-                let message = format!("the key {} stands here twice", shown(&entry.key));
-                let hint = format!("it stood on line {} already; remove one", first.position.0);
-                return Err(SyntaxError::new(entry.position, message).hint(hint));
+            if entries.iter().any(|other| other.key == entry.key) {
+                self.push_duplicate(entry.position, &entry.key);
+            } else {
+                entries.push(entry);
             }
-            entries.push(entry);
         }
-        Ok(())
+    }
+
+    /// Notes a key that stands in its mapping already. The reading goes on with the first.
+    pub(super) fn push_duplicate(&mut self, position: Position, key: &str) {
+        self.duplicates.push((position, shown(key)));
+    }
+
+    /// Gives the keys that stand twice in a mapping.
+    pub(super) fn duplicates(&self) -> impl Iterator<Item = (Position, Fault)> {
+        self.duplicates.iter().map(|(position, key)| {
+            let fault = Fault::new(format!("the key {key} stands here twice"));
+            (*position, fault.hint("remove one of them"))
+        })
     }
 
     pub(super) fn value(&self, id: NodeId) -> &Value<'i> {
@@ -200,8 +237,9 @@ impl<'i> Document<'i> {
 /// Appends one step; keys with unusual characters are quoted.
 fn push_step(path: &mut String, step: &Step<'_>) {
     use std::fmt::Write as _;
+    const LONGEST: usize = 60;
     let plain = |key: &str| {
-        !key.is_empty()
+        (1..=LONGEST).contains(&key.len())
             && key
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
@@ -221,28 +259,5 @@ fn push_step(path: &mut String, step: &Step<'_>) {
                 path.push_str(&shown(key));
             }
         }
-    }
-}
-
-/// Finds line and column of byte offsets, for parsers that count bytes.
-pub(super) struct Lines<'i> {
-    text: &'i str,
-    starts: Vec<usize>,
-}
-
-impl<'i> Lines<'i> {
-    pub(super) fn new(text: &'i str) -> Self {
-        let starts = std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1));
-        Self {
-            text,
-            starts: starts.collect(),
-        }
-    }
-
-    pub(super) fn position(&self, offset: usize) -> Position {
-        let offset = self.text.floor_char_boundary(offset.min(self.text.len()));
-        let line = self.starts.partition_point(|start| *start <= offset);
-        let start = self.starts[line - 1];
-        (line, self.text[start..offset].chars().count() + 1)
     }
 }

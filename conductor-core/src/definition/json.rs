@@ -4,7 +4,8 @@ use jsonc_parser::ast;
 use jsonc_parser::common::Ranged as _;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
-use super::document::{DEEPEST, Document, Entry, Lines, NodeId, Step, SyntaxError, Value};
+use super::document::{DEEPEST, Document, Entry, NodeId, Step, SyntaxError, Value};
+use super::lines::Lines;
 
 /// The parser can read JSON with comments and more; a definition is strict JSON, as tools write it.
 const STRICT: ParseOptions = ParseOptions {
@@ -21,20 +22,37 @@ const STRICT: ParseOptions = ParseOptions {
 };
 
 /// Parses one JSON document.
-pub(super) fn parse(text: &str) -> Result<Document<'_>, SyntaxError> {
+pub(super) fn parse(text: &str) -> Result<Document<'_>, Vec<SyntaxError>> {
     let lines = Lines::new(text);
     let ast = parse_to_ast(text, &CollectOptions::default(), &STRICT).map_err(|error| {
         let position = lines.position(error.range().start);
-        SyntaxError::new(position, format!("not JSON: {}", error.kind()))
+        vec![SyntaxError::new(
+            position,
+            format!("not JSON: {}", error.kind()),
+        )]
     })?;
     let Some(root) = ast.value else {
-        return Err(
-            SyntaxError::new((1, 1), "the file is empty").hint("begin with {\"id\": \"NAME\"}")
-        );
+        let error = SyntaxError::new((1, 1), "the file is empty");
+        return Err(vec![error.hint("begin with {\"id\": \"NAME\"}")]);
     };
     let mut document = Document::new();
-    add(&mut document, &lines, root, None, 0)?;
-    Ok(document)
+    match add(&mut document, &lines, root, None, 0) {
+        Ok(_) => Ok(document),
+        Err(error) => Err(vec![error]),
+    }
+}
+
+/// Refuses line ends and tabs in a string, which the parser lets pass (RFC 8259, section 7).
+fn refuse_raw(lines: &Lines<'_>, string: &ast::StringLit<'_>) -> Result<(), SyntaxError> {
+    let raw = &lines.text()[string.range.start..string.range.end];
+    match raw.find(|c: char| c.is_ascii_control()) {
+        None => Ok(()),
+        Some(at) => {
+            let position = lines.position(string.range.start + at);
+            let error = SyntaxError::new(position, "not JSON: a line end or tab in a string");
+            Err(error.hint("write \\n for a line end, \\t for a tab"))
+        }
+    }
 }
 
 fn add<'i>(
@@ -57,7 +75,10 @@ fn add<'i>(
         ast::Value::NumberLit(literal) => {
             document.add(parent, at, Value::Number(literal.value.into()))
         }
-        ast::Value::StringLit(literal) => document.add(parent, at, Value::Text(literal.value)),
+        ast::Value::StringLit(literal) => {
+            refuse_raw(lines, &literal)?;
+            document.add(parent, at, Value::Text(literal.value))
+        }
         ast::Value::Array(array) => {
             let id = document.add(parent, at, Value::List(Vec::new()))?;
             for (index, element) in array.elements.into_iter().enumerate() {
@@ -72,7 +93,10 @@ fn add<'i>(
             for property in object.properties {
                 let position = lines.position(property.range.start);
                 let key = match property.name {
-                    ast::ObjectPropName::String(literal) => literal.value,
+                    ast::ObjectPropName::String(literal) => {
+                        refuse_raw(lines, &literal)?;
+                        literal.value
+                    }
                     ast::ObjectPropName::Word(word) => word.value.into(),
                 };
                 let parent = Some((id, Step::Key(key.clone())));
@@ -84,7 +108,7 @@ fn add<'i>(
                         position,
                         value,
                     },
-                )?;
+                );
             }
             Ok(id)
         }

@@ -4,11 +4,14 @@
 //! one raw type, [`Definition`]. A wrong value does not end the reading: every problem of a file
 //! is found in one go.
 
-mod deserialize;
+mod access;
 mod document;
 mod field;
 mod json;
+mod lines;
+mod problem;
 mod raw;
+mod reader;
 mod schema;
 mod toml;
 mod yaml;
@@ -21,15 +24,35 @@ pub use field::{Field, Located, Table};
 pub use raw::{Definition, Deploy, Health, Job, Limits, Nginx, Order, Proxy, Runtime};
 pub use schema::schema;
 
-pub(crate) use deserialize::Fault;
 pub(crate) use document::{NodeId, ROOT};
+pub(crate) use problem::Fault;
 
 use crate::error::Problem;
-use deserialize::{Finding, Findings};
-use document::Document;
+use document::{Document, SyntaxError};
+use lines::Lines;
+use problem::{Finding, Findings};
 
 /// The file names that hold definitions.
 pub const EXTENSIONS: [&str; 4] = ["yaml", "yml", "json", "toml"];
+
+/// The longest file; one service takes a few kilobytes.
+const LONGEST_FILE: usize = 1024 * 1024;
+
+/// Refuses the control characters that no format knows, before a parser takes a NUL for the end.
+fn refuse_control(text: &str) -> Result<(), Vec<SyntaxError>> {
+    match text.find(|c: char| c.is_ascii_control() && !"\t\n\r".contains(c)) {
+        None => Ok(()),
+        Some(at) => {
+            let control = text[at..].chars().next().unwrap_or_default();
+            let message = format!("the file contains the control character {control:?}");
+            let error = SyntaxError::new(Lines::new(text).position(at), message);
+            Err(vec![match control {
+                '\0' => error.hint("no value holds a NUL; remove it"),
+                _ => error.hint("write it as an escape in a quoted string, such as \"\\u001b\""),
+            }])
+        }
+    }
+}
 
 /// A file that was parsed, with what is wrong with it so far.
 #[derive(Debug)]
@@ -45,31 +68,37 @@ impl<'i> Source<'i> {
         let extension = file.extension().and_then(|extension| extension.to_str());
         // A byte order mark is no part of the text (RFC 8259, section 8.1).
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let document = match extension {
-            Some("yaml" | "yml") => yaml::parse(text).map_err(|error| vec![error]),
-            Some("json") => json::parse(text).map_err(|error| vec![error]),
-            Some("toml") => toml::parse(text),
+        let parse = match extension {
+            Some("yaml" | "yml") => yaml::parse,
+            Some("json") => json::parse,
+            Some("toml") => toml::parse,
             _ => {
                 let problem = Problem::of_file(file, "not a definition by its name");
                 return Err(vec![problem.hint("name it *.yaml, *.json or *.toml")]);
             }
         };
-        match document {
-            Ok(document) => Ok(Self {
-                file,
-                document,
-                findings: Findings::default(),
-            }),
-            Err(errors) => Err(errors
-                .into_iter()
-                .map(|error| error.into_problem(file))
-                .collect()),
+        if text.len() > LONGEST_FILE {
+            let problem = Problem::of_file(file, format!("the file has {} bytes", text.len()));
+            let hint = format!("one file holds one service, in at most {LONGEST_FILE} bytes");
+            return Err(vec![problem.hint(hint)]);
         }
+        let document = refuse_control(text).and_then(|()| parse(text));
+        let document = document.map_err(|errors| {
+            let errors = errors.into_iter();
+            errors
+                .map(|error| error.into_problem(file))
+                .collect::<Vec<_>>()
+        })?;
+        Ok(Self {
+            file,
+            document,
+            findings: Findings::default(),
+        })
     }
 
     /// Reads the raw type; `None` if the document is not even a mapping.
     pub(crate) fn read<'s, T: Deserialize<'s>>(&'s self) -> Option<T> {
-        deserialize::from_document(&self.document, &self.findings)
+        reader::from_document(&self.document, &self.findings)
     }
 
     /// Notes that a value is wrong.
@@ -96,6 +125,10 @@ impl<'i> Source<'i> {
     /// Gives the problems in the order of the file.
     pub(crate) fn problems(&self) -> Vec<Problem> {
         let mut findings = self.findings.take();
+        findings.extend(self.document.duplicates().map(|(position, fault)| {
+            // The path would name both.
+            fault.found(position, String::new())
+        }));
         findings.sort_by_key(|finding| finding.position);
         findings
             .into_iter()

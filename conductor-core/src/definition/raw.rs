@@ -31,6 +31,7 @@ pub struct Definition {
     /// What runs the command; native needs nothing but systemd.
     pub runtime: Field<Runtime>,
     /// The program and its arguments, passed on byte for byte without a shell.
+    #[schemars(length(min = 1))]
     pub command: Field<Vec<Field<Argument>>>,
     /// How many instances run side by side; 1 unless given.
     #[schemars(range(max = 1000))]
@@ -84,27 +85,32 @@ pub struct Limits {
     /// Processor time; an instance that needs more is slowed down.
     pub cpu: Field<Cpu>,
     /// Processes and threads.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = u32::MAX))]
     pub pids: Field<u32>,
 }
 
 /// How to tell that an instance is well: exactly one of http, tcp and command.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, extend("oneOf" = [
+    {"required": ["http"]},
+    {"required": ["tcp"], "properties": {"tcp": {"const": true}}},
+    {"required": ["command"]},
+]))]
 pub struct Health {
     /// Well if a GET of this path answers 200 to 399.
     pub http: Field<RequestPath>,
     /// Well if the port takes a connection.
     pub tcp: Field<bool>,
     /// Well if this command exits with 0.
+    #[schemars(length(min = 1))]
     pub command: Field<Vec<Field<Argument>>>,
     /// The time between two checks; 5s unless given.
     pub interval: Field<Span>,
     /// The longest that one check may take; 2s unless given.
     pub timeout: Field<Span>,
     /// How many checks in a row have to fail before the instance is restarted; 3 unless given.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = u32::MAX))]
     pub retries: Field<u32>,
     /// How long after its start the failures of an instance do not count; 60s unless given.
     pub start_period: Field<Span>,
@@ -116,6 +122,7 @@ pub struct Health {
 #[schemars(deny_unknown_fields)]
 pub struct Deploy {
     /// A command that runs once before any new instance starts.
+    #[schemars(length(min = 1))]
     pub before: Field<Vec<Field<Argument>>>,
     /// Whether new instances start before or after the old ones stop; start-first unless given.
     pub order: Field<Order>,
@@ -144,7 +151,7 @@ pub enum Order {
 /// The proxy in front of the instances.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields)]
+#[schemars(deny_unknown_fields, extend("required" = ["nginx"]))]
 pub struct Proxy {
     /// The host's nginx.
     pub nginx: Field<Nginx>,
@@ -162,13 +169,17 @@ pub struct Nginx {
 /// A command that runs by the clock; exactly one of schedule and calendar says when.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields, extend("required" = ["command"]))]
+#[schemars(deny_unknown_fields, extend("required" = ["command"], "oneOf" = [
+    {"required": ["schedule"]},
+    {"required": ["calendar"]},
+]))]
 pub struct Job {
     /// When, in crontab syntax.
     pub schedule: Field<Crontab>,
     /// When, in systemd's syntax.
     pub calendar: Field<Calendar>,
     /// The program and its arguments.
+    #[schemars(length(min = 1))]
     pub command: Field<Vec<Field<Argument>>>,
     /// The time zone of the schedule; the host's unless given.
     pub timezone: Field<TimeZone>,

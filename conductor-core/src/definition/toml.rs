@@ -3,26 +3,39 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::document::{DEEPEST, Document, Entry, Lines, NodeId, Step, SyntaxError, Value};
+use super::document::{DEEPEST, Document, Entry, NodeId, Step, SyntaxError, Value};
+use super::lines::Lines;
 
 /// Parses one TOML document; the parser recovers, so that all syntax errors come at once.
 pub(super) fn parse(text: &str) -> Result<Document<'_>, Vec<SyntaxError>> {
     let lines = Lines::new(text);
     let (table, errors) = DeTable::parse_recoverable(text);
-    if !errors.is_empty() {
-        let located = |error: &toml::de::Error| SyntaxError {
-            position: error.span().map(|span| lines.position(span.start)),
-            message: format!("not TOML: {}", error.message()),
-            hint: None,
-        };
-        return Err(errors.iter().map(located).collect());
+    let mut document = Document::new();
+    let mut refused: Vec<SyntaxError> = Vec::new();
+    for error in &errors {
+        let span = error.span();
+        let position = span.as_ref().map(|span| lines.position(span.start));
+        match (error.message(), span) {
+            // As in the other formats, the rest is read nevertheless.
+            ("duplicate key", Some(span)) => {
+                document.push_duplicate(lines.position(span.start), &text[span]);
+            }
+            // At the end of the file every list that is open is an error.
+            _ if refused.last().is_some_and(|last| last.position == position) => {}
+            (message, _) => refused.push(SyntaxError {
+                position: position.or(Some((1, 1))),
+                message: format!("not TOML: {message}"),
+                hint: None,
+            }),
+        }
+    }
+    if !refused.is_empty() {
+        return Err(refused);
     }
     if table.get_ref().is_empty() {
-        return Err(vec![
-            SyntaxError::new((1, 1), "the file is empty").hint("begin with id = \"NAME\""),
-        ]);
+        let error = SyntaxError::new((1, 1), "the file is empty");
+        return Err(vec![error.hint("begin with id = \"NAME\"")]);
     }
-    let mut document = Document::new();
     let root = Spanned::new(table.span(), DeValue::Table(table.into_inner()));
     match add(&mut document, &lines, root, None, 0) {
         Ok(_) => Ok(document),
@@ -84,7 +97,7 @@ fn add<'i>(
                         position,
                         value,
                     },
-                )?;
+                );
             }
             Ok(id)
         }

@@ -6,12 +6,18 @@ use std::collections::HashMap;
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput, Tag};
 
 use super::document::{DEEPEST, Document, Entry, NodeId, Position, Step, SyntaxError, Value};
-use crate::error::shown;
+
+/// What to do about braces that YAML takes for a mapping.
+const BRACES: &str = "put text with braces or colons in quotes: \"127.0.0.1:{port}\"";
 
 type Parent<'i> = Option<(NodeId, Step<'i>)>;
 
 /// Parses one YAML document.
-pub(super) fn parse(text: &str) -> Result<Document<'_>, SyntaxError> {
+pub(super) fn parse(text: &str) -> Result<Document<'_>, Vec<SyntaxError>> {
+    read(text).map_err(|error| vec![error])
+}
+
+fn read(text: &str) -> Result<Document<'_>, SyntaxError> {
     let mut reader = Reader {
         parser: Parser::new_from_str(text),
         document: Document::new(),
@@ -27,6 +33,8 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, SyntaxError> {
                 return Err(SyntaxError::new(at, "a second document begins here")
                     .hint("one file holds one service: put it into a file of its own"));
             }
+            // `---` and nothing behind it.
+            event if is_empty(&event) => {}
             event => {
                 reader.node(event, at, None, 0)?;
                 found = true;
@@ -49,10 +57,15 @@ impl<'i> Reader<'i> {
     fn next(&mut self) -> Result<(Event<'i>, Position), SyntaxError> {
         match self.parser.next_event() {
             Some(Ok((event, span))) => Ok((event, position(&span.start))),
-            Some(Err(error)) => Err(SyntaxError::new(
-                position(error.marker()),
-                format!("not YAML: {}", error.info()),
-            )),
+            Some(Err(error)) => {
+                let info = error.info();
+                let fault = SyntaxError::new(position(error.marker()), format!("not YAML: {info}"));
+                Err(match info {
+                    _ if info.contains("may not precede") => fault.hint(BRACES),
+                    _ if info.contains("tabs disallowed") => fault.hint("indent with spaces"),
+                    _ => fault,
+                })
+            }
             None => Ok((Event::StreamEnd, (1, 1))),
         }
     }
@@ -109,7 +122,7 @@ impl<'i> Reader<'i> {
                 Some(target) => self.copy(target, at, parent, depth),
                 None => Err(SyntaxError::new(
                     at,
-                    "an alias to a value that is not complete yet",
+                    "an alias to a key, or to a value that is not complete yet",
                 )),
             },
             _ => Err(SyntaxError::new(at, "not YAML: a value was expected here")),
@@ -122,7 +135,10 @@ impl<'i> Reader<'i> {
             let key = match event {
                 Event::MappingEnd => return Ok(()),
                 Event::Scalar(key, ..) => key,
-                _ => return Err(SyntaxError::new(position, "a key has to be plain text")),
+                _ => {
+                    let error = SyntaxError::new(position, "a key has to be plain text");
+                    return Err(error.hint(BRACES));
+                }
             };
             if key == "<<" {
                 return Err(
@@ -131,6 +147,8 @@ impl<'i> Reader<'i> {
                 );
             }
             let (event, at) = self.next()?;
+            // A value that is not there has no place of its own.
+            let at = if is_empty(&event) { position } else { at };
             let value = self.node(event, at, Some((map, Step::Key(key.clone()))), depth + 1)?;
             self.document.push_entry(
                 map,
@@ -139,7 +157,7 @@ impl<'i> Reader<'i> {
                     position,
                     value,
                 },
-            )?;
+            );
         }
     }
 
@@ -196,7 +214,7 @@ impl<'i> Reader<'i> {
                             position: at,
                             value,
                         },
-                    )?;
+                    );
                 }
                 Ok(id)
             }
@@ -209,14 +227,18 @@ fn position(marker: &Marker) -> Position {
     (marker.line(), marker.col() + 1)
 }
 
+/// Tells whether nothing stands where a value is expected.
+fn is_empty(event: &Event<'_>) -> bool {
+    matches!(event, Event::Scalar(text, ScalarStyle::Plain, 0, None) if text.is_empty())
+}
+
 fn refuse_tag(tag: Option<&Tag>, at: Position) -> Result<(), SyntaxError> {
     match tag {
-        Some(tag) if !tag.is_yaml_core_schema() => Err(SyntaxError::new(
-            at,
-            format!("the tag {tag} has no meaning here"),
-        )
-        .hint("remove it")),
-        _ => Ok(()),
+        None => Ok(()),
+        Some(tag) => {
+            let error = SyntaxError::new(at, format!("the tag {tag} has no meaning here"));
+            Err(error.hint("remove it"))
+        }
     }
 }
 
@@ -226,8 +248,12 @@ fn scalar<'i>(
     tag: Option<&Tag>,
     at: Position,
 ) -> Result<Value<'i>, SyntaxError> {
+    let is_text = tag.is_some_and(|tag| tag.is_yaml_core_schema() && tag.suffix == "str");
+    if is_text {
+        return Ok(Value::Text(text));
+    }
     refuse_tag(tag, at)?;
-    if style != ScalarStyle::Plain || tag.is_some_and(|tag| tag.suffix == "str") {
+    if style != ScalarStyle::Plain {
         return Ok(Value::Text(text));
     }
     Ok(match &*text {
@@ -235,12 +261,6 @@ fn scalar<'i>(
         "true" | "True" | "TRUE" => Value::Bool(true),
         "false" | "False" | "FALSE" => Value::Bool(false),
         number if is_number(number) => Value::Number(text),
-        _ if text.contains('\0') => {
-            return Err(SyntaxError::new(
-                at,
-                format!("{} contains a NUL", shown(&text)),
-            ));
-        }
         _ => Value::Text(text),
     })
 }
@@ -250,8 +270,11 @@ fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     match digits {
         ".inf" | ".Inf" | ".INF" | ".nan" | ".NaN" | ".NAN" => true,
-        _ if digits.starts_with("0x") || digits.starts_with("0o") => {
+        _ if digits.starts_with("0x") => {
             digits.len() > 2 && digits.bytes().skip(2).all(|b| b.is_ascii_hexdigit())
+        }
+        _ if digits.starts_with("0o") => {
+            digits.len() > 2 && digits.bytes().skip(2).all(|b| matches!(b, b'0'..=b'7'))
         }
         _ => {
             digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Serialize, Serializer};
 
-use super::{CompileError, Release, VERSION, slice_unit, target_unit};
+use super::{CompileError, Release, VERSION, boot_unit, slice_unit, target_unit};
 use crate::definition::Runtime;
 use crate::name::UnitName;
 use crate::runtime::{self, Instance, Line, Parts, Scope};
@@ -34,12 +34,41 @@ struct InstanceView<'a> {
     settings: Vec<String>,
 }
 
-/// The values of `service.target.hbs` and `service.slice.hbs`.
+/// The values of the templates that stand for the whole service.
 #[derive(Serialize)]
 struct ServiceView<'a> {
     id: &'a str,
     description: String,
+    target: &'a str,
     wanted_by: &'a str,
+    systemctl: &'a str,
+    unit_path: &'a str,
+}
+
+/// What differs between the host's systemd and a user's.
+struct Place {
+    wanted_by: &'static str,
+    systemctl: &'static str,
+    /// The path of a unit's own file: `%E` is `/etc` or the user's `~/.config`, `%n` the unit. A
+    /// unit that systemd still holds after its file was removed is kept from starting by it.
+    unit_path: &'static str,
+}
+
+impl Place {
+    fn of(scope: Scope) -> Self {
+        match scope {
+            Scope::System => Self {
+                wanted_by: "multi-user.target",
+                systemctl: "/usr/bin/systemctl",
+                unit_path: "%E/systemd/system/%n",
+            },
+            Scope::User => Self {
+                wanted_by: "default.target",
+                systemctl: "/usr/bin/systemctl --user",
+                unit_path: "%E/systemd/user/%n",
+            },
+        }
+    }
 }
 
 impl Serialize for Line {
@@ -94,30 +123,34 @@ pub(super) fn compile(
         set.units
             .insert(unit, Unit::new(text, metadata(service, kind)));
     }
-    let wanted_by = match scope {
-        Scope::System => "multi-user.target",
-        Scope::User => "default.target",
-    };
     let description = match &service.description {
         Some(description) => description.to_string(),
         None => format!("All instances of {}", service.id),
     };
+    let place = Place::of(scope);
     let view = ServiceView {
         id: service.id.as_str(),
         description: escape::description(&description),
-        wanted_by,
+        target: target.as_str(),
+        wanted_by: place.wanted_by,
+        systemctl: place.systemctl,
+        unit_path: place.unit_path,
     };
-    let text = templates.render(unit_templates::TARGET, &view)?;
-    let wanted_by = UnitName::from_checked(wanted_by.to_owned());
+    let boot = boot_unit(&service.id);
+    let wanted_by = UnitName::from_checked(place.wanted_by.to_owned());
     set.links.insert(Link {
         by: wanted_by,
-        unit: target.clone(),
+        unit: boot.clone(),
     });
-    set.units
-        .insert(target, Unit::new(text, metadata(service, Kind::Target)));
-    let text = templates.render(unit_templates::SLICE, &view)?;
-    set.units
-        .insert(slice, Unit::new(text, metadata(service, Kind::Slice)));
+    for (name, kind, template) in [
+        (target.clone(), Kind::Target, unit_templates::TARGET),
+        (slice, Kind::Slice, unit_templates::SLICE),
+        (boot, Kind::Boot, unit_templates::BOOT),
+    ] {
+        let text = templates.render(template, &view)?;
+        set.units
+            .insert(name, Unit::new(text, metadata(service, kind)));
+    }
     Ok(set)
 }
 
@@ -165,7 +198,10 @@ fn instance_text(
     });
     // The default start limit would give a crashing service up for good after five starts; the
     // growing delay between restarts keeps it from hurting the host instead.
-    let mut unit = vec!["StartLimitIntervalSec=0".to_owned()];
+    let mut unit = vec![
+        format!("ConditionPathExists={}", Place::of(scope).unit_path),
+        "StartLimitIntervalSec=0".to_owned(),
+    ];
     if scope == Scope::System {
         unit.push("Wants=network-online.target".to_owned());
         unit.push("After=network-online.target".to_owned());

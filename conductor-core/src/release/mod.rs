@@ -108,6 +108,11 @@ pub fn target_unit(service: &crate::name::ServiceId) -> UnitName {
     UnitName::from_checked(format!("{PREFIX}{service}.target"))
 }
 
+/// Names the unit that starts the target of a service when the host boots.
+pub fn boot_unit(service: &crate::name::ServiceId) -> UnitName {
+    UnitName::from_checked(format!("{PREFIX}{service}-boot.service"))
+}
+
 /// Names the slice of a service. A dash in the id is escaped: in the name of a slice it would
 /// make this a part of another service's slice.
 pub fn slice_unit(service: &crate::name::ServiceId) -> UnitName {

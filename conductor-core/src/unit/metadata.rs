@@ -39,6 +39,15 @@ pub enum Kind {
     Target,
     /// The slice of the service.
     Slice,
+    /// What starts the target when the host boots.
+    Boot,
+}
+
+impl Kind {
+    /// Tells whether it is an instance.
+    pub fn is_instance(&self) -> bool {
+        matches!(self, Self::Instance { .. })
+    }
 }
 
 impl Metadata {
@@ -74,6 +83,7 @@ impl Metadata {
             },
             "target" => Kind::Target,
             "slice" => Kind::Slice,
+            "boot" => Kind::Boot,
             _ => return None,
         };
         Some(Self {
@@ -112,6 +122,7 @@ impl fmt::Display for Metadata {
             }
             Kind::Target => writeln!(f, "Kind=target"),
             Kind::Slice => writeln!(f, "Kind=slice"),
+            Kind::Boot => writeln!(f, "Kind=boot"),
         }
     }
 }
@@ -125,6 +136,7 @@ mod tests {
         let kinds = [
             Kind::Target,
             Kind::Slice,
+            Kind::Boot,
             Kind::Instance {
                 revision: "v1".parse().unwrap(),
                 digest: "ab".repeat(32),

@@ -40,9 +40,16 @@ pub struct Link {
     pub unit: UnitName,
 }
 
+impl Link {
+    /// Names the directory that the link is in.
+    pub fn directory(&self) -> String {
+        format!("{}.wants", self.by)
+    }
+}
+
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}.wants/{}", self.by, self.unit)
+        write!(f, "{}/{}", self.directory(), self.unit)
     }
 }
 

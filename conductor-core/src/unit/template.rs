@@ -147,7 +147,7 @@ impl Templates {
         };
         if let Some(control) = text
             .chars()
-            .find(|c| c.is_control() && !"\n\t".contains(*c))
+            .find(|c| c.is_ascii_control() && !"\n\t".contains(*c))
         {
             return Err(output(format!("contains {control:?}")));
         }

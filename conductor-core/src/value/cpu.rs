@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use super::memory::scale;
 use crate::error::{Invalid, shown};
-use crate::text::written_as_text;
+use crate::text::{Numbers, written_as_text};
 
 /// An amount of processor time in thousandths of one CPU, at least 0.01 CPU.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,8 +53,8 @@ impl fmt::Display for Cpu {
 
 written_as_text!(
     Cpu,
-    r"^[0-9]+(\.[0-9]+)?%?$",
-    numbers: true,
+    r"^(?=.*[1-9])[0-9]+(\.[0-9]{1,9})?%?$",
+    numbers: Numbers::AtLeast(0.01),
     "An amount of processor time: 1.5 or 150% is one and a half CPUs."
 );
 

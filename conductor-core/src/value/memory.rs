@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::error::{Invalid, shown};
-use crate::text::written_as_text;
+use crate::text::{Numbers, written_as_text};
 
 /// An amount of memory in bytes, more than none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,6 +19,9 @@ const SUFFIXES: [(char, u32); 6] = [
     ('M', 20),
     ('K', 10),
 ];
+
+/// More is infinity to systemd, and no number to Docker.
+const MOST: u64 = i64::MAX.cast_unsigned();
 
 const HINT: &str = "write 512M, 1.5G or a number of bytes";
 
@@ -44,7 +47,13 @@ impl FromStr for Memory {
             None if last == 'B' && text.len() > 1 => (&text[..text.len() - 1], 0),
             None => (text, 0),
         };
-        let bytes = scale(digits, 1 << shift).ok_or_else(refuse)?;
+        // There is no part of a byte.
+        if shift == 0 && digits.contains('.') {
+            return Err(refuse());
+        }
+        let bytes = scale(digits, 1 << shift)
+            .filter(|bytes| *bytes <= MOST)
+            .ok_or_else(refuse)?;
         match bytes {
             0 => Err(Invalid::new(format!("{} is no memory at all", shown(text))).hint(HINT)),
             bytes => Ok(Self(bytes)),
@@ -81,8 +90,8 @@ impl fmt::Display for Memory {
 
 written_as_text!(
     Memory,
-    r"^[0-9]+(\.[0-9]+)?[KMGTPEBkmgtpeb]?$",
-    numbers: true,
+    r"^(?=.*[1-9])[0-9]+([KMGTPEBkmgtpeb]|\.[0-9]{1,9}[KMGTPEkmgtpe])?$",
+    numbers: Numbers::Whole(1, MOST),
     "An amount of memory: 512M, 1.5G, or bytes. K, M, G, T, P and E count in powers of 1024."
 );
 
@@ -116,7 +125,8 @@ mod tests {
     #[test]
     fn what_is_not_a_size_is_refused() {
         for bad in [
-            "", "0", "-1", "512Q", "1..5G", ".5G", "5.G", "M", "1e3", "infinity", "½G",
+            "", "0", "-1", "512Q", "1..5G", ".5G", "5.G", "M", "1e3", "infinity", "½G", "1.5",
+            "1.5B", "8E",
         ] {
             assert!(bad.parse::<Memory>().is_err(), "{bad:?}");
         }

@@ -3,6 +3,7 @@
 //! Each is a newtype whose `FromStr` is the only way in; what it prints reads back as the same
 //! value. The forms are systemd's, Docker's and cron's own.
 
+mod character;
 mod cpu;
 mod image;
 mod memory;

@@ -4,8 +4,9 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use super::character::is_unfit;
 use crate::error::{Invalid, shown};
-use crate::text::written_as_text;
+use crate::text::{Numbers, written_as_text};
 
 /// An absolute path without `.`, `..`, `//`, white space or characters that a unit file, a glob or
 /// a mount option gives a meaning to.
@@ -37,7 +38,7 @@ impl FromStr for HostPath {
         if text.len() > LONGEST {
             return Err(error("is longer than a path may be (4095 bytes)"));
         }
-        let forbidden = |c: &char| c.is_control() || c.is_whitespace() || FORBIDDEN.contains(*c);
+        let forbidden = |c: &char| is_unfit(*c) || c.is_whitespace() || FORBIDDEN.contains(*c);
         if let Some(bad) = text.chars().find(forbidden) {
             return Err(error(&format!("contains {bad:?}"))
                 .hint("a path here has no white space, quotes, colons or wildcards"));
@@ -60,7 +61,25 @@ impl fmt::Display for HostPath {
     }
 }
 
-written_as_text!(HostPath, "^/[^\\s:]*$", numbers: false, "An absolute path on the host.");
+/// A path as a pattern: components that are not `.` and `..`, and perhaps a slash at the end.
+macro_rules! path_pattern {
+    () => {
+        concat!(
+            r"(/|(/(?!\.{1,2}(/|:|$))[^\s",
+            super::character::control!(),
+            r##"/"'\\:*?\[\]$;#`|&<>]+)+/?)"##
+        )
+    };
+}
+
+pub(super) use path_pattern;
+
+written_as_text!(
+    HostPath,
+    concat!("^", path_pattern!(), "$"),
+    numbers: Numbers::Refused,
+    "An absolute path on the host."
+);
 
 #[cfg(test)]
 mod tests {
@@ -72,7 +91,21 @@ mod tests {
             assert!(good.parse::<HostPath>().is_ok(), "{good:?}");
         }
         for bad in [
-            "", "srv", "./a", "/../etc", "/a/../b", "/a//b", "/a b", "/a\nb", "/a\0", "/a*",
+            "",
+            "srv",
+            "./a",
+            "/../etc",
+            "/a/../b",
+            "/a//b",
+            "/a b",
+            "/a\nb",
+            "/a\0",
+            "/a*",
+            "//",
+            "/a//",
+            "/a\u{fffe}",
+            "/a\u{85}",
+            "/a\u{2028}b",
         ] {
             assert!(bad.parse::<HostPath>().is_err(), "{bad:?}");
         }

@@ -5,7 +5,7 @@ use std::num::NonZeroU16;
 use std::str::FromStr;
 
 use crate::error::{Invalid, shown};
-use crate::text::written_as_text;
+use crate::text::{Numbers, written_as_text};
 
 /// A TCP port, 1 to 65535.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -22,7 +22,7 @@ impl FromStr for Port {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        let plain = text.bytes().all(|b| b.is_ascii_digit());
+        let plain = !text.starts_with('0') && text.bytes().all(|b| b.is_ascii_digit());
         match text.parse() {
             Ok(number) if plain => Ok(Self(number)),
             _ => Err(Invalid::new(format!("{} is not a port", shown(text)))
@@ -37,7 +37,12 @@ impl fmt::Display for Port {
     }
 }
 
-written_as_text!(Port, "^[0-9]{1,5}$", numbers: true, "A TCP port, 1 to 65535.");
+written_as_text!(
+    Port,
+    "^([1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])$",
+    numbers: Numbers::Whole(1, 65535),
+    "A TCP port, 1 to 65535."
+);
 
 /// The ports that conductor gives to instances, both ends included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +80,10 @@ impl FromStr for PortRange {
                 .hint("write FIRST-LAST, for example 20000-29999")
         };
         let (first, last) = text.split_once('-').ok_or_else(refuse)?;
-        let (first, last) = (first.trim().parse()?, last.trim().parse()?);
+        let (first, last) = (
+            first.trim_matches(' ').parse()?,
+            last.trim_matches(' ').parse()?,
+        );
         if first > last {
             Err(refuse())
         } else {
@@ -93,7 +101,7 @@ impl fmt::Display for PortRange {
 written_as_text!(
     PortRange,
     "^ *[0-9]{1,5} *- *[0-9]{1,5} *$",
-    numbers: false,
+    numbers: Numbers::Refused,
     "A range of TCP ports, both ends included: 20000-29999."
 );
 
@@ -103,7 +111,7 @@ mod tests {
 
     #[test]
     fn ports_are_1_to_65535() {
-        for bad in ["0", "70000", "-1", "+80", "80 ", "", "http"] {
+        for bad in ["0", "70000", "-1", "+80", "80 ", "", "http", "080"] {
             assert!(bad.parse::<Port>().is_err(), "{bad:?}");
         }
         assert_eq!("65535".parse::<Port>().unwrap().number(), 65535);

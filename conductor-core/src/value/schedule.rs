@@ -1,7 +1,7 @@
 //! When a job runs: crontab expressions (crontab(5)), calendar events and time zones.
 
 use crate::error::{Invalid, shown};
-use crate::text::text_type;
+use crate::text::{Numbers, text_type};
 
 text_type!(
     /// A crontab expression of five fields, or one of cron's `@` words.
@@ -9,8 +9,8 @@ text_type!(
     /// It accepts what Debian's cron accepts, and refuses with a reason what that refuses.
     Crontab,
     check_crontab,
-    r"^(@[a-z]+|\S+([ \t]+\S+){4})$",
-    numbers: false,
+    crontab_pattern(),
+    numbers: Numbers::Refused,
     "A crontab expression: minute, hour, day of month, month, day of week; or @hourly, @daily, ..."
 );
 
@@ -18,8 +18,8 @@ text_type!(
     /// A calendar event in systemd's own syntax (systemd.time(7)).
     Calendar,
     check_calendar,
-    r"^[A-Za-z0-9*:,./~ _+-]+$",
-    numbers: false,
+    "^ *[A-Za-z0-9*:,./~_+-][A-Za-z0-9*:,./~ _+-]*$",
+    numbers: Numbers::Refused,
     "A calendar event in systemd's syntax: Mon..Fri 09:00."
 );
 
@@ -28,7 +28,7 @@ text_type!(
     TimeZone,
     check_time_zone,
     r"^[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$",
-    numbers: false,
+    numbers: Numbers::Refused,
     "A time zone of the IANA database, for example Europe/London."
 );
 
@@ -86,6 +86,15 @@ const FIELDS: [FieldRules; 5] = [
         names: &DAYS,
     },
 ];
+
+/// The shape of an expression; which numbers a field takes is left to the check.
+fn crontab_pattern() -> String {
+    const NUMBERS: &str = "[0-9*,/-]+";
+    const NAMES: &str = "[A-Za-z0-9*,/-]+";
+    const GAP: &str = "[ \\t]+";
+    let fields = [NUMBERS, NUMBERS, NUMBERS, NAMES, NAMES].join(GAP);
+    format!("^({}|[ \\t]*{fields}[ \\t]*)$", WORDS.join("|"))
+}
 
 fn check_crontab(text: &str) -> Result<(), Invalid> {
     const HINT: &str = "write five fields, as in \"*/30 * * * *\", or one of @hourly, @daily, \

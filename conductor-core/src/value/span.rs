@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::memory::scale;
 use crate::error::{Invalid, shown};
-use crate::text::written_as_text;
+use crate::text::{Numbers, written_as_text};
 
 /// A span of time in microseconds, systemd's own resolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -50,7 +50,7 @@ impl FromStr for Span {
             Invalid::new(format!("{} is not a time span", shown(text)))
                 .hint("write 30s, 1min 30s, 2h or a number of seconds")
         };
-        let mut rest = text.trim();
+        let mut rest = text.trim_matches(' ');
         if rest.is_empty() {
             return Err(refuse());
         }
@@ -60,7 +60,7 @@ impl FromStr for Span {
                 .find(|c: char| !c.is_ascii_digit() && c != '.')
                 .unwrap_or(rest.len());
             let (digits, tail) = rest.split_at(number);
-            let tail = tail.trim_start();
+            let tail = tail.trim_start_matches(' ');
             let word = tail
                 .find(|c: char| !c.is_alphabetic())
                 .unwrap_or(tail.len());
@@ -77,7 +77,7 @@ impl FromStr for Span {
             };
             let part = scale(digits, unit).ok_or_else(refuse)?;
             total = total.checked_add(part).ok_or_else(refuse)?;
-            rest = tail.trim_start();
+            rest = tail.trim_start_matches(' ');
         }
         Ok(Self(total))
     }
@@ -101,10 +101,22 @@ impl fmt::Display for Span {
     }
 }
 
+/// Numbers, each with a unit or with white space before the next.
+fn pattern() -> String {
+    const NUMBER: &str = r"[0-9]+(\.[0-9]{1,9})?";
+    let names: Vec<_> = UNITS
+        .iter()
+        .flat_map(|(names, _)| *names)
+        .copied()
+        .collect();
+    let unit = names.join("|");
+    format!("^ *{NUMBER}( *({unit}) *{NUMBER}| +{NUMBER})*( *({unit}))? *$")
+}
+
 written_as_text!(
     Span,
-    r"^\s*[0-9][0-9.]*\s*[A-Za-zµμ]*(\s*[0-9][0-9.]*\s*[A-Za-zµμ]*)*\s*$",
-    numbers: true,
+    pattern(),
+    numbers: Numbers::AtLeast(0.0),
     "A time span in systemd's syntax: 30s, 1min 30s, 2h; a bare number is seconds."
 );
 
@@ -143,6 +155,9 @@ mod tests {
             "1..5s",
             "5s;",
             "99999999999y",
+            "5s\n",
+            "5\t",
+            "1min\r30s",
         ] {
             assert!(bad.parse::<Span>().is_err(), "{bad:?}");
         }

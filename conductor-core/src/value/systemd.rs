@@ -3,18 +3,19 @@
 use std::fmt;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 
+use super::character::is_unfit;
 use crate::error::{Invalid, shown};
-use crate::text::{HINT_MARK, text_type};
+use crate::text::{Numbers, serde_error, text_type};
 
 text_type!(
     /// A section of a service unit that a definition may add to.
     Section,
     check_section,
     "^(Unit|Service)$",
-    numbers: false,
+    numbers: Numbers::Refused,
     "A section of the instances' units: Unit or Service."
 );
 
@@ -22,8 +23,8 @@ text_type!(
     /// The name of a directive (systemd.directives(7)).
     Directive,
     check_directive,
-    "^[A-Z][A-Za-z0-9]*$",
-    numbers: false,
+    directive_pattern(),
+    numbers: Numbers::Refused,
     "The name of a directive, see systemd.directives(7)."
 );
 
@@ -31,8 +32,8 @@ text_type!(
     /// A reference to a unit in which systemd's specifiers may stand, as in `notify@%n.service`.
     UnitReference,
     check_unit_reference,
-    "^[A-Za-z0-9:_.@%\\\\-]+\\.(service|target)$",
-    numbers: false,
+    unit_reference_pattern(),
+    numbers: Numbers::Refused,
     "A unit to start; %n is the name of the job's unit: notify@%n.service."
 );
 
@@ -54,6 +55,18 @@ const OWN: [(&str, &str); 9] = [
     ("Environment", "use env"),
     ("User", "use user"),
 ];
+
+/// The specifiers of systemd.unit(5) that a name may be made of.
+const SPECIFIERS: &str = "nNpPiIjJbHlmqv";
+
+fn directive_pattern() -> String {
+    let own = OWN.map(|(name, _)| name).join("|");
+    format!("^(?!({own})$)[A-Z][A-Za-z0-9]*$")
+}
+
+fn unit_reference_pattern() -> String {
+    format!(r"^(?=.{{1,255}}$)([A-Za-z0-9:_.@\\-]|%[{SPECIFIERS}])+\.(service|target)$")
+}
 
 /// The value of a directive: each item is one assignment, in order.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,11 +105,20 @@ fn check_directive(text: &str) -> Result<(), Invalid> {
 }
 
 fn check_unit_reference(text: &str) -> Result<(), Invalid> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || ":_.@%\\-".contains(c);
+    const LONGEST: usize = 255;
+    let allowed = |c: char| c.is_ascii_alphanumeric() || ":_.@\\-".contains(c);
+    // systemd refuses a specifier that it does not know together with its whole unit.
+    let mut pieces = text.split('%');
+    let plain = pieces
+        .next()
+        .is_some_and(|first| first.chars().all(allowed))
+        && pieces.all(|piece| {
+            piece.starts_with(|c| SPECIFIERS.contains(c)) && piece.chars().all(allowed)
+        });
     let suffix = [".service", ".target"]
         .iter()
         .any(|suffix| text.len() > suffix.len() && text.ends_with(suffix));
-    match suffix && text.chars().all(allowed) {
+    match suffix && plain && text.len() <= LONGEST {
         true => Ok(()),
         false => Err(
             Invalid::new(format!("{} is not the name of a unit", shown(text)))
@@ -108,7 +130,7 @@ fn check_unit_reference(text: &str) -> Result<(), Invalid> {
 /// Refuses what could end the line and begin another directive (SEMANTICS: CR and NUL end lines).
 fn check_setting(text: &str) -> Result<(), Invalid> {
     const LONGEST: usize = 65_536;
-    if let Some(control) = text.chars().find(|c| c.is_control() && *c != '\t') {
+    if let Some(control) = text.chars().find(|c| is_unfit(*c) && *c != '\t') {
         return Err(
             Invalid::new(format!("{} contains {control:?}", shown(text)))
                 .hint("a directive is one line; give a list to assign it several times"),
@@ -129,37 +151,56 @@ fn check_setting(text: &str) -> Result<(), Invalid> {
 
 impl<'de> Deserialize<'de> for Setting {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct SettingVisitor;
+        SettingVisitor { in_list: false }.deserialize(deserializer)
+    }
+}
 
-        impl<'de> Visitor<'de> for SettingVisitor {
-            type Value = Setting;
+/// Reads a setting, or one item of it; a list in a list means nothing.
+struct SettingVisitor {
+    in_list: bool,
+}
 
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("text, a number, true or false, or a list of them")
-            }
+impl<'de> DeserializeSeed<'de> for SettingVisitor {
+    type Value = Setting;
 
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Setting, E> {
-                check_setting(text).map_err(|invalid| match invalid.hint {
-                    Some(hint) => E::custom(format_args!("{}{HINT_MARK}{hint}", invalid.message)),
-                    None => E::custom(invalid.message),
-                })?;
-                Ok(Setting(vec![text.to_owned()]))
-            }
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Setting, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
 
-            fn visit_bool<E: de::Error>(self, value: bool) -> Result<Setting, E> {
-                Ok(Setting(vec![value.to_string()]))
-            }
+impl<'de> Visitor<'de> for SettingVisitor {
+    type Value = Setting;
 
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Setting, A::Error> {
-                let mut values = Vec::new();
-                while let Some(Setting(mut value)) = seq.next_element()? {
-                    values.append(&mut value);
-                }
-                Ok(Setting(values))
-            }
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text, a number, true or false, or a list of them")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Setting, E> {
+        check_setting(text).map_err(serde_error)?;
+        Ok(Setting(vec![text.to_owned()]))
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Setting, E> {
+        Ok(Setting(vec![value.to_string()]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Setting, A::Error> {
+        if self.in_list {
+            return Err(de::Error::custom("a list in a list"));
         }
-
-        deserializer.deserialize_any(SettingVisitor)
+        let mut values = Vec::new();
+        while let Some(Setting(mut value)) =
+            seq.next_element_seed(SettingVisitor { in_list: true })?
+        {
+            values.append(&mut value);
+        }
+        if values.is_empty() {
+            let empty = Invalid::new("the list is empty");
+            return Err(serde_error(
+                empty.hint("write \"\" to set the directive to nothing"),
+            ));
+        }
+        Ok(Setting(values))
     }
 }
 
@@ -175,11 +216,13 @@ impl JsonSchema for Setting {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        let line = r"^[^\u0000-\u0008\u000a-\u001f\u007f]*$";
+        const TEXT: &str = r"\u0000-\u0008\u000a-\u001f\u007f-\u009f";
+        let line = format!(r"^([^{TEXT}]*[^{TEXT}\\])?$");
         schemars::json_schema!({
             "description": "The value of the directive; a list assigns it several times.",
             "type": ["string", "number", "boolean", "array"],
             "pattern": line,
+            "minItems": 1,
             "items": {"type": ["string", "number", "boolean"], "pattern": line},
         })
     }
@@ -208,6 +251,15 @@ mod tests {
         }
         assert!("Install".parse::<Section>().is_err());
         assert!("notify@%n.service".parse::<UnitReference>().is_ok());
-        assert!("notify".parse::<UnitReference>().is_err());
+        for bad in [
+            "notify",
+            ".service",
+            "a%.service",
+            "a%z.service",
+            "a%%.service",
+            "a\n.service",
+        ] {
+            assert!(bad.parse::<UnitReference>().is_err(), "{bad:?}");
+        }
     }
 }

@@ -3,9 +3,9 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::path::HostPath;
+use super::path::{HostPath, path_pattern};
 use crate::error::{Invalid, shown};
-use crate::text::written_as_text;
+use crate::text::{Numbers, written_as_text};
 
 /// A path of the host shown at a path inside the instance. Both may hold tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,9 +41,13 @@ impl FromStr for Volume {
                 Invalid::new(format!("{} is not a volume: {invalid}", shown(text))).hint(HINT)
             })
         };
+        let (source, target) = (path(source)?, path(target)?);
+        if target.as_str() == "/" {
+            return refuse("it would hide everything inside");
+        }
         Ok(Self {
-            source: path(source)?,
-            target: path(target)?,
+            source,
+            target,
             read_only,
         })
     }
@@ -58,8 +62,8 @@ impl fmt::Display for Volume {
 
 written_as_text!(
     Volume,
-    r"^/[^\s:]*:/[^\s:]*(:(ro|rw))?$",
-    numbers: false,
+    concat!("^", path_pattern!(), ":(?!/(:|$))", path_pattern!(), "(:(ro|rw))?$"),
+    numbers: Numbers::Refused,
     "A directory of the host shown inside: SOURCE:TARGET, with :ro for reading only."
 );
 
@@ -84,6 +88,9 @@ mod tests {
             "/a:/b:ro:x",
             "/a:/../b",
             "/a b:/c",
+            "/a:/",
+            "/a:/b\n",
+            "/a:/b:ro\n",
             "",
         ] {
             assert!(bad.parse::<Volume>().is_err(), "{bad:?}");

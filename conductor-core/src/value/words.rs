@@ -1,8 +1,11 @@
 //! Pieces of text with their rules: arguments, environment, users, descriptions.
 
+use super::character::{control, is_noncharacter, is_unfit};
 use crate::error::{Invalid, shown};
-use crate::text::text_type;
+use crate::text::{Numbers, text_type};
 
+/// The highest user id; the one above it stands for no user at all.
+const HIGHEST_ID: u64 = u32::MAX as u64 - 1;
 /// Linux takes at most 128 KiB for one argument, its final NUL included (execve(2)).
 const LONGEST_ARGUMENT: usize = 131_071;
 
@@ -11,7 +14,7 @@ text_type!(
     Argument,
     check_argument,
     r"^[^\u0000]*$",
-    numbers: true,
+    numbers: Numbers::AsWritten,
     "An argument, passed on byte for byte; {id}, {revision}, {instance} and {port} are replaced."
 );
 
@@ -20,7 +23,7 @@ text_type!(
     EnvValue,
     check_argument,
     r"^[^\u0000]*$",
-    numbers: true,
+    numbers: Numbers::AsWritten,
     "A value, passed on byte for byte; {id}, {revision}, {instance} and {port} are replaced."
 );
 
@@ -29,7 +32,7 @@ text_type!(
     EnvName,
     check_env_name,
     "^[A-Za-z_][A-Za-z0-9_]*$",
-    numbers: false,
+    numbers: Numbers::Refused,
     "The name of an environment variable."
 );
 
@@ -37,8 +40,16 @@ text_type!(
     /// One line of text that describes a service to people.
     Description,
     check_description,
-    r"^\S.*$",
-    numbers: false,
+    concat!(
+        r"^[^\s",
+        control!(),
+        r"]([^",
+        control!(),
+        r"]{0,198}[^\s",
+        control!(),
+        r"])?$"
+    ),
+    numbers: Numbers::Refused,
     "One line that says what the service is."
 );
 
@@ -46,8 +57,8 @@ text_type!(
     /// The name of a user, or a numeric user id.
     UserName,
     check_user,
-    "^([a-z_][a-z0-9_-]{0,31}|[0-9]{1,10})$",
-    numbers: true,
+    "^([a-z_][a-z0-9_-]{0,30}|0|[1-9][0-9]{0,9})$",
+    numbers: Numbers::Whole(0, HIGHEST_ID),
     "The user to run as, by name or number."
 );
 
@@ -56,7 +67,7 @@ text_type!(
     CredentialName,
     check_credential,
     "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$",
-    numbers: false,
+    numbers: Numbers::Refused,
     "The name of the file the secret is shown as."
 );
 
@@ -64,8 +75,8 @@ text_type!(
     /// The path of an HTTP request, with its query.
     RequestPath,
     check_request_path,
-    "^/[!-~]*$",
-    numbers: false,
+    "^/[!-~]{0,2047}$",
+    numbers: Numbers::Refused,
     "The path to request, for example /health."
 );
 
@@ -74,7 +85,7 @@ text_type!(
     UpstreamName,
     check_upstream,
     "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$",
-    numbers: false,
+    numbers: Numbers::Refused,
     "The name of the upstream that nginx proxies to."
 );
 
@@ -82,6 +93,10 @@ fn check_argument(text: &str) -> Result<(), Invalid> {
     if text.contains('\0') {
         return Err(Invalid::new(format!("{} contains a NUL", shown(text)))
             .hint("the kernel ends an argument at a NUL, so none can be passed on"));
+    }
+    if let Some(bad) = text.chars().find(|c| is_noncharacter(*c)) {
+        return Err(Invalid::new(format!("{} contains {bad:?}", shown(text)))
+            .hint("systemd takes it for invalid UTF-8; put it into a file"));
     }
     if text.len() > LONGEST_ARGUMENT {
         return Err(Invalid::new(format!(
@@ -108,7 +123,7 @@ fn check_env_name(text: &str) -> Result<(), Invalid> {
 
 fn check_description(text: &str) -> Result<(), Invalid> {
     const LONGEST: usize = 200;
-    if text.is_empty() || text.trim() != text || text.chars().any(char::is_control) {
+    if text.is_empty() || text.trim() != text || text.chars().any(is_unfit) {
         return Err(
             Invalid::new(format!("{} is not one line of text", shown(text)))
                 .hint("write one line without control characters or white space around it"),
@@ -124,13 +139,18 @@ fn check_description(text: &str) -> Result<(), Invalid> {
 }
 
 fn check_user(text: &str) -> Result<(), Invalid> {
-    const LONGEST: usize = 32;
-    let number = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    const LONGEST: usize = 31;
+    // systemd takes neither leading zeros nor the two numbers that stand for no user.
+    let number = (text == "0" || !text.starts_with('0'))
+        && text.bytes().all(|b| b.is_ascii_digit())
+        && text
+            .parse::<u64>()
+            .is_ok_and(|id| id <= HIGHEST_ID && id != u64::from(u16::MAX));
     let name = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
         && text
             .chars()
             .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c));
-    match (number && text.parse::<u32>().is_ok()) || (name && text.len() < LONGEST) {
+    match number || (name && text.len() <= LONGEST) {
         true => Ok(()),
         false => Err(
             Invalid::new(format!("{} is not the name of a user", shown(text)))
@@ -160,7 +180,9 @@ fn check_token(text: &str, what: &str, longest: usize) -> Result<(), Invalid> {
 }
 
 fn check_request_path(text: &str) -> Result<(), Invalid> {
-    if text.starts_with('/') && text.bytes().all(|b| b.is_ascii_graphic()) {
+    const LONGEST: usize = 2048;
+    if text.starts_with('/') && text.len() <= LONGEST && text.bytes().all(|b| b.is_ascii_graphic())
+    {
         return Ok(());
     }
     Err(

@@ -1,0 +1,172 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use conductor_core::name::ServiceId;
+
+/// Runs services on this host as systemd units.
+///
+/// A service is defined in a YAML, JSON or TOML file in /etc/conductor/services; `conductor apply`
+/// makes the host run exactly what is defined there, and systemd supervises it.
+#[derive(Debug, Parser)]
+#[command(
+    name = "conductor",
+    version,
+    max_term_width = 100,
+    after_help = "Exit status: 0 done (also when nothing had to change), 1 failed, 2 bad usage or \
+                  definition,\n3 not started and the old release still serves, 4 another run holds \
+                  the lock.\n\nExample:\n  conductor check web.yaml && conductor apply web.yaml"
+)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// The directory of definitions [default: /etc/conductor/services]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) definitions: Option<PathBuf>,
+    /// Work on the root file system in DIR, without systemd: nothing is started
+    #[arg(long, global = true, value_name = "DIR", conflicts_with = "user")]
+    pub(crate) root: Option<PathBuf>,
+    /// Talk to your own systemd (systemctl --user) instead of the host's
+    #[arg(long, global = true)]
+    pub(crate) user: bool,
+    /// How to print
+    #[arg(long, global = true, value_enum, default_value_t = Output::Text)]
+    pub(crate) output: Output,
+    /// Use the templates in DIR in place of those of the same name
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) templates: Option<PathBuf>,
+}
+
+/// How to print.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Output {
+    /// For people.
+    Text,
+    /// For programs: one JSON object.
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check definitions and report everything that is wrong with them
+    Check(Definitions),
+    /// Print the units of definitions, or write them to a directory
+    Render(Render),
+    /// Show what apply would change in the unit files, as a unified diff
+    Diff(Definitions),
+    /// Make this host run what is defined
+    Apply(Apply),
+    /// Show what runs
+    Status(Status),
+    /// Show what a service wrote to the journal
+    Logs(Logs),
+    /// Stop a service and remove its units; its definition stays
+    Remove(Remove),
+    /// Print the JSON Schema of a definition
+    Schema,
+}
+
+/// Which definitions.
+#[derive(Debug, Args)]
+pub(crate) struct Definitions {
+    /// Files, or directories of files [default: the definitions directory]
+    #[arg(value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  conductor render web.yaml --out units/")]
+pub(crate) struct Render {
+    #[command(flatten)]
+    pub(crate) definitions: Definitions,
+    /// Write the units to DIR instead of printing them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  conductor apply --dry-run\n  conductor apply --prune")]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    pub(crate) definitions: Definitions,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Stop and remove services whose definition is gone from the definitions directory
+    #[arg(long, conflicts_with = "paths")]
+    pub(crate) prune: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  conductor status --id web --watch")]
+pub(crate) struct Status {
+    /// Only this service
+    #[arg(long)]
+    pub(crate) id: Option<ServiceId>,
+    /// Show it again every two seconds, until Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  conductor logs --id web -f\n  conductor logs --id web --since \"10 min ago\""
+)]
+pub(crate) struct Logs {
+    /// The service
+    #[arg(long)]
+    pub(crate) id: ServiceId,
+    /// Only this instance
+    #[arg(long, value_name = "N")]
+    pub(crate) instance: Option<u16>,
+    /// Wait for new lines
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// The last N lines
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) lines: Option<u32>,
+    /// From TIME on, in the syntax of systemd.time(7)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  conductor remove --id web")]
+pub(crate) struct Remove {
+    /// The service
+    #[arg(long)]
+    pub(crate) id: ServiceId,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        super::Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn the_help_is_what_it_was() {
+        let mut command = super::Arguments::command();
+        let mut help = command.render_long_help().to_string();
+        for name in [
+            "check", "render", "diff", "apply", "status", "logs", "remove", "schema",
+        ] {
+            let subcommand = command.find_subcommand_mut(name).unwrap();
+            let text = subcommand.render_long_help().to_string();
+            help.extend(["\n──── ", name, "\n", &text]);
+        }
+        insta::assert_snapshot!(help);
+    }
+}

@@ -1,0 +1,34 @@
+//! `conductor check`: says everything that is wrong with definitions.
+
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::args::Definitions;
+use crate::context::Context;
+use crate::failure::{Failure, problem_json};
+
+pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, Failure> {
+    let services = context.conductor.read(&options.paths)?;
+    let warnings: Vec<_> = services
+        .iter()
+        .flat_map(|service| &service.not_yet)
+        .collect();
+    if context.json() {
+        let ids: Vec<_> = services.iter().map(|service| &service.id).collect();
+        let warnings: Vec<_> = warnings
+            .into_iter()
+            .map(|problem| problem_json("not_supported", problem))
+            .collect();
+        Context::print_json(&json!({"services": ids, "errors": [], "warnings": warnings}))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for warning in warnings {
+        eprintln!("warning: {warning}");
+    }
+    match services.len() {
+        1 => println!("1 service is well defined"),
+        count => println!("{count} services are well defined"),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,22 @@
+//! `conductor remove`: stops a service and removes its units.
+
+use std::process::ExitCode;
+
+use crate::args::Remove;
+use crate::context::Context;
+use crate::failure::{Failure, conclude};
+
+pub(crate) fn run(context: &Context, options: &Remove) -> Result<ExitCode, Failure> {
+    let report = context
+        .conductor
+        .remove(&options.id, &mut |event| context.print_event(event))?;
+    if context.json() {
+        Context::print_json(&report)?;
+    } else {
+        println!(
+            "removed: {}; its definition, if there is one, stays",
+            options.id
+        );
+    }
+    Ok(conclude(&report, context.output))
+}

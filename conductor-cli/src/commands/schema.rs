@@ -1,0 +1,15 @@
+//! `conductor schema`: prints the JSON Schema of a definition.
+
+use std::process::ExitCode;
+
+use conductor_core::definition::schema;
+
+use crate::failure::Failure;
+
+pub(crate) fn run() -> Result<ExitCode, Failure> {
+    println!(
+        "{}",
+        serde_json::to_string_pretty(&schema()).map_err(Failure::json)?
+    );
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,108 @@
+//! `conductor status`: a table of what runs.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+use std::thread::sleep;
+use std::time::{Duration, SystemTime};
+
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use conductor_core::conductor::{InstanceStatus, Status};
+
+use crate::args;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::human;
+
+const COLUMNS: [&str; 10] = [
+    "SERVICE", "REVISION", "INSTANCE", "STATE", "SINCE", "RESTARTS", "MEMORY", "CPU", "PORT",
+    "HEALTH",
+];
+/// The columns of numbers, which line up on the right.
+const NUMBERS: [usize; 5] = [2, 5, 6, 7, 8];
+const INTERVAL: Duration = Duration::from_secs(2);
+
+pub(crate) fn run(context: &Context, options: &args::Status) -> Result<ExitCode, Failure> {
+    loop {
+        let status = context.conductor.status(options.id.as_ref())?;
+        if context.json() {
+            Context::print_json(&status)?;
+        } else {
+            if options.watch && std::io::stdout().is_terminal() {
+                // Home, then clear: ECMA-48's CUP and ED.
+                print!("\x1b[H\x1b[2J");
+            }
+            println!("{}", table(&status));
+        }
+        if !options.watch {
+            return Ok(ExitCode::SUCCESS);
+        }
+        // Whoever read this may be gone, which ends the watching.
+        if std::io::stdout().flush().is_err() {
+            return Ok(ExitCode::SUCCESS);
+        }
+        sleep(INTERVAL);
+    }
+}
+
+fn table(status: &Status) -> String {
+    if status.services.is_empty() {
+        return "no services on this host".to_owned();
+    }
+    let mut table = Table::new();
+    table
+        .load_style(presets::NOTHING)
+        .set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(COLUMNS);
+    for service in &status.services {
+        if service.instances.is_empty() {
+            table.add_row([service.id.as_str(), "-", "-", "no instances"]);
+        }
+        for instance in &service.instances {
+            table.add_row(row(service.id.as_str(), instance));
+        }
+    }
+    for column in NUMBERS {
+        if let Some(column) = table.column_mut(column) {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
+    }
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table.trim_fmt()
+}
+
+fn row(service: &str, instance: &InstanceStatus) -> [String; COLUMNS.len()] {
+    let dash = || "-".to_owned();
+    let state = match (&instance.result, instance.sub_state.as_str()) {
+        (Some(result), sub) => format!("{} ({sub}, {result})", instance.active_state),
+        (None, "") => instance.active_state.clone(),
+        (None, sub) => format!("{} ({sub})", instance.active_state),
+    };
+    [
+        service.to_owned(),
+        instance.revision.short().to_owned(),
+        instance.instance.to_string(),
+        state,
+        instance.since.map_or_else(dash, age),
+        instance
+            .restarts
+            .map_or_else(dash, |count| count.to_string()),
+        instance.memory_bytes.map_or_else(dash, human::bytes),
+        instance.cpu_usec.map_or_else(dash, human::span),
+        instance.port.map_or_else(dash, |port| port.to_string()),
+        instance.status.clone().unwrap_or_else(dash),
+    ]
+}
+
+/// Says how long ago a moment was, in microseconds since 1970.
+fn age(since: u64) -> String {
+    let now = SystemTime::now()
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let age = now.saturating_sub(Duration::from_micros(since));
+    format!(
+        "{} ago",
+        human::span(u64::try_from(age.as_micros()).unwrap_or(0))
+    )
+}

@@ -1,0 +1,177 @@
+//! How a command fails: the message, its JSON form, and the exit status.
+
+use std::error::Error as _;
+use std::process::ExitCode;
+
+use conductor_core::conductor::{Error, Report};
+use conductor_core::error::Problem;
+use serde_json::{Value, json};
+
+use crate::args::Output;
+
+/// Why a command did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The library says so.
+    Core(Error),
+    /// A variable that `--user` needs is not set.
+    Environment { name: &'static str },
+    /// A program that was called could not be started.
+    Program {
+        name: &'static str,
+        source: std::io::Error,
+    },
+    /// A result has no JSON form.
+    Json(serde_json::Error),
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Core(error)
+    }
+}
+
+impl Failure {
+    pub(crate) fn json(error: serde_json::Error) -> Self {
+        Self::Json(error)
+    }
+
+    /// Prints the failure and gives its exit status.
+    pub(crate) fn print(&self, output: Output) -> ExitCode {
+        match output {
+            Output::Json => println!("{}", self.to_json()),
+            Output::Text => eprintln!("{}", self.to_text()),
+        }
+        ExitCode::from(self.status())
+    }
+
+    fn status(&self) -> u8 {
+        const FAILED: u8 = 1;
+        const BAD_INPUT: u8 = 2;
+        const LOCKED: u8 = 4;
+        match self {
+            Self::Core(error) => match error.kind() {
+                "definition" | "not_supported" | "template" | "compile" | "foreign_file"
+                | "unknown_service" => BAD_INPUT,
+                "locked" => LOCKED,
+                _ => FAILED,
+            },
+            Self::Environment { .. } => BAD_INPUT,
+            Self::Program { .. } | Self::Json(_) => FAILED,
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Core(error) => {
+                let mut message = error.to_string();
+                let mut source = error.source();
+                while let Some(cause) = source {
+                    message.extend([": ", &cause.to_string()]);
+                    source = cause.source();
+                }
+                message
+            }
+            Self::Environment { name } => format!("{name} is not set"),
+            Self::Program { name, source } => format!("cannot run {name}: {source}"),
+            Self::Json(error) => format!("cannot print JSON: {error}"),
+        }
+    }
+
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Core(error) => error.hint(),
+            Self::Environment { .. } => {
+                Some("--user needs a login session, or loginctl enable-linger USER".to_owned())
+            }
+            Self::Program { .. } => Some("it is part of systemd".to_owned()),
+            Self::Json(_) => None,
+        }
+    }
+
+    fn to_text(&self) -> String {
+        let problems = self.problems();
+        if !problems.is_empty() {
+            return self.message();
+        }
+        let hint = self
+            .hint()
+            .map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
+        format!("error: {}{hint}", self.message())
+    }
+
+    fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Core(error) => error.problems(),
+            _ => &[],
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let kind = match self {
+            Self::Core(error) => error.kind(),
+            Self::Environment { .. } => "environment",
+            Self::Program { .. } => "program",
+            Self::Json(_) => "json",
+        };
+        let errors: Vec<_> = self
+            .problems()
+            .iter()
+            .map(|problem| problem_json(kind, problem))
+            .collect();
+        match errors.first() {
+            Some(first) => json!({"error": first, "errors": errors}),
+            None => json!({"error": {
+                "kind": kind, "message": self.message(), "hint": self.hint(),
+                "file": null, "line": null, "column": null,
+            }}),
+        }
+    }
+}
+
+/// Gives the JSON form of a problem in a definition.
+pub(crate) fn problem_json(kind: &str, problem: &Problem) -> Value {
+    let (line, column) = problem.position.unzip();
+    json!({
+        "kind": kind,
+        "message": problem.message,
+        "hint": problem.hint,
+        "file": problem.file,
+        "line": line,
+        "column": column,
+        "path": problem.path,
+    })
+}
+
+/// Prints what did not work out, and gives the exit status of a report.
+pub(crate) fn conclude(report: &Report, output: Output) -> ExitCode {
+    const FAILED: u8 = 1;
+    const OLD_SERVES: u8 = 3;
+    let mut status = 0;
+    for (service, failure) in report.failures() {
+        if output == Output::Text {
+            eprintln!(
+                "error: {}: {}: {}",
+                service.id, failure.unit, failure.reason
+            );
+            for line in &failure.journal {
+                eprintln!("  | {line}");
+            }
+            match failure.old_serves {
+                true => eprintln!("  the release before it serves as it did"),
+                false => eprintln!(
+                    "  nothing of it is left; conductor logs --id {} has more",
+                    service.id
+                ),
+            }
+        }
+        let this = if failure.old_serves {
+            OLD_SERVES
+        } else {
+            FAILED
+        };
+        // Something that is down is worse than something that was not replaced.
+        status = if status == FAILED { FAILED } else { this };
+    }
+    ExitCode::from(status)
+}

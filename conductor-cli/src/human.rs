@@ -1,0 +1,52 @@
+//! Amounts as a person likes to read them, rounded to what matters.
+
+/// Writes a number of bytes with one digit behind the point, in powers of 1024 as systemd does.
+pub(crate) fn bytes(bytes: u64) -> String {
+    let units = [("T", 40), ("G", 30), ("M", 20), ("K", 10)];
+    match units.into_iter().find(|(_, shift)| bytes >> shift > 0) {
+        Some((unit, shift)) => {
+            let tenths = u128::from(bytes) * 10 / (1_u128 << shift);
+            format!("{}.{}{unit}", tenths / 10, tenths % 10)
+        }
+        None => format!("{bytes}B"),
+    }
+}
+
+/// Writes a span of microseconds in its two largest units.
+pub(crate) fn span(usec: u64) -> String {
+    const UNITS: [(&str, u64); 5] = [
+        ("d", 86_400_000_000),
+        ("h", 3_600_000_000),
+        ("min", 60_000_000),
+        ("s", 1_000_000),
+        ("ms", 1000),
+    ];
+    let Some(first) = UNITS.iter().position(|(_, size)| usec >= *size) else {
+        return "0ms".to_owned();
+    };
+    let (name, size) = UNITS[first];
+    let large = format!("{}{name}", usec / size);
+    match UNITS.get(first + 1) {
+        Some((name, smaller)) if *name != "ms" && usec % size / smaller > 0 => {
+            format!("{large} {}{name}", usec % size / smaller)
+        }
+        _ => large,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_short() {
+        assert_eq!(bytes(0), "0B");
+        assert_eq!(bytes(1536), "1.5K");
+        assert_eq!(bytes(300 << 20), "300.0M");
+        assert_eq!(span(900), "0ms");
+        assert_eq!(span(41_500), "41ms");
+        assert_eq!(span(1_900_000), "1s");
+        assert_eq!(span(90_000_000), "1min 30s");
+        assert_eq!(span(7_200_000_000), "2h");
+    }
+}

@@ -1,0 +1,191 @@
+//! Converges a host to definitions, and takes services off it.
+
+use super::Conductor;
+use super::error::Error;
+use super::execute::{Event, Executor};
+use super::report::Report;
+use crate::definition::Runtime;
+use crate::error::Problems;
+use crate::host::{Lock, Settings, Systemd, listening_ports};
+use crate::name::ServiceId;
+use crate::plan::{self, Desired, Foreign, Observed, Plan};
+use crate::service::Service;
+
+impl Conductor {
+    /// Plans what [`apply`](Self::apply) would do, and does nothing. The observation that the plan
+    /// is made from comes with it.
+    ///
+    /// # Errors
+    /// A service that asks for what this version does not do, or does not compile; something
+    /// foreign in the way; systemd or the unit directory cannot be read.
+    pub fn plan(&self, services: &[Service], prune: Prune) -> Result<(Plan, Observed), Error> {
+        let systemd = self.systemd()?;
+        self.plan_with(services, prune, systemd.as_ref())
+    }
+
+    fn plan_with(
+        &self,
+        services: &[Service],
+        prune: Prune,
+        systemd: Option<&Systemd>,
+    ) -> Result<(Plan, Observed), Error> {
+        let not_yet: Vec<_> = services
+            .iter()
+            .flat_map(|service| service.not_yet.iter().cloned())
+            .collect();
+        if !not_yet.is_empty() {
+            return Err(Error::NotYet(Problems(not_yet)));
+        }
+        debug_assert!(
+            services
+                .iter()
+                .all(|service| service.runtime == Runtime::Native)
+        );
+        let settings = Settings::read(&self.paths.settings)?;
+        let observed = self.observe(systemd)?;
+        // What listens on an image that is being built is not what will listen where it runs.
+        let listening = || {
+            if self.online {
+                Ok(listening_ports()?)
+            } else {
+                Ok([].into())
+            }
+        };
+        let mut plan = Plan::default();
+        for (release, units) in self.compile(services, &observed, settings, &listening)? {
+            let desired = Desired {
+                service: release.service.id.clone(),
+                revision: release.revision,
+                units,
+                order: release.service.deploy.order,
+            };
+            let converged = plan::converge(&desired, &observed);
+            plan.services
+                .push(converged.map_err(|foreign| self.foreign(foreign))?);
+        }
+        if prune != Prune::Ignore {
+            let defined = |id: &ServiceId| services.iter().any(|service| service.id == *id);
+            let orphans = plan::services(&observed)
+                .into_iter()
+                .filter(|id| !defined(id));
+            if prune == Prune::Remove {
+                plan.services
+                    .extend(orphans.map(|id| plan::remove(&id, &observed)));
+            } else {
+                plan.orphans = orphans.collect();
+            }
+        }
+        Ok((plan, observed))
+    }
+
+    fn foreign(&self, foreign: Foreign) -> Error {
+        Error::Foreign {
+            directory: self.paths.units.clone(),
+            foreign,
+        }
+    }
+
+    /// Makes the host run exactly these services, and tells of each step as it is taken.
+    ///
+    /// Running it again changes nothing. Killed anywhere, running it again finishes the work.
+    ///
+    /// # Errors
+    /// As for [`plan`](Self::plan); or the lock is held, or a file cannot be written. A service that
+    /// does not start is put back as it was, and is a failure in the report.
+    pub fn apply(
+        &self,
+        services: &[Service],
+        prune: Prune,
+        events: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<Report, Error> {
+        let lock = Lock::take(&self.paths.runtime)?;
+        let systemd = self.systemd()?;
+        self.finish_reload(&lock, systemd.as_ref(), events)?;
+        let (plan, _) = self.plan_with(services, prune, systemd.as_ref())?;
+        self.execute(plan, &lock, systemd.as_ref(), events)
+    }
+
+    /// Stops a service and removes its units.
+    ///
+    /// # Errors
+    /// No such service is on the host; the lock is held; files or systemd fail.
+    pub fn remove(
+        &self,
+        service: &ServiceId,
+        events: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<Report, Error> {
+        let lock = Lock::take(&self.paths.runtime)?;
+        let systemd = self.systemd()?;
+        self.finish_reload(&lock, systemd.as_ref(), events)?;
+        let observed = self.observe(systemd.as_ref())?;
+        let plan = plan::remove(service, &observed);
+        if plan.steps.is_empty() {
+            return Err(Error::UnknownService {
+                service: service.clone(),
+            });
+        }
+        let plan = Plan {
+            services: vec![plan],
+            orphans: Vec::new(),
+        };
+        self.execute(plan, &lock, systemd.as_ref(), events)
+    }
+
+    /// Tells systemd what a process that was killed before could not tell it any more.
+    fn finish_reload(
+        &self,
+        lock: &Lock,
+        systemd: Option<&Systemd>,
+        events: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<(), Error> {
+        match systemd {
+            Some(systemd) if lock.was_stale() => self
+                .executor(lock, Some(systemd), events)
+                .reload(systemd, None),
+            _ => Ok(()),
+        }
+    }
+
+    fn execute(
+        &self,
+        plan: Plan,
+        lock: &Lock,
+        systemd: Option<&Systemd>,
+        events: &mut dyn FnMut(&Event<'_>),
+    ) -> Result<Report, Error> {
+        let services = self.executor(lock, systemd, events).run(plan.services)?;
+        Ok(Report {
+            changed: services.iter().any(|service| service.changed),
+            healthy: systemd.is_some() && services.iter().all(|service| service.failure.is_none()),
+            services,
+            orphans: plan.orphans,
+        })
+    }
+
+    fn executor<'c>(
+        &self,
+        lock: &'c Lock,
+        systemd: Option<&'c Systemd>,
+        events: &'c mut dyn FnMut(&Event<'_>),
+    ) -> Executor<'c> {
+        let scope = self.paths.scope;
+        Executor {
+            directory: self.directory(),
+            systemd,
+            lock,
+            scope,
+            events,
+        }
+    }
+}
+
+/// What happens to services on the host that no definition names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prune {
+    /// They are nobody's business: only some of the definitions were given.
+    Ignore,
+    /// They stay, and are named in the report.
+    Report,
+    /// They are stopped and removed.
+    Remove,
+}

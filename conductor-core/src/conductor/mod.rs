@@ -1,0 +1,183 @@
+//! The facade: what a program that links this crate calls, and what the CLI is a thin layer over.
+//!
+//! It is synchronous. An asynchronous program calls it from `spawn_blocking`.
+
+mod apply;
+mod diff;
+mod error;
+mod execute;
+mod report;
+mod status;
+
+use std::path::{Path, PathBuf};
+
+pub use apply::Prune;
+pub use diff::diff;
+pub use error::Error;
+pub use execute::Event;
+pub use report::{Failure, Report, ServiceReport};
+pub use status::{InstanceStatus, ServiceStatus, Status};
+
+use crate::error::PathContext as _;
+use crate::host::{Paths, Settings, Systemd, UnitDirectory, read_definitions};
+use crate::name::{Revision, ServiceId};
+use crate::plan::{Observed, allocate};
+use crate::release::Release;
+use crate::runtime::Scope;
+use crate::service::Service;
+use crate::unit::{Kind, Override, Templates, UnitSet};
+
+/// A host, or a user's part of it, or another root, as conductor works on it.
+#[derive(Debug)]
+pub struct Conductor {
+    paths: Paths,
+    templates: Templates,
+    /// Whether there is a systemd to talk to.
+    online: bool,
+}
+
+impl Conductor {
+    /// Works on the running host, or on a user's manager, by `paths.scope`.
+    ///
+    /// # Errors
+    /// A template in `templates`, a directory of the user's own, does not load.
+    pub fn new(paths: Paths, templates: Option<&Path>) -> Result<Self, Error> {
+        let overrides = templates.map_or(Ok(Vec::new()), read_templates)?;
+        let templates = Templates::new(&overrides)?;
+        Ok(Self {
+            paths,
+            templates,
+            online: true,
+        })
+    }
+
+    /// Writes files only and never talks to systemd, as for an image that is being built.
+    #[must_use]
+    pub fn offline(mut self) -> Self {
+        self.online = false;
+        self
+    }
+
+    /// Gives the paths it works on.
+    pub fn paths(&self) -> &Paths {
+        &self.paths
+    }
+
+    /// Reads and checks services; without paths, those of the definitions directory.
+    ///
+    /// # Errors
+    /// Everything that is wrong with all the definitions.
+    pub fn read(&self, paths: &[PathBuf]) -> Result<Vec<Service>, Error> {
+        let all = [self.paths.definitions.clone()];
+        Ok(read_definitions(if paths.is_empty() {
+            &all
+        } else {
+            paths
+        })?)
+    }
+
+    /// Compiles services as they would be on a host without any.
+    ///
+    /// # Errors
+    /// A service without a revision, a template that fails, or more instances than ports.
+    pub fn render(&self, services: &[Service]) -> Result<UnitSet, Error> {
+        let settings = Settings::read(&self.paths.settings)?;
+        let compiled = self.compile(services, &Observed::default(), settings, &|| Ok([].into()))?;
+        let mut all = UnitSet::default();
+        for (_, set) in compiled {
+            all.units.extend(set.units);
+            all.links.extend(set.links);
+        }
+        Ok(all)
+    }
+
+    /// Compiles each service for a host on which some units are already.
+    fn compile<'s>(
+        &self,
+        services: &'s [Service],
+        observed: &Observed,
+        settings: Settings,
+        listening: &dyn Fn() -> Result<std::collections::BTreeSet<u16>, Error>,
+    ) -> Result<Vec<(Release<'s>, UnitSet)>, Error> {
+        let mut releases = Vec::with_capacity(services.len());
+        for service in services {
+            let deployed = || deployed_revision(&service.id, observed);
+            let Some(revision) = service.own_revision().or_else(deployed) else {
+                return Err(Error::no_revision(service));
+            };
+            releases.push(Release::new(service, revision, &self.templates));
+        }
+        let ports = allocate(&releases, &observed.set, &listening()?, settings.ports)?;
+        let scope = self.paths.scope;
+        let compiled = releases.into_iter().zip(ports).map(|(release, ports)| {
+            let set = release.compile(&ports, scope, &self.templates)?;
+            Ok((release, set))
+        });
+        compiled.collect()
+    }
+
+    fn directory(&self) -> UnitDirectory {
+        UnitDirectory::new(&self.paths.units)
+    }
+
+    /// Connects to systemd, if there is one to work with.
+    fn systemd(&self) -> Result<Option<Systemd>, Error> {
+        if !self.online {
+            return Ok(None);
+        }
+        let systemd = match self.paths.scope {
+            Scope::System => Systemd::system(),
+            Scope::User => Systemd::user(self.paths.runtime.parent().unwrap_or(Path::new("/"))),
+        };
+        Ok(Some(systemd?))
+    }
+
+    /// Observes unit files and, with systemd, what runs.
+    fn observe(&self, systemd: Option<&Systemd>) -> Result<Observed, Error> {
+        let mut observed = self.directory().observe()?;
+        if let Some(systemd) = systemd {
+            let states = systemd.states()?;
+            let states = states.into_iter().map(|(name, (state, _))| (name, state));
+            observed.states = Some(states.collect());
+        }
+        Ok(observed)
+    }
+}
+
+/// Finds the revision that most instances of a service run.
+fn deployed_revision(service: &ServiceId, observed: &Observed) -> Option<Revision> {
+    let mut counts = std::collections::BTreeMap::new();
+    for unit in observed
+        .set
+        .units
+        .values()
+        .filter(|unit| unit.metadata.service == *service)
+    {
+        if let Kind::Instance { revision, .. } = &unit.metadata.kind {
+            *counts.entry(revision).or_insert(0) += 1;
+        }
+    }
+    counts
+        .into_iter()
+        .max_by_key(|(_, count)| *count)
+        .map(|(revision, _)| revision.clone())
+}
+
+/// Reads a directory of templates; every file in it has to be one.
+fn read_templates(directory: &Path) -> Result<Vec<Override>, Error> {
+    let mut overrides = Vec::new();
+    for entry in directory.read_dir().at("read", directory)? {
+        let file = entry.at("read", directory)?.path();
+        if file.extension().is_some_and(|extension| extension == "hbs") {
+            let text = std::fs::read_to_string(&file).at("read", &file)?;
+            overrides.push(Override { file, text });
+        }
+    }
+    if overrides.is_empty() {
+        return Err(Error::NoTemplates {
+            directory: directory.to_owned(),
+        });
+    }
+    overrides.sort_by(|a, b| a.file.cmp(&b.file));
+    Ok(overrides)
+}

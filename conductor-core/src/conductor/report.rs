@@ -1,0 +1,56 @@
+//! What was done, for people and, as JSON, for programs.
+
+use serde::Serialize;
+
+use crate::name::{Revision, ServiceId, UnitName};
+
+/// The outcome of a command that changes a host.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Whether anything on the host is different now.
+    pub changed: bool,
+    /// Whether every instance of every service is up; false where there is no systemd to ask.
+    pub healthy: bool,
+    /// Service by service.
+    pub services: Vec<ServiceReport>,
+    /// Services on the host that no definition names and that were left alone.
+    pub orphans: Vec<ServiceId>,
+}
+
+/// The outcome for one service.
+#[derive(Debug, Clone, Serialize)]
+pub struct ServiceReport {
+    /// The service.
+    pub id: ServiceId,
+    /// The revision it is to run; absent if the service went away.
+    pub revision: Option<Revision>,
+    /// Whether anything of it is different now.
+    pub changed: bool,
+    /// What was done, in order.
+    pub steps: Vec<String>,
+    /// Why it did not work out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failure: Option<Failure>,
+}
+
+/// Why a service did not become what it should.
+#[derive(Debug, Clone, Serialize)]
+pub struct Failure {
+    /// The unit that failed.
+    pub unit: UnitName,
+    /// How.
+    pub reason: String,
+    /// The last lines that it wrote.
+    pub journal: Vec<String>,
+    /// Whether instances of the release before it serve as they did.
+    pub old_serves: bool,
+}
+
+impl Report {
+    /// Gives the services that did not work out.
+    pub fn failures(&self) -> impl Iterator<Item = (&ServiceReport, &Failure)> {
+        self.services
+            .iter()
+            .filter_map(|service| service.failure.as_ref().map(|failure| (service, failure)))
+    }
+}

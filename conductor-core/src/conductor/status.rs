@@ -1,0 +1,145 @@
+//! What runs, from unit files and systemd.
+
+use serde::Serialize;
+
+use super::Conductor;
+use super::error::Error;
+use crate::host::UnitDetails;
+use crate::name::{Revision, ServiceId, UnitName};
+use crate::unit::Kind;
+use crate::value::Port;
+
+/// Everything on a host that is conductor's.
+#[derive(Debug, Clone, Serialize)]
+pub struct Status {
+    /// Service by service, by id.
+    pub services: Vec<ServiceStatus>,
+}
+
+/// One service.
+#[derive(Debug, Clone, Serialize)]
+pub struct ServiceStatus {
+    /// The service.
+    pub id: ServiceId,
+    /// The revision of its instances; the newest file's, while two releases are there.
+    pub revision: Option<Revision>,
+    /// Its instances.
+    pub instances: Vec<InstanceStatus>,
+    /// Its jobs; this version makes none.
+    pub jobs: Vec<()>,
+}
+
+/// One instance.
+#[derive(Debug, Clone, Serialize)]
+pub struct InstanceStatus {
+    /// The unit.
+    pub unit: UnitName,
+    /// The number, from 1.
+    pub instance: u16,
+    /// The revision it runs.
+    pub revision: Revision,
+    /// The port it was given.
+    pub port: Option<Port>,
+    /// systemd's `ActiveState`; `unknown` where there is no systemd.
+    pub active_state: String,
+    /// systemd's `SubState`.
+    pub sub_state: String,
+    /// Whether it is up.
+    pub healthy: bool,
+    /// What it says of itself.
+    pub status: Option<String>,
+    /// Why it last stopped, if not by being told to.
+    pub result: Option<String>,
+    /// How often systemd started it again.
+    pub restarts: Option<u32>,
+    /// Its memory in bytes.
+    pub memory_bytes: Option<u64>,
+    /// The processor time it used, in microseconds.
+    pub cpu_usec: Option<u64>,
+    /// When it entered its state, in microseconds since 1970.
+    pub since: Option<u64>,
+    /// The version of conductor that wrote its unit.
+    pub rendered_by: String,
+}
+
+impl Conductor {
+    /// Tells what runs: all services, or one.
+    ///
+    /// # Errors
+    /// There is no such service; systemd or the unit directory cannot be read.
+    pub fn status(&self, only: Option<&ServiceId>) -> Result<Status, Error> {
+        let systemd = self.systemd()?;
+        let observed = self.directory().observe()?;
+        let wanted = |id: &ServiceId| only.is_none_or(|only| only == id);
+        let units: Vec<_> = observed
+            .set
+            .units
+            .iter()
+            .filter(|(_, unit)| wanted(&unit.metadata.service))
+            .filter(|(_, unit)| matches!(unit.metadata.kind, Kind::Instance { .. }))
+            .collect();
+        let names: Vec<_> = units.iter().map(|(name, _)| *name).collect();
+        let (states, details) = match &systemd {
+            Some(systemd) => (Some(systemd.states()?), systemd.details(&names)?),
+            None => (None, vec![UnitDetails::default(); names.len()]),
+        };
+        let mut services: Vec<ServiceStatus> = crate::plan::services(&observed)
+            .into_iter()
+            .filter(wanted)
+            .map(|id| ServiceStatus {
+                id,
+                revision: None,
+                instances: Vec::new(),
+                jobs: Vec::new(),
+            })
+            .collect();
+        if let (Some(only), true) = (only, services.is_empty()) {
+            return Err(Error::UnknownService {
+                service: only.clone(),
+            });
+        }
+        for ((name, unit), details) in units.into_iter().zip(details) {
+            let Kind::Instance {
+                revision,
+                instance,
+                port,
+                ..
+            } = &unit.metadata.kind
+            else {
+                continue;
+            };
+            let (active_state, sub_state) = match &states {
+                None => ("unknown".to_owned(), String::new()),
+                Some(states) => states.get(name).map_or_else(
+                    || ("inactive".to_owned(), "dead".to_owned()),
+                    |(active, sub)| (active.to_string(), sub.clone()),
+                ),
+            };
+            let service = services
+                .iter_mut()
+                .find(|service| service.id == unit.metadata.service);
+            let Some(service) = service else { continue };
+            service.revision = Some(revision.clone());
+            service.instances.push(InstanceStatus {
+                unit: name.clone(),
+                instance: *instance,
+                revision: revision.clone(),
+                port: *port,
+                healthy: active_state == "active",
+                active_state,
+                sub_state,
+                status: details.status,
+                result: details.result.filter(|result| result != "success"),
+                restarts: details.restarts,
+                memory_bytes: details.memory_bytes,
+                cpu_usec: details.cpu_usec,
+                since: details.since_usec,
+                rendered_by: unit.metadata.version.clone(),
+            });
+        }
+        for service in &mut services {
+            service.instances.sort_by_key(|instance| instance.instance);
+        }
+        Ok(Status { services })
+    }
+}

@@ -1,0 +1,115 @@
+//! What is wrong with one document, collected while it is read.
+
+use std::cell::RefCell;
+use std::fmt::Display;
+
+use serde::de::Error;
+
+use super::document::{NodeId, Position};
+use crate::text::HINT_MARK;
+
+/// A problem before the name of the file is known.
+#[derive(Debug)]
+pub(crate) struct Finding {
+    pub(crate) position: Position,
+    pub(crate) path: String,
+    pub(crate) message: String,
+    pub(crate) hint: Option<String>,
+}
+
+/// Collects what is wrong with one document.
+#[derive(Debug, Default)]
+pub(crate) struct Findings(RefCell<Vec<Finding>>);
+
+impl Findings {
+    pub(super) fn push(&self, position: Position, path: String, fault: Fault) {
+        self.0.borrow_mut().push(fault.found(position, path));
+    }
+
+    pub(super) fn take(&self) -> Vec<Finding> {
+        self.0.take()
+    }
+}
+
+/// What serde passes upwards: a message, and the value it is about once that is known.
+#[derive(Debug)]
+pub(crate) struct Fault {
+    at: Option<NodeId>,
+    message: String,
+    hint: Option<String>,
+}
+
+impl Fault {
+    pub(crate) fn new(message: impl Into<String>) -> Self {
+        Self {
+            at: None,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Makes a finding of it, where it was found.
+    pub(super) fn found(self, position: Position, path: String) -> Finding {
+        let Self { message, hint, .. } = self;
+        Finding {
+            position,
+            path,
+            message,
+            hint,
+        }
+    }
+
+    /// Gives the value this is about, if it is known.
+    pub(super) fn at(&self) -> Option<NodeId> {
+        self.at
+    }
+
+    /// Notes the innermost value this was about; outer values do not replace it.
+    pub(super) fn about(mut self, at: NodeId) -> Self {
+        self.at.get_or_insert(at);
+        self
+    }
+}
+
+impl std::error::Error for Fault {}
+
+impl Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for Fault {
+    fn custom<T: Display>(message: T) -> Self {
+        let text = message.to_string();
+        match text.split_once(HINT_MARK) {
+            Some((message, hint)) => Self::new(message).hint(hint),
+            None => Self::new(text),
+        }
+    }
+}
+
+/// Says what was probably meant, or what there is.
+pub(super) fn suggest(written: &str, known: &[&str]) -> String {
+    const CLOSE: f64 = 0.8;
+    // A name much longer than all known ones is none of them, and comparing it takes long.
+    const LONGEST: usize = 64;
+    let lower = written.to_lowercase();
+    let score = |name: &str| match lower.len() <= LONGEST {
+        true => strsim::jaro_winkler(&lower, name),
+        false => 0.0,
+    };
+    let best = known
+        .iter()
+        .map(|name| (score(name), name))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    match best {
+        Some((score, name)) if score >= CLOSE => format!("did you mean {name}?"),
+        _ => format!("there is {}", known.join(", ")),
+    }
+}

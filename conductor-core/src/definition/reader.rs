@@ -1,0 +1,284 @@
+//! Drives serde from a [`Document`], noting every problem instead of stopping at the first.
+
+use serde::de::{Deserialize, Deserializer, Visitor};
+
+use super::access::{Entries, Items, Place, Variant};
+use super::document::{Document, Entry, NodeId, ROOT, Value};
+use super::field::FIELD;
+use super::problem::{Fault, Findings, suggest};
+use crate::error::shown;
+
+/// Text longer than this is not repeated as a list in a hint.
+const LONGEST_EXAMPLE: usize = 200;
+
+/// Reads a whole document; `None` when its root is of the wrong kind, which has been noted.
+pub(super) fn from_document<'d, T: Deserialize<'d>>(
+    document: &'d Document<'_>,
+    findings: &'d Findings,
+) -> Option<T> {
+    let reader = Reader {
+        document,
+        findings,
+        node: ROOT,
+    };
+    match T::deserialize(reader) {
+        Ok(value) => Some(value),
+        Err(fault) => {
+            reader.note(fault);
+            None
+        }
+    }
+}
+
+/// One value of a document, as serde reads it.
+#[derive(Clone, Copy)]
+pub(super) struct Reader<'d, 'i> {
+    document: &'d Document<'i>,
+    findings: &'d Findings,
+    node: NodeId,
+}
+
+impl<'d, 'i> Reader<'d, 'i> {
+    fn value(self) -> &'d Value<'i> {
+        self.document.value(self.node)
+    }
+
+    /// Names the value that is read.
+    pub(super) fn node(self) -> NodeId {
+        self.node
+    }
+
+    /// Gives the reader of another value.
+    pub(super) fn to(self, node: NodeId) -> Self {
+        Self { node, ..self }
+    }
+
+    /// Notes what is wrong with this value, or with the one inside it that the fault names.
+    pub(super) fn note(self, fault: Fault) {
+        let at = fault.at().unwrap_or(self.node);
+        self.findings
+            .push(self.document.position(at), self.document.path(at), fault);
+    }
+
+    /// Notes what is wrong with a key of this mapping.
+    pub(super) fn note_key(self, entry: &Entry<'_>, fault: Fault) {
+        let path = self.document.path_of_key(self.node, &entry.key);
+        self.findings.push(entry.position, path, fault);
+    }
+
+    fn unexpected<T>(self, wanted: &str) -> Result<T, Fault> {
+        let value = self.value();
+        let fault = Fault::new(format!("expected {wanted}, found {}", value.kind()));
+        Err(match value {
+            _ if self.node == ROOT => fault.hint("begin with id: NAME"),
+            Value::Null => fault.hint("write a value, or remove the key"),
+            Value::Bool(bool) if wanted == "text" => {
+                fault.hint(format!("put it in quotes: \"{bool}\""))
+            }
+            Value::Number(text) if wanted == "text" => {
+                fault.hint(format!("put it in quotes: {}", shown(text)))
+            }
+            // What YAML makes of {port} without quotes.
+            Value::Map(_) if wanted == "text" => {
+                fault.hint("text that begins with a brace has to be in quotes: \"{port}\"")
+            }
+            Value::Text(text) if wanted == "true or false" && is_yaml_1_1_bool(text) => {
+                fault.hint("write true or false")
+            }
+            Value::Text(text) if wanted == "a whole number" && is_whole(text) => {
+                fault.hint("write it without quotes")
+            }
+            Value::Text(text) if wanted == "a list" && text.len() <= LONGEST_EXAMPLE => {
+                let words: Vec<_> = text.split_whitespace().map(shown).collect();
+                fault.hint(format!("write a list: [{}]", words.join(", ")))
+            }
+            _ => fault,
+        }
+        .about(self.node))
+    }
+
+    fn integer<T: std::str::FromStr>(self, least: i128, most: i128) -> Result<T, Fault> {
+        let Value::Number(text) = self.value() else {
+            return self.unexpected("a whole number");
+        };
+        text.parse().map_err(|_| {
+            let number = shown(text);
+            Fault::new(format!(
+                "{} is not a whole number from {least} to {most}",
+                number.trim_matches('"')
+            ))
+            .about(self.node)
+        })
+    }
+
+    /// Reads text. Some types take a number as the text it was written as, too.
+    fn text<V: Visitor<'d>>(self, visitor: V, numbers: bool) -> Result<V::Value, Fault> {
+        match self.value() {
+            Value::Text(text) => visitor.visit_str(text),
+            Value::Number(text) if numbers => visitor.visit_str(text),
+            _ => self.unexpected("text"),
+        }
+        .map_err(|fault: Fault| fault.about(self.node))
+    }
+}
+
+fn is_whole(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn is_yaml_1_1_bool(text: &str) -> bool {
+    ["yes", "no", "on", "off", "y", "n"].contains(&text.to_ascii_lowercase().as_str())
+}
+
+macro_rules! integers {
+    ($($method:ident, $visit:ident, $type:ty;)*) => {$(
+        fn $method<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {
+            visitor.$visit(self.integer(<$type>::MIN.into(), <$type>::MAX.into())?)
+        }
+    )*};
+}
+
+impl<'d> Deserializer<'d> for Reader<'d, '_> {
+    type Error = Fault;
+
+    fn deserialize_any<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.value() {
+            Value::Null => self.unexpected("a value"),
+            Value::Bool(bool) => visitor.visit_bool(*bool),
+            Value::Number(text) | Value::Text(text) => visitor.visit_str(text),
+            Value::List(items) => visitor.visit_seq(Items {
+                reader: self,
+                items: items.iter(),
+            }),
+            Value::Map(entries) => visitor.visit_map(Entries {
+                reader: self,
+                entries: entries.iter(),
+                value: None,
+            }),
+        }
+        .map_err(|fault| fault.about(self.node))
+    }
+
+    fn deserialize_str<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.text(visitor, false)
+    }
+
+    /// serde leaves the difference between `str` and `string` to the format; [`crate::text`] asks
+    /// for a string where a number is welcome, too.
+    fn deserialize_string<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {
+        self.text(visitor, true)
+    }
+
+    fn deserialize_bool<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.value() {
+            Value::Bool(bool) => visitor.visit_bool(*bool),
+            _ => self.unexpected("true or false"),
+        }
+    }
+
+    integers! {
+        deserialize_u8, visit_u8, u8;
+        deserialize_u16, visit_u16, u16;
+        deserialize_u32, visit_u32, u32;
+        deserialize_u64, visit_u64, u64;
+    }
+
+    fn deserialize_seq<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.value() {
+            Value::List(items) => visitor.visit_seq(Items {
+                reader: self,
+                items: items.iter(),
+            }),
+            _ => self.unexpected("a list"),
+        }
+    }
+
+    fn deserialize_map<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {
+        match self.value() {
+            Value::Map(entries) => visitor.visit_map(Entries {
+                reader: self,
+                entries: entries.iter(),
+                value: None,
+            }),
+            _ => self.unexpected("a mapping"),
+        }
+    }
+
+    /// The names of the fields are known here, so this is where unknown keys are found.
+    fn deserialize_struct<V: Visitor<'d>>(
+        self,
+        _name: &'static str,
+        fields: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        let Value::Map(entries) = self.value() else {
+            // All the fields of a service would be too many to read.
+            return match self.node == ROOT {
+                true => self.unexpected("a mapping"),
+                false => self.unexpected(&format!("a mapping with {}", fields.join(", "))),
+            };
+        };
+        for entry in entries
+            .iter()
+            .filter(|entry| !fields.contains(&&*entry.key))
+        {
+            let fault = Fault::new(format!("unknown key {}", shown(&entry.key)));
+            self.note_key(entry, fault.hint(suggest(&entry.key, fields)));
+        }
+        let known: Vec<_> = entries
+            .iter()
+            .filter(|entry| fields.contains(&&*entry.key))
+            .collect();
+        visitor.visit_map(Entries {
+            reader: self,
+            entries: known.into_iter(),
+            value: None,
+        })
+    }
+
+    fn deserialize_enum<V: Visitor<'d>>(
+        self,
+        _name: &'static str,
+        variants: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        let Value::Text(text) = self.value() else {
+            return self.unexpected(&format!("one of {}", variants.join(", ")));
+        };
+        match variants.iter().find(|variant| *variant == text) {
+            Some(variant) => visitor.visit_enum(Variant(variant)),
+            None => Err(Fault::new(format!("{} is not known", shown(text)))
+                .hint(suggest(text, variants))
+                .about(self.node)),
+        }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'d>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, Fault> {
+        if name == FIELD {
+            visitor.visit_seq(Place {
+                reader: self,
+                given: 0,
+            })
+        } else {
+            visitor.visit_newtype_struct(self)
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_some(self)
+    }
+
+    fn deserialize_ignored_any<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {
+        visitor.visit_unit()
+    }
+
+    serde::forward_to_deserialize_any! {
+        <W: Visitor<'d>>
+        i8 i16 i32 i64 i128 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct
+        identifier
+    }
+}

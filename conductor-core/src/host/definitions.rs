@@ -1,0 +1,114 @@
+//! Reads definition files.
+
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use crate::definition::EXTENSIONS;
+use crate::error::{Problem, Problems};
+use crate::service::{Service, check_together};
+
+/// The longest file that is read: one service takes a few kilobytes.
+const LONGEST_FILE: u64 = 1024 * 1024;
+
+/// Reads and checks services: each path is a file, or a directory of files.
+///
+/// # Errors
+/// Everything that is wrong with all the files, in one go.
+pub fn read_definitions(paths: &[PathBuf]) -> Result<Vec<Service>, Problems> {
+    let mut problems = Vec::new();
+    let mut services = Vec::new();
+    for path in paths {
+        match files(path) {
+            Ok(files) => {
+                for file in files {
+                    let service = read_text(&file)
+                        .map_err(|problem| Problems(vec![problem]))
+                        .and_then(|text| Service::parse(&file, &text));
+                    match service {
+                        Ok(service) => services.push(service),
+                        Err(mut found) => problems.append(&mut found.0),
+                    }
+                }
+            }
+            Err(problem) => problems.push(problem),
+        }
+    }
+    if let Err(mut found) = check_together(&services) {
+        problems.append(&mut found.0);
+    }
+    if problems.is_empty() {
+        Ok(services)
+    } else {
+        Err(Problems(problems))
+    }
+}
+
+/// Gives the files behind a path: the file itself, or the definitions in a directory, sorted.
+fn files(path: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let cannot =
+        |error: &std::io::Error| Problem::of_file(path, format!("cannot read it: {error}"));
+    let metadata = path.metadata().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            Problem::of_file(path, "there is no such file or directory")
+                .hint("give the path of a definition, or of a directory with definitions")
+        }
+        _ => cannot(&error),
+    })?;
+    if !metadata.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in path.read_dir().map_err(|error| cannot(&error))? {
+        let file = entry.map_err(|error| cannot(&error))?.path();
+        let hidden = file
+            .file_name()
+            .is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
+        let extension = file.extension().and_then(|extension| extension.to_str());
+        if !hidden && extension.is_some_and(|extension| EXTENSIONS.contains(&extension)) {
+            files.push(file);
+        }
+    }
+    if files.is_empty() {
+        return Err(
+            Problem::of_file(path, "there are no definitions in this directory")
+                .hint("put one service into each file: NAME.yaml, NAME.json or NAME.toml"),
+        );
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Reads a whole file of sane size as UTF-8.
+pub(crate) fn read_text(file: &Path) -> Result<String, Problem> {
+    let cannot = |error: std::io::Error| Problem::of_file(file, format!("cannot read it: {error}"));
+    let opened = File::open(file).map_err(cannot)?;
+    if !opened.metadata().map_err(cannot)?.is_file() {
+        return Err(Problem::of_file(file, "not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    opened
+        .take(LONGEST_FILE + 1)
+        .read_to_end(&mut bytes)
+        .map_err(cannot)?;
+    if bytes.len() as u64 > LONGEST_FILE {
+        return Err(
+            Problem::of_file(file, format!("longer than {LONGEST_FILE} bytes"))
+                .hint("one file holds one service; put data into files of their own"),
+        );
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.split(|byte| *byte == b'\n').count();
+        let start = good
+            .iter()
+            .rposition(|byte| *byte == b'\n')
+            .map_or(0, |at| at + 1);
+        let column = String::from_utf8_lossy(&good[start..]).chars().count() + 1;
+        let problem = Problem::of_file(file, "not UTF-8").hint("save the file as UTF-8");
+        Problem {
+            position: Some((line, column)),
+            ..problem
+        }
+    })
+}

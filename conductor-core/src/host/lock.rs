@@ -1,0 +1,155 @@
+//! The lock that lets one conductor at a time change a host.
+
+use std::fs::{DirBuilder, File, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use crate::error::{PathContext as _, PathError};
+
+/// Why the lock is not to be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LockError {
+    /// Another process holds it.
+    #[error("{holder} holds the lock {}", file.display())]
+    Held {
+        /// The lock file.
+        file: PathBuf,
+        /// Who holds it, in words.
+        holder: String,
+    },
+    /// The lock file cannot be used.
+    #[error(transparent)]
+    Path(#[from] PathError),
+}
+
+/// Holds the lock of a host until it is dropped, or the process ends in whatever way: the kernel
+/// releases an flock(2) with the last descriptor.
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+    directory: PathBuf,
+}
+
+impl Lock {
+    /// Takes the lock in a runtime directory.
+    ///
+    /// # Errors
+    /// Another process holds it, or the directory cannot be written.
+    pub fn take(directory: &Path) -> Result<Self, LockError> {
+        let mut builder = DirBuilder::new();
+        builder
+            .recursive(true)
+            .mode(0o755)
+            .create(directory)
+            .at("create", directory)?;
+        let path = directory.join("lock");
+        let mut options = File::options();
+        let mut file = options
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(&path)
+            .at("open", &path)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                let mut pid = String::new();
+                // The holder is named on a best-effort basis; the lock is held all the same.
+                let read = file.read_to_string(&mut pid);
+                let holder = match (read, pid.trim()) {
+                    (Ok(_), pid) if !pid.is_empty() => format!("process {pid}"),
+                    _ => "another process".to_owned(),
+                };
+                return Err(LockError::Held { file: path, holder });
+            }
+            Err(TryLockError::Error(source)) => {
+                return Err(PathError {
+                    action: "lock",
+                    path,
+                    source,
+                }
+                .into());
+            }
+        }
+        file.set_len(0).at("write", &path)?;
+        file.rewind().at("write", &path)?;
+        writeln!(file, "{}", std::process::id()).at("write", &path)?;
+        Ok(Self {
+            file,
+            directory: directory.to_owned(),
+        })
+    }
+
+    /// Notes that unit files which systemd may hold are about to change. The note outlives a
+    /// process that is killed before it could tell systemd, and a reboot makes it moot.
+    ///
+    /// # Errors
+    /// The note cannot be written.
+    pub fn note_stale(&self) -> Result<(), PathError> {
+        let path = self.stale_path();
+        File::create(&path).map(drop).at("create", &path)
+    }
+
+    /// Tells whether an earlier process changed unit files and never told systemd.
+    pub fn was_stale(&self) -> bool {
+        self.stale_path().exists()
+    }
+
+    /// Takes the note back: systemd knows.
+    ///
+    /// # Errors
+    /// The note cannot be removed.
+    pub fn forget_stale(&self) -> Result<(), PathError> {
+        let path = self.stale_path();
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+        .at("remove", &path)
+    }
+
+    fn stale_path(&self) -> PathBuf {
+        self.directory.join("reload-pending")
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // An empty file names no holder; the lock itself ends with the descriptor.
+        let _ = self.file.set_len(0);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_second_taker_learns_who_holds_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let lock = Lock::take(directory.path()).unwrap();
+        let error = Lock::take(directory.path()).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .starts_with(&format!("process {} holds", std::process::id()))
+        );
+        drop(lock);
+        assert!(Lock::take(directory.path()).is_ok());
+    }
+
+    #[test]
+    fn a_note_outlives_its_writer() {
+        let directory = tempfile::tempdir().unwrap();
+        Lock::take(directory.path()).unwrap().note_stale().unwrap();
+        let lock = Lock::take(directory.path()).unwrap();
+        assert!(lock.was_stale());
+        lock.forget_stale().unwrap();
+        lock.forget_stale().unwrap();
+        assert!(!lock.was_stale());
+    }
+}

@@ -1,0 +1,55 @@
+//! The part of systemd's D-Bus interface that conductor uses (org.freedesktop.systemd1(5)).
+
+use zbus::{ObjectPath, OwnedObjectPath};
+
+/// One row of `ListUnitsByPatterns`.
+#[derive(Debug, serde::Deserialize, zbus::Type)]
+pub(super) struct ListedUnit {
+    pub(super) name: String,
+    _description: String,
+    pub(super) load_state: String,
+    pub(super) active_state: String,
+    pub(super) sub_state: String,
+    _following: String,
+    pub(super) path: OwnedObjectPath,
+    _job_id: u32,
+    _job_type: String,
+    _job_path: OwnedObjectPath,
+}
+
+#[zbus::proxy(
+    interface = "org.freedesktop.systemd1.Manager",
+    default_service = "org.freedesktop.systemd1",
+    default_path = "/org/freedesktop/systemd1"
+)]
+pub(super) trait Manager {
+    fn subscribe(&self) -> zbus::Result<()>;
+    fn reload(&self) -> zbus::Result<()>;
+    fn start_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    fn restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
+    fn reset_failed_unit(&self, name: &str) -> zbus::Result<()>;
+    fn list_units_by_patterns(
+        &self,
+        states: &[&str],
+        patterns: &[&str],
+    ) -> zbus::Result<Vec<ListedUnit>>;
+
+    #[zbus(signal)]
+    fn job_removed(
+        &self,
+        id: u32,
+        job: ObjectPath<'_>,
+        unit: &str,
+        result: &str,
+    ) -> zbus::Result<()>;
+}
+
+#[zbus::proxy(
+    interface = "org.freedesktop.DBus.Properties",
+    default_service = "org.freedesktop.systemd1",
+    assume_defaults = false
+)]
+pub(super) trait Properties {
+    fn get(&self, interface: &str, property: &str) -> zbus::Result<zbus::OwnedVariant>;
+}

@@ -1,0 +1,20 @@
+//! The effects: files, locks, ports and systemd. Each part is small and does one thing.
+
+mod definitions;
+mod directory;
+mod journal;
+mod listeners;
+mod lock;
+mod manager;
+mod paths;
+mod settings;
+mod systemd;
+
+pub use definitions::read_definitions;
+pub use directory::{DirectoryError, UnitDirectory};
+pub use journal::{JournalQuery, tail};
+pub use listeners::listening_ports;
+pub use lock::{Lock, LockError};
+pub use paths::Paths;
+pub use settings::Settings;
+pub use systemd::{Job, JobError, Systemd, SystemdError, UnitDetails};

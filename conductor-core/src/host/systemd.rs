@@ -1,0 +1,414 @@
+//! systemd over D-Bus: state of units, jobs, and the reload that is avoided where it can be.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::OnceLock;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use zbus::connection::Builder;
+use zbus::{Connection, OwnedObjectPath, OwnedVariant};
+
+use super::manager::{JobRemovedStream, ListedUnit, ManagerProxy, PropertiesProxy};
+use crate::name::UnitName;
+use crate::plan::ActiveState;
+use crate::release::PREFIX;
+
+/// How many calls wait for their replies at a time: dbus-daemon refuses more than 128.
+const CALLS_AT_A_TIME: usize = 64;
+
+const UNIT: &str = "org.freedesktop.systemd1.Unit";
+const SERVICE: &str = "org.freedesktop.systemd1.Service";
+
+/// Why systemd could not be asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SystemdError {
+    /// There is no bus.
+    #[error("cannot reach systemd over D-Bus at {address}")]
+    Connect {
+        /// The address of the bus.
+        address: String,
+        /// What zbus said.
+        #[source]
+        source: zbus::Error,
+    },
+    /// A call failed.
+    #[error("systemd does not answer {call}")]
+    Call {
+        /// The method or property.
+        call: &'static str,
+        /// What zbus said.
+        #[source]
+        source: zbus::Error,
+    },
+    /// The connection ended while jobs were running.
+    #[error("the connection to systemd ended while it was at work")]
+    Ended,
+}
+
+/// Why a job did not do what it was for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum JobError {
+    /// systemd did not take the job.
+    #[error("systemd refused: {0}")]
+    Refused(String),
+    /// The job ended with another result than `done`.
+    #[error("the job ended with {0:?}")]
+    Result(String),
+    /// The job was done and the unit was not up afterwards.
+    #[error("the unit is {0} after its start")]
+    NotUp(String),
+}
+
+/// What a job does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Job {
+    /// Start.
+    Start,
+    /// Stop and start.
+    Restart,
+    /// Stop.
+    Stop,
+}
+
+/// What systemd tells about one running unit.
+#[derive(Debug, Clone, Default)]
+pub struct UnitDetails {
+    /// How often it was restarted on its own.
+    pub restarts: Option<u32>,
+    /// The memory it uses, in bytes; `None` where the controller is missing.
+    pub memory_bytes: Option<u64>,
+    /// The processor time it used, in microseconds.
+    pub cpu_usec: Option<u64>,
+    /// When its state last changed, in microseconds since 1970.
+    pub since_usec: Option<u64>,
+    /// What it says of itself (`STATUS=`).
+    pub status: Option<String>,
+    /// Why it last stopped, in systemd's word: `success`, `exit-code`, `signal`, ...
+    pub result: Option<String>,
+}
+
+/// A connection to a systemd.
+///
+/// Current zbus is asynchronous; this is the one place where its futures are waited for. Calls must
+/// therefore not come from inside an asynchronous runtime: use its `spawn_blocking`.
+#[derive(Debug)]
+pub struct Systemd {
+    connection: Connection,
+    manager: ManagerProxy<'static>,
+    /// Set once systemd was asked to send signals.
+    subscribed: OnceLock<()>,
+}
+
+impl Systemd {
+    /// Connects to the host's systemd, over the system bus.
+    ///
+    /// # Errors
+    /// There is no bus, or no systemd on it.
+    pub fn system() -> Result<Self, SystemdError> {
+        Self::connect("unix:path=/run/dbus/system_bus_socket".to_owned())
+    }
+
+    /// Connects to a user's systemd, over the bus in the user's runtime directory.
+    ///
+    /// # Errors
+    /// There is no bus, or no systemd on it.
+    pub fn user(runtime: &Path) -> Result<Self, SystemdError> {
+        Self::connect(format!("unix:path={}/bus", runtime.display()))
+    }
+
+    fn connect(address: String) -> Result<Self, SystemdError> {
+        zbus::block_on(async {
+            let connection = Builder::address(address.as_str()).build().await?;
+            let manager = ManagerProxy::new(&connection).await?;
+            Ok(Self {
+                connection,
+                manager,
+                subscribed: OnceLock::new(),
+            })
+        })
+        .map_err(|source| SystemdError::Connect { address, source })
+    }
+
+    /// Gives the state of every unit of conductor's that systemd holds, in one call.
+    ///
+    /// # Errors
+    /// systemd does not answer.
+    pub fn states(&self) -> Result<BTreeMap<UnitName, (ActiveState, String)>, SystemdError> {
+        let units = zbus::block_on(self.list())?;
+        let state = |unit: ListedUnit| {
+            let name = unit.name.parse().ok()?;
+            Some((
+                name,
+                (
+                    ActiveState::from_property(&unit.active_state),
+                    unit.sub_state,
+                ),
+            ))
+        };
+        Ok(units
+            .into_iter()
+            .filter(|unit| unit.load_state != "not-found")
+            .filter_map(state)
+            .collect())
+    }
+
+    async fn list(&self) -> Result<Vec<ListedUnit>, SystemdError> {
+        let pattern = format!("{PREFIX}*");
+        let units = self.manager.list_units_by_patterns(&[], &[&pattern]).await;
+        units.map_err(|source| SystemdError::Call {
+            call: "ListUnitsByPatterns",
+            source,
+        })
+    }
+
+    /// Reloads systemd's configuration if one of these units, as it holds them, is stale. With
+    /// `None` all of conductor's units are looked at. Tells whether it did.
+    ///
+    /// A reload costs a tenth of a second on an empty host and seconds on a full one.
+    ///
+    /// # Errors
+    /// systemd does not answer.
+    pub fn reload_if_stale(&self, changed: Option<&[UnitName]>) -> Result<bool, SystemdError> {
+        if changed.is_some_and(<[_]>::is_empty) {
+            return Ok(false);
+        }
+        zbus::block_on(async {
+            let held = self.list().await?;
+            let concerned = held.into_iter().filter(|unit| {
+                changed.is_none_or(|names| names.iter().any(|name| name.as_str() == unit.name))
+            });
+            let paths: Vec<_> = concerned.map(|unit| unit.path).collect();
+            let mut answers = stream::iter(&paths)
+                .map(|path| self.get(path, UNIT, "NeedDaemonReload"))
+                .buffer_unordered(CALLS_AT_A_TIME);
+            let mut stale = false;
+            while let Some(answer) = answers.next().await {
+                stale |= answer?.is_some_and(|value| bool::try_from(value).unwrap_or(false));
+            }
+            if stale {
+                let reload = self.manager.reload().await;
+                reload.map_err(|source| SystemdError::Call {
+                    call: "Reload",
+                    source,
+                })?;
+            }
+            Ok(stale)
+        })
+    }
+
+    /// Runs jobs side by side and waits for all of them; gives how each unit fared.
+    ///
+    /// The signals are subscribed to before the first job is asked for, and a job may be over
+    /// before its number is known, so results that nobody waits for yet are kept. A job's result
+    /// `done` does not mean that the unit is up, so its state is read afterwards.
+    ///
+    /// # Errors
+    /// systemd does not answer; what a single job comes to is in the map.
+    pub fn run(
+        &self,
+        job: Job,
+        units: &[UnitName],
+    ) -> Result<BTreeMap<UnitName, Result<(), JobError>>, SystemdError> {
+        if units.is_empty() {
+            return Ok(BTreeMap::new());
+        }
+        let mut results = zbus::block_on(async {
+            let signals = self.manager.receive_job_removed().await;
+            let signals = signals.map_err(|source| SystemdError::Call {
+                call: "AddMatch",
+                source,
+            })?;
+            // systemd refuses a second subscription of the same connection.
+            if self.subscribed.get().is_none() {
+                let subscribed = self.manager.subscribe().await;
+                subscribed.map_err(|source| SystemdError::Call {
+                    call: "Subscribe",
+                    source,
+                })?;
+                let _ = self.subscribed.set(());
+            }
+            self.wait_for_jobs(job, units, signals).await
+        })?;
+        if job != Job::Stop {
+            let states = self.states()?;
+            for (unit, result) in results.iter_mut().filter(|(_, result)| result.is_ok()) {
+                match states.get(unit) {
+                    Some((state, _)) if state.is_up() => {}
+                    Some((_, sub_state)) => *result = Err(JobError::NotUp(sub_state.clone())),
+                    None => *result = Err(JobError::NotUp("gone".to_owned())),
+                }
+            }
+        }
+        Ok(results)
+    }
+
+    async fn wait_for_jobs(
+        &self,
+        job: Job,
+        units: &[UnitName],
+        signals: JobRemovedStream,
+    ) -> Result<BTreeMap<UnitName, Result<(), JobError>>, SystemdError> {
+        enum Event {
+            Asked(UnitName, zbus::Result<OwnedObjectPath>),
+            Removed(OwnedObjectPath, String),
+            Unreadable(zbus::Error),
+            End,
+        }
+        let asked = stream::iter(units)
+            .map(|unit| async {
+                let reply = match job {
+                    Job::Start => self.manager.start_unit(unit.as_str(), "replace").await,
+                    Job::Restart => self.manager.restart_unit(unit.as_str(), "replace").await,
+                    Job::Stop => self.manager.stop_unit(unit.as_str(), "replace").await,
+                };
+                Event::Asked(unit.clone(), reply)
+            })
+            .buffer_unordered(CALLS_AT_A_TIME);
+        let removed = signals
+            .map(|signal| match signal.args() {
+                Ok(args) => Event::Removed(args.job().clone().into(), args.result().to_string()),
+                Err(error) => Event::Unreadable(error),
+            })
+            .chain(stream::iter([Event::End]));
+        let mut events = std::pin::pin!(stream::select(asked, removed));
+        let mut waiting: HashMap<OwnedObjectPath, UnitName> = HashMap::new();
+        let mut early: HashMap<OwnedObjectPath, String> = HashMap::new();
+        let mut results = BTreeMap::new();
+        let outcome = |result: String| match result.as_str() {
+            "done" => Ok(()),
+            _ => Err(JobError::Result(result)),
+        };
+        while results.len() < units.len() {
+            match events.next().await.unwrap_or(Event::End) {
+                Event::Asked(unit, Ok(path)) => match early.remove(&path) {
+                    Some(result) => {
+                        results.insert(unit, outcome(result));
+                    }
+                    None => {
+                        waiting.insert(path, unit);
+                    }
+                },
+                Event::Asked(unit, Err(error)) => {
+                    results.insert(unit, refused(job, &error));
+                }
+                Event::Removed(path, result) => match waiting.remove(&path) {
+                    Some(unit) => {
+                        results.insert(unit, outcome(result));
+                    }
+                    None => {
+                        early.insert(path, result);
+                    }
+                },
+                Event::Unreadable(source) => {
+                    return Err(SystemdError::Call {
+                        call: "JobRemoved",
+                        source,
+                    });
+                }
+                Event::End => return Err(SystemdError::Ended),
+            }
+        }
+        Ok(results)
+    }
+
+    /// Forgets that units failed, so that they are not listed once they are gone.
+    ///
+    /// # Errors
+    /// None: a unit that is not held any more is what was wanted.
+    pub fn reset_failed(&self, units: &[UnitName]) {
+        zbus::block_on(async {
+            let calls =
+                stream::iter(units).map(|unit| self.manager.reset_failed_unit(unit.as_str()));
+            calls
+                .buffer_unordered(CALLS_AT_A_TIME)
+                .for_each(|_| async {})
+                .await;
+        });
+    }
+
+    /// Gives what systemd knows of some units beyond their state.
+    ///
+    /// # Errors
+    /// systemd does not answer. A property that a unit does not have is `None`.
+    pub fn details(&self, units: &[&UnitName]) -> Result<Vec<UnitDetails>, SystemdError> {
+        zbus::block_on(async {
+            let paths: HashMap<String, OwnedObjectPath> = self
+                .list()
+                .await?
+                .into_iter()
+                .map(|unit| (unit.name, unit.path))
+                .collect();
+            let details = stream::iter(units)
+                .map(|unit| async {
+                    match paths.get(unit.as_str()) {
+                        Some(path) => self.details_of(path).await,
+                        None => Ok(UnitDetails::default()),
+                    }
+                })
+                .buffered(CALLS_AT_A_TIME / 8);
+            details.try_collect().await
+        })
+    }
+
+    async fn details_of(&self, path: &OwnedObjectPath) -> Result<UnitDetails, SystemdError> {
+        // systemd says "not set" with the largest number.
+        let number = |value: Option<OwnedVariant>| {
+            let number = value.and_then(|value| u64::try_from(value).ok());
+            number.filter(|number| *number != u64::MAX)
+        };
+        let text = |value: Option<OwnedVariant>| {
+            let text = value.and_then(|value| String::try_from(value).ok());
+            text.filter(|text| !text.is_empty())
+        };
+        let restarts = self.get(path, SERVICE, "NRestarts").await?;
+        let cpu = number(self.get(path, SERVICE, "CPUUsageNSec").await?);
+        let since = number(self.get(path, UNIT, "StateChangeTimestamp").await?);
+        Ok(UnitDetails {
+            restarts: restarts.and_then(|value| u32::try_from(value).ok()),
+            memory_bytes: number(self.get(path, SERVICE, "MemoryCurrent").await?),
+            cpu_usec: cpu.map(|nsec| nsec / 1000),
+            since_usec: since.filter(|at| *at > 0),
+            status: text(self.get(path, SERVICE, "StatusText").await?),
+            result: text(self.get(path, SERVICE, "Result").await?),
+        })
+    }
+
+    /// Reads a property; `None` if the unit is gone, or of a type without it.
+    async fn get(
+        &self,
+        path: &OwnedObjectPath,
+        interface: &str,
+        property: &'static str,
+    ) -> Result<Option<OwnedVariant>, SystemdError> {
+        let answer = async {
+            let properties = PropertiesProxy::builder(&self.connection)
+                .path(path)
+                .build()
+                .await?;
+            properties.get(interface, property).await
+        };
+        match answer.await {
+            Ok(value) => Ok(Some(value)),
+            Err(zbus::Error::MethodError(..) | zbus::Error::FDO(_)) => Ok(None),
+            Err(source) => Err(SystemdError::Call {
+                call: property,
+                source,
+            }),
+        }
+    }
+}
+
+/// A unit that is not held is as stopped as it can be.
+fn refused(job: Job, error: &zbus::Error) -> Result<(), JobError> {
+    let zbus::Error::MethodError(name, message, _) = error else {
+        return Err(JobError::Refused(error.to_string()));
+    };
+    if job == Job::Stop && name.as_str() == "org.freedesktop.systemd1.NoSuchUnit" {
+        return Ok(());
+    }
+    Err(JobError::Refused(
+        message.clone().unwrap_or_else(|| name.to_string()),
+    ))
+}

@@ -1,0 +1,60 @@
+//! Gives instances their ports: the ones they have already, else the lowest that are free.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::name::UnitName;
+use crate::release::Release;
+use crate::unit::{Kind, UnitSet};
+use crate::value::{Port, PortRange};
+
+/// The range of ports is used up.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no port of {range} is left for {unit}")]
+pub struct PortError {
+    /// The range.
+    pub range: PortRange,
+    /// The instance that gets none.
+    pub unit: UnitName,
+}
+
+/// Gives each instance of each release a port of the host.
+///
+/// An instance that is on the host keeps its port, so that nothing changes when nothing changed.
+/// New ones get the lowest that no unit holds, running or not, and that nothing listens on.
+/// The result has one map for each release, from instance to port.
+///
+/// # Errors
+/// There are more instances than ports.
+pub fn allocate(
+    releases: &[Release<'_>],
+    on_host: &UnitSet,
+    listening: &BTreeSet<u16>,
+    range: PortRange,
+) -> Result<Vec<BTreeMap<u16, Port>>, PortError> {
+    let held = |name: &UnitName| match on_host.units.get(name)?.metadata.kind {
+        Kind::Instance { port, .. } => port,
+        Kind::Target | Kind::Slice | Kind::Boot => None,
+    };
+    let taken: BTreeSet<Port> = on_host.units.keys().filter_map(held).collect();
+    let mut free = range
+        .ports()
+        .filter(|port| !taken.contains(port) && !listening.contains(&port.number()));
+    let mut allocated = Vec::with_capacity(releases.len());
+    for release in releases {
+        let mut ports = BTreeMap::new();
+        let instances = if release.service.port.is_some() {
+            release.service.instances
+        } else {
+            0
+        };
+        for instance in 1..=instances {
+            let unit = release.instance_unit(instance);
+            let Some(port) = held(&unit).or_else(|| free.next()) else {
+                return Err(PortError { range, unit });
+            };
+            ports.insert(instance, port);
+        }
+        allocated.push(ports);
+    }
+    Ok(allocated)
+}

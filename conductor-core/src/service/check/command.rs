@@ -1,0 +1,64 @@
+//! Checks commands and the environment they run in.
+
+use std::collections::BTreeMap;
+
+use super::{Check, SAMPLE, table};
+use crate::definition::{Fault, Field, Located, Runtime, Table};
+use crate::error::shown;
+use crate::value::{Argument, EnvName, EnvValue, HostPath};
+
+impl Check<'_> {
+    /// Reads a command. systemd takes the program of a native one as an absolute path only.
+    pub(super) fn command(
+        &self,
+        command: Field<Vec<Field<Argument>>>,
+        runtime: Option<Runtime>,
+    ) -> Option<Vec<Argument>> {
+        let command = command.given()?;
+        match command.value.first() {
+            None => {
+                let fault = Fault::new("the command is empty");
+                let hint = "write the program and its arguments";
+                self.refuse(command.at, fault.hint(hint));
+            }
+            Some(Field::Given(program)) => self.program(program, runtime),
+            Some(Field::Absent | Field::Refused) => {}
+        }
+        let arguments = command.value.into_iter();
+        Some(arguments.filter_map(Field::into_value).collect())
+    }
+
+    fn program(&self, program: &Located<Argument>, runtime: Option<Runtime>) {
+        let path = SAMPLE.expand(program.value.as_str());
+        if path.is_empty() {
+            let fault = Fault::new("the program is empty");
+            return self.refuse(program.at, fault.hint("name a program"));
+        }
+        if runtime != Some(Runtime::Native) {
+            return;
+        }
+        let fault = match path.parse::<HostPath>() {
+            Err(invalid) => Fault::new(format!("the program: {}", invalid.message)),
+            Ok(_) if path.ends_with('/') => {
+                Fault::new(format!("the program: {} is a directory", shown(&path)))
+            }
+            Ok(_) => return,
+        };
+        let hint = "systemd wants the program's absolute path, such as /usr/bin/python3";
+        self.refuse(program.at, fault.hint(hint));
+    }
+
+    /// Reads the environment. Linux counts a name and its value together.
+    pub(super) fn env(&self, env: Field<Table<EnvName, EnvValue>>) -> BTreeMap<EnvName, EnvValue> {
+        if let Field::Given(table) = &env {
+            for (name, value) in &table.value.0 {
+                let Field::Given(value) = value else { continue };
+                let assignment = format!("{}={}", name.value, value.value);
+                if let Err(invalid) = assignment.parse::<Argument>() {
+                    self.refuse_invalid(value.at, invalid);
+                }
+            }
+        }
+        table(env)
+    }
+}

@@ -1,0 +1,255 @@
+//! Turns a raw definition into a service, noting what does not fit together.
+
+mod command;
+mod parts;
+
+use std::collections::BTreeMap;
+
+use super::{Origin, Service};
+use crate::definition::{Definition, Fault, Field, Located, NodeId, ROOT, Runtime, Source, Table};
+use crate::error::Invalid;
+use crate::name::Revision;
+use crate::value::{Argument, HostPath, ImageReference, Tokens};
+
+/// The most instances of one service on one host.
+const MOST_INSTANCES: u16 = 1000;
+
+/// Stand-ins for tokens, to check a text before the real values are known.
+const SAMPLE: Tokens<'_> = Tokens {
+    id: "id",
+    revision: "r1",
+    instance: "1",
+    port: Some("20000"),
+};
+
+/// Checks one definition; problems are noted in the source, and `None` means that the id is one.
+///
+/// What hangs on a value that was refused is not refused for it once more.
+pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Service> {
+    // Without `..`: a new field does not compile until it is dealt with here.
+    let Definition {
+        id,
+        description,
+        image,
+        revision,
+        runtime,
+        command,
+        instances,
+        port,
+        env,
+        env_files,
+        secrets,
+        volumes,
+        user,
+        limits,
+        health,
+        deploy,
+        proxy,
+        cron,
+        systemd,
+    } = definition;
+    let check = Check { source };
+
+    if id.is_absent() {
+        check.refuse(
+            ROOT,
+            Fault::new("the key id is missing").hint("add id: NAME"),
+        );
+    }
+    check.not_both_revisions(&image, &revision);
+    let mut not_yet = NotYet {
+        check: &check,
+        fields: Vec::new(),
+    };
+    let runtime = match runtime {
+        Field::Absent => Some(Runtime::default()),
+        Field::Refused => None,
+        Field::Given(runtime) => {
+            if runtime.value != Runtime::Native {
+                not_yet.add(runtime.at, "only native services are run");
+            }
+            Some(runtime.value)
+        }
+    };
+    not_yet.field(&health, "health checks are not run");
+    not_yet.field(&proxy, "no proxy is configured");
+    not_yet.field(&cron, "no timers are made");
+    let deploy = check.deploy(deploy, &mut not_yet);
+
+    if let Some(runtime) = runtime {
+        check.image(runtime, &image, &mut not_yet);
+    }
+    let no_command = command.is_absent();
+    let command = check.command(command, runtime);
+    let instances = instances.given();
+    if let Some(count) = instances
+        .as_ref()
+        .filter(|count| count.value > MOST_INSTANCES)
+    {
+        let fault = Fault::new(format!("{} instances on one host", count.value));
+        check.refuse(count.at, fault.hint(format!("at most {MOST_INSTANCES}")));
+    }
+    let instances = instances.map_or(1, |count| count.value);
+    if runtime == Some(Runtime::Native) && instances > 0 && no_command {
+        let fault = Fault::new("the key command is missing");
+        let hint = "a native service needs one: command: [/usr/bin/PROGRAM, ARGUMENT]";
+        check.refuse(ROOT, fault.hint(hint));
+    }
+    let not_yet = not_yet.fields;
+    let has_port = !port.is_absent();
+    let health = check.health(health, has_port);
+    let limits = check.limits(limits);
+    let upstream = check.upstream(proxy, has_port);
+    let jobs = check.jobs(cron);
+    let env = check.env(env);
+    let located = id.given()?;
+    let service = Service {
+        origin: Origin {
+            file: source.file().to_owned(),
+            position: source.position(located.at),
+        },
+        id: located.value,
+        description: description.into_value(),
+        image: image.into_value(),
+        revision: revision.into_value(),
+        runtime: runtime.unwrap_or_default(),
+        command: command.unwrap_or_default(),
+        instances,
+        port: port.into_value(),
+        env,
+        env_files: list(env_files),
+        secrets: table(secrets),
+        volumes: list(volumes),
+        user: user.into_value(),
+        limits,
+        health,
+        deploy,
+        upstream,
+        jobs,
+        settings: table(systemd)
+            .into_iter()
+            .map(|(name, table)| (name, entries(table)))
+            .collect(),
+        not_yet: not_yet
+            .into_iter()
+            .map(|(at, why)| source.problem(at, why))
+            .collect(),
+    };
+    if !has_port && service.uses_token("port") {
+        let fault = Fault::new("{port} is used, but there is no port");
+        let hint = "add port: NUMBER; write {{port}} for the literal text";
+        check.refuse(ROOT, fault.hint(hint));
+    }
+    Some(service)
+}
+
+/// Collects the fields that are valid and not acted upon.
+struct NotYet<'c, 's> {
+    check: &'c Check<'s>,
+    fields: Vec<(NodeId, Fault)>,
+}
+
+impl NotYet<'_, '_> {
+    fn field<T>(&mut self, field: &Field<T>, what: &str) {
+        if let Field::Given(Located { at, .. }) = field {
+            self.add(*at, what);
+        }
+    }
+
+    fn add(&mut self, at: NodeId, what: &str) {
+        let key = self.check.source.path(at);
+        let fault = Fault::new(format!(
+            "valid, but this version does not act on it: {what}"
+        ));
+        self.fields.push((
+            at,
+            fault.hint(format!("remove {key} to apply the service without it")),
+        ));
+    }
+}
+
+struct Check<'s> {
+    source: &'s Source<'s>,
+}
+
+impl Check<'_> {
+    fn refuse(&self, at: NodeId, fault: Fault) {
+        self.source.refuse(at, fault);
+    }
+
+    fn refuse_invalid(&self, at: NodeId, invalid: Invalid) {
+        let fault = Fault::new(invalid.message);
+        self.refuse(
+            at,
+            match invalid.hint {
+                Some(hint) => fault.hint(hint),
+                None => fault,
+            },
+        );
+    }
+
+    fn image(&self, runtime: Runtime, image: &Field<Argument>, not_yet: &mut NotYet<'_, '_>) {
+        let image = match image {
+            Field::Given(image) => image,
+            Field::Absent if runtime != Runtime::Native => {
+                let fault = Fault::new("the key image is missing");
+                return self.refuse(ROOT, fault.hint("docker and podman need one: image: NAME"));
+            }
+            Field::Absent | Field::Refused => return,
+        };
+        let text = SAMPLE.expand(image.value.as_str());
+        let checked = match runtime {
+            Runtime::Docker | Runtime::Podman => text.parse::<ImageReference>().map(drop),
+            Runtime::Native => text.parse::<HostPath>().map(drop).map_err(|invalid| {
+                invalid.hint(
+                    "runtime: native takes a directory; for an image from a registry \
+                              write runtime: docker or runtime: podman",
+                )
+            }),
+        };
+        if let Err(invalid) = checked {
+            self.refuse_invalid(image.at, invalid);
+        } else if runtime == Runtime::Native && crate::runtime::is_disk_image(&text) {
+            not_yet.add(image.at, "disk images are not mounted");
+        }
+    }
+
+    fn not_both_revisions(&self, image: &Field<Argument>, revision: &Field<Revision>) {
+        let (Field::Given(image), Field::Given(revision)) = (image, revision) else {
+            return;
+        };
+        let own = image
+            .value
+            .as_str()
+            .parse()
+            .ok()
+            .and_then(|image: ImageReference| image.revision());
+        if let Some(own) = own.filter(|own| *own != revision.value) {
+            let fault = Fault::new(format!("the image says {own} already"));
+            self.refuse(
+                revision.at,
+                fault.hint("leave the tag out of image, or remove revision"),
+            );
+        }
+    }
+}
+
+fn list<T>(field: Field<Vec<Field<T>>>) -> Vec<T> {
+    field
+        .into_value()
+        .unwrap_or_default()
+        .into_iter()
+        .filter_map(Field::into_value)
+        .collect()
+}
+
+fn table<K: Ord, V>(field: Field<Table<K, V>>) -> BTreeMap<K, V> {
+    field.into_value().map_or_else(BTreeMap::new, entries)
+}
+
+fn entries<K: Ord, V>(table: Table<K, V>) -> BTreeMap<K, V> {
+    let given = table.0.into_iter();
+    given
+        .filter_map(|(key, value)| Some((key.value, value.into_value()?)))
+        .collect()
+}

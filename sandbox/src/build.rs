@@ -1,0 +1,38 @@
+//! Builds the programs that are tried in a sandbox.
+
+use std::env;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+use crate::Error;
+
+/// Builds the binary `conductor` and gives its path.
+///
+/// A test cannot ask cargo for a binary of another package, so it is built here, by the cargo that
+/// runs the test and into the same target directory: nothing is compiled twice.
+///
+/// # Errors
+/// cargo cannot be run, or the build fails; what the compiler said is on standard error.
+pub fn conductor(release: bool) -> Result<PathBuf, Error> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--package", "conductor-cli", "--bin", "conductor"]);
+    command.args(["--message-format", "json-render-diagnostics", "--manifest-path", manifest]);
+    if release {
+        command.arg("--release");
+    }
+    let text = format!("{command:?}");
+    let output = command.stderr(Stdio::inherit()).output();
+    let output = output.map_err(|source| Error::Run { command: text.clone(), source })?;
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    let executable = stdout
+        .lines()
+        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
+        .filter_map(|message| message.get("executable")?.as_str().map(PathBuf::from))
+        .next_back();
+    match executable {
+        Some(path) if output.status.success() => Ok(path),
+        _ => Err(Error::Failed { command: text, status: output.status, output: String::new() }),
+    }
+}
