@@ -160,9 +160,7 @@ mod tests {
     fn the_help_is_what_it_was() {
         let mut command = super::Arguments::command();
         let mut help = command.render_long_help().to_string();
-        for name in [
-            "check", "render", "diff", "apply", "status", "logs", "remove", "schema",
-        ] {
+        for name in ["check", "render", "diff", "apply", "status", "logs", "remove", "schema"] {
             let subcommand = command.find_subcommand_mut(name).unwrap();
             let text = subcommand.render_long_help().to_string();
             help.extend(["\n──── ", name, "\n", &text]);

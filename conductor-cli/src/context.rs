@@ -26,15 +26,8 @@ impl Context {
             paths.definitions.clone_from(definitions);
         }
         let conductor = Conductor::new(paths, global.templates.as_deref())?;
-        let conductor = if global.root.is_some() {
-            conductor.offline()
-        } else {
-            conductor
-        };
-        Ok(Self {
-            conductor,
-            output: global.output,
-        })
+        let conductor = if global.root.is_some() { conductor.offline() } else { conductor };
+        Ok(Self { conductor, output: global.output })
     }
 
     pub(crate) fn json(&self) -> bool {
@@ -55,10 +48,7 @@ impl Context {
         match event {
             Event::Step { service, step } => println!("{service}: {step}"),
             Event::Failed { service, failure } => {
-                println!(
-                    "{service}: {} failed; what was changed is undone",
-                    failure.unit
-                );
+                println!("{service}: {} failed; what was changed is undone", failure.unit);
             }
             Event::Reload => println!("systemd reads the changed units"),
             _ => {}
@@ -75,7 +65,5 @@ fn user_configuration() -> Result<PathBuf, Failure> {
 }
 
 fn variable(name: &'static str) -> Result<PathBuf, Failure> {
-    env::var_os(name)
-        .map(PathBuf::from)
-        .ok_or(Failure::Environment { name })
+    env::var_os(name).map(PathBuf::from).ok_or(Failure::Environment { name })
 }

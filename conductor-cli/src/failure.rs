@@ -17,10 +17,7 @@ pub(crate) enum Failure {
     /// A variable that `--user` needs is not set.
     Environment { name: &'static str },
     /// A program that was called could not be started.
-    Program {
-        name: &'static str,
-        source: std::io::Error,
-    },
+    Program { name: &'static str, source: std::io::Error },
     /// A result has no JSON form.
     Json(serde_json::Error),
 }
@@ -94,9 +91,7 @@ impl Failure {
         if !problems.is_empty() {
             return self.message();
         }
-        let hint = self
-            .hint()
-            .map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
+        let hint = self.hint().map_or_else(String::new, |hint| format!("\n  hint: {hint}"));
         format!("error: {}{hint}", self.message())
     }
 
@@ -114,11 +109,8 @@ impl Failure {
             Self::Program { .. } => "program",
             Self::Json(_) => "json",
         };
-        let errors: Vec<_> = self
-            .problems()
-            .iter()
-            .map(|problem| problem_json(kind, problem))
-            .collect();
+        let errors: Vec<_> =
+            self.problems().iter().map(|problem| problem_json(kind, problem)).collect();
         match errors.first() {
             Some(first) => json!({"error": first, "errors": errors}),
             None => json!({"error": {
@@ -150,10 +142,7 @@ pub(crate) fn conclude(report: &Report, output: Output) -> ExitCode {
     let mut status = 0;
     for (service, failure) in report.failures() {
         if output == Output::Text {
-            eprintln!(
-                "error: {}: {}: {}",
-                service.id, failure.unit, failure.reason
-            );
+            eprintln!("error: {}: {}: {}", service.id, failure.unit, failure.reason);
             for line in &failure.journal {
                 eprintln!("  | {line}");
             }
@@ -165,11 +154,7 @@ pub(crate) fn conclude(report: &Report, output: Output) -> ExitCode {
                 ),
             }
         }
-        let this = if failure.old_serves {
-            OLD_SERVES
-        } else {
-            FAILED
-        };
+        let this = if failure.old_serves { OLD_SERVES } else { FAILED };
         // Something that is down is worse than something that was not replaced.
         status = if status == FAILED { FAILED } else { this };
     }

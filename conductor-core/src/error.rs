@@ -19,10 +19,7 @@ pub struct Invalid {
 impl Invalid {
     /// Makes an error without a hint.
     pub fn new(message: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            hint: None,
-        }
+        Self { message: message.into(), hint: None }
     }
 
     /// Adds what to write instead.
@@ -124,11 +121,7 @@ pub trait PathContext<T> {
 
 impl<T, E: Into<std::io::Error>> PathContext<T> for Result<T, E> {
     fn at(self, action: &'static str, path: &Path) -> Result<T, PathError> {
-        self.map_err(|source| PathError {
-            action,
-            path: path.to_owned(),
-            source: source.into(),
-        })
+        self.map_err(|source| PathError { action, path: path.to_owned(), source: source.into() })
     }
 }
 

@@ -51,11 +51,7 @@ impl Revision {
     /// Gives the form that stands in unit names: a digest is cut to twelve of its digits.
     pub fn short(&self) -> &str {
         const PREFIX: usize = "sha256:".len();
-        if self.is_digest() {
-            &self.0[..PREFIX + 12]
-        } else {
-            &self.0
-        }
+        if self.is_digest() { &self.0[..PREFIX + 12] } else { &self.0 }
     }
 
     /// Tells whether this is a content digest rather than a tag.
@@ -124,11 +120,7 @@ fn slug(text: &str) -> String {
         .skip_while(|c| "_-".contains(*c))
         .take(LONGEST_ID)
         .collect();
-    replaced
-        .split('-')
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join("-")
+    replaced.split('-').filter(|part| !part.is_empty()).collect::<Vec<_>>().join("-")
 }
 
 fn check_revision(text: &str) -> Result<(), Invalid> {
@@ -145,12 +137,10 @@ fn check_revision(text: &str) -> Result<(), Invalid> {
         || text.starts_with(['.', '-'])
         || !text.chars().all(allowed)
     {
-        return Err(
-            Invalid::new(format!("{} is not a revision", shown(text))).hint(
-                "a revision is an image tag (letters, digits, '.', '_' and '-', at most 128) or \
+        return Err(Invalid::new(format!("{} is not a revision", shown(text))).hint(
+            "a revision is an image tag (letters, digits, '.', '_' and '-', at most 128) or \
              sha256:DIGEST",
-            ),
-        );
+        ));
     }
     Ok(())
 }
@@ -163,14 +153,11 @@ fn check_unit_name(text: &str) -> Result<(), Invalid> {
     const KINDS: [&str; 6] = ["service", "timer", "target", "slice", "socket", "path"];
     const LONGEST: usize = 255;
     let allowed = |c: char| c.is_ascii_alphanumeric() || ":_.@\\-".contains(c);
-    let known = text
-        .rsplit_once('.')
-        .is_some_and(|(stem, kind)| !stem.is_empty() && KINDS.contains(&kind));
+    let known =
+        text.rsplit_once('.').is_some_and(|(stem, kind)| !stem.is_empty() && KINDS.contains(&kind));
     if !known || text.len() > LONGEST || !text.chars().all(allowed) {
-        return Err(
-            Invalid::new(format!("{} is not the name of a unit", shown(text)))
-                .hint("for example notify.service"),
-        );
+        return Err(Invalid::new(format!("{} is not the name of a unit", shown(text)))
+            .hint("for example notify.service"));
     }
     Ok(())
 }
@@ -198,13 +185,7 @@ mod tests {
         ] {
             assert!(bad.parse::<ServiceId>().is_err(), "{bad:?}");
         }
-        for good in [
-            "web",
-            "gocardless_app_production",
-            "a-b",
-            "0",
-            &"a".repeat(64),
-        ] {
+        for good in ["web", "gocardless_app_production", "a-b", "0", &"a".repeat(64)] {
             assert!(good.parse::<ServiceId>().is_ok(), "{good:?}");
         }
     }
@@ -214,20 +195,9 @@ mod tests {
         let error = "My App".parse::<ServiceId>().unwrap_err();
         assert_eq!(error.message, "\"My App\" is not an id");
         assert!(error.hint.unwrap().ends_with("for example my-app"));
-        for bad in [
-            "_x",
-            "-_-x",
-            "Ä b",
-            "a--b-",
-            "..",
-            &"A-".repeat(100),
-            &"ä".repeat(70),
-        ] {
+        for bad in ["_x", "-_-x", "Ä b", "a--b-", "..", &"A-".repeat(100), &"ä".repeat(70)] {
             let slug = slug(bad);
-            assert!(
-                slug.is_empty() || slug.parse::<ServiceId>().is_ok(),
-                "{bad:?}: {slug:?}"
-            );
+            assert!(slug.is_empty() || slug.parse::<ServiceId>().is_ok(), "{bad:?}: {slug:?}");
         }
     }
 
@@ -244,29 +214,15 @@ mod tests {
         for good in ["279d903588", "v1.2.3_rc-1", &digest] {
             assert!(good.parse::<Revision>().is_ok(), "{good:?}");
         }
-        for bad in [
-            "",
-            ".x",
-            "a:b",
-            "a/b",
-            "sha256:xyz",
-            "a b",
-            &"a".repeat(129),
-        ] {
+        for bad in ["", ".x", "a:b", "a/b", "sha256:xyz", "a b", &"a".repeat(129)] {
             assert!(bad.parse::<Revision>().is_err(), "{bad:?}");
         }
-        assert_eq!(
-            digest.parse::<Revision>().unwrap().short(),
-            "sha256:0a0a0a0a0a0a"
-        );
+        assert_eq!(digest.parse::<Revision>().unwrap().short(), "sha256:0a0a0a0a0a0a");
     }
 
     #[test]
     fn unit_names_need_a_known_suffix() {
-        assert_eq!(
-            "a-b@c.service".parse::<UnitName>().unwrap().kind(),
-            "service"
-        );
+        assert_eq!("a-b@c.service".parse::<UnitName>().unwrap().kind(), "service");
         for bad in ["a", ".service", "a.mount", "a b.service", "a/b.service"] {
             assert!(bad.parse::<UnitName>().is_err(), "{bad:?}");
         }

@@ -1,5 +1,8 @@
 //! YAML, JSON and TOML say the same, and every mistake is found at its place in each.
 
+#[path = "support/mistakes.rs"]
+mod mistakes;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 
@@ -7,6 +10,7 @@ use conductor_core::error::Problem;
 use conductor_core::release::Release;
 use conductor_core::service::{Origin, Service};
 use conductor_core::unit::Templates;
+use mistakes::MISTAKES;
 
 const EXTENSIONS: [&str; 3] = ["yaml", "json", "toml"];
 const DESIGN: [&str; 3] = [
@@ -34,10 +38,7 @@ fn the_three_formats_give_the_same_service() {
             .map(|problem| (problem.path, (problem.message, problem.hint)))
             .collect();
         // Where it stands is all that differs.
-        service.origin = Origin {
-            file: "web".into(),
-            position: (1, 1),
-        };
+        service.origin = Origin { file: "web".into(), position: (1, 1) };
         seen.push((format!("{service:#?}"), digest, fields));
     }
     assert!(seen[0].0.contains("cleanup-api-tokens"));
@@ -49,192 +50,9 @@ fn the_three_formats_give_the_same_service() {
 fn marked(text: &str) -> (String, (usize, usize)) {
     let (before, after) = text.split_once('«').expect("the text has a mark");
     let line = before.matches('\n').count() + 1;
-    let column = before
-        .rsplit('\n')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .count()
-        + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     (format!("{before}{after}"), (line, column))
 }
-
-/// A mistake in the three formats, marked, and the path and the beginning of the message.
-type Mistake = ([&'static str; 3], &'static str, &'static str);
-
-const MISTAKES: &[Mistake] = &[
-    (
-        [
-            "id: «WEB\ncommand: [/x]\n",
-            "{\"id\": «\"WEB\", \"command\": [\"/x\"]}",
-            "id = «\"WEB\"\ncommand = [\"/x\"]\n",
-        ],
-        "id",
-        "\"WEB\" is not an id",
-    ),
-    (
-        [
-            "«command: [/x]\n",
-            "«{\"command\": [\"/x\"]}",
-            "«command = [\"/x\"]\n",
-        ],
-        "",
-        "the key id is missing",
-    ),
-    (
-        [
-            "id: web\ncommand: [/x]\n«prot: 80\n",
-            "{\"id\": \"web\", \"command\": [\"/x\"],\n  «\"prot\": 80}",
-            "id = \"web\"\ncommand = [\"/x\"]\n«prot = 80\n",
-        ],
-        "prot",
-        "unknown key \"prot\"",
-    ),
-    (
-        [
-            "id: web\ndescription: größe\ncommand: [/x, 'ää', «null]\n",
-            "{\"id\": \"web\", \"command\": [\"/x\", \"ää\", «true]}",
-            "id = \"web\"\ncommand = [\"/x\", \"ää\", «true]\n",
-        ],
-        "command[2]",
-        "expected text, found",
-    ),
-    (
-        [
-            "id: web\r\ncommand: [/x]\r\nlimits:\r\n  cpu: 1\r\n  memory: «512Q\r\n",
-            "{\"id\": \"web\", \"command\": [\"/x\"],\r\n\"limits\": {\"cpu\": 1,\r\n \"memory\": «\"512Q\"}}",
-            "id = \"web\"\r\ncommand = [\"/x\"]\r\n[limits]\r\ncpu = 1\r\nmemory = «\"512Q\"\r\n",
-        ],
-        "limits.memory",
-        "\"512Q\" is not a size",
-    ),
-    (
-        [
-            "id: web\ncommand: [/x]\nlimits: {cpu: «-1}\n",
-            "{\"id\": \"web\", \"command\": [\"/x\"], \"limits\": {\"cpu\": «-1}}",
-            "id = \"web\"\ncommand = [\"/x\"]\nlimits = {cpu = «-1}\n",
-        ],
-        "limits.cpu",
-        "\"-1\" is not an amount of CPU",
-    ),
-    (
-        [
-            "id: web\ncommand: [/x]\nport: «70000\n",
-            "{\"id\": \"web\", \"command\": [\"/x\"], \"port\": «70000}",
-            "id = \"web\"\ncommand = [\"/x\"]\nport = «70000\n",
-        ],
-        "port",
-        "\"70000\" is not a port",
-    ),
-    (
-        [
-            "id: web\ncommand: [/x]\ninstances: «-1\n",
-            "{\"id\": \"web\", \"command\": [\"/x\"], \"instances\": «-1}",
-            "id = \"web\"\ncommand = [\"/x\"]\ninstances = «-1\n",
-        ],
-        "instances",
-        "-1 is not a whole number from 0 to 65535",
-    ),
-    (
-        [
-            "id: web\ncommand: [/x]\nenv:\n  GOOD: ä\n  «not-good: x\n",
-            "{\"id\": \"web\", \"command\": [\"/x\"], \"env\": {\"GOOD\": \"ä\", «\"not-good\": \"x\"}}",
-            "id = \"web\"\ncommand = [\"/x\"]\n[env]\nGOOD = \"ä\"\n«not-good = \"x\"\n",
-        ],
-        "env.not-good",
-        "\"not-good\" is not the name of an environment variable",
-    ),
-    (
-        [
-            "id: web\ncommand: [/x]\nenv: {A: ok, B: «\"a\\0b\"}\n",
-            "{\"id\": \"web\", \"command\": [\"/x\"], \"env\": {\"A\": \"ok\", \"B\": «\"a\\u0000b\"}}",
-            "id = \"web\"\ncommand = [\"/x\"]\nenv = {A = \"ok\", B = «\"a\\u0000b\"}\n",
-        ],
-        "env.B",
-        "\"a\\0b\" contains a NUL",
-    ),
-    (
-        [
-            "id: web\ncommand: [/x]\nruntime: «nativ\n",
-            "{\"id\": \"web\", \"command\": [\"/x\"], \"runtime\": «\"nativ\"}",
-            "id = \"web\"\ncommand = [\"/x\"]\nruntime = «\"nativ\"\n",
-        ],
-        "runtime",
-        "\"nativ\" is not known",
-    ),
-    (
-        [
-            "id: web\ncommand: «/x -a\n",
-            "{\"id\": \"web\", \"command\": «\"/x -a\"}",
-            "id = \"web\"\ncommand = «\"/x -a\"\n",
-        ],
-        "command",
-        "expected a list, found text",
-    ),
-    (
-        [
-            "id: web\ncommand: [/x]\nhealth:\n  «http: /ok\n  tcp: true\nport: 80\n",
-            "{\"id\": \"web\", \"command\": [\"/x\"], \"port\": 80, \"health\": «{\"http\": \"/ok\", \"tcp\": true}}",
-            "id = \"web\"\ncommand = [\"/x\"]\nport = 80\nhealth = «{http = \"/ok\", tcp = true}\n",
-        ],
-        "health",
-        "not exactly one of http, tcp and command",
-    ),
-    (
-        [
-            "id: web\ncommand: [/x]\nhealth: {http: «/ok}\n",
-            "{\"id\": \"web\", \"command\": [\"/x\"], \"health\": {\"http\": «\"/ok\"}}",
-            "id = \"web\"\ncommand = [\"/x\"]\nhealth.http = «\"/ok\"\n",
-        ],
-        "health.http",
-        "there is no port to check",
-    ),
-    (
-        [
-            "id: web\ncommand: [/x]\ncron:\n  tidy:\n    schedule: «'60 * * * *'\n    command: [x]\n",
-            "{\"id\": \"web\", \"command\": [\"/x\"], \"cron\": {\"tidy\": {\"schedule\": «\"60 * * * *\", \"command\": [\"x\"]}}}",
-            "id = \"web\"\ncommand = [\"/x\"]\n[cron.tidy]\nschedule = «\"60 * * * *\"\ncommand = [\"x\"]\n",
-        ],
-        "cron.tidy.schedule",
-        "\"60 * * * *\" is not a crontab expression: \"60\" in the minute: not 0 to 59",
-    ),
-    (
-        [
-            "id: web\ncommand: [/x]\nsystemd: {Service: {«ExecStart: /bin/sh}}\n",
-            "{\"id\": \"web\", \"command\": [\"/x\"], \"systemd\": {\"Service\": {«\"ExecStart\": \"/bin/sh\"}}}",
-            "id = \"web\"\ncommand = [\"/x\"]\n[systemd.Service]\n«ExecStart = \"/bin/sh\"\n",
-        ],
-        "systemd.Service.ExecStart",
-        "ExecStart is set by conductor",
-    ),
-    (
-        [
-            "id: web\ncommand: [/x]\nsystemd: {Service: {After: [a, «\"b\\nc\"]}}\n",
-            "{\"id\": \"web\", \"command\": [\"/x\"], \"systemd\": {\"Service\": {\"After\": [\"a\", «\"b\\nc\"]}}}",
-            "id = \"web\"\ncommand = [\"/x\"]\n[systemd.Service]\nAfter = [\"a\", «\"b\\nc\"]\n",
-        ],
-        "systemd.Service.After[1]",
-        "\"b\\nc\" contains '\\n'",
-    ),
-    (
-        [
-            "id: web\ncommand: [/x]\nport: 80\n«port: 81\n",
-            "{\"id\": \"web\", \"command\": [\"/x\"], \"port\": 80,\n «\"port\": 81}",
-            "id = \"web\"\ncommand = [\"/x\"]\nport = 80\n«port = 81\n",
-        ],
-        "",
-        "the key \"port\" stands here twice",
-    ),
-    (
-        [
-            "id: web\ncommand: [/x]\nenv: {A: x, «A: y}\n",
-            "{\"id\": \"web\", \"command\": [\"/x\"], \"env\": {\"A\": \"x\", «\"A\": \"y\"}}",
-            "id = \"web\"\ncommand = [\"/x\"]\nenv = {A = \"x\", «A = \"y\"}\n",
-        ],
-        "",
-        "the key \"A\" stands here twice",
-    ),
-];
 
 #[test]
 fn a_mistake_is_told_alike_and_at_its_place_in_every_format() {
@@ -252,11 +70,7 @@ fn a_mistake_is_told_alike_and_at_its_place_in_every_format() {
             // What was found instead of text differs where a format has no null.
             if !message.starts_with("expected text") {
                 let this = (problem.message.clone(), problem.hint.clone());
-                assert_eq!(
-                    told.get_or_insert_with(|| this.clone()),
-                    &this,
-                    "{extension}"
-                );
+                assert_eq!(told.get_or_insert_with(|| this.clone()), &this, "{extension}");
             }
         }
     }
@@ -293,10 +107,7 @@ const MANY: [&str; 3] = [
 fn all_mistakes_of_a_file_are_told_at_once_and_once() {
     for (extension, text) in EXTENSIONS.iter().zip(MANY) {
         let problems = parse(extension, text).unwrap_err();
-        let mut paths: Vec<_> = problems
-            .iter()
-            .map(|problem| problem.path.as_str())
-            .collect();
+        let mut paths: Vec<_> = problems.iter().map(|problem| problem.path.as_str()).collect();
         let places: Vec<_> = problems.iter().map(|problem| problem.position).collect();
         assert!(places.is_sorted(), "{extension}: {problems:#?}");
         paths.sort_unstable();

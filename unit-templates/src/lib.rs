@@ -13,28 +13,20 @@ pub struct Template {
 }
 
 /// One instance of a service.
-pub const INSTANCE: Template = Template {
-    file: "instance.service.hbs",
-    text: include_str!("../instance.service.hbs"),
-};
+pub const INSTANCE: Template =
+    Template { file: "instance.service.hbs", text: include_str!("../instance.service.hbs") };
 
 /// The target that holds all instances of a service.
-pub const TARGET: Template = Template {
-    file: "service.target.hbs",
-    text: include_str!("../service.target.hbs"),
-};
+pub const TARGET: Template =
+    Template { file: "service.target.hbs", text: include_str!("../service.target.hbs") };
 
 /// The slice that accounts for all instances of a service.
-pub const SLICE: Template = Template {
-    file: "service.slice.hbs",
-    text: include_str!("../service.slice.hbs"),
-};
+pub const SLICE: Template =
+    Template { file: "service.slice.hbs", text: include_str!("../service.slice.hbs") };
 
 /// What starts the target of a service when the host boots.
-pub const BOOT: Template = Template {
-    file: "boot.service.hbs",
-    text: include_str!("../boot.service.hbs"),
-};
+pub const BOOT: Template =
+    Template { file: "boot.service.hbs", text: include_str!("../boot.service.hbs") };
 
 /// All templates.
 pub const ALL: [Template; 4] = [INSTANCE, TARGET, SLICE, BOOT];

@@ -23,9 +23,8 @@ pub(crate) fn run(context: &Context, options: &Apply) -> Result<ExitCode, Failur
         print_plan(context, &plan)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let report = context
-        .conductor
-        .apply(&services, prune, &mut |event| context.print_event(event))?;
+    let report =
+        context.conductor.apply(&services, prune, &mut |event| context.print_event(event))?;
     if context.json() {
         Context::print_json(&report)?;
     } else {

@@ -10,16 +10,11 @@ use crate::failure::{Failure, problem_json};
 
 pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, Failure> {
     let services = context.conductor.read(&options.paths)?;
-    let warnings: Vec<_> = services
-        .iter()
-        .flat_map(|service| &service.not_yet)
-        .collect();
+    let warnings: Vec<_> = services.iter().flat_map(|service| &service.not_yet).collect();
     if context.json() {
         let ids: Vec<_> = services.iter().map(|service| &service.id).collect();
-        let warnings: Vec<_> = warnings
-            .into_iter()
-            .map(|problem| problem_json("not_supported", problem))
-            .collect();
+        let warnings: Vec<_> =
+            warnings.into_iter().map(|problem| problem_json("not_supported", problem)).collect();
         Context::print_json(&json!({"services": ids, "errors": [], "warnings": warnings}))?;
         return Ok(ExitCode::SUCCESS);
     }

@@ -11,13 +11,7 @@ use crate::failure::Failure;
 
 /// Becomes `journalctl`, so that its paging, signals and exit status are its own.
 pub(crate) fn run(context: &Context, options: &Logs) -> Result<ExitCode, Failure> {
-    let Logs {
-        id,
-        instance,
-        follow,
-        lines,
-        since,
-    } = options;
+    let Logs { id, instance, follow, lines, since } = options;
     let query = JournalQuery {
         service: id.clone(),
         instance: *instance,
@@ -27,8 +21,5 @@ pub(crate) fn run(context: &Context, options: &Logs) -> Result<ExitCode, Failure
         json: context.json(),
     };
     let source = query.command(context.conductor.paths().scope).exec();
-    Err(Failure::Program {
-        name: "journalctl",
-        source,
-    })
+    Err(Failure::Program { name: "journalctl", source })
 }

@@ -7,16 +7,11 @@ use crate::context::Context;
 use crate::failure::{Failure, conclude};
 
 pub(crate) fn run(context: &Context, options: &Remove) -> Result<ExitCode, Failure> {
-    let report = context
-        .conductor
-        .remove(&options.id, &mut |event| context.print_event(event))?;
+    let report = context.conductor.remove(&options.id, &mut |event| context.print_event(event))?;
     if context.json() {
         Context::print_json(&report)?;
     } else {
-        println!(
-            "removed: {}; its definition, if there is one, stays",
-            options.id
-        );
+        println!("removed: {}; its definition, if there is one, stays", options.id);
     }
     Ok(conclude(&report, context.output))
 }

@@ -23,13 +23,9 @@ pub(crate) fn run(context: &Context, options: &Render) -> Result<ExitCode, Failu
             unit: unit.clone(),
             new: true,
         });
-        let steps: Vec<_> = write
-            .chain(set.links.iter().cloned().map(Step::Enable))
-            .collect();
+        let steps: Vec<_> = write.chain(set.links.iter().cloned().map(Step::Enable)).collect();
         let steps: Vec<_> = steps.iter().collect();
-        UnitDirectory::new(directory)
-            .carry_out(&steps)
-            .map_err(Error::from)?;
+        UnitDirectory::new(directory).carry_out(&steps).map_err(Error::from)?;
     }
     if context.json() {
         let units: serde_json::Map<_, _> = set

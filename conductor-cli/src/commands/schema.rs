@@ -7,9 +7,6 @@ use conductor_core::definition::schema;
 use crate::failure::Failure;
 
 pub(crate) fn run() -> Result<ExitCode, Failure> {
-    println!(
-        "{}",
-        serde_json::to_string_pretty(&schema()).map_err(Failure::json)?
-    );
+    println!("{}", serde_json::to_string_pretty(&schema()).map_err(Failure::json)?);
     Ok(ExitCode::SUCCESS)
 }

@@ -49,9 +49,7 @@ fn table(status: &Status) -> String {
         return "no services on this host".to_owned();
     }
     let mut table = Table::new();
-    table
-        .load_style(presets::NOTHING)
-        .set_content_arrangement(ContentArrangement::Disabled);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
     table.set_header(COLUMNS);
     for service in &status.services {
         if service.instances.is_empty() {
@@ -85,9 +83,7 @@ fn row(service: &str, instance: &InstanceStatus) -> [String; COLUMNS.len()] {
         instance.instance.to_string(),
         state,
         instance.since.map_or_else(dash, age),
-        instance
-            .restarts
-            .map_or_else(dash, |count| count.to_string()),
+        instance.restarts.map_or_else(dash, |count| count.to_string()),
         instance.memory_bytes.map_or_else(dash, human::bytes),
         instance.cpu_usec.map_or_else(dash, human::span),
         instance.port.map_or_else(dash, |port| port.to_string()),
@@ -97,12 +93,7 @@ fn row(service: &str, instance: &InstanceStatus) -> [String; COLUMNS.len()] {
 
 /// Says how long ago a moment was, in microseconds since 1970.
 fn age(since: u64) -> String {
-    let now = SystemTime::now()
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let age = now.saturating_sub(Duration::from_micros(since));
-    format!(
-        "{} ago",
-        human::span(u64::try_from(age.as_micros()).unwrap_or(0))
-    )
+    format!("{} ago", human::span(u64::try_from(age.as_micros()).unwrap_or(0)))
 }

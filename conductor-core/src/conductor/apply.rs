@@ -29,27 +29,17 @@ impl Conductor {
         prune: Prune,
         systemd: Option<&Systemd>,
     ) -> Result<(Plan, Observed), Error> {
-        let not_yet: Vec<_> = services
-            .iter()
-            .flat_map(|service| service.not_yet.iter().cloned())
-            .collect();
+        let not_yet: Vec<_> =
+            services.iter().flat_map(|service| service.not_yet.iter().cloned()).collect();
         if !not_yet.is_empty() {
             return Err(Error::NotYet(Problems(not_yet)));
         }
-        debug_assert!(
-            services
-                .iter()
-                .all(|service| service.runtime == Runtime::Native)
-        );
+        debug_assert!(services.iter().all(|service| service.runtime == Runtime::Native));
         let settings = Settings::read(&self.paths.settings)?;
         let observed = self.observe(systemd)?;
         // What listens on an image that is being built is not what will listen where it runs.
         let listening = || {
-            if self.online {
-                Ok(listening_ports()?)
-            } else {
-                Ok([].into())
-            }
+            if self.online { Ok(listening_ports()?) } else { Ok([].into()) }
         };
         let mut plan = Plan::default();
         for (release, units) in self.compile(services, &observed, settings, &listening)? {
@@ -60,17 +50,13 @@ impl Conductor {
                 order: release.service.deploy.order,
             };
             let converged = plan::converge(&desired, &observed);
-            plan.services
-                .push(converged.map_err(|foreign| self.foreign(foreign))?);
+            plan.services.push(converged.map_err(|foreign| self.foreign(foreign))?);
         }
         if prune != Prune::Ignore {
             let defined = |id: &ServiceId| services.iter().any(|service| service.id == *id);
-            let orphans = plan::services(&observed)
-                .into_iter()
-                .filter(|id| !defined(id));
+            let orphans = plan::services(&observed).into_iter().filter(|id| !defined(id));
             if prune == Prune::Remove {
-                plan.services
-                    .extend(orphans.map(|id| plan::remove(&id, &observed)));
+                plan.services.extend(orphans.map(|id| plan::remove(&id, &observed)));
             } else {
                 plan.orphans = orphans.collect();
             }
@@ -79,10 +65,7 @@ impl Conductor {
     }
 
     fn foreign(&self, foreign: Foreign) -> Error {
-        Error::Foreign {
-            directory: self.paths.units.clone(),
-            foreign,
-        }
+        Error::Foreign { directory: self.paths.units.clone(), foreign }
     }
 
     /// Makes the host run exactly these services, and tells of each step as it is taken.
@@ -120,14 +103,9 @@ impl Conductor {
         let observed = self.observe(systemd.as_ref())?;
         let plan = plan::remove(service, &observed);
         if plan.steps.is_empty() {
-            return Err(Error::UnknownService {
-                service: service.clone(),
-            });
+            return Err(Error::UnknownService { service: service.clone() });
         }
-        let plan = Plan {
-            services: vec![plan],
-            orphans: Vec::new(),
-        };
+        let plan = Plan { services: vec![plan], orphans: Vec::new() };
         self.execute(plan, &lock, systemd.as_ref(), events)
     }
 
@@ -139,9 +117,9 @@ impl Conductor {
         events: &mut dyn FnMut(&Event<'_>),
     ) -> Result<(), Error> {
         match systemd {
-            Some(systemd) if lock.was_stale() => self
-                .executor(lock, Some(systemd), events)
-                .reload(systemd, None),
+            Some(systemd) if lock.was_stale() => {
+                self.executor(lock, Some(systemd), events).reload(systemd, None)
+            }
             _ => Ok(()),
         }
     }
@@ -169,13 +147,7 @@ impl Conductor {
         events: &'c mut dyn FnMut(&Event<'_>),
     ) -> Executor<'c> {
         let scope = self.paths.scope;
-        Executor {
-            directory: self.directory(),
-            systemd,
-            lock,
-            scope,
-            events,
-        }
+        Executor { directory: self.directory(), systemd, lock, scope, events }
     }
 }
 

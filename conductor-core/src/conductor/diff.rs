@@ -58,10 +58,5 @@ fn push(text: &mut String, old: Option<(&UnitName, &Unit)>, new: Option<(&UnitNa
     };
     let (before, after) = (content(old), content(new));
     let diff = TextDiff::from_lines(&before, &after);
-    text.push_str(
-        &diff
-            .unified_diff()
-            .header(&name(old), &name(new))
-            .to_string(),
-    );
+    text.push_str(&diff.unified_diff().header(&name(old), &name(new)).to_string());
 }

@@ -80,10 +80,10 @@ impl Error {
     /// Says what to do about it, where that is known.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Compile(CompileError::Image {
-                source: Invalid { hint, .. },
-                ..
-            }) => {
+            Self::Compile(
+                CompileError::Image { source: Invalid { hint, .. }, .. }
+                | CompileError::Volume { source: Invalid { hint, .. }, .. },
+            ) => {
                 return hint.clone();
             }
             Self::Compile(CompileError::UserScope { .. }) => "remove user, or run without --user",
@@ -108,17 +108,14 @@ impl Error {
         }
     }
 
-    pub(super) fn no_revision(service: &Service) -> Self {
-        let problem = Problem {
+    pub(super) fn no_revision(services: &[&Service]) -> Self {
+        let problem = |service: &&Service| Problem {
             file: service.origin.file.clone(),
             position: Some(service.origin.position),
             path: "revision".to_owned(),
-            message: format!(
-                "{} has no revision, and none is on this host yet",
-                service.id
-            ),
+            message: format!("{} has no revision, and none is on this host yet", service.id),
             hint: Some("add revision: TAG".to_owned()),
         };
-        Self::Definition(Problems(vec![problem]))
+        Self::Definition(Problems(services.iter().map(problem).collect()))
     }
 }

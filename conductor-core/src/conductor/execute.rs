@@ -89,24 +89,17 @@ impl Executor<'_> {
             }
             for (work, (_, steps)) in works.iter().zip(&rounds) {
                 for step in steps {
-                    (self.events)(&Event::Step {
-                        service: &work.plan.service,
-                        step,
-                    });
+                    (self.events)(&Event::Step { service: &work.plan.service, step });
                 }
             }
             let of = |wanted: Batch| {
-                let concerned = rounds
-                    .iter()
-                    .filter(move |(batch, _)| *batch == Some(wanted));
+                let concerned = rounds.iter().filter(move |(batch, _)| *batch == Some(wanted));
                 concerned.flat_map(|(_, steps)| steps).collect::<Vec<_>>()
             };
             self.change_files(&of(Batch::Files))?;
             for job in [Job::Stop, Job::Start, Job::Restart] {
-                let units: Vec<_> = of(Batch::Jobs(job))
-                    .into_iter()
-                    .map(|step| step.unit().clone())
-                    .collect();
+                let units: Vec<_> =
+                    of(Batch::Jobs(job)).into_iter().map(|step| step.unit().clone()).collect();
                 for (unit, error) in self.run_jobs(job, &units)? {
                     let index = rounds.iter().position(|(batch, steps)| {
                         *batch == Some(Batch::Jobs(job))
@@ -131,9 +124,7 @@ impl Executor<'_> {
         let stale: Vec<UnitName> = steps
             .iter()
             .filter_map(|step| match step {
-                Step::Write {
-                    name, new: false, ..
-                } => Some(name.clone()),
+                Step::Write { name, new: false, .. } => Some(name.clone()),
                 Step::Remove(name) if !is_instance(name) => Some(name.clone()),
                 _ => None,
             })
@@ -171,10 +162,7 @@ impl Executor<'_> {
             return Ok(Vec::new());
         };
         let results = systemd.run(job, units)?;
-        Ok(results
-            .into_iter()
-            .filter_map(|(unit, result)| Some((unit, result.err()?)))
-            .collect())
+        Ok(results.into_iter().filter_map(|(unit, result)| Some((unit, result.err()?))).collect())
     }
 
     /// Notes the first failure of a service and turns it round: what is left is undoing.
@@ -188,10 +176,7 @@ impl Executor<'_> {
             reason: error.to_string(),
             old_serves: work.plan.replaces,
         };
-        (self.events)(&Event::Failed {
-            service: &work.plan.service,
-            failure: &failure,
-        });
+        (self.events)(&Event::Failed { service: &work.plan.service, failure: &failure });
         work.failure = Some(failure);
         work.queue = std::mem::take(&mut work.plan.undo).into_iter().collect();
     }
@@ -205,22 +190,14 @@ fn is_instance(name: &UnitName) -> bool {
 impl Work {
     fn new(mut plan: ServicePlan) -> Self {
         let queue = std::mem::take(&mut plan.steps).into_iter().collect();
-        Self {
-            plan,
-            queue,
-            done: Vec::new(),
-            failure: None,
-        }
+        Self { plan, queue, done: Vec::new(), failure: None }
     }
 
     /// Takes the next steps that are of one kind.
     fn next_group(&mut self) -> (Option<Batch>, Vec<Step>) {
         let batch = self.queue.front().map(Batch::of);
         let mut steps = Vec::new();
-        while let Some(step) = self
-            .queue
-            .pop_front_if(|step| Some(Batch::of(step)) == batch)
-        {
+        while let Some(step) = self.queue.pop_front_if(|step| Some(Batch::of(step)) == batch) {
             steps.push(step);
         }
         (batch, steps)

@@ -11,6 +11,8 @@ mod status;
 
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 pub use apply::Prune;
 pub use diff::diff;
 pub use error::Error;
@@ -44,11 +46,7 @@ impl Conductor {
     pub fn new(paths: Paths, templates: Option<&Path>) -> Result<Self, Error> {
         let overrides = templates.map_or(Ok(Vec::new()), read_templates)?;
         let templates = Templates::new(&overrides)?;
-        Ok(Self {
-            paths,
-            templates,
-            online: true,
-        })
+        Ok(Self { paths, templates, online: true })
     }
 
     /// Writes files only and never talks to systemd, as for an image that is being built.
@@ -69,11 +67,7 @@ impl Conductor {
     /// Everything that is wrong with all the definitions.
     pub fn read(&self, paths: &[PathBuf]) -> Result<Vec<Service>, Error> {
         let all = [self.paths.definitions.clone()];
-        Ok(read_definitions(if paths.is_empty() {
-            &all
-        } else {
-            paths
-        })?)
+        Ok(read_definitions(if paths.is_empty() { &all } else { paths })?)
     }
 
     /// Compiles services as they would be on a host without any.
@@ -100,16 +94,20 @@ impl Conductor {
         listening: &dyn Fn() -> Result<std::collections::BTreeSet<u16>, Error>,
     ) -> Result<Vec<(Release<'s>, UnitSet)>, Error> {
         let mut releases = Vec::with_capacity(services.len());
+        let mut without = Vec::new();
         for service in services {
             let deployed = || deployed_revision(&service.id, observed);
-            let Some(revision) = service.own_revision().or_else(deployed) else {
-                return Err(Error::no_revision(service));
-            };
-            releases.push(Release::new(service, revision, &self.templates));
+            match service.own_revision().or_else(deployed) {
+                Some(revision) => releases.push(Release::new(service, revision, &self.templates)),
+                None => without.push(service),
+            }
+        }
+        if !without.is_empty() {
+            return Err(Error::no_revision(&without));
         }
         let ports = allocate(&releases, &observed.set, &listening()?, settings.ports)?;
         let scope = self.paths.scope;
-        let compiled = releases.into_iter().zip(ports).map(|(release, ports)| {
+        let compiled = releases.into_par_iter().zip(ports).map(|(release, ports)| {
             let set = release.compile(&ports, scope, &self.templates)?;
             Ok((release, set))
         });
@@ -147,20 +145,12 @@ impl Conductor {
 /// Finds the revision that most instances of a service run.
 fn deployed_revision(service: &ServiceId, observed: &Observed) -> Option<Revision> {
     let mut counts = std::collections::BTreeMap::new();
-    for unit in observed
-        .set
-        .units
-        .values()
-        .filter(|unit| unit.metadata.service == *service)
-    {
+    for unit in observed.set.units.values().filter(|unit| unit.metadata.service == *service) {
         if let Kind::Instance { revision, .. } = &unit.metadata.kind {
             *counts.entry(revision).or_insert(0) += 1;
         }
     }
-    counts
-        .into_iter()
-        .max_by_key(|(_, count)| *count)
-        .map(|(revision, _)| revision.clone())
+    counts.into_iter().max_by_key(|(_, count)| *count).map(|(revision, _)| revision.clone())
 }
 
 /// Reads a directory of templates; every file in it has to be one.
@@ -174,9 +164,7 @@ fn read_templates(directory: &Path) -> Result<Vec<Override>, Error> {
         }
     }
     if overrides.is_empty() {
-        return Err(Error::NoTemplates {
-            directory: directory.to_owned(),
-        });
+        return Err(Error::NoTemplates { directory: directory.to_owned() });
     }
     overrides.sort_by(|a, b| a.file.cmp(&b.file));
     Ok(overrides)

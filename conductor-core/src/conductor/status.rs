@@ -39,7 +39,7 @@ pub struct InstanceStatus {
     /// The revision it runs.
     pub revision: Revision,
     /// The port it was given.
-    pub port: Option<Port>,
+    pub port: Option<u16>,
     /// systemd's `ActiveState`; `unknown` where there is no systemd.
     pub active_state: String,
     /// systemd's `SubState`.
@@ -86,26 +86,13 @@ impl Conductor {
         let mut services: Vec<ServiceStatus> = crate::plan::services(&observed)
             .into_iter()
             .filter(wanted)
-            .map(|id| ServiceStatus {
-                id,
-                revision: None,
-                instances: Vec::new(),
-                jobs: Vec::new(),
-            })
+            .map(|id| ServiceStatus { id, revision: None, instances: Vec::new(), jobs: Vec::new() })
             .collect();
         if let (Some(only), true) = (only, services.is_empty()) {
-            return Err(Error::UnknownService {
-                service: only.clone(),
-            });
+            return Err(Error::UnknownService { service: only.clone() });
         }
         for ((name, unit), details) in units.into_iter().zip(details) {
-            let Kind::Instance {
-                revision,
-                instance,
-                port,
-                ..
-            } = &unit.metadata.kind
-            else {
+            let Kind::Instance { revision, instance, port, .. } = &unit.metadata.kind else {
                 continue;
             };
             let (active_state, sub_state) = match &states {
@@ -115,16 +102,14 @@ impl Conductor {
                     |(active, sub)| (active.to_string(), sub.clone()),
                 ),
             };
-            let service = services
-                .iter_mut()
-                .find(|service| service.id == unit.metadata.service);
+            let service = services.iter_mut().find(|service| service.id == unit.metadata.service);
             let Some(service) = service else { continue };
             service.revision = Some(revision.clone());
             service.instances.push(InstanceStatus {
                 unit: name.clone(),
                 instance: *instance,
                 revision: revision.clone(),
-                port: *port,
+                port: port.map(Port::number),
                 healthy: active_state == "active",
                 active_state,
                 sub_state,

@@ -51,10 +51,7 @@ impl<'d> SeqAccess<'d> for Items<'d, '_> {
         &mut self,
         seed: S,
     ) -> Result<Option<S::Value>, Fault> {
-        self.items
-            .next()
-            .map(|item| seed.deserialize(self.reader.to(*item)))
-            .transpose()
+        self.items.next().map(|item| seed.deserialize(self.reader.to(*item))).transpose()
     }
 
     fn size_hint(&self) -> Option<usize> {
@@ -79,20 +76,12 @@ impl<'d, 'i: 'd, I: Iterator<Item = &'d Entry<'i>>> MapAccess<'d> for Entries<'d
             return Ok(None);
         };
         self.value = Some(entry.value);
-        seed.deserialize(Key {
-            reader: self.reader,
-            entry,
-            given: 0,
-        })
-        .map(Some)
+        seed.deserialize(Key { reader: self.reader, entry, given: 0 }).map(Some)
     }
 
     fn next_value_seed<S: DeserializeSeed<'d>>(&mut self, seed: S) -> Result<S::Value, Fault> {
         let Some(value) = self.value.take() else {
-            return Err(Fault::invalid_type(
-                Unexpected::Map,
-                &"a key before its value",
-            ));
+            return Err(Fault::invalid_type(Unexpected::Map, &"a key before its value"));
         };
         seed.deserialize(self.reader.to(value))
     }
@@ -117,11 +106,7 @@ impl<'d> Deserializer<'d> for Key<'d, '_> {
         name: &'static str,
         visitor: V,
     ) -> Result<V::Value, Fault> {
-        if name == FIELD {
-            visitor.visit_seq(self)
-        } else {
-            visitor.visit_newtype_struct(self)
-        }
+        if name == FIELD { visitor.visit_seq(self) } else { visitor.visit_newtype_struct(self) }
     }
 
     serde::forward_to_deserialize_any! {

@@ -7,7 +7,7 @@ use super::problem::Fault;
 use crate::error::{Problem, shown};
 
 /// More values than this are a mistake or an attack (a YAML "billion laughs" expands to more).
-const MOST_NODES: usize = 10_000;
+const MOST_NODES: usize = 5_000;
 /// As much text as the longest file holds; only aliases that repeat long text make more of it.
 const MOST_TEXT: usize = 2 * 1024 * 1024;
 /// Deeper nesting than this means nothing in a service definition.
@@ -107,11 +107,7 @@ pub(super) struct SyntaxError {
 
 impl SyntaxError {
     pub(super) fn new(position: Position, message: impl Into<String>) -> Self {
-        Self {
-            position: Some(position),
-            message: message.into(),
-            hint: None,
-        }
+        Self { position: Some(position), message: message.into(), hint: None }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -132,11 +128,7 @@ impl SyntaxError {
 
 impl<'i> Document<'i> {
     pub(super) fn new() -> Self {
-        Self {
-            nodes: Vec::with_capacity(64),
-            text: 0,
-            duplicates: Vec::new(),
-        }
+        Self { nodes: Vec::with_capacity(64), text: 0, duplicates: Vec::new() }
     }
 
     /// Adds a value; the parent has to be added before its children.
@@ -147,10 +139,8 @@ impl<'i> Document<'i> {
         value: Value<'i>,
     ) -> Result<NodeId, SyntaxError> {
         if self.nodes.len() >= MOST_NODES {
-            return Err(
-                SyntaxError::new(position, format!("more than {MOST_NODES} values"))
-                    .hint("one file holds one service; aliases count each time they are used"),
-            );
+            return Err(SyntaxError::new(position, format!("more than {MOST_NODES} values"))
+                .hint("one file holds one service; aliases count each time they are used"));
         }
         let key = match &parent {
             Some((_, Step::Key(key))) => key.len(),
@@ -158,17 +148,11 @@ impl<'i> Document<'i> {
         };
         self.text += key + value.text().len();
         if self.text > MOST_TEXT {
-            return Err(
-                SyntaxError::new(position, format!("more than {MOST_TEXT} bytes of text"))
-                    .hint("aliases count each time they are used"),
-            );
+            return Err(SyntaxError::new(position, format!("more than {MOST_TEXT} bytes of text"))
+                .hint("aliases count each time they are used"));
         }
         let id = u32::try_from(self.nodes.len()).expect("MOST_NODES fits in 32 bits");
-        self.nodes.push(Node {
-            value,
-            position,
-            parent,
-        });
+        self.nodes.push(Node { value, position, parent });
         Ok(NodeId(id))
     }
 
@@ -240,9 +224,7 @@ fn push_step(path: &mut String, step: &Step<'_>) {
     const LONGEST: usize = 60;
     let plain = |key: &str| {
         (1..=LONGEST).contains(&key.len())
-            && key
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
+            && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
     };
     match step {
         Step::Index(index) => {

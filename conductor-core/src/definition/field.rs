@@ -71,10 +71,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
                     return Ok(Field::Refused);
                 };
                 match seq.next_element::<T>()? {
-                    Some(value) => Ok(Field::Given(Located {
-                        value,
-                        at: NodeId::from_raw(at),
-                    })),
+                    Some(value) => Ok(Field::Given(Located { value, at: NodeId::from_raw(at) })),
                     None => Ok(Field::Refused),
                 }
             }

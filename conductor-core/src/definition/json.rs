@@ -26,10 +26,7 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, Vec<SyntaxError>> {
     let lines = Lines::new(text);
     let ast = parse_to_ast(text, &CollectOptions::default(), &STRICT).map_err(|error| {
         let position = lines.position(error.range().start);
-        vec![SyntaxError::new(
-            position,
-            format!("not JSON: {}", error.kind()),
-        )]
+        vec![SyntaxError::new(position, format!("not JSON: {}", error.kind()))]
     })?;
     let Some(root) = ast.value else {
         let error = SyntaxError::new((1, 1), "the file is empty");
@@ -45,7 +42,7 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, Vec<SyntaxError>> {
 /// Refuses line ends and tabs in a string, which the parser lets pass (RFC 8259, section 7).
 fn refuse_raw(lines: &Lines<'_>, string: &ast::StringLit<'_>) -> Result<(), SyntaxError> {
     let raw = &lines.text()[string.range.start..string.range.end];
-    match raw.find(|c: char| c.is_ascii_control()) {
+    match raw.find(|c: char| c < ' ') {
         None => Ok(()),
         Some(at) => {
             let position = lines.position(string.range.start + at);
@@ -64,10 +61,7 @@ fn add<'i>(
 ) -> Result<NodeId, SyntaxError> {
     let at = lines.position(value.start());
     if depth > DEEPEST {
-        return Err(SyntaxError::new(
-            at,
-            format!("nested more than {DEEPEST} deep"),
-        ));
+        return Err(SyntaxError::new(at, format!("nested more than {DEEPEST} deep")));
     }
     match value {
         ast::Value::NullKeyword(_) => document.add(parent, at, Value::Null),
@@ -101,14 +95,7 @@ fn add<'i>(
                 };
                 let parent = Some((id, Step::Key(key.clone())));
                 let value = add(document, lines, property.value, parent, depth + 1)?;
-                document.push_entry(
-                    id,
-                    Entry {
-                        key,
-                        position,
-                        value,
-                    },
-                );
+                document.push_entry(id, Entry { key, position, value });
             }
             Ok(id)
         }

@@ -22,11 +22,7 @@ impl<'i> Lines<'i> {
             before += characters(block);
             here
         });
-        Self {
-            text,
-            starts: starts.collect(),
-            blocks: blocks.collect(),
-        }
+        Self { text, starts: starts.collect(), blocks: blocks.collect() }
     }
 
     pub(super) fn text(&self) -> &'i str {
@@ -62,21 +58,14 @@ mod tests {
 
     #[test]
     fn columns_count_characters_in_long_lines_too() {
-        for text in [
-            "",
-            "ä",
-            "a\r\nä€😀b\n",
-            &"ä€x\n😀".repeat(400),
-            &"€".repeat(2048),
-        ] {
+        for text in ["", "ä", "a\r\nä€😀b\n", &"ä€x\n😀".repeat(400), &"€".repeat(2048)]
+        {
             let lines = Lines::new(text);
             for offset in 0..=text.len() {
                 let before = &text[..text.floor_char_boundary(offset)];
                 let (line, last) = before
                     .rsplit_once('\n')
-                    .map_or((1, before), |(above, last)| {
-                        (above.matches('\n').count() + 2, last)
-                    });
+                    .map_or((1, before), |(above, last)| (above.matches('\n').count() + 2, last));
                 assert_eq!(lines.position(offset), (line, last.chars().count() + 1));
             }
         }

@@ -40,7 +40,7 @@ const LONGEST_FILE: usize = 1024 * 1024;
 
 /// Refuses the control characters that no format knows, before a parser takes a NUL for the end.
 fn refuse_control(text: &str) -> Result<(), Vec<SyntaxError>> {
-    match text.find(|c: char| c.is_ascii_control() && !"\t\n\r".contains(c)) {
+    match text.find(|c: char| c < ' ' && !"\t\n\r".contains(c)) {
         None => Ok(()),
         Some(at) => {
             let control = text[at..].chars().next().unwrap_or_default();
@@ -85,15 +85,9 @@ impl<'i> Source<'i> {
         let document = refuse_control(text).and_then(|()| parse(text));
         let document = document.map_err(|errors| {
             let errors = errors.into_iter();
-            errors
-                .map(|error| error.into_problem(file))
-                .collect::<Vec<_>>()
+            errors.map(|error| error.into_problem(file)).collect::<Vec<_>>()
         })?;
-        Ok(Self {
-            file,
-            document,
-            findings: Findings::default(),
-        })
+        Ok(Self { file, document, findings: Findings::default() })
     }
 
     /// Reads the raw type; `None` if the document is not even a mapping.
@@ -103,8 +97,7 @@ impl<'i> Source<'i> {
 
     /// Notes that a value is wrong.
     pub(crate) fn refuse(&self, at: NodeId, fault: Fault) {
-        self.findings
-            .push(self.document.position(at), self.document.path(at), fault);
+        self.findings.push(self.document.position(at), self.document.path(at), fault);
     }
 
     /// Gives the path of a value in the document.
@@ -130,10 +123,7 @@ impl<'i> Source<'i> {
             fault.found(position, String::new())
         }));
         findings.sort_by_key(|finding| finding.position);
-        findings
-            .into_iter()
-            .map(|finding| self.locate(finding))
-            .collect()
+        findings.into_iter().map(|finding| self.locate(finding)).collect()
     }
 
     fn locate(&self, finding: Finding) -> Problem {

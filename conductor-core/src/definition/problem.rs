@@ -41,11 +41,7 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub(crate) fn new(message: impl Into<String>) -> Self {
-        Self {
-            at: None,
-            message: message.into(),
-            hint: None,
-        }
+        Self { at: None, message: message.into(), hint: None }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -56,12 +52,7 @@ impl Fault {
     /// Makes a finding of it, where it was found.
     pub(super) fn found(self, position: Position, path: String) -> Finding {
         let Self { message, hint, .. } = self;
-        Finding {
-            position,
-            path,
-            message,
-            hint,
-        }
+        Finding { position, path, message, hint }
     }
 
     /// Gives the value this is about, if it is known.
@@ -104,10 +95,7 @@ pub(super) fn suggest(written: &str, known: &[&str]) -> String {
         true => strsim::jaro_winkler(&lower, name),
         false => 0.0,
     };
-    let best = known
-        .iter()
-        .map(|name| (score(name), name))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let best = known.iter().map(|name| (score(name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
     match best {
         Some((score, name)) if score >= CLOSE => format!("did you mean {name}?"),
         _ => format!("there is {}", known.join(", ")),

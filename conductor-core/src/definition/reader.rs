@@ -16,11 +16,7 @@ pub(super) fn from_document<'d, T: Deserialize<'d>>(
     document: &'d Document<'_>,
     findings: &'d Findings,
 ) -> Option<T> {
-    let reader = Reader {
-        document,
-        findings,
-        node: ROOT,
-    };
+    let reader = Reader { document, findings, node: ROOT };
     match T::deserialize(reader) {
         Ok(value) => Some(value),
         Err(fault) => {
@@ -56,8 +52,7 @@ impl<'d, 'i> Reader<'d, 'i> {
     /// Notes what is wrong with this value, or with the one inside it that the fault names.
     pub(super) fn note(self, fault: Fault) {
         let at = fault.at().unwrap_or(self.node);
-        self.findings
-            .push(self.document.position(at), self.document.path(at), fault);
+        self.findings.push(self.document.position(at), self.document.path(at), fault);
     }
 
     /// Notes what is wrong with a key of this mapping.
@@ -146,15 +141,10 @@ impl<'d> Deserializer<'d> for Reader<'d, '_> {
             Value::Null => self.unexpected("a value"),
             Value::Bool(bool) => visitor.visit_bool(*bool),
             Value::Number(text) | Value::Text(text) => visitor.visit_str(text),
-            Value::List(items) => visitor.visit_seq(Items {
-                reader: self,
-                items: items.iter(),
-            }),
-            Value::Map(entries) => visitor.visit_map(Entries {
-                reader: self,
-                entries: entries.iter(),
-                value: None,
-            }),
+            Value::List(items) => visitor.visit_seq(Items { reader: self, items: items.iter() }),
+            Value::Map(entries) => {
+                visitor.visit_map(Entries { reader: self, entries: entries.iter(), value: None })
+            }
         }
         .map_err(|fault| fault.about(self.node))
     }
@@ -185,21 +175,16 @@ impl<'d> Deserializer<'d> for Reader<'d, '_> {
 
     fn deserialize_seq<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.value() {
-            Value::List(items) => visitor.visit_seq(Items {
-                reader: self,
-                items: items.iter(),
-            }),
+            Value::List(items) => visitor.visit_seq(Items { reader: self, items: items.iter() }),
             _ => self.unexpected("a list"),
         }
     }
 
     fn deserialize_map<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.value() {
-            Value::Map(entries) => visitor.visit_map(Entries {
-                reader: self,
-                entries: entries.iter(),
-                value: None,
-            }),
+            Value::Map(entries) => {
+                visitor.visit_map(Entries { reader: self, entries: entries.iter(), value: None })
+            }
             _ => self.unexpected("a mapping"),
         }
     }
@@ -218,22 +203,12 @@ impl<'d> Deserializer<'d> for Reader<'d, '_> {
                 false => self.unexpected(&format!("a mapping with {}", fields.join(", "))),
             };
         };
-        for entry in entries
-            .iter()
-            .filter(|entry| !fields.contains(&&*entry.key))
-        {
+        for entry in entries.iter().filter(|entry| !fields.contains(&&*entry.key)) {
             let fault = Fault::new(format!("unknown key {}", shown(&entry.key)));
             self.note_key(entry, fault.hint(suggest(&entry.key, fields)));
         }
-        let known: Vec<_> = entries
-            .iter()
-            .filter(|entry| fields.contains(&&*entry.key))
-            .collect();
-        visitor.visit_map(Entries {
-            reader: self,
-            entries: known.into_iter(),
-            value: None,
-        })
+        let known: Vec<_> = entries.iter().filter(|entry| fields.contains(&&*entry.key)).collect();
+        visitor.visit_map(Entries { reader: self, entries: known.into_iter(), value: None })
     }
 
     fn deserialize_enum<V: Visitor<'d>>(
@@ -259,10 +234,7 @@ impl<'d> Deserializer<'d> for Reader<'d, '_> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         if name == FIELD {
-            visitor.visit_seq(Place {
-                reader: self,
-                given: 0,
-            })
+            visitor.visit_seq(Place { reader: self, given: 0 })
         } else {
             visitor.visit_newtype_struct(self)
         }

@@ -52,10 +52,7 @@ fn add<'i>(
 ) -> Result<NodeId, SyntaxError> {
     let at = lines.position(value.span().start);
     if depth > DEEPEST {
-        return Err(SyntaxError::new(
-            at,
-            format!("nested more than {DEEPEST} deep"),
-        ));
+        return Err(SyntaxError::new(at, format!("nested more than {DEEPEST} deep")));
     }
     match value.into_inner() {
         DeValue::Boolean(bool) => document.add(parent, at, Value::Bool(bool)),
@@ -90,14 +87,7 @@ fn add<'i>(
                 let key = key.into_inner();
                 let parent = Some((id, Step::Key(key.clone())));
                 let value = add(document, lines, value, parent, depth + 1)?;
-                document.push_entry(
-                    id,
-                    Entry {
-                        key,
-                        position,
-                        value,
-                    },
-                );
+                document.push_entry(id, Entry { key, position, value });
             }
             Ok(id)
         }

@@ -85,10 +85,7 @@ impl<'i> Reader<'i> {
         depth: usize,
     ) -> Result<NodeId, SyntaxError> {
         if depth > DEEPEST {
-            return Err(SyntaxError::new(
-                at,
-                format!("nested more than {DEEPEST} deep"),
-            ));
+            return Err(SyntaxError::new(at, format!("nested more than {DEEPEST} deep")));
         }
         match event {
             Event::Scalar(text, style, anchor, tag) => {
@@ -141,23 +138,14 @@ impl<'i> Reader<'i> {
                 }
             };
             if key == "<<" {
-                return Err(
-                    SyntaxError::new(position, "merge keys (<<) are not part of YAML 1.2")
-                        .hint("write the keys out, or alias single values with *name"),
-                );
+                return Err(SyntaxError::new(position, "merge keys (<<) are not part of YAML 1.2")
+                    .hint("write the keys out, or alias single values with *name"));
             }
             let (event, at) = self.next()?;
             // A value that is not there has no place of its own.
             let at = if is_empty(&event) { position } else { at };
             let value = self.node(event, at, Some((map, Step::Key(key.clone()))), depth + 1)?;
-            self.document.push_entry(
-                map,
-                Entry {
-                    key,
-                    position,
-                    value,
-                },
-            );
+            self.document.push_entry(map, Entry { key, position, value });
         }
     }
 
@@ -170,10 +158,7 @@ impl<'i> Reader<'i> {
         depth: usize,
     ) -> Result<NodeId, SyntaxError> {
         if depth > DEEPEST {
-            return Err(SyntaxError::new(
-                at,
-                format!("nested more than {DEEPEST} deep"),
-            ));
+            return Err(SyntaxError::new(at, format!("nested more than {DEEPEST} deep")));
         }
         match self.document.value(from) {
             Value::Null => self.document.add(parent, at, Value::Null),
@@ -199,22 +184,13 @@ impl<'i> Reader<'i> {
                 Ok(id)
             }
             Value::Map(entries) => {
-                let entries: Vec<_> = entries
-                    .iter()
-                    .map(|entry| (entry.key.clone(), entry.value))
-                    .collect();
+                let entries: Vec<_> =
+                    entries.iter().map(|entry| (entry.key.clone(), entry.value)).collect();
                 let id = self.document.add(parent, at, Value::Map(Vec::new()))?;
                 for (key, value) in entries {
                     let parent = Some((id, Step::Key(key.clone())));
                     let value = self.copy(value, at, parent, depth + 1)?;
-                    self.document.push_entry(
-                        id,
-                        Entry {
-                            key,
-                            position: at,
-                            value,
-                        },
-                    );
+                    self.document.push_entry(id, Entry { key, position: at, value });
                 }
                 Ok(id)
             }
@@ -278,9 +254,7 @@ fn is_number(text: &str) -> bool {
         }
         _ => {
             digits.starts_with(|c: char| c.is_ascii_digit() || c == '.')
-                && digits
-                    .bytes()
-                    .all(|b| b.is_ascii_digit() || b".eE+-".contains(&b))
+                && digits.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b))
                 && digits.parse::<f64>().is_ok()
         }
     }

@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use crate::definition::EXTENSIONS;
 use crate::error::{Problem, Problems};
 use crate::service::{Service, check_together};
@@ -17,31 +19,29 @@ const LONGEST_FILE: u64 = 1024 * 1024;
 /// Everything that is wrong with all the files, in one go.
 pub fn read_definitions(paths: &[PathBuf]) -> Result<Vec<Service>, Problems> {
     let mut problems = Vec::new();
-    let mut services = Vec::new();
+    let mut all = Vec::new();
     for path in paths {
         match files(path) {
-            Ok(files) => {
-                for file in files {
-                    let service = read_text(&file)
-                        .map_err(|problem| Problems(vec![problem]))
-                        .and_then(|text| Service::parse(&file, &text));
-                    match service {
-                        Ok(service) => services.push(service),
-                        Err(mut found) => problems.append(&mut found.0),
-                    }
-                }
-            }
+            Ok(mut files) => all.append(&mut files),
             Err(problem) => problems.push(problem),
+        }
+    }
+    let mut services = Vec::with_capacity(all.len());
+    for result in all.into_par_iter().map(|file| read_definition(&file)).collect::<Vec<_>>() {
+        match result {
+            Ok(service) => services.push(service),
+            Err(mut found) => problems.append(&mut found.0),
         }
     }
     if let Err(mut found) = check_together(&services) {
         problems.append(&mut found.0);
     }
-    if problems.is_empty() {
-        Ok(services)
-    } else {
-        Err(Problems(problems))
-    }
+    if problems.is_empty() { Ok(services) } else { Err(Problems(problems)) }
+}
+
+fn read_definition(file: &Path) -> Result<Service, Problems> {
+    let text = read_text(file).map_err(|problem| Problems(vec![problem]))?;
+    Service::parse(file, &text)
 }
 
 /// Gives the files behind a path: the file itself, or the definitions in a directory, sorted.
@@ -61,19 +61,15 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Problem> {
     let mut files = Vec::new();
     for entry in path.read_dir().map_err(|error| cannot(&error))? {
         let file = entry.map_err(|error| cannot(&error))?.path();
-        let hidden = file
-            .file_name()
-            .is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
+        let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
         let extension = file.extension().and_then(|extension| extension.to_str());
         if !hidden && extension.is_some_and(|extension| EXTENSIONS.contains(&extension)) {
             files.push(file);
         }
     }
     if files.is_empty() {
-        return Err(
-            Problem::of_file(path, "there are no definitions in this directory")
-                .hint("put one service into each file: NAME.yaml, NAME.json or NAME.toml"),
-        );
+        return Err(Problem::of_file(path, "there are no definitions in this directory")
+            .hint("put one service into each file: NAME.yaml, NAME.json or NAME.toml"));
     }
     files.sort();
     Ok(files)
@@ -87,28 +83,17 @@ pub(crate) fn read_text(file: &Path) -> Result<String, Problem> {
         return Err(Problem::of_file(file, "not a regular file"));
     }
     let mut bytes = Vec::new();
-    opened
-        .take(LONGEST_FILE + 1)
-        .read_to_end(&mut bytes)
-        .map_err(cannot)?;
+    opened.take(LONGEST_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() as u64 > LONGEST_FILE {
-        return Err(
-            Problem::of_file(file, format!("longer than {LONGEST_FILE} bytes"))
-                .hint("one file holds one service; put data into files of their own"),
-        );
+        return Err(Problem::of_file(file, format!("longer than {LONGEST_FILE} bytes"))
+            .hint("one file holds one service; put data into files of their own"));
     }
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = good.split(|byte| *byte == b'\n').count();
-        let start = good
-            .iter()
-            .rposition(|byte| *byte == b'\n')
-            .map_or(0, |at| at + 1);
+        let start = good.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
         let column = String::from_utf8_lossy(&good[start..]).chars().count() + 1;
         let problem = Problem::of_file(file, "not UTF-8").hint("save the file as UTF-8");
-        Problem {
-            position: Some((line, column)),
-            ..problem
-        }
+        Problem { position: Some((line, column)), ..problem }
     })
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
+use rayon::prelude::*;
+use tempfile::TempPath;
 
 use crate::error::{PathContext as _, PathError};
 use crate::name::UnitName;
@@ -39,42 +40,34 @@ impl UnitDirectory {
     /// The directory or a file of conductor's in it cannot be read.
     pub fn observe(&self) -> Result<Observed, DirectoryError> {
         let mut observed = Observed::default();
+        let mut files = Vec::new();
         for (name, entry) in entries(&self.path)? {
             let kind = entry.file_type().at("look at", &entry.path())?;
             if let Some(by) = name.strip_suffix(WANTS) {
                 match by.parse() {
                     Ok(by) if kind.is_dir() => self.observe_links(&by, &mut observed)?,
-                    _ if name.starts_with(PREFIX) => {
+                    // Also a link to a directory: what is behind it is somebody else's.
+                    _ => {
                         observed.foreign.insert(name, "no directory");
                     }
-                    _ => {}
                 }
             } else if name.starts_with(PREFIX) {
-                let Ok(unit) = name.parse::<UnitName>() else {
-                    continue;
-                };
-                if !kind.is_file() {
-                    let what = if kind.is_symlink() {
-                        "a symbolic link"
-                    } else {
-                        "no file"
-                    };
+                let Ok(unit) = name.parse::<UnitName>() else { continue };
+                if kind.is_file() {
+                    files.push((unit, entry.path()));
+                } else {
+                    let what = if kind.is_symlink() { "a symbolic link" } else { "no file" };
                     observed.foreign.insert(name, what);
-                    continue;
                 }
-                let path = entry.path();
-                let bytes = fs::read(&path).at("read", &path)?;
-                let text = String::from_utf8_lossy(&bytes).into_owned();
-                match Metadata::parse(&text) {
-                    Some(metadata) => {
-                        observed.set.units.insert(unit, Unit { metadata, text });
-                    }
-                    None => {
-                        observed
-                            .foreign
-                            .insert(name, "a file without [X-Conductor] metadata");
-                    }
-                }
+            }
+        }
+        let read = files.into_par_iter().map(|(name, path)| Ok((name, read_unit(&path)?)));
+        for (name, unit) in read.collect::<Result<Vec<_>, DirectoryError>>()? {
+            if let Some(unit) = unit {
+                observed.set.units.insert(name, unit);
+            } else {
+                let what = "a file without [X-Conductor] metadata";
+                observed.foreign.insert(name.to_string(), what);
             }
         }
         Ok(observed)
@@ -88,18 +81,13 @@ impl UnitDirectory {
             if !name.starts_with(PREFIX) {
                 continue;
             }
-            let link = Link {
-                by: by.clone(),
-                unit,
-            };
+            let link = Link { by: by.clone(), unit };
             let path = entry.path();
             let own = fs::read_link(&path).is_ok_and(|to| to == link_target(&link.unit));
             if own {
                 observed.set.links.insert(link);
             } else {
-                observed
-                    .foreign
-                    .insert(link.to_string(), "no link to the unit of this name");
+                observed.foreign.insert(link.to_string(), "no link to the unit of this name");
             }
         }
         Ok(())
@@ -119,20 +107,16 @@ impl UnitDirectory {
         }
         fs::create_dir_all(&self.path).at("create", &self.path)?;
         self.remove_leftovers()?;
-        let mut written = Vec::new();
-        for step in steps {
-            if let Step::Write { name, unit, .. } = step {
-                written.push((self.path.join(name.as_str()), self.write(&unit.text)?));
-            }
-        }
+        let written = steps.par_iter().filter_map(|step| match step {
+            Step::Write { name, unit, .. } => Some(self.write(name, &unit.text)),
+            _ => None,
+        });
+        let written = written.collect::<Result<Vec<_>, _>>()?;
         if !written.is_empty() {
             self.sync()?;
         }
-        for (path, file) in written {
-            file.into_temp_path()
-                .persist(&path)
-                .map_err(|error| error.error)
-                .at("write", &path)?;
+        for (path, temporary) in written {
+            temporary.persist(&path).map_err(|error| error.error).at("write", &path)?;
         }
         for step in steps {
             match step {
@@ -145,16 +129,14 @@ impl UnitDirectory {
         self.sync()
     }
 
-    fn write(&self, text: &str) -> Result<NamedTempFile, DirectoryError> {
+    /// Writes a text next to where it is to be; the file is closed, so that any number of them may
+    /// wait for the rename, and goes when it is dropped before.
+    fn write(&self, name: &UnitName, text: &str) -> Result<(PathBuf, TempPath), DirectoryError> {
         let mut builder = tempfile::Builder::new();
-        builder
-            .prefix(TEMPORARY)
-            .permissions(Permissions::from_mode(0o644));
-        let mut file = builder
-            .tempfile_in(&self.path)
-            .at("create a file in", &self.path)?;
+        builder.prefix(TEMPORARY).permissions(Permissions::from_mode(0o644));
+        let mut file = builder.tempfile_in(&self.path).at("create a file in", &self.path)?;
         file.write_all(text.as_bytes()).at("write", file.path())?;
-        Ok(file)
+        Ok((self.path.join(name.as_str()), file.into_temp_path()))
     }
 
     fn sync(&self) -> Result<(), DirectoryError> {
@@ -167,11 +149,7 @@ impl UnitDirectory {
     fn remove_leftovers(&self) -> Result<(), DirectoryError> {
         for entry in self.path.read_dir().at("read", &self.path)? {
             let entry = entry.at("read", &self.path)?;
-            if entry
-                .file_name()
-                .as_encoded_bytes()
-                .starts_with(TEMPORARY.as_bytes())
-            {
+            if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
                 remove_file(&entry.path())?;
             }
         }
@@ -180,11 +158,18 @@ impl UnitDirectory {
 
     fn enable(&self, link: &Link) -> Result<(), DirectoryError> {
         let directory = self.path.join(link.directory());
-        fs::create_dir_all(&directory).at("create", &directory)?;
         let path = directory.join(link.unit.as_str());
-        match symlink(link_target(&link.unit), &path) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-            result => result.at("create", &path),
+        let link_it = || symlink(link_target(&link.unit), &path);
+        let made = match link_it() {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                fs::create_dir_all(&directory).at("create", &directory)?;
+                link_it()
+            }
+            made => made,
+        };
+        match made {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            made => made.at("create", &path),
         }
     }
 
@@ -197,7 +182,7 @@ impl UnitDirectory {
                 Err(error)
                     if !matches!(
                         error.kind(),
-                        std::io::ErrorKind::NotFound | std::io::ErrorKind::DirectoryNotEmpty
+                        ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty
                     ) =>
                 {
                     return Err(error).at("remove", &directory);
@@ -209,6 +194,14 @@ impl UnitDirectory {
     }
 }
 
+/// Reads a unit file; `None` if it is not conductor's.
+fn read_unit(path: &Path) -> Result<Option<Unit>, DirectoryError> {
+    let bytes = fs::read(path).at("read", path)?;
+    // What is not UTF-8 is not conductor's either.
+    let Ok(text) = String::from_utf8(bytes) else { return Ok(None) };
+    Ok(Metadata::parse(&text).map(|metadata| Unit { metadata, text }))
+}
+
 /// Gives what a link in a `.wants` directory points to. Relative, so that it holds in an image that
 /// is built under another root, too.
 fn link_target(unit: &UnitName) -> PathBuf {
@@ -217,7 +210,7 @@ fn link_target(unit: &UnitName) -> PathBuf {
 
 fn remove_file(path: &Path) -> Result<(), DirectoryError> {
     match fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error).at("remove", path),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at("remove", path),
         _ => Ok(()),
     }
 }
@@ -225,7 +218,7 @@ fn remove_file(path: &Path) -> Result<(), DirectoryError> {
 /// Lists a directory by name; one that does not exist is empty.
 fn entries(path: &Path) -> Result<BTreeMap<String, fs::DirEntry>, DirectoryError> {
     let listing = match path.read_dir() {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
         listing => listing.at("read", path)?,
     };
     let mut entries = BTreeMap::new();

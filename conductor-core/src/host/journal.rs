@@ -39,11 +39,7 @@ impl JournalQuery {
         if let Some(since) = &self.since {
             command.arg(format!("--since={since}"));
         }
-        command.arg(if self.json {
-            "--output=json"
-        } else {
-            "--output=short-iso"
-        });
+        command.arg(if self.json { "--output=json" } else { "--output=short-iso" });
         command
     }
 }
@@ -53,15 +49,11 @@ impl JournalQuery {
 /// It is best effort: a message without them is better than none.
 pub fn tail(scope: Scope, unit: &UnitName, lines: u32) -> Vec<String> {
     let mut command = journalctl(scope);
-    command
-        .arg(format!("--unit={unit}"))
-        .arg(format!("--lines={lines}"))
-        .arg("--output=cat");
+    command.arg(format!("--unit={unit}")).arg(format!("--lines={lines}")).arg("--output=cat");
     match command.output() {
-        Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout)
-            .lines()
-            .map(str::to_owned)
-            .collect(),
+        Ok(output) if output.status.success() => {
+            String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
+        }
         _ => Vec::new(),
     }
 }

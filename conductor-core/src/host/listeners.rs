@@ -29,9 +29,7 @@ fn parse(table: &str) -> impl Iterator<Item = u16> {
         let local = columns.next()?;
         let state = columns.nth(1)?;
         let (_, port) = local.rsplit_once(':')?;
-        (state == LISTEN)
-            .then(|| u16::from_str_radix(port, 16).ok())
-            .flatten()
+        (state == LISTEN).then(|| u16::from_str_radix(port, 16).ok()).flatten()
     })
 }
 

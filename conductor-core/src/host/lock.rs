@@ -39,11 +39,7 @@ impl Lock {
     /// Another process holds it, or the directory cannot be written.
     pub fn take(directory: &Path) -> Result<Self, LockError> {
         let mut builder = DirBuilder::new();
-        builder
-            .recursive(true)
-            .mode(0o755)
-            .create(directory)
-            .at("create", directory)?;
+        builder.recursive(true).mode(0o755).create(directory).at("create", directory)?;
         let path = directory.join("lock");
         let mut options = File::options();
         let mut file = options
@@ -67,21 +63,13 @@ impl Lock {
                 return Err(LockError::Held { file: path, holder });
             }
             Err(TryLockError::Error(source)) => {
-                return Err(PathError {
-                    action: "lock",
-                    path,
-                    source,
-                }
-                .into());
+                return Err(PathError { action: "lock", path, source }.into());
             }
         }
         file.set_len(0).at("write", &path)?;
         file.rewind().at("write", &path)?;
         writeln!(file, "{}", std::process::id()).at("write", &path)?;
-        Ok(Self {
-            file,
-            directory: directory.to_owned(),
-        })
+        Ok(Self { file, directory: directory.to_owned() })
     }
 
     /// Notes that unit files which systemd may hold are about to change. The note outlives a
@@ -133,11 +121,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let lock = Lock::take(directory.path()).unwrap();
         let error = Lock::take(directory.path()).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with(&format!("process {} holds", std::process::id()))
-        );
+        assert!(error.to_string().starts_with(&format!("process {} holds", std::process::id())));
         drop(lock);
         assert!(Lock::take(directory.path()).is_ok());
     }

@@ -2,6 +2,7 @@
 
 mod definitions;
 mod directory;
+mod jobs;
 mod journal;
 mod listeners;
 mod lock;
@@ -12,9 +13,10 @@ mod systemd;
 
 pub use definitions::read_definitions;
 pub use directory::{DirectoryError, UnitDirectory};
+pub use jobs::{Job, JobError};
 pub use journal::{JournalQuery, tail};
 pub use listeners::listening_ports;
 pub use lock::{Lock, LockError};
 pub use paths::Paths;
 pub use settings::Settings;
-pub use systemd::{Job, JobError, Systemd, SystemdError, UnitDetails};
+pub use systemd::{Systemd, SystemdError, UnitDetails};

@@ -38,8 +38,6 @@ impl Settings {
         if !problems.is_empty() {
             return Err(Problems(problems));
         }
-        Ok(Self {
-            ports: ports.into_value().unwrap_or_default(),
-        })
+        Ok(Self { ports: ports.into_value().unwrap_or_default() })
     }
 }

@@ -61,10 +61,7 @@ pub fn remove(service: &ServiceId, observed: &Observed) -> ServicePlan {
 
 fn refuse_foreign(units: &UnitSet, observed: &Observed) -> Result<(), Foreign> {
     let files = units.units.keys().map(ToString::to_string);
-    let links = units
-        .links
-        .iter()
-        .flat_map(|link| [link.directory(), link.to_string()]);
+    let links = units.links.iter().flat_map(|link| [link.directory(), link.to_string()]);
     for path in files.chain(links) {
         if let Some(what) = observed.foreign.get(&path) {
             return Err(Foreign { path, what });
@@ -92,11 +89,7 @@ impl Files {
         for (name, unit) in &desired.units {
             let undone = match observed.set.units.get(name) {
                 Some(old) if is_current(unit, old) => continue,
-                Some(old) => Step::Write {
-                    name: name.clone(),
-                    unit: old.clone(),
-                    new: false,
-                },
+                Some(old) => Step::Write { name: name.clone(), unit: old.clone(), new: false },
                 None => Step::Remove(name.clone()),
             };
             // Without its file, too, a unit may be held: somebody removed it by hand.
@@ -105,18 +98,9 @@ impl Files {
                 stale.insert(name.clone());
             }
             undo.push(undone);
-            write.push(Step::Write {
-                name: name.clone(),
-                unit: unit.clone(),
-                new,
-            });
+            write.push(Step::Write { name: name.clone(), unit: unit.clone(), new });
         }
-        Self {
-            write,
-            enable: missing().map(Step::Enable).collect(),
-            undo,
-            stale,
-        }
+        Self { write, enable: missing().map(Step::Enable).collect(), undo, stale }
     }
 }
 
@@ -151,19 +135,10 @@ impl Jobs {
         if observed.states.is_none() {
             return Self { start, undo };
         }
-        let has_instances = desired
-            .units
-            .values()
-            .any(|unit| unit.metadata.kind.is_instance());
+        let has_instances = desired.units.values().any(|unit| unit.metadata.kind.is_instance());
         // The target comes last, so that each instance has a job of its own that is waited for.
-        let target = desired
-            .units
-            .iter()
-            .filter(|(_, unit)| unit.metadata.kind == Kind::Target);
-        let instances = desired
-            .units
-            .iter()
-            .filter(|(_, unit)| unit.metadata.kind.is_instance());
+        let target = desired.units.iter().filter(|(_, unit)| unit.metadata.kind == Kind::Target);
+        let instances = desired.units.iter().filter(|(_, unit)| unit.metadata.kind.is_instance());
         for (name, unit) in instances.chain(target.filter(|_| has_instances)) {
             let up = state(observed, name).is_some_and(ActiveState::is_up);
             match up {
@@ -176,6 +151,11 @@ impl Jobs {
             if !observed.set.units.contains_key(name) {
                 undo.push(Step::Stop(name.clone()));
             }
+        }
+        // The first instance brought its slice up; nothing is left in it by then.
+        let slices = desired.units.iter().filter(|(_, unit)| unit.metadata.kind == Kind::Slice);
+        for (name, _) in slices.filter(|(name, _)| !observed.set.units.contains_key(*name)) {
+            undo.push(Step::Stop(name.clone()));
         }
         Self { start, undo }
     }
@@ -210,11 +190,8 @@ impl Leaving {
         let held = |name: &&&UnitName| {
             state(observed, name).is_some_and(|state| state != ActiveState::Inactive)
         };
-        let mut stop: Vec<_> = units
-            .iter()
-            .filter(held)
-            .map(|name| Step::Stop((*name).clone()))
-            .collect();
+        let mut stop: Vec<_> =
+            units.iter().filter(held).map(|name| Step::Stop((*name).clone())).collect();
         // A slice can be stopped only when nothing is left in it.
         stop.sort_by_key(|step| step.unit().kind() == "slice");
         let is_up = |name: &&&UnitName| {
@@ -222,11 +199,7 @@ impl Leaving {
                 && state(observed, name).is_some_and(ActiveState::is_up)
         };
         Self {
-            up: units
-                .iter()
-                .filter(is_up)
-                .map(|name| (*name).clone())
-                .collect(),
+            up: units.iter().filter(is_up).map(|name| (*name).clone()).collect(),
             stop,
             remove: links
                 .into_iter()

@@ -122,19 +122,13 @@ pub struct Plan {
 impl Plan {
     /// Tells whether anything is to be done.
     pub fn changes(&self) -> bool {
-        self.services
-            .iter()
-            .any(|service| !service.steps.is_empty())
+        self.services.iter().any(|service| !service.steps.is_empty())
     }
 }
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for service in self
-            .services
-            .iter()
-            .filter(|service| !service.steps.is_empty())
-        {
+        for service in self.services.iter().filter(|service| !service.steps.is_empty()) {
             match &service.revision {
                 Some(revision) => writeln!(f, "{} at {revision}", service.service)?,
                 None => writeln!(f, "{} goes away", service.service)?,
@@ -159,10 +153,5 @@ pub struct Foreign {
 
 /// Gives the ids of all services that have units on the host.
 pub fn services(observed: &Observed) -> BTreeSet<ServiceId> {
-    observed
-        .set
-        .units
-        .values()
-        .map(|unit| unit.metadata.service.clone())
-        .collect()
+    observed.set.units.values().map(|unit| unit.metadata.service.clone()).collect()
 }

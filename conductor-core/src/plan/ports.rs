@@ -36,17 +36,12 @@ pub fn allocate(
         Kind::Target | Kind::Slice | Kind::Boot => None,
     };
     let taken: BTreeSet<Port> = on_host.units.keys().filter_map(held).collect();
-    let mut free = range
-        .ports()
-        .filter(|port| !taken.contains(port) && !listening.contains(&port.number()));
+    let mut free =
+        range.ports().filter(|port| !taken.contains(port) && !listening.contains(&port.number()));
     let mut allocated = Vec::with_capacity(releases.len());
     for release in releases {
         let mut ports = BTreeMap::new();
-        let instances = if release.service.port.is_some() {
-            release.service.instances
-        } else {
-            0
-        };
+        let instances = if release.service.port.is_some() { release.service.instances } else { 0 };
         for instance in 1..=instances {
             let unit = release.instance_unit(instance);
             let Some(port) = held(&unit).or_else(|| free.next()) else {

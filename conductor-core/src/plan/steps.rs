@@ -46,22 +46,15 @@ impl Step {
 
     /// Tells whether the step changes files only, not what runs.
     pub fn is_file(&self) -> bool {
-        matches!(
-            self,
-            Self::Write { .. } | Self::Enable(_) | Self::Disable(_) | Self::Remove(_)
-        )
+        matches!(self, Self::Write { .. } | Self::Enable(_) | Self::Disable(_) | Self::Remove(_))
     }
 }
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Write {
-                name, new: true, ..
-            } => write!(f, "write {name}"),
-            Self::Write {
-                name, new: false, ..
-            } => write!(f, "rewrite {name}"),
+            Self::Write { name, new: true, .. } => write!(f, "write {name}"),
+            Self::Write { name, new: false, .. } => write!(f, "rewrite {name}"),
             Self::Enable(link) => write!(f, "enable {} in {}", link.unit, link.by),
             Self::Start(name) => write!(f, "start {name}"),
             Self::Restart(name) => write!(f, "restart {name}"),

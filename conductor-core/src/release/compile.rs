@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::{CompileError, Release, VERSION, boot_unit, slice_unit, target_unit};
 use crate::definition::Runtime;
 use crate::name::UnitName;
-use crate::runtime::{self, Instance, Line, Parts, Scope};
+use crate::runtime::{self, Instance, Parts, Scope};
 use crate::service::Service;
-use crate::unit::{Kind, Link, Metadata, Templates, Unit, UnitSet, escape};
+use crate::unit::{Kind, Lines, Link, Metadata, Templates, Unit, UnitSet, escape};
 use crate::value::{HostPath, ImageReference, Port, Tokens};
 
 /// The values of `instance.service.hbs`. Every key is always there: strict mode does not notice
@@ -25,13 +25,13 @@ struct InstanceView<'a> {
     slice: &'a str,
     r#type: &'a str,
     stop_timeout: String,
-    unit: Vec<String>,
-    exec: Vec<Line>,
-    environment: Vec<Line>,
-    resources: Vec<Line>,
-    limits: Vec<Line>,
-    sandbox: Vec<Line>,
-    settings: Vec<String>,
+    unit: Lines,
+    exec: Lines,
+    environment: Lines,
+    resources: Lines,
+    limits: Lines,
+    sandbox: Lines,
+    settings: Lines,
 }
 
 /// The values of the templates that stand for the whole service.
@@ -71,12 +71,6 @@ impl Place {
     }
 }
 
-impl Serialize for Line {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&format_args!("{}={}", self.name, self.value))
-    }
-}
-
 pub(super) fn compile(
     release: &Release<'_>,
     ports: &BTreeMap<u16, Port>,
@@ -85,9 +79,7 @@ pub(super) fn compile(
 ) -> Result<UnitSet, CompileError> {
     let service = release.service;
     if scope == Scope::User && service.user.is_some() {
-        return Err(CompileError::UserScope {
-            service: service.id.clone(),
-        });
+        return Err(CompileError::UserScope { service: service.id.clone() });
     }
     let target = target_unit(&service.id);
     let slice = slice_unit(&service.id);
@@ -98,17 +90,10 @@ pub(super) fn compile(
             (None, _) => None,
             (Some(_), Some(port)) => Some(*port),
             (Some(_), None) => {
-                return Err(CompileError::NoPort {
-                    service: service.id.clone(),
-                    instance,
-                });
+                return Err(CompileError::NoPort { service: service.id.clone(), instance });
             }
         };
-        let names = Names {
-            unit: &unit,
-            target: &target,
-            slice: &slice,
-        };
+        let names = Names { unit: &unit, target: &target, slice: &slice };
         let text = instance_text(release, instance, port, &names, scope, templates)?;
         let kind = Kind::Instance {
             revision: release.revision.clone(),
@@ -116,12 +101,8 @@ pub(super) fn compile(
             instance,
             port,
         };
-        set.links.insert(Link {
-            by: target.clone(),
-            unit: unit.clone(),
-        });
-        set.units
-            .insert(unit, Unit::new(text, metadata(service, kind)));
+        set.links.insert(Link { by: target.clone(), unit: unit.clone() });
+        set.units.insert(unit, Unit::new(text, metadata(service, kind)));
     }
     let description = match &service.description {
         Some(description) => description.to_string(),
@@ -138,18 +119,14 @@ pub(super) fn compile(
     };
     let boot = boot_unit(&service.id);
     let wanted_by = UnitName::from_checked(place.wanted_by.to_owned());
-    set.links.insert(Link {
-        by: wanted_by,
-        unit: boot.clone(),
-    });
+    set.links.insert(Link { by: wanted_by, unit: boot.clone() });
     for (name, kind, template) in [
         (target.clone(), Kind::Target, unit_templates::TARGET),
         (slice, Kind::Slice, unit_templates::SLICE),
         (boot, Kind::Boot, unit_templates::BOOT),
     ] {
         let text = templates.render(template, &view)?;
-        set.units
-            .insert(name, Unit::new(text, metadata(service, kind)));
+        set.units.insert(name, Unit::new(text, metadata(service, kind)));
     }
     Ok(set)
 }
@@ -168,9 +145,7 @@ fn instance_text(
     scope: Scope,
     templates: &Templates,
 ) -> Result<String, CompileError> {
-    let Release {
-        service, revision, ..
-    } = release;
+    let Release { service, revision, .. } = release;
     let number = instance.to_string();
     let listens_on = runtime::listens_on(service, port).map(|port| port.to_string());
     let tokens = Tokens {
@@ -180,33 +155,29 @@ fn instance_text(
         port: listens_on.as_deref(),
     };
     let image = image(release, &tokens)?;
-    let Parts {
-        service_type,
-        exec,
-        environment,
-        resources,
-        limits,
-        sandbox,
-    } = runtime::parts(&Instance {
-        service,
-        unit: names.unit,
-        slice: names.slice,
-        image: image.as_deref(),
-        tokens,
-        port,
-        scope,
-    });
+    check_volumes(service, &tokens)?;
+    let Parts { service_type, exec, environment, resources, limits, sandbox } =
+        runtime::parts(&Instance {
+            service,
+            unit: names.unit,
+            slice: names.slice,
+            image: image.as_deref(),
+            tokens,
+            port,
+            scope,
+        });
     // The default start limit would give a crashing service up for good after five starts; the
     // growing delay between restarts keeps it from hurting the host instead.
-    let mut unit = vec![
-        format!("ConditionPathExists={}", Place::of(scope).unit_path),
-        "StartLimitIntervalSec=0".to_owned(),
-    ];
+    let mut unit = Lines::default();
+    unit.push("ConditionPathExists", Place::of(scope).unit_path);
+    unit.push("StartLimitIntervalSec", 0);
     if scope == Scope::System {
-        unit.push("Wants=network-online.target".to_owned());
-        unit.push("After=network-online.target".to_owned());
+        unit.push("Wants", "network-online.target");
+        unit.push("After", "network-online.target");
     }
-    unit.extend(settings(service, "Unit"));
+    push_settings(&mut unit, service, "Unit");
+    let mut settings = Lines::default();
+    push_settings(&mut settings, service, "Service");
     let view = InstanceView {
         id: tokens.id,
         description: escape::description(&format!(
@@ -227,7 +198,7 @@ fn instance_text(
         resources,
         limits,
         sandbox,
-        settings: settings(service, "Service"),
+        settings,
     };
     Ok(templates.render(unit_templates::INSTANCE, &view)?)
 }
@@ -241,36 +212,33 @@ fn image(release: &Release<'_>, tokens: &Tokens<'_>) -> Result<Option<String>, C
     let text = tokens.expand(image.as_str());
     let checked = match service.runtime {
         Runtime::Native => text.parse::<HostPath>().map(|path| path.to_string()),
-        Runtime::Docker | Runtime::Podman => text
-            .parse::<ImageReference>()
-            .map(|image| image.at(&release.revision).to_string()),
+        Runtime::Docker | Runtime::Podman => {
+            text.parse::<ImageReference>().map(|image| image.at(&release.revision).to_string())
+        }
     };
-    let wrong = |source| CompileError::Image {
-        service: service.id.clone(),
-        source,
-    };
+    let wrong = |source| CompileError::Image { service: service.id.clone(), source };
     checked.map(Some).map_err(wrong)
 }
 
-fn settings(service: &Service, section: &str) -> Vec<String> {
-    let tables = service
-        .settings
-        .iter()
-        .filter(|(name, _)| name.as_str() == section);
-    let entries = tables.flat_map(|(_, table)| table);
-    let lines = entries.flat_map(|(directive, setting)| {
-        setting
-            .values()
-            .iter()
-            .map(move |value| format!("{directive}={value}"))
-    });
-    lines.collect()
+/// Checks paths once more with the real values: a digest as revision has a colon.
+fn check_volumes(service: &Service, tokens: &Tokens<'_>) -> Result<(), CompileError> {
+    for path in service.volumes.iter().flat_map(|volume| [&volume.source, &volume.target]) {
+        if let Err(source) = tokens.expand(path.as_str()).parse::<HostPath>() {
+            return Err(CompileError::Volume { service: service.id.clone(), source });
+        }
+    }
+    Ok(())
+}
+
+fn push_settings(lines: &mut Lines, service: &Service, section: &str) {
+    let tables = service.settings.iter().filter(|(name, _)| name.as_str() == section);
+    for (directive, setting) in tables.flat_map(|(_, table)| table) {
+        for value in setting.values() {
+            lines.push(directive, value);
+        }
+    }
 }
 
 fn metadata(service: &Service, kind: Kind) -> Metadata {
-    Metadata {
-        version: VERSION.to_owned(),
-        service: service.id.clone(),
-        kind,
-    }
+    Metadata { version: VERSION.to_owned(), service: service.id.clone(), kind }
 }

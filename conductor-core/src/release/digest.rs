@@ -63,14 +63,7 @@ pub(super) fn digest(service: &Service, revision: &Revision, templates: Option<&
         origin: _,
         not_yet: _,
     } = service;
-    let Deploy {
-        before: _,
-        order: _,
-        batch: _,
-        drain: _,
-        stop_timeout,
-        keep: _,
-    } = deploy;
+    let Deploy { before: _, order: _, batch: _, drain: _, stop_timeout, keep: _ } = deploy;
     let fingerprint = Fingerprint {
         id,
         revision,

@@ -6,7 +6,7 @@ mod digest;
 use std::collections::BTreeMap;
 
 use crate::error::Invalid;
-use crate::name::{Revision, UnitName};
+use crate::name::{Revision, ServiceId, UnitName};
 use crate::runtime::Scope;
 use crate::service::Service;
 use crate::unit::{TemplateError, Templates, UnitSet, escape};
@@ -29,10 +29,18 @@ pub enum CompileError {
     #[error(transparent)]
     Template(#[from] TemplateError),
     /// The image is none once its tokens are replaced.
-    #[error("{service}: image: {source}")]
+    #[error("{service}: image")]
     Image {
         /// The service.
-        service: crate::name::ServiceId,
+        service: ServiceId,
+        /// What is wrong.
+        source: Invalid,
+    },
+    /// A volume is none once its tokens are replaced.
+    #[error("{service}: volumes: {source}")]
+    Volume {
+        /// The service.
+        service: ServiceId,
         /// What is wrong.
         source: Invalid,
     },
@@ -40,13 +48,13 @@ pub enum CompileError {
     #[error("{service}: user: a user's manager runs everything as that user")]
     UserScope {
         /// The service.
-        service: crate::name::ServiceId,
+        service: ServiceId,
     },
     /// An instance has no port although the service asks for one.
     #[error("{service}: instance {instance} was given no port")]
     NoPort {
         /// The service.
-        service: crate::name::ServiceId,
+        service: ServiceId,
         /// The instance.
         instance: u16,
     },
@@ -70,11 +78,7 @@ impl<'s> Release<'s> {
     /// Makes the release of a service at a revision.
     pub fn new(service: &'s Service, revision: Revision, templates: &Templates) -> Self {
         let digest = digest::digest(service, &revision, templates.fingerprint());
-        Self {
-            service,
-            revision,
-            digest,
-        }
+        Self { service, revision, digest }
     }
 
     /// Names the unit of an instance: `conductor-ID-REVISION.DIGEST-N.service`.
@@ -104,18 +108,18 @@ impl<'s> Release<'s> {
 }
 
 /// Names the target of a service.
-pub fn target_unit(service: &crate::name::ServiceId) -> UnitName {
+pub fn target_unit(service: &ServiceId) -> UnitName {
     UnitName::from_checked(format!("{PREFIX}{service}.target"))
 }
 
 /// Names the unit that starts the target of a service when the host boots.
-pub fn boot_unit(service: &crate::name::ServiceId) -> UnitName {
+pub fn boot_unit(service: &ServiceId) -> UnitName {
     UnitName::from_checked(format!("{PREFIX}{service}-boot.service"))
 }
 
 /// Names the slice of a service. A dash in the id is escaped: in the name of a slice it would
 /// make this a part of another service's slice.
-pub fn slice_unit(service: &crate::name::ServiceId) -> UnitName {
+pub fn slice_unit(service: &ServiceId) -> UnitName {
     let component = escape::slice_component(service.as_str());
     UnitName::from_checked(format!("{PREFIX}{component}.slice"))
 }

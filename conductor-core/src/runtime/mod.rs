@@ -6,25 +6,10 @@ mod native;
 use crate::definition::Runtime;
 use crate::name::UnitName;
 use crate::service::Service;
+use crate::unit::Lines;
 use crate::value::{Port, Tokens};
 
 pub(crate) use native::is_disk_image;
-
-/// One directive of a unit, its value escaped.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Line {
-    pub(crate) name: &'static str,
-    pub(crate) value: String,
-}
-
-impl Line {
-    fn new(name: &'static str, value: impl Into<String>) -> Self {
-        Self {
-            name,
-            value: value.into(),
-        }
-    }
-}
 
 /// What a runtime contributes to the unit of an instance.
 #[derive(Debug, Default)]
@@ -32,15 +17,15 @@ pub(crate) struct Parts {
     /// The service's `Type=`.
     pub(crate) service_type: &'static str,
     /// The commands.
-    pub(crate) exec: Vec<Line>,
+    pub(crate) exec: Lines,
     /// Environment variables and files with them.
-    pub(crate) environment: Vec<Line>,
+    pub(crate) environment: Lines,
     /// File systems, users, secrets.
-    pub(crate) resources: Vec<Line>,
+    pub(crate) resources: Lines,
     /// Limits.
-    pub(crate) limits: Vec<Line>,
+    pub(crate) limits: Lines,
     /// What the instance is kept from doing.
-    pub(crate) sandbox: Vec<Line>,
+    pub(crate) sandbox: Lines,
 }
 
 /// Which systemd runs the units.

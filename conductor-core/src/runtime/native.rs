@@ -1,7 +1,8 @@
 //! Instances that systemd runs by itself, sandboxed unless the definition says otherwise.
 
-use super::{Instance, Line, Parts, Scope};
+use super::{Instance, Parts, Scope};
 use crate::service::{Limits, Service};
+use crate::unit::Lines;
 use crate::unit::escape::{command_line, percent, quote};
 use crate::value::Volume;
 
@@ -54,26 +55,18 @@ const USER_SANDBOX: [(&str, &str); 6] = [
 
 /// Tells whether a native image is a disk image rather than a directory, by its name.
 pub(crate) fn is_disk_image(path: &str) -> bool {
-    [".raw", ".img", ".squashfs", ".erofs"]
-        .iter()
-        .any(|suffix| path.ends_with(suffix))
+    [".raw", ".img", ".squashfs", ".erofs"].iter().any(|suffix| path.ends_with(suffix))
 }
 
 pub(super) fn parts(instance: &Instance<'_>) -> Parts {
-    let Instance {
-        service,
-        tokens,
-        scope,
-        ..
-    } = instance;
-    let arguments: Vec<_> = service
-        .command
-        .iter()
-        .map(|argument| tokens.expand(argument.as_str()))
-        .collect();
+    let Instance { service, tokens, scope, .. } = instance;
+    let arguments: Vec<_> =
+        service.command.iter().map(|argument| tokens.expand(argument.as_str())).collect();
+    let mut exec = Lines::default();
+    exec.push("ExecStart", command_line("", &arguments));
     Parts {
         service_type: "exec",
-        exec: vec![Line::new("ExecStart", command_line("", &arguments))],
+        exec,
         environment: environment(instance),
         resources: resources(instance),
         limits: limits(&service.limits),
@@ -81,102 +74,73 @@ pub(super) fn parts(instance: &Instance<'_>) -> Parts {
     }
 }
 
-fn environment(instance: &Instance<'_>) -> Vec<Line> {
-    let Instance {
-        service, tokens, ..
-    } = instance;
-    let mut lines = Vec::new();
+fn environment(instance: &Instance<'_>) -> Lines {
+    let Instance { service, tokens, .. } = instance;
+    let mut lines = Lines::default();
     if let Some(port) = tokens.port {
-        lines.push(Line::new("Environment", quote(&format!("PORT={port}"))));
+        lines.push("Environment", quote(&format!("PORT={port}")));
     }
     for (name, value) in &service.env {
-        let assignment = format!("{name}={}", tokens.expand(value.as_str()));
-        lines.push(Line::new("Environment", quote(&assignment)));
+        lines.push("Environment", quote(&format!("{name}={}", tokens.expand(value.as_str()))));
     }
     for file in &service.env_files {
-        lines.push(Line::new("EnvironmentFile", percent(file.as_str())));
+        lines.push("EnvironmentFile", percent(file.as_str()));
     }
     lines
 }
 
-fn resources(instance: &Instance<'_>) -> Vec<Line> {
-    let Instance {
-        service,
-        tokens,
-        image,
-        scope,
-        ..
-    } = instance;
-    let mut lines = Vec::new();
+fn resources(instance: &Instance<'_>) -> Lines {
+    let Instance { service, tokens, image, scope, .. } = instance;
+    let mut lines = Lines::default();
     match &service.user {
-        Some(user) => lines.push(Line::new("User", user.as_str())),
-        None if *scope == Scope::System => lines.push(Line::new("DynamicUser", "yes")),
+        Some(user) => lines.push("User", user),
+        None if *scope == Scope::System => lines.push("DynamicUser", "yes"),
         None => {}
     }
     if let Some(image) = image {
-        let directive = if is_disk_image(image) {
-            "RootImage"
-        } else {
-            "RootDirectory"
-        };
-        lines.push(Line::new(directive, percent(image)));
-        lines.push(Line::new("MountAPIVFS", "yes"));
+        let directive = if is_disk_image(image) { "RootImage" } else { "RootDirectory" };
+        lines.push(directive, percent(image));
+        lines.push("MountAPIVFS", "yes");
     }
-    for Volume {
-        source,
-        target,
-        read_only,
-    } in &service.volumes
-    {
-        let directive = if *read_only {
-            "BindReadOnlyPaths"
-        } else {
-            "BindPaths"
-        };
-        let path = format!(
-            "{}:{}",
-            tokens.expand(source.as_str()),
-            tokens.expand(target.as_str())
-        );
-        lines.push(Line::new(directive, percent(&path)));
+    for Volume { source, target, read_only } in &service.volumes {
+        let directive = if *read_only { "BindReadOnlyPaths" } else { "BindPaths" };
+        let path = format!("{}:{}", tokens.expand(source.as_str()), tokens.expand(target.as_str()));
+        lines.push(directive, percent(&path));
     }
     for (name, path) in &service.secrets {
-        lines.push(Line::new(
-            "LoadCredential",
-            format!("{name}:{}", percent(path.as_str())),
-        ));
+        lines.push("LoadCredential", format_args!("{name}:{}", percent(path.as_str())));
     }
     lines
 }
 
-fn limits(limits: &Limits) -> Vec<Line> {
+fn limits(limits: &Limits) -> Lines {
     let Limits { memory, cpu, pids } = limits;
-    let mut lines = Vec::new();
+    let mut lines = Lines::default();
     if let Some(memory) = memory {
-        lines.push(Line::new("MemoryMax", memory.bytes().to_string()));
+        lines.push("MemoryMax", memory.bytes());
         // Without this an instance at its limit would go on, in swap.
-        lines.push(Line::new("MemorySwapMax", "0"));
+        lines.push("MemorySwapMax", 0);
     }
     if let Some(cpu) = cpu {
-        lines.push(Line::new("CPUQuota", cpu.percent()));
+        lines.push("CPUQuota", cpu.percent());
     }
     if let Some(pids) = pids {
-        lines.push(Line::new("TasksMax", pids.to_string()));
+        lines.push("TasksMax", pids);
     }
     lines
 }
 
-fn sandbox(service: &Service, scope: Scope) -> Vec<Line> {
-    let lines: Vec<_> = match scope {
+fn sandbox(service: &Service, scope: Scope) -> Lines {
+    let replaced = |name: &str| {
+        service.settings.values().any(|table| table.keys().any(|key| key.as_str() == name))
+    };
+    let all: Vec<_> = match scope {
         Scope::System => SANDBOX.iter().chain(&SYSTEM_CALLS).collect(),
         Scope::User => USER_SANDBOX.iter().collect(),
     };
-    let replaced = |name: &str| {
-        service
-            .settings
-            .values()
-            .any(|table| table.keys().any(|key| key.as_str() == name))
-    };
-    let kept = lines.into_iter().filter(|(name, _)| !replaced(name));
-    kept.map(|(name, value)| Line::new(name, *value)).collect()
+    let mut lines = Lines::default();
+    for (name, value) in all.into_iter().filter(|(name, _)| !replaced(name)) {
+        lines.push(name, value);
+    }
+    lines
 }

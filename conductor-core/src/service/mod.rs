@@ -162,9 +162,7 @@ impl Service {
     /// Everything that is wrong with the file, in its order.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
         let source = Source::parse(file, text).map_err(Problems)?;
-        let service = source
-            .read()
-            .and_then(|definition| check::service(&source, definition));
+        let service = source.read().and_then(|definition| check::service(&source, definition));
         let problems = source.problems();
         match service {
             Some(service) if problems.is_empty() => Ok(service),
@@ -231,9 +229,5 @@ pub fn check_together(services: &[Service]) -> Result<(), Problems> {
             });
         }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(Problems(problems))
-    }
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
 }

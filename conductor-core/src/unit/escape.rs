@@ -93,10 +93,7 @@ mod tests {
         ] {
             assert_eq!(quote(argument), quoted);
         }
-        assert_eq!(
-            command_line("-", &["/bin/echo", "$(x)"]),
-            r#"-:"/bin/echo" "$(x)""#
-        );
+        assert_eq!(command_line("-", &["/bin/echo", "$(x)"]), r#"-:"/bin/echo" "$(x)""#);
     }
 
     #[test]

@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use crate::name::{Revision, ServiceId};
+use crate::name::{Revision, ServiceId, is_lower_hex};
 use crate::value::Port;
 
 const HEADER: &str = "[X-Conductor]";
@@ -67,7 +67,7 @@ impl Metadata {
                 "Service" => service = value.parse().ok(),
                 "Kind" => kind = Some(value),
                 "Revision" => revision = value.parse().ok(),
-                "Digest" => digest = Some(value.to_owned()),
+                "Digest" => digest = Some(value.to_owned()).filter(|digest| is_sha256(digest)),
                 "Instance" => instance = value.parse().ok(),
                 "Port" => port = Some(value.parse().ok()?),
                 // A newer version may know more.
@@ -75,42 +75,30 @@ impl Metadata {
             }
         }
         let kind = match kind? {
-            "instance" => Kind::Instance {
-                revision: revision?,
-                digest: digest?,
-                instance: instance?,
-                port,
-            },
+            "instance" => {
+                Kind::Instance { revision: revision?, digest: digest?, instance: instance?, port }
+            }
             "target" => Kind::Target,
             "slice" => Kind::Slice,
             "boot" => Kind::Boot,
             _ => return None,
         };
-        Some(Self {
-            version: version?,
-            service: service?,
-            kind,
-        })
+        Some(Self { version: version?, service: service?, kind })
     }
+}
+
+fn is_sha256(digest: &str) -> bool {
+    digest.len() == 64 && digest.bytes().all(is_lower_hex)
 }
 
 impl fmt::Display for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            version,
-            service,
-            kind,
-        } = self;
+        let Self { version, service, kind } = self;
         writeln!(f, "{HEADER}")?;
         writeln!(f, "Version={version}")?;
         writeln!(f, "Service={service}")?;
         match kind {
-            Kind::Instance {
-                revision,
-                digest,
-                instance,
-                port,
-            } => {
+            Kind::Instance { revision, digest, instance, port } => {
                 writeln!(f, "Kind=instance")?;
                 writeln!(f, "Revision={revision}")?;
                 writeln!(f, "Digest={digest}")?;
@@ -145,11 +133,8 @@ mod tests {
             },
         ];
         for kind in kinds {
-            let metadata = Metadata {
-                version: "0.1.0".into(),
-                service: "web".parse().unwrap(),
-                kind,
-            };
+            let metadata =
+                Metadata { version: "0.1.0".into(), service: "web".parse().unwrap(), kind };
             let text = format!("[Unit]\nDescription=x\n\n{metadata}");
             assert_eq!(Metadata::parse(&text), Some(metadata));
         }

@@ -1,10 +1,12 @@
 //! Unit files as text: escaping, conductor's metadata, templates, and sets of units.
 
 pub(crate) mod escape;
+mod lines;
 mod metadata;
 mod set;
 mod template;
 
+pub(crate) use lines::Lines;
 pub use metadata::{Kind, Metadata};
 pub use set::{Link, Unit, UnitSet};
 pub(crate) use template::hex;

@@ -24,10 +24,7 @@ impl Unit {
         }
         // Writing to a String cannot fail.
         let _ = write!(rendered, "\n{metadata}");
-        Self {
-            metadata,
-            text: rendered,
-        }
+        Self { metadata, text: rendered }
     }
 }
 

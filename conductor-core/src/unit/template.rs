@@ -83,24 +83,13 @@ impl Templates {
         let mut files = Vec::new();
         let mut hasher = Sha256::new();
         for template in unit_templates::ALL {
-            register(
-                &mut registry,
-                template.file,
-                template.text,
-                PathBuf::from(template.file),
-            )?;
+            register(&mut registry, template.file, template.text, PathBuf::from(template.file))?;
         }
         for Override { file, text } in overrides {
-            let name = file
-                .file_name()
-                .and_then(|name| name.to_str())
-                .unwrap_or_default();
+            let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let Some(template) = unit_templates::ALL.iter().find(|known| known.file == name) else {
                 let known = unit_templates::ALL.map(|known| known.file).join(", ");
-                return Err(TemplateError::Unknown {
-                    file: file.clone(),
-                    known,
-                });
+                return Err(TemplateError::Unknown { file: file.clone(), known });
             };
             register(&mut registry, template.file, text, file.clone())?;
             files.push((template.file, file.clone()));
@@ -110,11 +99,7 @@ impl Templates {
             }
         }
         let fingerprint = (!overrides.is_empty()).then(|| hex(&hasher.finalize()));
-        Ok(Self {
-            registry,
-            files,
-            fingerprint,
-        })
+        Ok(Self { registry, files, fingerprint })
     }
 
     /// Gives what is part of a release's digest: the user's templates, not the embedded ones.
@@ -133,28 +118,17 @@ impl Templates {
             own.map_or_else(|| PathBuf::from(template.file), |(_, file)| file.clone())
         };
         let text =
-            self.registry
-                .render(template.file, data)
-                .map_err(|error| TemplateError::Render {
-                    file: file(),
-                    line: error.line_no.unwrap_or(1),
-                    column: error.column_no.unwrap_or(1),
-                    reason: error.reason().to_string(),
-                })?;
-        let output = |reason: String| TemplateError::Output {
-            file: file(),
-            reason,
-        };
-        if let Some(control) = text
-            .chars()
-            .find(|c| c.is_ascii_control() && !"\n\t".contains(*c))
-        {
+            self.registry.render(template.file, data).map_err(|error| TemplateError::Render {
+                file: file(),
+                line: error.line_no.unwrap_or(1),
+                column: error.column_no.unwrap_or(1),
+                reason: error.reason().to_string(),
+            })?;
+        let output = |reason: String| TemplateError::Output { file: file(), reason };
+        if let Some(control) = text.chars().find(|c| c.is_ascii_control() && !"\n\t".contains(*c)) {
             return Err(output(format!("contains {control:?}")));
         }
-        if let Some(line) = text
-            .lines()
-            .find(|line| line.len() > super::escape::LONGEST_LINE)
-        {
+        if let Some(line) = text.lines().find(|line| line.len() > super::escape::LONGEST_LINE) {
             let name = line.split('=').next().unwrap_or_default();
             return Err(output(format!(
                 "has {} bytes in the line {name}=; systemd reads at most {}",
@@ -172,29 +146,20 @@ fn register(
     text: &str,
     file: PathBuf,
 ) -> Result<(), TemplateError> {
-    registry
-        .register_template_string(name, text)
-        .map_err(|error| {
-            let (line, column) = error.pos().unwrap_or((1, 1));
-            TemplateError::Syntax {
-                file,
-                line,
-                column,
-                reason: error.reason().to_string(),
-            }
-        })
+    registry.register_template_string(name, text).map_err(|error| {
+        let (line, column) = error.pos().unwrap_or((1, 1));
+        TemplateError::Syntax { file, line, column, reason: error.reason().to_string() }
+    })
 }
 
 /// Writes bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
-    bytes
-        .iter()
-        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{byte:02x}");
-            text
-        })
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 #[cfg(test)]
@@ -202,61 +167,34 @@ mod tests {
     use super::*;
 
     fn template(text: &str) -> Override {
-        Override {
-            file: "own/service.slice.hbs".into(),
-            text: text.into(),
-        }
+        Override { file: "own/service.slice.hbs".into(), text: text.into() }
     }
 
     #[test]
     fn an_override_that_does_not_load_says_where() {
         let error = Templates::new(&[template("a\n{{#if x}}\n")]).unwrap_err();
-        assert!(
-            error.to_string().starts_with("own/service.slice.hbs:"),
-            "{error}"
-        );
-        let error = Templates::new(&[Override {
-            file: "own/x.hbs".into(),
-            text: String::new(),
-        }]);
-        assert!(
-            error
-                .unwrap_err()
-                .to_string()
-                .contains("there is instance.service.hbs")
-        );
+        assert!(error.to_string().starts_with("own/service.slice.hbs:"), "{error}");
+        let error = Templates::new(&[Override { file: "own/x.hbs".into(), text: String::new() }]);
+        assert!(error.unwrap_err().to_string().contains("there is instance.service.hbs"));
     }
 
     #[test]
     fn a_missing_value_is_an_error_with_its_place() {
         let templates = Templates::new(&[template("[Unit]\nX={{nothing}}\n")]).unwrap();
-        let error = templates
-            .render(unit_templates::SLICE, &serde_json::json!({}))
-            .unwrap_err();
-        assert!(
-            error.to_string().starts_with("own/service.slice.hbs:2:"),
-            "{error}"
-        );
+        let error = templates.render(unit_templates::SLICE, &serde_json::json!({})).unwrap_err();
+        assert!(error.to_string().starts_with("own/service.slice.hbs:2:"), "{error}");
     }
 
     #[test]
     fn nothing_is_escaped_for_html() {
         let templates = Templates::new(&[template("{{a}}\n")]).unwrap();
         let data = serde_json::json!({"a": "<\"&'>"});
-        assert_eq!(
-            templates.render(unit_templates::SLICE, &data).unwrap(),
-            "<\"&'>\n"
-        );
+        assert_eq!(templates.render(unit_templates::SLICE, &data).unwrap(), "<\"&'>\n");
     }
 
     #[test]
     fn only_the_users_own_templates_count_as_configuration() {
         assert_eq!(Templates::new(&[]).unwrap().fingerprint(), None);
-        assert!(
-            Templates::new(&[template("a")])
-                .unwrap()
-                .fingerprint()
-                .is_some()
-        );
+        assert!(Templates::new(&[template("a")]).unwrap().fingerprint().is_some());
     }
 }

@@ -73,28 +73,14 @@ mod tests {
             ("10", "1000%", "10"),
         ] {
             let cpu: Cpu = text.parse().unwrap();
-            assert_eq!(
-                (cpu.percent().as_str(), cpu.to_string().as_str()),
-                (percent, printed)
-            );
+            assert_eq!((cpu.percent().as_str(), cpu.to_string().as_str()), (percent, printed));
             assert_eq!(printed.parse(), Ok(cpu));
         }
     }
 
     #[test]
     fn what_is_no_amount_is_refused() {
-        for bad in [
-            "",
-            "0",
-            "0.001",
-            "-1",
-            ".nan",
-            ".inf",
-            "1,5",
-            "150 %",
-            "all",
-            "99999999999",
-        ] {
+        for bad in ["", "0", "0.001", "-1", ".nan", ".inf", "1,5", "150 %", "all", "99999999999"] {
             assert!(bad.parse::<Cpu>().is_err(), "{bad:?}");
         }
     }

@@ -67,15 +67,11 @@ impl FromStr for ImageReference {
         if let Some(digest) = digest {
             let hex = digest.strip_prefix("sha256:").unwrap_or_default();
             if hex.len() != 64 || !hex.bytes().all(is_lower_hex) {
-                return Err(refuse(
-                    "its digest is not sha256: and 64 hexadecimal digits",
-                ));
+                return Err(refuse("its digest is not sha256: and 64 hexadecimal digits"));
             }
         }
         if tag.is_some_and(|tag| tag.parse::<Revision>().is_err()) {
-            return Err(refuse(
-                "its tag has other characters than letters, digits, '.', '_', '-'",
-            ));
+            return Err(refuse("its tag has other characters than letters, digits, '.', '_', '-'"));
         }
         check_name(name).map_err(refuse)?;
         Ok(Self {
@@ -145,16 +141,8 @@ mod tests {
             ("redis", "redis", None),
             ("redis:7.2", "redis", Some("7.2")),
             ("localhost:5000/app", "localhost:5000/app", None),
-            (
-                "registry.example:5000/team/app:v1",
-                "registry.example:5000/team/app",
-                Some("v1"),
-            ),
-            (
-                &format!("registry.example/app@{digest}"),
-                "registry.example/app",
-                Some(&*digest),
-            ),
+            ("registry.example:5000/team/app:v1", "registry.example:5000/team/app", Some("v1")),
+            (&format!("registry.example/app@{digest}"), "registry.example/app", Some(&*digest)),
             (&format!("app:v1@{digest}"), "app", Some(&*digest)),
         ] {
             let image: ImageReference = text.parse().unwrap();
@@ -167,10 +155,7 @@ mod tests {
     #[test]
     fn a_revision_becomes_tag_or_digest() {
         let image = || "registry.example/app".parse::<ImageReference>().unwrap();
-        assert_eq!(
-            image().at(&"v2".parse().unwrap()).to_string(),
-            "registry.example/app:v2"
-        );
+        assert_eq!(image().at(&"v2".parse().unwrap()).to_string(), "registry.example/app:v2");
         let digest = format!("sha256:{}", "00".repeat(32));
         let at = image().at(&digest.parse().unwrap());
         assert_eq!(at.to_string(), format!("registry.example/app@{digest}"));

@@ -11,14 +11,8 @@ use crate::text::{Numbers, written_as_text};
 pub struct Memory(u64);
 
 /// The suffixes and how far they shift: systemd and Docker both count in powers of 1024.
-const SUFFIXES: [(char, u32); 6] = [
-    ('E', 60),
-    ('P', 50),
-    ('T', 40),
-    ('G', 30),
-    ('M', 20),
-    ('K', 10),
-];
+const SUFFIXES: [(char, u32); 6] =
+    [('E', 60), ('P', 50), ('T', 40), ('G', 30), ('M', 20), ('K', 10)];
 
 /// More is infinity to systemd, and no number to Docker.
 const MOST: u64 = i64::MAX.cast_unsigned();
@@ -37,11 +31,7 @@ impl FromStr for Memory {
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let refuse = || Invalid::new(format!("{} is not a size", shown(text))).hint(HINT);
-        let last = text
-            .chars()
-            .next_back()
-            .ok_or_else(refuse)?
-            .to_ascii_uppercase();
+        let last = text.chars().next_back().ok_or_else(refuse)?.to_ascii_uppercase();
         let (digits, shift) = match SUFFIXES.iter().find(|(suffix, _)| *suffix == last) {
             Some((_, shift)) => (&text[..text.len() - 1], *shift),
             None if last == 'B' && text.len() > 1 => (&text[..text.len() - 1], 0),
@@ -51,9 +41,7 @@ impl FromStr for Memory {
         if shift == 0 && digits.contains('.') {
             return Err(refuse());
         }
-        let bytes = scale(digits, 1 << shift)
-            .filter(|bytes| *bytes <= MOST)
-            .ok_or_else(refuse)?;
+        let bytes = scale(digits, 1 << shift).filter(|bytes| *bytes <= MOST).ok_or_else(refuse)?;
         match bytes {
             0 => Err(Invalid::new(format!("{} is no memory at all", shown(text))).hint(HINT)),
             bytes => Ok(Self(bytes)),
@@ -71,16 +59,12 @@ pub(super) fn scale(decimal: &str, unit: u64) -> Option<u64> {
     let whole: u64 = whole.parse().ok()?;
     let parts: u128 = fraction.parse().ok()?;
     let extra = u128::from(unit) * parts / 10_u128.pow(u32::try_from(fraction.len()).ok()?);
-    whole
-        .checked_mul(unit)?
-        .checked_add(u64::try_from(extra).ok()?)
+    whole.checked_mul(unit)?.checked_add(u64::try_from(extra).ok()?)
 }
 
 impl fmt::Display for Memory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let exact = SUFFIXES
-            .iter()
-            .find(|(_, shift)| self.0.is_multiple_of(1 << shift));
+        let exact = SUFFIXES.iter().find(|(_, shift)| self.0.is_multiple_of(1 << shift));
         match exact {
             Some((suffix, shift)) => write!(f, "{}{suffix}", self.0 >> shift),
             None => write!(f, "{}", self.0),
@@ -111,10 +95,7 @@ mod tests {
         ] {
             match text.parse::<Memory>() {
                 Ok(memory) => {
-                    assert_eq!(
-                        (memory.bytes(), memory.to_string().as_str()),
-                        (bytes, printed)
-                    );
+                    assert_eq!((memory.bytes(), memory.to_string().as_str()), (bytes, printed));
                     assert_eq!(printed.parse(), Ok(memory));
                 }
                 Err(_) => assert_eq!(bytes, 0, "{text}"),

@@ -47,11 +47,7 @@ impl FromStr for HostPath {
         if text != "/" && parts.split('/').any(|part| matches!(part, "" | "." | "..")) {
             return Err(error("is not a plain path").hint("leave out '.', '..' and double slashes"));
         }
-        Ok(Self(if text == "/" {
-            text.to_owned()
-        } else {
-            format!("/{parts}")
-        }))
+        Ok(Self(if text == "/" { text.to_owned() } else { format!("/{parts}") }))
     }
 }
 

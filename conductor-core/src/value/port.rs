@@ -54,9 +54,7 @@ pub struct PortRange {
 impl PortRange {
     /// Gives every port of the range, lowest first.
     pub fn ports(self) -> impl Iterator<Item = Port> {
-        (self.first.number()..=self.last.number())
-            .filter_map(NonZeroU16::new)
-            .map(Port)
+        (self.first.number()..=self.last.number()).filter_map(NonZeroU16::new).map(Port)
     }
 }
 
@@ -64,10 +62,7 @@ impl PortRange {
 impl Default for PortRange {
     fn default() -> Self {
         let port = |number| NonZeroU16::new(number).map_or(Port(NonZeroU16::MIN), Port);
-        Self {
-            first: port(20_000),
-            last: port(29_999),
-        }
+        Self { first: port(20_000), last: port(29_999) }
     }
 }
 
@@ -80,15 +75,8 @@ impl FromStr for PortRange {
                 .hint("write FIRST-LAST, for example 20000-29999")
         };
         let (first, last) = text.split_once('-').ok_or_else(refuse)?;
-        let (first, last) = (
-            first.trim_matches(' ').parse()?,
-            last.trim_matches(' ').parse()?,
-        );
-        if first > last {
-            Err(refuse())
-        } else {
-            Ok(Self { first, last })
-        }
+        let (first, last) = (first.trim_matches(' ').parse()?, last.trim_matches(' ').parse()?);
+        if first > last { Err(refuse()) } else { Ok(Self { first, last }) }
     }
 }
 
@@ -120,10 +108,7 @@ mod tests {
     #[test]
     fn ranges_have_an_order() {
         let range: PortRange = "20000-20002".parse().unwrap();
-        assert_eq!(
-            range.ports().map(Port::number).collect::<Vec<_>>(),
-            [20000, 20001, 20002]
-        );
+        assert_eq!(range.ports().map(Port::number).collect::<Vec<_>>(), [20000, 20001, 20002]);
         assert_eq!(PortRange::default().to_string(), "20000-29999");
         for bad in ["2-1", "1", "0-5", "a-b"] {
             assert!(bad.parse::<PortRange>().is_err(), "{bad:?}");

@@ -32,20 +32,11 @@ text_type!(
     "A time zone of the IANA database, for example Europe/London."
 );
 
-const MONTHS: [&str; 12] = [
-    "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
-];
+const MONTHS: [&str; 12] =
+    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
 const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-const WORDS: [&str; 8] = [
-    "@reboot",
-    "@yearly",
-    "@annually",
-    "@monthly",
-    "@weekly",
-    "@daily",
-    "@midnight",
-    "@hourly",
-];
+const WORDS: [&str; 8] =
+    ["@reboot", "@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
 
 struct FieldRules {
     what: &'static str,
@@ -55,36 +46,11 @@ struct FieldRules {
 }
 
 const FIELDS: [FieldRules; 5] = [
-    FieldRules {
-        what: "minute",
-        least: 0,
-        most: 59,
-        names: &[],
-    },
-    FieldRules {
-        what: "hour",
-        least: 0,
-        most: 23,
-        names: &[],
-    },
-    FieldRules {
-        what: "day of month",
-        least: 1,
-        most: 31,
-        names: &[],
-    },
-    FieldRules {
-        what: "month",
-        least: 1,
-        most: 12,
-        names: &MONTHS,
-    },
-    FieldRules {
-        what: "day of week",
-        least: 0,
-        most: 7,
-        names: &DAYS,
-    },
+    FieldRules { what: "minute", least: 0, most: 59, names: &[] },
+    FieldRules { what: "hour", least: 0, most: 23, names: &[] },
+    FieldRules { what: "day of month", least: 1, most: 31, names: &[] },
+    FieldRules { what: "month", least: 1, most: 12, names: &MONTHS },
+    FieldRules { what: "day of week", least: 0, most: 7, names: &DAYS },
 ];
 
 /// The shape of an expression; which numbers a field takes is left to the check.
@@ -99,12 +65,8 @@ fn crontab_pattern() -> String {
 fn check_crontab(text: &str) -> Result<(), Invalid> {
     const HINT: &str = "write five fields, as in \"*/30 * * * *\", or one of @hourly, @daily, \
                         @weekly, @monthly, @yearly, @reboot";
-    let refuse = |why: &str| {
-        Invalid::new(format!(
-            "{} is not a crontab expression: {why}",
-            shown(text)
-        ))
-    };
+    let refuse =
+        |why: &str| Invalid::new(format!("{} is not a crontab expression: {why}", shown(text)));
     if text.chars().any(|c| c.is_control() && c != '\t') {
         return Err(refuse("it contains a control character").hint(HINT));
     }
@@ -114,10 +76,7 @@ fn check_crontab(text: &str) -> Result<(), Invalid> {
             false => Err(refuse("cron does not know this word").hint(HINT)),
         };
     }
-    let fields: Vec<_> = text
-        .split([' ', '\t'])
-        .filter(|field| !field.is_empty())
-        .collect();
+    let fields: Vec<_> = text.split([' ', '\t']).filter(|field| !field.is_empty()).collect();
     if fields.len() != FIELDS.len() {
         return Err(refuse(&format!("it has {} fields, not five", fields.len())).hint(HINT));
     }
@@ -139,10 +98,7 @@ fn check_item(item: &str, rules: &FieldRules) -> Result<(), String> {
         None => (item, None),
     };
     if let Some(step) = step {
-        let number = step
-            .parse::<u8>()
-            .ok()
-            .filter(|_| step.bytes().all(|b| b.is_ascii_digit()));
+        let number = step.parse::<u8>().ok().filter(|_| step.bytes().all(|b| b.is_ascii_digit()));
         if number.is_none_or(|step| step == 0) {
             return Err("the step is not a number above 0".to_owned());
         }
@@ -163,9 +119,7 @@ fn check_item(item: &str, rules: &FieldRules) -> Result<(), String> {
 }
 
 fn value(text: &str, rules: &FieldRules) -> Result<u8, String> {
-    let FieldRules {
-        least, most, names, ..
-    } = rules;
+    let FieldRules { least, most, names, .. } = rules;
     let lower = text.to_ascii_lowercase();
     if let Some(index) = names.iter().position(|name| *name == lower) {
         return Ok(u8::try_from(index).unwrap_or(0) + least);
@@ -181,19 +135,14 @@ fn check_calendar(text: &str) -> Result<(), Invalid> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || "*:,./~ _+-".contains(c);
     match !text.trim().is_empty() && text.chars().all(allowed) {
         true => Ok(()),
-        false => Err(
-            Invalid::new(format!("{} is not a calendar event", shown(text)))
-                .hint("see systemd.time(7), for example Mon..Fri 09:00"),
-        ),
+        false => Err(Invalid::new(format!("{} is not a calendar event", shown(text)))
+            .hint("see systemd.time(7), for example Mon..Fri 09:00")),
     }
 }
 
 fn check_time_zone(text: &str) -> Result<(), Invalid> {
     let part = |part: &str| {
-        !part.is_empty()
-            && part
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "_+-".contains(c))
+        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "_+-".contains(c))
     };
     match text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.split('/').all(part) {
         true => Ok(()),

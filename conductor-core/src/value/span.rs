@@ -56,24 +56,14 @@ impl FromStr for Span {
         }
         let mut total = 0_u64;
         while !rest.is_empty() {
-            let number = rest
-                .find(|c: char| !c.is_ascii_digit() && c != '.')
-                .unwrap_or(rest.len());
+            let number = rest.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(rest.len());
             let (digits, tail) = rest.split_at(number);
             let tail = tail.trim_start_matches(' ');
-            let word = tail
-                .find(|c: char| !c.is_alphabetic())
-                .unwrap_or(tail.len());
+            let word = tail.find(|c: char| !c.is_alphabetic()).unwrap_or(tail.len());
             let (name, tail) = tail.split_at(word);
             let unit = match name {
                 "" => SECOND,
-                _ => {
-                    UNITS
-                        .iter()
-                        .find(|(names, _)| names.contains(&name))
-                        .ok_or_else(refuse)?
-                        .1
-                }
+                _ => UNITS.iter().find(|(names, _)| names.contains(&name)).ok_or_else(refuse)?.1,
             };
             let part = scale(digits, unit).ok_or_else(refuse)?;
             total = total.checked_add(part).ok_or_else(refuse)?;
@@ -104,11 +94,7 @@ impl fmt::Display for Span {
 /// Numbers, each with a unit or with white space before the next.
 fn pattern() -> String {
     const NUMBER: &str = r"[0-9]+(\.[0-9]{1,9})?";
-    let names: Vec<_> = UNITS
-        .iter()
-        .flat_map(|(names, _)| *names)
-        .copied()
-        .collect();
+    let names: Vec<_> = UNITS.iter().flat_map(|(names, _)| *names).copied().collect();
     let unit = names.join("|");
     format!("^ *{NUMBER}( *({unit}) *{NUMBER}| +{NUMBER})*( *({unit}))? *$")
 }

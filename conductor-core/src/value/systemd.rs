@@ -41,16 +41,10 @@ text_type!(
 const OWN: [(&str, &str); 9] = [
     ("ExecStart", "use command"),
     ("Type", "it follows from the runtime"),
-    (
-        "Slice",
-        "every service has a slice of its own, so that its limits and usage add up",
-    ),
+    ("Slice", "every service has a slice of its own, so that its limits and usage add up"),
     ("NotifyAccess", "readiness is conductor's own"),
     ("PartOf", "it ties the instances to the service's target"),
-    (
-        "SyslogIdentifier",
-        "it is the service's id, so that its journal can be found",
-    ),
+    ("SyslogIdentifier", "it is the service's id, so that its journal can be found"),
     ("Description", "use description"),
     ("Environment", "use env"),
     ("User", "use user"),
@@ -82,11 +76,8 @@ impl Setting {
 fn check_section(text: &str) -> Result<(), Invalid> {
     match text {
         "Unit" | "Service" => Ok(()),
-        _ => Err(Invalid::new(format!(
-            "{} is not a section that can be added to",
-            shown(text)
-        ))
-        .hint("write Unit or Service; the other sections are conductor's own")),
+        _ => Err(Invalid::new(format!("{} is not a section that can be added to", shown(text)))
+            .hint("write Unit or Service; the other sections are conductor's own")),
     }
 }
 
@@ -97,10 +88,8 @@ fn check_directive(text: &str) -> Result<(), Invalid> {
     let first = text.starts_with(|c: char| c.is_ascii_uppercase());
     match first && text.bytes().all(|b| b.is_ascii_alphanumeric()) {
         true => Ok(()),
-        false => Err(
-            Invalid::new(format!("{} is not the name of a directive", shown(text)))
-                .hint("see systemd.directives(7), for example Nice or IOWeight"),
-        ),
+        false => Err(Invalid::new(format!("{} is not the name of a directive", shown(text)))
+            .hint("see systemd.directives(7), for example Nice or IOWeight")),
     }
 }
 
@@ -109,9 +98,7 @@ fn check_unit_reference(text: &str) -> Result<(), Invalid> {
     let allowed = |c: char| c.is_ascii_alphanumeric() || ":_.@\\-".contains(c);
     // systemd refuses a specifier that it does not know together with its whole unit.
     let mut pieces = text.split('%');
-    let plain = pieces
-        .next()
-        .is_some_and(|first| first.chars().all(allowed))
+    let plain = pieces.next().is_some_and(|first| first.chars().all(allowed))
         && pieces.all(|piece| {
             piece.starts_with(|c| SPECIFIERS.contains(c)) && piece.chars().all(allowed)
         });
@@ -120,10 +107,8 @@ fn check_unit_reference(text: &str) -> Result<(), Invalid> {
         .any(|suffix| text.len() > suffix.len() && text.ends_with(suffix));
     match suffix && plain && text.len() <= LONGEST {
         true => Ok(()),
-        false => Err(
-            Invalid::new(format!("{} is not the name of a unit", shown(text)))
-                .hint("for example notify@%n.service"),
-        ),
+        false => Err(Invalid::new(format!("{} is not the name of a unit", shown(text)))
+            .hint("for example notify@%n.service")),
     }
 }
 
@@ -131,20 +116,15 @@ fn check_unit_reference(text: &str) -> Result<(), Invalid> {
 fn check_setting(text: &str) -> Result<(), Invalid> {
     const LONGEST: usize = 65_536;
     if let Some(control) = text.chars().find(|c| is_unfit(*c) && *c != '\t') {
-        return Err(
-            Invalid::new(format!("{} contains {control:?}", shown(text)))
-                .hint("a directive is one line; give a list to assign it several times"),
-        );
+        return Err(Invalid::new(format!("{} contains {control:?}", shown(text)))
+            .hint("a directive is one line; give a list to assign it several times"));
     }
     if text.ends_with('\\') {
         return Err(Invalid::new(format!("{} ends in a backslash", shown(text)))
             .hint("systemd would join the next line to it"));
     }
     if text.len() > LONGEST {
-        return Err(Invalid::new(format!(
-            "{} is longer than {LONGEST} bytes",
-            shown(text)
-        )));
+        return Err(Invalid::new(format!("{} is longer than {LONGEST} bytes", shown(text))));
     }
     Ok(())
 }
@@ -196,9 +176,7 @@ impl<'de> Visitor<'de> for SettingVisitor {
         }
         if values.is_empty() {
             let empty = Invalid::new("the list is empty");
-            return Err(serde_error(
-                empty.hint("write \"\" to set the directive to nothing"),
-            ));
+            return Err(serde_error(empty.hint("write \"\" to set the directive to nothing")));
         }
         Ok(Setting(values))
     }
@@ -251,14 +229,8 @@ mod tests {
         }
         assert!("Install".parse::<Section>().is_err());
         assert!("notify@%n.service".parse::<UnitReference>().is_ok());
-        for bad in [
-            "notify",
-            ".service",
-            "a%.service",
-            "a%z.service",
-            "a%%.service",
-            "a\n.service",
-        ] {
+        for bad in ["notify", ".service", "a%.service", "a%z.service", "a%%.service", "a\n.service"]
+        {
             assert!(bad.parse::<UnitReference>().is_err(), "{bad:?}");
         }
     }

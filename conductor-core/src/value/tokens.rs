@@ -78,9 +78,7 @@ fn pieces(mut text: &str) -> impl Iterator<Item = Piece<'_>> {
             return Some(Piece::Text(before));
         }
         for name in NAMES {
-            let token = text[1..]
-                .strip_prefix(name)
-                .and_then(|rest| rest.strip_prefix('}'));
+            let token = text[1..].strip_prefix(name).and_then(|rest| rest.strip_prefix('}'));
             if let Some(rest) = token {
                 text = rest;
                 return Some(Piece::Token(name));
@@ -106,12 +104,8 @@ fn pieces(mut text: &str) -> impl Iterator<Item = Piece<'_>> {
 mod tests {
     use super::*;
 
-    const TOKENS: Tokens<'_> = Tokens {
-        id: "web",
-        revision: "v1",
-        instance: "2",
-        port: Some("20001"),
-    };
+    const TOKENS: Tokens<'_> =
+        Tokens { id: "web", revision: "v1", instance: "2", port: Some("20001") };
 
     #[test]
     fn exactly_four_tokens_are_replaced() {
@@ -120,10 +114,7 @@ mod tests {
             ("{id}-{revision}-{instance}:{port}", "web-v1-2:20001"),
             ("{{port}}", "{port}"),
             ("{{{port}}}", "{{port}}"),
-            (
-                "{ports} {Port} {} {a{id}b} {",
-                "{ports} {Port} {} {aweb b} {",
-            ),
+            ("{ports} {Port} {} {a{id}b} {", "{ports} {Port} {} {aweb b} {"),
             ("{{id}", "{web"),
             ("${HOME} {\"a\": {}}", "${HOME} {\"a\": {}}"),
         ] {

@@ -45,11 +45,7 @@ impl FromStr for Volume {
         if target.as_str() == "/" {
             return refuse("it would hide everything inside");
         }
-        Ok(Self {
-            source,
-            target,
-            read_only,
-        })
+        Ok(Self { source, target, read_only })
     }
 }
 

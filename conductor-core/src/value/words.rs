@@ -114,26 +114,18 @@ fn check_env_name(text: &str) -> Result<(), Invalid> {
     if first && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
         return Ok(());
     }
-    Err(Invalid::new(format!(
-        "{} is not the name of an environment variable",
-        shown(text)
-    ))
-    .hint("use letters, digits and _, not beginning with a digit"))
+    Err(Invalid::new(format!("{} is not the name of an environment variable", shown(text)))
+        .hint("use letters, digits and _, not beginning with a digit"))
 }
 
 fn check_description(text: &str) -> Result<(), Invalid> {
     const LONGEST: usize = 200;
     if text.is_empty() || text.trim() != text || text.chars().any(is_unfit) {
-        return Err(
-            Invalid::new(format!("{} is not one line of text", shown(text)))
-                .hint("write one line without control characters or white space around it"),
-        );
+        return Err(Invalid::new(format!("{} is not one line of text", shown(text)))
+            .hint("write one line without control characters or white space around it"));
     }
     if text.chars().count() > LONGEST {
-        return Err(Invalid::new(format!(
-            "{} is longer than {LONGEST} characters",
-            shown(text)
-        )));
+        return Err(Invalid::new(format!("{} is longer than {LONGEST} characters", shown(text))));
     }
     Ok(())
 }
@@ -143,19 +135,13 @@ fn check_user(text: &str) -> Result<(), Invalid> {
     // systemd takes neither leading zeros nor the two numbers that stand for no user.
     let number = (text == "0" || !text.starts_with('0'))
         && text.bytes().all(|b| b.is_ascii_digit())
-        && text
-            .parse::<u64>()
-            .is_ok_and(|id| id <= HIGHEST_ID && id != u64::from(u16::MAX));
+        && text.parse::<u64>().is_ok_and(|id| id <= HIGHEST_ID && id != u64::from(u16::MAX));
     let name = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && text
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c));
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c));
     match number || (name && text.len() <= LONGEST) {
         true => Ok(()),
-        false => Err(
-            Invalid::new(format!("{} is not the name of a user", shown(text)))
-                .hint("write a user's name, or a number"),
-        ),
+        false => Err(Invalid::new(format!("{} is not the name of a user", shown(text)))
+            .hint("write a user's name, or a number")),
     }
 }
 
@@ -169,9 +155,7 @@ fn check_upstream(text: &str) -> Result<(), Invalid> {
 
 fn check_token(text: &str, what: &str, longest: usize) -> Result<(), Invalid> {
     let first = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
-    let rest = text
-        .chars()
-        .all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
+    let rest = text.chars().all(|c| c.is_ascii_alphanumeric() || "_.-".contains(c));
     if first && rest && text.len() <= longest {
         return Ok(());
     }
@@ -185,10 +169,8 @@ fn check_request_path(text: &str) -> Result<(), Invalid> {
     {
         return Ok(());
     }
-    Err(
-        Invalid::new(format!("{} is not the path of a request", shown(text)))
-            .hint("begin it with /; write other than printable ASCII characters as %XX"),
-    )
+    Err(Invalid::new(format!("{} is not the path of a request", shown(text)))
+        .hint("begin it with /; write other than printable ASCII characters as %XX"))
 }
 
 #[cfg(test)]
@@ -209,16 +191,7 @@ mod tests {
         for bad in ["", "1A", "A-B", "A B", "A=B", "A\n", "Ä"] {
             assert!(bad.parse::<EnvName>().is_err(), "{bad:?}");
         }
-        for bad in [
-            "",
-            "a b",
-            "root:root",
-            "a/b",
-            "99999999999",
-            "Ä",
-            "a\nb",
-            "%n",
-        ] {
+        for bad in ["", "a b", "root:root", "a/b", "99999999999", "Ä", "a\nb", "%n"] {
             assert!(bad.parse::<UserName>().is_err(), "{bad:?}");
         }
         for bad in ["", "a/b", "..", "a:b", "a b", "a;b"] {

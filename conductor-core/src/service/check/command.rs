@@ -49,9 +49,17 @@ impl Check<'_> {
     }
 
     /// Reads the environment. Linux counts a name and its value together.
-    pub(super) fn env(&self, env: Field<Table<EnvName, EnvValue>>) -> BTreeMap<EnvName, EnvValue> {
+    pub(super) fn env(
+        &self,
+        env: Field<Table<EnvName, EnvValue>>,
+        has_port: bool,
+    ) -> BTreeMap<EnvName, EnvValue> {
         if let Field::Given(table) = &env {
             for (name, value) in &table.value.0 {
+                if has_port && name.value.as_str() == "PORT" {
+                    let fault = Fault::new("PORT is set by conductor, because there is a port");
+                    self.refuse(name.at, fault.hint("leave it out; {port} is the same number"));
+                }
                 let Field::Given(value) = value else { continue };
                 let assignment = format!("{}={}", name.value, value.value);
                 if let Err(invalid) = assignment.parse::<Argument>() {

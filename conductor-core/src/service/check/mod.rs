@@ -15,12 +15,7 @@ use crate::value::{Argument, HostPath, ImageReference, Tokens};
 const MOST_INSTANCES: u16 = 1000;
 
 /// Stand-ins for tokens, to check a text before the real values are known.
-const SAMPLE: Tokens<'_> = Tokens {
-    id: "id",
-    revision: "r1",
-    instance: "1",
-    port: Some("20000"),
-};
+const SAMPLE: Tokens<'_> = Tokens { id: "id", revision: "r1", instance: "1", port: Some("20000") };
 
 /// Checks one definition; problems are noted in the source, and `None` means that the id is one.
 ///
@@ -51,26 +46,11 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let check = Check { source };
 
     if id.is_absent() {
-        check.refuse(
-            ROOT,
-            Fault::new("the key id is missing").hint("add id: NAME"),
-        );
+        check.refuse(ROOT, Fault::new("the key id is missing").hint("add id: NAME"));
     }
     check.not_both_revisions(&image, &revision);
-    let mut not_yet = NotYet {
-        check: &check,
-        fields: Vec::new(),
-    };
-    let runtime = match runtime {
-        Field::Absent => Some(Runtime::default()),
-        Field::Refused => None,
-        Field::Given(runtime) => {
-            if runtime.value != Runtime::Native {
-                not_yet.add(runtime.at, "only native services are run");
-            }
-            Some(runtime.value)
-        }
-    };
+    let mut not_yet = NotYet { check: &check, fields: Vec::new() };
+    let runtime = not_yet.runtime(&runtime);
     not_yet.field(&health, "health checks are not run");
     not_yet.field(&proxy, "no proxy is configured");
     not_yet.field(&cron, "no timers are made");
@@ -81,15 +61,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     }
     let no_command = command.is_absent();
     let command = check.command(command, runtime);
-    let instances = instances.given();
-    if let Some(count) = instances
-        .as_ref()
-        .filter(|count| count.value > MOST_INSTANCES)
-    {
-        let fault = Fault::new(format!("{} instances on one host", count.value));
-        check.refuse(count.at, fault.hint(format!("at most {MOST_INSTANCES}")));
-    }
-    let instances = instances.map_or(1, |count| count.value);
+    let instances = check.instances(instances);
     if runtime == Some(Runtime::Native) && instances > 0 && no_command {
         let fault = Fault::new("the key command is missing");
         let hint = "a native service needs one: command: [/usr/bin/PROGRAM, ARGUMENT]";
@@ -101,13 +73,10 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let limits = check.limits(limits);
     let upstream = check.upstream(proxy, has_port);
     let jobs = check.jobs(cron);
-    let env = check.env(env);
+    let env = check.env(env, has_port);
     let located = id.given()?;
     let service = Service {
-        origin: Origin {
-            file: source.file().to_owned(),
-            position: source.position(located.at),
-        },
+        origin: Origin { file: source.file().to_owned(), position: source.position(located.at) },
         id: located.value,
         description: description.into_value(),
         image: image.into_value(),
@@ -126,14 +95,8 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         deploy,
         upstream,
         jobs,
-        settings: table(systemd)
-            .into_iter()
-            .map(|(name, table)| (name, entries(table)))
-            .collect(),
-        not_yet: not_yet
-            .into_iter()
-            .map(|(at, why)| source.problem(at, why))
-            .collect(),
+        settings: table(systemd).into_iter().map(|(name, table)| (name, entries(table))).collect(),
+        not_yet: not_yet.into_iter().map(|(at, why)| source.problem(at, why)).collect(),
     };
     if !has_port && service.uses_token("port") {
         let fault = Fault::new("{port} is used, but there is no port");
@@ -156,15 +119,24 @@ impl NotYet<'_, '_> {
         }
     }
 
+    /// Reads the runtime; `None` if it was refused, so that nothing is said about what follows.
+    fn runtime(&mut self, runtime: &Field<Runtime>) -> Option<Runtime> {
+        match runtime {
+            Field::Absent => Some(Runtime::default()),
+            Field::Refused => None,
+            Field::Given(runtime) => {
+                if runtime.value != Runtime::Native {
+                    self.add(runtime.at, "only native services are run");
+                }
+                Some(runtime.value)
+            }
+        }
+    }
+
     fn add(&mut self, at: NodeId, what: &str) {
         let key = self.check.source.path(at);
-        let fault = Fault::new(format!(
-            "valid, but this version does not act on it: {what}"
-        ));
-        self.fields.push((
-            at,
-            fault.hint(format!("remove {key} to apply the service without it")),
-        ));
+        let fault = Fault::new(format!("valid, but this version does not act on it: {what}"));
+        self.fields.push((at, fault.hint(format!("remove {key} to apply the service without it"))));
     }
 }
 
@@ -214,33 +186,32 @@ impl Check<'_> {
         }
     }
 
+    fn instances(&self, instances: Field<u16>) -> u16 {
+        let Some(count) = instances.given() else {
+            return 1;
+        };
+        if count.value > MOST_INSTANCES {
+            let fault = Fault::new(format!("{} instances on one host", count.value));
+            self.refuse(count.at, fault.hint(format!("at most {MOST_INSTANCES}")));
+        }
+        count.value
+    }
+
     fn not_both_revisions(&self, image: &Field<Argument>, revision: &Field<Revision>) {
         let (Field::Given(image), Field::Given(revision)) = (image, revision) else {
             return;
         };
-        let own = image
-            .value
-            .as_str()
-            .parse()
-            .ok()
-            .and_then(|image: ImageReference| image.revision());
+        let own =
+            image.value.as_str().parse().ok().and_then(|image: ImageReference| image.revision());
         if let Some(own) = own.filter(|own| *own != revision.value) {
             let fault = Fault::new(format!("the image says {own} already"));
-            self.refuse(
-                revision.at,
-                fault.hint("leave the tag out of image, or remove revision"),
-            );
+            self.refuse(revision.at, fault.hint("leave the tag out of image, or remove revision"));
         }
     }
 }
 
 fn list<T>(field: Field<Vec<Field<T>>>) -> Vec<T> {
-    field
-        .into_value()
-        .unwrap_or_default()
-        .into_iter()
-        .filter_map(Field::into_value)
-        .collect()
+    field.into_value().unwrap_or_default().into_iter().filter_map(Field::into_value).collect()
 }
 
 fn table<K: Ord, V>(field: Field<Table<K, V>>) -> BTreeMap<K, V> {
@@ -249,7 +220,5 @@ fn table<K: Ord, V>(field: Field<Table<K, V>>) -> BTreeMap<K, V> {
 
 fn entries<K: Ord, V>(table: Table<K, V>) -> BTreeMap<K, V> {
     let given = table.0.into_iter();
-    given
-        .filter_map(|(key, value)| Some((key.value, value.into_value()?)))
-        .collect()
+    given.filter_map(|(key, value)| Some((key.value, value.into_value()?))).collect()
 }

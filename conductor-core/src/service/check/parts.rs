@@ -21,10 +21,7 @@ impl Check<'_> {
     fn at_least_one<T: PartialEq + Default>(&self, field: Field<T>, what: &str) -> Option<T> {
         let located = field.given()?;
         if located.value == T::default() {
-            self.refuse(
-                located.at,
-                Fault::new(format!("0 {what}")).hint("write 1 or more"),
-            );
+            self.refuse(located.at, Fault::new(format!("0 {what}")).hint("write 1 or more"));
         }
         Some(located.value)
     }
@@ -35,25 +32,15 @@ impl Check<'_> {
         has_port: bool,
     ) -> Option<Health> {
         let health = health.given()?;
-        let definition::Health {
-            http,
-            tcp,
-            command,
-            interval,
-            timeout,
-            retries,
-            start_period,
-        } = health.value;
+        let definition::Health { http, tcp, command, interval, timeout, retries, start_period } =
+            health.value;
         let refused = matches!(http, Field::Refused)
             || matches!(tcp, Field::Refused)
             || matches!(command, Field::Refused);
         let http = http.given();
         let tcp = tcp.given().filter(|tcp| tcp.value);
         let network = http.as_ref().map(|http| http.at);
-        if let Some(at) = network
-            .or(tcp.as_ref().map(|tcp| tcp.at))
-            .filter(|_| !has_port)
-        {
+        if let Some(at) = network.or(tcp.as_ref().map(|tcp| tcp.at)).filter(|_| !has_port) {
             let fault = Fault::new("there is no port to check");
             self.refuse(at, fault.hint("add port: NUMBER to the service"));
         }
@@ -86,10 +73,7 @@ impl Check<'_> {
             return default;
         };
         if located.value.duration().is_zero() {
-            self.refuse(
-                located.at,
-                Fault::new("no time at all").hint("for example 5s"),
-            );
+            self.refuse(located.at, Fault::new("no time at all").hint("for example 5s"));
         }
         located.value
     }
@@ -99,14 +83,8 @@ impl Check<'_> {
         deploy: Field<definition::Deploy>,
         not_yet: &mut NotYet<'_, '_>,
     ) -> Deploy {
-        let definition::Deploy {
-            before,
-            order,
-            batch,
-            drain,
-            stop_timeout,
-            keep,
-        } = deploy.into_value().unwrap_or_default();
+        let definition::Deploy { before, order, batch, drain, stop_timeout, keep } =
+            deploy.into_value().unwrap_or_default();
         not_yet.field(&before, "nothing runs before the instances start");
         not_yet.field(&batch, "all instances start at a time");
         not_yet.field(&drain, "no proxy is drained");

@@ -1,0 +1,40 @@
+//! The services that are compiled, and the same for Quadlet.
+
+use std::fs;
+use std::path::Path;
+
+/// How many services there are in each measurement.
+pub(crate) const SIZES: [usize; 4] = [1, 100, 1000, 5000];
+
+/// Gives the name and text of a definition of usual length.
+pub(crate) fn definition(number: usize) -> (String, String) {
+    let text = format!(
+        "id: service-{number:04}\n\
+         description: Service number {number}\n\
+         command: [/usr/bin/sleep, infinity]\n\
+         env: {{RAILS_ENV: production, WORKERS: 4}}\n\
+         limits: {{memory: 512M, cpu: 1.5, pids: 256}}\n"
+    );
+    (format!("service-{number:04}.yaml"), text)
+}
+
+/// Gives the name and text of the same service for Quadlet, which has no key for CPU.
+pub(crate) fn container(number: usize) -> (String, String) {
+    let text = format!(
+        "[Unit]\nDescription=Service number {number}\n\n\
+         [Container]\nImage=registry.example/service:1\nExec=/usr/bin/sleep infinity\n\
+         Environment=RAILS_ENV=production\nEnvironment=WORKERS=4\n\
+         PodmanArgs=--memory=512m --cpus=1.5\nPidsLimit=256\n\n\
+         [Service]\nRestart=always\n\n[Install]\nWantedBy=multi-user.target\n"
+    );
+    (format!("service-{number:04}.container"), text)
+}
+
+/// Writes so many files into a directory that is new.
+pub(crate) fn fill(directory: &Path, count: usize, file: fn(usize) -> (String, String)) {
+    fs::create_dir_all(directory).expect("a directory for the fixture");
+    for number in 0..count {
+        let (name, text) = file(number);
+        fs::write(directory.join(name), text).expect("a file of the fixture");
+    }
+}

@@ -1,0 +1,74 @@
+//! In a sandbox with a real systemd: next to Quadlet's generator, and an apply that changes nothing.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use conductor_sandbox::{Sandbox, Tree, build};
+use criterion::{Criterion, Throughput};
+
+use crate::fixture::{container, definition, fill};
+
+const SERVICES: usize = 1000;
+
+pub(crate) fn bench(criterion: &mut Criterion) {
+    let binary = build::conductor(true).expect("conductor builds");
+    let tree = Tree::ensure(&mut |line| eprintln!("{line}")).expect("a Debian tree");
+    let sandbox = Sandbox::builder(&tree)
+        .bind_read_only(binary, "/usr/local/bin/conductor")
+        .boot()
+        .expect("the sandbox boots");
+    // /run is a tmpfs.
+    fill(&sandbox.path("/run/services"), SERVICES, definition);
+    fill(&sandbox.path("/run/containers"), SERVICES, container);
+
+    let render = || {
+        let mut command = sandbox.command("/usr/local/bin/conductor");
+        run(command.args(["render", "/run/services", "--out", "/run/units"]));
+    };
+    let quadlet = || {
+        let mut command = sandbox.command("/usr/libexec/podman/quadlet");
+        run(command.env("QUADLET_UNIT_DIRS", "/run/containers").arg("/run/quadlet"));
+    };
+    render();
+    quadlet();
+    compare(&sandbox.path("/run/units"), &sandbox.path("/run/quadlet"));
+    let mut group = criterion.benchmark_group("1,000 services, whole process, tmpfs");
+    group.sample_size(10).throughput(Throughput::Elements(SERVICES as u64));
+    group.bench_function("conductor render", |bencher| bencher.iter(render));
+    group.bench_function("quadlet", |bencher| bencher.iter(quadlet));
+    // What it costs to start any process in the sandbox, which both figures contain.
+    group.bench_function("nothing", |bencher| {
+        bencher.iter(|| run(&mut sandbox.command("/bin/true")));
+    });
+    group.finish();
+
+    run(&mut conductor_apply(&sandbox));
+    let mut group = criterion.benchmark_group("apply with 1,000 running services");
+    group.sample_size(10);
+    group.bench_function("nothing to change", |bencher| {
+        bencher.iter(|| run(&mut conductor_apply(&sandbox)));
+    });
+    group.finish();
+}
+
+fn conductor_apply(sandbox: &Sandbox) -> Command {
+    let mut command = sandbox.command("/usr/local/bin/conductor");
+    command.args(["apply", "--definitions", "/run/services", "--output", "json"]);
+    command
+}
+
+fn run(command: &mut Command) {
+    let status = command.stdout(Stdio::null()).status().expect("a program of the sandbox");
+    assert!(status.success(), "{command:?}: {status}");
+}
+
+/// Says how many files each wrote, without which the times say little.
+fn compare(conductor: &Path, quadlet: &Path) {
+    let units = |directory: &Path| {
+        let entries = directory.read_dir().expect("the output of a run");
+        entries.filter_map(Result::ok).filter(|entry| entry.path().is_file()).count()
+    };
+    let (ours, theirs) = (units(conductor), units(quadlet));
+    assert_eq!(theirs, SERVICES, "Quadlet takes every file of the fixture");
+    println!("conductor wrote {ours} units, quadlet {theirs}");
+}

@@ -1,0 +1,27 @@
+//! Directives, one a line, as they stand in a unit.
+
+use std::fmt::{Display, Write as _};
+
+use serde::{Serialize, Serializer};
+
+/// Lines of the form `Name=value`; the values are escaped already.
+#[derive(Debug, Default)]
+pub(crate) struct Lines(String);
+
+impl Lines {
+    /// Adds one line.
+    pub(crate) fn push(&mut self, name: impl Display, value: impl Display) {
+        if !self.0.is_empty() {
+            self.0.push('\n');
+        }
+        // Writing to a String cannot fail.
+        let _ = write!(self.0, "{name}={value}");
+    }
+}
+
+/// As text, without a newline at its end: a template decides what follows.
+impl Serialize for Lines {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&self.0)
+    }
+}

@@ -1,0 +1,144 @@
+//! Text made to break out of its line is refused or escaped in every field.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use conductor_core::release::Release;
+use conductor_core::runtime::Scope;
+use conductor_core::service::Service;
+use conductor_core::unit::Templates;
+use serde_json::{Value, json};
+
+/// Its name, a good value, and the definition with a value.
+type Place = (&'static str, &'static str, fn(&str) -> Value);
+
+/// Every place of a definition in which text stands, apart from those that take any text.
+fn places() -> Vec<Place> {
+    fn with(key: &str, value: Value) -> Value {
+        let mut definition = json!({"id": "web", "command": ["/bin/x"], "port": 80});
+        definition[key] = value;
+        definition
+    }
+    fn job(key: &str, value: &str) -> Value {
+        let mut job = json!({"calendar": "daily", "command": ["x"]});
+        job[key] = json!(value);
+        with("cron", json!({"a": job}))
+    }
+    vec![
+        ("id", "web", |text| with("id", json!(text))),
+        ("description", "A web", |text| with("description", json!(text))),
+        ("image", "/srv/web", |text| with("image", json!(text))),
+        ("a docker image", "app", |text| {
+            let mut definition = with("runtime", json!("docker"));
+            definition["image"] = json!(text);
+            definition
+        }),
+        ("revision", "v1", |text| with("revision", json!(text))),
+        ("runtime", "native", |text| with("runtime", json!(text))),
+        ("the program", "/bin/x", |text| with("command", json!([text]))),
+        ("port", "80", |text| with("port", json!(text))),
+        ("env, a name", "A", |text| with("env", json!({text: "x"}))),
+        ("env_files", "/a", |text| with("env_files", json!([text]))),
+        ("secrets, a name", "a", |text| with("secrets", json!({text: "/a"}))),
+        ("secrets", "/a", |text| with("secrets", json!({"a": text}))),
+        ("volumes, a source", "/a", |text| with("volumes", json!([format!("{text}:/b")]))),
+        ("volumes, a target", "/a", |text| with("volumes", json!([format!("/b:{text}:ro")]))),
+        ("volumes, a mode", "ro", |text| with("volumes", json!([format!("/a:/b:{text}")]))),
+        ("user", "app", |text| with("user", json!(text))),
+        ("limits.memory", "1M", |text| with("limits", json!({"memory": text}))),
+        ("limits.cpu", "1", |text| with("limits", json!({"cpu": text}))),
+        ("health.http", "/ok", |text| with("health", json!({"http": text}))),
+        ("health.interval", "5s", |text| with("health", json!({"tcp": true, "interval": text}))),
+        ("deploy.order", "stop-first", |text| with("deploy", json!({"order": text}))),
+        ("deploy.stop_timeout", "5s", |text| with("deploy", json!({"stop_timeout": text}))),
+        ("proxy", "app", |text| with("proxy", json!({"nginx": {"upstream": text}}))),
+        ("cron, a name", "a", |text| {
+            with("cron", json!({text: {"calendar": "daily", "command": ["x"]}}))
+        }),
+        ("cron.schedule", "@daily", |text| {
+            with("cron", json!({"a": {"schedule": text, "command": ["x"]}}))
+        }),
+        ("cron.calendar", "daily", |text| job("calendar", text)),
+        ("cron.timezone", "UTC", |text| job("timezone", text)),
+        ("cron.jitter", "5s", |text| job("jitter", text)),
+        ("cron.on_failure", "a.service", |text| job("on_failure", text)),
+        ("systemd, a section", "Unit", |text| with("systemd", json!({text: {"After": "a"}}))),
+        ("systemd, a directive", "Nice", |text| with("systemd", json!({"Service": {text: "5"}}))),
+        ("systemd, a value", "5", |text| with("systemd", json!({"Service": {"Nice": text}}))),
+        ("systemd, a list", "5", |text| with("systemd", json!({"Service": {"Nice": [text]}}))),
+    ]
+}
+
+/// Puts text into the middle and at both ends of a good value.
+fn spoilt(good: &str, bad: &str) -> [String; 3] {
+    let (first, rest) = good.split_at(1);
+    [format!("{first}{bad}{rest}"), format!("{bad}{good}"), format!("{good}{bad}")]
+}
+
+#[test]
+fn no_field_but_arguments_and_environment_takes_what_could_end_its_line() {
+    // Where systemd or cron takes white space between words, a tab is as good as a space.
+    const TABS: [&str; 3] = ["cron.schedule", "systemd, a value", "systemd, a list"];
+    for (place, good, definition) in places() {
+        let parse =
+            |text: &str| Service::parse(Path::new("web.json"), &definition(text).to_string());
+        if let Err(problems) = parse(good) {
+            panic!("{place}: {problems}");
+        }
+        for bad in
+            ["\0", "\n", "\r", "\r\n", "\t", "\u{1}", "\u{1b}", "\u{7f}", "\u{85}", "\u{fffe}"]
+        {
+            if bad == "\t" && TABS.contains(&place) {
+                continue;
+            }
+            for text in spoilt(good, bad) {
+                assert!(parse(&text).is_err(), "{place} takes {text:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_percent_sign_is_refused_or_doubled() {
+    // The escape hatch passes specifiers on by design, and so does the unit that is started when a
+    // job fails; CPU and memory know percentages of their own; the path of a request is no unit's.
+    const MEANT: [&str; 5] =
+        ["systemd, a value", "systemd, a list", "cron.on_failure", "limits.cpu", "health.http"];
+    let templates = Templates::new(&[]).unwrap();
+    let ports = BTreeMap::from([(1, "20001".parse().unwrap())]);
+    let compile = |definition: &Value| {
+        let text = definition.to_string();
+        let service = Service::parse(Path::new("web.json"), &text).ok()?;
+        let release = Release::new(&service, "v1".parse().unwrap(), &templates);
+        let set = release.compile(&ports, Scope::System, &templates).unwrap();
+        let texts: Vec<_> = set.units.into_values().map(|unit| unit.text).collect();
+        Some(texts.concat())
+    };
+    let mut doubled = Vec::new();
+    for (place, good, definition) in places() {
+        if MEANT.contains(&place) {
+            continue;
+        }
+        for text in spoilt(good, "%H") {
+            let Some(units) = compile(&definition(&text)) else {
+                continue;
+            };
+            assert_eq!(units.matches("%H").count(), units.matches("%%H").count(), "{place}");
+            assert!(units.contains("%%H"), "{place}: {units}");
+            doubled.push(place);
+        }
+    }
+    doubled.dedup();
+    assert_eq!(
+        doubled,
+        [
+            "description",
+            "image",
+            "the program",
+            "env_files",
+            "secrets",
+            "volumes, a source",
+            "volumes, a target",
+        ]
+    );
+}

@@ -1,0 +1,71 @@
+//! Near every good value, the JSON Schema and the parser draw the line at the same place.
+
+#[path = "support/schema.rs"]
+mod judges;
+
+use judges::{parser_accepts, validator, with};
+use serde_json::{Value, json};
+
+/// Puts text into a definition: the key and what it is set to.
+type Place = fn(&str) -> (&'static str, Value);
+
+/// A good value of each kind, and where it stands. Schedules are left out: only the parser knows
+/// the ranges of their fields.
+const PLACES: &[(&str, Place)] = &[
+    ("web-1", |text| ("id", json!(text))),
+    ("A web", |text| ("description", json!(text))),
+    ("v1.2", |text| ("revision", json!(text))),
+    ("8080", |text| ("port", json!(text))),
+    ("1.5G", |text| ("limits", json!({"memory": text}))),
+    ("150%", |text| ("limits", json!({"cpu": text}))),
+    ("A_1", |text| ("env", json!({text: "x"}))),
+    ("x", |text| ("env", json!({"A": text}))),
+    ("/a/b", |text| ("env_files", json!([text]))),
+    ("a.b", |text| ("secrets", json!({text: "/x"}))),
+    ("/a:/b:ro", |text| ("volumes", json!([text]))),
+    ("www", |text| ("user", json!(text))),
+    ("1000", |text| ("user", json!(text))),
+    ("/ok", |text| ("health", json!({"http": text}))),
+    ("1min 3s", |text| ("deploy", json!({"drain": text}))),
+    ("app", |text| ("proxy", json!({"nginx": {"upstream": text}}))),
+    ("a-b", |text| ("cron", json!({text: {"calendar": "daily", "command": ["x"]}}))),
+    ("Mon 9:00", |text| job("calendar", text)),
+    ("Etc/UTC", |text| job("timezone", text)),
+    ("a@%n.service", |text| job("on_failure", text)),
+    ("Nice", |text| ("systemd", json!({"Service": {text: "x"}}))),
+    ("x", |text| ("systemd", json!({"Service": {"Nice": text}}))),
+];
+
+fn job(key: &str, text: &str) -> (&'static str, Value) {
+    let mut job = json!({"calendar": "daily", "command": ["x"]});
+    job[key] = json!(text);
+    ("cron", json!({"a": job}))
+}
+
+/// Changes one character of a good value in every way, and compares the two verdicts.
+#[test]
+fn patterns_and_checks_agree_on_every_near_miss() {
+    const CHANGES: &str = "a0K_-./:%@{ \t\n\\\"*é\u{85}";
+    let validator = validator();
+    for (good, place) in PLACES {
+        let chars: Vec<char> = good.chars().collect();
+        let mut tried = vec![(*good).to_owned(), String::new()];
+        for at in 0..=chars.len() {
+            let (before, after) = chars.split_at(at);
+            let join = |middle: Option<char>, after: &[char]| {
+                before.iter().copied().chain(middle).chain(after.iter().copied()).collect()
+            };
+            for change in CHANGES.chars() {
+                tried.push(join(Some(change), after));
+                tried.extend(after.get(1..).map(|after| join(Some(change), after)));
+            }
+            tried.extend(after.get(1..).map(|after| join(None, after)));
+        }
+        for text in tried {
+            let (key, value) = place(&text);
+            let definition = with(key, value);
+            let verdicts = (parser_accepts(&definition), validator.is_valid(&definition));
+            assert_eq!(verdicts.0, verdicts.1, "parser and schema: {text:?} in {definition}");
+        }
+    }
+}
