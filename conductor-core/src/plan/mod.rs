@@ -6,6 +6,8 @@
 mod converge;
 mod ports;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

@@ -1,0 +1,238 @@
+//! Plans from observations made by hand.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::*;
+use crate::definition::Order;
+use crate::release::{Release, boot_unit, slice_unit, target_unit};
+use crate::runtime::Scope;
+use crate::service::Service;
+use crate::unit::{Templates, Unit};
+
+fn service(text: &str) -> Service {
+    let text = format!("id: web\ncommand: [/bin/web]\n{text}");
+    Service::parse(Path::new("web.yaml"), &text).unwrap()
+}
+
+fn desired(text: &str) -> Desired {
+    let service = service(text);
+    let templates = Templates::new(&[]).unwrap();
+    let release = Release::new(&service, service.own_revision().unwrap(), &templates);
+    let ports = allocate(
+        std::slice::from_ref(&release),
+        &UnitSet::default(),
+        &[].into(),
+        crate::value::PortRange::default(),
+    );
+    let units = release.compile(&ports.unwrap()[0], Scope::System, &templates).unwrap();
+    Desired {
+        service: service.id.clone(),
+        revision: release.revision,
+        units,
+        order: service.deploy.order,
+    }
+}
+
+/// Observes a host on which all of a service is as desired, and up.
+fn running(desired: &Desired) -> Observed {
+    let mut states = BTreeMap::new();
+    for (name, unit) in &desired.units.units {
+        if unit.metadata.kind != crate::unit::Kind::Boot {
+            states.insert(name.clone(), ActiveState::Active);
+        }
+    }
+    Observed { set: desired.units.clone(), foreign: BTreeMap::new(), states: Some(states) }
+}
+
+fn empty() -> Observed {
+    Observed { states: Some(BTreeMap::new()), ..Observed::default() }
+}
+
+/// Gives a plan's steps in words, without the digests.
+fn words(steps: &Steps) -> Vec<String> {
+    let digit = |c: char| c.is_ascii_hexdigit();
+    steps
+        .iter()
+        .map(|step| {
+            let text = step.to_string();
+            match text.split_once("host.") {
+                Some((before, after)) => format!("{before}{}", after.trim_start_matches(digit)),
+                None => text,
+            }
+        })
+        .collect()
+}
+
+#[test]
+fn a_new_service_is_written_then_enabled_then_started() {
+    let plan = converge(&desired("instances: 2\n"), &empty()).unwrap();
+    assert_eq!(
+        words(&plan.steps),
+        [
+            "write conductor-web-boot.service",
+            "write conductor-web--1.service",
+            "write conductor-web--2.service",
+            "write conductor-web.slice",
+            "write conductor-web.target",
+            "enable conductor-web--1.service in conductor-web.target",
+            "enable conductor-web--2.service in conductor-web.target",
+            "enable conductor-web-boot.service in multi-user.target",
+            "start conductor-web--1.service",
+            "start conductor-web--2.service",
+            "start conductor-web.target",
+        ]
+    );
+    assert!(!plan.replaces);
+}
+
+#[test]
+fn what_is_as_desired_needs_no_step() {
+    let desired = desired("instances: 2\nport: 80\n");
+    let plan = converge(&desired, &running(&desired)).unwrap();
+    assert!(plan.steps.is_empty(), "{:?}", words(&plan.steps));
+}
+
+#[test]
+fn old_instances_stop_after_the_new_ones_start_unless_told_otherwise() {
+    let observed = running(&desired(""));
+    let order = |text: &str| {
+        let plan = converge(&desired(text), &observed).unwrap();
+        assert!(plan.replaces);
+        let jobs = plan.steps.iter().filter(|step| !step.is_file());
+        let jobs: Vec<_> = jobs.map(|step| step.to_string()[..5].trim().to_owned()).collect();
+        let undone: Vec<_> =
+            plan.undo.iter().map(|step| step.to_string()[..5].trim().to_owned()).collect();
+        (jobs, undone)
+    };
+    let (jobs, undone) = order("env: {A: b}\n");
+    assert_eq!(jobs, ["start", "stop"]);
+    assert_eq!(undone, ["stop", "disab", "remov"]);
+    let (jobs, undone) = order("env: {A: b}\ndeploy: {order: stop-first}\n");
+    assert_eq!(jobs, ["stop", "start"]);
+    assert_eq!(undone, ["stop", "start", "disab", "remov"]);
+}
+
+#[test]
+fn scaling_touches_the_difference_only() {
+    let two = desired("instances: 2\n");
+    let three = desired("instances: 3\n");
+    assert_eq!(
+        words(&converge(&three, &running(&two)).unwrap().steps),
+        [
+            "write conductor-web--3.service",
+            "enable conductor-web--3.service in conductor-web.target",
+            "start conductor-web--3.service",
+        ]
+    );
+    assert_eq!(
+        words(&converge(&two, &running(&three)).unwrap().steps),
+        [
+            "stop conductor-web--3.service",
+            "disable conductor-web--3.service in conductor-web.target",
+            "remove conductor-web--3.service",
+        ]
+    );
+}
+
+#[test]
+fn an_instance_that_is_down_is_started_and_left_if_that_fails() {
+    let desired = desired("");
+    let mut observed = running(&desired);
+    let name = desired.units.units.keys().find(|name| name.as_str().contains("host.")).unwrap();
+    observed.states.as_mut().unwrap().insert(name.clone(), ActiveState::Failed);
+    let plan = converge(&desired, &observed).unwrap();
+    assert_eq!(words(&plan.steps), ["start conductor-web--1.service"]);
+    assert!(plan.undo.is_empty());
+}
+
+#[test]
+fn a_file_that_was_edited_by_hand_is_restored_and_its_instance_restarted() {
+    let desired = desired("");
+    let mut observed = running(&desired);
+    let (name, unit) =
+        desired.units.units.iter().find(|(name, _)| name.as_str().contains("host.")).unwrap();
+    let text = format!("# edited\n{}", unit.text);
+    observed.set.units.insert(name.clone(), Unit { text, ..unit.clone() });
+    let steps = words(&converge(&desired, &observed).unwrap().steps);
+    assert_eq!(steps, ["rewrite conductor-web--1.service", "restart conductor-web--1.service"]);
+}
+
+#[test]
+fn a_newer_conductor_replaces_nothing_by_itself() {
+    let desired = desired("");
+    let mut observed = running(&desired);
+    for unit in observed.set.units.values_mut() {
+        let version = format!("Version={}", unit.metadata.version);
+        unit.text = unit.text.replace(&version, "Version=0.0.1");
+        if unit.metadata.kind.is_instance() {
+            unit.text = format!("# another template\n{}", unit.text);
+        }
+        unit.metadata.version = "0.0.1".to_owned();
+    }
+    assert!(converge(&desired, &observed).unwrap().steps.is_empty());
+}
+
+#[test]
+fn a_running_unit_without_its_file_is_written_and_restarted() {
+    let desired = desired("");
+    let observed = Observed { set: UnitSet::default(), ..running(&desired) };
+    let steps = words(&converge(&desired, &observed).unwrap().steps);
+    assert!(steps.contains(&"rewrite conductor-web--1.service".to_owned()), "{steps:?}");
+    assert!(steps.contains(&"restart conductor-web--1.service".to_owned()), "{steps:?}");
+}
+
+#[test]
+fn without_systemd_there_are_files_only() {
+    let plan = converge(&desired(""), &Observed::default()).unwrap();
+    assert!(plan.steps.iter().all(Step::is_file));
+    assert!(plan.undo.iter().all(Step::is_file));
+}
+
+#[test]
+fn something_foreign_in_the_way_is_an_error_and_elsewhere_is_not() {
+    let desired = desired("");
+    for path in ["conductor-web.target", "conductor-web.target.wants"] {
+        let foreign = BTreeMap::from([(path.to_owned(), "a symbolic link")]);
+        let error = converge(&desired, &Observed { foreign, ..empty() }).unwrap_err();
+        assert_eq!(error.path, path);
+    }
+    let foreign = BTreeMap::from([("conductor-other.target".to_owned(), "a symbolic link")]);
+    assert!(converge(&desired, &Observed { foreign, ..empty() }).is_ok());
+}
+
+#[test]
+fn a_service_goes_with_everything_it_has_and_nothing_else() {
+    let desired = desired("");
+    let mut observed = running(&desired);
+    let other = Desired { service: "other".parse().unwrap(), ..desired.clone() };
+    assert_eq!(words(&remove(&other.service, &observed).steps), Vec::<String>::new());
+    let boot = boot_unit(&desired.service);
+    observed.states.as_mut().unwrap().insert(boot, ActiveState::Inactive);
+    let steps = remove(&desired.service, &observed).steps;
+    let last_stop = steps.iter().rfind(|step| matches!(step, Step::Stop(_))).unwrap();
+    assert_eq!(*last_stop.unit(), slice_unit(&desired.service));
+    let removed = steps.iter().filter(|step| matches!(step, Step::Remove(_))).count();
+    assert_eq!(removed, desired.units.units.len());
+    assert!(steps.iter().any(|step| *step == Step::Stop(target_unit(&desired.service))));
+    assert_eq!(Order::default(), desired.order);
+}
+
+#[test]
+fn ports_stay_and_new_ones_avoid_what_is_held_and_what_listens() {
+    let service = service("instances: 3\nport: 80\n");
+    let templates = Templates::new(&[]).unwrap();
+    let release = || Release::new(&service, service.own_revision().unwrap(), &templates);
+    let range = "20000-20004".parse().unwrap();
+    let give = |on_host: &UnitSet, listening: &[u16]| {
+        let listening = listening.iter().copied().collect();
+        allocate(&[release()], on_host, &listening, range)
+            .map(|ports| ports[0].values().map(|port| port.number()).collect::<Vec<_>>())
+    };
+    assert_eq!(give(&UnitSet::default(), &[20001]).unwrap(), [20000, 20002, 20003]);
+    let ports = allocate(&[release()], &UnitSet::default(), &[20001].into(), range).unwrap();
+    let on_host = release().compile(&ports[0], Scope::System, &templates).unwrap();
+    assert_eq!(give(&on_host, &[20000, 20002, 20003]).unwrap(), [20000, 20002, 20003]);
+    let error = give(&UnitSet::default(), &[20000, 20001, 20002]).unwrap_err();
+    assert!(error.to_string().starts_with("no port of 20000-20004 is left"), "{error}");
+}
