@@ -1,4 +1,5 @@
 //! In a sandbox with a real systemd: next to Quadlet's generator, and an apply that changes nothing.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a person")]
 
 use std::path::Path;
 use std::process::{Command, Stdio};

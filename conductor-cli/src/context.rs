@@ -46,10 +46,10 @@ impl Context {
             return;
         }
         match event {
+            // Files are many and quick; a dry run lists them.
+            Event::Step { step, .. } if step.is_file() => {}
             Event::Step { service, step } => println!("{service}: {step}"),
-            Event::Failed { service, failure } => {
-                println!("{service}: {} failed; what was changed is undone", failure.unit);
-            }
+            Event::Failed { service, failure } => println!("{service}: {} failed", failure.unit),
             Event::Reload => println!("systemd reads the changed units"),
             _ => {}
         }

@@ -146,12 +146,13 @@ pub(crate) fn conclude(report: &Report, output: Output) -> ExitCode {
             for line in &failure.journal {
                 eprintln!("  | {line}");
             }
-            match failure.old_serves {
-                true => eprintln!("  the release before it serves as it did"),
-                false => eprintln!(
-                    "  nothing of it is left; conductor logs --id {} has more",
-                    service.id
-                ),
+            let id = &service.id;
+            match (failure.old_serves, failure.undone) {
+                (true, _) => eprintln!("  the release before it serves as it did"),
+                (false, true) => eprintln!("  what was new is removed again"),
+                (false, false) => {
+                    eprintln!("  systemd goes on trying; conductor logs --id {id} has more");
+                }
             }
         }
         let this = if failure.old_serves { OLD_SERVES } else { FAILED };

@@ -66,11 +66,7 @@ impl<'a> Builder<'a> {
             }
         };
         // From here on, dropping it on an error ends whatever has started.
-        let mut sandbox = Sandbox {
-            supervisor,
-            cgroup,
-            leader: 0,
-        };
+        let mut sandbox = Sandbox { supervisor, cgroup, leader: 0 };
         wait_until_up(&mut sandbox, console)?;
         Ok(sandbox)
     }
@@ -98,10 +94,8 @@ impl<'a> Builder<'a> {
             // A Ctrl-C at the owner's terminal must not end the supervisor before it has tidied up.
             .process_group(0)
             .stdin(Stdio::piped());
-        let run_error = |source| Error::Run {
-            command: "sh (the sandbox's supervisor)".to_owned(),
-            source,
-        };
+        let run_error =
+            |source| Error::Run { command: "sh (the sandbox's supervisor)".to_owned(), source };
         command
             .stdout(console.try_clone().map_err(run_error)?)
             .stderr(console.try_clone().map_err(run_error)?)
@@ -143,14 +137,9 @@ fn says_it_is_up(sandbox: &Sandbox, began: Instant) -> Result<bool, Error> {
     command.arg(left.to_string());
     command.args(["systemctl", "is-system-running", "--wait"]);
     // Its status is not success if the system is degraded.
-    let output = command.output().map_err(|source| Error::Run {
-        command: describe(&command),
-        source,
-    })?;
-    Ok(matches!(
-        output.stdout.trim_ascii(),
-        b"running" | b"degraded"
-    ))
+    let output =
+        command.output().map_err(|source| Error::Run { command: describe(&command), source })?;
+    Ok(matches!(output.stdout.trim_ascii(), b"running" | b"degraded"))
 }
 
 /// Makes a cgroup of a name that nobody has, and returns the name: sandboxes that share a cgroup kill

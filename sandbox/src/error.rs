@@ -84,10 +84,7 @@ pub enum Error {
 impl Error {
     /// Returns a function that names the path an I/O error is about.
     pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        move |source| Self::Path {
-            path: path.to_owned(),
-            source,
-        }
+        move |source| Self::Path { path: path.to_owned(), source }
     }
 }
 
@@ -97,10 +94,8 @@ impl Error {
 ///
 /// If it cannot start, or ends with anything but success.
 pub(crate) fn run(command: &mut Command) -> Result<Output, Error> {
-    let output = command.output().map_err(|source| Error::Run {
-        command: describe(command),
-        source,
-    })?;
+    let output =
+        command.output().map_err(|source| Error::Run { command: describe(command), source })?;
     if output.status.success() {
         return Ok(output);
     }

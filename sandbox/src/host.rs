@@ -13,10 +13,7 @@ const PACKAGES: [(&str, &str); 4] = [
     ("systemd-container", "/usr/bin/systemd-nspawn"),
     ("mmdebstrap", "/usr/bin/mmdebstrap"),
     ("util-linux", "/usr/bin/nsenter"),
-    (
-        "debian-archive-keyring",
-        "/usr/share/keyrings/debian-archive-keyring.gpg",
-    ),
+    ("debian-archive-keyring", "/usr/share/keyrings/debian-archive-keyring.gpg"),
 ];
 
 /// A machine that can run sandboxes.
@@ -51,11 +48,7 @@ impl Host {
 pub(crate) fn require_root() -> Result<(), Error> {
     let process = Path::new("/proc/self");
     let owner = fs::metadata(process).map_err(Error::at(process))?.uid();
-    if owner == 0 {
-        Ok(())
-    } else {
-        Err(Error::NotRoot)
-    }
+    if owner == 0 { Ok(()) } else { Err(Error::NotRoot) }
 }
 
 fn install_missing(progress: &mut dyn FnMut(&str)) -> Result<(), Error> {
@@ -79,9 +72,7 @@ fn install_missing(progress: &mut dyn FnMut(&str)) -> Result<(), Error> {
         command
     };
     run(apt().arg("update"))?;
-    run(apt()
-        .args(["install", "-y", "--no-install-recommends"])
-        .args(missing))?;
+    run(apt().args(["install", "-y", "--no-install-recommends"]).args(missing))?;
     Ok(())
 }
 
@@ -102,10 +93,8 @@ fn mount_point(mountinfo: &str, kind: &str, option: &str) -> Option<PathBuf> {
 ///
 /// This is the only environment variable the crate reads.
 pub(crate) fn cache_directory() -> PathBuf {
-    env::var_os("CONDUCTOR_SANDBOX_DIR").map_or_else(
-        || PathBuf::from("/var/cache/conductor-sandbox"),
-        PathBuf::from,
-    )
+    env::var_os("CONDUCTOR_SANDBOX_DIR")
+        .map_or_else(|| PathBuf::from("/var/cache/conductor-sandbox"), PathBuf::from)
 }
 
 #[cfg(test)]
@@ -119,11 +108,7 @@ mod tests {
                       41 31 0:38 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw\n";
         let pure = "25 20 0:22 / /sys/fs/cgroup rw shared:4 - cgroup2 cgroup2 rw,nsdelegate\n";
         for (mountinfo, cgroup2, mirror) in [
-            (
-                hybrid,
-                Some("/sys/fs/cgroup/unified"),
-                Some("/sys/fs/cgroup/systemd"),
-            ),
+            (hybrid, Some("/sys/fs/cgroup/unified"), Some("/sys/fs/cgroup/systemd")),
             (pure, Some("/sys/fs/cgroup"), None),
             ("", None, None),
         ] {

@@ -15,8 +15,9 @@ rm -rf "$stamps"/stamp-conductor-* "$@"
 
 # Killed between two stops, because nobody wants to wait for TimeoutStopSec=, and a unit that is
 # being stopped is not restarted.
-systemctl "$manager" stop --no-block 'conductor-*'
+# A unit that is gone between being listed and being stopped is an error, so only the last try counts.
+systemctl "$manager" stop --no-block 'conductor-*' 2>/dev/null || true
 systemctl "$manager" kill --signal=KILL 'conductor-*' 2>/dev/null || true
-systemctl "$manager" stop 'conductor-*'
+systemctl "$manager" stop 'conductor-*' 2>/dev/null || systemctl "$manager" stop 'conductor-*'
 systemctl "$manager" daemon-reload
 systemctl "$manager" reset-failed 'conductor-*'

@@ -134,9 +134,7 @@ impl Sandbox {
             source,
         })?;
         if self.cgroup.exists() {
-            return Err(Error::Leftover {
-                path: self.cgroup.clone(),
-            });
+            return Err(Error::Leftover { path: self.cgroup.clone() });
         }
         Ok(())
     }

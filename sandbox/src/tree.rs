@@ -83,22 +83,14 @@ fn make(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<(), Error> {
     progress("making the Debian tree (once, about half a minute) ...");
     let unfinished = path.with_extension("unfinished");
     // A maker that was killed may have left mounts in there: never follow them to the host's files.
-    run(Command::new("rm")
-        .args(["-rf", "--one-file-system"])
-        .arg(&unfinished))?;
-    run(Command::new("mmdebstrap")
-        .args(recipe())
-        .arg("trixie")
-        .arg(&unfinished))?;
+    run(Command::new("rm").args(["-rf", "--one-file-system"]).arg(&unfinished))?;
+    run(Command::new("mmdebstrap").args(recipe()).arg("trixie").arg(&unfinished))?;
     fs::rename(&unfinished, path).map_err(Error::at(path))
 }
 
 fn recipe() -> impl Iterator<Item = String> {
-    let options = [
-        "--mode=root".to_owned(),
-        "--variant=minbase".to_owned(),
-        format!("--include={PACKAGES}"),
-    ];
+    let options =
+        ["--mode=root".to_owned(), "--variant=minbase".to_owned(), format!("--include={PACKAGES}")];
     let hooks = CUSTOMIZE.map(|hook| format!("--customize-hook={hook}"));
     options.into_iter().chain(hooks)
 }

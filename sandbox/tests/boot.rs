@@ -1,10 +1,7 @@
 //! Sandboxes boot, work, reset and leave nothing behind; needs root, like everything here.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should panic")]
-#![expect(
-    clippy::print_stderr,
-    reason = "progress and boot times are for whoever runs the tests"
-)]
+#![expect(clippy::print_stderr, reason = "progress and boot times are for whoever runs the tests")]
 
 use std::env;
 use std::fs;
@@ -26,15 +23,9 @@ fn runs_programs_and_shares_files() {
     let status = sandbox.command("sh").args(["-c", "exit 7"]).status();
     assert_eq!(status.unwrap().code(), Some(7));
     assert_eq!(text(&sandbox, "systemctl is-system-running"), "running");
-    assert_eq!(
-        text(&sandbox, "pwd; echo $HOME; hostname"),
-        "/\n/root\nsandbox"
-    );
+    assert_eq!(text(&sandbox, "pwd; echo $HOME; hostname"), "/\n/root\nsandbox");
     let failed = sandbox.sh("echo why; false; true").unwrap_err();
-    assert_eq!(
-        failed.to_string(),
-        "sh -ec echo why; false; true: exit status: 1\nwhy"
-    );
+    assert_eq!(failed.to_string(), "sh -ec echo why; false; true: exit status: 1\nwhy");
 
     fs::write(sandbox.path("/etc/from-host"), "hello").unwrap();
     assert_eq!(text(&sandbox, "cat /etc/from-host"), "hello");
@@ -48,10 +39,7 @@ fn runs_programs_and_shares_files() {
         .args(["-ec", "id -un; systemctl --user is-system-running --wait"])
         .output()
         .unwrap();
-    assert_eq!(
-        String::from_utf8_lossy(&operator.stdout),
-        "operator\nrunning\n"
-    );
+    assert_eq!(String::from_utf8_lossy(&operator.stdout), "operator\nrunning\n");
 }
 
 #[test]
@@ -60,19 +48,13 @@ fn shows_bound_files_read_only() {
     fs::create_dir(&directory).unwrap();
     fs::write(directory.join("file"), "bound").unwrap();
     let tree = tree();
-    let sandbox = Sandbox::builder(&tree)
-        .bind_read_only(&directory, "/mnt/a:b")
-        .boot()
-        .unwrap();
+    let sandbox = Sandbox::builder(&tree).bind_read_only(&directory, "/mnt/a:b").boot().unwrap();
     assert_eq!(text(&sandbox, "cat /mnt/a:b/file"), "bound");
     assert!(sandbox.sh("touch /mnt/a:b/file").is_err());
 
     let missing = Sandbox::builder(&tree).bind_read_only("/no/such", "/x");
     let error = missing.boot().unwrap_err().to_string();
-    assert!(
-        error.contains("ended while it booted") && error.contains("/no/such"),
-        "{error}"
-    );
+    assert!(error.contains("ended while it booted") && error.contains("/no/such"), "{error}");
     fs::remove_dir_all(directory).unwrap();
 }
 
@@ -96,9 +78,7 @@ fn reset_removes_running_units() {
                 [Install]\nWantedBy=default.target\n";
     let user_units = "/home/operator/.config/systemd/user";
     let start = "systemctl --quiet enable --now conductor-x.service conductor-y@1.service";
-    sandbox
-        .sh("mkdir -p /etc/conductor /run/conductor/nested")
-        .unwrap();
+    sandbox.sh("mkdir -p /etc/conductor /run/conductor/nested").unwrap();
     let operator = |script: &str| {
         let mut command = sandbox.command_as_operator("sh").unwrap();
         command.args(["-ec", script]).output().unwrap()
@@ -117,11 +97,7 @@ fn reset_removes_running_units() {
 
     let began = Instant::now();
     sandbox.reset().unwrap();
-    assert!(
-        began.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        began.elapsed()
-    );
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 
     let list = "list-units --all --plain --no-legend 'conductor-*'";
     assert_eq!(text(&sandbox, &format!("systemctl {list}")), "");
@@ -144,10 +120,7 @@ fn reset_removes_running_units() {
 
 #[test]
 fn sandboxes_do_not_share_ports() {
-    let (tree, listen) = (
-        tree(),
-        "systemd-run --quiet --unit=web python3 -m http.server 8000",
-    );
+    let (tree, listen) = (tree(), "systemd-run --quiet --unit=web python3 -m http.server 8000");
     let both = [(); 2].map(|()| Sandbox::builder(&tree).boot().unwrap());
     for (sandbox, answer) in both.iter().zip(["first", "second"]) {
         fs::write(sandbox.path("/who"), answer).unwrap();
@@ -232,27 +205,12 @@ impl Traces {
 
     fn left(&self) -> Vec<String> {
         let mut left = self.running();
-        left.extend(
-            self.processes
-                .iter()
-                .filter(|&p| Path::new(p).exists())
-                .cloned(),
-        );
+        left.extend(self.processes.iter().filter(|&p| Path::new(p).exists()).cloned());
         let mirror = Path::new("/sys/fs/cgroup/systemd").join(&self.name);
         let directories = [self.cgroup.clone(), mirror];
-        left.extend(
-            directories
-                .iter()
-                .filter(|d| d.exists())
-                .map(|d| d.display().to_string()),
-        );
+        left.extend(directories.iter().filter(|d| d.exists()).map(|d| d.display().to_string()));
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
-        left.extend(
-            mounts
-                .lines()
-                .filter(|line| line.contains("nspawn"))
-                .map(str::to_owned),
-        );
+        left.extend(mounts.lines().filter(|line| line.contains("nspawn")).map(str::to_owned));
         for directory in ["/run", "/run/systemd/nspawn/propagate"] {
             let entries = fs::read_dir(directory).into_iter().flatten();
             let paths = entries.map(|entry| entry.unwrap().path().display().to_string());
@@ -276,10 +234,7 @@ fn boot() -> Sandbox {
 
 fn text(sandbox: &Sandbox, script: &str) -> String {
     let output = sandbox.sh(script).unwrap();
-    String::from_utf8(output.stdout)
-        .unwrap()
-        .trim_end()
-        .to_owned()
+    String::from_utf8(output.stdout).unwrap().trim_end().to_owned()
 }
 
 fn eventually(what: &str, mut holds: impl FnMut() -> bool) {

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use conductor_core::conductor::{InstanceStatus, Status};
+use conductor_core::release::release_name;
 
 use crate::args;
 use crate::context::Context;
@@ -79,7 +80,7 @@ fn row(service: &str, instance: &InstanceStatus) -> [String; COLUMNS.len()] {
     };
     [
         service.to_owned(),
-        instance.revision.short().to_owned(),
+        release_name(&instance.revision, &instance.digest),
         instance.instance.to_string(),
         state,
         instance.since.map_or_else(dash, age),
@@ -95,5 +96,8 @@ fn row(service: &str, instance: &InstanceStatus) -> [String; COLUMNS.len()] {
 fn age(since: u64) -> String {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let age = now.saturating_sub(Duration::from_micros(since));
+    if age < Duration::from_secs(1) {
+        return "just now".to_owned();
+    }
     format!("{} ago", human::span(u64::try_from(age.as_micros()).unwrap_or(0)))
 }

@@ -23,7 +23,7 @@ pub enum Event<'e> {
         /// The step.
         step: &'e Step,
     },
-    /// An instance did not start; what was changed for the service is undone next.
+    /// An instance did not start; what is new of the service is undone next.
     Failed {
         /// The service.
         service: &'e ServiceId,
@@ -175,6 +175,7 @@ impl Executor<'_> {
             unit,
             reason: error.to_string(),
             old_serves: work.plan.replaces,
+            undone: !work.plan.undo.is_empty(),
         };
         (self.events)(&Event::Failed { service: &work.plan.service, failure: &failure });
         work.failure = Some(failure);

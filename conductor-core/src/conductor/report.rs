@@ -44,6 +44,8 @@ pub struct Failure {
     pub journal: Vec<String>,
     /// Whether instances of the release before it serve as they did.
     pub old_serves: bool,
+    /// Whether what was new is gone again. Else the unit was there before and is left as it is.
+    pub undone: bool,
 }
 
 impl Report {

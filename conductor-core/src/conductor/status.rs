@@ -21,7 +21,7 @@ pub struct Status {
 pub struct ServiceStatus {
     /// The service.
     pub id: ServiceId,
-    /// The revision of its instances; the newest file's, while two releases are there.
+    /// The revision of its instances; of one of them, while two releases are there.
     pub revision: Option<Revision>,
     /// Its instances.
     pub instances: Vec<InstanceStatus>,
@@ -38,6 +38,10 @@ pub struct InstanceStatus {
     pub instance: u16,
     /// The revision it runs.
     pub revision: Revision,
+    /// The digest of its release, in hexadecimal.
+    pub digest: String,
+    /// The process that systemd supervises.
+    pub main_pid: Option<u32>,
     /// The port it was given.
     pub port: Option<u16>,
     /// systemd's `ActiveState`; `unknown` where there is no systemd.
@@ -92,7 +96,7 @@ impl Conductor {
             return Err(Error::UnknownService { service: only.clone() });
         }
         for ((name, unit), details) in units.into_iter().zip(details) {
-            let Kind::Instance { revision, instance, port, .. } = &unit.metadata.kind else {
+            let Kind::Instance { revision, digest, instance, port } = &unit.metadata.kind else {
                 continue;
             };
             let (active_state, sub_state) = match &states {
@@ -109,6 +113,8 @@ impl Conductor {
                 unit: name.clone(),
                 instance: *instance,
                 revision: revision.clone(),
+                digest: digest.clone(),
+                main_pid: details.main_pid,
                 port: port.map(Port::number),
                 healthy: active_state == "active",
                 active_state,

@@ -19,9 +19,9 @@ pub enum JobError {
     /// The job ended with another result than `done`.
     #[error("the job ended with {0:?}")]
     Result(String),
-    /// The job was done and the unit was not up afterwards.
-    #[error("the unit is {0} after its start")]
-    NotUp(String),
+    /// The unit ended right after its start; systemd may have started it again since.
+    #[error("it {0} right after its start")]
+    Ended(String),
 }
 
 /// What a job does.
@@ -40,7 +40,7 @@ impl Systemd {
     ///
     /// The signals are subscribed to before the first job is asked for, and a job may be over
     /// before its number is known, so results that nobody waits for yet are kept. A job's result
-    /// `done` does not mean that the unit is up, so its state is read afterwards.
+    /// `done` does not mean that the unit is up, so that is looked at afterwards.
     ///
     /// # Errors
     /// systemd does not answer; what a single job comes to is in the map.
@@ -65,13 +65,10 @@ impl Systemd {
             self.wait_for_jobs(job, units, signals).await
         })?;
         if job != Job::Stop {
-            let states = self.states()?;
-            for (unit, result) in results.iter_mut().filter(|(_, result)| result.is_ok()) {
-                match states.get(unit) {
-                    Some((state, _)) if state.is_up() => {}
-                    Some((_, sub_state)) => *result = Err(JobError::NotUp(sub_state.clone())),
-                    None => *result = Err(JobError::NotUp("gone".to_owned())),
-                }
+            let started: Vec<_> =
+                results.iter().filter(|(_, result)| result.is_ok()).map(|(unit, _)| unit).collect();
+            for (unit, how) in self.ended_at_once(&started)? {
+                results.insert(unit, Err(JobError::Ended(how)));
             }
         }
         Ok(results)

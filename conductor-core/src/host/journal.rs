@@ -48,6 +48,10 @@ impl JournalQuery {
 ///
 /// It is best effort: a message without them is better than none.
 pub fn tail(scope: Scope, unit: &UnitName, lines: u32) -> Vec<String> {
+    if scope == Scope::System {
+        // journald may not have read yet what systemd wrote a moment ago; only root can ask it to.
+        let _ = Command::new("journalctl").arg("--sync").output();
+    }
     let mut command = journalctl(scope);
     command.arg(format!("--unit={unit}")).arg(format!("--lines={lines}")).arg("--output=cat");
     match command.output() {

@@ -9,6 +9,7 @@ mod lock;
 mod manager;
 mod paths;
 mod settings;
+mod settle;
 mod systemd;
 
 pub use definitions::read_definitions;

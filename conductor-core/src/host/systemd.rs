@@ -59,6 +59,12 @@ pub struct UnitDetails {
     pub since_usec: Option<u64>,
     /// What it says of itself (`STATUS=`).
     pub status: Option<String>,
+    /// The process that systemd supervises.
+    pub main_pid: Option<u32>,
+    /// How the last process ended, as waitid(2) says it: 1 exited, 2 killed, 3 dumped.
+    pub exit_code: Option<i32>,
+    /// The exit status or the signal of the last process.
+    pub exit_status: Option<i32>,
     /// Why it last stopped, in systemd's word: `success`, `exit-code`, `signal`, ...
     pub result: Option<String>,
 }
@@ -156,10 +162,8 @@ impl Systemd {
         })
     }
 
-    /// Forgets that units failed, so that they are not listed once they are gone.
-    ///
-    /// # Errors
-    /// None: a unit that is not held any more is what was wanted.
+    /// Forgets that units failed, so that they are not listed once they are gone. A unit that
+    /// systemd does not hold any more is what was wanted, so that refusal is no error.
     pub fn reset_failed(&self, units: &[UnitName]) {
         zbus::block_on(async {
             let calls =
@@ -198,7 +202,9 @@ impl Systemd {
             let text = value.and_then(|value| String::try_from(value).ok());
             text.filter(|text| !text.is_empty())
         };
+        let int = |value: Option<OwnedVariant>| value.and_then(|value| i32::try_from(value).ok());
         let restarts = self.get(path, SERVICE, "NRestarts").await?;
+        let main_pid = self.get(path, SERVICE, "MainPID").await?;
         let cpu = number(self.get(path, SERVICE, "CPUUsageNSec").await?);
         let since = number(self.get(path, UNIT, "StateChangeTimestamp").await?);
         Ok(UnitDetails {
@@ -207,6 +213,9 @@ impl Systemd {
             cpu_usec: cpu.map(|nsec| nsec / 1000),
             since_usec: since.filter(|at| *at > 0),
             status: text(self.get(path, SERVICE, "StatusText").await?),
+            main_pid: main_pid.and_then(|value| u32::try_from(value).ok()).filter(|pid| *pid > 0),
+            exit_code: int(self.get(path, SERVICE, "ExecMainCode").await?),
+            exit_status: int(self.get(path, SERVICE, "ExecMainStatus").await?),
             result: text(self.get(path, SERVICE, "Result").await?),
         })
     }

@@ -83,12 +83,8 @@ impl<'s> Release<'s> {
 
     /// Names the unit of an instance: `conductor-ID-REVISION.DIGEST-N.service`.
     pub fn instance_unit(&self, instance: u16) -> UnitName {
-        UnitName::from_checked(format!(
-            "{PREFIX}{}-{}.{}-{instance}.service",
-            self.service.id,
-            self.revision.short(),
-            &self.digest[..SHORT_DIGEST]
-        ))
+        let name = release_name(&self.revision, &self.digest);
+        UnitName::from_checked(format!("{PREFIX}{}-{name}-{instance}.service", self.service.id))
     }
 
     /// Compiles the units of the service: its instances, its target and its slice.
@@ -105,6 +101,11 @@ impl<'s> Release<'s> {
     ) -> Result<UnitSet, CompileError> {
         compile::compile(self, ports, scope, templates)
     }
+}
+
+/// Names a release within its service, as its units do: `REVISION.DIGEST`, both cut short.
+pub fn release_name(revision: &Revision, digest: &str) -> String {
+    format!("{}.{}", revision.short(), digest.get(..SHORT_DIGEST).unwrap_or(digest))
 }
 
 /// Names the target of a service.

@@ -117,7 +117,7 @@ fn limits(limits: &Limits) -> Lines {
     let Limits { memory, cpu, pids } = limits;
     let mut lines = Lines::default();
     if let Some(memory) = memory {
-        lines.push("MemoryMax", memory.bytes());
+        lines.push("MemoryMax", memory);
         // Without this an instance at its limit would go on, in swap.
         lines.push("MemorySwapMax", 0);
     }

@@ -1,0 +1,51 @@
+//! Whether what was started stays up, if only for a moment.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use super::systemd::{Systemd, SystemdError, UnitDetails};
+use crate::name::UnitName;
+
+/// How long a program has to stay up until its start counts: long enough for a missing file or a
+/// port that is taken to show. A health check will know better.
+const SETTLE: Duration = Duration::from_millis(500);
+
+/// The values of `ExecMainCode`, which are those of waitid(2).
+const EXITED: i32 = 1;
+const KILLED: i32 = 2;
+const DUMPED: i32 = 3;
+
+impl Systemd {
+    /// Gives those of some units that were just started and that have ended since, and how. One
+    /// that systemd started again meanwhile is among them.
+    pub(super) fn ended_at_once(
+        &self,
+        units: &[&UnitName],
+    ) -> Result<Vec<(UnitName, String)>, SystemdError> {
+        let services: Vec<_> =
+            units.iter().copied().filter(|unit| unit.kind() == "service").collect();
+        if services.is_empty() {
+            return Ok(Vec::new());
+        }
+        sleep(SETTLE);
+        let states = self.states()?;
+        let details = self.details(&services)?;
+        let ended = services.into_iter().zip(details).filter_map(|(unit, details)| {
+            let up = states.get(unit).is_some_and(|(state, _)| state.is_up());
+            match details.restarts {
+                // A start by hand or over D-Bus begins to count anew.
+                None | Some(0) if up => None,
+                _ => Some((unit.clone(), how(&details))),
+            }
+        });
+        Ok(ended.collect())
+    }
+}
+
+fn how(details: &UnitDetails) -> String {
+    match (details.exit_code, details.exit_status) {
+        (Some(EXITED), Some(status)) => format!("exited with status {status}"),
+        (Some(KILLED | DUMPED), Some(signal)) => format!("was killed by signal {signal}"),
+        _ => "ended".to_owned(),
+    }
+}

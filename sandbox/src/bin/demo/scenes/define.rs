@@ -1,0 +1,50 @@
+//! A definition is checked, and becomes units.
+
+use super::HELLO;
+use crate::failure::{Failure, told};
+use crate::operator::Operator;
+
+/// What the reader should see of a unit.
+const TELLING: [&str; 12] = [
+    "# ────",
+    "ExecStart=",
+    "Restart=",
+    "Slice=",
+    "LogExtraFields=CONDUCTOR_ID=",
+    "Environment=",
+    "DynamicUser=",
+    "ProtectSystem=",
+    "CapabilityBoundingSet=",
+    "MemoryMax=",
+    "CPUQuota=",
+    "TasksMax=",
+];
+
+pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
+    operator.screen.step(
+        "Definitions can be checked anywhere, before anything is touched: in a pull request, say.",
+    )?;
+    let checked = operator.types("conductor check")?;
+    told(checked.contains("2 services"), || {
+        format!("the two definitions should be checked: {checked}")
+    })?;
+
+    operator.screen.step(
+        "A service is a few lines: a command, how many instances, and what they may use at most.",
+    )?;
+    operator.types(&format!("cat {HELLO}"))?;
+    operator.screen.remark(
+        "It compiles to plain systemd units, which anyone can read. This is one of the instances:",
+    )?;
+    let mut first = false;
+    let text = operator.types_and_shows("conductor render", |line| {
+        if line.starts_with("# ────") {
+            first = line.contains("conductor-hello-") && line.ends_with("-1.service");
+        }
+        first && TELLING.iter().any(|start| line.starts_with(start))
+    })?;
+    for expected in ["MemoryMax=64M", "CPUQuota=50%", "TasksMax=32", "DynamicUser=yes"] {
+        told(text.contains(expected), || format!("the unit should say {expected}"))?;
+    }
+    Ok(())
+}

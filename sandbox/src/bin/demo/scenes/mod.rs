@@ -1,0 +1,20 @@
+//! The story, scene by scene; each shows its commands and checks what it says about them.
+
+mod change;
+mod define;
+mod heal;
+mod mistake;
+mod run;
+mod views;
+
+use crate::failure::Failure;
+use crate::operator::Operator;
+
+/// Where the definition is that the story is about.
+const HELLO: &str = "/etc/conductor/services/hello.yaml";
+
+/// Plays every scene.
+pub(crate) fn play_all(operator: &Operator<'_>) -> Result<(), Failure> {
+    let scenes = [define::play, run::play, heal::play, change::play, mistake::play, views::play];
+    scenes.iter().try_for_each(|play| play(operator))
+}

@@ -1,0 +1,24 @@
+//! What runs, seen with conductor and with systemd's own tools.
+
+use crate::failure::{Failure, told};
+use crate::operator::Operator;
+
+pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
+    operator.screen.step(
+        "Nothing is hidden: the journal has what a service wrote, across releases, and systemctl \
+         shows ordinary units.",
+    )?;
+    let logs = operator.types("conductor logs --id hello -n 3")?;
+    told(logs.lines().count() == 3, || format!("three lines should be logged: {logs}"))?;
+    operator.types("journalctl CONDUCTOR_ID=hello -n 1 -o cat")?;
+    let units = operator.types("systemctl list-units --plain --no-legend 'conductor-*'")?;
+    told(units.contains("conductor-hello.target"), || {
+        format!("hello's target should be listed: {units}")
+    })?;
+
+    operator.screen.step(
+        "One table says what runs. There is no database behind it, only the units and systemd.",
+    )?;
+    let table = operator.types("conductor status")?;
+    told(table.lines().count() == 5, || format!("four instances should run: {table}"))
+}

@@ -1,0 +1,48 @@
+//! What runs in the sandbox, as `conductor status --output json` and systemd say.
+
+use serde_json::Value;
+
+use crate::failure::{Failure, told};
+use crate::operator::{Operator, wait_for};
+
+/// One instance of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Instance {
+    pub(crate) unit: String,
+    pub(crate) port: u64,
+    pub(crate) restarts: u64,
+    /// systemd's `MainPID`.
+    pub(crate) process: u64,
+}
+
+/// Returns the instances of a service.
+pub(crate) fn instances(operator: &Operator<'_>, id: &str) -> Result<Vec<Instance>, Failure> {
+    let line = format!("conductor status --id {id} --output json");
+    let text = operator.looks(&line)?;
+    let unclear = || Failure::Story(format!("`{line}` should name the instances of {id}: {text}"));
+    let status: Value = serde_json::from_str(&text).map_err(|_| unclear())?;
+    let found = status["services"][0]["instances"].as_array();
+    let mut instances = Vec::new();
+    for instance in found.ok_or_else(unclear)? {
+        let unit = instance["unit"].as_str().ok_or_else(unclear)?;
+        instances.push(Instance {
+            unit: unit.to_owned(),
+            port: instance["port"].as_u64().ok_or_else(unclear)?,
+            restarts: instance["restarts"].as_u64().ok_or_else(unclear)?,
+            process: instance["main_pid"].as_u64().ok_or_else(unclear)?,
+        });
+    }
+    told(!instances.is_empty(), || format!("{id} should have instances"))?;
+    Ok(instances)
+}
+
+/// Waits until an instance of hello answers, and returns its answer.
+pub(crate) fn greeting(operator: &Operator<'_>, port: u64) -> Result<String, Failure> {
+    let what = format!("an answer on port {port}");
+    let ask = format!("curl -sS --max-time 2 127.0.0.1:{port}");
+    let (answer, _) = wait_for(&what, || {
+        let answer = operator.runs(&ask)?;
+        Ok((answer.status == Some(0)).then_some(answer.text))
+    })?;
+    Ok(answer)
+}

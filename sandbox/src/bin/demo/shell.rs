@@ -1,0 +1,63 @@
+//! `cargo demo -- --shell`: a shell in the sandbox.
+
+use std::env;
+use std::process::ExitCode;
+
+use conductor_sandbox::Sandbox;
+
+use crate::failure::Failure;
+use crate::screen::Screen;
+use crate::stage::Stage;
+
+const BANNER: &str = "
+You are root on a throw-away Debian with a real systemd. Two services are defined in
+/etc/conductor/services (hello.yaml, cache.toml); nothing is applied yet. Try:
+
+  conductor check                 is everything well defined?
+  conductor render | less         the units that come out
+  conductor apply                 make this host run them
+  conductor status                what runs, and on which ports; --watch keeps showing it
+  curl localhost:20001            one of hello's instances (see PORT in status)
+  systemctl list-units 'conductor-*'
+
+Edit a definition (sed -i, or cat >), then conductor diff and conductor apply.
+`exit` ends the sandbox; nothing of it stays.
+";
+
+/// What is taken where the sandbox does not know the terminal.
+const COMMON_TERMINAL: &str = "xterm-256color";
+
+/// Opens the shell, and returns its exit status once it has ended.
+pub(crate) fn open(screen: &Screen) -> Result<ExitCode, Failure> {
+    let stage = Stage::set(screen)?;
+    screen.prints(BANNER)?;
+    let terminal = terminal(stage.sandbox());
+    // A terminal of its own, in a unit: that makes job control, window sizes, `tty` and logind work
+    // as after a login. Without a terminal here it is a pipe.
+    let mut command = stage.sandbox().command("systemd-run");
+    command
+        .args(["--quiet", "--collect", "--wait", "--pty", "--pipe"])
+        .args(["--service-type=exec", "--background=", "--unit=demo-shell"])
+        .args(["--working-directory=/etc/conductor/services", "--setenv=HOME=/root"])
+        .arg(format!("--setenv=TERM={terminal}"))
+        .env("TERM", terminal)
+        .args(["/bin/bash", "--login"]);
+    let status = command
+        .status()
+        .map_err(|source| Failure::Run { command: "systemd-run".to_owned(), source })?;
+    stage.clear()?;
+    screen.prints("The sandbox is gone.")?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+}
+
+/// Returns the name of this terminal, or a common one if the sandbox has no terminfo(5) entry for it.
+fn terminal(sandbox: &Sandbox) -> String {
+    let name = env::var("TERM").unwrap_or_default();
+    let known = name.chars().next().is_some_and(|first| {
+        ["lib", "share"].iter().any(|directory| {
+            sandbox.path(&format!("/usr/{directory}/terminfo/{first}/{name}")).exists()
+        })
+    });
+    if known { name } else { COMMON_TERMINAL.to_owned() }
+}
