@@ -18,6 +18,17 @@ use crate::tree::Tree;
 /// How long a boot may take; it takes about a second, and more on a busy machine.
 const BOOT_DEADLINE: Duration = Duration::from_secs(30);
 
+/// The options of systemd-nspawn on a usual host: without these calls container engines do not start.
+const FILTERED: &[&str] = &["--system-call-filter=add_key keyctl bpf"];
+
+/// The options where the kernel hangs in loading BPF programs: nothing in the sandbox may try. A user
+/// namespace keeps systemd from it, and logind, which uses a socket filter, stays off.
+const UNFILTERED: &[&str] = &[
+    "--private-users=identity",
+    "--setenv=SYSTEMD_SECCOMP=0",
+    "systemd.mask=systemd-logind.service",
+];
+
 /// How often things that cannot be waited for are looked at.
 const POLL: Duration = Duration::from_millis(10);
 
@@ -83,13 +94,13 @@ impl<'a> Builder<'a> {
             .arg(format!("--machine={name}"))
             .args(["--hostname=sandbox", "--register=no", "--keep-unit"])
             .args(["--private-network", "--capability=all"])
-            // Without these calls container engines do not start.
-            .arg("--system-call-filter=add_key keyctl bpf")
             .args(["--link-journal=no", "--resolv-conf=off", "--timezone=off"])
             .args(["--console=passive", "--volatile=overlay"])
             // Overlays do not stack, and podman makes overlays.
             .arg("--tmpfs=/var/lib/containers:mode=0711")
             .args(&self.binds)
+            .args(if host.seccomp { FILTERED } else { UNFILTERED })
+            .env("SYSTEMD_SECCOMP", if host.seccomp { "1" } else { "0" })
             .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
             // A Ctrl-C at the owner's terminal must not end the supervisor before it has tidied up.
             .process_group(0)

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::error::{Error, run};
+use crate::kernel::takes_bpf_programs;
 
 /// The Debian packages a host needs, each with one file of it that proves it is there.
 const PACKAGES: [(&str, &str); 4] = [
@@ -24,6 +25,8 @@ pub struct Host {
     /// Where the `name=systemd` v1 hierarchy is, on a hybrid host: there systemd-nspawn repeats the
     /// directories it makes in v2, so they are ours to remove, too.
     pub(crate) mirror: Option<PathBuf>,
+    /// Whether seccomp filters can be used, see [`crate::kernel`].
+    pub(crate) seccomp: bool,
 }
 
 impl Host {
@@ -37,7 +40,13 @@ impl Host {
         install_missing(progress)?;
         let mounts = Path::new("/proc/self/mountinfo");
         let mountinfo = fs::read_to_string(mounts).map_err(Error::at(mounts))?;
+        let seccomp = takes_bpf_programs();
+        if !seccomp {
+            progress("this kernel hangs in loading BPF programs until it is rebooted");
+            progress("so sandboxes run without seccomp filters, and without logind");
+        }
         Ok(Self {
+            seccomp,
             cgroup2: mount_point(&mountinfo, "cgroup2", "").ok_or(Error::NoCgroup2)?,
             mirror: mount_point(&mountinfo, "cgroup", "name=systemd"),
         })

@@ -19,6 +19,7 @@ pub mod build;
 pub mod builder;
 pub mod error;
 pub mod host;
+mod kernel;
 pub mod sandbox;
 pub mod tree;
 

@@ -55,9 +55,7 @@ impl Sandbox {
     /// If the service manager of the user does not start.
     pub fn command_as_operator(&self, program: impl AsRef<OsStr>) -> Result<Command, Error> {
         if !self.operator_is_up() {
-            // In a unit, because logind asks in which cgroup its caller is.
-            let linger = "systemd-run --quiet --wait loginctl enable-linger operator";
-            self.sh(&format!("{linger}; systemctl start user@1000.service"))?;
+            self.sh(include_str!("operator.sh"))?;
         }
         let mut command = self.enter(&["--reuid=1000", "--regid=users", "--init-groups"]);
         command

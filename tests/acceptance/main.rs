@@ -1,2 +1,81 @@
-//! Placeholder.
-fn main() {}
+//! Acceptance tests: the real binary on miniature inputs, and against a real systemd in a sandbox.
+//!
+//! Words behind `--` choose tests by name: `cargo test --test acceptance -- foreign`. The tests of a
+//! sandbox need root on Debian (see the crate `conductor-sandbox`), and fail where they cannot run;
+//! the environment variable `CONDUCTOR_TEST_NO_SANDBOX=1` leaves them out, and says so on standard
+//! error.
+
+#![expect(clippy::print_stderr, reason = "progress and times are for whoever runs the tests")]
+
+mod apply;
+mod bad_host;
+mod bad_input;
+mod boot;
+mod calls;
+mod cases;
+mod failing_start;
+mod foreign;
+mod host;
+mod hostile;
+mod killed;
+mod nasty;
+mod pool;
+mod ports;
+mod prune;
+mod ran;
+mod reporting;
+mod resources;
+mod sandboxing;
+mod scopes;
+mod verify;
+
+use std::env;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use libtest_mimic::{Arguments, Trial};
+
+use host::Host;
+use pool::Pool;
+
+/// A test that works in a sandbox of its own for as long as it runs.
+type Test = (&'static str, fn(&Host));
+
+fn main() -> ExitCode {
+    let mut arguments = Arguments::from_args();
+    // Each thread has a sandbox; more of them than cores make none faster.
+    arguments.test_threads.get_or_insert(2);
+    let pool = Arc::new(Pool::default());
+    let mut trials = cases::trials(&pool);
+    if env::var_os("CONDUCTOR_TEST_NO_SANDBOX").is_some_and(|value| value == "1") {
+        eprintln!("CONDUCTOR_TEST_NO_SANDBOX=1: the tests against a real systemd are left out");
+    } else {
+        // The slowest come first, so that no core is idle at the end.
+        for (theme, tests) in [
+            ("hostile", hostile::TESTS),
+            ("killed", killed::TESTS),
+            ("apply", apply::TESTS),
+            ("prune", prune::TESTS),
+            ("foreign", foreign::TESTS),
+            ("bad_host", bad_host::TESTS),
+            ("bad_input", bad_input::TESTS),
+            ("failing_start", failing_start::TESTS),
+            ("ports", ports::TESTS),
+            ("boot", boot::TESTS),
+            ("scopes", scopes::TESTS),
+            ("sandboxing", sandboxing::TESTS),
+            ("resources", resources::TESTS),
+            ("reporting", reporting::TESTS),
+        ] {
+            for &(name, test) in tests {
+                let pool = Arc::clone(&pool);
+                trials.push(Trial::test(format!("{theme}::{name}"), move || pool.run(test)));
+            }
+        }
+        trials.extend(verify::trials(&pool));
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    // Ends the sandboxes before the process.
+    drop(pool);
+    conclusion.exit_code()
+}

@@ -1,0 +1,139 @@
+//! Hosts that are not well: read-only or full file systems, no D-Bus, somebody else at work.
+
+use std::process::Stdio;
+
+use crate::Test;
+use crate::host::{Host, SERVICES, SLEEP, UNITS};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("a_read_only_unit_directory", a_read_only_unit_directory),
+    ("a_full_disk", a_full_disk),
+    ("no_bus", no_bus),
+    ("another_conductor_at_work", another_conductor_at_work),
+    ("a_lock_held_by_something_else", a_lock_held_by_something_else),
+];
+
+fn a_read_only_unit_directory(host: &Host) {
+    host.spoil();
+    host.define("web.yaml", &format!("id: web\n{SLEEP}"));
+    host.sh(&format!("mount --bind {UNITS} {UNITS}; mount -o remount,bind,ro {UNITS}"));
+    let ran = host.conductor(&["apply"]).exits(1);
+    ran.complains(UNITS).complains("Read-only file system");
+    let json = host.conductor(&["apply", "--output", "json"]).exits(1).json();
+    assert_eq!(json["error"]["kind"], "file", "{json}");
+    assert!(host.instances().is_empty() && host.files().is_empty());
+    host.sh(&format!("umount {UNITS}"));
+    host.apply();
+    assert_eq!(host.running("web").len(), 1);
+
+    // What runs is not touched by a change that cannot be written.
+    let (running, files) = (host.running("web"), host.files());
+    host.define("web.yaml", &format!("id: web\n{SLEEP}env: {{A: \"1\"}}\n"));
+    host.sh(&format!("mount --bind {UNITS} {UNITS}; mount -o remount,bind,ro {UNITS}"));
+    host.conductor(&["apply"]).exits(1);
+    assert_eq!((host.running("web"), host.files()), (running, files));
+}
+
+fn a_full_disk(host: &Host) {
+    const SERVICES: usize = 8;
+    host.spoil();
+    for number in 0..SERVICES {
+        host.define(&format!("s{number}.yaml"), &format!("id: s{number}\n{SLEEP}"));
+    }
+    host.sh(&format!("mount -t tmpfs none {UNITS}"));
+    host.apply();
+    let whole = host.files();
+    host.sandbox.reset().expect("the sandbox can be reset");
+    host.sh(&format!("umount {UNITS}"));
+    for number in 0..SERVICES {
+        host.define(&format!("s{number}.yaml"), &format!("id: s{number}\n{SLEEP}"));
+    }
+    // The space, and the number of files, that runs out at some point on the way.
+    for limit in ["size=4k", "size=40k", "size=120k", "nr_inodes=4", "nr_inodes=20", "nr_inodes=40"]
+    {
+        host.sh(&format!("mount -t tmpfs -o {limit} none {UNITS}"));
+        let ran = host.conductor(&["apply"]).exits(1);
+        ran.complains(UNITS).complains("No space left on device");
+        let files = host.files();
+        for (name, (_, _, content)) in &files {
+            let right = whole.get(name).map(|(_, _, content)| content);
+            assert_eq!(right, Some(content), "{limit}: {name}");
+        }
+        assert!(files.len() < whole.len(), "{limit}");
+        assert!(host.instances().is_empty(), "{limit}");
+        host.sh(&format!("umount {UNITS}"));
+    }
+    host.sh(&format!("mount -t tmpfs -o size=40k none {UNITS}"));
+    host.conductor(&["apply"]).exits(1);
+    host.sh(&format!("mount -o remount,size=1M {UNITS}"));
+    host.apply();
+    assert_eq!(host.instances().len(), SERVICES);
+    host.is_converged();
+}
+
+fn no_bus(host: &Host) {
+    host.spoil();
+    host.define("web.yaml", &format!("id: web\n{SLEEP}"));
+    let socket = "/run/dbus/system_bus_socket";
+    host.sh(&format!("mv {socket} {socket}.away"));
+    for command in ["apply", "status", "diff"] {
+        let ran = host.conductor(&[command]).exits(1);
+        let ran = ran.complains(&format!("cannot reach systemd over D-Bus at unix:path={socket}"));
+        ran.complains("hint: is systemd running, and dbus?");
+    }
+    let json = host.conductor(&["apply", "--output", "json"]).exits(1).json();
+    assert_eq!(json["error"]["kind"], "systemd", "{json}");
+    assert!(host.files().is_empty());
+    // Nothing of this needs a bus.
+    host.conductor(&["check"]).exits(0);
+    host.conductor(&["render"]).exits(0);
+    host.sh(&format!("mv {socket}.away {socket}"));
+    host.apply();
+}
+
+fn another_conductor_at_work(host: &Host) {
+    let deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); \
+                open('/out/ready', 'w'); time.sleep(1000)";
+    host.sh("mkdir -m 777 /srv/out");
+    let command =
+        format!("command: [/usr/bin/python3, -c, \"{deaf}\"]\nvolumes: [/srv/out:/out]\n");
+    let text = format!("id: deaf\n{command}deploy: {{stop_timeout: 2s}}\n");
+    host.define("deaf.yaml", &text);
+    host.apply();
+    host.eventually("the service is deaf", |host| host.path("/srv/out/ready").exists());
+    let mut first = host.sandbox.command("conductor");
+    let first = first.args(["remove", "--id", "deaf"]);
+    let mut first = first.stdout(Stdio::null()).spawn().expect("conductor");
+    host.eventually("it stops the service", |host| {
+        let instances = host.instances();
+        instances.values().any(|unit| unit.state == "deactivating")
+    });
+    let holder = host.sh("pgrep -x conductor");
+    let ran = host.conductor(&["apply"]).exits(4);
+    let ran =
+        ran.complains(&format!("error: process {holder} holds the lock /run/conductor/lock\n"));
+    ran.complains("hint: wait for it to end");
+    let json = host.conductor(&["remove", "--id", "deaf", "--output", "json"]).exits(4).json();
+    assert_eq!(json["error"]["kind"], "locked", "{json}");
+    // Who only looks does not wait.
+    host.conductor(&["status"]).exits(0);
+    host.conductor(&["apply", "--dry-run"]).exits(0);
+    assert!(first.wait().expect("conductor").success());
+    assert!(host.files().is_empty());
+}
+
+fn a_lock_held_by_something_else(host: &Host) {
+    host.define("web.yaml", &format!("id: web\n{SLEEP}"));
+    host.sh(
+        "mkdir -p /run/conductor; systemd-run -q --unit=holder flock /run/conductor/lock sleep 99",
+    );
+    host.eventually("the lock is held", |host| {
+        host.sh("flock -n /run/conductor/lock true && echo free || echo held") == "held"
+    });
+    let ran = host.conductor(&["apply"]).exits(4);
+    ran.complains("another process holds the lock /run/conductor/lock");
+    assert!(host.files().is_empty());
+    host.sh("systemctl stop holder");
+    host.apply();
+    assert!(host.path(SERVICES).exists());
+}

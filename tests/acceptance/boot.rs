@@ -1,0 +1,93 @@
+//! What starts when the host boots, and what `systemctl` on a target does.
+
+use crate::Test;
+use crate::host::{Host, SLEEP};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("stop_and_start_of_the_target", stop_and_start_of_the_target),
+    (
+        "a_restart_does_not_bring_the_old_release_back",
+        a_restart_does_not_bring_the_old_release_back,
+    ),
+    ("the_boot_service_starts_the_target", the_boot_service_starts_the_target),
+];
+
+fn define(host: &Host, version: &str, instances: u16) {
+    let env = format!("env: {{VERSION: {version}}}\n");
+    host.define("web.yaml", &format!("id: web\n{SLEEP}instances: {instances}\n{env}"));
+}
+
+fn names(running: &[(String, u32)]) -> Vec<String> {
+    running.iter().map(|(unit, _)| unit.clone()).collect()
+}
+
+fn stop_and_start_of_the_target(host: &Host) {
+    define(host, "one", 2);
+    host.apply();
+    let one = host.running("web");
+    host.sh("systemctl stop conductor-web.target");
+    assert!(host.running("web").is_empty());
+    host.sh("systemctl start conductor-web.target");
+    assert_eq!(names(&host.running("web")), names(&one));
+
+    // A change needs no reload; the target starts what is current all the same.
+    define(host, "two", 3);
+    host.apply();
+    let two = names(&host.running("web"));
+    assert_eq!(two.len(), 3);
+    assert!(two.iter().all(|unit| !names(&one).contains(unit)));
+    host.sh("systemctl stop conductor-web.target");
+    assert!(host.running("web").is_empty());
+    host.sh("systemctl start conductor-web.target");
+    assert_eq!(names(&host.running("web")), two);
+    define(host, "two", 1);
+    host.apply();
+    host.sh("systemctl stop conductor-web.target; systemctl start conductor-web.target");
+    assert_eq!(names(&host.running("web")), two[..1]);
+    host.is_converged();
+}
+
+fn a_restart_does_not_bring_the_old_release_back(host: &Host) {
+    for held in [false, true] {
+        define(host, "one", 2);
+        host.apply();
+        if held {
+            // As after a boot or a reload: whatever is enabled is loaded.
+            host.sh("systemctl daemon-reload; systemctl start multi-user.target");
+        }
+        define(host, "two", 2);
+        host.apply();
+        let two = names(&host.running("web"));
+        host.sh("systemctl restart conductor-web.target");
+        host.eventually("the instances are up again", |host| host.running("web").len() == 2);
+        assert_eq!(names(&host.running("web")), two, "held: {held}");
+        let others: Vec<_> = host
+            .instances()
+            .into_iter()
+            .filter(|(unit, found)| found.state != "inactive" && !two.contains(unit))
+            .collect();
+        assert_eq!(others, [], "held: {held}");
+    }
+}
+
+fn the_boot_service_starts_the_target(host: &Host) {
+    define(host, "one", 2);
+    host.apply();
+    define(host, "two", 2);
+    host.apply();
+    let two = names(&host.running("web"));
+    for start in ["conductor-web-boot.service", "multi-user.target"] {
+        host.sh("systemctl stop conductor-web.target; systemctl daemon-reload");
+        assert!(host.running("web").is_empty());
+        host.sh(&format!("systemctl start {start}"));
+        host.eventually("the instances are up", |host| names(&host.running("web")) == two);
+    }
+    // A service that was removed does not come back.
+    host.conductor(&["remove", "--id", "web"]).exits(0);
+    let ran = crate::ran::Ran::new(
+        host.sandbox.command("systemctl").args(["start", "conductor-web-boot.service"]),
+    );
+    assert!(host.instances().is_empty(), "{ran}");
+    host.sh("systemctl daemon-reload; systemctl start multi-user.target");
+    assert!(host.instances().is_empty());
+}

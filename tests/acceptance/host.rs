@@ -1,0 +1,196 @@
+//! A sandbox as a test sees it: definitions, conductor, and what systemd says.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use conductor_sandbox::{Error, Sandbox};
+
+use crate::ran::Ran;
+
+/// Where units are.
+pub(crate) const UNITS: &str = "/etc/systemd/system";
+/// Where definitions are.
+pub(crate) const SERVICES: &str = "/etc/conductor/services";
+/// A service that only waits; the first argument is its id.
+pub(crate) const SLEEP: &str = "command: [/usr/bin/sleep, infinity]\n";
+
+/// Switches off what systemd does with seccomp, for tests that end many instances at a time.
+///
+/// A default unit has dozens of filters, and each is freed by a work item of the kernel's. Linux 6.18
+/// was seen to lock up for good once a thousand of them wait in one queue (`bpf_prog_pack_free` and
+/// `__purge_vmap_area_lazy` wait for each other), and no sandbox boots any more.
+pub(crate) const FEW_FILTERS: &str = "{\"Service\": {\
+    \"SystemCallFilter\": \"\", \"SystemCallArchitectures\": \"\", \
+    \"RestrictAddressFamilies\": \"\", \"LockPersonality\": false, \"PrivateDevices\": false, \
+    \"ProtectClock\": false, \"ProtectHostname\": false, \"ProtectKernelLogs\": false, \
+    \"ProtectKernelModules\": false, \"ProtectKernelTunables\": false, \
+    \"RestrictNamespaces\": false, \"RestrictRealtime\": false}}";
+
+/// A host with conductor on it.
+pub(crate) struct Host {
+    pub(crate) sandbox: Sandbox,
+    spoiled: Cell<bool>,
+}
+
+/// What systemd says of one unit.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Unit {
+    pub(crate) pid: u32,
+    pub(crate) state: String,
+}
+
+impl Host {
+    pub(crate) fn new(sandbox: Sandbox) -> Self {
+        let spoiled = Cell::new(false);
+        Self { sandbox, spoiled }
+    }
+
+    /// Says that the sandbox is not to be used again: the test changes what a reset does not undo.
+    pub(crate) fn spoil(&self) {
+        self.spoiled.set(true);
+    }
+
+    /// Makes the host as it was after its boot, or ends it if it was spoiled.
+    pub(crate) fn tidy(self) -> Result<Option<Self>, Error> {
+        if self.spoiled.get() {
+            self.sandbox.kill()?;
+            return Ok(None);
+        }
+        self.sandbox.reset()?;
+        self.sandbox.sh("rm -rf /srv/*")?;
+        Ok(Some(self))
+    }
+
+    /// Writes a definition, or replaces it.
+    pub(crate) fn define(&self, file: &str, text: &str) {
+        self.write(&format!("{SERVICES}/{file}"), text);
+    }
+
+    /// Removes a definition.
+    #[track_caller]
+    pub(crate) fn undefine(&self, file: &str) {
+        fs::remove_file(self.path(SERVICES).join(file)).expect("the definition is there");
+    }
+
+    /// Writes a file inside.
+    #[track_caller]
+    pub(crate) fn write(&self, path: &str, text: &str) {
+        let path = self.path(path);
+        let directory = path.parent().expect("a file is in a directory");
+        fs::create_dir_all(directory).expect("the directory can be made");
+        fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    }
+
+    /// Gives where the host sees a path of the sandbox.
+    pub(crate) fn path(&self, inside: &str) -> PathBuf {
+        self.sandbox.path(inside)
+    }
+
+    /// Runs conductor inside, as root.
+    #[track_caller]
+    pub(crate) fn conductor(&self, arguments: &[&str]) -> Ran {
+        Ran::new(self.sandbox.command("conductor").args(arguments))
+    }
+
+    /// Runs `conductor apply`, which has to succeed.
+    #[track_caller]
+    pub(crate) fn apply(&self) -> Ran {
+        self.conductor(&["apply"]).exits(0)
+    }
+
+    /// Insists that there is nothing to do any more.
+    #[track_caller]
+    pub(crate) fn is_converged(&self) {
+        let ran = self.apply();
+        assert_eq!(ran.stdout, "nothing changed\n", "{ran}");
+    }
+
+    /// Runs a shell script that has to succeed, and gives what it wrote without the last line end.
+    #[track_caller]
+    pub(crate) fn sh(&self, script: &str) -> String {
+        let ran = Ran::new(self.sandbox.command("sh").args(["-ec", script])).exits(0);
+        ran.stdout.trim_end().to_owned()
+    }
+
+    /// Reads a property of a unit.
+    #[track_caller]
+    pub(crate) fn property(&self, unit: &str, property: &str) -> String {
+        let mut command = self.sandbox.command("systemctl");
+        command.args(["show", "--value", "--property", property, unit]);
+        Ran::new(&mut command).exits(0).stdout.trim_end().to_owned()
+    }
+
+    /// Gives all instances that systemd holds, by unit; independent of what conductor says.
+    #[track_caller]
+    pub(crate) fn instances(&self) -> BTreeMap<String, Unit> {
+        let mut command = self.sandbox.command("systemctl");
+        command.args(["show", "--property=Id,MainPID,ActiveState", "conductor-*.service"]);
+        let text = Ran::new(&mut command).exits(0).stdout;
+        let blocks = text.split("\n\n").filter(|block| !block.trim().is_empty());
+        let units = blocks.map(|block| {
+            let value = |key: &str| {
+                let mut lines = block.lines().filter_map(|line| line.split_once('='));
+                let line = lines.find(|(found, _)| *found == key);
+                line.map_or_else(|| panic!("no {key} in {block}"), |(_, value)| value.to_owned())
+            };
+            let pid = value("MainPID").parse().expect("a PID is a number");
+            let state = value("ActiveState");
+            (value("Id"), Unit { pid, state })
+        });
+        units.filter(|(id, _)| !id.ends_with("-boot.service")).collect()
+    }
+
+    /// Gives the running instances of a service, from the first, with their PIDs.
+    #[track_caller]
+    pub(crate) fn running(&self, service: &str) -> Vec<(String, u32)> {
+        let prefix = format!("conductor-{service}-");
+        let instances = self.instances().into_iter();
+        instances
+            .filter(|(id, unit)| id.starts_with(&prefix) && unit.state == "active")
+            .map(|(id, unit)| (id, unit.pid))
+            .collect()
+    }
+
+    /// Gives everything of conductor's, or made for it, in the unit directory: where it points, or
+    /// what is in it, with what a rewrite would change even if it wrote the same.
+    pub(crate) fn files(&self) -> BTreeMap<String, (u64, i64, Vec<u8>)> {
+        let mut files = BTreeMap::new();
+        collect(&self.path(UNITS), "", &mut files);
+        files
+    }
+
+    /// Waits until something is true, at most ten seconds.
+    #[track_caller]
+    pub(crate) fn eventually(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !holds(self) {
+            assert!(Instant::now() < deadline, "never came true: {what}");
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn collect(directory: &Path, prefix: &str, files: &mut BTreeMap<String, (u64, i64, Vec<u8>)>) {
+    let entries = directory.read_dir().expect("the unit directory can be read");
+    for entry in entries {
+        let path = entry.expect("the unit directory can be read").path();
+        let metadata = path.symlink_metadata().expect("it is still there");
+        let file = path.file_name().unwrap_or_default().to_string_lossy();
+        let name = format!("{prefix}{file}");
+        if metadata.is_dir() {
+            collect(&path, &format!("{name}/"), files);
+        } else if name.contains("conductor") {
+            let content = match metadata.is_symlink() {
+                true => fs::read_link(&path).map(|to| to.into_os_string().into_encoded_bytes()),
+                false => fs::read(&path),
+            };
+            let stamp = metadata.mtime() * 1_000_000_000 + metadata.mtime_nsec();
+            files.insert(name, (metadata.ino(), stamp, content.unwrap_or_default()));
+        }
+    }
+}

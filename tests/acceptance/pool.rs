@@ -1,0 +1,52 @@
+//! Sandboxes, booted when needed and reused by the tests that come after.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, OnceLock, PoisonError};
+
+use conductor_sandbox::{Sandbox, Tree, build};
+use libtest_mimic::Failed;
+
+use crate::cases;
+use crate::host::Host;
+
+/// What all tests share; dropping it ends the sandboxes.
+#[derive(Default)]
+pub(crate) struct Pool {
+    binary: OnceLock<Result<PathBuf, String>>,
+    tree: OnceLock<Result<Tree, String>>,
+    idle: Mutex<Vec<Host>>,
+}
+
+impl Pool {
+    /// Runs a test in a sandbox that no other test has at the time.
+    pub(crate) fn run(&self, test: impl FnOnce(&Host)) -> Result<(), Failed> {
+        let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let host = idle.map_or_else(|| self.boot(), Ok)?;
+        // A test that panics drops its sandbox: who knows what is in it.
+        test(&host);
+        if let Some(host) = host.tidy()? {
+            let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+            idle.push(host);
+        }
+        Ok(())
+    }
+
+    /// Gives the binary `conductor`, built once.
+    pub(crate) fn binary(&self) -> Result<&PathBuf, Failed> {
+        let built =
+            self.binary.get_or_init(|| build::conductor(false).map_err(|error| error.to_string()));
+        built.as_ref().map_err(Failed::from)
+    }
+
+    fn boot(&self) -> Result<Host, Failed> {
+        let binary = self.binary()?;
+        let tree = self.tree.get_or_init(|| {
+            Tree::ensure(&mut |line| eprintln!("{line}")).map_err(|error| error.to_string())
+        });
+        let sandbox = Sandbox::builder(tree.as_ref().map_err(Failed::from)?)
+            .bind_read_only(binary, "/usr/local/bin/conductor")
+            .bind_read_only(cases::directory(), "/mnt")
+            .boot()?;
+        Ok(Host::new(sandbox))
+    }
+}

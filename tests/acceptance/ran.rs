@@ -1,0 +1,75 @@
+//! A program that ran to its end: its exit status and what it wrote.
+
+use std::fmt;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// How a program ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    /// `None` if a signal ended it.
+    pub(crate) status: Option<i32>,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+    command: String,
+}
+
+impl Ran {
+    /// Runs a program.
+    #[track_caller]
+    pub(crate) fn new(command: &mut Command) -> Self {
+        let output = command.output();
+        let output = output.unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
+        let Output { status, stdout, stderr } = output;
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+        // Without the way into the sandbox, which ends with two dashes.
+        let entered = format!("{command:?}");
+        let (_, command) = entered.rsplit_once("\"--\" ").unwrap_or(("", &entered));
+        Self {
+            status: status.code(),
+            stdout: text(stdout),
+            stderr: text(stderr),
+            command: command.to_owned(),
+        }
+    }
+
+    /// Insists on an exit status.
+    #[track_caller]
+    pub(crate) fn exits(self, status: i32) -> Self {
+        assert_eq!(self.status, Some(status), "{self}");
+        self
+    }
+
+    /// Insists on a text in what it wrote to standard output.
+    #[track_caller]
+    pub(crate) fn says(self, text: &str) -> Self {
+        assert!(self.stdout.contains(text), "no {text:?} in the output\n{self}");
+        self
+    }
+
+    /// Insists on a text in what it wrote to standard error.
+    #[track_caller]
+    pub(crate) fn complains(self, text: &str) -> Self {
+        assert!(self.stderr.contains(text), "no {text:?} in the errors\n{self}");
+        self
+    }
+
+    /// Reads standard output as one JSON object.
+    #[track_caller]
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
+    }
+}
+
+impl fmt::Display for Ran {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.command)?;
+        match self.status {
+            Some(status) => writeln!(f, "exit status: {status}")?,
+            None => writeln!(f, "killed")?,
+        }
+        writeln!(f, "──── standard output\n{}", self.stdout)?;
+        write!(f, "──── standard error\n{}", self.stderr)
+    }
+}

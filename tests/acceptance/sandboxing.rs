@@ -1,0 +1,80 @@
+//! What native instances are kept from, and how a definition relaxes it.
+
+use crate::Test;
+use crate::host::Host;
+
+pub(crate) const TESTS: &[Test] = &[
+    ("a_default_unit_is_well_protected", a_default_unit_is_well_protected),
+    ("a_definition_relaxes_the_sandbox", a_definition_relaxes_the_sandbox),
+    ("an_image_is_the_root_directory", an_image_is_the_root_directory),
+];
+
+fn a_default_unit_is_well_protected(host: &Host) {
+    let command = "[/usr/bin/redis-server, --bind, 127.0.0.1, --port, \"{port}\", --save, \"\"]";
+    host.define("cache.yaml", &format!("id: cache\ncommand: {command}\nport: 6379\n"));
+    host.apply();
+    let (unit, pid) = host.running("cache").remove(0);
+    let report = host.sh(&format!("systemd-analyze security --no-pager {unit}"));
+    let level = report.rsplit_once(&format!("for {unit}: ")).map(|(_, level)| level);
+    let level = level.and_then(|level| level.split_whitespace().next());
+    let level: f64 =
+        level.and_then(|level| level.parse().ok()).unwrap_or_else(|| panic!("{report}"));
+    assert!(level <= 1.5, "exposure level {level}\n{report}");
+    let redis = "redis-cli -p 20000 eval 'redis.call(\"set\", \"a\", ARGV[1]); \
+                 return redis.call(\"get\", \"a\")' 0 works || true";
+    host.eventually("Redis works", |host| host.sh(redis) == "works");
+    let status = host.sh(&format!("cat /proc/{pid}/status"));
+    for line in ["CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"] {
+        assert!(status.contains(line), "no {line:?} in {status}");
+    }
+}
+
+fn a_definition_relaxes_the_sandbox(host: &Host) {
+    let command = "[/bin/sh, -c, \"echo here >/srv/proof && exec sleep infinity\"]";
+    let define = |more: &str| host.define("a.yaml", &format!("id: a\ncommand: {command}\n{more}"));
+    let proof = host.path("/srv/proof");
+    host.sh("chmod 777 /srv");
+    define("");
+    // It ends at once or soon after: the root is read-only.
+    host.conductor(&["apply"]);
+    host.sh("sleep 0.2");
+    assert!(!proof.exists());
+    define("systemd: {Service: {ProtectSystem: full, DynamicUser: false, Nice: 5}}\n");
+    host.apply();
+    host.eventually("it wrote", |_| proof.exists());
+    let (unit, pid) = host.running("a").remove(0);
+    assert_eq!(host.property(&unit, "ProtectSystem"), "full");
+    assert_eq!(host.sh(&format!("ps -o ni= -p {pid}")).trim(), "5");
+    // The rest of the sandbox is still there.
+    assert_eq!(host.property(&unit, "PrivateTmp"), "yes");
+    host.sh("chmod 755 /srv");
+}
+
+fn an_image_is_the_root_directory(host: &Host) {
+    for version in ["v1", "v2"] {
+        let root = format!("/srv/app/{version}");
+        host.sh(&format!(
+            "mkdir -p {root}/bin; echo {version} >{root}/marker; \
+             for file in /bin/sh /bin/sleep $(ldd /bin/sh /bin/sleep | grep -o '/[^ :]*' | sort -u); do \
+                 mkdir -p {root}$(dirname $file); cp -n $file {root}$file; \
+             done"
+        ));
+        let check = format!("read v </marker && test $v = {version} && exec /bin/sleep infinity");
+        host.define(
+            "app.yaml",
+            &format!(
+                "id: app\nimage: \"/srv/app/{{revision}}\"\nrevision: {version}\n\
+             command: [/bin/sh, -c, \"{check}\"]\n"
+            ),
+        );
+        host.apply().says("changed: app\n");
+        let running = host.running("app");
+        assert_eq!(running.len(), 1, "{running:?}");
+        let (unit, pid) = &running[0];
+        assert!(unit.starts_with(&format!("conductor-app-{version}.")), "{unit}");
+        assert_eq!(host.property(unit, "RootDirectory"), root);
+        let seen = host.sh(&format!("ls /proc/{pid}/root"));
+        assert!(seen.contains("marker") && !seen.contains("home\nmedia"), "{seen}");
+    }
+    host.is_converged();
+}
