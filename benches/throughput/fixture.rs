@@ -18,6 +18,31 @@ pub(crate) fn definition(number: usize) -> (String, String) {
     (format!("service-{number:04}.yaml"), text)
 }
 
+/// Gives the same without what systemd needs seccomp filters for: a default unit has dozens, and Linux
+/// 6.18 can lock up for good when those of a thousand units are freed at once.
+pub(crate) fn unfiltered(number: usize) -> (String, String) {
+    let (file, mut text) = definition(number);
+    text.push_str("systemd:\n  Service:\n    SystemCallFilter: \"\"\n");
+    for directive in ["SystemCallArchitectures", "RestrictAddressFamilies"] {
+        text.extend(["    ", directive, ": \"\"\n"]);
+    }
+    for directive in [
+        "LockPersonality",
+        "PrivateDevices",
+        "ProtectClock",
+        "ProtectHostname",
+        "ProtectKernelLogs",
+        "ProtectKernelModules",
+        "ProtectKernelTunables",
+        "RestrictNamespaces",
+        "RestrictRealtime",
+        "RestrictSUIDSGID",
+    ] {
+        text.extend(["    ", directive, ": false\n"]);
+    }
+    (file, text)
+}
+
 /// Gives the name and text of the same service for Quadlet, which has no key for CPU.
 pub(crate) fn container(number: usize) -> (String, String) {
     let text = format!(

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use conductor_sandbox::{Sandbox, Tree, build};
 use criterion::{Criterion, Throughput};
 
-use crate::fixture::{container, definition, fill};
+use crate::fixture::{container, definition, fill, unfiltered};
 
 const SERVICES: usize = 1000;
 
@@ -21,6 +21,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     // /run is a tmpfs.
     fill(&sandbox.path("/run/services"), SERVICES, definition);
     fill(&sandbox.path("/run/containers"), SERVICES, container);
+    fill(&sandbox.path("/run/running"), SERVICES, unfiltered);
 
     let render = || {
         let mut command = sandbox.command("/usr/local/bin/conductor");
@@ -54,7 +55,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
 
 fn conductor_apply(sandbox: &Sandbox) -> Command {
     let mut command = sandbox.command("/usr/local/bin/conductor");
-    command.args(["apply", "--definitions", "/run/services", "--output", "json"]);
+    command.args(["apply", "--definitions", "/run/running", "--output", "json"]);
     command
 }
 

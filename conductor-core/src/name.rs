@@ -48,10 +48,11 @@ text_type!(
 );
 
 impl Revision {
-    /// Gives the form that stands in unit names: a digest is cut to twelve of its digits.
+    /// Gives the form that stands in unit names: of a digest its first twelve digits, because tools
+    /// take a colon in the name of a unit file for something else.
     pub fn short(&self) -> &str {
-        const PREFIX: usize = "sha256:".len();
-        if self.is_digest() { &self.0[..PREFIX + 12] } else { &self.0 }
+        const SHORT: usize = 12;
+        self.0.strip_prefix("sha256:").map_or(&self.0, |digits| &digits[..SHORT])
     }
 
     /// Tells whether this is a content digest rather than a tag.
@@ -217,7 +218,7 @@ mod tests {
         for bad in ["", ".x", "a:b", "a/b", "sha256:xyz", "a b", &"a".repeat(129)] {
             assert!(bad.parse::<Revision>().is_err(), "{bad:?}");
         }
-        assert_eq!(digest.parse::<Revision>().unwrap().short(), "sha256:0a0a0a0a0a0a");
+        assert_eq!(digest.parse::<Revision>().unwrap().short(), "0a0a0a0a0a0a");
     }
 
     #[test]

@@ -77,7 +77,8 @@ impl<'a> Builder<'a> {
             }
         };
         // From here on, dropping it on an error ends whatever has started.
-        let mut sandbox = Sandbox { supervisor, cgroup, leader: 0 };
+        let seccomp = self.tree.host.seccomp;
+        let mut sandbox = Sandbox { supervisor, cgroup, leader: 0, seccomp };
         wait_until_up(&mut sandbox, console)?;
         Ok(sandbox)
     }

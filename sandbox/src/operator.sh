@@ -8,7 +8,7 @@ else
     mkdir -p /run/systemd/system/user-runtime-dir@.service.d /run/systemd/system/user@.service.d
     cat >/run/systemd/system/user@.service.d/no-logind.conf <<'END'
 [Service]
-Environment=XDG_RUNTIME_DIR=/run/user/%i
+Environment=XDG_RUNTIME_DIR=/run/user/%i SYSTEMD_SECCOMP=0
 END
     cat >/run/systemd/system/user-runtime-dir@.service.d/no-logind.conf <<'END'
 [Service]

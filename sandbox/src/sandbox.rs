@@ -16,6 +16,7 @@ pub struct Sandbox {
     pub(crate) cgroup: PathBuf,
     /// The sandbox's process 1; 0 until there is one.
     pub(crate) leader: u32,
+    pub(crate) seccomp: bool,
 }
 
 impl Sandbox {
@@ -27,6 +28,11 @@ impl Sandbox {
     /// Returns the sandbox's process 1, as the host numbers it.
     pub fn leader(&self) -> u32 {
         self.leader
+    }
+
+    /// Tells whether services in it can have seccomp filters; the kernel may be unable to.
+    pub fn has_seccomp(&self) -> bool {
+        self.seccomp
     }
 
     /// Returns the cgroup, in the host's v2 hierarchy, that holds all of the sandbox.

@@ -29,7 +29,7 @@ pub(crate) const FEW_FILTERS: &str = "{\"Service\": {\
     \"RestrictAddressFamilies\": \"\", \"LockPersonality\": false, \"PrivateDevices\": false, \
     \"ProtectClock\": false, \"ProtectHostname\": false, \"ProtectKernelLogs\": false, \
     \"ProtectKernelModules\": false, \"ProtectKernelTunables\": false, \
-    \"RestrictNamespaces\": false, \"RestrictRealtime\": false}}";
+    \"RestrictNamespaces\": false, \"RestrictRealtime\": false, \"RestrictSUIDSGID\": false}}";
 
 /// A host with conductor on it.
 pub(crate) struct Host {

@@ -69,7 +69,7 @@ fn status_is_a_table_and_an_object(host: &Host) {
 }
 
 fn status_shows_what_is_wrong(host: &Host) {
-    let command = "[/bin/sh, -c, \"sleep 0.5; exit 7\"]";
+    let command = "[/bin/sh, -c, \"sleep 2; exit 7\"]";
     host.define("a.yaml", &format!("id: a\ncommand: {command}\n"));
     host.apply();
     host.eventually("it waits for its restart", |host| {

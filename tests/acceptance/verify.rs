@@ -11,8 +11,7 @@ use crate::ran::Ran;
 
 /// Verifies the units of the directory `$0` with the remaining arguments as options.
 ///
-/// A colon in a path makes verify look for an alias, and a digest brings one into a unit's name, so
-/// such a unit is verified by a name without it. verify also insists on executables that exist. The cases name some that the sandbox lacks, docker
+/// verify also insists on executables that exist. The cases name some that the sandbox lacks, docker
 /// among them, so those are there as empty files for as long as it runs.
 const VERIFY: &str = r#"
 cd "$0"
@@ -25,11 +24,6 @@ for program in $(sed -n 's/^Exec[A-Za-z]*=[-:]*"\([^"]*\)".*/\1/p' *.service | s
 done
 status=0
 for unit in *.service *.target *.slice; do
-    case $unit in *:*)
-        plain=$(echo "$unit" | tr : -)
-        mv "$unit" "$plain"
-        unit=$plain
-    esac
     systemd-analyze "$@" verify "./$unit" || status=$?
 done
 rm -f $made

@@ -53,7 +53,11 @@ pub fn tail(scope: Scope, unit: &UnitName, lines: u32) -> Vec<String> {
         let _ = Command::new("journalctl").arg("--sync").output();
     }
     let mut command = journalctl(scope);
-    command.arg(format!("--unit={unit}")).arg(format!("--lines={lines}")).arg("--output=cat");
+    command
+        .arg("--quiet")
+        .arg(format!("--unit={unit}"))
+        .arg(format!("--lines={lines}"))
+        .arg("--output=cat");
     match command.output() {
         Ok(output) if output.status.success() => {
             String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
@@ -64,7 +68,7 @@ pub fn tail(scope: Scope, unit: &UnitName, lines: u32) -> Vec<String> {
 
 fn journalctl(scope: Scope) -> Command {
     let mut command = Command::new("journalctl");
-    command.args(["--no-pager", "--quiet"]);
+    command.arg("--no-pager");
     if scope == Scope::User {
         command.arg("--user");
     }

@@ -27,19 +27,25 @@ impl Systemd {
         if services.is_empty() {
             return Ok(Vec::new());
         }
+        let began = monotonic_usec();
         sleep(SETTLE);
         let states = self.states()?;
         let details = self.details(&services)?;
         let ended = services.into_iter().zip(details).filter_map(|(unit, details)| {
             let up = states.get(unit).is_some_and(|(state, _)| state.is_up());
-            match details.restarts {
-                // A start by hand or over D-Bus begins to count anew.
-                None | Some(0) if up => None,
-                _ => Some((unit.clone(), how(&details))),
-            }
+            // Its job was over before `began`, so what entered its state later is a second try.
+            let first = details.active_enter_usec.is_some_and(|entered| entered <= began);
+            (!up || !first).then(|| (unit.clone(), how(&details)))
         });
         Ok(ended.collect())
     }
+}
+
+/// Gives the time of the clock that systemd's `…TimestampMonotonic` properties have.
+fn monotonic_usec() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let usec = now.tv_sec.saturating_mul(1_000_000).saturating_add(now.tv_nsec / 1000);
+    u64::try_from(usec).unwrap_or(0)
 }
 
 fn how(details: &UnitDetails) -> String {

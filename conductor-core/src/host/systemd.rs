@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use zbus::connection::Builder;
@@ -15,6 +16,9 @@ use crate::release::PREFIX;
 
 /// How many calls wait for their replies at a time: dbus-daemon refuses more than 128.
 pub(super) const CALLS_AT_A_TIME: usize = 64;
+
+/// How long one call may take; a reload with thousands of units takes several seconds.
+const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
 const SERVICE: &str = "org.freedesktop.systemd1.Service";
@@ -55,6 +59,8 @@ pub struct UnitDetails {
     pub memory_bytes: Option<u64>,
     /// The processor time it used, in microseconds.
     pub cpu_usec: Option<u64>,
+    /// When it was last started, in microseconds of the monotonic clock.
+    pub active_enter_usec: Option<u64>,
     /// When its state last changed, in microseconds since 1970.
     pub since_usec: Option<u64>,
     /// What it says of itself (`STATUS=`).
@@ -100,7 +106,8 @@ impl Systemd {
 
     fn connect(address: String) -> Result<Self, SystemdError> {
         zbus::block_on(async {
-            let connection = Builder::address(address.as_str()).build().await?;
+            let builder = Builder::address(address.as_str()).method_timeout(CALL_TIMEOUT);
+            let connection = builder.build().await?;
             let manager = ManagerProxy::new(&connection).await?;
             Ok(Self { connection, manager, subscribed: OnceLock::new() })
         })
@@ -206,11 +213,13 @@ impl Systemd {
         let restarts = self.get(path, SERVICE, "NRestarts").await?;
         let main_pid = self.get(path, SERVICE, "MainPID").await?;
         let cpu = number(self.get(path, SERVICE, "CPUUsageNSec").await?);
+        let entered = number(self.get(path, UNIT, "ActiveEnterTimestampMonotonic").await?);
         let since = number(self.get(path, UNIT, "StateChangeTimestamp").await?);
         Ok(UnitDetails {
             restarts: restarts.and_then(|value| u32::try_from(value).ok()),
             memory_bytes: number(self.get(path, SERVICE, "MemoryCurrent").await?),
             cpu_usec: cpu.map(|nsec| nsec / 1000),
+            active_enter_usec: entered,
             since_usec: since.filter(|at| *at > 0),
             status: text(self.get(path, SERVICE, "StatusText").await?),
             main_pid: main_pid.and_then(|value| u32::try_from(value).ok()).filter(|pid| *pid > 0),

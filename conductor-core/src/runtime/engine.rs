@@ -88,10 +88,10 @@ fn options(instance: &Instance<'_>) -> Vec<String> {
     options
 }
 
-/// A container is called like its unit; engines take no colon in a name.
+/// A container is called like its unit.
 fn container_name(instance: &Instance<'_>) -> String {
     let unit = instance.unit.as_str();
-    unit.strip_suffix(".service").unwrap_or(unit).replace(':', "-")
+    unit.strip_suffix(".service").unwrap_or(unit).to_owned()
 }
 
 /// The engine's deadline comes before systemd's, so that it can still kill and clean up.

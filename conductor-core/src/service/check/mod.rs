@@ -67,7 +67,8 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         let hint = "a native service needs one: command: [/usr/bin/PROGRAM, ARGUMENT]";
         check.refuse(ROOT, fault.hint(hint));
     }
-    let not_yet = not_yet.fields;
+    let mut not_yet = not_yet.fields;
+    not_yet.sort_by_key(|(at, _)| source.position(*at));
     let has_port = !port.is_absent();
     let health = check.health(health, has_port);
     let limits = check.limits(limits);
