@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use handlebars::{Handlebars, no_escape};
+use handlebars::{Handlebars, RenderErrorReason, no_escape};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use unit_templates::Template;
@@ -122,7 +122,12 @@ impl Templates {
                 file: file(),
                 line: error.line_no.unwrap_or(1),
                 column: error.column_no.unwrap_or(1),
-                reason: error.reason().to_string(),
+                reason: match error.reason() {
+                    RenderErrorReason::MissingVariable(Some(name)) => {
+                        format!("there is no value {name:?} for this template")
+                    }
+                    reason => reason.to_string(),
+                },
             })?;
         let output = |reason: String| TemplateError::Output { file: file(), reason };
         if let Some(control) = text.chars().find(|c| c.is_ascii_control() && !"\n\t".contains(*c)) {
