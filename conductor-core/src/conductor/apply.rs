@@ -1,10 +1,11 @@
 //! Converges a host to definitions, and takes services off it.
 
+use std::collections::BTreeSet;
+
 use super::Conductor;
 use super::error::Error;
 use super::execute::{Event, Executor};
 use super::report::Report;
-use crate::definition::Runtime;
 use crate::error::Problems;
 use crate::host::{Lock, Settings, Systemd, listening_ports};
 use crate::name::ServiceId;
@@ -34,7 +35,6 @@ impl Conductor {
         if !not_yet.is_empty() {
             return Err(Error::NotYet(Problems(not_yet)));
         }
-        debug_assert!(services.iter().all(|service| service.runtime == Runtime::Native));
         let settings = Settings::read(&self.paths.settings)?;
         let observed = self.observe(systemd)?;
         // What listens on an image that is being built is not what will listen where it runs.
@@ -53,12 +53,12 @@ impl Conductor {
             plan.services.push(converged.map_err(|foreign| self.foreign(foreign))?);
         }
         if prune != Prune::Ignore {
-            let defined = |id: &ServiceId| services.iter().any(|service| service.id == *id);
-            let orphans = plan::services(&observed).into_iter().filter(|id| !defined(id));
+            let defined: BTreeSet<_> = services.iter().map(|service| &service.id).collect();
+            let orphans = observed.services().filter(|id| !defined.contains(id));
             if prune == Prune::Remove {
-                plan.services.extend(orphans.map(|id| plan::remove(&id, &observed)));
+                plan.services.extend(orphans.map(|id| plan::remove(id, &observed)));
             } else {
-                plan.orphans = orphans.collect();
+                plan.orphans = orphans.cloned().collect();
             }
         }
         Ok((plan, observed))

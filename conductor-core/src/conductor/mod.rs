@@ -9,6 +9,7 @@ mod execute;
 mod report;
 mod status;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -91,7 +92,7 @@ impl Conductor {
         services: &'s [Service],
         observed: &Observed,
         settings: Settings,
-        listening: &dyn Fn() -> Result<std::collections::BTreeSet<u16>, Error>,
+        listening: &dyn Fn() -> Result<BTreeSet<u16>, Error>,
     ) -> Result<Vec<(Release<'s>, UnitSet)>, Error> {
         let mut releases = Vec::with_capacity(services.len());
         let mut without = Vec::new();
@@ -144,8 +145,8 @@ impl Conductor {
 
 /// Finds the revision that most instances of a service run.
 fn deployed_revision(service: &ServiceId, observed: &Observed) -> Option<Revision> {
-    let mut counts = std::collections::BTreeMap::new();
-    for unit in observed.set.units.values().filter(|unit| unit.metadata.service == *service) {
+    let mut counts = BTreeMap::new();
+    for (_, unit) in observed.units_of(service) {
         if let Kind::Instance { revision, .. } = &unit.metadata.kind {
             *counts.entry(revision).or_insert(0) += 1;
         }

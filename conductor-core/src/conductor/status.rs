@@ -1,12 +1,14 @@
 //! What runs, from unit files and systemd.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::Conductor;
 use super::error::Error;
 use crate::host::UnitDetails;
 use crate::name::{Revision, ServiceId, UnitName};
-use crate::unit::Kind;
+use crate::unit::{Kind, Unit};
 use crate::value::Port;
 
 /// Everything on a host that is conductor's.
@@ -74,63 +76,74 @@ impl Conductor {
     pub fn status(&self, only: Option<&ServiceId>) -> Result<Status, Error> {
         let systemd = self.systemd()?;
         let observed = self.directory().observe()?;
-        let wanted = |id: &ServiceId| only.is_none_or(|only| only == id);
-        let units: Vec<_> = observed
-            .set
-            .units
-            .iter()
-            .filter(|(_, unit)| wanted(&unit.metadata.service))
-            .filter(|(_, unit)| matches!(unit.metadata.kind, Kind::Instance { .. }))
-            .collect();
-        let names: Vec<_> = units.iter().map(|(name, _)| *name).collect();
-        let (states, details) = match &systemd {
-            Some(systemd) => (Some(systemd.states()?), systemd.details(&names)?),
-            None => (None, vec![UnitDetails::default(); names.len()]),
-        };
-        let mut services: Vec<ServiceStatus> = crate::plan::services(&observed)
-            .into_iter()
-            .filter(wanted)
-            .map(|id| ServiceStatus { id, revision: None, instances: Vec::new(), jobs: Vec::new() })
-            .collect();
-        if let (Some(only), true) = (only, services.is_empty()) {
+        let ids: Vec<_> =
+            observed.services().filter(|id| only.is_none_or(|only| only == *id)).collect();
+        if let (Some(only), []) = (only, ids.as_slice()) {
             return Err(Error::UnknownService { service: only.clone() });
         }
-        for ((name, unit), details) in units.into_iter().zip(details) {
-            let Kind::Instance { revision, digest, instance, port } = &unit.metadata.kind else {
-                continue;
-            };
-            let (active_state, sub_state) = match &states {
-                None => ("unknown".to_owned(), String::new()),
-                Some(states) => states.get(name).map_or_else(
-                    || ("inactive".to_owned(), "dead".to_owned()),
-                    |(active, sub)| (active.to_string(), sub.clone()),
-                ),
-            };
-            let service = services.iter_mut().find(|service| service.id == unit.metadata.service);
-            let Some(service) = service else { continue };
-            service.revision = Some(revision.clone());
-            service.instances.push(InstanceStatus {
-                unit: name.clone(),
-                instance: *instance,
-                revision: revision.clone(),
-                digest: digest.clone(),
-                main_pid: details.main_pid,
-                port: port.map(Port::number),
-                healthy: active_state == "active",
-                active_state,
-                sub_state,
-                status: details.status,
-                result: details.result.filter(|result| result != "success"),
-                restarts: details.restarts,
-                memory_bytes: details.memory_bytes,
-                cpu_usec: details.cpu_usec,
-                since: details.since_usec,
-                rendered_by: unit.metadata.version.clone(),
-            });
-        }
-        for service in &mut services {
-            service.instances.sort_by_key(|instance| instance.instance);
+        let instances = ids.iter().flat_map(|id| observed.units_of(id));
+        let names: Vec<_> = instances
+            .filter(|(_, unit)| unit.metadata.kind.is_instance())
+            .map(|(name, _)| name)
+            .collect();
+        let (states, mut details) = match &systemd {
+            Some(systemd) => {
+                let details = systemd.details(&names)?;
+                (Some(systemd.states()?), names.into_iter().zip(details).collect())
+            }
+            None => (None, BTreeMap::new()),
+        };
+        let mut services = Vec::with_capacity(ids.len());
+        for id in ids {
+            let mut instances: Vec<_> = observed
+                .units_of(id)
+                .filter_map(|(name, unit)| {
+                    let state = match &states {
+                        None => ("unknown".to_owned(), String::new()),
+                        Some(states) => states.get(name).map_or_else(
+                            || ("inactive".to_owned(), "dead".to_owned()),
+                            |(active, sub)| (active.to_string(), sub.clone()),
+                        ),
+                    };
+                    InstanceStatus::new(name, unit, state, details.remove(name).unwrap_or_default())
+                })
+                .collect();
+            instances.sort_by_key(|instance| instance.instance);
+            let revision = instances.last().map(|instance| instance.revision.clone());
+            services.push(ServiceStatus { id: id.clone(), revision, instances, jobs: Vec::new() });
         }
         Ok(Status { services })
+    }
+}
+
+impl InstanceStatus {
+    /// Puts together what is known of a unit; `None` if it is no instance.
+    fn new(
+        name: &UnitName,
+        unit: &Unit,
+        (active_state, sub_state): (String, String),
+        details: UnitDetails,
+    ) -> Option<Self> {
+        let Kind::Instance { revision, digest, instance, port } = &unit.metadata.kind else {
+            return None;
+        };
+        Some(Self {
+            unit: name.clone(),
+            instance: *instance,
+            revision: revision.clone(),
+            digest: digest.clone(),
+            main_pid: details.main_pid,
+            port: port.map(Port::number),
+            healthy: active_state == "active",
+            active_state,
+            sub_state,
+            status: details.status,
+            result: details.result.filter(|result| result != "success"),
+            restarts: details.restarts,
+            memory_bytes: details.memory_bytes,
+            cpu_usec: details.cpu_usec,
+            since: details.since_usec,
+            rendered_by: unit.metadata.version.clone(),
+        })
     }
 }

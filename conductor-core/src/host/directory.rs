@@ -13,7 +13,7 @@ use crate::error::{PathContext as _, PathError};
 use crate::name::UnitName;
 use crate::plan::{Observed, Step};
 use crate::release::PREFIX;
-use crate::unit::{Link, Metadata, Unit};
+use crate::unit::{Link, Metadata, Unit, UnitSet};
 
 /// The prefix of files that are being written; systemd skips names that begin with a dot.
 const TEMPORARY: &str = ".conductor-";
@@ -39,16 +39,17 @@ impl UnitDirectory {
     /// # Errors
     /// The directory or a file of conductor's in it cannot be read.
     pub fn observe(&self) -> Result<Observed, DirectoryError> {
-        let mut observed = Observed::default();
+        let mut set = UnitSet::default();
+        let mut foreign = BTreeMap::new();
         let mut files = Vec::new();
         for (name, entry) in entries(&self.path)? {
             let kind = entry.file_type().at("look at", &entry.path())?;
             if let Some(by) = name.strip_suffix(WANTS) {
                 match by.parse() {
-                    Ok(by) if kind.is_dir() => self.observe_links(&by, &mut observed)?,
+                    Ok(by) if kind.is_dir() => self.observe_links(&by, &mut set, &mut foreign)?,
                     // Also a link to a directory: what is behind it is somebody else's.
                     _ => {
-                        observed.foreign.insert(name, "no directory");
+                        foreign.insert(name, "no directory");
                     }
                 }
             } else if name.starts_with(PREFIX) {
@@ -57,23 +58,28 @@ impl UnitDirectory {
                     files.push((unit, entry.path()));
                 } else {
                     let what = if kind.is_symlink() { "a symbolic link" } else { "no file" };
-                    observed.foreign.insert(name, what);
+                    foreign.insert(name, what);
                 }
             }
         }
         let read = files.into_par_iter().map(|(name, path)| Ok((name, read_unit(&path)?)));
         for (name, unit) in read.collect::<Result<Vec<_>, DirectoryError>>()? {
             if let Some(unit) = unit {
-                observed.set.units.insert(name, unit);
+                set.units.insert(name, unit);
             } else {
                 let what = "a file without [X-Conductor] metadata";
-                observed.foreign.insert(name.to_string(), what);
+                foreign.insert(name.to_string(), what);
             }
         }
-        Ok(observed)
+        Ok(Observed::new(set, foreign))
     }
 
-    fn observe_links(&self, by: &UnitName, observed: &mut Observed) -> Result<(), DirectoryError> {
+    fn observe_links(
+        &self,
+        by: &UnitName,
+        set: &mut UnitSet,
+        foreign: &mut BTreeMap<String, &'static str>,
+    ) -> Result<(), DirectoryError> {
         for (name, entry) in entries(&self.path.join(format!("{by}{WANTS}")))? {
             let Ok(unit) = name.parse::<UnitName>() else {
                 continue;
@@ -85,9 +91,9 @@ impl UnitDirectory {
             let path = entry.path();
             let own = fs::read_link(&path).is_ok_and(|to| to == link_target(&link.unit));
             if own {
-                observed.set.links.insert(link);
+                set.links.insert(link);
             } else {
-                observed.foreign.insert(link.to_string(), "no link to the unit of this name");
+                foreign.insert(link.to_string(), "no link to the unit of this name");
             }
         }
         Ok(())

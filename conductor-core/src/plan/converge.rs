@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{ActiveState, Desired, Foreign, Observed, ServicePlan, Step, Steps};
 use crate::definition::Order;
 use crate::name::{ServiceId, UnitName};
-use crate::unit::{Kind, Link, Unit, UnitSet};
+use crate::unit::{Kind, Unit, UnitSet};
 
 /// Plans how one service becomes what is desired.
 ///
@@ -93,7 +93,7 @@ impl Files {
                 None => Step::Remove(name.clone()),
             };
             // Without its file, too, a unit may be held: somebody removed it by hand.
-            let new = matches!(undone, Step::Remove(_)) && state(observed, name).is_none();
+            let new = matches!(undone, Step::Remove(_)) && observed.state(name).is_none();
             if !new {
                 stale.insert(name.clone());
             }
@@ -140,7 +140,7 @@ impl Jobs {
         let target = desired.units.iter().filter(|(_, unit)| unit.metadata.kind == Kind::Target);
         let instances = desired.units.iter().filter(|(_, unit)| unit.metadata.kind.is_instance());
         for (name, unit) in instances.chain(target.filter(|_| has_instances)) {
-            let up = state(observed, name).is_some_and(ActiveState::is_up);
+            let up = observed.state(name).is_some_and(ActiveState::is_up);
             match up {
                 true if unit.metadata.kind.is_instance() && files.stale.contains(name) => {
                     start.push(Step::Restart(name.clone()));
@@ -171,46 +171,20 @@ struct Leaving {
 
 impl Leaving {
     fn new(service: &ServiceId, desired: &UnitSet, observed: &Observed) -> Self {
-        let own = |name: &UnitName| {
-            let unit = observed.set.units.get(name);
-            unit.is_some_and(|unit| unit.metadata.service == *service)
-        };
-        let units: Vec<_> = observed
-            .set
-            .units
-            .keys()
-            .filter(|name| own(name) && !desired.units.contains_key(name))
-            .collect();
-        let links: Vec<_> = observed
-            .set
-            .links
-            .difference(&desired.links)
-            .filter(|link: &&Link| own(&link.unit))
-            .collect();
-        let held = |name: &&&UnitName| {
-            state(observed, name).is_some_and(|state| state != ActiveState::Inactive)
-        };
-        let mut stop: Vec<_> =
-            units.iter().filter(held).map(|name| Step::Stop((*name).clone())).collect();
+        let gone = observed.units_of(service).filter(|(name, _)| !desired.units.contains_key(name));
+        let units: Vec<_> = gone.collect();
+        let links = observed.links_of(service).filter(|link| !desired.links.contains(link));
+        let up = units.iter().filter(|(name, unit)| {
+            unit.metadata.kind.is_instance() && observed.state(name).is_some_and(ActiveState::is_up)
+        });
+        let held = units.iter().filter(|(name, _)| {
+            observed.state(name).is_some_and(|state| state != ActiveState::Inactive)
+        });
+        let mut stop: Vec<_> = held.map(|(name, _)| Step::Stop((*name).clone())).collect();
         // A slice can be stopped only when nothing is left in it.
         stop.sort_by_key(|step| step.unit().kind() == "slice");
-        let is_up = |name: &&&UnitName| {
-            observed.set.units[**name].metadata.kind.is_instance()
-                && state(observed, name).is_some_and(ActiveState::is_up)
-        };
-        Self {
-            up: units.iter().filter(is_up).map(|name| (*name).clone()).collect(),
-            stop,
-            remove: links
-                .into_iter()
-                .cloned()
-                .map(Step::Disable)
-                .chain(units.iter().map(|name| Step::Remove((*name).clone())))
-                .collect(),
-        }
+        let mut remove: Vec<_> = links.cloned().map(Step::Disable).collect();
+        remove.extend(units.iter().map(|(name, _)| Step::Remove((*name).clone())));
+        Self { up: up.map(|(name, _)| (*name).clone()).collect(), stop, remove }
     }
-}
-
-fn state(observed: &Observed, name: &UnitName) -> Option<ActiveState> {
-    observed.states.as_ref()?.get(name).copied()
 }

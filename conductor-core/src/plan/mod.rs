@@ -9,12 +9,12 @@ mod steps;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::definition::Order;
 use crate::name::{Revision, ServiceId, UnitName};
-use crate::unit::UnitSet;
+use crate::unit::{Link, Unit, UnitSet};
 
 pub use converge::{converge, remove};
 pub use ports::{PortError, allocate};
@@ -29,6 +29,52 @@ pub struct Observed {
     pub foreign: BTreeMap<String, &'static str>,
     /// What systemd says of the units it holds; `None` where there is no systemd to ask.
     pub states: Option<BTreeMap<UnitName, ActiveState>>,
+    /// The names in `set` by service, so that planning a service does not look at all the others.
+    owned: BTreeMap<ServiceId, Owned>,
+}
+
+/// What one service has on a host.
+#[derive(Debug, Clone, Default)]
+struct Owned {
+    units: Vec<UnitName>,
+    links: Vec<Link>,
+}
+
+impl Observed {
+    /// Puts together what was found in a unit directory.
+    pub fn new(set: UnitSet, foreign: BTreeMap<String, &'static str>) -> Self {
+        let mut owned: BTreeMap<ServiceId, Owned> = BTreeMap::new();
+        for (name, unit) in &set.units {
+            owned.entry(unit.metadata.service.clone()).or_default().units.push(name.clone());
+        }
+        for link in &set.links {
+            // A link to a file that is gone belongs to nobody.
+            if let Some(unit) = set.units.get(&link.unit) {
+                let service = unit.metadata.service.clone();
+                owned.entry(service).or_default().links.push(link.clone());
+            }
+        }
+        Self { set, foreign, states: None, owned }
+    }
+
+    /// Gives the services that have units on the host.
+    pub fn services(&self) -> impl Iterator<Item = &ServiceId> {
+        self.owned.keys()
+    }
+
+    /// Gives the units of one service.
+    pub fn units_of(&self, service: &ServiceId) -> impl Iterator<Item = (&UnitName, &Unit)> {
+        let names = self.owned.get(service).into_iter().flat_map(|owned| &owned.units);
+        names.filter_map(|name| self.set.units.get_key_value(name))
+    }
+
+    fn links_of(&self, service: &ServiceId) -> impl Iterator<Item = &Link> {
+        self.owned.get(service).into_iter().flat_map(|owned| &owned.links)
+    }
+
+    fn state(&self, name: &UnitName) -> Option<ActiveState> {
+        self.states.as_ref()?.get(name).copied()
+    }
 }
 
 /// The state of a unit, as systemd's `ActiveState` property has it (systemd(1), "Units").
@@ -151,9 +197,4 @@ pub struct Foreign {
     pub path: String,
     /// What it is.
     pub what: &'static str,
-}
-
-/// Gives the ids of all services that have units on the host.
-pub fn services(observed: &Observed) -> BTreeSet<ServiceId> {
-    observed.set.units.values().map(|unit| unit.metadata.service.clone()).collect()
 }

@@ -42,7 +42,7 @@ fn running(desired: &Desired) -> Observed {
             states.insert(name.clone(), ActiveState::Active);
         }
     }
-    Observed { set: desired.units.clone(), foreign: BTreeMap::new(), states: Some(states) }
+    Observed { states: Some(states), ..Observed::new(desired.units.clone(), BTreeMap::new()) }
 }
 
 fn empty() -> Observed {
@@ -176,7 +176,7 @@ fn a_newer_conductor_replaces_nothing_by_itself() {
 #[test]
 fn a_running_unit_without_its_file_is_written_and_restarted() {
     let desired = desired("");
-    let observed = Observed { set: UnitSet::default(), ..running(&desired) };
+    let observed = Observed { states: running(&desired).states, ..Observed::default() };
     let steps = words(&converge(&desired, &observed).unwrap().steps);
     assert!(steps.contains(&"rewrite conductor-web--1.service".to_owned()), "{steps:?}");
     assert!(steps.contains(&"restart conductor-web--1.service".to_owned()), "{steps:?}");
