@@ -61,7 +61,7 @@ pub(crate) enum Command {
     Check(Definitions),
     /// Print the units of definitions, or write them to a directory
     Render(Render),
-    /// Show what apply would change in the unit files, as a unified diff; its --dry-run shows steps
+    /// Show what apply would change in the unit files, as a unified diff; see also apply --dry-run
     Diff(Definitions),
     /// Make this host run what is defined
     Apply(Apply),

@@ -3,11 +3,12 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use conductor_core::conductor::{Conductor, Event};
+use conductor_core::conductor::{Conductor, Error, Event};
 use conductor_core::host::Paths;
 
 use crate::args::{Global, Output};
 use crate::failure::Failure;
+use crate::print;
 
 /// What every command works with.
 pub(crate) struct Context {
@@ -18,7 +19,7 @@ pub(crate) struct Context {
 impl Context {
     pub(crate) fn new(global: &Global) -> Result<Self, Failure> {
         let mut paths = match (&global.root, global.user) {
-            (Some(root), _) => Paths::system(root),
+            (Some(root), _) => Paths::below(root).map_err(Error::from)?,
             (None, false) => Paths::system(Path::new("/")),
             (None, true) => Paths::user(&user_configuration()?, &variable("XDG_RUNTIME_DIR")?),
         };
@@ -36,8 +37,7 @@ impl Context {
 
     /// Prints an object for programs.
     pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
-        println!("{}", serde_json::to_string(value).map_err(Failure::json)?);
-        Ok(())
+        print::line(format_args!("{}", serde_json::to_string(value).map_err(Failure::json)?))
     }
 
     /// Tells of each step as it is taken, unless a program is listening.
@@ -45,14 +45,17 @@ impl Context {
         if self.json() {
             return;
         }
-        match event {
+        // What is being done matters more than who reads about it: a failure to print stops nothing.
+        let _ = match event {
             // Files are many and quick; a dry run lists them.
-            Event::Step { step, .. } if step.is_file() => {}
-            Event::Step { service, step } => println!("{service}: {step}"),
-            Event::Failed { service, failure } => println!("{service}: {} failed", failure.unit),
-            Event::Reload => println!("systemd reads the changed units"),
-            _ => {}
-        }
+            Event::Step { step, .. } if step.is_file() => Ok(()),
+            Event::Step { service, step } => print::line(format_args!("{service}: {step}")),
+            Event::Failed { service, failure } => {
+                print::line(format_args!("{service}: {} failed", failure.unit))
+            }
+            Event::Reload => print::line(format_args!("systemd reads the changed units")),
+            _ => Ok(()),
+        };
     }
 }
 

@@ -1,6 +1,7 @@
 //! How a command fails: the message, its JSON form, and the exit status.
 
 use std::error::Error as _;
+use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use conductor_core::conductor::{Error, Report};
@@ -8,6 +9,7 @@ use conductor_core::error::Problem;
 use serde_json::{Value, json};
 
 use crate::args::Output;
+use crate::print;
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -18,6 +20,8 @@ pub(crate) enum Failure {
     Environment { name: &'static str },
     /// A program that was called could not be started.
     Program { name: &'static str, source: std::io::Error },
+    /// What was to be printed could not be; what was to be done is done.
+    Output(io::Error),
     /// A result has no JSON form.
     Json(serde_json::Error),
 }
@@ -35,9 +39,17 @@ impl Failure {
 
     /// Prints the failure and gives its exit status.
     pub(crate) fn print(&self, output: Output) -> ExitCode {
-        match output {
-            Output::Json => println!("{}", self.to_json()),
-            Output::Text => eprintln!("{}", self.to_text()),
+        match (self, output) {
+            // Whoever read this has had enough.
+            (Self::Output(error), _) if error.kind() == ErrorKind::BrokenPipe => {}
+            (Self::Output(_), _) | (_, Output::Text) => {
+                print::complaint(format_args!("{}", self.to_text()));
+            }
+            (_, Output::Json) => {
+                if print::line(format_args!("{}", self.to_json())).is_err() {
+                    print::complaint(format_args!("{}", self.to_text()));
+                }
+            }
         }
         ExitCode::from(self.status())
     }
@@ -54,7 +66,7 @@ impl Failure {
                 _ => FAILED,
             },
             Self::Environment { .. } => BAD_INPUT,
-            Self::Program { .. } | Self::Json(_) => FAILED,
+            Self::Program { .. } | Self::Output(_) | Self::Json(_) => FAILED,
         }
     }
 
@@ -71,6 +83,7 @@ impl Failure {
             }
             Self::Environment { name } => format!("{name} is not set"),
             Self::Program { name, source } => format!("cannot run {name}: {source}"),
+            Self::Output(error) => format!("cannot write the output: {error}"),
             Self::Json(error) => format!("cannot print JSON: {error}"),
         }
     }
@@ -82,7 +95,7 @@ impl Failure {
                 Some("--user needs a login session, or loginctl enable-linger USER".to_owned())
             }
             Self::Program { .. } => Some("it is part of systemd".to_owned()),
-            Self::Json(_) => None,
+            Self::Output(_) | Self::Json(_) => None,
         }
     }
 
@@ -107,17 +120,24 @@ impl Failure {
             Self::Core(error) => error.kind(),
             Self::Environment { .. } => "environment",
             Self::Program { .. } => "program",
+            Self::Output(_) => "output",
             Self::Json(_) => "json",
         };
         let errors: Vec<_> =
             self.problems().iter().map(|problem| problem_json(kind, problem)).collect();
-        match errors.first() {
-            Some(first) => json!({"error": first, "errors": errors}),
-            None => json!({"error": {
-                "kind": kind, "message": self.message(), "hint": self.hint(),
-                "file": null, "line": null, "column": null,
-            }}),
+        if let Some(first) = errors.first() {
+            return json!({"error": first, "errors": errors});
         }
+        let place = match self {
+            Self::Core(error) => error.place(),
+            _ => None,
+        };
+        let (file, position) = place.unzip();
+        let (line, column) = position.unzip();
+        json!({"error": {
+            "kind": kind, "message": self.message(), "hint": self.hint(),
+            "file": file, "line": line, "column": column,
+        }})
     }
 }
 
@@ -142,16 +162,23 @@ pub(crate) fn conclude(report: &Report, output: Output) -> ExitCode {
     let mut status = 0;
     for (service, failure) in report.failures() {
         if output == Output::Text {
-            eprintln!("error: {}: {}: {}", service.id, failure.unit, failure.reason);
+            print::complaint(format_args!(
+                "error: {}: {}: {}",
+                service.id, failure.unit, failure.reason
+            ));
             for line in &failure.journal {
-                eprintln!("  | {line}");
+                print::complaint(format_args!("  | {line}"));
             }
             let id = &service.id;
             match (failure.old_serves, failure.undone) {
-                (true, _) => eprintln!("  the release before it serves as it did"),
-                (false, true) => eprintln!("  what was new is removed again"),
+                (true, _) => {
+                    print::complaint(format_args!("  the release before it serves as it did"));
+                }
+                (false, true) => print::complaint(format_args!("  what was new is removed again")),
                 (false, false) => {
-                    eprintln!("  systemd goes on trying; conductor logs --id {id} has more");
+                    print::complaint(format_args!(
+                        "  systemd goes on trying; conductor logs --id {id} has more"
+                    ));
                 }
             }
         }
@@ -160,4 +187,19 @@ pub(crate) fn conclude(report: &Report, output: Output) -> ExitCode {
         status = if status == FAILED { FAILED } else { this };
     }
     ExitCode::from(status)
+}
+
+/// Prints a command line that does not parse in its JSON form.
+pub(crate) fn usage(error: &clap::Error) -> ExitCode {
+    const BAD_USAGE: u8 = 2;
+    let text = error.to_string();
+    let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+    let error = json!({"error": {
+        "kind": "usage", "message": message, "hint": "conductor help",
+        "file": null, "line": null, "column": null,
+    }});
+    if print::line(format_args!("{error}")).is_err() {
+        print::complaint(format_args!("{text}"));
+    }
+    ExitCode::from(BAD_USAGE)
 }

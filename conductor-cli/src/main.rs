@@ -1,15 +1,11 @@
 //! The command line of conductor: it parses arguments, calls the library and prints.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "printing is what this crate is for"
-)]
 
 mod args;
 mod commands;
 mod context;
 mod failure;
 mod human;
+mod print;
 
 use std::process::ExitCode;
 
@@ -19,7 +15,11 @@ use args::{Arguments, Command};
 use context::Context;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) if error.use_stderr() && asks_for_json() => return failure::usage(&error),
+        Err(error) => error.exit(),
+    };
     let output = arguments.global.output;
     let result = Context::new(&arguments.global).and_then(|context| match &arguments.command {
         Command::Check(options) => commands::check::run(&context, options),
@@ -35,4 +35,11 @@ fn main() -> ExitCode {
         Ok(code) => code,
         Err(failure) => failure.print(output),
     }
+}
+
+/// Tells whether a command line that does not parse asks for JSON all the same.
+fn asks_for_json() -> bool {
+    let words: Vec<_> = std::env::args().collect();
+    let pair = |pair: &[String]| pair[0] == "--output" && pair[1] == "json";
+    words.windows(2).any(pair) || words.iter().any(|word| word == "--output=json")
 }

@@ -42,7 +42,7 @@ fn what_is_in_the_way_is_refused(host: &Host) {
         let files = host.files();
         let ran = host.conductor(&["apply"]).exits(2);
         let ran = ran.complains(&format!("error: {UNITS}/{path} is {what}"));
-        ran.complains("and conductor did not write it\n  hint: ");
+        ran.complains("foreign, or damaged\n  hint: ");
         let json = host.conductor(&["apply", "--output", "json"]).exits(2).json();
         assert_eq!(json["error"]["kind"], "foreign_file", "{json}");
         assert_eq!(host.files(), files, "{path}");

@@ -18,6 +18,7 @@ mod foreign;
 mod host;
 mod hostile;
 mod killed;
+mod mishaps;
 mod nasty;
 mod pool;
 mod ports;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
             ("hostile", hostile::TESTS),
             ("killed", killed::TESTS),
             ("apply", apply::TESTS),
+            ("mishaps", mishaps::TESTS),
             ("prune", prune::TESTS),
             ("foreign", foreign::TESTS),
             ("bad_host", bad_host::TESTS),

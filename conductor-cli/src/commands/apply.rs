@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::args::Apply;
 use crate::context::Context;
 use crate::failure::{Failure, conclude};
+use crate::print;
 
 pub(crate) fn run(context: &Context, options: &Apply) -> Result<ExitCode, Failure> {
     let services = context.conductor.read(&options.definitions.paths)?;
@@ -28,8 +29,7 @@ pub(crate) fn run(context: &Context, options: &Apply) -> Result<ExitCode, Failur
     if context.json() {
         Context::print_json(&report)?;
     } else {
-        print_orphans(&report.orphans);
-        print_summary(&report);
+        print_orphans(&report.orphans).and_then(|()| print_summary(&report))?;
     }
     Ok(conclude(&report, context.output))
 }
@@ -53,28 +53,31 @@ fn print_plan(context: &Context, plan: &Plan) -> Result<(), Failure> {
             "changed": plan.changes(), "services": services, "orphans": plan.orphans,
         }));
     }
-    print!("{plan}");
-    print_orphans(&plan.orphans);
+    print::text(format_args!("{plan}"))?;
+    print_orphans(&plan.orphans)?;
     match plan.changes() {
-        true => println!("nothing was done: this was a dry run"),
-        false => println!("nothing to change"),
+        true => print::line(format_args!("nothing was done: this was a dry run"))?,
+        false => print::line(format_args!("nothing to change"))?,
     }
     Ok(())
 }
 
-fn print_orphans(orphans: &[ServiceId]) {
+fn print_orphans(orphans: &[ServiceId]) -> Result<(), Failure> {
     for id in orphans {
-        println!("note: {id} runs here and no definition names it; --prune removes it");
+        print::line(format_args!(
+            "note: {id} runs here and no definition names it; --prune removes it"
+        ))?;
     }
+    Ok(())
 }
 
-fn print_summary(report: &Report) {
+fn print_summary(report: &Report) -> Result<(), Failure> {
     let ids = report.services.iter().filter(|service| service.changed);
     let changed: Vec<_> = ids.map(|service| service.id.as_str()).collect();
     let failed = report.failures().count();
     match (changed.as_slice(), failed) {
-        ([], 0) => println!("nothing changed"),
-        ([], _) => {}
-        (changed, _) => println!("changed: {}", changed.join(", ")),
+        ([], 0) => print::line(format_args!("nothing changed")),
+        ([], _) => Ok(()),
+        (changed, _) => print::line(format_args!("changed: {}", changed.join(", "))),
     }
 }

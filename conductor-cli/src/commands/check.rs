@@ -7,8 +7,10 @@ use serde_json::json;
 use crate::args::Definitions;
 use crate::context::Context;
 use crate::failure::{Failure, problem_json};
+use crate::print;
 
 pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, Failure> {
+    context.conductor.settings()?;
     let services = context.conductor.read(&options.paths)?;
     let warnings: Vec<_> = services.iter().flat_map(|service| &service.not_yet).collect();
     if context.json() {
@@ -19,11 +21,11 @@ pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, 
         return Ok(ExitCode::SUCCESS);
     }
     for warning in warnings {
-        eprintln!("warning: {warning}");
+        print::complaint(format_args!("warning: {warning}"));
     }
     match services.len() {
-        1 => println!("1 service is well defined"),
-        count => println!("{count} services are well defined"),
+        1 => print::line(format_args!("1 service is well defined"))?,
+        count => print::line(format_args!("{count} services are well defined"))?,
     }
     Ok(ExitCode::SUCCESS)
 }

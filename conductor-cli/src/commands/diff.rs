@@ -8,6 +8,7 @@ use serde_json::json;
 use crate::args::Definitions;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::print;
 
 pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, Failure> {
     let services = context.conductor.read(&options.paths)?;
@@ -16,7 +17,7 @@ pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, 
     if context.json() {
         Context::print_json(&json!({"changed": plan.changes(), "diff": text}))?;
     } else {
-        print!("{text}");
+        print::text(format_args!("{text}"))?;
     }
     Ok(ExitCode::SUCCESS)
 }

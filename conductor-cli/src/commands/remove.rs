@@ -5,13 +5,17 @@ use std::process::ExitCode;
 use crate::args::Remove;
 use crate::context::Context;
 use crate::failure::{Failure, conclude};
+use crate::print;
 
 pub(crate) fn run(context: &Context, options: &Remove) -> Result<ExitCode, Failure> {
     let report = context.conductor.remove(&options.id, &mut |event| context.print_event(event))?;
     if context.json() {
         Context::print_json(&report)?;
     } else {
-        println!("removed: {}; its definition, if there is one, stays", options.id);
+        print::line(format_args!(
+            "removed: {}; its definition, if there is one, stays",
+            options.id
+        ))?;
     }
     Ok(conclude(&report, context.output))
 }

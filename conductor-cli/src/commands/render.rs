@@ -10,12 +10,13 @@ use serde_json::json;
 use crate::args::Render;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::print;
 
 pub(crate) fn run(context: &Context, options: &Render) -> Result<ExitCode, Failure> {
     let services = context.conductor.read(&options.definitions.paths)?;
     let set = context.conductor.render(&services)?;
     for warning in services.iter().flat_map(|service| &service.not_yet) {
-        eprintln!("warning: {warning}");
+        print::complaint(format_args!("warning: {warning}"));
     }
     if let Some(directory) = &options.out {
         let write = set.units.iter().map(|(name, unit)| Step::Write {
@@ -36,11 +37,11 @@ pub(crate) fn run(context: &Context, options: &Render) -> Result<ExitCode, Failu
         let links: Vec<_> = set.links.iter().map(ToString::to_string).collect();
         Context::print_json(&json!({"units": units, "links": links}))?;
     } else if let Some(directory) = &options.out {
-        println!("{} units are in {}", set.units.len(), directory.display());
+        print::line(format_args!("wrote {} units to {}", set.units.len(), directory.display()))?;
     } else {
         for (index, (name, unit)) in set.units.iter().enumerate() {
             let gap = if index > 0 { "\n" } else { "" };
-            print!("{gap}# ──── {name}\n{}", unit.text);
+            print::text(format_args!("{gap}# ──── {name}\n{}", unit.text))?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -1,6 +1,6 @@
 //! `conductor status`: a table of what runs.
 
-use std::io::{IsTerminal as _, Write as _};
+use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
@@ -13,6 +13,7 @@ use crate::args;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::human;
+use crate::print;
 
 const COLUMNS: [&str; 10] = [
     "SERVICE", "REVISION", "INSTANCE", "STATE", "SINCE", "RESTARTS", "MEMORY", "CPU", "PORT",
@@ -30,15 +31,11 @@ pub(crate) fn run(context: &Context, options: &args::Status) -> Result<ExitCode,
         } else {
             if options.watch && std::io::stdout().is_terminal() {
                 // Home, then clear: ECMA-48's CUP and ED.
-                print!("\x1b[H\x1b[2J");
+                print::text(format_args!("\x1b[H\x1b[2J"))?;
             }
-            println!("{}", table(&status));
+            print::line(format_args!("{}", table(&status)))?;
         }
         if !options.watch {
-            return Ok(ExitCode::SUCCESS);
-        }
-        // Whoever read this may be gone, which ends the watching.
-        if std::io::stdout().flush().is_err() {
             return Ok(ExitCode::SUCCESS);
         }
         sleep(INTERVAL);

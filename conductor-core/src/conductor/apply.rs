@@ -7,7 +7,7 @@ use super::error::Error;
 use super::execute::{Event, Executor};
 use super::report::Report;
 use crate::error::Problems;
-use crate::host::{Lock, Settings, Systemd, listening_ports};
+use crate::host::{Lock, Systemd, listening_ports};
 use crate::name::ServiceId;
 use crate::plan::{self, Desired, Foreign, Observed, Plan};
 use crate::service::Service;
@@ -35,7 +35,7 @@ impl Conductor {
         if !not_yet.is_empty() {
             return Err(Error::NotYet(Problems(not_yet)));
         }
-        let settings = Settings::read(&self.paths.settings)?;
+        let settings = self.settings()?;
         let observed = self.observe(systemd)?;
         // What listens on an image that is being built is not what will listen where it runs.
         let listening = || {

@@ -1,6 +1,7 @@
 //! Why something asked of the facade was not done.
 
-use std::path::PathBuf;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
 
 use crate::error::{Invalid, PathError, Problem, Problems};
 use crate::host::{LockError, SystemdError};
@@ -95,9 +96,28 @@ impl Error {
                 "is systemd running, and dbus? --root DIR writes units without them"
             }
             Self::NoTemplates { .. } => "put NAME.hbs into it, or leave --templates out",
+            Self::Path(error) | Self::Lock(LockError::Path(error))
+                if error.source.kind() == ErrorKind::PermissionDenied =>
+            {
+                "run it as root, or with --user for services of your own"
+            }
             _ => return None,
         };
         Some(hint.to_owned())
+    }
+
+    /// Gives file, line and column of an error in a template.
+    pub fn place(&self) -> Option<(&Path, (usize, usize))> {
+        match self {
+            Self::Template(error) | Self::Compile(CompileError::Template(error)) => match error {
+                TemplateError::Syntax { file, line, column, .. }
+                | TemplateError::Render { file, line, column, .. } => {
+                    Some((file, (*line, *column)))
+                }
+                TemplateError::Unknown { .. } | TemplateError::Output { .. } => None,
+            },
+            _ => None,
+        }
     }
 
     /// Gives the problems with their places, if there are such.

@@ -71,12 +71,20 @@ impl Conductor {
         Ok(read_definitions(if paths.is_empty() { &all } else { paths })?)
     }
 
+    /// Reads and checks the settings of the host.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn settings(&self) -> Result<Settings, Error> {
+        Ok(Settings::read(&self.paths.settings)?)
+    }
+
     /// Compiles services as they would be on a host without any.
     ///
     /// # Errors
     /// A service without a revision, a template that fails, or more instances than ports.
     pub fn render(&self, services: &[Service]) -> Result<UnitSet, Error> {
-        let settings = Settings::read(&self.paths.settings)?;
+        let settings = self.settings()?;
         let compiled = self.compile(services, &Observed::default(), settings, &|| Ok([].into()))?;
         let mut all = UnitSet::default();
         for (_, set) in compiled {

@@ -1,7 +1,9 @@
 //! Where everything is on a host.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::error::{PathContext as _, PathError};
 use crate::runtime::Scope;
 
 /// The paths of a host, or of another root, or of a user.
@@ -31,6 +33,25 @@ impl Paths {
         }
     }
 
+    /// Gives the paths of a host below another root, such as that of an image.
+    ///
+    /// # Errors
+    /// There is no such directory, or a symbolic link in it leads out of it: what is meant for the
+    /// image would be written to this host.
+    pub fn below(root: &Path) -> Result<Self, PathError> {
+        let paths = Self::system(root);
+        let real_root = root.canonicalize().at("use", root)?;
+        for path in [&paths.units, &paths.runtime] {
+            let existing = path.ancestors().find(|path| path.exists()).unwrap_or(root);
+            let real = existing.canonicalize().at("use", existing)?;
+            if !real.starts_with(&real_root) {
+                let source = io::Error::other("a symbolic link leads out of the root");
+                return Err(PathError { action: "use", path: existing.to_owned(), source });
+            }
+        }
+        Ok(paths)
+    }
+
     /// Gives the paths of a user, from `$XDG_CONFIG_HOME` and `$XDG_RUNTIME_DIR`.
     pub fn user(config: &Path, runtime: &Path) -> Self {
         Self {
@@ -40,5 +61,26 @@ impl Paths {
             units: config.join("systemd/user"),
             runtime: runtime.join("conductor"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_root_that_leads_elsewhere_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("root");
+        assert!(Paths::below(&root).is_err());
+        fs::create_dir_all(root.join("etc/systemd")).unwrap();
+        assert!(Paths::below(&root).is_ok());
+        fs::create_dir(directory.path().join("elsewhere")).unwrap();
+        symlink(directory.path().join("elsewhere"), root.join("etc/systemd/system")).unwrap();
+        let error = Paths::below(&root).unwrap_err();
+        assert!(error.path.ends_with("etc/systemd/system"), "{error}");
     }
 }

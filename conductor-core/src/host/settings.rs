@@ -32,6 +32,10 @@ impl Settings {
             return Ok(Self::default());
         }
         let text = read_text(file).map_err(|problem| Problems(vec![problem]))?;
+        let is_blank = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+        if text.lines().all(is_blank) {
+            return Ok(Self::default());
+        }
         let source = Source::parse(file, &text).map_err(Problems)?;
         let Raw { ports } = source.read().unwrap_or_default();
         let problems = source.problems();

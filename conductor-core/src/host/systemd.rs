@@ -124,11 +124,11 @@ impl Systemd {
             let name = unit.name.parse().ok()?;
             Some((name, (ActiveState::from_property(&unit.active_state), unit.sub_state)))
         };
-        Ok(units
-            .into_iter()
-            .filter(|unit| unit.load_state != "not-found")
-            .filter_map(state)
-            .collect())
+        // A unit that is only referred to is not found and not active; one whose file was removed
+        // while it ran is not found and active.
+        let held =
+            |unit: &ListedUnit| unit.load_state != "not-found" || unit.active_state != "inactive";
+        Ok(units.into_iter().filter(held).filter_map(state).collect())
     }
 
     async fn list(&self) -> Result<Vec<ListedUnit>, SystemdError> {
@@ -153,11 +153,14 @@ impl Systemd {
             let concerned = held.into_iter().filter(|unit| {
                 changed.is_none_or(|names| names.iter().any(|name| name.as_str() == unit.name))
             });
-            let paths: Vec<_> = concerned.map(|unit| unit.path).collect();
-            let mut answers = stream::iter(&paths)
-                .map(|path| self.get(path, UNIT, "NeedDaemonReload"))
+            let concerned: Vec<_> = concerned.collect();
+            // One that systemd could not load is not called stale by it, and may load now.
+            let mut stale = concerned
+                .iter()
+                .any(|unit| unit.load_state != "loaded" && unit.active_state != "inactive");
+            let mut answers = stream::iter(&concerned)
+                .map(|unit| self.get(&unit.path, UNIT, "NeedDaemonReload"))
                 .buffer_unordered(CALLS_AT_A_TIME);
-            let mut stale = false;
             while let Some(answer) = answers.next().await {
                 stale |= answer?.is_some_and(|value| bool::try_from(value).unwrap_or(false));
             }

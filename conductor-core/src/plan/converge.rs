@@ -148,7 +148,8 @@ impl Jobs {
                 true => {}
                 false => start.push(Step::Start(name.clone())),
             }
-            if !observed.set.units.contains_key(name) {
+            // One that ran before, without its file, is not stopped.
+            if !observed.set.units.contains_key(name) && !up {
                 undo.push(Step::Stop(name.clone()));
             }
         }

@@ -191,7 +191,7 @@ impl fmt::Display for Plan {
 
 /// Something in the unit directory is in the way and not conductor's.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{path} is {what}, and conductor did not write it")]
+#[error("{path} is {what}: foreign, or damaged")]
 pub struct Foreign {
     /// The path, relative to the unit directory.
     pub path: String,
