@@ -41,12 +41,12 @@ impl UnitDirectory {
     pub fn observe(&self) -> Result<Observed, DirectoryError> {
         let mut set = UnitSet::default();
         let mut foreign = BTreeMap::new();
-        let mut files = Vec::new();
+        let (mut files, mut wants) = (Vec::new(), Vec::new());
         for (name, entry) in entries(&self.path)? {
             let kind = entry.file_type().at("look at", &entry.path())?;
             if let Some(by) = name.strip_suffix(WANTS) {
                 match by.parse() {
-                    Ok(by) if kind.is_dir() => self.observe_links(&by, &mut set, &mut foreign)?,
+                    Ok(by) if kind.is_dir() => wants.push(by),
                     // Also a link to a directory: what is behind it is somebody else's.
                     _ => {
                         foreign.insert(name, "no directory");
@@ -71,32 +71,32 @@ impl UnitDirectory {
                 foreign.insert(name.to_string(), what);
             }
         }
-        Ok(Observed::new(set, foreign))
-    }
-
-    fn observe_links(
-        &self,
-        by: &UnitName,
-        set: &mut UnitSet,
-        foreign: &mut BTreeMap<String, &'static str>,
-    ) -> Result<(), DirectoryError> {
-        for (name, entry) in entries(&self.path.join(format!("{by}{WANTS}")))? {
-            let Ok(unit) = name.parse::<UnitName>() else {
-                continue;
-            };
-            if !name.starts_with(PREFIX) {
-                continue;
-            }
-            let link = Link { by: by.clone(), unit };
-            let path = entry.path();
-            let own = fs::read_link(&path).is_ok_and(|to| to == link_target(&link.unit));
+        let links = wants.into_par_iter().map(|by| self.links(&by));
+        for (link, own) in links.collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
             if own {
                 set.links.insert(link);
             } else {
                 foreign.insert(link.to_string(), "no link to the unit of this name");
             }
         }
-        Ok(())
+        Ok(Observed::new(set, foreign))
+    }
+
+    /// Reads the links to units of conductor's names in one `.wants` directory, and whether each
+    /// leads where it should.
+    fn links(&self, by: &UnitName) -> Result<Vec<(Link, bool)>, DirectoryError> {
+        let mut links = Vec::new();
+        for (name, entry) in entries(&self.path.join(format!("{by}{WANTS}")))? {
+            match name.parse() {
+                Ok(unit) if name.starts_with(PREFIX) => {
+                    let to = fs::read_link(entry.path());
+                    let own = to.is_ok_and(|to| to == link_target(&unit));
+                    links.push((Link { by: by.clone(), unit }, own));
+                }
+                _ => {}
+            }
+        }
+        Ok(links)
     }
 
     /// Carries out the steps that change files, all of them durable when it returns.
