@@ -88,7 +88,9 @@ fn another_root(host: &Host) {
 
 fn rendered_to_a_directory(host: &Host) {
     host.define("web.yaml", &format!("id: web\n{SLEEP}instances: 2\n"));
-    host.conductor(&["render", "--out", "/srv/units"]).exits(0).says("5 units are in /srv/units\n");
+    host.conductor(&["render", "--out", "/srv/units"])
+        .exits(0)
+        .says("wrote 5 units to /srv/units\n");
     assert!(host.files().is_empty() && host.instances().is_empty());
     host.apply();
     let same = "cd /srv/units; for unit in conductor-*.*e; do \
