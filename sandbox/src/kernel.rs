@@ -1,9 +1,8 @@
 //! Whether the host's kernel takes BPF programs, which is what every seccomp filter is.
 //!
-//! Linux 6.18 can lock up in freeing them: when some thirty sandboxed units are killed at once, more
-//! than a thousand programs are freed in one work queue; the one that holds the lock waits for a
-//! work item behind the others. From then on every process that loads a program hangs, until the host
-//! is rebooted. Sandboxes still boot there, without seccomp filters, and say so.
+//! Linux 6.18 was seen to lock up in freeing them, after tests had ended many sandboxed units: a
+//! thousand items of one work queue waited for a lock that nobody let go of. From then on every
+//! process that loads a program hangs; nothing short of a reboot is known to help. Sandboxes still boot there, without seccomp filters, and say so.
 
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
