@@ -24,6 +24,8 @@ impl Unit {
         }
         // Writing to a String cannot fail.
         let _ = write!(rendered, "\n{metadata}");
+        // Handlebars begins every text with 8 KiB; thousands of units are kept at a time.
+        rendered.shrink_to_fit();
         Self { metadata, text: rendered }
     }
 }

@@ -130,10 +130,16 @@ impl Templates {
                 },
             })?;
         let output = |reason: String| TemplateError::Output { file: file(), reason };
-        if let Some(control) = text.chars().find(|c| c.is_ascii_control() && !"\n\t".contains(*c)) {
-            return Err(output(format!("contains {control:?}")));
+        // In UTF-8 no other character has a byte that is an ASCII control.
+        let control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\n' | b'\t');
+        if let Some(control) = text.bytes().find(control) {
+            return Err(output(format!("contains {:?}", char::from(control))));
         }
-        if let Some(line) = text.lines().find(|line| line.len() > super::escape::LONGEST_LINE) {
+        let too_long = |line: &&str| line.len() > super::escape::LONGEST_LINE;
+        // Almost every text as a whole is shorter.
+        if too_long(&&*text)
+            && let Some(line) = text.lines().find(too_long)
+        {
             let name = line.split('=').next().unwrap_or_default();
             return Err(output(format!(
                 "has {} bytes in the line {name}=; systemd reads at most {}",
