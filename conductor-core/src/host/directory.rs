@@ -1,6 +1,5 @@
 //! The unit directory: read in one go, changed atomically, and only where it is conductor's.
 
-use std::collections::BTreeMap;
 use std::fs::{self, File, Permissions};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
@@ -9,15 +8,17 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use tempfile::TempPath;
 
+use super::observe;
 use crate::error::{PathContext as _, PathError};
 use crate::name::UnitName;
 use crate::plan::{Observed, Step};
 use crate::release::PREFIX;
-use crate::unit::{Link, Metadata, Unit, UnitSet};
+use crate::unit::Link;
 
 /// The prefix of files that are being written; systemd skips names that begin with a dot.
 const TEMPORARY: &str = ".conductor-";
-const WANTS: &str = ".wants";
+/// How the directory with what a unit wants is named, behind the unit.
+pub(super) const WANTS: &str = ".wants";
 
 /// Why the unit directory cannot be used.
 pub type DirectoryError = PathError;
@@ -39,64 +40,7 @@ impl UnitDirectory {
     /// # Errors
     /// The directory or a file of conductor's in it cannot be read.
     pub fn observe(&self) -> Result<Observed, DirectoryError> {
-        let mut set = UnitSet::default();
-        let mut foreign = BTreeMap::new();
-        let (mut files, mut wants) = (Vec::new(), Vec::new());
-        for (name, entry) in entries(&self.path)? {
-            let kind = entry.file_type().at("look at", &entry.path())?;
-            if let Some(by) = name.strip_suffix(WANTS) {
-                match by.parse() {
-                    Ok(by) if kind.is_dir() => wants.push(by),
-                    // Also a link to a directory: what is behind it is somebody else's.
-                    _ => {
-                        foreign.insert(name, "no directory");
-                    }
-                }
-            } else if name.starts_with(PREFIX) {
-                let Ok(unit) = name.parse::<UnitName>() else { continue };
-                if kind.is_file() {
-                    files.push((unit, entry.path()));
-                } else {
-                    let what = if kind.is_symlink() { "a symbolic link" } else { "no file" };
-                    foreign.insert(name, what);
-                }
-            }
-        }
-        let read = files.into_par_iter().map(|(name, path)| Ok((name, read_unit(&path)?)));
-        for (name, unit) in read.collect::<Result<Vec<_>, DirectoryError>>()? {
-            if let Some(unit) = unit {
-                set.units.insert(name, unit);
-            } else {
-                let what = "a file without [X-Conductor] metadata";
-                foreign.insert(name.to_string(), what);
-            }
-        }
-        let links = wants.into_par_iter().map(|by| self.links(&by));
-        for (link, own) in links.collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
-            if own {
-                set.links.insert(link);
-            } else {
-                foreign.insert(link.to_string(), "no link to the unit of this name");
-            }
-        }
-        Ok(Observed::new(set, foreign))
-    }
-
-    /// Reads the links to units of conductor's names in one `.wants` directory, and whether each
-    /// leads where it should.
-    fn links(&self, by: &UnitName) -> Result<Vec<(Link, bool)>, DirectoryError> {
-        let mut links = Vec::new();
-        for (name, entry) in entries(&self.path.join(format!("{by}{WANTS}")))? {
-            match name.parse() {
-                Ok(unit) if name.starts_with(PREFIX) => {
-                    let to = fs::read_link(entry.path());
-                    let own = to.is_ok_and(|to| to == link_target(&unit));
-                    links.push((Link { by: by.clone(), unit }, own));
-                }
-                _ => {}
-            }
-        }
-        Ok(links)
+        observe::observe(&self.path)
     }
 
     /// Carries out the steps that change files, all of them durable when it returns.
@@ -200,18 +144,10 @@ impl UnitDirectory {
     }
 }
 
-/// Reads a unit file; `None` if it is not conductor's.
-fn read_unit(path: &Path) -> Result<Option<Unit>, DirectoryError> {
-    let bytes = fs::read(path).at("read", path)?;
-    // What is not UTF-8 is not conductor's either.
-    let Ok(text) = String::from_utf8(bytes) else { return Ok(None) };
-    Ok(Metadata::parse(&text).map(|metadata| Unit { metadata, text }))
-}
-
 /// Gives what a link in a `.wants` directory points to. Relative, so that it holds in an image that
 /// is built under another root, too.
-fn link_target(unit: &UnitName) -> PathBuf {
-    Path::new("..").join(unit.as_str())
+pub(super) fn link_target(unit: &UnitName) -> String {
+    format!("../{unit}")
 }
 
 fn remove_file(path: &Path) -> Result<(), DirectoryError> {
@@ -219,21 +155,4 @@ fn remove_file(path: &Path) -> Result<(), DirectoryError> {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at("remove", path),
         _ => Ok(()),
     }
-}
-
-/// Lists a directory by name; one that does not exist is empty.
-fn entries(path: &Path) -> Result<BTreeMap<String, fs::DirEntry>, DirectoryError> {
-    let listing = match path.read_dir() {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(BTreeMap::new()),
-        listing => listing.at("read", path)?,
-    };
-    let mut entries = BTreeMap::new();
-    for entry in listing {
-        let entry = entry.at("read", path)?;
-        // A name that is not UTF-8 cannot be one of conductor's.
-        if let Ok(name) = entry.file_name().into_string() {
-            entries.insert(name, entry);
-        }
-    }
-    Ok(entries)
 }

@@ -7,6 +7,7 @@ mod journal;
 mod listeners;
 mod lock;
 mod manager;
+mod observe;
 mod paths;
 mod settings;
 mod settle;
