@@ -79,10 +79,13 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Problem> {
 pub(crate) fn read_text(file: &Path) -> Result<String, Problem> {
     let cannot = |error: std::io::Error| Problem::of_file(file, format!("cannot read it: {error}"));
     let opened = File::open(file).map_err(cannot)?;
-    if !opened.metadata().map_err(cannot)?.is_file() {
+    let metadata = opened.metadata().map_err(cannot)?;
+    if !metadata.is_file() {
         return Err(Problem::of_file(file, "not a regular file"));
     }
-    let mut bytes = Vec::new();
+    // One more, so that the end is found without making room for more.
+    let length = metadata.len().min(LONGEST_FILE) + 1;
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
     opened.take(LONGEST_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
     if bytes.len() as u64 > LONGEST_FILE {
         return Err(Problem::of_file(file, format!("longer than {LONGEST_FILE} bytes"))
