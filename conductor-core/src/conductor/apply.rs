@@ -10,6 +10,7 @@ use crate::error::Problems;
 use crate::host::{Lock, Systemd, listening_ports};
 use crate::name::ServiceId;
 use crate::plan::{self, Desired, Foreign, Observed, Plan};
+use crate::release::Release;
 use crate::service::Service;
 
 impl Conductor {
@@ -41,17 +42,17 @@ impl Conductor {
         let listening = || {
             if self.online { Ok(listening_ports()?) } else { Ok([].into()) }
         };
-        let mut plan = Plan::default();
-        for (release, units) in self.compile(services, &observed, settings, &listening)? {
+        let converge = |release: Release<'_>, units| {
             let desired = Desired {
                 service: release.service.id.clone(),
                 revision: release.revision,
                 units,
                 order: release.service.deploy.order,
             };
-            let converged = plan::converge(&desired, &observed);
-            plan.services.push(converged.map_err(|foreign| self.foreign(foreign))?);
-        }
+            plan::converge(&desired, &observed).map_err(|foreign| self.foreign(foreign))
+        };
+        let plans = self.compile(services, &observed, settings, &listening, converge)?;
+        let mut plan = Plan { services: plans, orphans: Vec::new() };
         if prune != Prune::Ignore {
             let defined: BTreeSet<_> = services.iter().map(|service| &service.id).collect();
             let orphans = observed.services().filter(|id| !defined.contains(id));

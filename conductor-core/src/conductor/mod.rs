@@ -24,7 +24,7 @@ pub use status::{InstanceStatus, ServiceStatus, Status};
 use crate::error::PathContext as _;
 use crate::host::{Paths, Settings, Systemd, UnitDirectory, read_definitions};
 use crate::name::{Revision, ServiceId};
-use crate::plan::{Observed, allocate};
+use crate::plan::{Observed, allocate, needs_ports};
 use crate::release::Release;
 use crate::runtime::Scope;
 use crate::service::Service;
@@ -85,42 +85,57 @@ impl Conductor {
     /// A service without a revision, a template that fails, or more instances than ports.
     pub fn render(&self, services: &[Service]) -> Result<UnitSet, Error> {
         let settings = self.settings()?;
-        let compiled = self.compile(services, &Observed::default(), settings, &|| Ok([].into()))?;
+        let compiled = self.compile(
+            services,
+            &Observed::default(),
+            settings,
+            &|| Ok([].into()),
+            |_, units| Ok(units),
+        )?;
         let mut all = UnitSet::default();
-        for (_, set) in compiled {
+        for set in compiled {
             all.units.extend(set.units);
             all.links.extend(set.links);
         }
         Ok(all)
     }
 
-    /// Compiles each service for a host on which some units are already.
-    fn compile<'s>(
+    /// Compiles each service for a host on which some units are already, and makes something of its
+    /// units; side by side, as services have nothing to do with each other.
+    fn compile<'s, T: Send>(
         &self,
         services: &'s [Service],
         observed: &Observed,
         settings: Settings,
         listening: &dyn Fn() -> Result<BTreeSet<u16>, Error>,
-    ) -> Result<Vec<(Release<'s>, UnitSet)>, Error> {
-        let mut releases = Vec::with_capacity(services.len());
-        let mut without = Vec::new();
-        for service in services {
+        then: impl Fn(Release<'s>, UnitSet) -> Result<T, Error> + Sync,
+    ) -> Result<Vec<T>, Error> {
+        let release = |service: &'s Service| {
             let deployed = || deployed_revision(&service.id, observed);
-            match service.own_revision().or_else(deployed) {
-                Some(revision) => releases.push(Release::new(service, revision, &self.templates)),
-                None => without.push(service),
+            let revision = service.own_revision().or_else(deployed).ok_or(service)?;
+            Ok(Release::new(service, revision, &self.templates))
+        };
+        let all: Vec<Result<_, &Service>> = services.par_iter().map(release).collect();
+        let (mut releases, mut without) = (Vec::with_capacity(all.len()), Vec::new());
+        for release in all {
+            match release {
+                Ok(release) => releases.push(release),
+                Err(service) => without.push(service),
             }
         }
         if !without.is_empty() {
             return Err(Error::no_revision(&without));
         }
-        let ports = allocate(&releases, &observed.set, &listening()?, settings.ports)?;
+        let needed = needs_ports(&releases, &observed.set);
+        let listening = if needed { listening()? } else { BTreeSet::new() };
+        let ports = allocate(&releases, &observed.set, &listening, settings.ports)?;
         let scope = self.paths.scope;
         let compiled = releases.into_par_iter().zip(ports).map(|(release, ports)| {
-            let set = release.compile(&ports, scope, &self.templates)?;
-            Ok((release, set))
+            let units = release.compile(&ports, scope, &self.templates)?;
+            then(release, units)
         });
-        compiled.collect()
+        // The first error, not that of the quickest thread.
+        compiled.collect::<Vec<_>>().into_iter().collect()
     }
 
     fn directory(&self) -> UnitDirectory {
@@ -141,9 +156,12 @@ impl Conductor {
 
     /// Observes unit files and, with systemd, what runs.
     fn observe(&self, systemd: Option<&Systemd>) -> Result<Observed, Error> {
-        let mut observed = self.directory().observe()?;
-        if let Some(systemd) = systemd {
-            let states = systemd.states()?;
+        let directory = self.directory();
+        // systemd thinks while the files are read.
+        let (states, observed) =
+            rayon::join(|| systemd.map(Systemd::states).transpose(), || directory.observe());
+        let mut observed = observed?;
+        if let Some(states) = states? {
             let states = states.into_iter().map(|(name, (state, _))| (name, state));
             observed.states = Some(states.collect());
         }

@@ -17,7 +17,7 @@ use crate::name::{Revision, ServiceId, UnitName};
 use crate::unit::{Link, Unit, UnitSet};
 
 pub use converge::{converge, remove};
-pub use ports::{PortError, allocate};
+pub use ports::{PortError, allocate, needs_ports};
 pub use steps::{Step, Steps};
 
 /// What is found on a host.

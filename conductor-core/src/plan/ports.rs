@@ -1,10 +1,11 @@
 //! Gives instances their ports: the ones they have already, else the lowest that are free.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::RangeInclusive;
 
 use crate::name::UnitName;
 use crate::release::Release;
-use crate::unit::{Kind, UnitSet};
+use crate::unit::{Kind, Unit, UnitSet};
 use crate::value::{Port, PortRange};
 
 /// The range of ports is used up.
@@ -31,20 +32,16 @@ pub fn allocate(
     listening: &BTreeSet<u16>,
     range: PortRange,
 ) -> Result<Vec<BTreeMap<u16, Port>>, PortError> {
-    let held = |name: &UnitName| match on_host.units.get(name)?.metadata.kind {
-        Kind::Instance { port, .. } => port,
-        Kind::Target | Kind::Slice | Kind::Boot => None,
-    };
-    let taken: BTreeSet<Port> = on_host.units.keys().filter_map(held).collect();
+    let taken: BTreeSet<Port> = on_host.units.values().filter_map(port_of).collect();
     let mut free =
         range.ports().filter(|port| !taken.contains(port) && !listening.contains(&port.number()));
     let mut allocated = Vec::with_capacity(releases.len());
     for release in releases {
         let mut ports = BTreeMap::new();
-        let instances = if release.service.port.is_some() { release.service.instances } else { 0 };
-        for instance in 1..=instances {
+        for instance in instances_with_port(release) {
             let unit = release.instance_unit(instance);
-            let Some(port) = held(&unit).or_else(|| free.next()) else {
+            let held = on_host.units.get(&unit).and_then(port_of);
+            let Some(port) = held.or_else(|| free.next()) else {
                 return Err(PortError { range, unit });
             };
             ports.insert(instance, port);
@@ -52,4 +49,25 @@ pub fn allocate(
         allocated.push(ports);
     }
     Ok(allocated)
+}
+
+/// Tells whether an instance has no port yet, so that it matters what listens on the host: asking
+/// the kernel takes longer than all the rest of planning.
+pub fn needs_ports(releases: &[Release<'_>], on_host: &UnitSet) -> bool {
+    releases.iter().any(|release| {
+        instances_with_port(release).any(|instance| {
+            on_host.units.get(&release.instance_unit(instance)).and_then(port_of).is_none()
+        })
+    })
+}
+
+fn instances_with_port(release: &Release<'_>) -> RangeInclusive<u16> {
+    1..=if release.service.port.is_some() { release.service.instances } else { 0 }
+}
+
+fn port_of(unit: &Unit) -> Option<Port> {
+    match unit.metadata.kind {
+        Kind::Instance { port, .. } => port,
+        Kind::Target | Kind::Slice | Kind::Boot => None,
+    }
 }
