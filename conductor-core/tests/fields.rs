@@ -48,6 +48,16 @@ fn places() -> Vec<Place> {
         ("limits.memory", "1M", |text| with("limits", json!({"memory": text}))),
         ("limits.cpu", "1", |text| with("limits", json!({"cpu": text}))),
         ("health.http", "/ok", |text| with("health", json!({"http": text}))),
+        ("listen", "10.0.0.5", |text| with("listen", json!(text))),
+        ("health.socket", "/a", |text| with("health", json!({"http": "/", "socket": text}))),
+        ("health.headers, a name", "Host", |text| {
+            with("health", json!({"http": "/", "headers": {text: "x"}}))
+        }),
+        ("health.headers", "a.b", |text| {
+            with("health", json!({"http": "/", "headers": {"Host": text}}))
+        }),
+        ("health.status", "200", |text| with("health", json!({"http": "/", "status": text}))),
+        ("health.contains", "ok", |text| with("health", json!({"http": "/", "contains": text}))),
         ("health.interval", "5s", |text| with("health", json!({"tcp": true, "interval": text}))),
         ("deploy.order", "stop-first", |text| with("deploy", json!({"order": text}))),
         ("deploy.stop_timeout", "5s", |text| with("deploy", json!({"stop_timeout": text}))),
@@ -101,9 +111,9 @@ fn no_field_but_arguments_and_environment_takes_what_could_end_its_line() {
 #[test]
 fn a_percent_sign_is_refused_or_doubled() {
     // The escape hatch passes specifiers on by design, and so does the unit that is started when a
-    // job fails; CPU and memory know percentages of their own; the path of a request is no unit's.
-    const MEANT: [&str; 5] =
-        ["systemd, a value", "systemd, a list", "cron.on_failure", "limits.cpu", "health.http"];
+    // job fails; CPU and memory know percentages of their own.
+    const MEANT: [&str; 4] =
+        ["systemd, a value", "systemd, a list", "cron.on_failure", "limits.cpu"];
     let templates = Templates::new(&[]).unwrap();
     let ports = BTreeMap::from([(1, "20001".parse().unwrap())]);
     let compile = |definition: &Value| {
@@ -139,6 +149,11 @@ fn a_percent_sign_is_refused_or_doubled() {
             "secrets",
             "volumes, a source",
             "volumes, a target",
+            "health.http",
+            "health.socket",
+            "health.headers, a name",
+            "health.headers",
+            "health.contains",
         ]
     );
 }

@@ -1,6 +1,7 @@
 //! Converges a host to definitions, and takes services off it.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::Conductor;
 use super::error::Error;
@@ -11,6 +12,7 @@ use crate::host::{Lock, Systemd, listening_ports};
 use crate::name::ServiceId;
 use crate::plan::{self, Desired, Foreign, Observed, Plan};
 use crate::release::Release;
+use crate::runtime::{PROBE, is_probed};
 use crate::service::Service;
 
 impl Conductor {
@@ -36,6 +38,7 @@ impl Conductor {
         if !not_yet.is_empty() {
             return Err(Error::NotYet(Problems(not_yet)));
         }
+        self.check_probe(services)?;
         let settings = self.settings()?;
         let observed = self.observe(systemd)?;
         // What listens on an image that is being built is not what will listen where it runs.
@@ -63,6 +66,19 @@ impl Conductor {
             }
         }
         Ok((plan, observed))
+    }
+
+    /// Without the probe no instance that needs it would start; an image that is being built may
+    /// get it later.
+    fn check_probe(&self, services: &[Service]) -> Result<(), Error> {
+        let probe = Path::new(PROBE);
+        let probed = services.iter().find(|service| service.instances > 0 && is_probed(service));
+        match probed {
+            Some(service) if self.online && !probe.exists() => {
+                Err(Error::NoProbe { service: service.id.clone(), probe: probe.to_owned() })
+            }
+            _ => Ok(()),
+        }
     }
 
     fn foreign(&self, foreign: Foreign) -> Error {

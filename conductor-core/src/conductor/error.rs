@@ -44,6 +44,14 @@ pub enum Error {
         /// What is in the way.
         foreign: Foreign,
     },
+    /// The probe is not where units look for it.
+    #[error("{service} needs the probe, and there is no {}", probe.display())]
+    NoProbe {
+        /// The service.
+        service: ServiceId,
+        /// Where it has to be.
+        probe: PathBuf,
+    },
     /// No service of this id is on the host.
     #[error("there is no service {service} on this host")]
     UnknownService {
@@ -71,6 +79,7 @@ impl Error {
             Self::Compile(_) => "compile",
             Self::Ports(_) => "ports",
             Self::Foreign { .. } => "foreign_file",
+            Self::NoProbe { .. } => "no_probe",
             Self::UnknownService { .. } => "unknown_service",
             Self::Lock(LockError::Held { .. }) => "locked",
             Self::Lock(LockError::Path(_)) | Self::Path(_) => "file",
@@ -90,6 +99,7 @@ impl Error {
             Self::Compile(CompileError::UserScope { .. }) => "remove user, or run without --user",
             Self::Ports(_) => "widen ports in the host settings",
             Self::Foreign { .. } => "move it away if nothing needs it; nothing was changed",
+            Self::NoProbe { .. } => "install conductor-probe there; it comes with conductor",
             Self::UnknownService { .. } => "conductor status lists the services",
             Self::Lock(LockError::Held { .. }) => "wait for it to end, then run this again",
             Self::Systemd(SystemdError::Connect { .. }) => {

@@ -161,6 +161,10 @@ impl Executor<'_> {
         let Some(systemd) = self.systemd else {
             return Ok(Vec::new());
         };
+        if job != Job::Stop {
+            // One that was given up after too many starts would not be started again.
+            systemd.reset_failed(units);
+        }
         let results = systemd.run(job, units)?;
         Ok(results.into_iter().filter_map(|(unit, result)| Some((unit, result.err()?))).collect())
     }

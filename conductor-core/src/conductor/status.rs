@@ -50,10 +50,12 @@ pub struct InstanceStatus {
     pub active_state: String,
     /// systemd's `SubState`.
     pub sub_state: String,
-    /// Whether it is up.
+    /// Whether it is up and its last check found it well.
     pub healthy: bool,
-    /// What it says of itself.
+    /// What the last check found, in words.
     pub status: Option<String>,
+    /// When the last check reported, in microseconds since 1970.
+    pub last_check: Option<u64>,
     /// Why it last stopped, if not by being told to.
     pub result: Option<String>,
     /// How often systemd started it again.
@@ -134,10 +136,11 @@ impl InstanceStatus {
             digest: digest.clone(),
             main_pid: details.main_pid,
             port: port.map(Port::number),
-            healthy: active_state == "active",
+            healthy: active_state == "active" && !finds_fault(details.status.as_deref()),
             active_state,
             sub_state,
             status: details.status,
+            last_check: details.report_usec,
             result: details.result.filter(|result| result != "success"),
             restarts: details.restarts,
             memory_bytes: details.memory_bytes,
@@ -146,4 +149,9 @@ impl InstanceStatus {
             rendered_by: unit.metadata.version.clone(),
         })
     }
+}
+
+/// Tells whether the probe's words are those of a check that failed.
+fn finds_fault(status: Option<&str>) -> bool {
+    status.is_some_and(|status| status.starts_with("unhealthy"))
 }

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use super::field::{Field, Table};
 use crate::name::{JobName, Revision, ServiceId};
 use crate::value::{
-    Argument, Calendar, Cpu, CredentialName, Crontab, Description, Directive, EnvName, EnvValue,
-    HostPath, Memory, Port, RequestPath, Section, Setting, Span, TimeZone, UnitReference,
-    UpstreamName, UserName, Volume,
+    Argument, BodyText, Calendar, Cpu, CredentialName, Crontab, Description, Directive, EnvName,
+    EnvValue, HeaderName, HeaderValue, HostPath, ListenAddress, Memory, Port, RequestPath, Section,
+    Setting, Span, StatusCodes, TimeZone, UnitReference, UpstreamName, UserName, Volume,
 };
 
 /// A service: what to run, how many of it, and how to tell that it is well.
@@ -38,6 +38,9 @@ pub struct Definition {
     pub instances: Field<u16>,
     /// The port that the service listens on; each instance gets a port of the host.
     pub port: Field<Port>,
+    /// The address of the host at which the instances are reached; 127.0.0.1 unless given. A
+    /// container's port is published there.
+    pub listen: Field<ListenAddress>,
     /// Environment variables.
     pub env: Field<Table<EnvName, EnvValue>>,
     /// Files with environment variables, in systemd's `EnvironmentFile=` format.
@@ -98,13 +101,25 @@ pub struct Limits {
     {"required": ["command"]},
 ]))]
 pub struct Health {
-    /// Well if a GET of this path answers 200 to 399.
+    /// Well if a request of this path is answered as expected.
     pub http: Field<RequestPath>,
     /// Well if the port takes a connection.
     pub tcp: Field<bool>,
-    /// Well if this command exits with 0.
+    /// Well if this command exits with 0; docker, podman: run in the container.
     #[schemars(length(min = 1))]
     pub command: Field<Vec<Field<Argument>>>,
+    /// http: the unix socket that the instance listens on, in place of the port.
+    pub socket: Field<HostPath>,
+    /// http: the method of the request; GET unless given.
+    pub method: Field<Method>,
+    /// http: header fields of the request, such as Host.
+    pub headers: Field<Table<HeaderName, HeaderValue>>,
+    /// http: the status codes that are expected; 200-399 unless given.
+    pub status: Field<StatusCodes>,
+    /// http: text that the answer has to contain.
+    pub contains: Field<BodyText>,
+    /// http: whether redirects are followed; a redirect itself is judged unless given.
+    pub follow_redirects: Field<bool>,
     /// The time between two checks; 5s unless given.
     pub interval: Field<Span>,
     /// The longest that one check may take; 2s unless given.
@@ -112,8 +127,22 @@ pub struct Health {
     /// How many checks in a row have to fail before the instance is restarted; 3 unless given.
     #[schemars(range(min = 1, max = u32::MAX))]
     pub retries: Field<u32>,
+    /// How many checks in a row have to succeed until an instance is ready; 1 unless given.
+    #[schemars(range(min = 1, max = u32::MAX))]
+    pub success_threshold: Field<u32>,
     /// How long after its start the failures of an instance do not count; 60s unless given.
     pub start_period: Field<Span>,
+}
+
+/// The method of a health check's request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Method {
+    /// The whole answer.
+    #[default]
+    Get,
+    /// Only its head.
+    Head,
 }
 
 /// How a new version takes over.

@@ -53,11 +53,15 @@ pub fn tail(scope: Scope, unit: &UnitName, lines: u32) -> Vec<String> {
         let _ = Command::new("journalctl").arg("--sync").output();
     }
     let mut command = journalctl(scope);
-    command
-        .arg("--quiet")
-        .arg(format!("--unit={unit}"))
-        .arg(format!("--lines={lines}"))
-        .arg("--output=cat");
+    // What the unit's processes wrote, what systemd said of it, and what docker wrote for it.
+    let (wrote, said) = match scope {
+        Scope::System => ("_SYSTEMD_UNIT", "UNIT"),
+        Scope::User => ("_SYSTEMD_USER_UNIT", "USER_UNIT"),
+    };
+    for field in [wrote, "+", said, "+", "CONDUCTOR_UNIT"] {
+        command.arg(if field == "+" { field.to_owned() } else { format!("{field}={unit}") });
+    }
+    command.arg("--quiet").arg(format!("--lines={lines}")).arg("--output=cat");
     match command.output() {
         Ok(output) if output.status.success() => {
             String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()

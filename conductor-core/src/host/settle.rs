@@ -7,7 +7,7 @@ use super::systemd::{Systemd, SystemdError, UnitDetails};
 use crate::name::UnitName;
 
 /// How long a program has to stay up until its start counts: long enough for a missing file or a
-/// port that is taken to show. A health check will know better.
+/// port that is taken to show. Where there is a health check, that has the word.
 const SETTLE: Duration = Duration::from_millis(500);
 
 /// The values of `ExecMainCode`, which are those of waitid(2).
@@ -24,10 +24,13 @@ impl Systemd {
     ) -> Result<Vec<(UnitName, String)>, SystemdError> {
         let services: Vec<_> =
             units.iter().copied().filter(|unit| unit.kind() == "service").collect();
+        let began = monotonic_usec();
+        let unwatched = services.iter().zip(self.details(&services)?);
+        let services: Vec<_> =
+            unwatched.filter(|(_, details)| !details.watched).map(|(unit, _)| *unit).collect();
         if services.is_empty() {
             return Ok(Vec::new());
         }
-        let began = monotonic_usec();
         sleep(SETTLE);
         let states = self.states()?;
         let details = self.details(&services)?;

@@ -65,6 +65,10 @@ pub struct UnitDetails {
     pub since_usec: Option<u64>,
     /// What it says of itself (`STATUS=`).
     pub status: Option<String>,
+    /// Whether systemd ends it when it does not report any more (`WatchdogSec=`).
+    pub watched: bool,
+    /// When it last reported, in microseconds since 1970.
+    pub report_usec: Option<u64>,
     /// The process that systemd supervises.
     pub main_pid: Option<u32>,
     /// How the last process ended, as waitid(2) says it: 1 exited, 2 killed, 3 dumped.
@@ -213,6 +217,8 @@ impl Systemd {
             text.filter(|text| !text.is_empty())
         };
         let int = |value: Option<OwnedVariant>| value.and_then(|value| i32::try_from(value).ok());
+        let watchdog = number(self.get(path, SERVICE, "WatchdogUSec").await?);
+        let report = number(self.get(path, SERVICE, "WatchdogTimestamp").await?);
         let restarts = self.get(path, SERVICE, "NRestarts").await?;
         let main_pid = self.get(path, SERVICE, "MainPID").await?;
         let cpu = number(self.get(path, SERVICE, "CPUUsageNSec").await?);
@@ -225,6 +231,8 @@ impl Systemd {
             active_enter_usec: entered,
             since_usec: since.filter(|at| *at > 0),
             status: text(self.get(path, SERVICE, "StatusText").await?),
+            watched: watchdog.is_some_and(|usec| usec > 0),
+            report_usec: report.filter(|at| *at > 0),
             main_pid: main_pid.and_then(|value| u32::try_from(value).ok()).filter(|pid| *pid > 0),
             exit_code: int(self.get(path, SERVICE, "ExecMainCode").await?),
             exit_status: int(self.get(path, SERVICE, "ExecMainStatus").await?),

@@ -27,6 +27,8 @@ struct InstanceView<'a> {
     stop_timeout: String,
     unit: Lines,
     exec: Lines,
+    restart: Lines,
+    health: Lines,
     environment: Lines,
     resources: Lines,
     limits: Lines,
@@ -156,21 +158,30 @@ fn instance_text(
     };
     let image = image(release, &tokens)?;
     check_volumes(service, &tokens)?;
-    let Parts { service_type, exec, environment, resources, limits, sandbox } =
-        runtime::parts(&Instance {
-            service,
-            unit: names.unit,
-            slice: names.slice,
-            image: image.as_deref(),
-            tokens,
-            port,
-            scope,
-        });
-    // The default start limit would give a crashing service up for good after five starts; the
-    // growing delay between restarts keeps it from hurting the host instead.
+    let parts = runtime::parts(&Instance {
+        service,
+        unit: names.unit,
+        slice: names.slice,
+        image: image.as_deref(),
+        tokens,
+        port,
+        scope,
+    });
+    // Without `..`: what a runtime contributes has its place in the unit.
+    let Parts {
+        service_type,
+        unit: of_runtime,
+        exec,
+        restart,
+        health,
+        environment,
+        resources,
+        limits,
+        sandbox,
+    } = parts;
     let mut unit = Lines::default();
     unit.push("ConditionPathExists", Place::of(scope).unit_path);
-    unit.push("StartLimitIntervalSec", 0);
+    unit.extend(of_runtime);
     if scope == Scope::System {
         unit.push("Wants", "network-online.target");
         unit.push("After", "network-online.target");
@@ -194,6 +205,8 @@ fn instance_text(
         stop_timeout: service.deploy.stop_timeout.to_string(),
         unit,
         exec,
+        restart,
+        health,
         environment,
         resources,
         limits,

@@ -11,8 +11,8 @@ use crate::name::{Revision, ServiceId};
 use crate::service::{Deploy, Health, Limits, Service};
 use crate::unit::hex;
 use crate::value::{
-    Argument, CredentialName, Directive, EnvName, EnvValue, HostPath, Port, Section, Setting, Span,
-    UserName, Volume,
+    Argument, CredentialName, Directive, EnvName, EnvValue, HostPath, ListenAddress, Port, Section,
+    Setting, Span, UserName, Volume,
 };
 
 /// What is hashed. Not in it: how many instances there are, their ports, cron and proxy, which
@@ -25,6 +25,7 @@ struct Fingerprint<'a> {
     image: &'a Option<Argument>,
     command: &'a [Argument],
     port: Option<Port>,
+    listen: ListenAddress,
     env: &'a BTreeMap<EnvName, EnvValue>,
     env_files: &'a [HostPath],
     secrets: &'a BTreeMap<CredentialName, HostPath>,
@@ -49,6 +50,7 @@ pub(super) fn digest(service: &Service, revision: &Revision, templates: Option<&
         command,
         instances: _,
         port,
+        listen,
         env,
         env_files,
         secrets,
@@ -62,6 +64,7 @@ pub(super) fn digest(service: &Service, revision: &Revision, templates: Option<&
         settings,
         origin: _,
         not_yet: _,
+        advice: _,
     } = service;
     let Deploy { before: _, order: _, batch: _, drain: _, stop_timeout, keep: _ } = deploy;
     let fingerprint = Fingerprint {
@@ -71,6 +74,7 @@ pub(super) fn digest(service: &Service, revision: &Revision, templates: Option<&
         image,
         command,
         port: *port,
+        listen: *listen,
         env,
         env_files,
         secrets,

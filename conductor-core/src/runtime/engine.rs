@@ -1,10 +1,13 @@
 //! Instances in containers: the command lines of docker and podman.
 
-use super::{Instance, Parts};
+use super::{Instance, PROBE, Parts, health};
 use crate::service::Limits;
 use crate::unit::Lines;
-use crate::unit::escape::command_line;
+use crate::unit::escape::{CommandLine, command_line, percent};
 use crate::value::Volume;
+
+const DOCKER: &str = "/usr/bin/docker";
+const PODMAN: &str = "/usr/bin/podman";
 
 /// How long beyond its own deadline an engine may take to stop a container.
 const STOP_SLACK: u64 = 5;
@@ -12,80 +15,151 @@ const STOP_SLACK: u64 = 5;
 /// What a container answers that was told to stop, and what one that had to be killed does.
 const STOPPED: &str = "143 137";
 
+/// The fields of the journal that docker's journald driver takes from labels.
+const FIELDS: &str = "CONDUCTOR_ID,CONDUCTOR_REVISION,CONDUCTOR_INSTANCE,CONDUCTOR_UNIT";
+
+/// The probe stands in for the client, which would cost 31 MB for each container.
 pub(super) fn docker(instance: &Instance<'_>) -> Parts {
-    const DOCKER: &str = "/usr/bin/docker";
     let name = container_name(instance);
-    let mut run = words(&[DOCKER, "run", "--rm", "--init", "--name", &name]);
-    run.push(format!("--cgroup-parent={}", instance.slice));
-    run.extend(options(instance));
-    let seconds = stop_seconds(instance);
+    let Instance { service, tokens, unit, .. } = instance;
+    let mut create = CommandLine::new("");
+    create.words([PROBE, "docker", "--name", &name, "--engine", DOCKER]);
+    create.words(health::check(instance, &[DOCKER, "exec", &name]));
+    create.words(["--", "--rm", "--init"]);
+    create.word(&format!("--cgroup-parent={}", instance.slice));
+    create.words(["--log-driver=journald", &format!("--log-opt=labels={FIELDS}")]);
+    create.word(&format!("--log-opt=tag={}", service.id));
+    create.word(&format!("--label=CONDUCTOR_ID={}", service.id));
+    create.word(&format!("--label=CONDUCTOR_REVISION={}", tokens.revision));
+    create.word(&format!("--label=CONDUCTOR_INSTANCE={}", tokens.instance));
+    create.word(&format!("--label=CONDUCTOR_UNIT={unit}"));
+    options(&mut create, instance);
     let remove = command_line("-", &[DOCKER, "rm", "--force", &name]);
     let mut exec = Lines::default();
-    // A container of this name may be left from a client that was killed.
+    // A container of this name may be left from a power cut.
     exec.push("ExecStartPre", &remove);
-    exec.push("ExecStart", command_line("", &run));
-    exec.push("ExecStop", command_line("-", &[DOCKER, "stop", "--time", &seconds, &name]));
+    show_secrets(&mut exec, instance);
+    exec.push("ExecStart", create);
+    let seconds = stop_seconds(instance);
+    exec.push("ExecStop", command_line("-", &[DOCKER, "stop", "-t", &seconds, &name]));
     exec.push("ExecStopPost", &remove);
     exec.push("SuccessExitStatus", STOPPED);
-    Parts { service_type: "exec", exec, ..Parts::default() }
+    let mut unit = Lines::default();
+    for directive in ["Wants", "After"] {
+        unit.push(directive, "docker.service");
+    }
+    let resources = resources(instance);
+    Parts { service_type: "notify", unit, exec, resources, ..Parts::default() }
 }
 
+/// podman's own client goes once the container runs; what stays is conmon, of 2 MB.
 pub(super) fn podman(instance: &Instance<'_>) -> Parts {
-    const PODMAN: &str = "/usr/bin/podman";
     let name = container_name(instance);
-    let mut run = words(&[PODMAN, "run", "--detach", "--replace", "--rm", "--name", &name]);
+    let mut run = CommandLine::new("");
+    let mut health = Lines::default();
+    if health::is_probed(instance.service) {
+        run.words([PROBE, "exec", "--detached"]);
+        run.words(health::check(instance, &[PODMAN, "exec", &name]));
+        run.word("--");
+    } else {
+        health.push("NotifyAccess", "all");
+    }
+    run.words([PODMAN, "run", "--detach", "--replace", "--rm", "--name", &name]);
+    // Who says that the container is ready: the probe, or conmon as soon as it runs.
+    run.word(match health::is_probed(instance.service) {
+        true => "--sdnotify=container",
+        false => "--sdnotify=conmon",
+    });
     // With the unit's own cgroup, systemd sees every process of the container.
-    run.extend(words(&["--sdnotify=conmon", "--cgroups=split", "--log-driver=passthrough"]));
-    run.extend(options(instance));
+    run.words(["--cgroups=split", "--log-driver=passthrough"]);
+    if instance.service.limits.pids.is_none() {
+        // Its default of 2048 is no limit of the definition's.
+        run.word("--pids-limit=0");
+    }
+    options(&mut run, instance);
     let seconds = stop_seconds(instance);
-    let stop = [PODMAN, "stop", "--ignore", "--time", &seconds, &name];
-    let remove = [PODMAN, "rm", "--force", "--ignore", &name];
+    let stop = [PODMAN, "stop", "--ignore", "-t", &seconds, &name];
+    let remove = [PODMAN, "rm", "--force", "--ignore", "-t", "0", &name];
     let mut exec = Lines::default();
-    exec.push("NotifyAccess", "all");
     exec.push("Delegate", "yes");
-    exec.push("ExecStart", command_line("", &run));
+    show_secrets(&mut exec, instance);
+    exec.push("ExecStart", run);
     exec.push("ExecStop", command_line("-", &stop));
     exec.push("ExecStopPost", command_line("-", &remove));
     exec.push("SuccessExitStatus", STOPPED);
-    Parts { service_type: "notify", exec, ..Parts::default() }
+    Parts {
+        service_type: "notify",
+        exec,
+        health,
+        resources: resources(instance),
+        ..Parts::default()
+    }
 }
 
 /// Gives the options that both engines know by the same name, then image and command.
-fn options(instance: &Instance<'_>) -> Vec<String> {
+fn options(line: &mut CommandLine, instance: &Instance<'_>) {
     let Instance { service, tokens, image, port, .. } = instance;
     let Limits { memory, cpu, pids } = service.limits;
-    let mut options = Vec::new();
     if let Some(memory) = memory {
-        options.push(format!("--memory={}", memory.bytes()));
+        line.word(&format!("--memory={}", memory.bytes()));
         // The same amount for memory and swap together: no swap.
-        options.push(format!("--memory-swap={}", memory.bytes()));
+        line.word(&format!("--memory-swap={}", memory.bytes()));
     }
-    options.extend(cpu.map(|cpu| format!("--cpus={cpu}")));
-    options.extend(pids.map(|pids| format!("--pids-limit={pids}")));
-    options.extend(service.user.as_ref().map(|user| format!("--user={user}")));
+    line.words(cpu.map(|cpu| format!("--cpus={cpu}")));
+    line.words(pids.map(|pids| format!("--pids-limit={pids}")));
+    line.words(service.user.as_ref().map(|user| format!("--user={user}")));
     if let (Some(host), Some(inside)) = (port, service.port) {
-        options.push(format!("--publish=127.0.0.1:{host}:{inside}"));
-        options.push(format!("--env=PORT={inside}"));
+        line.word(&format!("--publish={}:{inside}", service.listen.with_port(*host)));
+        line.word(&format!("--env=PORT={inside}"));
     }
-    for file in &service.env_files {
-        options.push(format!("--env-file={file}"));
-    }
+    line.words(service.env_files.iter().map(|file| format!("--env-file={file}")));
     for (name, value) in &service.env {
-        options.push(format!("--env={name}={}", tokens.expand(value.as_str())));
+        line.word(&format!("--env={name}={}", tokens.expand(value.as_str())));
     }
     for Volume { source, target, read_only } in &service.volumes {
         let (source, target) = (tokens.expand(source.as_str()), tokens.expand(target.as_str()));
         let mode = if *read_only { "ro" } else { "rw" };
-        options.push(format!("--volume={source}:{target}:{mode}"));
+        line.word(&format!("--volume={source}:{target}:{mode}"));
     }
-    for (name, path) in &service.secrets {
-        options.push(format!("--volume={path}:/run/secrets/{name}:ro"));
+    for name in service.secrets.keys() {
+        line.after_specifier(
+            "--volume=",
+            "%t",
+            &format!("/{}/secrets/{name}:/run/secrets/{name}:ro", directory(instance)),
+        );
     }
-    options.extend(image.map(str::to_owned));
-    options.extend(
-        service.command.iter().map(|argument| tokens.expand(argument.as_str()).into_owned()),
-    );
-    options
+    line.words(*image);
+    line.words(service.command.iter().map(|argument| tokens.expand(argument.as_str())));
+}
+
+/// Credentials are readable by the unit's own user, root; who runs in the container may be another.
+/// So they are copied to where only root gets, readable for whoever sees the single file.
+fn show_secrets(exec: &mut Lines, instance: &Instance<'_>) {
+    let secrets = &instance.service.secrets;
+    if secrets.is_empty() {
+        return;
+    }
+    let mut copy = CommandLine::new("");
+    copy.words(["/usr/bin/install", "-D", "--mode=0444"]);
+    copy.after_specifier("--target-directory=", "%t", &format!("/{}/secrets", directory(instance)));
+    for name in secrets.keys() {
+        copy.after_specifier("", "%d", &format!("/{name}"));
+    }
+    exec.push("ExecStartPre", copy);
+}
+
+fn resources(instance: &Instance<'_>) -> Lines {
+    let mut lines = Lines::default();
+    for (name, path) in &instance.service.secrets {
+        lines.push("LoadCredential", format_args!("{name}:{}", percent(path.as_str())));
+    }
+    lines.push("RuntimeDirectoryMode", "0700");
+    lines
+}
+
+/// Gives the unit's directory below systemd's runtime directory; see [`super::RUNTIME_DIRECTORY`].
+fn directory(instance: &Instance<'_>) -> String {
+    format!("conductor/{}", container_name(instance))
 }
 
 /// A container is called like its unit.
@@ -98,8 +172,4 @@ fn container_name(instance: &Instance<'_>) -> String {
 fn stop_seconds(instance: &Instance<'_>) -> String {
     let seconds = instance.service.deploy.stop_timeout.duration().as_secs();
     seconds.saturating_sub(STOP_SLACK).max(1).to_string()
-}
-
-fn words(words: &[&str]) -> Vec<String> {
-    words.iter().map(|word| (*word).to_owned()).collect()
 }

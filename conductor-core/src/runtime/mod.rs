@@ -1,6 +1,7 @@
 //! How an instance is started and stopped under each runtime: arguments and directives.
 
 mod engine;
+mod health;
 mod native;
 
 use crate::definition::Runtime;
@@ -9,15 +10,22 @@ use crate::service::Service;
 use crate::unit::Lines;
 use crate::value::{Port, Tokens};
 
-pub(crate) use native::is_disk_image;
+pub use health::PROBE;
+pub(crate) use health::is_probed;
 
 /// What a runtime contributes to the unit of an instance.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
     /// The service's `Type=`.
     pub(crate) service_type: &'static str,
+    /// Directives of the section `[Unit]`.
+    pub(crate) unit: Lines,
     /// The commands.
     pub(crate) exec: Lines,
+    /// When and how it is started again.
+    pub(crate) restart: Lines,
+    /// How systemd learns of its health.
+    pub(crate) health: Lines,
     /// Environment variables and files with them.
     pub(crate) environment: Lines,
     /// File systems, users, secrets.
@@ -51,14 +59,27 @@ pub(crate) struct Instance<'a> {
     pub(crate) scope: Scope,
 }
 
-/// Gives what the service's runtime contributes.
+/// Gives what the service's runtime and its health check contribute.
 pub(crate) fn parts(instance: &Instance<'_>) -> Parts {
-    match instance.service.runtime {
+    let service = instance.service;
+    let mut parts = match service.runtime {
         Runtime::Native => native::parts(instance),
         Runtime::Docker => engine::docker(instance),
         Runtime::Podman => engine::podman(instance),
+    };
+    parts.unit.extend(health::start_limit(service));
+    parts.restart.extend(health::restart(service));
+    parts.health.extend(health::directives(service));
+    if is_probed(service) || service.runtime != Runtime::Native {
+        // The probe counts restarts in it; secrets are shown to containers from it.
+        parts.resources.push("RuntimeDirectory", RUNTIME_DIRECTORY);
+        parts.resources.push("RuntimeDirectoryPreserve", "restart");
     }
+    parts
 }
+
+/// An instance's directory below `/run`: `%N` is the name of its unit. It goes when the unit stops.
+const RUNTIME_DIRECTORY: &str = "conductor/%N";
 
 /// Tells which port the instance itself listens on: a container has a network of its own.
 pub(crate) fn listens_on(service: &Service, allocated: Option<Port>) -> Option<Port> {

@@ -1,9 +1,9 @@
 //! Instances that systemd runs by itself, sandboxed unless the definition says otherwise.
 
-use super::{Instance, Parts, Scope};
-use crate::service::{Limits, Service};
+use super::{Instance, PROBE, Parts, Scope, health};
+use crate::service::{HealthCheck, Limits, Service};
 use crate::unit::Lines;
-use crate::unit::escape::{command_line, percent, quote};
+use crate::unit::escape::{CommandLine, percent, quote};
 use crate::value::Volume;
 
 /// What every native unit is kept from. systemd.exec(5) explains each.
@@ -54,23 +54,30 @@ const USER_SANDBOX: [(&str, &str); 6] = [
 ];
 
 /// Tells whether a native image is a disk image rather than a directory, by its name.
-pub(crate) fn is_disk_image(path: &str) -> bool {
+fn is_disk_image(path: &str) -> bool {
     [".raw", ".img", ".squashfs", ".erofs"].iter().any(|suffix| path.ends_with(suffix))
 }
 
 pub(super) fn parts(instance: &Instance<'_>) -> Parts {
     let Instance { service, tokens, scope, .. } = instance;
-    let arguments: Vec<_> =
-        service.command.iter().map(|argument| tokens.expand(argument.as_str())).collect();
+    let probed = health::is_probed(service);
+    let mut line = CommandLine::new("");
+    if probed {
+        line.words([PROBE, "exec"]);
+        line.words(health::check(instance, &[]));
+        line.word("--");
+    }
+    line.words(service.command.iter().map(|argument| tokens.expand(argument.as_str())));
     let mut exec = Lines::default();
-    exec.push("ExecStart", command_line("", &arguments));
+    exec.push("ExecStart", line);
     Parts {
-        service_type: "exec",
+        service_type: if probed { "notify" } else { "exec" },
         exec,
         environment: environment(instance),
         resources: resources(instance),
-        limits: limits(&service.limits),
+        limits: limits(service),
         sandbox: sandbox(service, *scope),
+        ..Parts::default()
     }
 }
 
@@ -101,6 +108,9 @@ fn resources(instance: &Instance<'_>) -> Lines {
         let directive = if is_disk_image(image) { "RootImage" } else { "RootDirectory" };
         lines.push(directive, percent(image));
         lines.push("MountAPIVFS", "yes");
+        if health::is_probed(service) {
+            lines.push("BindReadOnlyPaths", PROBE);
+        }
     }
     for Volume { source, target, read_only } in &service.volumes {
         let directive = if *read_only { "BindReadOnlyPaths" } else { "BindPaths" };
@@ -113,8 +123,8 @@ fn resources(instance: &Instance<'_>) -> Lines {
     lines
 }
 
-fn limits(limits: &Limits) -> Lines {
-    let Limits { memory, cpu, pids } = limits;
+fn limits(service: &Service) -> Lines {
+    let Limits { memory, cpu, pids } = service.limits;
     let mut lines = Lines::default();
     if let Some(memory) = memory {
         lines.push("MemoryMax", memory);
@@ -125,7 +135,13 @@ fn limits(limits: &Limits) -> Lines {
         lines.push("CPUQuota", cpu.percent());
     }
     if let Some(pids) = pids {
-        lines.push("TasksMax", pids);
+        // The limit is the program's; the probe, and what it runs, come on top.
+        let probe = match service.health.as_ref().map(|health| &health.check) {
+            None => 0,
+            Some(HealthCheck::Http(_) | HealthCheck::Tcp) => 1,
+            Some(HealthCheck::Command(_)) => 2,
+        };
+        lines.push("TasksMax", u64::from(pids) + probe);
     }
     lines
 }

@@ -7,13 +7,14 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::definition::{Order, Runtime, Source};
+use crate::definition::{Method, Order, Runtime, Source};
 use crate::error::{Problem, Problems};
 use crate::name::{JobName, Revision, ServiceId};
 use crate::value::{
-    Argument, Calendar, Cpu, CredentialName, Crontab, Description, Directive, EnvName, EnvValue,
-    HostPath, ImageReference, Memory, Port, RequestPath, Section, Setting, Span, TimeZone,
-    Tokenized as _, UnitReference, UpstreamName, UserName, Volume,
+    Argument, BodyText, Calendar, Cpu, CredentialName, Crontab, Description, Directive, EnvName,
+    EnvValue, HeaderName, HeaderValue, HostPath, ImageReference, ListenAddress, Memory, Port,
+    RequestPath, Section, Setting, Span, StatusCodes, TimeZone, Tokenized as _, UnitReference,
+    UpstreamName, UserName, Volume,
 };
 
 /// A service as it is to be run, apart from which revision and on which ports.
@@ -35,6 +36,8 @@ pub struct Service {
     pub instances: u16,
     /// The port that the definition names.
     pub port: Option<Port>,
+    /// The address of the host at which the instances are reached.
+    pub listen: ListenAddress,
     /// Environment variables, with their tokens.
     pub env: BTreeMap<EnvName, EnvValue>,
     /// Files with environment variables; later ones win.
@@ -61,6 +64,8 @@ pub struct Service {
     pub origin: Origin,
     /// What the definition asks for and this version does not do; such a service is not applied.
     pub not_yet: Vec<Problem>,
+    /// What is valid and probably not what an operator wants.
+    pub advice: Vec<Problem>,
 }
 
 /// Where the id of a service was read.
@@ -94,6 +99,8 @@ pub struct Health {
     pub timeout: Span,
     /// How many checks in a row have to fail.
     pub retries: u32,
+    /// How many checks in a row have to succeed until an instance is ready.
+    pub success_threshold: u32,
     /// How long after the start failures do not count.
     pub start_period: Span,
 }
@@ -102,12 +109,31 @@ pub struct Health {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthCheck {
-    /// A GET of this path, with its tokens.
-    Http(RequestPath),
+    /// A request.
+    Http(HttpCheck),
     /// A connection to the port.
     Tcp,
-    /// A command.
+    /// A command; in the container, where there is one.
     Command(Vec<Argument>),
+}
+
+/// A request and what is expected of its answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct HttpCheck {
+    /// The path, with its tokens.
+    pub path: RequestPath,
+    /// The unix socket that is asked in place of the port, with its tokens.
+    pub socket: Option<HostPath>,
+    /// The method.
+    pub method: Method,
+    /// Header fields.
+    pub headers: BTreeMap<HeaderName, HeaderValue>,
+    /// The status codes that are expected; `None` for 200 to 399.
+    pub status: Option<StatusCodes>,
+    /// What the answer has to contain.
+    pub contains: Option<BodyText>,
+    /// Whether redirects are followed.
+    pub follow_redirects: bool,
 }
 
 /// How a new version takes over.
@@ -196,7 +222,9 @@ impl Service {
     fn tokenized(&self) -> impl Iterator<Item = &str> {
         let volumes = self.volumes.iter();
         let health = match self.health.as_ref().map(|health| &health.check) {
-            Some(HealthCheck::Http(path)) => vec![path.as_str()],
+            Some(HealthCheck::Http(HttpCheck { path, socket, .. })) => {
+                socket.iter().map(HostPath::as_str).chain([path.as_str()]).collect()
+            }
             Some(HealthCheck::Command(command)) => command.iter().map(Argument::as_str).collect(),
             Some(HealthCheck::Tcp) | None => Vec::new(),
         };

@@ -2,7 +2,7 @@
 //!
 //! The rules were tried against systemd itself and are kept by a test that runs hostile units.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 /// The longest line that systemd reads; a longer one makes the whole unit unloadable.
 pub(crate) const LONGEST_LINE: usize = 1_048_575;
@@ -37,18 +37,59 @@ fn push_quoted(quoted: &mut String, text: &str) {
     quoted.push('"');
 }
 
-/// Writes a command line that runs exactly these arguments.
+/// A command line that runs exactly these arguments.
 ///
-/// The prefix `:` switches `$` expansion off, against which quotes do not protect; `prefix` adds
-/// others, such as `-`.
-pub(crate) fn command_line<A: AsRef<str>>(prefix: &str, arguments: &[A]) -> String {
-    let mut line = format!("{prefix}:");
-    for (index, argument) in arguments.iter().enumerate() {
-        if index > 0 {
-            line.push(' ');
-        }
-        push_quoted(&mut line, argument.as_ref());
+/// The prefix `:` switches `$` expansion off, against which quotes do not protect.
+#[derive(Debug)]
+pub(crate) struct CommandLine(String);
+
+impl CommandLine {
+    /// Begins a line; `prefix` adds other prefixes to `:`, such as `-`.
+    pub(crate) fn new(prefix: &str) -> Self {
+        Self(format!("{prefix}:"))
     }
+
+    /// Adds one argument.
+    pub(crate) fn word(&mut self, word: &str) {
+        self.separate();
+        push_quoted(&mut self.0, word);
+    }
+
+    /// Adds arguments.
+    pub(crate) fn words<W: AsRef<str>>(&mut self, words: impl IntoIterator<Item = W>) {
+        for word in words {
+            self.word(word.as_ref());
+        }
+    }
+
+    /// Adds one argument in which a specifier such as `%t` stands between two texts.
+    pub(crate) fn after_specifier(&mut self, before: &str, specifier: &'static str, after: &str) {
+        self.separate();
+        push_quoted(&mut self.0, before);
+        // Still inside of the quotes.
+        self.0.pop();
+        self.0.push_str(specifier);
+        let rest = quote(after);
+        self.0.push_str(&rest[1..]);
+    }
+
+    fn separate(&mut self) {
+        if self.0.ends_with('"') {
+            self.0.push(' ');
+        }
+    }
+}
+
+impl fmt::Display for CommandLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Writes a command line in one go; see [`CommandLine`].
+pub(crate) fn command_line<A: AsRef<str>>(prefix: &str, arguments: &[A]) -> CommandLine {
+    let mut line = CommandLine::new(prefix);
+    line.words(arguments);
     line
 }
 
@@ -93,7 +134,16 @@ mod tests {
         ] {
             assert_eq!(quote(argument), quoted);
         }
-        assert_eq!(command_line("-", &["/bin/echo", "$(x)"]), r#"-:"/bin/echo" "$(x)""#);
+        let line = command_line("-", &["/bin/echo", "$(x)"]);
+        assert_eq!(line.to_string(), r#"-:"/bin/echo" "$(x)""#);
+    }
+
+    #[test]
+    fn a_specifier_stands_only_where_it_is_meant() {
+        let mut line = CommandLine::new("");
+        line.word("50%:");
+        line.after_specifier("--a=", "%t", "/%t \"b");
+        assert_eq!(line.to_string(), r#":"50%%:" "--a=%t/%%t \"b""#);
     }
 
     #[test]

@@ -17,6 +17,14 @@ impl Lines {
         // Writing to a String cannot fail.
         let _ = write!(self.0, "{name}={value}");
     }
+
+    /// Adds other lines behind these.
+    pub(crate) fn extend(&mut self, Lines(others): Lines) {
+        if !self.0.is_empty() && !others.is_empty() {
+            self.0.push('\n');
+        }
+        self.0.push_str(&others);
+    }
 }
 
 /// As text, without a newline at its end: a template decides what follows.

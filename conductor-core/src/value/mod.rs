@@ -3,8 +3,10 @@
 //! Each is a newtype whose `FromStr` is the only way in; what it prints reads back as the same
 //! value. The forms are systemd's, Docker's and cron's own.
 
+mod address;
 mod character;
 mod cpu;
+mod http;
 mod image;
 mod memory;
 mod path;
@@ -16,7 +18,9 @@ mod tokens;
 mod volume;
 mod words;
 
+pub use address::ListenAddress;
 pub use cpu::Cpu;
+pub use http::{BodyText, HeaderName, HeaderValue, StatusCodes};
 pub use image::{Digest, ImageReference};
 pub use memory::Memory;
 pub use path::HostPath;

@@ -1,6 +1,7 @@
 //! Turns a raw definition into a service, noting what does not fit together.
 
 mod command;
+mod health;
 mod parts;
 
 use std::collections::BTreeMap;
@@ -31,6 +32,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         command,
         instances,
         port,
+        listen,
         env,
         env_files,
         secrets,
@@ -50,14 +52,18 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     }
     check.not_both_revisions(&image, &revision);
     let mut not_yet = NotYet { check: &check, fields: Vec::new() };
-    let runtime = not_yet.runtime(&runtime);
-    not_yet.field(&health, "health checks are not run");
+    let runtime = match &runtime {
+        Field::Absent => Some(Runtime::default()),
+        // Nothing is said about what follows from a value that was refused.
+        Field::Refused => None,
+        Field::Given(runtime) => Some(runtime.value),
+    };
     not_yet.field(&proxy, "no proxy is configured");
     not_yet.field(&cron, "no timers are made");
     let deploy = check.deploy(deploy, &mut not_yet);
 
     if let Some(runtime) = runtime {
-        check.image(runtime, &image, &mut not_yet);
+        check.image(runtime, &image);
     }
     let no_command = command.is_absent();
     let command = check.command(command, runtime);
@@ -70,6 +76,10 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let mut not_yet = not_yet.fields;
     not_yet.sort_by_key(|(at, _)| source.position(*at));
     let has_port = !port.is_absent();
+    let advice = match &port {
+        Field::Given(port) if health.is_absent() => vec![source.problem(port.at, no_health())],
+        _ => Vec::new(),
+    };
     let health = check.health(health, has_port);
     let limits = check.limits(limits);
     let upstream = check.upstream(proxy, has_port);
@@ -86,6 +96,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         command: command.unwrap_or_default(),
         instances,
         port: port.into_value(),
+        listen: listen.into_value().unwrap_or_default(),
         env,
         env_files: list(env_files),
         secrets: table(secrets),
@@ -98,6 +109,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         jobs,
         settings: table(systemd).into_iter().map(|(name, table)| (name, entries(table))).collect(),
         not_yet: not_yet.into_iter().map(|(at, why)| source.problem(at, why)).collect(),
+        advice,
     };
     if !has_port && service.uses_token("port") {
         let fault = Fault::new("{port} is used, but there is no port");
@@ -105,6 +117,11 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         check.refuse(ROOT, fault.hint(hint));
     }
     Some(service)
+}
+
+fn no_health() -> Fault {
+    let fault = Fault::new("there is a port and no health check");
+    fault.hint("add health: {http: /health} or {tcp: true}; else a start counts once it ran")
 }
 
 /// Collects the fields that are valid and not acted upon.
@@ -117,20 +134,6 @@ impl NotYet<'_, '_> {
     fn field<T>(&mut self, field: &Field<T>, what: &str) {
         if let Field::Given(Located { at, .. }) = field {
             self.add(*at, what);
-        }
-    }
-
-    /// Reads the runtime; `None` if it was refused, so that nothing is said about what follows.
-    fn runtime(&mut self, runtime: &Field<Runtime>) -> Option<Runtime> {
-        match runtime {
-            Field::Absent => Some(Runtime::default()),
-            Field::Refused => None,
-            Field::Given(runtime) => {
-                if runtime.value != Runtime::Native {
-                    self.add(runtime.at, "only native services are run");
-                }
-                Some(runtime.value)
-            }
         }
     }
 
@@ -161,7 +164,7 @@ impl Check<'_> {
         );
     }
 
-    fn image(&self, runtime: Runtime, image: &Field<Argument>, not_yet: &mut NotYet<'_, '_>) {
+    fn image(&self, runtime: Runtime, image: &Field<Argument>) {
         let image = match image {
             Field::Given(image) => image,
             Field::Absent if runtime != Runtime::Native => {
@@ -182,8 +185,6 @@ impl Check<'_> {
         };
         if let Err(invalid) = checked {
             self.refuse_invalid(image.at, invalid);
-        } else if runtime == Runtime::Native && crate::runtime::is_disk_image(&text) {
-            not_yet.add(image.at, "disk images are not mounted");
         }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Check, NotYet};
 use crate::definition::{self, Fault, Field, Located, Table};
 use crate::name::JobName;
-use crate::service::{Deploy, Health, HealthCheck, Job, Limits, When};
+use crate::service::{Deploy, Job, Limits, When};
 use crate::value::{Span, UpstreamName};
 
 impl Check<'_> {
@@ -18,7 +18,11 @@ impl Check<'_> {
         }
     }
 
-    fn at_least_one<T: PartialEq + Default>(&self, field: Field<T>, what: &str) -> Option<T> {
+    pub(super) fn at_least_one<T: PartialEq + Default>(
+        &self,
+        field: Field<T>,
+        what: &str,
+    ) -> Option<T> {
         let located = field.given()?;
         if located.value == T::default() {
             self.refuse(located.at, Fault::new(format!("0 {what}")).hint("write 1 or more"));
@@ -26,49 +30,8 @@ impl Check<'_> {
         Some(located.value)
     }
 
-    pub(super) fn health(
-        &self,
-        health: Field<definition::Health>,
-        has_port: bool,
-    ) -> Option<Health> {
-        let health = health.given()?;
-        let definition::Health { http, tcp, command, interval, timeout, retries, start_period } =
-            health.value;
-        let refused = matches!(http, Field::Refused)
-            || matches!(tcp, Field::Refused)
-            || matches!(command, Field::Refused);
-        let http = http.given();
-        let tcp = tcp.given().filter(|tcp| tcp.value);
-        let network = http.as_ref().map(|http| http.at);
-        if let Some(at) = network.or(tcp.as_ref().map(|tcp| tcp.at)).filter(|_| !has_port) {
-            let fault = Fault::new("there is no port to check");
-            self.refuse(at, fault.hint("add port: NUMBER to the service"));
-        }
-        let check = match (http, tcp, self.command(command, None)) {
-            (Some(http), None, None) => Some(HealthCheck::Http(http.value)),
-            (None, Some(_), None) => Some(HealthCheck::Tcp),
-            (None, None, Some(command)) => Some(HealthCheck::Command(command)),
-            _ if refused => None,
-            _ => {
-                let fault = Fault::new("not exactly one of http, tcp and command");
-                self.refuse(health.at, fault.hint("for example http: /health"));
-                None
-            }
-        };
-        let interval = self.span(interval, Span::from_secs(5));
-        let timeout = self.span(timeout, Span::from_secs(2));
-        let retries = self.at_least_one(retries, "retries").unwrap_or(3);
-        Some(Health {
-            check: check?,
-            interval,
-            timeout,
-            retries,
-            start_period: start_period.into_value().unwrap_or(Span::from_secs(60)),
-        })
-    }
-
     /// Reads a span that must not be zero.
-    fn span(&self, field: Field<Span>, default: Span) -> Span {
+    pub(super) fn span(&self, field: Field<Span>, default: Span) -> Span {
         let Some(located) = field.given() else {
             return default;
         };

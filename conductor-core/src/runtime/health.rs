@@ -1,0 +1,171 @@
+//! Health as systemd's own readiness and watchdog: the probe's command line, and what goes with it.
+
+use std::time::Duration;
+
+use super::Instance;
+use crate::definition::{Method, Runtime};
+use crate::service::{Health, HealthCheck, HttpCheck, Service};
+use crate::unit::Lines;
+use crate::value::{Argument, Span};
+
+/// Where the probe is on every host.
+pub const PROBE: &str = "/usr/bin/conductor-probe";
+
+/// How many starts in a row are too many. The probe starts again every ten seconds at the most, so
+/// that this is an hour of trying at least.
+const START_LIMIT_BURST: u32 = 360;
+
+/// The longest that the probe waits before a repeated restart; see `conductor-probe`.
+const LONGEST_DELAY: Duration = Duration::from_secs(10);
+
+/// What a start, a check or a report may take beyond its own time on a busy host.
+const SLACK: Duration = Duration::from_secs(10);
+
+/// How long an unhealthy instance may take to end before it is killed: it serves nobody.
+const ABORT: Duration = Duration::from_secs(5);
+
+/// systemd's own default, which counts where there is no health check.
+const DEFAULT_START: Duration = Duration::from_secs(90);
+
+/// Tells whether the probe starts the instances of a service: it watches them, or it stands in for
+/// the client of a container engine.
+pub(crate) fn is_probed(service: &Service) -> bool {
+    service.health.is_some() || service.runtime == Runtime::Docker
+}
+
+/// Gives the probe's options for the check of an instance. `enter` is what comes before a command
+/// that is to run where the instance runs.
+pub(super) fn check(instance: &Instance<'_>, enter: &[&str]) -> Vec<String> {
+    let Instance { service, tokens, .. } = instance;
+    let Some(health) = &service.health else {
+        return Vec::new();
+    };
+    let Health { check, interval, timeout, retries, success_threshold, start_period } = health;
+    let address = || {
+        let port = instance.port.map(|port| service.listen.reached_at().with_port(port));
+        // Definitions without a port and with a check of one are refused.
+        port.unwrap_or_else(|| "localhost".to_owned())
+    };
+    let mut options = match check {
+        HealthCheck::Http(http) => self::http(http, instance, &address),
+        HealthCheck::Tcp => vec![format!("--tcp={}", address())],
+        HealthCheck::Command(command) => {
+            let words = command.iter().map(Argument::as_str).map(|word| tokens.expand(word));
+            let enter = enter.iter().map(|word| format!("--command={word}"));
+            enter.chain(words.map(|word| format!("--command={word}"))).collect()
+        }
+    };
+    options.push(format!("--interval={}", time(*interval)));
+    options.push(format!("--timeout={}", time(*timeout)));
+    options.push(format!("--retries={retries}"));
+    options.push(format!("--start-period={}", time(*start_period)));
+    if *success_threshold > 1 {
+        options.push(format!("--success-threshold={success_threshold}"));
+    }
+    options
+}
+
+fn http(http: &HttpCheck, instance: &Instance<'_>, address: &dyn Fn() -> String) -> Vec<String> {
+    // Without `..`: a new field does not compile until it is passed on.
+    let HttpCheck { path, socket, method, headers, status, contains, follow_redirects } = http;
+    let path = instance.tokens.expand(path.as_str());
+    let mut options = match socket {
+        Some(socket) => vec![
+            format!("--http=http://localhost{path}"),
+            format!("--unix={}", instance.tokens.expand(socket.as_str())),
+        ],
+        None => vec![format!("--http=http://{}{path}", address())],
+    };
+    if *method == Method::Head {
+        options.push("--method=HEAD".to_owned());
+    }
+    options.extend(headers.iter().map(|(name, value)| format!("--header={name}: {value}")));
+    options.extend(status.iter().map(|codes| format!("--status={codes}")));
+    options.extend(contains.iter().map(|text| format!("--contains={text}")));
+    if *follow_redirects {
+        options.push("--follow-redirects".to_owned());
+    }
+    options
+}
+
+/// Gives the directives that make the probe's word systemd's own.
+pub(super) fn directives(service: &Service) -> Lines {
+    let mut lines = Lines::default();
+    if !is_probed(service) {
+        return lines;
+    }
+    // The probe is not the main process.
+    lines.push("NotifyAccess", "all");
+    if let Some(health) = &service.health {
+        lines.push("TimeoutStartSec", seconds(start_timeout(service)));
+        // The probe reports after each check and asks for the restart itself; this ends an instance
+        // whose probe is gone.
+        let report = health.interval.duration() + health.timeout.duration() + SLACK;
+        lines.push("WatchdogSec", seconds(report));
+        match service.runtime {
+            Runtime::Native => {
+                lines.push("WatchdogSignal", "SIGTERM");
+                let abort = ABORT.min(service.deploy.stop_timeout.duration());
+                lines.push("TimeoutAbortSec", seconds(abort));
+            }
+            // What stands for the container ends at once, and then the container is removed.
+            Runtime::Docker | Runtime::Podman => lines.push("WatchdogSignal", "SIGKILL"),
+        }
+    }
+    lines
+}
+
+/// Gives how an instance is started again.
+///
+/// The probe delays repeated restarts itself: systemd's own growing delay cannot begin at zero, is
+/// never taken back while the unit runs, and is unknown to systemd 252.
+pub(super) fn restart(service: &Service) -> Lines {
+    let mut lines = Lines::default();
+    lines.push("Restart", "always");
+    if is_probed(service) {
+        lines.push("RestartSec", 0);
+    } else {
+        lines.push("RestartSec", "100ms");
+        lines.push("RestartSteps", 8);
+        lines.push("RestartMaxDelaySec", "30s");
+    }
+    lines
+}
+
+/// Gives when an instance that cannot be started is given up, which shows as `failed`.
+///
+/// The interval is longer than so many starts can take, or the limit could never be reached.
+pub(super) fn start_limit(service: &Service) -> Lines {
+    let mut lines = Lines::default();
+    if is_probed(service) {
+        let attempt =
+            start_timeout(service) + service.deploy.stop_timeout.duration() + LONGEST_DELAY;
+        lines.push("StartLimitIntervalSec", seconds(attempt * START_LIMIT_BURST));
+        lines.push("StartLimitBurst", START_LIMIT_BURST);
+    } else {
+        lines.push("StartLimitIntervalSec", 0);
+    }
+    lines
+}
+
+/// The longest that a start takes: the probe ends one that never gets healthy before this.
+fn start_timeout(service: &Service) -> Duration {
+    let Some(health) = &service.health else {
+        return DEFAULT_START;
+    };
+    let check = health.interval.duration() + health.timeout.duration();
+    health.start_period.duration() + check * (health.retries + health.success_threshold) + SLACK
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{}s", duration.as_secs() + u64::from(duration.subsec_nanos() > 0))
+}
+
+/// Writes a span as the probe reads it: one number with its unit.
+fn time(span: Span) -> String {
+    let duration = span.duration();
+    match duration.subsec_nanos() {
+        0 => format!("{}s", duration.as_secs()),
+        _ => format!("{}ms", duration.as_micros().div_ceil(1000)),
+    }
+}

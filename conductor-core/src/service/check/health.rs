@@ -1,0 +1,129 @@
+//! Checks how the health of instances is told.
+
+use super::{Check, table};
+use crate::definition::{self, Fault, Field, Located, Method, NodeId, Table};
+use crate::service::{Health, HealthCheck, HttpCheck};
+use crate::value::{BodyText, HeaderName, HeaderValue, HostPath, RequestPath, Span, StatusCodes};
+
+/// The keys that say more about an HTTP check.
+struct HttpKeys {
+    socket: Field<HostPath>,
+    method: Field<Method>,
+    headers: Field<Table<HeaderName, HeaderValue>>,
+    status: Field<StatusCodes>,
+    contains: Field<BodyText>,
+    follow_redirects: Field<bool>,
+}
+
+impl Check<'_> {
+    pub(super) fn health(
+        &self,
+        health: Field<definition::Health>,
+        has_port: bool,
+    ) -> Option<Health> {
+        let health = health.given()?;
+        // Without `..`: a new field does not compile until it is dealt with here.
+        let definition::Health {
+            http,
+            tcp,
+            command,
+            socket,
+            method,
+            headers,
+            status,
+            contains,
+            follow_redirects,
+            interval,
+            timeout,
+            retries,
+            success_threshold,
+            start_period,
+        } = health.value;
+        let keys = HttpKeys { socket, method, headers, status, contains, follow_redirects };
+        let refused = matches!(http, Field::Refused)
+            || matches!(tcp, Field::Refused)
+            || matches!(command, Field::Refused);
+        let http = http.given();
+        let tcp = tcp.given().filter(|tcp| tcp.value);
+        self.needs_port(http.as_ref(), tcp.as_ref(), &keys, has_port);
+        if http.is_none() && !refused {
+            self.no_http_keys(&keys);
+        }
+        let check = match (http, tcp, self.command(command, None)) {
+            (Some(http), None, None) => Some(HealthCheck::Http(Self::http_check(http.value, keys))),
+            (None, Some(_), None) => Some(HealthCheck::Tcp),
+            (None, None, Some(command)) => Some(HealthCheck::Command(command)),
+            _ if refused => None,
+            _ => {
+                let fault = Fault::new("not exactly one of http, tcp and command");
+                self.refuse(health.at, fault.hint("for example http: /health"));
+                None
+            }
+        };
+        let interval = self.span(interval, Span::from_secs(5));
+        let timeout = self.span(timeout, Span::from_secs(2));
+        let retries = self.at_least_one(retries, "retries").unwrap_or(3);
+        let success_threshold = self.at_least_one(success_threshold, "successes").unwrap_or(1);
+        Some(Health {
+            check: check?,
+            interval,
+            timeout,
+            retries,
+            success_threshold,
+            start_period: start_period.into_value().unwrap_or(Span::from_secs(60)),
+        })
+    }
+
+    fn http_check(path: RequestPath, keys: HttpKeys) -> HttpCheck {
+        let HttpKeys { socket, method, headers, status, contains, follow_redirects } = keys;
+        HttpCheck {
+            path,
+            socket: socket.into_value(),
+            method: method.into_value().unwrap_or_default(),
+            headers: table(headers),
+            status: status.into_value(),
+            contains: contains.into_value(),
+            follow_redirects: follow_redirects.into_value().unwrap_or(false),
+        }
+    }
+
+    fn needs_port(
+        &self,
+        http: Option<&Located<RequestPath>>,
+        tcp: Option<&Located<bool>>,
+        keys: &HttpKeys,
+        has_port: bool,
+    ) {
+        let over_socket = http.filter(|_| keys.socket.is_absent()).map(|http| http.at);
+        if let Some(at) = over_socket.or(tcp.map(|tcp| tcp.at)).filter(|_| !has_port) {
+            let fault = Fault::new("there is no port to check");
+            self.refuse(at, fault.hint("add port: NUMBER to the service"));
+        }
+    }
+
+    /// Refuses keys that would do nothing.
+    fn no_http_keys(&self, keys: &HttpKeys) {
+        let HttpKeys { socket, method, headers, status, contains, follow_redirects } = keys;
+        for at in [
+            place(socket),
+            place(method),
+            place(headers),
+            place(status),
+            place(contains),
+            place(follow_redirects),
+        ]
+        .into_iter()
+        .flatten()
+        {
+            let fault = Fault::new("this is for http only");
+            self.refuse(at, fault.hint("remove it, or check with http: /health"));
+        }
+    }
+}
+
+fn place<T>(field: &Field<T>) -> Option<NodeId> {
+    match field {
+        Field::Given(Located { at, .. }) => Some(*at),
+        Field::Absent | Field::Refused => None,
+    }
+}

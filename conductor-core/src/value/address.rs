@@ -1,0 +1,84 @@
+//! The address that instances are reached at.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::str::FromStr;
+
+use super::port::Port;
+use crate::error::{Invalid, shown};
+use crate::text::{Numbers, written_as_text};
+
+/// An IP address of the host; `0.0.0.0` and `::` stand for all of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ListenAddress(IpAddr);
+
+impl ListenAddress {
+    /// Writes address and port as they stand in URLs and in `--publish`: `127.0.0.1:80`, `[::1]:80`.
+    pub fn with_port(self, port: Port) -> String {
+        SocketAddr::new(self.0, port.number()).to_string()
+    }
+
+    /// Gives the address at which the host itself reaches what listens on this one.
+    #[must_use]
+    pub fn reached_at(self) -> Self {
+        match self.0 {
+            IpAddr::V4(Ipv4Addr::UNSPECIFIED) => Self(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(Ipv6Addr::UNSPECIFIED) => Self(Ipv6Addr::LOCALHOST.into()),
+            _ => self,
+        }
+    }
+}
+
+/// 127.0.0.1: what a proxy on the host reaches, and nobody else.
+impl Default for ListenAddress {
+    fn default() -> Self {
+        Self(Ipv4Addr::LOCALHOST.into())
+    }
+}
+
+impl FromStr for ListenAddress {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        text.parse().map(Self).map_err(|_| {
+            Invalid::new(format!("{} is not an IP address", shown(text)))
+                .hint("write 127.0.0.1 for this host only, 0.0.0.0 for everybody")
+        })
+    }
+}
+
+impl fmt::Display for ListenAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+written_as_text!(
+    ListenAddress,
+    "^[0-9A-Fa-f:.]{2,45}$",
+    numbers: Numbers::Refused,
+    "An IP address of the host; 0.0.0.0 and :: stand for all of them."
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_written_as_urls_have_them() {
+        let port = "80".parse().unwrap();
+        for (text, reached) in [
+            ("127.0.0.1", "127.0.0.1:80"),
+            ("0.0.0.0", "127.0.0.1:80"),
+            ("10.0.0.5", "10.0.0.5:80"),
+            ("::", "[::1]:80"),
+        ] {
+            let address: ListenAddress = text.parse().unwrap();
+            assert_eq!(address.to_string(), text);
+            assert_eq!(address.reached_at().with_port(port), reached);
+        }
+        for bad in ["", "localhost", "127.0.0.1:80", "127.0.0", "[::1]", "1.2.3.4\n"] {
+            assert!(bad.parse::<ListenAddress>().is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Services in containers, under both engines: run, reached, limited to what they are given, replaced.
+
+use conductor_sandbox::Engine;
+
+use crate::Test;
+use crate::host::Host;
+
+pub(crate) const TESTS: &[Test] = &[
+    ("docker_runs_what_is_defined", |host| runs_what_is_defined(host, Engine::Docker)),
+    ("podman_runs_what_is_defined", |host| runs_what_is_defined(host, Engine::Podman)),
+    ("docker_without_a_health_check", |host| without_a_health_check(host, Engine::Docker)),
+    ("podman_without_a_health_check", |host| without_a_health_check(host, Engine::Podman)),
+    ("docker_shows_secrets_to_any_user", |host| secrets(host, Engine::Docker)),
+    ("podman_shows_secrets_to_any_user", |host| secrets(host, Engine::Podman)),
+    ("docker_replaces_the_unhealthy", |host| replaces_the_unhealthy(host, Engine::Docker)),
+    ("podman_replaces_the_unhealthy", |host| replaces_the_unhealthy(host, Engine::Podman)),
+    ("docker_changes_the_revision", |host| changes_the_revision(host, Engine::Docker)),
+    ("podman_changes_the_revision", |host| changes_the_revision(host, Engine::Podman)),
+    ("docker_checks_with_a_command_inside", |host| command_inside(host, Engine::Docker)),
+    ("podman_checks_with_a_command_inside", |host| command_inside(host, Engine::Podman)),
+    ("docker_passes_signals_on", |host| passes_signals_on(host, Engine::Docker)),
+];
+
+/// The health check of a container that listens.
+pub(crate) const HEALTH: &str = "port: 80\nhealth: {http: /health, interval: 200ms, timeout: 2s}\n";
+
+/// Gives the definition of a service in the test's image.
+pub(crate) fn definition(engine: Engine, rest: &str) -> String {
+    let engine = engine.program();
+    format!("id: web\nruntime: {engine}\nimage: localhost/app:v1\n{rest}")
+}
+
+/// Applies one and gives the names of its units, which are those of its containers, too.
+#[track_caller]
+pub(crate) fn start(host: &Host, engine: Engine, rest: &str) -> Vec<String> {
+    host.sandbox.load_image(engine).expect("the engine takes the image");
+    host.define("web.yaml", &definition(engine, rest));
+    host.apply();
+    let running = host.running("web").into_iter();
+    running.map(|(unit, _)| unit.trim_end_matches(".service").to_owned()).collect()
+}
+
+/// Gives the names of all containers of conductor's, running or not.
+#[track_caller]
+pub(crate) fn containers(host: &Host, engine: Engine) -> Vec<String> {
+    let engine = engine.program();
+    let names = host.sh(&format!("{engine} ps --all --format '{{{{.Names}}}}' | sort"));
+    names.lines().filter(|name| name.starts_with("conductor-")).map(str::to_owned).collect()
+}
+
+/// Gives the ports of the instances, from the first.
+#[track_caller]
+pub(crate) fn ports(host: &Host) -> Vec<u64> {
+    let json = host.conductor(&["status", "--output", "json"]).exits(0).json();
+    let instances = json["services"][0]["instances"].as_array().expect("instances");
+    instances.iter().map(|instance| instance["port"].as_u64().expect("a port")).collect()
+}
+
+#[track_caller]
+pub(crate) fn get(host: &Host, port: u64, path: &str) -> String {
+    host.sh(&format!("curl -sS --max-time 5 127.0.0.1:{port}{path}"))
+}
+
+fn runs_what_is_defined(host: &Host, engine: Engine) {
+    host.write("/srv/data/file", "from the host\n");
+    host.write("/srv/web.env", "FROM_FILE=a value\nBOTH=file\n");
+    let names = start(
+        host,
+        engine,
+        &format!(
+            "{HEALTH}instances: 2\nuser: app\nenv: {{GREETING: \"it's 100% $HOME\", BOTH: env, PORT_TOO: '{{port}}'}}\n\
+             env_files: [/srv/web.env]\nvolumes: ['/srv/data:/data:ro']\n\
+             command: [sh, -c, 'echo started as $(id -un) with $1; exec server', sh, \"a b\\\"$X%n\"]\n"
+        ),
+    );
+    assert_eq!(containers(host, engine), names);
+    let ports = ports(host);
+    for port in &ports {
+        assert_eq!(get(host, *port, "/"), "v1");
+        let environment = get(host, *port, "/cgi-bin/env");
+        for line in ["GREETING=it's 100% $HOME", "FROM_FILE=a value", "BOTH=env", "PORT_TOO=80"] {
+            assert!(environment.lines().any(|found| found == line), "no {line} in {environment}");
+        }
+        // Reached from this host only, unless the definition says otherwise.
+        let listeners = host.sh(&format!("ss -Hltn 'sport = :{port}'"));
+        assert!(!listeners.contains("0.0.0.0:"), "{listeners}");
+    }
+    let program = engine.program();
+    let inside = |script: &str| host.sh(&format!("{program} exec {} {script}", names[0]));
+    assert_eq!(inside("cat /data/file"), "from the host");
+    assert_eq!(inside("id -un"), "app");
+    host.sh(&format!("! {program} exec {} touch /data/x 2>/dev/null", names[0]));
+    // What the container writes is the service's, wherever it went.
+    host.conductor(&["logs", "--id", "web"]).exits(0).says("started as app with a b\"$X%n");
+    host.conductor(&["status"]).exits(0).says("healthy: 200 in ");
+    // No client stays beside the container.
+    for client in ["docker run", "docker create", "podman run"] {
+        assert_eq!(host.sh(&format!("pgrep -fc '^/usr/bin/{client}' || true")), "0", "{client}");
+    }
+    host.is_converged();
+    host.conductor(&["remove", "--id", "web"]).exits(0);
+    assert_eq!(containers(host, engine), Vec::<String>::new());
+    assert_eq!(host.sh("pgrep -c conductor-probe || true"), "0");
+}
+
+fn without_a_health_check(host: &Host, engine: Engine) {
+    let names = start(host, engine, "command: [sh, -c, 'trap \"exit 7\" USR1; sleep 1d & wait']\n");
+    assert_eq!(containers(host, engine), names);
+    host.is_converged();
+    let unit = format!("{}.service", names[0]);
+    assert_eq!(host.property(&unit, "Type"), "notify");
+    host.conductor(&["remove", "--id", "web"]).exits(0);
+    assert_eq!(containers(host, engine), Vec::<String>::new());
+}
+
+fn secrets(host: &Host, engine: Engine) {
+    host.write("/etc/web/key", "very secret\n");
+    host.sh("chmod 600 /etc/web/key");
+    let secrets = "secrets: {key: /etc/web/key, restarts: /etc/web/key}\n";
+    for user in ["", "user: app\n"] {
+        let names = start(host, engine, &format!("{HEALTH}{secrets}{user}"));
+        let program = engine.program();
+        let read = format!("{program} exec {} cat /run/secrets/key /run/secrets/restarts", names[0]);
+        assert_eq!(host.sh(&read), "very secret\nvery secret");
+        let unit = host.sh(&format!("cat /etc/systemd/system/{}.service", names[0]));
+        assert!(!unit.contains("very secret"), "{unit}");
+        let environment = get(host, ports(host)[0], "/cgi-bin/env");
+        assert!(!environment.contains("very secret"), "{environment}");
+        // On the host only root gets there.
+        let look = format!("setpriv --reuid=1000 cat /run/conductor/{}/secrets/key", names[0]);
+        host.sh(&format!("! {look} 2>/dev/null"));
+        host.conductor(&["remove", "--id", "web"]).exits(0);
+        assert!(!host.path(&format!("/run/conductor/{}", names[0])).exists());
+    }
+}
+
+fn replaces_the_unhealthy(host: &Host, engine: Engine) {
+    let names = start(host, engine, HEALTH);
+    let program = engine.program();
+    let id = |host: &Host| {
+        let inspect = format!("{program} inspect --format '{{{{.Id}}}}' {} || true", names[0]);
+        host.sh(&format!("{inspect} 2>/dev/null"))
+    };
+    let before = id(host);
+    host.sh(&format!("{program} exec {} rm /tmp/www/health", names[0]));
+    host.eventually("another container is well", |host| {
+        let now = id(host);
+        !now.is_empty() && now != before && host.running("web").len() == 1
+    });
+    let journal = host.sh(&format!("journalctl -o cat UNIT='{}.service'", names[0]));
+    let line = journal.lines().find(|line| line.contains("Watchdog request"));
+    assert!(line.is_some_and(|line| line.contains("unhealthy 3/3: 404 ")), "{journal}");
+    assert_eq!(containers(host, engine), names);
+}
+
+fn changes_the_revision(host: &Host, engine: Engine) {
+    let old = start(host, engine, HEALTH);
+    host.define("web.yaml", &definition(engine, HEALTH).replace("app:v1", "app:v2"));
+    host.apply();
+    let new = containers(host, engine);
+    assert_eq!(new.len(), 1);
+    assert_ne!(new, old);
+    assert_eq!(get(host, ports(host)[0], "/"), "v2");
+}
+
+fn command_inside(host: &Host, engine: Engine) {
+    let health = "health: {command: [test, -e, /tmp/www/health], interval: 200ms, timeout: 5s}\n";
+    let names = start(host, engine, health);
+    host.conductor(&["status"]).exits(0).says("healthy: exit status 0 in ");
+    let program = engine.program();
+    host.sh(&format!("{program} exec {} rm /tmp/www/health", names[0]));
+    let unit = format!("{}.service", names[0]);
+    host.eventually("it is restarted", |host| host.property(&unit, "NRestarts") != "0");
+    host.eventually("it is well again", |host| host.running("web").len() == 1);
+}
+
+fn passes_signals_on(host: &Host, engine: Engine) {
+    let names = start(
+        host,
+        engine,
+        "command: [sh, -c, 'trap \"echo got HUP\" HUP; while true; do sleep 0.1; done']\n",
+    );
+    host.sh(&format!("systemctl kill --kill-whom=main --signal=HUP {}.service", names[0]));
+    host.eventually("the container got it", |host| {
+        host.conductor(&["logs", "--id", "web"]).stdout.contains("got HUP")
+    });
+    assert_eq!(host.running("web").len(), 1);
+}
