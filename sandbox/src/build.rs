@@ -14,14 +14,31 @@ use crate::Error;
 /// # Errors
 /// cargo cannot be run, or the build fails; what the compiler said is on standard error.
 pub fn conductor(release: bool) -> Result<PathBuf, Error> {
+    binary("conductor-cli", "conductor", release, &[])
+}
+
+/// Builds the binary `conductor-probe` and gives its path, like [`conductor`].
+///
+/// It is linked statically, because it also runs in file systems that have no C library. Only its own
+/// crate is compiled with that option, so that its dependencies are not compiled twice.
+///
+/// # Errors
+/// cargo cannot be run, or the build fails; what the compiler said is on standard error.
+pub fn probe(release: bool) -> Result<PathBuf, Error> {
+    let options = ["--", "-C", "target-feature=+crt-static"];
+    binary("conductor-probe", "conductor-probe", release, &options)
+}
+
+fn binary(package: &str, name: &str, release: bool, options: &[&str]) -> Result<PathBuf, Error> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--package", "conductor-cli", "--bin", "conductor"]);
+    command.args(["rustc", "--quiet", "--package", package, "--bin", name]);
     command.args(["--message-format", "json-render-diagnostics", "--manifest-path", manifest]);
     if release {
         command.arg("--release");
     }
+    command.args(options);
     let text = format!("{command:?}");
     let output = command.stderr(Stdio::inherit()).output();
     let output = output.map_err(|source| Error::Run { command: text.clone(), source })?;
