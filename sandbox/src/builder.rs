@@ -97,8 +97,8 @@ impl<'a> Builder<'a> {
             .args(["--private-network", "--capability=all"])
             .args(["--link-journal=no", "--resolv-conf=off", "--timezone=off"])
             .args(["--console=passive", "--volatile=overlay"])
-            // Overlays do not stack, and podman makes overlays.
-            .arg("--tmpfs=/var/lib/containers:mode=0711")
+            // Overlays do not stack, and the container engines make overlays.
+            .args(["--tmpfs=/var/lib/containers:mode=0711", "--tmpfs=/var/lib/docker:mode=0711"])
             .args(&self.binds)
             .args(if host.seccomp { FILTERED } else { UNFILTERED })
             .env("SYSTEMD_SECCOMP", if host.seccomp { "1" } else { "0" })

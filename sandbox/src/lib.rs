@@ -17,6 +17,7 @@
 
 pub mod build;
 pub mod builder;
+pub mod engine;
 pub mod error;
 pub mod host;
 mod kernel;
@@ -24,6 +25,7 @@ pub mod sandbox;
 pub mod tree;
 
 pub use builder::Builder;
+pub use engine::Engine;
 pub use error::Error;
 pub use sandbox::Sandbox;
 pub use tree::Tree;

@@ -7,14 +7,17 @@ use std::process::Command;
 use crate::error::{Error, run};
 use crate::host::{Host, cache_directory, require_root};
 
-/// What is in the tree; podman is there for its Quadlet generator, which benchmarks compare with.
+/// What is in the tree. Podman also brings the Quadlet generator that benchmarks compare with. What
+/// stands beside the engines is only recommended, but without it there are no bridges and no `--init`.
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,redis-server,\
-                        python3,curl,iproute2,procps,podman,nftables";
+                        python3,curl,iproute2,procps,busybox-static,nftables,iptables,\
+                        podman,conmon,crun,netavark,aardvark-dns,catatonit,docker.io,docker-cli,tini";
 
 /// What happens to the tree after its packages are installed; `$1` is its path.
-const CUSTOMIZE: [&str; 5] = [
+const CUSTOMIZE: [&str; 7] = [
     // Nothing runs on its own, so that tests see only what they start.
-    r#"systemctl --root="$1" --quiet disable redis-server.service"#,
+    r#"systemctl --root="$1" --quiet disable redis-server.service docker.service docker.socket \
+        containerd.service podman.service podman.socket podman-restart.service"#,
     // What has no place in a container: modules, the host's consoles, disks and kernel.
     r#"systemctl --root="$1" --quiet mask apt-daily.timer apt-daily-upgrade.timer \
         dpkg-db-backup.timer fstrim.timer podman-auto-update.timer systemd-modules-load.service \
@@ -24,6 +27,10 @@ const CUSTOMIZE: [&str; 5] = [
     r#"systemctl --root="$1" --quiet set-default multi-user.target"#,
     // Debian has a group `operator` already, so the user cannot have one of its own by that name.
     r#"chroot "$1" useradd --create-home --uid 1000 --gid users --shell /bin/bash operator"#,
+    concat!("chroot \"$1\" sh -eu <<'IMAGE'\n", include_str!("image.sh"), "IMAGE"),
+    // Where the host has no cgroup controllers to give, podman fails at its default limit of processes.
+    r#"mkdir -p "$1/etc/containers/containers.conf.d"
+        printf '[containers]\npids_limit = 0\n' >"$1/etc/containers/containers.conf.d/sandbox.conf""#,
     // Says that ldconfig and its like have seen this /usr; each boot would run them again.
     r#"echo sandbox >"$1/etc/hostname"; touch "$1/etc/.updated" "$1/var/.updated""#,
 ];
