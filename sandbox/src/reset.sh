@@ -1,23 +1,59 @@
-# Stops and forgets every conductor unit of one service manager; prints nothing if all is well.
+# Stops and forgets every conductor unit of one service manager, and every conductor container; prints
+# nothing if all is well.
 #
 # usage: sh -ec reset.sh --system|--user UNIT-DIRECTORY TIMER-STAMPS OTHER-DIRECTORY...
 
 manager=$0 units=$1 stamps=$2
 shift 2
 
+# Asks only engines that were used since boot, because Docker would have to be started.
+remove_containers() {
+    [ "$manager" = --system ] || return 0
+    if [ -n "$(ls /var/lib/docker/containers 2>/dev/null)" ]; then
+        systemctl start docker.service
+        remove_containers_of docker
+    fi
+    if [ -e /var/lib/containers/storage/db.sql ]; then
+        remove_containers_of podman --time 0
+    fi
+}
+
+# Repeated, because Docker fails for a container that just removes itself, and Podman does once for one
+# whose conmon was killed.
+remove_containers_of() {
+    engine=$1
+    shift
+    tries=0
+    while held=$("$engine" ps --all --quiet --filter 'name=^conductor-') && [ -n "$held" ]; do
+        tries=$((tries + 1))
+        # shellcheck disable=SC2086 # a list of hexadecimal numbers
+        if [ $tries -lt 50 ]; then
+            "$engine" rm --force "$@" $held >/dev/null 2>&1 || sleep 0.1
+        else
+            "$engine" rm --force "$@" $held >/dev/null
+        fi
+    done
+}
+
 held=$(systemctl "$manager" list-units --all --plain --no-legend 'conductor-*')
 # Units and the links to them in *.wants/, and the stamps of persistent timers.
 files=$(find "$units" "$stamps" "$@" -name '*conductor*' 2>/dev/null || true)
-[ -n "$held$files" ] || exit 0
+if [ -z "$held$files" ]; then
+    remove_containers
+    exit 0
+fi
 
 find "$units" -name 'conductor-*' -prune -exec rm -rf {} + 2>/dev/null || true
 rm -rf "$stamps"/stamp-conductor-* "$@"
 
 # Killed between two stops, because nobody wants to wait for TimeoutStopSec=, and a unit that is
-# being stopped is not restarted.
+# being stopped is not restarted. A slice waits for its containers, so they have to go before it; a
+# client that was killed may have left one after that.
 # A unit that is gone between being listed and being stopped is an error, so only the last try counts.
 systemctl "$manager" stop --no-block 'conductor-*' 2>/dev/null || true
 systemctl "$manager" kill --signal=KILL 'conductor-*' 2>/dev/null || true
+remove_containers
 systemctl "$manager" stop 'conductor-*' 2>/dev/null || systemctl "$manager" stop 'conductor-*'
+remove_containers
 systemctl "$manager" daemon-reload
 systemctl "$manager" reset-failed 'conductor-*'

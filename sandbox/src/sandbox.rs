@@ -96,11 +96,12 @@ impl Sandbox {
     /// Removes what conductor put into the sandbox, so that the next test finds it as after boot.
     ///
     /// Those are the `conductor-*` units of both service managers, their files and links, the stamps
-    /// of their timers, `/etc/conductor`, `/run/conductor` and the operator's counterparts.
+    /// of their timers, the containers `conductor-*` of Docker and of root's Podman, `/etc/conductor`,
+    /// `/run/conductor` and the operator's counterparts. Docker goes on running, and images stay.
     ///
     /// # Errors
     ///
-    /// If a service manager does not obey.
+    /// If a service manager or an engine does not obey.
     pub fn reset(&self) -> Result<(), Error> {
         let script = ["-ec", include_str!("reset.sh")];
         run(self.command("sh").args(script).args([
