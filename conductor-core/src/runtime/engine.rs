@@ -85,7 +85,10 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
     show_secrets(&mut exec, instance);
     exec.push("ExecStart", run);
     exec.push("ExecStop", command_line("-", &stop));
-    exec.push("ExecStopPost", command_line("-", &remove));
+    // The first try fails for a container whose conmon was killed, and marks it as stopped.
+    for _ in 0..2 {
+        exec.push("ExecStopPost", command_line("-", &remove));
+    }
     exec.push("SuccessExitStatus", STOPPED);
     Parts {
         service_type: "notify",
