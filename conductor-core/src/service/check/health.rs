@@ -49,6 +49,7 @@ impl Check<'_> {
         if http.is_none() && !refused {
             self.no_http_keys(&keys);
         }
+        self.head_has_no_body(&keys);
         let check = match (http, tcp, self.command(command, None)) {
             (Some(http), None, None) => Some(HealthCheck::Http(Self::http_check(http.value, keys))),
             (None, Some(_), None) => Some(HealthCheck::Tcp),
@@ -98,6 +99,17 @@ impl Check<'_> {
         if let Some(at) = over_socket.or(tcp.map(|tcp| tcp.at)).filter(|_| !has_port) {
             let fault = Fault::new("there is no port to check");
             self.refuse(at, fault.hint("add port: NUMBER to the service"));
+        }
+    }
+
+    fn head_has_no_body(&self, keys: &HttpKeys) {
+        let HttpKeys { method: Field::Given(method), contains: Field::Given(contains), .. } = keys
+        else {
+            return;
+        };
+        if method.value == Method::Head {
+            let fault = Fault::new("the answer to a HEAD request has no body to look into");
+            self.refuse(contains.at, fault.hint("remove it, or the method"));
         }
     }
 
