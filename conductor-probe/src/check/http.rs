@@ -1,0 +1,191 @@
+//! A check over HTTP.
+
+use std::io::Read as _;
+use std::time::Duration;
+
+use rustix::io::Errno;
+use ureq::config::Config;
+use ureq::http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
+use ureq::{Agent, Body, Error};
+
+use super::socket::Endpoint;
+use super::transport::{Route, address};
+use super::{Answer, CheckError, Unhealthy, UrlError, not_connected};
+use crate::args::{Method, RequestArguments};
+use crate::value::Statuses;
+
+/// How much of an answer is read.
+const BODY: usize = 64 * 1024;
+
+/// How much room the head of an answer gets, and the pieces that a body is read in.
+const BUFFER: usize = 16 * 1024;
+
+/// How long the rest of an answer is read that does not matter. Hanging up at once would make some
+/// servers complain about a broken pipe at every check.
+const COURTESY: Duration = Duration::from_millis(20);
+
+/// A request, and what is expected of the answer.
+#[derive(Debug)]
+pub(crate) struct Http {
+    pub(super) endpoint: Endpoint,
+    agent: Agent,
+    request: Request<()>,
+    url: String,
+    expected: Statuses,
+    contains: Option<String>,
+    timeout: Duration,
+}
+
+impl Http {
+    pub(super) fn new(
+        url: &str,
+        arguments: &RequestArguments,
+        timeout: Duration,
+    ) -> Result<Self, CheckError> {
+        let RequestArguments { unix, method, headers, status, contains, follow_redirects } =
+            arguments;
+        if *method == Method::Head && contains.is_some() {
+            return Err(CheckError::HeadContains);
+        }
+        let refused = |reason| CheckError::Url { url: url.to_owned(), reason };
+        let uri = parse(url).map_err(refused)?;
+        let endpoint = match unix {
+            Some(path) => Endpoint::Unix(path.clone()),
+            None => Endpoint::Tcp(address(&uri).map_err(|error| refused(UrlError::Host(error)))?),
+        };
+        let method = match method {
+            Method::Get => ureq::http::Method::GET,
+            Method::Head => ureq::http::Method::HEAD,
+        };
+        let mut request = Request::new(());
+        *request.method_mut() = method;
+        *request.uri_mut() = uri;
+        let close = HeaderValue::from_static("close");
+        request.headers_mut().insert(header::CONNECTION, close);
+        for header in headers {
+            let refused = || CheckError::Header(header.to_string());
+            let name: HeaderName = header.name.parse().map_err(|_| refused())?;
+            let value = header.value.parse().map_err(|_| refused())?;
+            request.headers_mut().append(name, value);
+        }
+        let route = Route { unix: unix.is_some().then(|| endpoint.clone()) };
+        let agent = route.agent(config(timeout, contains.is_none(), *follow_redirects));
+        Ok(Self {
+            endpoint,
+            agent,
+            request,
+            url: url.to_owned(),
+            expected: status.clone(),
+            contains: contains.clone(),
+            timeout,
+        })
+    }
+
+    /// Asks once.
+    pub(super) fn run(&self) -> Result<Answer, Unhealthy> {
+        let answer = self.agent.run(self.request.clone()).map_err(|error| self.failure(error))?;
+        let status = answer.status();
+        if !self.expected.contain(status.as_u16()) {
+            return Err(Unhealthy::Status {
+                status: spoken(status),
+                url: self.url.clone(),
+                expected: self.expected.clone(),
+            });
+        }
+        match &self.contains {
+            Some(text) => self.search(answer, text)?,
+            None => skip(answer),
+        }
+        Ok(Answer::Status(status.as_u16()))
+    }
+
+    fn search(&self, answer: Response<Body>, text: &str) -> Result<(), Unhealthy> {
+        let mut reader = answer.into_body().into_reader();
+        let mut body = Vec::new();
+        let mut chunk = [0; 4096];
+        let mut searched = 0;
+        while !contains(&body[searched..], text.as_bytes()) {
+            // The text may begin in this chunk and end in the next.
+            searched = body.len().saturating_sub(text.len());
+            let room = chunk.len().min(BODY - body.len());
+            match reader.read(&mut chunk[..room]) {
+                Ok(0) => return Err(Unhealthy::Text(text.to_owned())),
+                Ok(read) => body.extend_from_slice(&chunk[..read]),
+                Err(error) => return Err(self.failure(Error::from(error))),
+            }
+        }
+        Ok(())
+    }
+
+    fn failure(&self, error: Error) -> Unhealthy {
+        let endpoint = self.endpoint.clone();
+        match error {
+            Error::Timeout(_) => Unhealthy::Silence { endpoint, within: self.timeout },
+            Error::Io(source) if source.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Unhealthy::Closed(endpoint)
+            }
+            Error::Io(source) => match Errno::from_io_error(&source) {
+                Some(Errno::CONNRESET | Errno::PIPE) | None => {
+                    Unhealthy::Broken { endpoint, source }
+                }
+                Some(error) => not_connected(&endpoint, error, self.timeout),
+            },
+            Error::Protocol(source) => Unhealthy::NotHttp { endpoint, sent: source.to_string() },
+            source => Unhealthy::Http { url: self.url.clone(), source },
+        }
+    }
+}
+
+fn parse(url: &str) -> Result<Uri, UrlError> {
+    let uri: Uri = url.parse().map_err(|_| UrlError::Form)?;
+    match uri.scheme_str() {
+        Some("http") => {}
+        Some("https") if cfg!(feature = "tls") => {}
+        Some("https") => return Err(UrlError::Tls),
+        _ => return Err(UrlError::Form),
+    }
+    match uri.authority() {
+        Some(authority) if authority.as_str().contains('@') => Err(UrlError::User),
+        Some(_) => Ok(uri),
+        None => Err(UrlError::Form),
+    }
+}
+
+fn config(timeout: Duration, skip_body: bool, follow_redirects: bool) -> Config {
+    let config = Agent::config_builder()
+        .timeout_global(Some(timeout))
+        .timeout_recv_body(skip_body.then_some(COURTESY))
+        .http_status_as_error(false)
+        .max_redirects(if follow_redirects { 5 } else { 0 })
+        .max_redirects_will_error(follow_redirects)
+        .proxy(None)
+        .user_agent(concat!("conductor-probe/", env!("CARGO_PKG_VERSION")))
+        .max_idle_connections(0)
+        .max_response_header_size(BUFFER - 1)
+        .input_buffer_size(BUFFER)
+        .output_buffer_size(4 * 1024);
+    config.build()
+}
+
+fn spoken(status: StatusCode) -> String {
+    match status.canonical_reason() {
+        Some(reason) => format!("{} {reason}", status.as_u16()),
+        None => status.as_u16().to_string(),
+    }
+}
+
+fn contains(body: &[u8], text: &[u8]) -> bool {
+    text.is_empty() || body.windows(text.len()).any(|window| window == text)
+}
+
+fn skip(answer: Response<Body>) {
+    let mut reader = answer.into_body().into_reader();
+    let mut chunk = [0; 4096];
+    let mut read = 0;
+    while read < BODY {
+        match reader.read(&mut chunk) {
+            Ok(0) | Err(_) => return,
+            Ok(more) => read += more,
+        }
+    }
+}

@@ -1,0 +1,162 @@
+//! One check: what is asked, and what came of it.
+
+mod command;
+mod http;
+pub(crate) mod socket;
+pub(crate) mod transport;
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io;
+use std::time::{Duration, Instant};
+
+use rustix::io::Errno;
+
+use self::http::Http;
+use self::socket::Endpoint;
+use crate::args::CheckArguments;
+use crate::spoken::Spoken;
+use crate::value::{Statuses, ValueError};
+
+/// Why arguments do not make a check.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum CheckError {
+    #[error("--http {url}: {reason}")]
+    Url { url: String, reason: UrlError },
+    #[error("--header '{0}': not a name and value that HTTP allows")]
+    Header(String),
+    #[error("--contains: HEAD is answered without a text to search in")]
+    HeadContains,
+    #[error("a check is needed: --http, --tcp or --command")]
+    Missing,
+}
+
+/// Why a URL is refused.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum UrlError {
+    #[error("not a URL such as http://127.0.0.1:8080/health")]
+    Form,
+    #[error("this conductor-probe was built without TLS (cargo build --features tls)")]
+    Tls,
+    #[error("a user is given with --header 'Authorization: ...'")]
+    User,
+    #[error(transparent)]
+    Host(ValueError),
+}
+
+/// A way to find out whether a service is healthy.
+#[derive(Debug)]
+pub(crate) enum Check {
+    Http(Box<Http>),
+    Tcp(Endpoint),
+    Command(Vec<OsString>),
+}
+
+/// What a healthy service said, and how long that took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Healthy {
+    pub(crate) answer: Answer,
+    pub(crate) took: Duration,
+}
+
+/// What a healthy service said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    Status(u16),
+    Connected,
+    Success,
+}
+
+impl fmt::Display for Healthy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.answer {
+            Answer::Status(status) => write!(f, "{status}")?,
+            Answer::Connected => f.write_str("connected")?,
+            Answer::Success => f.write_str("exit status 0")?,
+        }
+        write!(f, " in {}", Spoken(self.took))
+    }
+}
+
+/// Why a service is not healthy.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum Unhealthy {
+    #[error("connection refused on {0}")]
+    Refused(Endpoint),
+    #[error("cannot connect to {endpoint}: {}", reason(source))]
+    Connect { endpoint: Endpoint, source: io::Error },
+    #[error("no answer within {} from {endpoint}", Spoken(*.within))]
+    Silence { endpoint: Endpoint, within: Duration },
+    #[error("{0} closed the connection without an answer")]
+    Closed(Endpoint),
+    #[error("connection to {endpoint} broke: {}", reason(source))]
+    Broken { endpoint: Endpoint, source: io::Error },
+    #[error("not HTTP: {endpoint} sent {sent}")]
+    NotHttp { endpoint: Endpoint, sent: String },
+    #[error("{status} from {url} (expected {expected})")]
+    Status { status: String, url: String, expected: Statuses },
+    #[error("the answer does not contain {0:?}")]
+    Text(String),
+    #[error("{url}: {source}")]
+    Http { url: String, source: ureq::Error },
+    #[error("cannot run {program}: {}", reason(source))]
+    Run { program: String, source: io::Error },
+    #[error("{program} did not end within {}{}", Spoken(*.within), said(.last))]
+    Endless { program: String, within: Duration, last: String },
+    #[error("{outcome} of {program}{}", said(.last))]
+    Exit { outcome: String, program: String, last: String },
+}
+
+/// The message of an error without the number that Rust adds to it.
+fn reason(error: &io::Error) -> String {
+    let mut text = error.to_string();
+    if let Some(number) = text.rfind(" (os error ") {
+        text.truncate(number);
+    }
+    text
+}
+
+fn said(last: &str) -> String {
+    if last.is_empty() { String::new() } else { format!(": {last}") }
+}
+
+impl Check {
+    /// Makes the check that the arguments ask for, if they ask for one.
+    pub(crate) fn new(arguments: &CheckArguments) -> Result<Option<Self>, CheckError> {
+        let CheckArguments { http, tcp, words, request, timing } = arguments;
+        if let Some(url) = http {
+            let http = Http::new(url, request, timing.timeout)?;
+            return Ok(Some(Self::Http(Box::new(http))));
+        }
+        if let Some(address) = tcp {
+            return Ok(Some(Self::Tcp(Endpoint::Tcp(*address))));
+        }
+        Ok(if words.is_empty() { None } else { Some(Self::Command(words.clone())) })
+    }
+
+    /// Checks once, in at most the given time.
+    pub(crate) fn run(&self, timeout: Duration) -> Result<Healthy, Unhealthy> {
+        let start = Instant::now();
+        let answer = match self {
+            Self::Http(http) => http.run()?,
+            Self::Tcp(endpoint) => match endpoint.connect(start.checked_add(timeout)) {
+                Ok(_) => Answer::Connected,
+                Err(error) => return Err(not_connected(endpoint, error, timeout)),
+            },
+            Self::Command(words) => command::run(words, timeout)?,
+        };
+        Ok(Healthy { answer, took: start.elapsed() })
+    }
+}
+
+fn not_connected(endpoint: &Endpoint, error: Errno, within: Duration) -> Unhealthy {
+    let endpoint = endpoint.clone();
+    match error {
+        Errno::CONNREFUSED => Unhealthy::Refused(endpoint),
+        Errno::TIMEDOUT => Unhealthy::Silence { endpoint, within },
+        other => Unhealthy::Connect { endpoint, source: other.into() },
+    }
+}

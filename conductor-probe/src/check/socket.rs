@@ -1,0 +1,152 @@
+//! Sockets to what is checked, with one deadline over everything that is done with them.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::net::{
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
+    send, socket_with, sockopt,
+};
+
+/// Where a service listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// An address and a port.
+    Tcp(SocketAddr),
+    /// A path, or a name in the abstract namespace behind an `@`.
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl Endpoint {
+    /// Connects until the deadline; `TIMEDOUT` says that it has passed.
+    pub(crate) fn connect(&self, deadline: Option<Instant>) -> Result<Socket, Errno> {
+        let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+        match self {
+            Self::Tcp(address) => {
+                let family = match address {
+                    SocketAddr::V4(_) => AddressFamily::INET,
+                    SocketAddr::V6(_) => AddressFamily::INET6,
+                };
+                let socket = Socket(socket_with(family, SocketType::STREAM, flags, None)?);
+                match connect(&socket.0, address) {
+                    Err(Errno::INPROGRESS) => {
+                        socket.wait(PollFlags::OUT, deadline)?;
+                        sockopt::socket_error(&socket.0)??;
+                    }
+                    other => other?,
+                }
+                Ok(socket)
+            }
+            Self::Unix(path) => {
+                let address = unix_address(path)?;
+                let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+                loop {
+                    match connect(&socket, &address) {
+                        // The backlog is full, and there is no event for its getting shorter.
+                        Err(Errno::AGAIN)
+                            if deadline.is_none_or(|deadline| Instant::now() < deadline) =>
+                        {
+                            thread::sleep(Duration::from_millis(10));
+                        }
+                        Err(Errno::AGAIN) => return Err(Errno::TIMEDOUT),
+                        other => return other.map(|()| Socket(socket)),
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn unix_address(path: &Path) -> Result<SocketAddrUnix, Errno> {
+    match path.as_os_str().as_bytes().strip_prefix(b"@") {
+        Some(name) => SocketAddrUnix::new_abstract_name(name),
+        None => SocketAddrUnix::new(path),
+    }
+}
+
+/// A connected socket that never blocks.
+#[derive(Debug)]
+pub(crate) struct Socket(OwnedFd);
+
+impl Socket {
+    /// Sends all of the bytes.
+    pub(crate) fn send_all(
+        &self,
+        mut bytes: &[u8],
+        deadline: Option<Instant>,
+    ) -> Result<(), Errno> {
+        while !bytes.is_empty() {
+            match send(&self.0, bytes, SendFlags::NOSIGNAL) {
+                Ok(sent) => bytes = &bytes[sent..],
+                Err(Errno::AGAIN) => self.wait(PollFlags::OUT, deadline)?,
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Receives some bytes; none at the end.
+    pub(crate) fn receive(
+        &self,
+        buffer: &mut [u8],
+        deadline: Option<Instant>,
+    ) -> Result<usize, Errno> {
+        loop {
+            // An answer is never there at once, so waiting comes first.
+            self.wait(PollFlags::IN, deadline)?;
+            match recv(&self.0, &mut *buffer, RecvFlags::empty()) {
+                Ok((received, _)) => return Ok(received),
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn wait(&self, flags: PollFlags, deadline: Option<Instant>) -> Result<(), Errno> {
+        match wait_until(&mut [PollFd::new(&self.0, flags)], deadline)? {
+            true => Ok(()),
+            false => Err(Errno::TIMEDOUT),
+        }
+    }
+}
+
+/// Waits until one of the descriptors is ready, and tells whether one is; without a deadline, forever.
+///
+/// Once the deadline has passed nothing is ready, or whoever sends without end would never meet it.
+pub(crate) fn wait_until(
+    descriptors: &mut [PollFd<'_>],
+    deadline: Option<Instant>,
+) -> Result<bool, Errno> {
+    loop {
+        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        if left.is_some_and(|left| left.is_zero()) {
+            return Ok(false);
+        }
+        let left = left.map(|left| Timespec::try_from(left).unwrap_or(FOREVER));
+        match poll(descriptors, left.as_ref()) {
+            Ok(ready) => return Ok(ready > 0),
+            Err(Errno::INTR) => {}
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// Longer than any machine runs.
+const FOREVER: Timespec = Timespec { tv_sec: 1 << 40, tv_nsec: 0 };

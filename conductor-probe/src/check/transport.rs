@@ -1,0 +1,122 @@
+//! How ureq gets to what is asked: our own sockets, no resolver, no pool, small buffers.
+
+use std::net::SocketAddr;
+use std::time::Instant;
+
+use rustix::io::Errno;
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::http::uri::Scheme;
+use ureq::unversioned::resolver::{ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, LazyBuffers, NextTimeout, Transport,
+};
+use ureq::{Agent, Error, Timeout};
+
+use super::socket::{Endpoint, Socket};
+use crate::value::{self, ValueError};
+
+/// The way to the server: by the address in the URI, or always by one unix socket.
+#[derive(Debug, Clone)]
+pub(crate) struct Route {
+    pub(crate) unix: Option<Endpoint>,
+}
+
+/// Finds the address and port in a URI.
+pub(crate) fn address(uri: &Uri) -> Result<SocketAddr, ValueError> {
+    let host = value::host(uri.host().unwrap_or_default())?;
+    let port = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
+    Ok(SocketAddr::new(host, uri.port_u16().unwrap_or(port)))
+}
+
+impl Route {
+    /// Makes an agent that goes this way.
+    pub(crate) fn agent(self, config: Config) -> Agent {
+        #[cfg(feature = "tls")]
+        let connector = {
+            use ureq::unversioned::transport::RustlsConnector;
+            self.clone().chain(RustlsConnector::default())
+        };
+        #[cfg(not(feature = "tls"))]
+        let connector = self.clone();
+        Agent::with_parts(config, connector, self)
+    }
+}
+
+// ureq's own resolver starts a thread for every lookup that has a timeout.
+impl Resolver for Route {
+    fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        let mut addresses = self.empty();
+        if self.unix.is_none() {
+            addresses.push(address(uri).map_err(|error| Error::Other(error.into()))?);
+        }
+        Ok(addresses)
+    }
+}
+
+impl Connector for Route {
+    type Out = Connection;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        _: Option<()>,
+    ) -> Result<Option<Connection>, Error> {
+        let deadline = deadline(details.timeout);
+        let socket = match &self.unix {
+            Some(unix) => unix.connect(deadline),
+            None => match details.addrs.first() {
+                Some(address) => Endpoint::Tcp(*address).connect(deadline),
+                None => return Err(Error::HostNotFound),
+            },
+        };
+        let socket = socket.map_err(|error| map(error, details.timeout.reason))?;
+        let buffers = LazyBuffers::new(
+            details.config.input_buffer_size(),
+            details.config.output_buffer_size(),
+        );
+        Ok(Some(Connection { socket, buffers }))
+    }
+}
+
+/// One connection, for one request.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    socket: Socket,
+    buffers: LazyBuffers,
+}
+
+impl Transport for Connection {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), Error> {
+        let output = &self.buffers.output()[..amount];
+        self.socket.send_all(output, deadline(timeout)).map_err(|error| map(error, timeout.reason))
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, Error> {
+        let buffer = self.buffers.input_append_buf();
+        let received = self.socket.receive(buffer, deadline(timeout));
+        let received = received.map_err(|error| map(error, timeout.reason))?;
+        self.buffers.input_appended(received);
+        Ok(received > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        false
+    }
+}
+
+/// No deadline means a request that may wait for as long as it likes.
+fn deadline(timeout: NextTimeout) -> Option<Instant> {
+    Instant::now().checked_add(*timeout.after)
+}
+
+fn map(error: Errno, reason: Timeout) -> Error {
+    match error {
+        Errno::TIMEDOUT => Error::Timeout(reason),
+        other => Error::Io(other.into()),
+    }
+}

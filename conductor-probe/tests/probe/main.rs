@@ -1,0 +1,7 @@
+//! The binary against servers that behave and misbehave, and a socket in systemd's place.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+mod check;
+mod server;
+mod unit;

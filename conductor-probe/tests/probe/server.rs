@@ -1,0 +1,93 @@
+//! Servers that behave and misbehave.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use rustix::net::{self, AddressFamily, SocketType};
+
+/// Gives every connection to the function, each in a thread of its own.
+pub(crate) fn serve(
+    listener: TcpListener,
+    answer: impl Fn(TcpStream) + Clone + Send + 'static,
+) -> SocketAddr {
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for stream in listener.incoming().flatten() {
+            let answer = answer.clone();
+            thread::spawn(move || answer(stream));
+        }
+    });
+    address
+}
+
+/// Listens on a port that was free.
+pub(crate) fn listen() -> TcpListener {
+    TcpListener::bind("127.0.0.1:0").unwrap()
+}
+
+/// A port that nobody listens on, and that nobody else gets.
+pub(crate) struct Port(OwnedFd);
+
+/// Takes a port.
+pub(crate) fn free() -> Port {
+    let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
+    net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
+    Port(socket)
+}
+
+impl Port {
+    pub(crate) fn address(&self) -> SocketAddr {
+        net::getsockname(&self.0).unwrap().try_into().unwrap()
+    }
+}
+
+/// Reads the head of a request.
+pub(crate) fn request(stream: impl std::io::Read) -> String {
+    let lines = BufReader::new(stream).lines().map_while(Result::ok);
+    lines.take_while(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+/// Answers every request with this text.
+pub(crate) fn answer(text: impl Into<String>) -> SocketAddr {
+    answer_on(listen(), text)
+}
+
+pub(crate) fn answer_on(listener: TcpListener, text: impl Into<String>) -> SocketAddr {
+    let text = text.into();
+    serve(listener, move |mut stream| {
+        request(&stream);
+        let _ = stream.write_all(text.as_bytes());
+    })
+}
+
+/// Sends the beginning, and then more and more with pauses between, until nobody reads.
+pub(crate) fn endless(begin: &'static str, more: &'static [u8], pause: Duration) -> SocketAddr {
+    serve(listen(), move |mut stream| {
+        request(&stream);
+        let _ = stream.write_all(begin.as_bytes());
+        while stream.write_all(more).is_ok() {
+            thread::sleep(pause);
+        }
+    })
+}
+
+/// Answers with 200 on a unix socket if the request is what is expected, else with 400.
+pub(crate) fn answer_on_unix(path: &Path, expected: &'static [&'static str]) {
+    let listener = UnixListener::bind(path).unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            let request = request(&stream).to_lowercase();
+            let right = expected.iter().all(|line| request.lines().any(|it| it == *line));
+            let status = if right { "200 OK" } else { "400 Bad Request" };
+            let _ = write!(stream, "HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+}
+
+/// A healthy answer.
+pub(crate) const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
