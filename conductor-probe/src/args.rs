@@ -25,10 +25,43 @@ pub(crate) struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Become COMMAND, and check it from the background for as long as its unit lives
+    #[command(
+        after_help = "Example, in a unit with Type=notify, NotifyAccess=all and WatchdogSec=10s:\n  \
+        ExecStart=conductor-probe exec --http http://127.0.0.1:8080/health -- /usr/bin/app --port 8080"
+    )]
+    Exec(Exec),
     /// Check once, print the result, and exit with 0 or 1
     #[command(after_help = "Example:\n  \
         conductor-probe check --http http://localhost/ping --unix /run/app.sock --status 200")]
     Check(CheckArguments),
+    /// What exec leaves in the background
+    #[command(hide = true)]
+    Watch(Watch),
+}
+
+/// Become a command.
+#[derive(Debug, Args)]
+pub(crate) struct Exec {
+    #[command(flatten)]
+    pub(crate) check: CheckArguments,
+    /// COMMAND starts the service and ends, as podman run --detach does: it may notify systemd
+    /// itself, and the start period begins when it has ended
+    #[arg(long)]
+    pub(crate) detached: bool,
+    /// The program to become, and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) program: Vec<OsString>,
+}
+
+/// Check for as long as the unit lives.
+#[derive(Debug, Args)]
+pub(crate) struct Watch {
+    #[command(flatten)]
+    pub(crate) check: CheckArguments,
+    /// The start period begins when this process has ended
+    #[arg(long, value_name = "PID")]
+    pub(crate) after: Option<i32>,
 }
 
 /// What to check, and how often.
@@ -102,8 +135,57 @@ pub(crate) struct Timing {
     pub(crate) success_threshold: u32,
 }
 
+impl Timing {
+    /// Gives the longest time from the beginning of the start period to a verdict, with a reserve.
+    pub(crate) fn start_budget(&self) -> Duration {
+        let checks = self.interval.max(self.timeout).saturating_mul(self.retries);
+        self.start_period.saturating_add(checks).saturating_add(Duration::from_secs(10))
+    }
+}
+
 fn count() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..)
+}
+
+impl CheckArguments {
+    /// Writes the arguments again, for the process that does the checking.
+    pub(crate) fn written(&self) -> Vec<OsString> {
+        let Self { http, tcp, words, request, timing } = self;
+        let RequestArguments { unix, method, headers, status, contains, follow_redirects } =
+            request;
+        let Timing { interval, timeout, retries, start_period, success_threshold } = timing;
+        let mut written = Vec::new();
+        let mut add = |name: &str, value: OsString| {
+            let mut word = OsString::from(format!("--{name}="));
+            word.push(value);
+            written.push(word);
+        };
+        if let Some(url) = http {
+            add("http", url.into());
+            let method = if *method == Method::Head { "HEAD" } else { "GET" };
+            add("method", method.into());
+            add("status", status.to_string().into());
+        }
+        let values = tcp
+            .iter()
+            .map(|address| ("tcp", address.to_string().into()))
+            .chain(words.iter().map(|word| ("command", word.clone())))
+            .chain(unix.iter().map(|path| ("unix", path.into())))
+            .chain(headers.iter().map(|header| ("header", header.to_string().into())))
+            .chain(contains.iter().map(|text| ("contains", text.into())));
+        for (name, value) in values {
+            add(name, value);
+        }
+        add("interval", value::written(*interval).into());
+        add("timeout", value::written(*timeout).into());
+        add("retries", retries.to_string().into());
+        add("start-period", value::written(*start_period).into());
+        add("success-threshold", success_threshold.to_string().into());
+        if *follow_redirects {
+            written.push("--follow-redirects".into());
+        }
+        written
+    }
 }
 
 #[cfg(test)]
@@ -115,12 +197,31 @@ mod tests {
         let words = ["conductor-probe", "check"].iter().chain(words);
         match Arguments::try_parse_from(words)?.command {
             Command::Check(check) => Ok(check),
+            other => panic!("{other:?}"),
         }
     }
 
     #[test]
     fn the_command_line_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_is_written_is_read_again() {
+        for words in [
+            &["--http", "http://127.0.0.1:1/", "--status=204", "--method=HEAD", "--unix=/a b"][..],
+            &["--http=http://localhost/x", "--header", "Host: a", "--header=B: c", "--contains=-o"],
+            &["--http=http://localhost/x", "--follow-redirects", "--interval=1500ms"],
+            &["--tcp", "[::1]:80", "--timeout=1s", "--retries=1", "--success-threshold", "2"],
+            &["--command", "/bin/sh", "--command=-c", "--command=exit 1", "--start-period=2min"],
+            &["--command=a", "--command=", "--command=--"],
+            &[],
+        ] {
+            let read = check(words).unwrap();
+            let written = read.written();
+            let written: Vec<_> = written.iter().map(|word| word.to_str().unwrap()).collect();
+            assert_eq!(check(&written).unwrap(), read, "{words:?}");
+        }
     }
 
     #[test]
@@ -135,5 +236,15 @@ mod tests {
         ] {
             assert_eq!(check(words).unwrap_err().exit_code(), 2, "{words:?}");
         }
+    }
+
+    #[test]
+    fn arguments_of_the_command_are_left_alone() {
+        let words =
+            ["p", "exec", "--tcp=127.0.0.1:1", "--", "/bin/x", "--http", "--", "-c", "", "--help"];
+        let Command::Exec(exec) = Arguments::try_parse_from(words).unwrap().command else {
+            panic!("not exec");
+        };
+        assert_eq!(exec.program, words[4..]);
     }
 }

@@ -1,11 +1,18 @@
 //! Turns the health of a service into systemd's own readiness and watchdog.
 
 mod args;
+mod background;
 mod check;
+mod exec;
+mod notify;
+mod occupied;
 mod print;
+mod restarts;
 mod spoken;
 mod value;
+mod watch;
 
+use std::env;
 use std::error::Error;
 use std::process::ExitCode;
 
@@ -13,16 +20,37 @@ use clap::Parser as _;
 
 use args::{Arguments, CheckArguments, Command};
 use check::{Check, CheckError};
+use exec::ExecError;
 use print::{Whole, complain, line};
 
+/// What systemd itself says of a command that cannot be executed (systemd.exec(5)).
+const CANNOT_EXECUTE: u8 = 203;
 const BAD_USAGE: u8 = 2;
 const FAILED: u8 = 1;
 
 fn main() -> ExitCode {
+    let mut words = env::args_os().skip(1);
+    if words.next().is_some_and(|word| word == background::RELAY) {
+        return match background::relay(words) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(&error, FAILED),
+        };
+    }
     match Arguments::parse().command {
+        Command::Exec(exec) => match exec::run(exec) {
+            error @ ExecError::Run { .. } => failure(&error, CANNOT_EXECUTE),
+            error @ ExecError::Check(_) => failure(&error, BAD_USAGE),
+            error => failure(&error, FAILED),
+        },
         Command::Check(arguments) => match check_once(&arguments) {
             Ok(code) => code,
             Err(error) => failure(&error, BAD_USAGE),
+        },
+        Command::Watch(watch) => match watch::run(&watch) {
+            Ok(never) => match never {},
+            // The one that cancels has said why.
+            Err(watch::WatchError::Line(watch::LineError::Cancelled)) => ExitCode::SUCCESS,
+            Err(error) => failure(&error, FAILED),
         },
     }
 }

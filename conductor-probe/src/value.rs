@@ -48,6 +48,11 @@ pub(crate) fn time_above_zero(text: &str) -> Result<Duration, ValueError> {
     time(text).and_then(|time| if time.is_zero() { Err(ValueError::Zero) } else { Ok(time) })
 }
 
+/// Says a time the way [`time`] reads it.
+pub(crate) fn written(time: Duration) -> String {
+    format!("{}ms", time.as_millis())
+}
+
 /// Status codes that count as healthy.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Statuses(Vec<RangeInclusive<u16>>);
@@ -145,6 +150,7 @@ mod tests {
         {
             let read = time(text).unwrap();
             assert_eq!(read, Duration::from_millis(millis), "{text}");
+            assert_eq!(time(&written(read)), Ok(read));
         }
         for bad in ["", "5", "s", "-5s", "1.5s", "5 s", "5m", "5S", "99999999999h", "1é"] {
             assert_eq!(time(bad), Err(ValueError::Time), "{bad}");

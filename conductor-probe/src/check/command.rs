@@ -12,6 +12,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, kill_process_group, pidfd_open};
 
 use super::socket::wait_until;
 use super::{Answer, Unhealthy};
+use crate::notify;
 
 /// How much of the last line is kept.
 const LINE: usize = 200;
@@ -43,6 +44,9 @@ fn start(words: &[OsString]) -> io::Result<(Child, PipeReader)> {
     let mut command = Command::new(&words[0]);
     command.args(&words[1..]).process_group(0);
     command.stdin(Stdio::null()).stdout(writer.try_clone()?).stderr(writer);
+    for name in notify::VARIABLES {
+        command.env_remove(name);
+    }
     Ok((command.spawn()?, output))
 }
 

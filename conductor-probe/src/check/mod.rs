@@ -137,6 +137,15 @@ impl Check {
         Ok(if words.is_empty() { None } else { Some(Self::Command(words.clone())) })
     }
 
+    /// Says where the service listens, if the check connects to it.
+    pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
+        match self {
+            Self::Http(http) => Some(&http.endpoint),
+            Self::Tcp(endpoint) => Some(endpoint),
+            Self::Command(_) => None,
+        }
+    }
+
     /// Checks once, in at most the given time.
     pub(crate) fn run(&self, timeout: Duration) -> Result<Healthy, Unhealthy> {
         let start = Instant::now();

@@ -3,5 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod check;
+mod exec;
+mod restarts;
 mod server;
 mod unit;
+mod watch;

@@ -44,6 +44,16 @@ impl Port {
     pub(crate) fn address(&self) -> SocketAddr {
         net::getsockname(&self.0).unwrap().try_into().unwrap()
     }
+
+    /// A check of this port.
+    pub(crate) fn tcp(&self) -> String {
+        format!("--tcp={}", self.address())
+    }
+
+    pub(crate) fn listen(self) -> TcpListener {
+        net::listen(&self.0, 128).unwrap();
+        self.0.into()
+    }
 }
 
 /// Reads the head of a request.

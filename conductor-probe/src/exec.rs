@@ -1,0 +1,91 @@
+//! `exec`: leaves a prober in the background and becomes the service.
+
+use std::convert::Infallible;
+use std::env;
+use std::ffi::{CString, OsString};
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::time::Duration;
+
+use nix::unistd::execvpe;
+
+use crate::args::Exec;
+use crate::background::{self, BackgroundError};
+use crate::check::{Check, CheckError};
+use crate::notify::{Notifier, NotifyError, VARIABLES};
+use crate::occupied::{self, Occupied};
+use crate::restarts;
+
+/// Why the service was not started.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum ExecError {
+    #[error(transparent)]
+    Check(#[from] CheckError),
+    #[error(transparent)]
+    Notify(#[from] NotifyError),
+    #[error(transparent)]
+    Occupied(#[from] Occupied),
+    #[error(transparent)]
+    Background(#[from] BackgroundError),
+    #[error("cannot run {program}: {}", .errno.desc())]
+    Run { program: String, errno: nix::Error },
+}
+
+/// Becomes the command; comes back only if that fails.
+pub(crate) fn run(arguments: Exec) -> ExecError {
+    match prepare_and_become(arguments) {
+        Ok(never) => match never {},
+        Err(error) => error,
+    }
+}
+
+fn prepare_and_become(arguments: Exec) -> Result<Infallible, ExecError> {
+    let Exec { check: checked, detached, program: words } = arguments;
+    let check = Check::new(&checked)?;
+    let notifier = Notifier::from_environment()?;
+    if check.is_some() && notifier.is_none() {
+        return Err(NotifyError::Missing.into());
+    }
+    let budget = match &check {
+        Some(_) => checked.timing.start_budget(),
+        None => Duration::ZERO,
+    };
+    restarts::hold_back(notifier.as_ref(), check.is_none(), budget);
+    let program = words[0].display().to_string();
+    if let Some(endpoint) = check.as_ref().and_then(Check::endpoint) {
+        occupied::refuse(endpoint, &program)?;
+    }
+    let after = detached.then(std::process::id);
+    let line = check.is_some().then(|| background::start(&checked, after)).transpose()?;
+    let errno = match become_command(words, detached) {
+        Ok(never) => match never {},
+        Err(error) => error,
+    };
+    if let Some(line) = line {
+        line.cancel();
+    }
+    Err(ExecError::Run { program, errno })
+}
+
+/// Executes the command.
+///
+/// The standard library's way would set SIGPIPE back to its default; systemd starts services with
+/// SIGPIPE ignored, and so does this.
+fn become_command(words: Vec<OsString>, keep: bool) -> nix::Result<Infallible> {
+    let kept = |name: &OsString| match name.to_str() {
+        Some("NOTIFY_SOCKET") => keep,
+        Some(name) => !VARIABLES.contains(&name),
+        None => true,
+    };
+    let assignment =
+        |(name, value): (OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();
+    let variables = env::vars_os().filter(|(name, _)| kept(name)).map(assignment);
+    let variables: Vec<_> = variables.map(c_string).collect::<Result<_, _>>()?;
+    let words: Vec<_> =
+        words.into_iter().map(|word| c_string(word.into_vec())).collect::<Result<_, _>>()?;
+    execvpe(&words[0], &words, &variables)
+}
+
+fn c_string(bytes: Vec<u8>) -> nix::Result<CString> {
+    CString::new(bytes).map_err(|_| nix::Error::EINVAL)
+}

@@ -1,0 +1,133 @@
+//! What systemd is told, and how (`sd_notify(3)`).
+
+use std::env;
+use std::fmt::{self, Write as _};
+use std::io;
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::net::{SocketAddr, UnixDatagram};
+use std::time::Duration;
+
+/// The variables by which systemd says that it wants to be told; they are not for the service.
+pub(crate) const VARIABLES: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
+
+/// Longer texts say nothing more to a person.
+const STATUS: usize = 400;
+
+/// Why systemd cannot be told.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum NotifyError {
+    #[error(
+        "NOTIFY_SOCKET is not set, so systemd would never learn that the service is ready: \
+         its unit needs Type=notify and NotifyAccess=all"
+    )]
+    Missing,
+    #[error("NOTIFY_SOCKET is {value:?}, which is no unix socket")]
+    Address { value: String, source: io::Error },
+    #[error("cannot make a socket")]
+    Socket(#[source] io::Error),
+}
+
+/// The way to the service manager.
+#[derive(Debug)]
+pub(crate) struct Notifier {
+    socket: UnixDatagram,
+    address: SocketAddr,
+}
+
+impl Notifier {
+    /// Finds out where systemd listens; it may not want to hear anything.
+    pub(crate) fn from_environment() -> Result<Option<Self>, NotifyError> {
+        let Some(value) = env::var_os("NOTIFY_SOCKET").filter(|value| !value.is_empty()) else {
+            return Ok(None);
+        };
+        let address = match value.as_bytes().strip_prefix(b"@") {
+            Some(name) => SocketAddr::from_abstract_name(name),
+            None if value.as_bytes().starts_with(b"/") => SocketAddr::from_pathname(&value),
+            None => Err(io::ErrorKind::InvalidInput.into()),
+        };
+        let address = address.map_err(|source| {
+            let value = value.display().to_string();
+            NotifyError::Address { value, source }
+        })?;
+        let socket = UnixDatagram::unbound().map_err(NotifyError::Socket)?;
+        Ok(Some(Self { socket, address }))
+    }
+
+    /// Sends a message; systemd reads all of it or none.
+    pub(crate) fn send(&self, message: &Message) -> io::Result<()> {
+        self.socket.send_to_addr(message.0.as_bytes(), &self.address).map(drop)
+    }
+}
+
+/// Lines for systemd.
+#[derive(Debug, Default)]
+pub(crate) struct Message(String);
+
+impl Message {
+    /// Forgets what was in it and keeps its memory.
+    pub(crate) fn clear(&mut self) -> &mut Self {
+        self.0.clear();
+        self
+    }
+
+    /// Adds a line.
+    pub(crate) fn line(&mut self, line: &str) -> &mut Self {
+        self.0.push_str(line);
+        self.0.push('\n');
+        self
+    }
+
+    /// Adds what a person is to read, on one line whatever it holds.
+    pub(crate) fn status(&mut self, text: fmt::Arguments<'_>) -> &mut Self {
+        self.0.push_str("STATUS=");
+        let start = self.0.len();
+        // Writing to a string does not fail.
+        let _ = self.0.write_fmt(text);
+        if self.0.len() > start + STATUS {
+            self.0.truncate(self.0.floor_char_boundary(start + STATUS));
+            self.0.push('…');
+        }
+        if self.0[start..].contains(char::is_control) {
+            let line = self.0.split_off(start);
+            self.0.extend(line.chars().map(|c| if c.is_control() { ' ' } else { c }));
+        }
+        self.0.push('\n');
+        self
+    }
+
+    /// Asks for more time to start.
+    pub(crate) fn extend(&mut self, by: Duration) -> &mut Self {
+        let _ = writeln!(self.0, "EXTEND_TIMEOUT_USEC={}", by.as_micros());
+        self
+    }
+
+    /// The text of the status.
+    pub(crate) fn said(&self) -> &str {
+        self.0.lines().find_map(|line| line.strip_prefix("STATUS=")).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_one_line_of_bounded_length() {
+        let mut message = Message::default();
+        message.line("READY=1").status(format_args!("a\nREADY=1\x1b[m\u{85}é"));
+        assert_eq!(message.0, "READY=1\nSTATUS=a READY=1 [m é\n");
+        message.clear().status(format_args!("{}", "é".repeat(300))).line("WATCHDOG=1");
+        assert_eq!(message.0, format!("STATUS={}…\nWATCHDOG=1\n", "é".repeat(200)));
+        assert_eq!(message.said().chars().count(), 201);
+        message.clear().extend(Duration::from_millis(1500));
+        assert_eq!(message.0, "EXTEND_TIMEOUT_USEC=1500000\n");
+    }
+}

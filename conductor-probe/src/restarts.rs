@@ -1,0 +1,139 @@
+//! The delay before a service that was started several times in a row is started again.
+//!
+//! systemd's own `RestartSteps=` cannot begin with no delay, does not forget, and is unknown to
+//! systemd 252. So `RestartSec=` is 0 and the delay is made here. The count is in the unit's runtime
+//! directory, which `RuntimeDirectoryPreserve=restart` keeps from one start to the next, but not
+//! after `systemctl stop`.
+
+use std::env;
+use std::fs;
+use std::io;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use crate::notify::{Message, Notifier};
+use crate::print::complain;
+use crate::spoken::Spoken;
+
+/// A service that runs for this long without a check has come to rest.
+const REST: Duration = Duration::from_mins(1);
+
+/// The count of starts in a row.
+#[derive(Debug)]
+pub(crate) struct Restarts {
+    file: PathBuf,
+}
+
+impl Restarts {
+    /// Finds the unit's runtime directory, or the first if it has several.
+    pub(crate) fn from_environment() -> Option<Self> {
+        let paths = env::var_os("RUNTIME_DIRECTORY")?;
+        let first = paths.as_bytes().split(|byte| *byte == b':').next()?;
+        let first = PathBuf::from(std::ffi::OsString::from_vec(first.to_vec()));
+        first.is_absolute().then(|| Self { file: first.join("restarts") })
+    }
+
+    /// Counts a start and gives how many there were before it.
+    ///
+    /// With `unchecked` nobody will say that the service has come to rest, so its age does.
+    fn count(&self, unchecked: bool) -> u32 {
+        let text = fs::read_to_string(&self.file).unwrap_or_default();
+        let mut count: u32 = text.trim().parse().unwrap_or(0);
+        if unchecked && self.age().is_some_and(|age| age > REST + delay(count)) {
+            count = 0;
+        }
+        if let Err(error) = self.write(count.saturating_add(1)) {
+            let file = self.file.display();
+            complain(format_args!("restarts are not counted: cannot write {file}: {error}"));
+        }
+        count
+    }
+
+    fn age(&self) -> Option<Duration> {
+        fs::metadata(&self.file).and_then(|data| data.modified()).ok()?.elapsed().ok()
+    }
+
+    fn write(&self, count: u32) -> io::Result<()> {
+        let new = self.file.with_extension("new");
+        fs::write(&new, format!("{count}\n"))?;
+        fs::rename(&new, &self.file)
+    }
+
+    /// Forgets the count: the service has come to rest.
+    pub(crate) fn forget(&self) {
+        match fs::remove_file(&self.file) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                let file = self.file.display();
+                complain(format_args!("cannot remove {file}: {error}"));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Counts this start, and waits if there were several before it.
+///
+/// `budget` is the time that the start may take after the wait, which systemd is asked for anew.
+pub(crate) fn hold_back(notifier: Option<&Notifier>, unchecked: bool, budget: Duration) {
+    let Some(restarts) = Restarts::from_environment() else { return };
+    let count = restarts.count(unchecked);
+    let delay = delay(count);
+    if delay.is_zero() {
+        return;
+    }
+    let mut message = Message::default();
+    message
+        .status(format_args!("restarted {count} times in a row, next start in {}", Spoken(delay)));
+    message.extend(delay.saturating_add(budget));
+    if let Some(Err(error)) = notifier.map(|notifier| notifier.send(&message)) {
+        complain(format_args!("cannot tell systemd: {error}"));
+    }
+    thread::sleep(delay);
+}
+
+/// None for the first restart, then 100 ms, doubling up to 10 s.
+fn delay(count: u32) -> Duration {
+    const LONGEST: Duration = Duration::from_secs(10);
+    match count {
+        0 | 1 => Duration::ZERO,
+        2..=20 => Duration::from_millis(100 << (count - 2)).min(LONGEST),
+        _ => LONGEST,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_up_to_ten_seconds() {
+        let millis = [0, 1, 2, 3, 4, 8, 9, 20, 21, u32::MAX].map(|count| delay(count).as_millis());
+        assert_eq!(millis, [0, 0, 100, 200, 400, 6400, 10_000, 10_000, 10_000, 10_000]);
+    }
+
+    #[test]
+    fn starts_are_counted_until_forgotten() {
+        let directory = tempfile::tempdir().unwrap();
+        let restarts = Restarts { file: directory.path().join("restarts") };
+        assert_eq!([0; 3].map(|_| restarts.count(false)), [0, 1, 2]);
+        assert_eq!(fs::read_to_string(&restarts.file).unwrap(), "3\n");
+        restarts.forget();
+        restarts.forget();
+        assert_eq!(restarts.count(false), 0);
+        fs::write(&restarts.file, "garbage").unwrap();
+        assert_eq!([0; 2].map(|_| restarts.count(false)), [0, 1]);
+    }
+
+    #[test]
+    fn without_a_check_age_tells_that_a_service_held() {
+        let directory = tempfile::tempdir().unwrap();
+        let restarts = Restarts { file: directory.path().join("restarts") };
+        fs::write(&restarts.file, "4\n").unwrap();
+        assert_eq!(restarts.count(true), 4);
+        let old = std::time::SystemTime::now() - Duration::from_secs(90);
+        fs::File::options().write(true).open(&restarts.file).unwrap().set_modified(old).unwrap();
+        assert_eq!(restarts.count(true), 0);
+    }
+}

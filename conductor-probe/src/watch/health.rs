@@ -1,0 +1,289 @@
+//! What results of checks amount to: starting, ready, healthy, unhealthy.
+
+use std::time::{Duration, Instant};
+
+use crate::args::Timing;
+use crate::check::{Healthy, Unhealthy};
+use crate::notify::Message;
+use crate::spoken::Spoken;
+
+/// A service that is healthy for this long has come to rest.
+const REST: Duration = Duration::from_mins(1);
+
+/// The results so far.
+#[derive(Debug)]
+pub(crate) struct Health {
+    timing: Timing,
+    /// When the start period began; none while it has not.
+    began: Option<Instant>,
+    /// What the pauses between checks follow, see [`Self::pause`].
+    paced: Instant,
+    ready: bool,
+    successes: u32,
+    failures: u32,
+    /// Whether it was healthy once while it started.
+    seen_healthy: bool,
+    /// When a failure of the start was last counted.
+    counted: Option<Instant>,
+    healthy_since: Option<Instant>,
+    checks: u64,
+}
+
+/// What one result means.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// Not healthy yet.
+    Starting(Unhealthy),
+    /// Healthy, but not often enough yet.
+    Rising { successes: u32, healthy: Healthy },
+    /// Ready as of now.
+    Ready(Healthy),
+    /// Still healthy.
+    Healthy(Healthy),
+    /// Failed so many times in a row, which is not too often.
+    Failing { failures: u32, reason: Unhealthy },
+    /// Failed too often.
+    Unhealthy { failures: u32, reason: Unhealthy },
+    /// Did not become healthy in time.
+    NeverHealthy { after: Duration, reason: Unhealthy },
+}
+
+impl Health {
+    /// Begins; with `waiting`, the start period begins only with [`Self::begin`].
+    pub(crate) fn new(timing: Timing, now: Instant, waiting: bool) -> Self {
+        Self {
+            timing,
+            began: (!waiting).then_some(now),
+            paced: now,
+            ready: false,
+            successes: 0,
+            failures: 0,
+            seen_healthy: false,
+            counted: None,
+            healthy_since: None,
+            checks: 0,
+        }
+    }
+
+    /// Begins the start period.
+    pub(crate) fn begin(&mut self, now: Instant) {
+        self.began = Some(now);
+        self.paced = now;
+    }
+
+    /// Tells whether the start period has begun or is not needed any more.
+    pub(crate) fn begun(&self) -> bool {
+        self.ready || self.began.is_some()
+    }
+
+    /// Says what systemd is to hear about an event.
+    pub(crate) fn tell(&self, event: &Event, message: &mut Message) {
+        let plural = if self.checks == 1 { "" } else { "s" };
+        let checks = format_args!("{} check{plural}", self.checks);
+        let Timing { retries, success_threshold, .. } = self.timing;
+        match event {
+            Event::Starting(reason) => message.status(format_args!("starting: {reason}, {checks}")),
+            Event::Rising { successes, healthy } => message.status(format_args!(
+                "starting: healthy {successes}/{success_threshold}: {healthy}, {checks}"
+            )),
+            Event::Ready(healthy) | Event::Healthy(healthy) => {
+                message.status(format_args!("healthy: {healthy}, {checks}")).line("WATCHDOG=1")
+            }
+            // The prober lives, and its verdict is not final.
+            Event::Failing { failures, reason } => message
+                .status(format_args!("unhealthy {failures}/{retries}: {reason}"))
+                .line("WATCHDOG=1"),
+            Event::Unhealthy { failures, reason } => message
+                .status(format_args!("unhealthy {failures}/{retries}: {reason}"))
+                .line("WATCHDOG=trigger"),
+            Event::NeverHealthy { after, reason } => message
+                .status(format_args!("never healthy in {}: {reason}", Spoken(*after)))
+                .line("WATCHDOG=trigger"),
+        };
+    }
+
+    /// Tells whether the service has been healthy for long enough to call its restarts over.
+    pub(crate) fn at_rest(&self, now: Instant) -> bool {
+        self.ready
+            && self.healthy_since.is_some_and(|since| now.saturating_duration_since(since) >= REST)
+    }
+
+    /// Takes in the result of a check that ended now.
+    pub(crate) fn observe(&mut self, now: Instant, result: Result<Healthy, Unhealthy>) -> Event {
+        self.checks += 1;
+        match result {
+            Ok(healthy) => self.success(now, healthy),
+            Err(reason) => self.failure(now, reason),
+        }
+    }
+
+    fn success(&mut self, now: Instant, healthy: Healthy) -> Event {
+        self.failures = 0;
+        self.healthy_since.get_or_insert(now);
+        if self.ready {
+            return Event::Healthy(healthy);
+        }
+        self.successes += 1;
+        self.seen_healthy = true;
+        self.ready = self.successes >= self.timing.success_threshold;
+        match self.ready {
+            true => Event::Ready(healthy),
+            false => Event::Rising { successes: self.successes, healthy },
+        }
+    }
+
+    fn failure(&mut self, now: Instant, reason: Unhealthy) -> Event {
+        self.successes = 0;
+        self.healthy_since = None;
+        if self.ready {
+            self.failures += 1;
+            let failures = self.failures;
+            return match failures < self.timing.retries {
+                true => Event::Failing { failures, reason },
+                false => Event::Unhealthy { failures, reason },
+            };
+        }
+        let since = self.began.map(|began| now.saturating_duration_since(began));
+        let counts = self.seen_healthy || since.is_some_and(|it| it >= self.timing.start_period);
+        // Checks are frequent while the service starts. If each counted, a start period of 0 would
+        // leave it a few milliseconds; so at most one in an interval does, as later.
+        let due = self.counted.is_none_or(|counted| now >= counted + self.timing.interval);
+        if counts && due {
+            self.failures += 1;
+            self.counted = Some(now);
+        }
+        match since {
+            Some(after) if self.failures >= self.timing.retries => {
+                Event::NeverHealthy { after, reason }
+            }
+            _ => Event::Starting(reason),
+        }
+    }
+
+    /// Gives the time from the end of a check, which took so long, to the next.
+    ///
+    /// While the service starts it is short, so that readiness is seen at once: for the first 15 s,
+    /// never more than 15 ms; later a thousandth of the time that has passed.
+    pub(crate) fn pause(&self, now: Instant, took: Duration) -> Duration {
+        let interval = self.timing.interval;
+        if self.ready {
+            return interval.saturating_sub(took).max(interval / 4);
+        }
+        let elapsed = now.saturating_duration_since(self.paced);
+        let pause = (elapsed / 4).min(Duration::from_millis(15)).max(elapsed / 1000);
+        pause.max(Duration::from_millis(2)).min(interval)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::check::Answer;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn timing() -> Timing {
+        Timing {
+            interval: 5 * SECOND,
+            timeout: 2 * SECOND,
+            retries: 3,
+            start_period: 60 * SECOND,
+            success_threshold: 1,
+        }
+    }
+
+    /// Plays results at their seconds, and gives what is told at each.
+    fn play(timing: Timing, results: &[(u64, bool)]) -> Vec<String> {
+        let start = Instant::now();
+        let mut health = Health::new(timing, start, false);
+        let result = |healthy| match healthy {
+            true => Ok(Healthy { answer: Answer::Status(200), took: Duration::from_millis(3) }),
+            false => Err(Unhealthy::Text("ok".to_owned())),
+        };
+        let mut told = |(seconds, healthy): &(u64, bool)| {
+            let event = health.observe(start + Duration::from_secs(*seconds), result(*healthy));
+            let mut message = Message::default();
+            health.tell(&event, &mut message);
+            let text = message.to_string().trim_end().replace("STATUS=", "").replace('\n', " ");
+            text.replace("the answer does not contain \"ok\"", "no")
+        };
+        results.iter().map(&mut told).collect()
+    }
+
+    #[test]
+    fn a_service_gets_ready_fails_recovers_and_fails_for_good() {
+        let results =
+            [(1, false), (2, true), (7, false), (12, false), (17, true), (22, false), (27, false)];
+        let mut expected = vec![
+            "starting: no, 1 check",
+            "healthy: 200 in 3 ms, 2 checks WATCHDOG=1",
+            "unhealthy 1/3: no WATCHDOG=1",
+            "unhealthy 2/3: no WATCHDOG=1",
+            "healthy: 200 in 3 ms, 5 checks WATCHDOG=1",
+            "unhealthy 1/3: no WATCHDOG=1",
+            "unhealthy 2/3: no WATCHDOG=1",
+        ];
+        assert_eq!(play(timing(), &results), expected);
+        expected.push("unhealthy 3/3: no WATCHDOG=trigger");
+        let results: Vec<_> = results.into_iter().chain([(32, false)]).collect();
+        assert_eq!(play(timing(), &results), expected);
+    }
+
+    #[test]
+    fn failures_of_a_start_count_once_an_interval_when_its_time_is_over() {
+        let told =
+            play(timing(), &[(59, false), (60, false), (61, false), (65, false), (70, false)]);
+        assert_eq!(told[3], "starting: no, 4 checks");
+        assert_eq!(told[4], "never healthy in 70 s: no WATCHDOG=trigger");
+        let told = play(timing(), &[(60, false), (65, false), (69, true)]);
+        assert_eq!(told[2], "healthy: 200 in 3 ms, 3 checks WATCHDOG=1");
+        let none = Timing { start_period: Duration::ZERO, retries: 1, ..timing() };
+        assert_eq!(play(none, &[(0, false)]), ["never healthy in 0 ms: no WATCHDOG=trigger"]);
+    }
+
+    #[test]
+    fn failures_count_after_the_first_of_several_successes() {
+        let timing = Timing { success_threshold: 2, ..timing() };
+        let told = play(timing.clone(), &[(1, false), (2, true), (3, false), (4, true), (5, true)]);
+        assert_eq!(told[1], "starting: healthy 1/2: 200 in 3 ms, 2 checks");
+        assert_eq!(told[3], "starting: healthy 1/2: 200 in 3 ms, 4 checks");
+        assert_eq!(told[4], "healthy: 200 in 3 ms, 5 checks WATCHDOG=1");
+        let told = play(timing, &[(1, true), (2, false), (7, false), (12, false)]);
+        assert_eq!(told[3], "never healthy in 12 s: no WATCHDOG=trigger");
+    }
+
+    #[test]
+    fn pauses_are_short_at_first_and_then_the_interval() {
+        let start = Instant::now();
+        let mut health = Health::new(timing(), start, false);
+        let millis = Duration::from_millis;
+        for (elapsed, pause) in
+            [(0, 2), (8, 2), (40, 10), (60, 15), (15_000, 15), (60_000, 60), (9_000_000, 5000)]
+        {
+            assert_eq!(health.pause(start + millis(elapsed), millis(1)), millis(pause));
+        }
+        health.ready = true;
+        assert_eq!(health.pause(start, millis(3)), millis(4997));
+        assert_eq!(health.pause(start, millis(4900)), millis(1250));
+        assert_eq!(health.pause(start, millis(7000)), millis(1250));
+    }
+
+    #[test]
+    fn the_start_period_can_begin_later() {
+        let start = Instant::now();
+        let mut health = Health::new(timing(), start, true);
+        let fail = |health: &mut Health, seconds: u32| {
+            let event =
+                health.observe(start + seconds * SECOND, Err(Unhealthy::Text(String::new())));
+            matches!(event, Event::NeverHealthy { .. })
+        };
+        assert!(!health.begun());
+        assert!([100, 105, 110, 115].iter().all(|seconds| !fail(&mut health, *seconds)));
+        health.begin(start + 115 * SECOND);
+        assert!(health.begun());
+        assert_eq!(
+            [174, 175, 180, 185].map(|seconds| fail(&mut health, seconds)),
+            [false, false, false, true]
+        );
+    }
+}

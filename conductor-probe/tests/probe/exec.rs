@@ -1,0 +1,139 @@
+//! `exec`: what the service gets, and what stops it from being started.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::net::UnixListener;
+
+use rustix::process::Signal;
+
+use crate::server::{free, listen};
+use crate::unit::{Unit, eventually, probe};
+
+#[test]
+fn arguments_arrive_byte_for_byte() {
+    let (mut unit, port) = (Unit::new(), free());
+    let every_byte = OsString::from_vec((1..=255).collect());
+    let words = [OsStr::new(""), OsStr::new("--"), OsStr::new("--http"), &every_byte];
+    let script = "printf '%s\\0' \"$@\" > \"$0\"";
+    let file = unit.path("words");
+    let begin = [&port.tcp(), "--", "/bin/sh", "-c", script].map(OsString::from);
+    let all = begin.into_iter().chain([file.clone().into()]).chain(words.map(OsString::from));
+    let all: Vec<_> = all.collect();
+    assert!(unit.exec(&all).wait().unwrap().success());
+    let expected: Vec<u8> =
+        words.iter().flat_map(|word| [word.as_bytes(), b"\0"].concat()).collect();
+    assert_eq!(fs::read(file).unwrap(), expected);
+}
+
+#[test]
+fn the_environment_arrives_without_the_watchdog() {
+    let (unit, port) = (Unit::new(), free());
+    let odd = OsString::from_vec(b"a=\xff\n".to_vec());
+    for (detached, kept) in [(&[][..], false), (&["--detached"], true)] {
+        let mut command = unit.probe();
+        command.env("ODD", &odd).env("RUNTIME_DIRECTORY", unit.path(""));
+        command.arg("exec").arg(port.tcp()).args(detached).args(["--", "/usr/bin/env", "-0"]);
+        let output = unit.run(&mut command);
+        let seen: Vec<&[u8]> = output.stdout.split(|byte| *byte == 0).collect();
+        assert!(seen.contains(&b"ODD=a=\xff\n".as_slice()));
+        let has = |name: &str| seen.iter().any(|it| it.starts_with(format!("{name}=").as_bytes()));
+        assert_eq!(
+            ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "RUNTIME_DIRECTORY", "PATH"]
+                .map(has),
+            [kept, false, false, true, true]
+        );
+    }
+}
+
+#[test]
+fn the_service_is_the_main_process_and_has_no_children() {
+    let (mut unit, port) = (Unit::new(), free());
+    let pid = unit.exec([&port.tcp(), "--", "/bin/sleep", "1000"]).id();
+    unit.message_with("starting: ");
+    assert_eq!(fs::read_to_string(format!("/proc/{pid}/comm")).unwrap(), "sleep\n");
+    assert_eq!(fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap(), "");
+    assert_eq!(unit.probers().len(), 1);
+}
+
+#[test]
+fn signals_are_as_systemd_sets_them() {
+    let (unit, port) = (Unit::new(), free());
+    let mut command = unit.probe();
+    command.args([
+        "exec",
+        &port.tcp(),
+        "--",
+        "/bin/grep",
+        "-E",
+        "^Sig(Blk|Ign)",
+        "/proc/self/status",
+    ]);
+    let output = unit.run(&mut command);
+    let said = String::from_utf8(output.stdout).unwrap();
+    let sets = said.lines().map(|line| line.split_whitespace().nth(1).unwrap());
+    let sets: Vec<_> = sets.map(|set| u64::from_str_radix(set, 16).unwrap()).collect();
+    let pipe = 1 << (Signal::PIPE.as_raw() - 1);
+    assert_eq!([sets[0], sets[1] & pipe], [0, pipe], "{said}");
+}
+
+#[test]
+fn a_program_that_cannot_be_run_leaves_no_prober() {
+    let (unit, port) = (Unit::new(), free());
+    let mut command = unit.probe();
+    let output = unit.run(command.args(["exec", &port.tcp(), "--", "/no/such/program"]));
+    assert_eq!(output.status.code(), Some(203));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "conductor-probe: cannot run /no/such/program: No such file or directory\n"
+    );
+    eventually("no prober", || unit.probers().is_empty());
+}
+
+#[test]
+fn a_service_whose_port_answers_already_is_not_started() {
+    let unit = Unit::new();
+    let listener = listen();
+    let address = listener.local_addr().unwrap();
+    let path = unit.path("socket");
+    let _unix = UnixListener::bind(&path).unwrap();
+    let http = format!("--http=http://localhost:{}/", address.port());
+    let socket = format!("--unix={}", path.display());
+    for (check, place) in [
+        (vec![format!("--tcp={address}")], address.to_string()),
+        (vec![http.clone()], address.to_string()),
+        (vec![http, socket], path.display().to_string()),
+    ] {
+        let mut command = unit.probe();
+        let output = unit.run(command.arg("exec").args(check).args(["--", "/bin/echo", "started"]));
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(output.stdout, b"");
+        let said = String::from_utf8(output.stderr).unwrap();
+        let begin = format!(
+            "conductor-probe: {place} answers already, before /bin/echo was started: process {} (",
+            std::process::id()
+        );
+        assert!(said.starts_with(&begin) && said.ends_with(") listens on it\n"), "{said}");
+    }
+}
+
+#[test]
+fn a_check_without_type_notify_is_refused() {
+    let port = free();
+    let output =
+        probe().args(["exec", &port.tcp(), "--", "/bin/echo", "started"]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.stdout, b"");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("NOTIFY_SOCKET is not set") && said.contains("Type=notify"), "{said}");
+}
+
+#[test]
+fn without_a_check_there_is_no_prober_and_no_message() {
+    let unit = Unit::new();
+    let mut command = unit.probe();
+    let output = unit.run(command.args(["exec", "--", "/bin/echo", "-n", "a b"]));
+    assert!(output.status.success());
+    assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (&b"a b"[..], &b""[..]));
+    assert!(unit.probers().is_empty());
+}

@@ -1,0 +1,146 @@
+//! The prober that `exec` leaves: what systemd hears, from the first check to the last.
+
+use std::fs;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rustix::process::{Signal, kill_process};
+
+use crate::server::{OK, answer_on, free, request, serve};
+use crate::unit::{Unit, eventually};
+
+const SLEEP: [&str; 3] = ["--", "/bin/sleep", "1000"];
+
+/// Checks that come often, and a start that may take its time.
+fn fast(check: &str) -> Vec<&str> {
+    let fast = ["--interval=50ms", "--timeout=10s", "--start-period=10min"];
+    [check].into_iter().chain(fast).collect()
+}
+
+#[test]
+fn readiness_comes_with_the_first_healthy_answer() {
+    let mut unit = Unit::new();
+    let port = free();
+    let address = port.address();
+    let http = format!("--http=http://{address}/");
+    unit.exec(fast(&http).into_iter().chain(SLEEP));
+    let starting = unit.message();
+    assert_eq!(starting, format!("STATUS=starting: connection refused on {address}, 1 check\n"));
+    answer_on(port.listen(), OK);
+    let mut message = unit.message();
+    while message.starts_with("STATUS=starting: ") {
+        message = unit.message();
+    }
+    assert!(message.starts_with("READY=1\nSTATUS=healthy: 200 in "), "{message}");
+    assert!(message.ends_with(" checks\nWATCHDOG=1\n"), "{message}");
+    let message = unit.message();
+    assert!(message.starts_with("STATUS=healthy: 200 in "), "{message}");
+    assert!(message.ends_with("\nWATCHDOG=1\n"), "{message}");
+}
+
+#[test]
+fn failures_in_a_row_trigger_the_watchdog_and_are_then_left_to_it() {
+    let mut unit = Unit::new();
+    let port = free();
+    let address = port.address();
+    let http = format!("--http=http://{address}/");
+    unit.exec(fast(&http).into_iter().chain(["--retries=3"]).chain(SLEEP));
+    unit.message_with("starting: ");
+    let broken = Arc::new(AtomicBool::new(false));
+    let state = Arc::clone(&broken);
+    serve(port.listen(), move |mut stream| {
+        request(&stream);
+        let status = if state.load(Ordering::SeqCst) { "500 Oh" } else { "200 OK" };
+        let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+        let _ = std::io::Write::write_all(&mut stream, answer.as_bytes());
+    });
+    unit.message_with("READY=1");
+    broken.store(true, Ordering::SeqCst);
+    let reason = format!("500 Internal Server Error from http://{address}/ (expected 200-399)\n");
+    assert_eq!(
+        unit.message_with("unhealthy"),
+        format!("STATUS=unhealthy 1/3: {reason}WATCHDOG=1\n")
+    );
+    // A recovery starts the count again.
+    broken.store(false, Ordering::SeqCst);
+    unit.message_with("STATUS=healthy");
+    broken.store(true, Ordering::SeqCst);
+    unit.message_with("unhealthy 1/3");
+    assert_eq!(unit.message(), format!("STATUS=unhealthy 2/3: {reason}WATCHDOG=1\n"));
+    assert_eq!(unit.message(), format!("STATUS=unhealthy 3/3: {reason}WATCHDOG=trigger\n"));
+    assert!(unit.is_silent_for(Duration::from_millis(500)));
+    assert_eq!(unit.probers().len(), 1);
+}
+
+#[test]
+fn a_service_that_never_gets_healthy_is_ended() {
+    let mut unit = Unit::new();
+    let port = free();
+    let tcp = port.tcp();
+    let words = [&tcp, "--interval=50ms", "--retries=2", "--start-period=100ms"];
+    unit.exec(words.into_iter().chain(SLEEP));
+    let message = unit.message_with("WATCHDOG=trigger");
+    assert!(message.starts_with("STATUS=never healthy in "), "{message}");
+    assert!(message.contains("s: connection refused on 127.0.0.1:"), "{message}");
+}
+
+#[test]
+fn several_successes_can_be_asked_for() {
+    let mut unit = Unit::new();
+    let port = free();
+    let tcp = port.tcp();
+    unit.exec(fast(&tcp).into_iter().chain(["--success-threshold=3"]).chain(SLEEP));
+    unit.message_with("starting: connection refused");
+    let _listener = port.listen();
+    let message = unit.message_with("READY=1");
+    assert!(message.contains("STATUS=healthy: connected in "), "{message}");
+}
+
+#[test]
+fn the_start_period_of_a_detached_service_begins_when_its_starter_ends() {
+    let mut unit = Unit::new();
+    let port = free();
+    let tcp = port.tcp();
+    let timing = ["--interval=50ms", "--retries=1", "--start-period=100ms", "--detached"];
+    let gate = unit.path("gate");
+    let script = format!("until test -e {}; do sleep 0.05; done", gate.display());
+    let words = [&tcp].into_iter().map(String::as_str).chain(timing);
+    unit.exec(words.chain(["--", "/bin/sh", "-c", &script]));
+    for _ in 0..3 {
+        let message = unit.message();
+        assert!(message.starts_with("STATUS=starting: "), "{message}");
+        assert!(message.contains("\nEXTEND_TIMEOUT_USEC="), "{message}");
+    }
+    fs::write(gate, "").unwrap();
+    unit.message_with("WATCHDOG=trigger");
+}
+
+#[test]
+fn a_command_can_be_the_check() {
+    let mut unit = Unit::new();
+    let file = unit.path("healthy");
+    let test = format!(
+        "--command=test -e {} || echo no {}; test -e {0}",
+        file.display(),
+        "$NOTIFY_SOCKET"
+    );
+    let words = ["--command=/bin/sh", "--command=-c", &test, "--interval=50ms"];
+    unit.exec(words.into_iter().chain(SLEEP));
+    unit.message_with("starting: exit status 1 of /bin/sh: no, ");
+    fs::write(&file, "").unwrap();
+    unit.message_with("READY=1\nSTATUS=healthy: exit status 0 in ");
+    fs::remove_file(&file).unwrap();
+    unit.message_with("unhealthy 2/3: exit status 1 of /bin/sh: no\n");
+}
+
+#[test]
+fn the_prober_ends_at_sigterm() {
+    let mut unit = Unit::new();
+    let port = free();
+    let tcp = port.tcp();
+    unit.exec([tcp.as_str()].into_iter().chain(SLEEP));
+    unit.message_with("starting");
+    kill_process(unit.probers()[0], Signal::TERM).unwrap();
+    eventually("no prober", || unit.probers().is_empty());
+}
