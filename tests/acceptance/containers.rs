@@ -22,7 +22,7 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 /// The health check of a container that listens.
-pub(crate) const HEALTH: &str = "port: 80\nhealth: {http: /health, interval: 200ms, timeout: 2s}\n";
+pub(crate) const HEALTH: &str = "port: 8080\nhealth: {http: /health, interval: 200ms, timeout: 2s}\n";
 
 /// Gives the definition of a service in the test's image.
 pub(crate) fn definition(engine: Engine, rest: &str) -> String {
@@ -78,7 +78,7 @@ fn runs_what_is_defined(host: &Host, engine: Engine) {
     for port in &ports {
         assert_eq!(get(host, *port, "/"), "v1");
         let environment = get(host, *port, "/cgi-bin/env");
-        for line in ["GREETING=it's 100% $HOME", "FROM_FILE=a value", "BOTH=env", "PORT_TOO=80"] {
+        for line in ["GREETING=it's 100% $HOME", "FROM_FILE=a value", "BOTH=env", "PORT_TOO=8080"] {
             assert!(environment.lines().any(|found| found == line), "no {line} in {environment}");
         }
         // Reached from this host only, unless the definition says otherwise.
@@ -120,7 +120,8 @@ fn secrets(host: &Host, engine: Engine) {
     for user in ["", "user: app\n"] {
         let names = start(host, engine, &format!("{HEALTH}{secrets}{user}"));
         let program = engine.program();
-        let read = format!("{program} exec {} cat /run/secrets/key /run/secrets/restarts", names[0]);
+        let read =
+            format!("{program} exec {} cat /run/secrets/key /run/secrets/restarts", names[0]);
         assert_eq!(host.sh(&read), "very secret\nvery secret");
         let unit = host.sh(&format!("cat /etc/systemd/system/{}.service", names[0]));
         assert!(!unit.contains("very secret"), "{unit}");

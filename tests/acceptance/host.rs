@@ -164,10 +164,10 @@ impl Host {
         files
     }
 
-    /// Waits until something is true, at most ten seconds.
+    /// Waits until something is true, at most half a minute.
     #[track_caller]
     pub(crate) fn eventually(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_secs(30);
         while !holds(self) {
             assert!(Instant::now() < deadline, "never came true: {what}");
             thread::sleep(Duration::from_millis(20));

@@ -61,7 +61,7 @@ fn container_killed(host: &Host, engine: Engine) {
 fn prober_killed(host: &Host, engine: Engine) {
     let names = start(host, engine, HEALTH);
     let pid = host.running("web")[0].1;
-    host.sh("pkill -KILL -f 'conductor-probe watch'");
+    host.sh("pkill -KILL -f '[c]onductor-probe watch'");
     comes_back(host, engine, &names, pid);
 }
 
@@ -80,7 +80,7 @@ fn start_failed(host: &Host, engine: Engine) {
 
 fn never_well(host: &Host, engine: Engine) {
     host.sandbox.load_image(engine).expect("the engine takes the image");
-    let health = "port: 80\nhealth: {http: /nothing, interval: 200ms, start_period: 1s}\n";
+    let health = "port: 8080\nhealth: {http: /nothing, interval: 200ms, start_period: 1s}\n";
     host.define("web.yaml", &definition(engine, health));
     let ran = host.conductor(&["apply"]).exits(1);
     ran.complains("never healthy in ").complains("404");
@@ -120,7 +120,7 @@ fn docker_daemon_restarted(host: &Host) {
 /// As after a power cut, when nobody could remove the container.
 fn name_in_use(host: &Host, engine: Engine) {
     let names = start(host, engine, HEALTH);
-    host.sh("systemctl stop conductor-web.target");
+    host.sh("systemctl stop conductor-web.target 'conductor-web-*.service'");
     assert_eq!(containers(host, engine), Vec::<String>::new());
     let program = engine.program();
     host.sh(&format!("{program} create --name {} localhost/app:v1 >/dev/null", names[0]));

@@ -13,11 +13,14 @@ mod bad_input;
 mod boot;
 mod calls;
 mod cases;
+mod containers;
 mod failing_start;
 mod foreign;
+mod health;
 mod host;
 mod hostile;
 mod killed;
+mod leftovers;
 mod mishaps;
 mod nasty;
 mod pool;
@@ -28,6 +31,7 @@ mod reporting;
 mod resources;
 mod sandboxing;
 mod scopes;
+mod unhealthy;
 mod verify;
 
 use std::env;
@@ -55,6 +59,10 @@ fn main() -> ExitCode {
         for (theme, tests) in [
             ("hostile", hostile::TESTS),
             ("killed", killed::TESTS),
+            ("leftovers", leftovers::TESTS),
+            ("containers", containers::TESTS),
+            ("unhealthy", unhealthy::TESTS),
+            ("health", health::TESTS),
             ("apply", apply::TESTS),
             ("mishaps", mishaps::TESTS),
             ("prune", prune::TESTS),

@@ -13,6 +13,7 @@ use crate::host::Host;
 #[derive(Default)]
 pub(crate) struct Pool {
     binary: OnceLock<Result<PathBuf, String>>,
+    probe: OnceLock<Result<PathBuf, String>>,
     tree: OnceLock<Result<Tree, String>>,
     idle: Mutex<Vec<Host>>,
 }
@@ -40,11 +41,14 @@ impl Pool {
 
     fn boot(&self) -> Result<Host, Failed> {
         let binary = self.binary()?;
+        let built = || build::probe(false).map_err(|error| error.to_string());
+        let probe = self.probe.get_or_init(built).as_ref().map_err(Failed::from)?;
         let tree = self.tree.get_or_init(|| {
             Tree::ensure(&mut |line| eprintln!("{line}")).map_err(|error| error.to_string())
         });
         let sandbox = Sandbox::builder(tree.as_ref().map_err(Failed::from)?)
             .bind_read_only(binary, "/usr/local/bin/conductor")
+            .bind_read_only(probe, "/usr/bin/conductor-probe")
             .bind_read_only(cases::directory(), "/mnt")
             .boot()?;
         Ok(Host::new(sandbox))

@@ -54,7 +54,8 @@ fn one_that_ends_fails_at_once(host: &Host) {
 }
 
 fn a_missing_program_is_named(host: &Host) {
-    let text = definition("ok", "http: /, start_period: 1d").replace("/usr/bin/python3", "/no/such");
+    let text =
+        definition("ok", "http: /, start_period: 1d").replace("/usr/bin/python3", "/no/such");
     host.define("web.yaml", &text);
     let ran = host.conductor(&["apply"]).exits(1);
     ran.complains("cannot run /no/such: ").complains("status=203/EXEC");
@@ -79,13 +80,13 @@ fn a_port_that_answers_already(host: &Host) {
 fn without_its_prober_it_is_restarted(host: &Host) {
     let unit = start(host, "ok", "http: /");
     let before = host.running("web")[0].1;
-    host.sh("pkill -KILL -f 'conductor-probe watch'");
+    host.sh("pkill -KILL -f '[c]onductor-probe watch'");
     host.eventually("it is restarted", |host| {
         host.running("web").first().is_some_and(|(_, pid)| *pid != before)
     });
     let journal = host.sh(&format!("journalctl -o cat UNIT='{unit}'"));
     assert!(journal.contains("Watchdog timeout"), "{journal}");
-    assert_eq!(host.sh("pgrep -fc 'conductor-probe watch'"), "1");
+    assert_eq!(host.sh("pgrep -fc '[c]onductor-probe watch'"), "1");
 }
 
 fn restarts_are_counted_and_given_up(host: &Host) {
@@ -94,7 +95,8 @@ fn restarts_are_counted_and_given_up(host: &Host) {
     host.define("web.yaml", &format!("{}{limit}", definition("ok", "http: /")));
     host.apply();
     let (unit, pid) = host.running("web").remove(0);
-    let restarts = |host: &Host| host.property(&unit, "NRestarts").parse::<u32>().expect("a number");
+    let restarts =
+        |host: &Host| host.property(&unit, "NRestarts").parse::<u32>().expect("a number");
     host.sh(&format!("kill -KILL {pid}"));
     host.eventually("it is up again", |host| restarts(host) == 1 && host.running("web").len() == 1);
     host.write("/srv/die", "");

@@ -56,11 +56,15 @@ struct Work {
 enum Batch {
     Files,
     Jobs(Job),
+    /// The start of a target waits for all instances that it wants; for one that fails again and
+    /// again it would wait forever. So it comes when they are up.
+    StartTarget,
 }
 
 impl Batch {
     fn of(step: &Step) -> Self {
         match step {
+            Step::Start(name) if name.kind() == "target" => Self::StartTarget,
             Step::Start(_) => Self::Jobs(Job::Start),
             Step::Restart(_) => Self::Jobs(Job::Restart),
             Step::Stop(_) => Self::Jobs(Job::Stop),
@@ -97,13 +101,17 @@ impl Executor<'_> {
                 concerned.flat_map(|(_, steps)| steps).collect::<Vec<_>>()
             };
             self.change_files(&of(Batch::Files))?;
-            for job in [Job::Stop, Job::Start, Job::Restart] {
+            for (wanted, job) in [
+                (Batch::Jobs(Job::Stop), Job::Stop),
+                (Batch::Jobs(Job::Start), Job::Start),
+                (Batch::Jobs(Job::Restart), Job::Restart),
+                (Batch::StartTarget, Job::Start),
+            ] {
                 let units: Vec<_> =
-                    of(Batch::Jobs(job)).into_iter().map(|step| step.unit().clone()).collect();
+                    of(wanted).into_iter().map(|step| step.unit().clone()).collect();
                 for (unit, error) in self.run_jobs(job, &units)? {
                     let index = rounds.iter().position(|(batch, steps)| {
-                        *batch == Some(Batch::Jobs(job))
-                            && steps.iter().any(|step| *step.unit() == unit)
+                        *batch == Some(wanted) && steps.iter().any(|step| *step.unit() == unit)
                     });
                     if let Some(index) = index {
                         self.fail(&mut works[index], unit, &error);

@@ -3,6 +3,7 @@
 mod change;
 mod define;
 mod heal;
+mod health;
 mod mistake;
 mod run;
 mod views;
@@ -15,6 +16,14 @@ const HELLO: &str = "/etc/conductor/services/hello.yaml";
 
 /// Plays every scene.
 pub(crate) fn play_all(operator: &Operator<'_>) -> Result<(), Failure> {
-    let scenes = [define::play, run::play, heal::play, change::play, mistake::play, views::play];
+    let scenes = [
+        define::play,
+        run::play,
+        heal::play,
+        health::play,
+        change::play,
+        mistake::play,
+        views::play,
+    ];
     scenes.iter().try_for_each(|play| play(operator))
 }

@@ -20,5 +20,5 @@ pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
         "One table says what runs. There is no database behind it, only the units and systemd.",
     )?;
     let table = operator.types("conductor status")?;
-    told(table.lines().count() == 5, || format!("four instances should run: {table}"))
+    told(table.lines().count() == 6, || format!("five instances should run: {table}"))
 }
