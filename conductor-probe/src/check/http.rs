@@ -1,6 +1,6 @@
 //! A check over HTTP.
 
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -33,6 +33,7 @@ pub(crate) struct Http {
     url: String,
     expected: Statuses,
     contains: Option<String>,
+    /// What the agent's own timeout is.
     timeout: Duration,
 }
 
@@ -82,8 +83,14 @@ impl Http {
     }
 
     /// Asks once.
-    pub(super) fn run(&self) -> Result<Answer, Unhealthy> {
-        let answer = self.agent.run(self.request.clone()).map_err(|error| self.failure(error))?;
+    pub(super) fn run(&self, timeout: Duration) -> Result<Answer, Unhealthy> {
+        let mut request = self.request.clone();
+        if timeout != self.timeout {
+            let config = self.agent.configure_request(request);
+            request = config.timeout_global(Some(timeout)).build();
+        }
+        let failed = |error| self.failure(error, timeout);
+        let answer = self.agent.run(request).map_err(failed)?;
         let status = answer.status();
         if !self.expected.contain(status.as_u16()) {
             return Err(Unhealthy::Status {
@@ -93,42 +100,28 @@ impl Http {
             });
         }
         match &self.contains {
-            Some(text) => self.search(answer, text)?,
+            Some(text) => match search(answer, text) {
+                Ok(true) => {}
+                Ok(false) => return Err(Unhealthy::Text(text.clone())),
+                Err(error) => return Err(failed(error.into())),
+            },
             None => skip(answer),
         }
         Ok(Answer::Status(status.as_u16()))
     }
 
-    fn search(&self, answer: Response<Body>, text: &str) -> Result<(), Unhealthy> {
-        let mut reader = answer.into_body().into_reader();
-        let mut body = Vec::new();
-        let mut chunk = [0; 4096];
-        let mut searched = 0;
-        while !contains(&body[searched..], text.as_bytes()) {
-            // The text may begin in this chunk and end in the next.
-            searched = body.len().saturating_sub(text.len());
-            let room = chunk.len().min(BODY - body.len());
-            match reader.read(&mut chunk[..room]) {
-                Ok(0) => return Err(Unhealthy::Text(text.to_owned())),
-                Ok(read) => body.extend_from_slice(&chunk[..read]),
-                Err(error) => return Err(self.failure(Error::from(error))),
-            }
-        }
-        Ok(())
-    }
-
-    fn failure(&self, error: Error) -> Unhealthy {
+    fn failure(&self, error: Error, within: Duration) -> Unhealthy {
         let endpoint = self.endpoint.clone();
         match error {
-            Error::Timeout(_) => Unhealthy::Silence { endpoint, within: self.timeout },
-            Error::Io(source) if source.kind() == std::io::ErrorKind::UnexpectedEof => {
+            Error::Timeout(_) => Unhealthy::Silence { endpoint, within },
+            Error::Io(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
                 Unhealthy::Closed(endpoint)
             }
             Error::Io(source) => match Errno::from_io_error(&source) {
                 Some(Errno::CONNRESET | Errno::PIPE) | None => {
                     Unhealthy::Broken { endpoint, source }
                 }
-                Some(error) => not_connected(&endpoint, error, self.timeout),
+                Some(error) => not_connected(&endpoint, error, within),
             },
             Error::Protocol(source) => Unhealthy::NotHttp { endpoint, sent: source.to_string() },
             source => Unhealthy::Http { url: self.url.clone(), source },
@@ -172,6 +165,24 @@ fn spoken(status: StatusCode) -> String {
         Some(reason) => format!("{} {reason}", status.as_u16()),
         None => status.as_u16().to_string(),
     }
+}
+
+/// Tells whether the beginning of a body contains a text.
+fn search(answer: Response<Body>, text: &str) -> io::Result<bool> {
+    let mut reader = answer.into_body().into_reader();
+    let mut body = Vec::new();
+    let mut chunk = [0; 4096];
+    let mut searched = 0;
+    while !contains(&body[searched..], text.as_bytes()) {
+        // The text may begin in this chunk and end in the next.
+        searched = body.len().saturating_sub(text.len());
+        let room = chunk.len().min(BODY - body.len());
+        match reader.read(&mut chunk[..room])? {
+            0 => return Ok(false),
+            read => body.extend_from_slice(&chunk[..read]),
+        }
+    }
+    Ok(true)
 }
 
 fn contains(body: &[u8], text: &[u8]) -> bool {

@@ -150,7 +150,7 @@ impl Check {
     pub(crate) fn run(&self, timeout: Duration) -> Result<Healthy, Unhealthy> {
         let start = Instant::now();
         let answer = match self {
-            Self::Http(http) => http.run()?,
+            Self::Http(http) => http.run(timeout)?,
             Self::Tcp(endpoint) => match endpoint.connect(start.checked_add(timeout)) {
                 Ok(_) => Answer::Connected,
                 Err(error) => return Err(not_connected(endpoint, error, timeout)),

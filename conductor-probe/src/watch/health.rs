@@ -160,6 +160,20 @@ impl Health {
         }
     }
 
+    /// Gives how long a check that starts now may take.
+    ///
+    /// A connection that was made while a container's network came up may never be answered. So checks
+    /// of a service that starts are given up early and made again, and get more and more time.
+    pub(crate) fn patience(&self, now: Instant) -> Duration {
+        const LEAST: Duration = Duration::from_millis(250);
+        let timeout = self.timing.timeout;
+        match self.began {
+            _ if self.ready => timeout,
+            None => LEAST.min(timeout),
+            Some(began) => now.saturating_duration_since(began).max(LEAST).min(timeout),
+        }
+    }
+
     /// Gives the time from the end of a check, which took so long, to the next.
     ///
     /// While the service starts it is short, so that readiness is seen at once: for the first 15 s,
@@ -253,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn pauses_are_short_at_first_and_then_the_interval() {
+    fn checks_are_short_and_frequent_at_first() {
         let start = Instant::now();
         let mut health = Health::new(timing(), start, false);
         let millis = Duration::from_millis;
@@ -262,7 +276,11 @@ mod tests {
         {
             assert_eq!(health.pause(start + millis(elapsed), millis(1)), millis(pause));
         }
+        for (elapsed, patience) in [(0, 250), (300, 300), (1999, 1999), (9000, 2000)] {
+            assert_eq!(health.patience(start + millis(elapsed)), millis(patience));
+        }
         health.ready = true;
+        assert_eq!(health.patience(start), 2 * SECOND);
         assert_eq!(health.pause(start, millis(3)), millis(4997));
         assert_eq!(health.pause(start, millis(4900)), millis(1250));
         assert_eq!(health.pause(start, millis(7000)), millis(1250));
@@ -278,6 +296,7 @@ mod tests {
             matches!(event, Event::NeverHealthy { .. })
         };
         assert!(!health.begun());
+        assert_eq!(health.patience(start + 9 * SECOND), Duration::from_millis(250));
         assert!([100, 105, 110, 115].iter().all(|seconds| !fail(&mut health, *seconds)));
         health.begin(start + 115 * SECOND);
         assert!(health.begun());

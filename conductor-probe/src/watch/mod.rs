@@ -80,7 +80,10 @@ impl Prober {
         let mut untold_ready = false;
         loop {
             let start = Instant::now();
-            let result = self.check.run(self.timing.timeout);
+            let result = self.check.run(match self.check {
+                Check::Command(_) => self.timing.timeout,
+                Check::Http(_) | Check::Tcp(_) => self.health.patience(start),
+            });
             let now = Instant::now();
             let event = self.health.observe(now, result);
             untold_ready |= matches!(event, Event::Ready(_));
