@@ -35,6 +35,13 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  \
         conductor-probe check --http http://localhost/ping --unix /run/app.sock --status 200")]
     Check(CheckArguments),
+    /// End what exec left in the background, before the service is told to stop
+    ///
+    /// Else it would take a service for unhealthy that closes its port and finishes what it is at, and
+    /// systemd would cut that short.
+    #[command(after_help = "Example, in a unit with exec and a RuntimeDirectory=:\n  \
+        ExecStop=conductor-probe stop")]
+    Stop,
     /// What exec leaves in the background
     #[command(hide = true)]
     Watch(Watch),

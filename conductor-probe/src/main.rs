@@ -8,7 +8,9 @@ mod notify;
 mod occupied;
 mod print;
 mod restarts;
+mod runtime;
 mod spoken;
+mod stop;
 mod value;
 mod watch;
 
@@ -46,6 +48,10 @@ fn main() -> ExitCode {
             Ok(code) => code,
             Err(error) => failure(&error, BAD_USAGE),
         },
+        Command::Stop => {
+            stop::run();
+            ExitCode::SUCCESS
+        }
         Command::Watch(watch) => match watch::run(&watch) {
             Ok(never) => match never {},
             // The one that cancels has said why.

@@ -5,16 +5,15 @@
 //! directory, which `RuntimeDirectoryPreserve=restart` keeps from one start to the next, but not
 //! after `systemctl stop`.
 
-use std::env;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
 
 use crate::notify::{Message, Notifier};
 use crate::print::complain;
+use crate::runtime;
 use crate::spoken::Spoken;
 
 /// A service that runs for this long without a check has come to rest.
@@ -27,12 +26,9 @@ pub(crate) struct Restarts {
 }
 
 impl Restarts {
-    /// Finds the unit's runtime directory, or the first if it has several.
+    /// Finds the count in the unit's runtime directory.
     pub(crate) fn from_environment() -> Option<Self> {
-        let paths = env::var_os("RUNTIME_DIRECTORY")?;
-        let first = paths.as_bytes().split(|byte| *byte == b':').next()?;
-        let first = PathBuf::from(std::ffi::OsString::from_vec(first.to_vec()));
-        first.is_absolute().then(|| Self { file: first.join("restarts") })
+        Some(Self { file: runtime::directory()?.join("restarts") })
     }
 
     /// Counts a start and gives how many there were before it.

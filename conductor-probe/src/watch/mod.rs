@@ -18,6 +18,7 @@ use crate::check::{Check, CheckError};
 use crate::notify::{Message, Notifier, NotifyError};
 use crate::print::complain;
 use crate::restarts::Restarts;
+use crate::runtime;
 
 pub(crate) use self::line::{Line, LineError};
 
@@ -48,6 +49,8 @@ pub(crate) fn run(arguments: &Watch) -> Result<Infallible, WatchError> {
     let check = Check::new(check)?.ok_or(CheckError::Missing)?;
     let notifier = Notifier::from_environment()?.ok_or(NotifyError::Missing)?;
     let process = after.map(process).transpose()?;
+    // Without a runtime directory, it is only that `stop` does not find this process.
+    let _mark = runtime::directory().and_then(|directory| runtime::claim(&directory).ok());
     Line::from_stdin()?.wait()?;
     let health = Health::new(timing.clone(), Instant::now(), process.is_some());
     let restarts = Restarts::from_environment();

@@ -135,6 +135,49 @@ fn a_command_can_be_the_check() {
 }
 
 #[test]
+fn a_connection_that_hangs_does_not_delay_readiness() {
+    let mut unit = Unit::new();
+    let port = free();
+    let http = format!("--http=http://{}/", port.address());
+    unit.exec([http.as_str(), "--timeout=10min"].into_iter().chain(SLEEP));
+    unit.message_with("starting: connection refused");
+    let first = Arc::new(AtomicBool::new(true));
+    serve(port.listen(), move |mut stream| {
+        request(&stream);
+        if first.swap(false, Ordering::SeqCst) {
+            // Until nobody waits any more.
+            let _ = std::io::Read::read(&mut stream, &mut [0]);
+        } else {
+            let _ = std::io::Write::write_all(&mut stream, OK.as_bytes());
+        }
+    });
+    // Long before the timeout.
+    unit.message_with("READY=1");
+}
+
+#[test]
+fn stop_ends_the_prober_and_not_the_service() {
+    let (unit, port) = (Unit::new(), free());
+    let in_unit = || {
+        let mut command = unit.probe();
+        command.env("RUNTIME_DIRECTORY", unit.path(""));
+        command
+    };
+    let mut service = in_unit().arg("exec").arg(port.tcp()).args(SLEEP).spawn().unwrap();
+    unit.message_with("starting");
+    assert_eq!(unit.probers().len(), 1);
+    let output = unit.run(in_unit().arg("stop"));
+    assert!(output.status.success());
+    assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
+    assert_eq!(unit.probers(), []);
+    assert_eq!(unit.message_with("stopping"), "STATUS=stopping\nWATCHDOG_USEC=0\n");
+    assert!(service.try_wait().unwrap().is_none());
+    assert!(unit.run(in_unit().arg("stop")).status.success());
+    service.kill().unwrap();
+    service.wait().unwrap();
+}
+
+#[test]
 fn the_prober_ends_at_sigterm() {
     let mut unit = Unit::new();
     let port = free();
