@@ -1,7 +1,7 @@
 //! The unit directory: read in one go, changed atomically, and only where it is conductor's.
 
 use std::fs::{self, File, Permissions};
-use std::io::{ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
@@ -65,15 +65,25 @@ impl UnitDirectory {
         if !written.is_empty() {
             self.sync()?;
         }
-        for (path, temporary) in written {
-            temporary.persist(&path).map_err(|error| error.error).at("write", &path)?;
-        }
+        written.into_par_iter().try_for_each(|(path, temporary): (PathBuf, TempPath)| {
+            temporary.persist(&path).map_err(|error| error.error).at("write", &path)
+        })?;
+        let enabled = steps.iter().filter_map(|step| match step {
+            Step::Enable(link) => Some(link),
+            _ => None,
+        });
+        let mut links: Vec<_> = enabled.collect();
+        links.sort_unstable();
+        links.par_chunk_by(|a, b| a.by == b.by).try_for_each(|links| self.enable(links))?;
         for step in steps {
             match step {
-                Step::Enable(link) => self.enable(link)?,
                 Step::Disable(link) => self.disable(link)?,
                 Step::Remove(name) => remove_file(&self.path.join(name.as_str()))?,
-                Step::Write { .. } | Step::Start(_) | Step::Restart(_) | Step::Stop(_) => {}
+                Step::Write { .. }
+                | Step::Enable(_)
+                | Step::Start(_)
+                | Step::Restart(_)
+                | Step::Stop(_) => {}
             }
         }
         self.sync()
@@ -106,21 +116,16 @@ impl UnitDirectory {
         Ok(())
     }
 
-    fn enable(&self, link: &Link) -> Result<(), DirectoryError> {
-        let directory = self.path.join(link.directory());
-        let path = directory.join(link.unit.as_str());
-        let link_it = || symlink(link_target(&link.unit), &path);
-        let made = match link_it() {
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                fs::create_dir_all(&directory).at("create", &directory)?;
-                link_it()
-            }
-            made => made,
-        };
-        match made {
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-            made => made.at("create", &path),
+    /// Makes links in one directory, which is made, too; in most cases it is not there.
+    fn enable(&self, links: &[&Link]) -> Result<(), DirectoryError> {
+        let Some(first) = links.first() else { return Ok(()) };
+        let directory = self.path.join(first.directory());
+        made(fs::create_dir(&directory)).at("create", &directory)?;
+        for link in links {
+            let path = directory.join(link.unit.as_str());
+            made(symlink(link_target(&link.unit), &path)).at("create", &path)?;
         }
+        Ok(())
     }
 
     fn disable(&self, link: &Link) -> Result<(), DirectoryError> {
@@ -148,6 +153,14 @@ impl UnitDirectory {
 /// is built under another root, too.
 pub(super) fn link_target(unit: &UnitName) -> String {
     format!("../{unit}")
+}
+
+/// Takes what is there already as made: what is foreign was refused before.
+fn made(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        result => result,
+    }
 }
 
 fn remove_file(path: &Path) -> Result<(), DirectoryError> {
