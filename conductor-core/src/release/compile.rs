@@ -9,7 +9,7 @@ use crate::definition::Runtime;
 use crate::name::UnitName;
 use crate::runtime::{self, Instance, Parts, Scope};
 use crate::service::Service;
-use crate::unit::{Kind, Lines, Link, Metadata, Templates, Unit, UnitSet, escape};
+use crate::unit::{Kind, Lines, Link, Metadata, Templates, Unit, UnitSet, Values, escape};
 use crate::value::{HostPath, ImageReference, Port, Tokens};
 
 /// The values of `instance.service.hbs`. Every key is always there: strict mode does not notice
@@ -119,6 +119,7 @@ pub(super) fn compile(
         systemctl: place.systemctl,
         unit_path: place.unit_path,
     };
+    let values = Values::new(&view);
     let boot = boot_unit(&service.id);
     let wanted_by = UnitName::from_checked(place.wanted_by.to_owned());
     set.links.insert(Link { by: wanted_by, unit: boot.clone() });
@@ -127,7 +128,7 @@ pub(super) fn compile(
         (slice, Kind::Slice, unit_templates::SLICE),
         (boot, Kind::Boot, unit_templates::BOOT),
     ] {
-        let text = templates.render(template, &view)?;
+        let text = templates.render(template, &values)?;
         set.units.insert(name, Unit::new(text, metadata(service, kind)));
     }
     Ok(set)
@@ -213,7 +214,7 @@ fn instance_text(
         sandbox,
         settings,
     };
-    Ok(templates.render(unit_templates::INSTANCE, &view)?)
+    Ok(templates.render(unit_templates::INSTANCE, &Values::new(&view))?)
 }
 
 /// Gives the image of an instance: for an engine with its revision, else a path.

@@ -4,6 +4,9 @@ use std::fmt::{Display, Write as _};
 
 use serde::{Serialize, Serializer};
 
+/// What most blocks of lines fit in without being moved.
+const ROOM: usize = 512;
+
 /// Lines of the form `Name=value`; the values are escaped already.
 #[derive(Debug, Default)]
 pub(crate) struct Lines(String);
@@ -11,7 +14,9 @@ pub(crate) struct Lines(String);
 impl Lines {
     /// Adds one line.
     pub(crate) fn push(&mut self, name: impl Display, value: impl Display) {
-        if !self.0.is_empty() {
+        if self.0.is_empty() {
+            self.0.reserve(ROOM);
+        } else {
             self.0.push('\n');
         }
         // Writing to a String cannot fail.

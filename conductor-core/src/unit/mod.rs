@@ -9,5 +9,5 @@ mod template;
 pub(crate) use lines::Lines;
 pub use metadata::{Kind, Metadata};
 pub use set::{Link, Unit, UnitSet};
-pub(crate) use template::hex;
 pub use template::{Override, TemplateError, Templates};
+pub(crate) use template::{Values, hex};

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use handlebars::{Handlebars, RenderErrorReason, no_escape};
+use handlebars::{Context, Handlebars, RenderErrorReason, no_escape};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use unit_templates::Template;
@@ -62,6 +62,16 @@ pub enum TemplateError {
     },
 }
 
+/// What templates may refer to, made once for all that get the same.
+pub(crate) struct Values(Context);
+
+impl Values {
+    /// Takes the fields of a view.
+    pub(crate) fn new(view: &impl Serialize) -> Self {
+        Self(Context::wraps(view).expect("views are structs of texts"))
+    }
+}
+
 /// The templates in use.
 #[derive(Debug)]
 pub struct Templates {
@@ -111,24 +121,24 @@ impl Templates {
     pub(crate) fn render(
         &self,
         template: Template,
-        data: &impl Serialize,
+        values: &Values,
     ) -> Result<String, TemplateError> {
         let file = || {
             let own = self.files.iter().find(|(name, _)| *name == template.file);
             own.map_or_else(|| PathBuf::from(template.file), |(_, file)| file.clone())
         };
-        let text =
-            self.registry.render(template.file, data).map_err(|error| TemplateError::Render {
-                file: file(),
-                line: error.line_no.unwrap_or(1),
-                column: error.column_no.unwrap_or(1),
-                reason: match error.reason() {
-                    RenderErrorReason::MissingVariable(Some(name)) => {
-                        format!("there is no value {name:?} for this template")
-                    }
-                    reason => reason.to_string(),
-                },
-            })?;
+        let rendered = self.registry.render_with_context(template.file, &values.0);
+        let text = rendered.map_err(|error| TemplateError::Render {
+            file: file(),
+            line: error.line_no.unwrap_or(1),
+            column: error.column_no.unwrap_or(1),
+            reason: match error.reason() {
+                RenderErrorReason::MissingVariable(Some(name)) => {
+                    format!("there is no value {name:?} for this template")
+                }
+                reason => reason.to_string(),
+            },
+        })?;
         let output = |reason: String| TemplateError::Output { file: file(), reason };
         // In UTF-8 no other character has a byte that is an ASCII control.
         let control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\n' | b'\t');
@@ -192,14 +202,16 @@ mod tests {
     #[test]
     fn a_missing_value_is_an_error_with_its_place() {
         let templates = Templates::new(&[template("[Unit]\nX={{nothing}}\n")]).unwrap();
-        let error = templates.render(unit_templates::SLICE, &serde_json::json!({})).unwrap_err();
+        let error = templates
+            .render(unit_templates::SLICE, &Values::new(&serde_json::json!({})))
+            .unwrap_err();
         assert!(error.to_string().starts_with("own/service.slice.hbs:2:"), "{error}");
     }
 
     #[test]
     fn nothing_is_escaped_for_html() {
         let templates = Templates::new(&[template("{{a}}\n")]).unwrap();
-        let data = serde_json::json!({"a": "<\"&'>"});
+        let data = Values::new(&serde_json::json!({"a": "<\"&'>"}));
         assert_eq!(templates.render(unit_templates::SLICE, &data).unwrap(), "<\"&'>\n");
     }
 
