@@ -8,7 +8,13 @@ mod fixture;
 mod host;
 mod pure;
 
-use criterion::{criterion_group, criterion_main};
+use criterion::{Criterion, criterion_group};
 
 criterion_group!(benches, pure::bench, files::bench, host::bench);
-criterion_main!(benches);
+
+fn main() {
+    // As the command line does; an error would mean that there is a pool already.
+    let _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
+    benches();
+    Criterion::default().configure_from_args().final_summary();
+}

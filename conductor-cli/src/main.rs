@@ -20,6 +20,9 @@ fn main() -> ExitCode {
         Err(error) if error.use_stderr() && asks_for_json() => return failure::usage(&error),
         Err(error) => error.exit(),
     };
+    // This thread works with the others instead of waiting for them. It is an error only where there is
+    // a pool already, which does as well.
+    let _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
     let output = arguments.global.output;
     let result = Context::new(&arguments.global).and_then(|context| match &arguments.command {
         Command::Check(options) => commands::check::run(&context, options),
