@@ -22,7 +22,8 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 /// The health check of a container that listens.
-pub(crate) const HEALTH: &str = "port: 8080\nhealth: {http: /health, interval: 200ms, timeout: 2s}\n";
+pub(crate) const HEALTH: &str =
+    "port: 8080\nhealth: {http: /health, interval: 200ms, timeout: 2s}\n";
 
 /// Gives the definition of a service in the test's image.
 pub(crate) fn definition(engine: Engine, rest: &str) -> String {

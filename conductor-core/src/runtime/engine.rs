@@ -84,6 +84,9 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
     exec.push("Delegate", "yes");
     show_secrets(&mut exec, instance);
     exec.push("ExecStart", run);
+    if health::is_probed(instance.service) {
+        exec.push("ExecStop", health::stop());
+    }
     exec.push("ExecStop", command_line("-", &stop));
     // The first try fails for a container whose conmon was killed, and marks it as stopped.
     for _ in 0..2 {

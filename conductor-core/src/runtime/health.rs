@@ -6,6 +6,7 @@ use super::Instance;
 use crate::definition::{Method, Runtime};
 use crate::service::{Health, HealthCheck, HttpCheck, Service};
 use crate::unit::Lines;
+use crate::unit::escape::{CommandLine, command_line};
 use crate::value::{Argument, Span};
 
 /// Where the probe is on every host.
@@ -86,6 +87,12 @@ fn http(http: &HttpCheck, instance: &Instance<'_>, address: &dyn Fn() -> String)
         options.push("--follow-redirects".to_owned());
     }
     options
+}
+
+/// Gives the command that ends the prober before its service stops: one that answers no more while it
+/// finishes its requests is not unhealthy, and a restart would cut them off.
+pub(super) fn stop() -> CommandLine {
+    command_line("-", &[PROBE, "stop"])
 }
 
 /// Gives the directives that make the probe's word systemd's own.

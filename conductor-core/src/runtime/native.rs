@@ -70,6 +70,9 @@ pub(super) fn parts(instance: &Instance<'_>) -> Parts {
     line.words(service.command.iter().map(|argument| tokens.expand(argument.as_str())));
     let mut exec = Lines::default();
     exec.push("ExecStart", line);
+    if probed {
+        exec.push("ExecStop", health::stop());
+    }
     Parts {
         service_type: if probed { "notify" } else { "exec" },
         exec,

@@ -28,9 +28,12 @@ impl Stage {
         let tree = Tree::ensure(&mut |line| drop(screen.progress(line)))?;
         screen.progress("building conductor (the first time takes a minute or two)")?;
         let program = build::conductor(false).map_err(Failure::Build)?;
+        let probe = build::probe(false).map_err(Failure::Build)?;
         let began = Instant::now();
-        let sandbox =
-            Sandbox::builder(&tree).bind_read_only(program, "/usr/local/bin/conductor").boot()?;
+        let sandbox = Sandbox::builder(&tree)
+            .bind_read_only(program, "/usr/local/bin/conductor")
+            .bind_read_only(probe, "/usr/bin/conductor-probe")
+            .boot()?;
         let stage = Self { tree, sandbox };
         stage.copy_examples()?;
         screen.progress(&format!(
