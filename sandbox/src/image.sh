@@ -2,9 +2,9 @@
 #
 # usage: chroot TREE sh -eu <image.sh
 #
-# It is in /usr/share/conductor-sandbox twice: unpacked as `root`, for RootDirectory=; and packed as
-# `app.tar`, which `docker load` and `podman load` take, as localhost/app with the tags v1 and v2, which
-# differ in the variable VERSION.
+# It is in /usr/share/conductor-sandbox three times: unpacked as `root`, for RootDirectory=; as the disk
+# image `app.squashfs`, for RootImage=; and as `app.tar`, which `docker load` and `podman load` take, as
+# localhost/app with the tags v1 and v2, which differ in the variable VERSION.
 
 umask 022
 directory=/usr/share/conductor-sandbox
@@ -50,6 +50,8 @@ fi
 exec httpd -f -h "$WWW" -p "${1:-${PORT:-80}}"
 END
 chmod +x usr/bin/server
+
+mksquashfs $root $directory/app.squashfs -quiet -no-progress
 
 # The archive that `docker save` writes, of which loading needs only this.
 archive=$(mktemp -d)

@@ -11,6 +11,7 @@ use crate::host::{Host, cache_directory, require_root};
 /// stands beside the engines is only recommended, but without it there are no bridges and no `--init`.
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,redis-server,\
                         python3,curl,iproute2,procps,busybox-static,nftables,iptables,\
+                        udev,kmod,squashfs-tools,\
                         podman,conmon,crun,netavark,aardvark-dns,catatonit,docker.io,docker-cli,tini";
 
 /// What happens to the tree after its packages are installed; `$1` is its path.
@@ -21,6 +22,7 @@ const CUSTOMIZE: [&str; 7] = [
     // What has no place in a container: modules, the host's consoles, disks and kernel.
     r#"systemctl --root="$1" --quiet mask apt-daily.timer apt-daily-upgrade.timer \
         dpkg-db-backup.timer fstrim.timer podman-auto-update.timer systemd-modules-load.service \
+        modprobe@.service \
         systemd-pstore.service netavark-dhcp-proxy.socket netavark-dhcp-proxy.service \
         netavark-firewalld-reload.service getty@tty1.service console-getty.service \
         dev-hugepages.mount sys-kernel-debug.mount sys-kernel-tracing.mount"#,
@@ -72,13 +74,13 @@ impl Tree {
     }
 }
 
-/// Waits until no other process makes a tree; dropping the file lets the next one in.
-fn lock(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<File, Error> {
+/// Waits until no other process prepares the machine; dropping the file lets the next one in.
+pub(crate) fn lock(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<File, Error> {
     let file = File::create(path).map_err(Error::at(path))?;
     match file.try_lock() {
         Ok(()) => {}
         Err(TryLockError::WouldBlock) => {
-            progress("waiting for another process that makes the Debian tree ...");
+            progress("waiting for another process that prepares this machine ...");
             file.lock().map_err(Error::at(path))?;
         }
         Err(TryLockError::Error(source)) => return Err(Error::at(path)(source)),
@@ -102,10 +104,13 @@ fn recipe() -> impl Iterator<Item = String> {
     options.into_iter().chain(hooks)
 }
 
-/// Hashes the recipe (FNV-1a, because std's hasher differs between Rust releases), so that a changed
-/// recipe is a new tree.
+/// Hashes the recipe, so that a changed recipe is a new tree.
 fn recipe_hash() -> u64 {
-    let text = recipe().collect::<Vec<_>>().join("\n");
+    hash(&recipe().collect::<Vec<_>>().join("\n"))
+}
+
+/// Hashes a text: FNV-1a, because std's hasher differs between Rust releases.
+pub(crate) fn hash(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     })
