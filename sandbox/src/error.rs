@@ -73,6 +73,15 @@ pub enum Error {
         console: String,
     },
 
+    /// A virtual machine ended, or did not come up or answer in time.
+    #[error("the virtual machine does not answer; its console ends with:\n{console}")]
+    Silent {
+        /// What its kernel and its systemd wrote last.
+        console: String,
+        /// What was read instead of the answer.
+        source: io::Error,
+    },
+
     /// The sandbox ended, but something of it could not be removed.
     #[error("{} is still there after the sandbox ended", path.display())]
     Leftover {

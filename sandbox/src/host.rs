@@ -17,6 +17,14 @@ const PACKAGES: [(&str, &str); 4] = [
     ("debian-archive-keyring", "/usr/share/keyrings/debian-archive-keyring.gpg"),
 ];
 
+/// The same for virtual machines.
+pub(crate) const VM_PACKAGES: [(&str, &str); 4] = [
+    ("qemu-system-x86", "/usr/bin/qemu-system-x86_64"),
+    ("qemu-utils", "/usr/bin/qemu-img"),
+    ("e2fsprogs", "/usr/sbin/mke2fs"),
+    ("kmod", "/usr/sbin/depmod"),
+];
+
 /// A machine that can run sandboxes.
 #[derive(Debug, Clone)]
 pub struct Host {
@@ -37,7 +45,7 @@ impl Host {
     /// If it is not run by root, has no cgroup v2, or lacks packages that cannot be installed.
     pub fn prepare(progress: &mut dyn FnMut(&str)) -> Result<Self, Error> {
         require_root()?;
-        install_missing(progress)?;
+        install_missing(&PACKAGES, progress)?;
         let mounts = Path::new("/proc/self/mountinfo");
         let mountinfo = fs::read_to_string(mounts).map_err(Error::at(mounts))?;
         let seccomp = takes_bpf_programs();
@@ -60,8 +68,12 @@ pub(crate) fn require_root() -> Result<(), Error> {
     if owner == 0 { Ok(()) } else { Err(Error::NotRoot) }
 }
 
-fn install_missing(progress: &mut dyn FnMut(&str)) -> Result<(), Error> {
-    let missing: Vec<&str> = PACKAGES
+/// Installs those of the packages whose file is not there.
+pub(crate) fn install_missing(
+    packages: &[(&'static str, &str)],
+    progress: &mut dyn FnMut(&str),
+) -> Result<(), Error> {
+    let missing: Vec<&str> = packages
         .iter()
         .filter(|(_, proof)| !Path::new(proof).exists())
         .map(|(package, _)| *package)

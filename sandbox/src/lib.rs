@@ -4,6 +4,9 @@
 //! about a second, side by side. A sandbox has its own network and its own cgroup, keeps its writes
 //! in memory, and is gone when its [`Sandbox`] is dropped or the process that owns it dies.
 //!
+//! What needs cgroup controllers that the host may not give, its own kernel, or a power cut, runs in a
+//! [`Vm`], the same Debian as a virtual machine; that takes half a minute.
+//!
 //! It needs root on Debian 12 or 13; missing Debian packages are installed (see [`host`]).
 //!
 //! ```no_run
@@ -23,9 +26,11 @@ pub mod host;
 mod kernel;
 pub mod sandbox;
 pub mod tree;
+pub mod vm;
 
 pub use builder::Builder;
 pub use engine::Engine;
 pub use error::Error;
 pub use sandbox::Sandbox;
 pub use tree::Tree;
+pub use vm::Vm;
