@@ -4,27 +4,20 @@ use std::convert::Infallible;
 use std::env;
 use std::ffi::{CString, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
-use std::time::Duration;
 
 use nix::unistd::execvpe;
 
 use crate::args::Exec;
 use crate::background::{self, BackgroundError};
-use crate::check::{Check, CheckError};
-use crate::notify::{Notifier, NotifyError, VARIABLES};
-use crate::occupied::{self, Occupied};
-use crate::restarts;
+use crate::notify::VARIABLES;
+use crate::prepare::{PrepareError, prepare};
 
 /// Why the service was not started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum ExecError {
     #[error(transparent)]
-    Check(#[from] CheckError),
-    #[error(transparent)]
-    Notify(#[from] NotifyError),
-    #[error(transparent)]
-    Occupied(#[from] Occupied),
+    Prepare(#[from] PrepareError),
     #[error(transparent)]
     Background(#[from] BackgroundError),
     #[error("cannot run {program}: {}", .errno.desc())]
@@ -40,23 +33,11 @@ pub(crate) fn run(arguments: Exec) -> ExecError {
 }
 
 fn prepare_and_become(arguments: Exec) -> Result<Infallible, ExecError> {
-    let Exec { check: checked, detached, program: words } = arguments;
-    let check = Check::new(&checked)?;
-    let notifier = Notifier::from_environment()?;
-    if check.is_some() && notifier.is_none() {
-        return Err(NotifyError::Missing.into());
-    }
-    let budget = match &check {
-        Some(_) => checked.timing.start_budget(),
-        None => Duration::ZERO,
-    };
-    restarts::hold_back(notifier.as_ref(), check.is_none(), budget);
+    let Exec { check, detached, program: words } = arguments;
     let program = words[0].display().to_string();
-    if let Some(endpoint) = check.as_ref().and_then(Check::endpoint) {
-        occupied::refuse(endpoint, &program)?;
-    }
+    let prepared = prepare(&check, &program)?;
     let after = detached.then(std::process::id);
-    let line = check.is_some().then(|| background::start(&checked, after)).transpose()?;
+    let line = prepared.checked.then(|| background::start(&check, after)).transpose()?;
     let errno = match become_command(words, detached) {
         Ok(never) => match never {},
         Err(error) => error,

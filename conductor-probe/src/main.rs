@@ -3,9 +3,11 @@
 mod args;
 mod background;
 mod check;
+mod docker;
 mod exec;
 mod notify;
 mod occupied;
+mod prepare;
 mod print;
 mod restarts;
 mod runtime;
@@ -22,7 +24,9 @@ use clap::Parser as _;
 
 use args::{Arguments, CheckArguments, Command};
 use check::{Check, CheckError};
+use docker::DockerError;
 use exec::ExecError;
+use prepare::PrepareError;
 use print::{Whole, complain, line};
 
 /// What systemd itself says of a command that cannot be executed (systemd.exec(5)).
@@ -41,8 +45,13 @@ fn main() -> ExitCode {
     match Arguments::parse().command {
         Command::Exec(exec) => match exec::run(exec) {
             error @ ExecError::Run { .. } => failure(&error, CANNOT_EXECUTE),
-            error @ ExecError::Check(_) => failure(&error, BAD_USAGE),
+            error @ ExecError::Prepare(PrepareError::Check(_)) => failure(&error, BAD_USAGE),
             error => failure(&error, FAILED),
+        },
+        Command::Docker(docker) => match docker::run(&docker) {
+            Ok(code) => ExitCode::from(code),
+            Err(error @ DockerError::Prepare(PrepareError::Check(_))) => failure(&error, BAD_USAGE),
+            Err(error) => failure(&error, FAILED),
         },
         Command::Check(arguments) => match check_once(&arguments) {
             Ok(code) => code,

@@ -15,6 +15,7 @@ use rustix::io::Errno;
 use self::http::Http;
 use self::socket::Endpoint;
 use crate::args::CheckArguments;
+use crate::print::reason;
 use crate::spoken::Spoken;
 use crate::value::{Statuses, ValueError};
 
@@ -108,15 +109,6 @@ pub(crate) enum Unhealthy {
     Endless { program: String, within: Duration, last: String },
     #[error("{outcome} of {program}{}", said(.last))]
     Exit { outcome: String, program: String, last: String },
-}
-
-/// The message of an error without the number that Rust adds to it.
-fn reason(error: &io::Error) -> String {
-    let mut text = error.to_string();
-    if let Some(number) = text.rfind(" (os error ") {
-        text.truncate(number);
-    }
-    text
 }
 
 fn said(last: &str) -> String {

@@ -26,7 +26,7 @@ pub(crate) use self::line::{Line, LineError};
 const NEWS: Duration = Duration::from_millis(300);
 
 /// For how long a command may fetch an image before the time to start counts.
-const FETCH: Duration = Duration::from_mins(30);
+pub(crate) const FETCH: Duration = Duration::from_mins(30);
 
 /// Why there is no checking.
 #[derive(Debug, thiserror::Error)]

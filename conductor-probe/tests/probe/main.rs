@@ -3,6 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod check;
+mod docker;
+mod engine;
 mod exec;
 mod restarts;
 mod server;

@@ -1,75 +1,13 @@
-//! What can be typed.
+//! What can be typed to say what is checked, and how often.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ValueEnum};
 
 use crate::value::{self, Header, Statuses};
-
-/// Makes a service's health systemd's own readiness and watchdog.
-#[derive(Debug, Parser)]
-#[command(
-    name = "conductor-probe",
-    version,
-    after_help = "Exit status: 0 healthy, 1 failed or unhealthy, 2 bad usage, 203 COMMAND cannot be run.\n\
-                  Times are a whole number with ms, s, min or h."
-)]
-pub(crate) struct Arguments {
-    #[command(subcommand)]
-    pub(crate) command: Command,
-}
-
-/// What to do.
-#[derive(Debug, Subcommand)]
-pub(crate) enum Command {
-    /// Become COMMAND, and check it from the background for as long as its unit lives
-    #[command(
-        after_help = "Example, in a unit with Type=notify, NotifyAccess=all and WatchdogSec=10s:\n  \
-        ExecStart=conductor-probe exec --http http://127.0.0.1:8080/health -- /usr/bin/app --port 8080"
-    )]
-    Exec(Exec),
-    /// Check once, print the result, and exit with 0 or 1
-    #[command(after_help = "Example:\n  \
-        conductor-probe check --http http://localhost/ping --unix /run/app.sock --status 200")]
-    Check(CheckArguments),
-    /// End what exec left in the background, before the service is told to stop
-    ///
-    /// Else it would take a service for unhealthy that closes its port and finishes what it is at, and
-    /// systemd would cut that short.
-    #[command(after_help = "Example, in a unit with exec and a RuntimeDirectory=:\n  \
-        ExecStop=conductor-probe stop")]
-    Stop,
-    /// What exec leaves in the background
-    #[command(hide = true)]
-    Watch(Watch),
-}
-
-/// Become a command.
-#[derive(Debug, Args)]
-pub(crate) struct Exec {
-    #[command(flatten)]
-    pub(crate) check: CheckArguments,
-    /// COMMAND starts the service and ends, as podman run --detach does: it may notify systemd
-    /// itself, and the start period begins when it has ended
-    #[arg(long)]
-    pub(crate) detached: bool,
-    /// The program to become, and its arguments
-    #[arg(last = true, required = true, value_name = "COMMAND")]
-    pub(crate) program: Vec<OsString>,
-}
-
-/// Check for as long as the unit lives.
-#[derive(Debug, Args)]
-pub(crate) struct Watch {
-    #[command(flatten)]
-    pub(crate) check: CheckArguments,
-    /// The start period begins when this process has ended
-    #[arg(long, value_name = "PID")]
-    pub(crate) after: Option<i32>,
-}
 
 /// What to check, and how often.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
@@ -198,7 +136,8 @@ impl CheckArguments {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
+    use crate::args::{Arguments, Command};
+    use clap::Parser as _;
 
     fn check(words: &[&str]) -> Result<CheckArguments, clap::Error> {
         let words = ["conductor-probe", "check"].iter().chain(words);
@@ -206,11 +145,6 @@ mod tests {
             Command::Check(check) => Ok(check),
             other => panic!("{other:?}"),
         }
-    }
-
-    #[test]
-    fn the_command_line_is_sound() {
-        Arguments::command().debug_assert();
     }
 
     #[test]
@@ -243,15 +177,5 @@ mod tests {
         ] {
             assert_eq!(check(words).unwrap_err().exit_code(), 2, "{words:?}");
         }
-    }
-
-    #[test]
-    fn arguments_of_the_command_are_left_alone() {
-        let words =
-            ["p", "exec", "--tcp=127.0.0.1:1", "--", "/bin/x", "--http", "--", "-c", "", "--help"];
-        let Command::Exec(exec) = Arguments::try_parse_from(words).unwrap().command else {
-            panic!("not exec");
-        };
-        assert_eq!(exec.program, words[4..]);
     }
 }

@@ -1,0 +1,166 @@
+//! The part of Docker's HTTP API that a client in the foreground needs.
+
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+use crate::check::socket::Endpoint;
+use crate::check::transport::Route;
+use crate::print::reason;
+
+/// How long an answer that needs no work may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// Why the engine did not do it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum EngineError {
+    #[error("cannot reach the engine on {socket}: {}", reason(.cause))]
+    Reach { socket: String, cause: ureq::Error },
+    #[error("{message}")]
+    Refused { status: u16, message: String },
+    #[error("the engine could not wait: {0}")]
+    Ended(String),
+    #[error("there is no such container any more")]
+    Gone,
+    #[error("the engine's answer cannot be read")]
+    Answer(#[source] serde_json::Error),
+    #[error("the connection to the engine broke")]
+    Broken(#[source] io::Error),
+    #[error("the engine's answer has no {0}")]
+    Incomplete(&'static str),
+}
+
+/// A way to the engine.
+#[derive(Debug, Clone)]
+pub(crate) struct Engine {
+    agent: Agent,
+    socket: String,
+}
+
+/// What is known of a container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct State {
+    pub(crate) running: bool,
+    pub(crate) exit_code: i64,
+    /// Whether the engine removes the container when it has ended.
+    pub(crate) removed: bool,
+}
+
+/// What has to happen for a wait to be over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Condition {
+    /// A container that may not have been started yet has ended.
+    NextExit,
+    /// It has been removed.
+    Removed,
+    /// It does not run.
+    NotRunning,
+}
+
+/// A wait for the end of a container.
+#[derive(Debug)]
+pub(crate) struct Wait(Response<Body>);
+
+impl Engine {
+    pub(crate) fn new(socket: &Path) -> Self {
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            .proxy(None)
+            .max_idle_connections(0)
+            .input_buffer_size(16 * 1024)
+            .output_buffer_size(4 * 1024);
+        let unix = Some(Endpoint::Unix(socket.to_owned()));
+        Self { agent: Route { unix }.agent(config.build()), socket: socket.display().to_string() }
+    }
+
+    /// Tells how a container is.
+    pub(crate) fn inspect(&self, id: &str) -> Result<State, EngineError> {
+        let request = self.agent.get(format!("http://docker/containers/{id}/json"));
+        let answer = request.config().timeout_global(Some(PATIENCE)).build().call();
+        let container = json(self.accepted(answer)?)?;
+        let state = container.get("State").ok_or(EngineError::Incomplete("State"))?;
+        let removed = container.pointer("/HostConfig/AutoRemove").and_then(Value::as_bool);
+        Ok(State {
+            running: state.get("Running").and_then(Value::as_bool).unwrap_or_default(),
+            exit_code: state.get("ExitCode").and_then(Value::as_i64).unwrap_or(1),
+            removed: removed.unwrap_or_default(),
+        })
+    }
+
+    /// Begins to wait; the engine has taken note when this comes back.
+    pub(crate) fn wait(&self, id: &str, condition: Condition) -> Result<Wait, EngineError> {
+        let condition = match condition {
+            Condition::NextExit => "next-exit",
+            Condition::Removed => "removed",
+            Condition::NotRunning => "not-running",
+        };
+        self.post(&format!("{id}/wait?condition={condition}"), None).map(Wait)
+    }
+
+    /// Starts a container.
+    pub(crate) fn start(&self, id: &str) -> Result<(), EngineError> {
+        self.post(&format!("{id}/start"), None).map(drop)
+    }
+
+    /// Sends a signal to a container.
+    pub(crate) fn kill(&self, id: &str, signal: &str) -> Result<(), EngineError> {
+        self.post(&format!("{id}/kill?signal={signal}"), Some(PATIENCE)).map(drop)
+    }
+
+    /// Removes a container, whatever it does.
+    pub(crate) fn remove(&self, id: &str) -> Result<(), EngineError> {
+        let request = self.agent.delete(format!("http://docker/containers/{id}?force=true&v=true"));
+        match self.accepted(request.call()) {
+            // 409: somebody else is about to remove it, as the engine itself is after --rm.
+            Ok(_) | Err(EngineError::Gone | EngineError::Refused { status: 409, .. }) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn post(&self, what: &str, timeout: Option<Duration>) -> Result<Response<Body>, EngineError> {
+        let request = self.agent.post(format!("http://docker/containers/{what}"));
+        self.accepted(request.config().timeout_global(timeout).build().send_empty())
+    }
+
+    fn accepted(
+        &self,
+        answer: Result<Response<Body>, ureq::Error>,
+    ) -> Result<Response<Body>, EngineError> {
+        let reach = |cause| EngineError::Reach { socket: self.socket.clone(), cause };
+        let answer = answer.map_err(reach)?;
+        match answer.status().as_u16() {
+            // 304: it is so already.
+            200..=299 | 304 => Ok(answer),
+            404 => Err(EngineError::Gone),
+            status => {
+                let message = json(answer).ok();
+                let message = message.as_ref().and_then(|it| it.get("message")?.as_str());
+                let message = message.map_or_else(|| format!("status {status}"), str::to_owned);
+                Err(EngineError::Refused { status, message })
+            }
+        }
+    }
+}
+
+impl Wait {
+    /// Waits and gives the exit status.
+    pub(crate) fn exit_status(self) -> Result<i64, EngineError> {
+        let end = json(self.0)?;
+        if let Some(message) = end.pointer("/Error/Message").and_then(Value::as_str) {
+            return Err(EngineError::Ended(message.to_owned()));
+        }
+        end.get("StatusCode").and_then(Value::as_i64).ok_or(EngineError::Incomplete("StatusCode"))
+    }
+}
+
+fn json(answer: Response<Body>) -> Result<Value, EngineError> {
+    let mut text = Vec::new();
+    io::Read::read_to_end(&mut answer.into_body().into_reader(), &mut text)
+        .map_err(EngineError::Broken)?;
+    serde_json::from_slice(&text).map_err(EngineError::Answer)
+}

@@ -1,0 +1,123 @@
+//! `docker`: stands in for Docker's client in the foreground, which takes 31 MB.
+//!
+//! The client only makes the container; it is waited for and signalled over the engine's socket. Output
+//! goes from the container to the journal by its log driver, so nothing has to be copied.
+
+mod create;
+mod engine;
+mod signals;
+
+use std::io;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use self::create::{CreateError, create};
+use self::engine::{Condition, Engine, EngineError, Wait};
+use self::signals::Signals;
+use crate::args::Docker;
+use crate::background::{self, BackgroundError};
+use crate::notify::Message;
+use crate::prepare::{PrepareError, Prepared, prepare};
+use crate::print::{Whole, complain};
+
+/// How long the engine may be away.
+const ABSENCE: Duration = Duration::from_secs(10);
+
+/// Why the container does not run, or how it ended is not known.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum DockerError {
+    #[error(transparent)]
+    Prepare(#[from] PrepareError),
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    #[error(transparent)]
+    Background(#[from] BackgroundError),
+    #[error("cannot keep signals")]
+    Signals(#[source] io::Error),
+    #[error("the container was not started")]
+    Start(#[source] EngineError),
+    #[error("how the container ended is not known")]
+    Lost(#[source] EngineError),
+}
+
+/// Runs a container and gives its exit status.
+pub(crate) fn run(arguments: &Docker) -> Result<u8, DockerError> {
+    let prepared = prepare(&arguments.check, &arguments.name.display().to_string())?;
+    let id = create(arguments, &prepared)?;
+    let signals = Signals::keep().map_err(|error| DockerError::Signals(error.into()))?;
+    let engine = Engine::new(&arguments.socket);
+    let started = start(&engine, &id, arguments, &prepared);
+    let wait = started.inspect_err(|_| {
+        if let Err(error) = engine.remove(&id) {
+            complain(format_args!("cannot remove the container: {}", Whole(&error)));
+        }
+    })?;
+    signals.pass_on(engine.clone(), id.clone(), prepared.checked);
+    let status = exit_status(&engine, &id, wait)?;
+    Ok(u8::try_from(status).unwrap_or(1))
+}
+
+/// Starts the container, and whoever checks it.
+fn start(
+    engine: &Engine,
+    id: &str,
+    arguments: &Docker,
+    prepared: &Prepared,
+) -> Result<Wait, DockerError> {
+    let checked = prepared.checked;
+    let line = checked.then(|| background::start(&arguments.check, None)).transpose()?;
+    let waited = engine.inspect(id).and_then(|state| {
+        let condition = if state.removed { Condition::Removed } else { Condition::NextExit };
+        // Who waits after the start may miss the end.
+        let wait = engine.wait(id, condition)?;
+        engine.start(id).map(|()| wait)
+    });
+    match (waited, line) {
+        (Ok(wait), Some(line)) => {
+            // The prober begins as this end closes.
+            drop(line);
+            Ok(wait)
+        }
+        (Ok(wait), None) => {
+            let mut message = Message::default();
+            message.line("READY=1").status(format_args!("running"));
+            if let Some(Err(error)) = prepared.notifier.as_ref().map(|it| it.send(&message)) {
+                complain(format_args!("cannot tell systemd: {error}"));
+            }
+            Ok(wait)
+        }
+        (Err(error), line) => {
+            if let Some(line) = line {
+                line.cancel();
+            }
+            Err(DockerError::Start(error))
+        }
+    }
+}
+
+/// Waits for the end, also while the engine is restarted: with live-restore the container lives on.
+fn exit_status(engine: &Engine, id: &str, wait: Wait) -> Result<i64, DockerError> {
+    let mut result = wait.exit_status();
+    let mut lost = Instant::now();
+    loop {
+        let error = match result {
+            Ok(status) => return Ok(status),
+            Err(error) => error,
+        };
+        if matches!(error, EngineError::Gone) || lost.elapsed() > ABSENCE {
+            return Err(DockerError::Lost(error));
+        }
+        thread::sleep(Duration::from_millis(100));
+        result = match engine.inspect(id) {
+            Ok(state) if !state.running => Ok(state.exit_code),
+            Ok(_) => {
+                let again = engine.wait(id, Condition::NotRunning).and_then(Wait::exit_status);
+                // The engine was there; if it goes again, it may be away for as long again.
+                lost = Instant::now();
+                again
+            }
+            Err(error) => Err(error),
+        };
+    }
+}

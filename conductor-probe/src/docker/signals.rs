@@ -1,0 +1,48 @@
+//! Passes signals on to the container.
+
+use std::thread;
+
+use nix::sys::signal::{SigSet, Signal};
+
+use super::engine::Engine;
+use crate::print::{Whole, complain};
+use crate::stop;
+
+/// What is passed on. SIGABRT is not: that is how systemd's watchdog ends this process.
+const SIGNALS: [Signal; 8] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGTERM,
+    Signal::SIGWINCH,
+];
+
+/// Signals that are kept until they can be passed on.
+#[derive(Debug)]
+pub(crate) struct Signals(SigSet);
+
+impl Signals {
+    /// Keeps signals from now on, in this thread and those that it starts.
+    pub(crate) fn keep() -> nix::Result<Self> {
+        let signals = Self(SIGNALS.into_iter().collect());
+        signals.0.thread_block()?;
+        Ok(signals)
+    }
+
+    /// Passes them on from now on; a prober ends before the container is told to.
+    pub(crate) fn pass_on(self, engine: Engine, id: String, checked: bool) {
+        thread::spawn(move || {
+            while let Ok(signal) = self.0.wait() {
+                if checked && matches!(signal, Signal::SIGTERM | Signal::SIGINT) {
+                    stop::run();
+                }
+                if let Err(error) = engine.kill(&id, signal.as_str()) {
+                    complain(format_args!("{signal} is not passed on: {}", Whole(&error)));
+                }
+            }
+        });
+    }
+}
