@@ -84,7 +84,7 @@ fn runs_what_is_defined(host: &Host, engine: Engine) {
         }
         // Reached from this host only, unless the definition says otherwise.
         let listeners = host.sh(&format!("ss -Hltn 'sport = :{port}'"));
-        assert!(!listeners.contains("0.0.0.0:"), "{listeners}");
+        assert!(!listeners.contains(&format!("0.0.0.0:{port}")), "{listeners}");
     }
     let program = engine.program();
     let inside = |script: &str| host.sh(&format!("{program} exec {} {script}", names[0]));

@@ -21,6 +21,7 @@ mod host;
 mod hostile;
 mod killed;
 mod leftovers;
+mod machine;
 mod mishaps;
 mod nasty;
 mod pool;
@@ -55,6 +56,7 @@ fn main() -> ExitCode {
     if env::var_os("CONDUCTOR_TEST_NO_SANDBOX").is_some_and(|value| value == "1") {
         eprintln!("CONDUCTOR_TEST_NO_SANDBOX=1: the tests against a real systemd are left out");
     } else {
+        trials.extend(machine::trials(&pool));
         // The slowest come first, so that no core is idle at the end.
         for (theme, tests) in [
             ("hostile", hostile::TESTS),

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use conductor_sandbox::{Sandbox, Tree, build};
+use conductor_sandbox::{Sandbox, Tree, Vm, build};
 use libtest_mimic::Failed;
 
 use crate::cases;
@@ -39,14 +39,27 @@ impl Pool {
         built.as_ref().map_err(Failed::from)
     }
 
-    fn boot(&self) -> Result<Host, Failed> {
-        let binary = self.binary()?;
+    /// Gives the binary `conductor-probe`, built once.
+    pub(crate) fn probe(&self) -> Result<&PathBuf, Failed> {
         let built = || build::probe(false).map_err(|error| error.to_string());
-        let probe = self.probe.get_or_init(built).as_ref().map_err(Failed::from)?;
+        self.probe.get_or_init(built).as_ref().map_err(Failed::from)
+    }
+
+    /// Boots a virtual machine, which nobody shares.
+    pub(crate) fn machine(&self) -> Result<Vm, Failed> {
+        Ok(Vm::boot(self.tree()?, &mut |line| eprintln!("{line}"))?)
+    }
+
+    fn tree(&self) -> Result<&Tree, Failed> {
         let tree = self.tree.get_or_init(|| {
             Tree::ensure(&mut |line| eprintln!("{line}")).map_err(|error| error.to_string())
         });
-        let sandbox = Sandbox::builder(tree.as_ref().map_err(Failed::from)?)
+        tree.as_ref().map_err(Failed::from)
+    }
+
+    fn boot(&self) -> Result<Host, Failed> {
+        let (binary, probe) = (self.binary()?, self.probe()?);
+        let sandbox = Sandbox::builder(self.tree()?)
             .bind_read_only(binary, "/usr/local/bin/conductor")
             .bind_read_only(probe, "/usr/bin/conductor-probe")
             .bind_read_only(cases::directory(), "/mnt")

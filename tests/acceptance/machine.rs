@@ -1,0 +1,123 @@
+//! In a virtual machine with all cgroup controllers: limits bind, disk images run, and everything comes
+//! back after a power cut.
+
+use std::sync::Arc;
+
+use conductor_sandbox::Vm;
+use libtest_mimic::{Failed, Trial};
+
+use crate::pool::Pool;
+
+/// Uses more processes than it may, then all of the processor, then all of the memory.
+const GREEDY: &str = "(i=0; while [ $i -lt 60 ]; do sleep 9999 & i=$((i+1)); done); \
+                      while [ ! -e /srv/eat ]; do :; done; exec tail /dev/zero";
+
+const LIMITS: &str = "limits: {memory: 50M, cpu: 0.2, pids: 30}";
+
+/// Gives all tests of the machine: one, because a boot takes as long as all the rest.
+pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
+    let pool = Arc::clone(pool);
+    vec![Trial::test("machine::limits_images_and_a_power_cut", move || {
+        let mut vm = pool.machine()?;
+        install(&mut vm, &pool)?;
+        for runtime in ["native", "podman", "docker"] {
+            limits_bind(&mut vm, runtime)?;
+        }
+        everything_comes_back(&mut vm)
+    })]
+}
+
+fn install(vm: &mut Vm, pool: &Pool) -> Result<(), Failed> {
+    vm.copy(pool.binary()?, "/usr/bin/conductor")?;
+    vm.copy(pool.probe()?, "/usr/bin/conductor-probe")?;
+    vm.sh("mkdir -p /etc/conductor/services; systemctl enable --now docker.service
+           for engine in docker podman; do
+               $engine load --quiet --input /usr/share/conductor-sandbox/app.tar
+           done")?;
+    Ok(())
+}
+
+/// Waits inside until a command succeeds.
+fn eventually(vm: &mut Vm, what: &str, command: &str) -> Result<(), Failed> {
+    let wait = format!("timeout 120 sh -c 'until {command}; do sleep 0.5; done'");
+    let state = "systemctl status --no-pager conductor-greedy* || true; journalctl -b -n 40 --no-pager";
+    let output = vm.run(&wait)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let state = vm.run(state)?;
+    Err(format!("never came true: {what}\n{}", String::from_utf8_lossy(&state.stdout)).into())
+}
+
+fn text(vm: &mut Vm, script: &str) -> Result<String, Failed> {
+    Ok(String::from_utf8_lossy(&vm.sh(script)?.stdout).trim_end().to_owned())
+}
+
+fn limits_bind(vm: &mut Vm, runtime: &str) -> Result<(), Failed> {
+    let image = match runtime {
+        "native" => String::new(),
+        _ => format!("runtime: {runtime}\nimage: localhost/app:v1\nvolumes: ['/srv:/srv:ro']\n"),
+    };
+    let shell = if runtime == "native" { "/bin/sh" } else { "sh" };
+    vm.sh(&format!(
+        "rm -f /srv/eat; cat >/etc/conductor/services/greedy.yaml <<'END'\n\
+         id: greedy\n{image}command: [{shell}, -c, '{GREEDY}', greedy-program]\n{LIMITS}\nEND\n\
+         conductor apply"
+    ))?;
+    // The cgroup of the program itself, wherever its runtime put it.
+    let group = "/sys/fs/cgroup$(sed s/^0::// /proc/$(pgrep -of greedy-progra[m]$)/cgroup)";
+    let counts = |file: &str, key: &str| {
+        format!("test $(sed -n \"s/^{key} //p\" {group}/{file}) -gt 0").replace('\'', "\"")
+    };
+    eventually(vm, "it has too many processes", &counts("pids.events", "max"))?;
+    eventually(vm, "it is throttled", &counts("cpu.stat", "nr_throttled"))?;
+    let used = text(vm, "systemctl show --value -p CPUUsageNSec conductor-greedy.slice")?;
+    assert!(used.parse::<u64>().is_ok_and(|used| used > 0), "{runtime}: the slice says {used}");
+
+    vm.sh("dmesg --clear; touch /srv/eat")?;
+    let killed = "dmesg | grep -q \"Memory cgroup out of memory\"";
+    eventually(vm, "the kernel kills it", killed)?;
+    let restarts = "systemctl show --value -p NRestarts \"conductor-greedy-*-1.service\"";
+    eventually(vm, "it is restarted", &format!("test $({restarts}) -gt 0"))?;
+    vm.sh("rm /srv/eat")?;
+    let active = "systemctl is-active --quiet \"conductor-greedy-*-1.service\"";
+    eventually(vm, "it runs again", active)?;
+    vm.sh("rm /etc/conductor/services/greedy.yaml; conductor remove --id greedy")?;
+    let left = text(vm, "docker ps -aq; podman ps -aq")?;
+    assert_eq!(left, "", "{runtime} left a container");
+    Ok(())
+}
+
+fn everything_comes_back(vm: &mut Vm) -> Result<(), Failed> {
+    let health = "port: 8080\nhealth: {http: /health, interval: 1s, timeout: 10s}\n\
+                  deploy: {stop_timeout: 1min}\n";
+    let image = "/usr/share/conductor-sandbox/app.squashfs";
+    for (id, definition) in [
+        ("image", format!("image: {image}\ncommand: [/bin/server, '127.0.0.1:{{port}}']\n")),
+        ("podman", "runtime: podman\nimage: localhost/app:v1\n".to_owned()),
+        ("docker", "runtime: docker\nimage: localhost/app:v1\n".to_owned()),
+    ] {
+        vm.sh(&format!(
+            "cat >/etc/conductor/services/{id}.yaml <<'END'\nid: {id}\n{definition}{health}END"
+        ))?;
+    }
+    vm.sh("conductor apply; conductor status")?;
+    let ports = "conductor status --output json | tr , '\\n' | grep '\"port\"' | grep -o '[0-9]*'";
+    let before = text(vm, ports)?;
+    assert_eq!(before.lines().count(), 3, "{before}");
+    vm.power_cut()?;
+    for port in before.lines() {
+        let ask = format!("curl -sf --max-time 10 127.0.0.1:{port}/health >/dev/null");
+        eventually(vm, "it answers again", &ask)?;
+    }
+    eventually(vm, "all are well", "test $(conductor status | grep -c \"healthy: 200\") = 3")?;
+    assert_eq!(text(vm, ports)?, before);
+    assert_eq!(text(vm, "conductor apply")?, "nothing changed");
+    for engine in ["docker", "podman"] {
+        let names = text(vm, &format!("{engine} ps -a --format '{{{{.Names}}}}'"))?;
+        assert_eq!(names.lines().count(), 1, "{engine}: {names}");
+    }
+    vm.sh("for id in image podman docker; do conductor remove --id $id; done")?;
+    assert_eq!(text(vm, "docker ps -aq; podman ps -aq")?, "");
+    Ok(())
+}
