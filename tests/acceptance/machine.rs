@@ -40,7 +40,8 @@ fn install(vm: &mut Vm, pool: &Pool) -> Result<(), Failed> {
 /// Waits inside until a command succeeds.
 fn eventually(vm: &mut Vm, what: &str, command: &str) -> Result<(), Failed> {
     let wait = format!("timeout 120 sh -c 'until {command}; do sleep 0.5; done'");
-    let state = "systemctl status --no-pager conductor-greedy* || true; journalctl -b -n 40 --no-pager";
+    let state =
+        "systemctl status --no-pager conductor-greedy* || true; journalctl -b -n 40 --no-pager";
     let output = vm.run(&wait)?;
     if output.status.success() {
         return Ok(());

@@ -40,6 +40,9 @@ pub(super) fn docker(instance: &Instance<'_>) -> Parts {
     exec.push("ExecStartPre", &remove);
     show_secrets(&mut exec, instance);
     exec.push("ExecStart", create);
+    if service.health.is_some() {
+        exec.push("ExecStop", health::stop());
+    }
     let seconds = stop_seconds(instance);
     exec.push("ExecStop", command_line("-", &[DOCKER, "stop", "-t", &seconds, &name]));
     exec.push("ExecStopPost", &remove);
