@@ -150,7 +150,7 @@ fn replaces_the_unhealthy(host: &Host, engine: Engine) {
         !now.is_empty() && now != before && host.running("web").len() == 1
     });
     let journal = host.sh(&format!("journalctl -o cat UNIT='{}.service'", names[0]));
-    let line = journal.lines().find(|line| line.contains("Watchdog request"));
+    let line = journal.lines().rfind(|line| line.contains("Watchdog request"));
     assert!(line.is_some_and(|line| line.contains("unhealthy 3/3: 404 ")), "{journal}");
     assert_eq!(containers(host, engine), names);
 }

@@ -10,6 +10,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("status_shows_the_last_check", status_shows_the_last_check),
     ("a_broken_instance_is_replaced", a_broken_instance_is_replaced),
     ("a_stubborn_one_is_killed", a_stubborn_one_is_killed),
+    ("one_that_drains_is_not_unhealthy", one_that_drains_is_not_unhealthy),
     ("every_kind_of_check", every_kind_of_check),
     ("a_program_in_an_image_needs_no_library_for_it", a_program_in_an_image),
 ];
@@ -126,6 +127,14 @@ fn a_stubborn_one_is_killed(host: &Host) {
     host.conductor(&["remove", "--id", "web"]).exits(0);
     assert!(host.instances().is_empty());
     assert_eq!(host.sh("pgrep -c conductor-probe || true"), "0");
+}
+
+fn one_that_drains_is_not_unhealthy(host: &Host) {
+    let unit = start(host, "drain", "http: /");
+    // It does not answer for longer than it takes to be called unhealthy.
+    host.sh(&format!("systemctl stop '{unit}'"));
+    assert_eq!(host.property(&unit, "Result"), "success");
+    host.conductor(&["logs", "--id", "web", "-n", "5"]).exits(0).says("drained");
 }
 
 fn every_kind_of_check(host: &Host) {

@@ -40,8 +40,15 @@ fn comes_back(host: &Host, engine: Engine, names: &[String], before: u32) {
         host.running("web").first().is_some_and(|(_, pid)| *pid != before && *pid != 0)
     });
     assert_eq!(containers(host, engine), names);
+    let before = watchdog_requests(host);
     host.conductor(&["remove", "--id", "web"]).exits(0);
+    // The prober ended first: a container that is stopped is not unhealthy.
+    assert_eq!(watchdog_requests(host), before, "{}", host.sh("journalctl -n 30 --no-pager"));
     nothing_is_left(host, engine);
+}
+
+fn watchdog_requests(host: &Host) -> String {
+    host.sh("journalctl --sync; journalctl -o cat --grep 'Watchdog request' | wc -l")
 }
 
 fn main_killed(host: &Host, engine: Engine) {

@@ -53,11 +53,22 @@ def serve(connection):
         connection.close()
 
 
+def drain(*_):
+    """Closes the port and finishes what it is at."""
+    LISTENER.close()
+    time.sleep(2)
+    print("drained", flush=True)
+    os._exit(0)
+
+
 def main():
+    global LISTENER
     if os.path.exists("/srv/die") or MODE == "die":
         sys.exit(3)
     if MODE == "stubborn":
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if MODE == "drain":
+        signal.signal(signal.SIGTERM, drain)
     if MODE == "late":
         time.sleep(1.5)
     if MODE == "refuse":
@@ -70,6 +81,7 @@ def main():
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(("127.0.0.1", int(os.environ["PORT"])))
     listener.listen(64)
+    LISTENER = listener
     print("listens at", time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000, flush=True)
     while True:
         connection, _ = listener.accept()

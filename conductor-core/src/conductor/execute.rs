@@ -59,12 +59,16 @@ enum Batch {
     /// The start of a target waits for all instances that it wants; for one that fails again and
     /// again it would wait forever. So it comes when they are up.
     StartTarget,
+    /// The stop of a slice stops at once all that is in it, also a container that its service's own
+    /// stop is about to let finish its work. So it comes when the services are down.
+    StopSlice,
 }
 
 impl Batch {
     fn of(step: &Step) -> Self {
         match step {
             Step::Start(name) if name.kind() == "target" => Self::StartTarget,
+            Step::Stop(name) if name.kind() == "slice" => Self::StopSlice,
             Step::Start(_) => Self::Jobs(Job::Start),
             Step::Restart(_) => Self::Jobs(Job::Restart),
             Step::Stop(_) => Self::Jobs(Job::Stop),
@@ -106,6 +110,7 @@ impl Executor<'_> {
                 (Batch::Jobs(Job::Start), Job::Start),
                 (Batch::Jobs(Job::Restart), Job::Restart),
                 (Batch::StartTarget, Job::Start),
+                (Batch::StopSlice, Job::Stop),
             ] {
                 let units: Vec<_> =
                     of(wanted).into_iter().map(|step| step.unit().clone()).collect();
