@@ -10,9 +10,10 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
+use rustix::net::addr::SocketAddrArg as _;
 use rustix::net::{
-    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect, recv,
-    send, socket_with, sockopt,
+    AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect,
+    getsockname, recv, send, socket_with, sockopt,
 };
 
 /// Where a service listens.
@@ -51,6 +52,9 @@ impl Endpoint {
                     }
                     other => other?,
                 }
+                if is_itself(&socket.0, *address)? {
+                    return Err(Errno::CONNREFUSED);
+                }
                 Ok(socket)
             }
             Self::Unix(path) => {
@@ -71,6 +75,14 @@ impl Endpoint {
             }
         }
     }
+}
+
+/// Tells whether a socket is connected to itself.
+///
+/// That happens when nobody listens and the kernel picks the very port that is asked for as the port to
+/// ask from. It would look like a service that is up.
+fn is_itself(socket: &OwnedFd, address: SocketAddr) -> Result<bool, Errno> {
+    Ok(getsockname(socket)? == address.as_any())
 }
 
 fn unix_address(path: &Path) -> Result<SocketAddrUnix, Errno> {
@@ -150,3 +162,23 @@ pub(crate) fn wait_until(
 
 /// Longer than any machine runs.
 const FOREVER: Timespec = Timespec { tv_sec: 1 << 40, tv_nsec: 0 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustix::net::bind;
+
+    #[test]
+    fn a_socket_that_is_connected_to_itself_is_found_out() {
+        let flags = SocketFlags::CLOEXEC;
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let new = || socket_with(AddressFamily::INET, SocketType::STREAM, flags, None).unwrap();
+        let (this, that) = (new(), new());
+        bind(&this, &any).unwrap();
+        let address: SocketAddr = getsockname(&this).unwrap().try_into().unwrap();
+        connect(&this, &address).unwrap();
+        assert_eq!(is_itself(&this, address), Ok(true));
+        bind(&that, &any).unwrap();
+        assert_eq!(is_itself(&that, address), Ok(false));
+    }
+}
