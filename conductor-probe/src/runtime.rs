@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fs::{File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -29,7 +30,9 @@ fn mark(directory: &Path) -> PathBuf {
 /// Marks this process as the unit's prober for as long as the file is open.
 pub(crate) fn claim(directory: &Path) -> io::Result<File> {
     let path = mark(directory);
-    let mut file = File::options().create(true).write(true).truncate(false).open(path)?;
+    // Nobody else is to lock it, or read a number out of it that is not its.
+    let mut options = File::options();
+    let mut file = options.create(true).write(true).truncate(false).mode(0o600).open(path)?;
     file.try_lock()?;
     file.set_len(0)?;
     writeln!(file, "{}", std::process::id())?;
@@ -52,8 +55,10 @@ pub(crate) fn end_prober(directory: &Path) -> io::Result<()> {
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(error)) => return Err(error),
         }
-        if start.elapsed() > PATIENCE {
-            signal = Signal::KILL;
+        match start.elapsed() {
+            elapsed if elapsed > 2 * PATIENCE => return Err(io::ErrorKind::TimedOut.into()),
+            elapsed if elapsed > PATIENCE => signal = Signal::KILL,
+            _ => {}
         }
         let mut text = String::new();
         io::Seek::rewind(&mut file)?;
