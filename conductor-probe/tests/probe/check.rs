@@ -188,7 +188,6 @@ fn bad_usage_is_told_from_bad_health() {
     for words in [
         &[][..],
         &["--http=http://example.org/"],
-        &["--http=https://localhost/"],
         &["--http=localhost:80"],
         &["--http=http://a:b@localhost/"],
         &["--http=http://localhost/", "--header=a b: c"],
@@ -199,5 +198,10 @@ fn bad_usage_is_told_from_bad_health() {
         let output = probe().arg("check").args(words).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{words:?}");
         assert!(!output.stderr.is_empty());
+    }
+    if cfg!(not(feature = "tls")) {
+        let output = probe().args(["check", "--http=https://localhost/"]).output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert!(String::from_utf8(output.stderr).unwrap().contains("built without TLS"));
     }
 }
