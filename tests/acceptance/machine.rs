@@ -12,7 +12,7 @@ use crate::pool::Pool;
 const GREEDY: &str = "(i=0; while [ $i -lt 60 ]; do sleep 9999 & i=$((i+1)); done); \
                       while [ ! -e /srv/eat ]; do :; done; exec tail /dev/zero";
 
-const LIMITS: &str = "limits: {memory: 50M, cpu: 0.2, pids: 30}";
+const LIMITS: &str = "limits: {memory: 50M, cpu: 0.2, pids: 30}\ndeploy: {stop_timeout: 6s}";
 
 /// Gives all tests of the machine: one, because a boot takes as long as all the rest.
 pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
@@ -66,7 +66,7 @@ fn limits_bind(vm: &mut Vm, runtime: &str) -> Result<(), Failed> {
          conductor apply"
     ))?;
     // The cgroup of the program itself, wherever its runtime put it.
-    let group = "/sys/fs/cgroup$(sed s/^0::// /proc/$(pgrep -of greedy-progra[m]$)/cgroup)";
+    let group = "/sys/fs/cgroup$(sed s/^0::// /proc/$(pgrep -nf greedy-progra[m]$)/cgroup)";
     let counts = |file: &str, key: &str| {
         format!("test $(sed -n \"s/^{key} //p\" {group}/{file}) -gt 0").replace('\'', "\"")
     };

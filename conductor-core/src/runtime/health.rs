@@ -91,8 +91,8 @@ fn http(http: &HttpCheck, instance: &Instance<'_>, address: &dyn Fn() -> String)
 
 /// Gives the command that ends the prober before its service stops: one that answers no more while it
 /// finishes its requests is not unhealthy, and a restart would cut them off.
-pub(super) fn stop() -> CommandLine {
-    command_line("-", &[PROBE, "stop"])
+pub(super) fn stop(probe: &str) -> CommandLine {
+    command_line("-", &[probe, "stop"])
 }
 
 /// Gives the directives that make the probe's word systemd's own.

@@ -53,6 +53,10 @@ const USER_SANDBOX: [(&str, &str); 6] = [
     ("UMask", "0077"),
 ];
 
+/// Where an instance with a root of its own finds the probe: in the `/run` that it gets from systemd,
+/// because an image may be read-only and have no file to mount the probe on.
+const PROBE_IN_IMAGE: &str = "/run/conductor-probe";
+
 /// Tells whether a native image is a disk image rather than a directory, by its name.
 fn is_disk_image(path: &str) -> bool {
     [".raw", ".img", ".squashfs", ".erofs"].iter().any(|suffix| path.ends_with(suffix))
@@ -61,9 +65,10 @@ fn is_disk_image(path: &str) -> bool {
 pub(super) fn parts(instance: &Instance<'_>) -> Parts {
     let Instance { service, tokens, scope, .. } = instance;
     let probed = health::is_probed(service);
+    let probe = if instance.image.is_some() { PROBE_IN_IMAGE } else { PROBE };
     let mut line = CommandLine::new("");
     if probed {
-        line.words([PROBE, "exec"]);
+        line.words([probe, "exec"]);
         line.words(health::check(instance, &[]));
         line.word("--");
     }
@@ -71,7 +76,7 @@ pub(super) fn parts(instance: &Instance<'_>) -> Parts {
     let mut exec = Lines::default();
     exec.push("ExecStart", line);
     if probed {
-        exec.push("ExecStop", health::stop());
+        exec.push("ExecStop", health::stop(probe));
     }
     Parts {
         service_type: if probed { "notify" } else { "exec" },
@@ -112,7 +117,7 @@ fn resources(instance: &Instance<'_>) -> Lines {
         lines.push(directive, percent(image));
         lines.push("MountAPIVFS", "yes");
         if health::is_probed(service) {
-            lines.push("BindReadOnlyPaths", PROBE);
+            lines.push("BindReadOnlyPaths", format_args!("{PROBE}:{PROBE_IN_IMAGE}"));
         }
     }
     for Volume { source, target, read_only } in &service.volumes {
