@@ -24,6 +24,8 @@ mkdir -p $units/multi-user.target.wants layer/etc/containers/containers.conf.d
 printf '%s\n' "$script" >layer/usr/local/sbin/vm-agent
 printf '%s\n' "$unit" >$units/vm-agent.service
 ln -s ../vm-agent.service $units/multi-user.target.wants/
+# Here are modules: what the tree masks is unmasked. systemd loads what disk images need by it.
+cp "$tree/usr/lib/systemd/system/modprobe@.service" $units/
 # Here are all controllers, so podman's usual limits are taken back.
 : >layer/etc/containers/containers.conf.d/sandbox.conf
 # Says that ldconfig and its like have seen this /usr, although it is newer than the tree's.
