@@ -162,15 +162,16 @@ impl Health {
 
     /// Gives how long a check that starts now may take.
     ///
-    /// A connection that was made while a container's network came up may never be answered. So checks
-    /// of a service that starts are given up early and made again, and get more and more time.
+    /// A connection that was made while a container's network came up may be answered a second later, or
+    /// never. So checks of a service that starts are given up early and made again, and get more and
+    /// more time: half of what has passed.
     pub(crate) fn patience(&self, now: Instant) -> Duration {
-        const LEAST: Duration = Duration::from_millis(250);
+        const LEAST: Duration = Duration::from_millis(40);
         let timeout = self.timing.timeout;
         match self.began {
             _ if self.ready => timeout,
             None => LEAST.min(timeout),
-            Some(began) => now.saturating_duration_since(began).max(LEAST).min(timeout),
+            Some(began) => (now.saturating_duration_since(began) / 2).max(LEAST).min(timeout),
         }
     }
 
