@@ -9,7 +9,7 @@ use nix::unistd::execvpe;
 
 use crate::args::Exec;
 use crate::background::{self, BackgroundError};
-use crate::notify::VARIABLES;
+use crate::notify::{VARIABLES, WATCHDOG};
 use crate::prepare::{PrepareError, prepare};
 
 /// Why the service was not started.
@@ -38,7 +38,13 @@ fn prepare_and_become(arguments: Exec) -> Result<Infallible, ExecError> {
     let prepared = prepare(&check, &program)?;
     let after = detached.then(std::process::id);
     let line = prepared.checked.then(|| background::start(&check, after)).transpose()?;
-    let errno = match become_command(words, detached) {
+    // Without a check, it is for the service itself to notify.
+    let withheld = match (prepared.checked, detached) {
+        (false, _) => &[][..],
+        (true, false) => &VARIABLES[..],
+        (true, true) => &WATCHDOG[..],
+    };
+    let errno = match become_command(words, withheld) {
         Ok(never) => match never {},
         Err(error) => error,
     };
@@ -52,12 +58,8 @@ fn prepare_and_become(arguments: Exec) -> Result<Infallible, ExecError> {
 ///
 /// The standard library's way would set SIGPIPE back to its default; systemd starts services with
 /// SIGPIPE ignored, and so does this.
-fn become_command(words: Vec<OsString>, keep: bool) -> nix::Result<Infallible> {
-    let kept = |name: &OsString| match name.to_str() {
-        Some("NOTIFY_SOCKET") => keep,
-        Some(name) => !VARIABLES.contains(&name),
-        None => true,
-    };
+fn become_command(words: Vec<OsString>, withheld: &[&str]) -> nix::Result<Infallible> {
+    let kept = |name: &OsString| !withheld.iter().any(|withheld| name == withheld);
     let assignment =
         |(name, value): (OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();
     let variables = env::vars_os().filter(|(name, _)| kept(name)).map(assignment);

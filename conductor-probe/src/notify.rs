@@ -11,6 +11,9 @@ use std::time::Duration;
 /// The variables by which systemd says that it wants to be told; they are not for the service.
 pub(crate) const VARIABLES: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
 
+/// Those of them that are about the watchdog alone.
+pub(crate) const WATCHDOG: [&str; 2] = ["WATCHDOG_PID", "WATCHDOG_USEC"];
+
 /// Longer texts say nothing more to a person.
 const STATUS: usize = 400;
 

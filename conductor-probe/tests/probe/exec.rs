@@ -30,10 +30,16 @@ fn arguments_arrive_byte_for_byte() {
 fn the_environment_arrives_without_the_watchdog() {
     let (unit, port) = (Unit::new(), free());
     let odd = OsString::from_vec(b"a=\xff\n".to_vec());
-    for (detached, kept) in [(&[][..], false), (&["--detached"], true)] {
+    let port = port.tcp();
+    for (options, socket, watchdog) in [
+        (&[port.as_str()][..], false, false),
+        (&[&port, "--detached"], true, false),
+        // Then it is the service that notifies.
+        (&[], true, true),
+    ] {
         let mut command = unit.probe();
         command.env("ODD", &odd).env("RUNTIME_DIRECTORY", unit.path(""));
-        command.arg("exec").arg(port.tcp()).args(detached).args(["--", "/usr/bin/env", "-0"]);
+        command.arg("exec").args(options).args(["--", "/usr/bin/env", "-0"]);
         let output = unit.run(&mut command);
         let seen: Vec<&[u8]> = output.stdout.split(|byte| *byte == 0).collect();
         assert!(seen.contains(&b"ODD=a=\xff\n".as_slice()));
@@ -41,7 +47,7 @@ fn the_environment_arrives_without_the_watchdog() {
         assert_eq!(
             ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "RUNTIME_DIRECTORY", "PATH"]
                 .map(has),
-            [kept, false, false, true, true]
+            [socket, watchdog, watchdog, true, true]
         );
     }
 }
