@@ -18,6 +18,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("podman_changes_the_revision", |host| changes_the_revision(host, Engine::Podman)),
     ("docker_checks_with_a_command_inside", |host| command_inside(host, Engine::Docker)),
     ("podman_checks_with_a_command_inside", |host| command_inside(host, Engine::Podman)),
+    ("docker_listens_for_everybody", |host| listens_for_everybody(host, Engine::Docker)),
+    ("podman_listens_for_everybody", |host| listens_for_everybody(host, Engine::Podman)),
     ("docker_passes_signals_on", |host| passes_signals_on(host, Engine::Docker)),
 ];
 
@@ -105,11 +107,17 @@ fn runs_what_is_defined(host: &Host, engine: Engine) {
 }
 
 fn without_a_health_check(host: &Host, engine: Engine) {
-    let names = start(host, engine, "command: [sh, -c, 'trap \"exit 7\" USR1; sleep 1d & wait']\n");
+    let names = start(host, engine, "command: [sleep, 1d]\ndeploy: {stop_timeout: 6s}\n");
     assert_eq!(containers(host, engine), names);
     host.is_converged();
     let unit = format!("{}.service", names[0]);
     assert_eq!(host.property(&unit, "Type"), "notify");
+    let main = host.sh(&format!("cat /proc/{}/comm", host.running("web")[0].1));
+    assert_eq!(main, if engine == Engine::Docker { "conductor-probe" } else { "conmon" });
+    // A container that was told to stop did not fail.
+    host.sh(&format!("systemctl stop '{unit}'"));
+    assert_eq!(host.property(&unit, "ActiveState"), "inactive");
+    assert_eq!(containers(host, engine), Vec::<String>::new());
     host.conductor(&["remove", "--id", "web"]).exits(0);
     assert_eq!(containers(host, engine), Vec::<String>::new());
 }
@@ -163,6 +171,14 @@ fn changes_the_revision(host: &Host, engine: Engine) {
     assert_eq!(new.len(), 1);
     assert_ne!(new, old);
     assert_eq!(get(host, ports(host)[0], "/"), "v2");
+}
+
+fn listens_for_everybody(host: &Host, engine: Engine) {
+    start(host, engine, &format!("listen: 0.0.0.0\n{HEALTH}"));
+    let port = ports(host)[0];
+    let listeners = host.sh(&format!("ss -Hltn 'sport = :{port}'"));
+    assert!(listeners.contains(&format!("0.0.0.0:{port}")), "{listeners}");
+    assert_eq!(get(host, port, "/"), "v1");
 }
 
 fn command_inside(host: &Host, engine: Engine) {

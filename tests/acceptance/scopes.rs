@@ -44,8 +44,9 @@ fn a_users_manager(host: &Host) {
     let again = operator(host, "conductor --user apply").exits(0);
     assert_eq!(again.stdout, "nothing changed\n");
 
-    define("env: {A: \"1\"}\n");
+    define("env: {A: \"1\"}\nhealth: {http: /, interval: 200ms}\n");
     operator(host, "conductor --user apply").exits(0);
+    operator(host, "conductor --user status").exits(0).says("healthy: 200 in ");
     let count = "systemctl --user list-units --plain --no-legend 'conductor-web-host*' | wc -l";
     assert_eq!(operator(host, count).stdout, "1\n");
     operator(host, "conductor --user logs --id web").exits(0);

@@ -70,7 +70,7 @@ def main():
     if MODE == "drain":
         signal.signal(signal.SIGTERM, drain)
     if MODE == "late":
-        time.sleep(1.5)
+        time.sleep(5)
     if MODE == "refuse":
         time.sleep(3600)
     if "SOCKET" in os.environ:
