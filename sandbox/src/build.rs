@@ -25,8 +25,16 @@ pub fn conductor(release: bool) -> Result<PathBuf, Error> {
 /// # Errors
 /// cargo cannot be run, or the build fails; what the compiler said is on standard error.
 pub fn probe(release: bool) -> Result<PathBuf, Error> {
+    linked_statically("conductor-probe", "conductor-probe", release)
+}
+
+/// Builds a binary of a package of this workspace in the way of [`probe`], and gives its path.
+///
+/// # Errors
+/// cargo cannot be run, or the build fails; what the compiler said is on standard error.
+pub fn linked_statically(package: &str, name: &str, release: bool) -> Result<PathBuf, Error> {
     let options = ["--", "-C", "target-feature=+crt-static"];
-    binary("conductor-probe", "conductor-probe", release, &options)
+    binary(package, name, release, &options)
 }
 
 fn binary(package: &str, name: &str, release: bool, options: &[&str]) -> Result<PathBuf, Error> {

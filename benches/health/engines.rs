@@ -1,0 +1,94 @@
+//! The checks of Docker and Podman themselves, and the memory of their clients.
+
+use std::fs;
+use std::thread;
+use std::time::Duration;
+
+use conductor_sandbox::Engine;
+
+use crate::place::{Place, until};
+use crate::processes::Processes;
+use crate::table::{Cost, Report};
+
+const PORT: u16 = 25001;
+const WINDOW: Duration = Duration::from_secs(30);
+const SETTLE: Duration = Duration::from_secs(5);
+
+/// How many clients run at once.
+const CLIENTS: u16 = 10;
+/// How often a check is asked for that is not the engine's own timer's.
+const RUNS: u32 = 30;
+
+/// A container of an engine, which asks the application with busybox's wget.
+pub(crate) struct Container<'a> {
+    pub(crate) engine: Engine,
+    pub(crate) place: &'a Place,
+}
+
+impl Container<'_> {
+    /// Measures all of the sandbox with the engine's checks, against the same container without.
+    pub(crate) fn measure_checks(&self, report: &mut Report) {
+        let program = self.engine.program();
+        let ports = (PORT, PORT);
+        let never = match self.engine {
+            Engine::Docker => "--no-healthcheck",
+            Engine::Podman => "--health-interval=disable",
+        };
+        self.start(never);
+        let idle = self.place.rate(WINDOW / 2);
+        if self.engine == Engine::Podman {
+            let runs = format!("for n in $(seq {RUNS}); do podman healthcheck run checked; done");
+            let run = format!("systemd-run --quiet --wait sh -c '{runs}'");
+            let runs = || drop(self.place.sh(&run));
+            let (whole, checks) = self.place.per_check(idle, ports, runs);
+            let cost = Cost { own: None, whole: Some(whole), checks };
+            report.cost("podman healthcheck run, in a row", cost);
+        }
+        self.stop();
+
+        self.start("--health-interval=1s");
+        let (whole, checks) = self.place.per_check(idle, ports, || thread::sleep(WINDOW));
+        self.stop();
+        let name = format!("{program}'s own check, 1 s");
+        report.cost(&name, Cost { own: None, whole: Some(whole), checks });
+    }
+
+    fn start(&self, health: &str) {
+        let url = format!("http://127.0.0.1:{PORT}/health");
+        let check = match health {
+            "--no-healthcheck" => String::new(),
+            _ => format!("--health-cmd 'wget -q -O /dev/null {url}'"),
+        };
+        self.place.sh(&format!(
+            "{} run --detach --name checked --network host --volume /usr/local/bin/app:/mnt/app:ro \
+             {check} {health} localhost/app:v1 /mnt/app 127.0.0.1:{PORT}",
+            self.engine.program()
+        ));
+        thread::sleep(SETTLE);
+    }
+
+    fn stop(&self) {
+        self.place.sh(&format!("{} rm --force checked", self.engine.program()));
+    }
+
+    /// Runs some containers in the foreground.
+    pub(crate) fn measure_clients(&self, report: &mut Report) {
+        let (place, program) = (self.place, self.engine.program());
+        let script = format!(
+            "exec {program} run --rm --name c-$1 --network host localhost/app:v1 sleep inf"
+        );
+        fs::write(place.sandbox.path("/run/client.sh"), script).expect("a script");
+        place.each("start", "client", 1..=CLIENTS);
+        let running = format!("{program} ps --quiet --filter name=c- | wc -l");
+        until("the containers run", || place.sh(&running) == CLIENTS.to_string());
+        thread::sleep(SETTLE);
+        let client = Processes::find(&place.sandbox, &[program, "run"]);
+        report.memory(&format!("{program} run, the client"), client.count(), client.memory());
+        if self.engine == Engine::Podman {
+            let conmon = Processes::find(&place.sandbox, &["conmon"]);
+            report.memory("conmon", conmon.count(), conmon.memory());
+        }
+        place.sh(&format!("{program} rm --force $({program} ps --quiet --filter name=c-)"));
+        place.each("stop", "client", 1..=CLIENTS);
+    }
+}

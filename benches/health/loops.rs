@@ -1,0 +1,83 @@
+//! conductor-probe beside the least that a check can be.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::place::Place;
+use crate::processes::Processes;
+use crate::table::{Cost, Report};
+
+/// Ports of services with conductor-probe, and of services that a bare loop asks.
+const PROBED: (u16, u16) = (20001, 20100);
+const BARE: (u16, u16) = (21001, 21100);
+const FAST: (u16, u16) = (22001, 22002);
+
+const WINDOW: Duration = Duration::from_secs(20);
+const SETTLE: Duration = Duration::from_secs(3);
+
+fn probers(place: &Place) -> Processes {
+    Processes::find(&place.sandbox, &["conductor-probe", "watch"])
+}
+
+fn bare_loops(place: &Place) -> Processes {
+    Processes::find(&place.sandbox, &["bare-loop"])
+}
+
+/// A hundred of each: their memory and own time in the same window, and all of the sandbox's time in
+/// one window each.
+pub(crate) fn once_a_second(place: &Place, report: &mut Report) {
+    thread::sleep(SETTLE);
+    let idle = place.rate(WINDOW);
+    place.each("start", "app", BARE.0..=BARE.1);
+    place.each("start", "bare", BARE.0..=BARE.1);
+    thread::sleep(SETTLE);
+    let (bare_whole, _) = place.per_check(idle, BARE, || thread::sleep(WINDOW));
+
+    place.each("start", "probed", PROBED.0..=PROBED.1);
+    thread::sleep(SETTLE);
+    let (ours, bare) = (probers(place), bare_loops(place));
+    for (name, them) in [("conductor-probe", &ours), ("bare loop", &bare)] {
+        report.memory(name, them.count(), them.memory());
+    }
+    let [ours, bare] = own(place, [(&ours, PROBED), (&bare, BARE)]);
+
+    place.each("stop", "bare", BARE.0..=BARE.1);
+    place.each("stop", "app", BARE.0..=BARE.1);
+    thread::sleep(SETTLE);
+    let (our_whole, _) = place.per_check(idle, PROBED, || thread::sleep(WINDOW));
+    place.each("stop", "probed", PROBED.0..=PROBED.1);
+
+    report.cost("bare loop, 100 at 1 s", Cost { whole: Some(bare_whole), ..bare });
+    report.cost("conductor-probe, 100 at 1 s", Cost { whole: Some(our_whole), ..ours });
+}
+
+/// One of each, as fast as it makes sense: memory and caches stay warm.
+pub(crate) fn fast(place: &Place, report: &mut Report) {
+    let (ours, bare) = FAST;
+    place.each("start", "app", bare..=bare);
+    place.each("start", "bare-fast", bare..=bare);
+    place.each("start", "probed-fast", ours..=ours);
+    thread::sleep(SETTLE);
+    let found = [(&probers(place), (ours, ours)), (&bare_loops(place), (bare, bare))];
+    let [our_cost, bare_cost] = own(place, found);
+    place.each("stop", "probed-fast", ours..=ours);
+    place.each("stop", "bare-fast", bare..=bare);
+    place.each("stop", "app", bare..=bare);
+    report.cost("bare loop, one at 10 ms", bare_cost);
+    report.cost("conductor-probe, one at 10 ms", our_cost);
+}
+
+/// What a check takes of the checking processes' own time.
+fn own(place: &Place, both: [(&Processes, (u16, u16)); 2]) -> [Cost; 2] {
+    let before = both.map(|(them, ports)| (place.answered(ports.0, ports.1), them.ran()));
+    thread::sleep(WINDOW);
+    let mut index = 0;
+    both.map(|(them, ports)| {
+        let (count, ran) = before[index];
+        index += 1;
+        let ran = them.ran().saturating_sub(ran);
+        let checks = place.answered(ports.0, ports.1) - count;
+        let own = ran.as_secs_f64() * 1000.0 / f64::from(checks);
+        Cost { own: Some(own), whole: None, checks }
+    })
+}

@@ -1,0 +1,42 @@
+//! What health checks cost: memory, processor time, and the time until systemd knows, side by side.
+//!
+//! `cargo bench --bench health` does it all in one sandbox, in some six minutes. Compare only figures
+//! of one run: other work on the machine makes them worse, though not equally.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a person")]
+
+mod engines;
+mod loops;
+mod place;
+mod processes;
+mod ready;
+mod table;
+mod timer;
+
+use conductor_sandbox::Engine;
+
+use crate::engines::Container;
+use crate::place::Place;
+use crate::table::Report;
+
+fn main() {
+    let place = Place::boot();
+    let mut report = Report::default();
+    let step = |what: &str| eprintln!("{what} ...");
+
+    step("a hundred of each loop, once a second");
+    loops::once_a_second(&place, &mut report);
+    step("one of each loop, a hundred times a second");
+    loops::fast(&place, &mut report);
+    step("from the answer to the active unit");
+    ready::measure(&place, &mut report);
+    step("a timer with curl");
+    timer::measure(&place, &mut report);
+    for engine in [Engine::Podman, Engine::Docker] {
+        step(engine.program());
+        place.sandbox.load_image(engine).expect("the image");
+        let container = Container { engine, place: &place };
+        container.measure_checks(&mut report);
+        container.measure_clients(&mut report);
+    }
+    println!("{report}");
+}

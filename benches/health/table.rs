@@ -1,0 +1,85 @@
+//! What was measured, in tables for a person and for `docs/benchmarks.md`.
+
+use std::fmt;
+
+/// What a check takes, in milliseconds of processor time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cost {
+    /// Of the checking processes alone, where they are few and stay.
+    pub(crate) own: Option<f64>,
+    /// Of all of the sandbox, beyond what it takes without checks.
+    pub(crate) whole: Option<f64>,
+    /// How many checks this is the mean of.
+    pub(crate) checks: u32,
+}
+
+/// All results.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    memory: Vec<(String, usize, f64)>,
+    costs: Vec<(String, Cost)>,
+    ready: Vec<(u32, usize, f64, f64)>,
+}
+
+impl Report {
+    pub(crate) fn memory(&mut self, name: &str, count: usize, kib: f64) {
+        self.memory.push((name.to_owned(), count, kib));
+    }
+
+    pub(crate) fn cost(&mut self, name: &str, cost: Cost) {
+        self.costs.push((name.to_owned(), cost));
+    }
+
+    /// Takes in sorted times.
+    pub(crate) fn ready(&mut self, delay: u32, waits: &[f64]) {
+        self.ready.push((delay, waits.len(), waits[waits.len() / 2], waits[waits.len() - 1]));
+    }
+
+    fn of(&self, name: &str) -> Option<Cost> {
+        self.costs.iter().find(|(it, _)| it.starts_with(name)).map(|(_, cost)| *cost)
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ours = self.of("conductor-probe, 100");
+        let ratio = |cost: Option<f64>, ours: Option<f64>| match (cost, ours) {
+            (Some(cost), Some(ours)) => format!("{:.2}", cost / ours),
+            _ => String::new(),
+        };
+        let number = |cost: Option<f64>| cost.map_or(String::new(), |ms| format!("{ms:.3}"));
+
+        writeln!(f, "\n| memory (PSS) of each | at once | KiB | to conductor-probe |")?;
+        writeln!(f, "| --- | --: | --: | --: |")?;
+        for (name, count, kib) in &self.memory {
+            let to = ratio(Some(*kib), self.memory.first().map(|(_, _, kib)| *kib));
+            writeln!(f, "| {name} | {count} | {kib:.0} | {to} |")?;
+        }
+
+        writeln!(
+            f,
+            "\n| processor time of a check, ms | checks | its own processes | to bare loop | \
+             all of the sandbox | to conductor-probe |"
+        )?;
+        writeln!(f, "| --- | --: | --: | --: | --: | --: |")?;
+        for (name, cost) in &self.costs {
+            // Against the bare loop of the same pace.
+            let pace = name.split_once(',').map_or("", |(_, pace)| pace);
+            let bare = self.of(&format!("bare loop,{pace}")).and_then(|bare| bare.own);
+            let (own, whole) = (number(cost.own), number(cost.whole));
+            let to_bare = ratio(cost.own, bare);
+            let to_ours = ratio(cost.whole, ours.and_then(|ours| ours.whole));
+            writeln!(f, "| {name} | {} | {own} | {to_bare} | {whole} | {to_ours} |", cost.checks)?;
+        }
+
+        writeln!(
+            f,
+            "\n| the application answers after | starts | unit active, median | slowest |"
+        )?;
+        writeln!(f, "| --- | --: | --: | --: |")?;
+        for (delay, starts, median, slowest) in &self.ready {
+            writeln!(f, "| {delay} ms | {starts} | +{median:.1} ms | +{slowest:.1} ms |")?;
+        }
+        Ok(())
+    }
+}
