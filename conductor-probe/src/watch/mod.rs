@@ -25,6 +25,10 @@ pub(crate) use self::line::{Line, LineError};
 /// How often systemd hears of a service that starts.
 const NEWS: Duration = Duration::from_millis(300);
 
+/// How often the words for a service that stays healthy are renewed. systemd sends every change of
+/// them to the bus, which takes more time than the check.
+const RENEWAL: Duration = Duration::from_secs(10);
+
 /// For how long a command may fetch an image before the time to start counts.
 pub(crate) const FETCH: Duration = Duration::from_mins(30);
 
@@ -81,6 +85,8 @@ impl Prober {
         let mut told: Option<Instant> = None;
         // READY=1 that could not be sent is sent with the next message.
         let mut untold_ready = false;
+        // When systemd was last told in words that the service is healthy, if it is so still.
+        let mut well: Option<Instant> = None;
         loop {
             let start = Instant::now();
             let result = self.check.run(match self.check {
@@ -94,7 +100,14 @@ impl Prober {
             if untold_ready {
                 message.line("READY=1");
             }
-            self.health.tell(&event, &mut message);
+            let healthy = matches!(event, Event::Ready(_) | Event::Healthy(_));
+            well = well.filter(|well| healthy && now.duration_since(*well) < RENEWAL);
+            match well {
+                Some(_) => {
+                    message.line("WATCHDOG=1");
+                }
+                None => self.health.tell(&event, &mut message),
+            }
             if !self.health.begun() && now.duration_since(began) < FETCH {
                 message.extend(self.timing.start_budget());
             }
@@ -102,7 +115,10 @@ impl Prober {
             if !starting || told.is_none_or(|told| now.duration_since(told) >= NEWS) {
                 told = Some(now);
                 match self.notifier.send(&message) {
-                    Ok(()) => untold_ready = false,
+                    Ok(()) => {
+                        untold_ready = false;
+                        well = well.or(healthy.then_some(now));
+                    }
                     Err(error) => complain(format_args!("cannot tell systemd: {error}")),
                 }
             }
