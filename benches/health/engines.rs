@@ -71,24 +71,39 @@ impl Container<'_> {
         self.place.sh(&format!("{} rm --force checked", self.engine.program()));
     }
 
-    /// Runs some containers in the foreground.
+    /// Measures what stays beside each container that a unit runs.
     pub(crate) fn measure_clients(&self, report: &mut Report) {
-        let (place, program) = (self.place, self.engine.program());
-        let script = format!(
-            "exec {program} run --rm --name c-$1 --network host localhost/app:v1 sleep inf"
-        );
-        fs::write(place.sandbox.path("/run/client.sh"), script).expect("a script");
-        place.each("start", "client", 1..=CLIENTS);
-        let running = format!("{program} ps --quiet --filter name=c- | wc -l");
-        until("the containers run", || place.sh(&running) == CLIENTS.to_string());
-        thread::sleep(SETTLE);
-        let client = Processes::find(&place.sandbox, &[program, "run"]);
-        report.memory(&format!("{program} run, the client"), client.count(), client.memory());
-        if self.engine == Engine::Podman {
-            let conmon = Processes::find(&place.sandbox, &["conmon"]);
-            report.memory("conmon", conmon.count(), conmon.memory());
+        let program = self.engine.program();
+        let client =
+            format!("{program} run --rm --name c-$1 --network host localhost/app:v1 sleep inf");
+        self.clients(&client, |running| {
+            report.memory(&format!("{program} run, the client"), &running(&[program, "run"]));
+            if self.engine == Engine::Podman {
+                report.memory("conmon", &running(&["conmon"]));
+            }
+        });
+        if self.engine == Engine::Docker {
+            let ours = "conductor-probe docker --name c-$1 -- \
+                        --rm --network host localhost/app:v1 sleep inf";
+            self.clients(ours, |running| {
+                let name = "conductor-probe docker, in its place";
+                report.memory(name, &running(&["conductor-probe", "docker"]));
+            });
         }
-        place.sh(&format!("{program} rm --force $({program} ps --quiet --filter name=c-)"));
+    }
+
+    /// Runs some containers in the foreground.
+    fn clients(&self, command: &str, measure: impl FnOnce(&dyn Fn(&[&str]) -> Processes)) {
+        let (place, program) = (self.place, self.engine.program());
+        fs::write(place.sandbox.path("/run/client.sh"), format!("exec {command}\n"))
+            .expect("a script");
+        place.each("start", "client", 1..=CLIENTS);
+        let list = format!("{program} ps --quiet --filter name=c-");
+        until("the containers run", || place.sh(&format!("{list} | wc -l")) == CLIENTS.to_string());
+        thread::sleep(SETTLE);
+        measure(&|words| Processes::find(&place.sandbox, words));
+        place.sh(&format!("{program} rm --force $({list})"));
         place.each("stop", "client", 1..=CLIENTS);
+        until("the containers are gone", || place.sh(&list).is_empty());
     }
 }

@@ -37,7 +37,7 @@ pub(crate) fn once_a_second(place: &Place, report: &mut Report) {
     thread::sleep(SETTLE);
     let (ours, bare) = (probers(place), bare_loops(place));
     for (name, them) in [("conductor-probe", &ours), ("bare loop", &bare)] {
-        report.memory(name, them.count(), them.memory());
+        report.memory(name, them);
     }
     let [ours, bare] = own(place, [(&ours, PROBED), (&bare, BARE)]);
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::processes::Processes;
+
 /// What a check takes, in milliseconds of processor time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
@@ -22,8 +24,8 @@ pub(crate) struct Report {
 }
 
 impl Report {
-    pub(crate) fn memory(&mut self, name: &str, count: usize, kib: f64) {
-        self.memory.push((name.to_owned(), count, kib));
+    pub(crate) fn memory(&mut self, name: &str, them: &Processes) {
+        self.memory.push((name.to_owned(), them.count(), them.memory()));
     }
 
     pub(crate) fn cost(&mut self, name: &str, cost: Cost) {
