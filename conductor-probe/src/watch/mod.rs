@@ -25,9 +25,9 @@ pub(crate) use self::line::{Line, LineError};
 /// How often systemd hears of a service that starts.
 const NEWS: Duration = Duration::from_millis(300);
 
-/// How often the words for a service that stays healthy are renewed. systemd sends every change of
-/// them to the bus, which takes more time than the check.
-const RENEWAL: Duration = Duration::from_secs(10);
+/// How often at most the words for a service that stays healthy are renewed. systemd sends every
+/// change of them to the bus, which takes more time than the check.
+const RENEWAL: Duration = Duration::from_secs(1);
 
 /// For how long a command may fetch an image before the time to start counts.
 pub(crate) const FETCH: Duration = Duration::from_mins(30);
