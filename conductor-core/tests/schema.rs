@@ -98,9 +98,9 @@ fn both_accept_what_is_good() {
         (
             "health",
             json!({"http": "/", "socket": "/run/{instance}.sock", "method": "HEAD", "status": 204,
-            "headers": {"Host": "app.example"}, "contains": "größe", "follow_redirects": true}),
+            "headers": {"Host": "app.example"}, "follow_redirects": true}),
         ),
-        ("health", json!({"http": "/", "status": "200-299,304"})),
+        ("health", json!({"http": "/", "status": "200-299,304", "contains": "größe"})),
         ("listen", json!("0.0.0.0")),
         ("listen", json!("::1")),
         ("deploy", json!({"before": ["x"], "order": "stop-first", "batch": 1, "keep": 0})),
@@ -153,6 +153,11 @@ fn some_things_only_the_parser_knows() {
         ("a pattern does not calculate", "deploy", json!({"drain": "99999999999y"})),
         ("a pattern does not compare", "health", json!({"http": "/", "status": "399-200"})),
         ("a key is for one kind of check", "health", json!({"tcp": true, "method": "HEAD"})),
+        (
+            "an answer to HEAD has no body",
+            "health",
+            json!({"http": "/", "method": "HEAD", "contains": "ok"}),
+        ),
         ("a pattern does not count dots", "listen", json!("1.2.3")),
         ("zero has many forms", "health", json!({"http": "/", "interval": "0s"})),
         (
