@@ -1,6 +1,6 @@
 //! What health checks cost: memory, processor time, and the time until systemd knows, side by side.
 //!
-//! `cargo bench --bench health` does it all in one sandbox, in some six minutes. Compare only figures
+//! `cargo bench --bench health` does it all in one sandbox, in some seven minutes. Compare only figures
 //! of one run: other work on the machine makes them worse, though not equally.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a person")]
 
