@@ -100,6 +100,15 @@ impl Message {
         self
     }
 
+    /// Forgets everything but the status.
+    pub(crate) fn only_status(&mut self) -> &mut Self {
+        let start = self.0.find("STATUS=").unwrap_or(self.0.len());
+        let length = self.0[start..].find('\n').map_or(0, |end| end + 1);
+        self.0.truncate(start + length);
+        self.0.drain(..start);
+        self
+    }
+
     /// Asks for more time to start.
     pub(crate) fn extend(&mut self, by: Duration) -> &mut Self {
         let _ = writeln!(self.0, "EXTEND_TIMEOUT_USEC={}", by.as_micros());
@@ -130,6 +139,10 @@ mod tests {
         message.clear().status(format_args!("{}", "é".repeat(300))).line("WATCHDOG=1");
         assert_eq!(message.0, format!("STATUS={}…\nWATCHDOG=1\n", "é".repeat(200)));
         assert_eq!(message.said().chars().count(), 201);
+        message.clear().line("READY=1").status(format_args!("a")).line("WATCHDOG=1");
+        assert_eq!(message.only_status().0, "STATUS=a\n");
+        assert_eq!(message.only_status().0, "STATUS=a\n");
+        assert_eq!(message.clear().only_status().0, "");
         message.clear().extend(Duration::from_millis(1500));
         assert_eq!(message.0, "EXTEND_TIMEOUT_USEC=1500000\n");
     }

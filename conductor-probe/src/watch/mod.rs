@@ -25,9 +25,10 @@ pub(crate) use self::line::{Line, LineError};
 /// How often systemd hears of a service that starts.
 const NEWS: Duration = Duration::from_millis(300);
 
-/// How often at most the words for a service that stays healthy are renewed. systemd sends every
-/// change of them to the bus, which takes more time than the check.
-const RENEWAL: Duration = Duration::from_secs(1);
+/// For how long the words for a service that stays healthy are repeated. systemd sends every change of
+/// them to the bus, which takes more time than the check. With the default interval of 5 s they are new
+/// at every check.
+const RENEWAL: Duration = Duration::from_secs(4);
 
 /// For how long a command may fetch an image before the time to start counts.
 pub(crate) const FETCH: Duration = Duration::from_mins(30);
@@ -96,17 +97,16 @@ impl Prober {
             let now = Instant::now();
             let event = self.health.observe(now, result);
             untold_ready |= matches!(event, Event::Ready(_));
-            message.clear();
-            if untold_ready {
-                message.line("READY=1");
-            }
             let healthy = matches!(event, Event::Ready(_) | Event::Healthy(_));
             well = well.filter(|well| healthy && now.duration_since(*well) < RENEWAL);
-            match well {
-                Some(_) => {
-                    message.line("WATCHDOG=1");
+            if well.is_some() {
+                message.only_status().line("WATCHDOG=1");
+            } else {
+                message.clear();
+                if untold_ready {
+                    message.line("READY=1");
                 }
-                None => self.health.tell(&event, &mut message),
+                self.health.tell(&event, &mut message);
             }
             if !self.health.begun() && now.duration_since(began) < FETCH {
                 message.extend(self.timing.start_budget());
