@@ -1,6 +1,6 @@
 //! A small server for health checks to ask; to `GET /count` it says how many others it has answered.
 //!
-//! usage: app ADDRESS:PORT [MILLISECONDS]
+//! usage: `app ADDRESS:PORT [MILLISECONDS]`
 //!
 //! With a number it begins to listen only after that time, and says when in microseconds of the clock
 //! that systemd's timestamps are of.
