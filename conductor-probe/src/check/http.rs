@@ -4,8 +4,9 @@ use std::io::{self, Read as _};
 use std::time::Duration;
 
 use rustix::io::Errno;
-use ureq::config::Config;
+use ureq::config::ConfigBuilder;
 use ureq::http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
+use ureq::typestate::AgentScope;
 use ureq::{Agent, Body, Error};
 
 use super::socket::Endpoint;
@@ -17,7 +18,7 @@ use crate::value::Statuses;
 /// How much of an answer is read.
 const BODY: usize = 64 * 1024;
 
-/// How much room the head of an answer gets, and the pieces that a body is read in.
+/// How much room the head of an answer gets.
 const BUFFER: usize = 16 * 1024;
 
 /// How long the rest of an answer is read that does not matter. Hanging up at once would make some
@@ -69,8 +70,13 @@ impl Http {
             let value = header.value.parse().map_err(|_| refused())?;
             request.headers_mut().append(name, value);
         }
+        // Each line of the request has to fit, also of one that a redirect leads to.
+        let line = if *follow_redirects { 8 * 1024 } else { 256 };
+        let lines: usize = headers.iter().map(|header| header.to_string().len()).sum();
+        let config = config(timeout, contains.is_none(), *follow_redirects)
+            .output_buffer_size(url.len() + lines + line);
         let route = Route { unix: unix.is_some().then(|| endpoint.clone()) };
-        let agent = route.agent(config(timeout, contains.is_none(), *follow_redirects));
+        let agent = route.agent(config.build());
         Ok(Self {
             endpoint,
             agent,
@@ -144,7 +150,7 @@ fn parse(url: &str) -> Result<Uri, UrlError> {
     }
 }
 
-fn config(timeout: Duration, skip_body: bool, follow_redirects: bool) -> Config {
+fn config(timeout: Duration, skip_body: bool, follow_redirects: bool) -> ConfigBuilder<AgentScope> {
     let config = Agent::config_builder()
         .timeout_global(Some(timeout))
         .timeout_recv_body(skip_body.then_some(COURTESY))
@@ -155,14 +161,13 @@ fn config(timeout: Duration, skip_body: bool, follow_redirects: bool) -> Config 
         .user_agent(concat!("conductor-probe/", env!("CARGO_PKG_VERSION")))
         .max_idle_connections(0)
         .max_response_header_size(BUFFER - 1)
-        .input_buffer_size(BUFFER)
-        .output_buffer_size(4 * 1024);
+        .input_buffer_size(BUFFER);
     // As the kubelet does: the question is whether the service answers, and certificates are not made out
     // to the address that it is asked by.
     #[cfg(feature = "tls")]
     let config =
         config.tls_config(ureq::tls::TlsConfig::builder().disable_verification(true).build());
-    config.build()
+    config
 }
 
 fn spoken(status: StatusCode) -> String {
@@ -176,7 +181,7 @@ fn spoken(status: StatusCode) -> String {
 fn search(answer: Response<Body>, text: &str) -> io::Result<bool> {
     let mut reader = answer.into_body().into_reader();
     let mut body = Vec::new();
-    let mut chunk = [0; 4096];
+    let mut chunk = [0; 1024];
     let mut searched = 0;
     while !contains(&body[searched..], text.as_bytes()) {
         // The text may begin in this chunk and end in the next.
@@ -196,7 +201,7 @@ fn contains(body: &[u8], text: &[u8]) -> bool {
 
 fn skip(answer: Response<Body>) {
     let mut reader = answer.into_body().into_reader();
-    let mut chunk = [0; 4096];
+    let mut chunk = [0; 1024];
     let mut read = 0;
     while read < BODY {
         match reader.read(&mut chunk) {

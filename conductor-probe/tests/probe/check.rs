@@ -37,6 +37,16 @@ fn a_healthy_answer() {
 }
 
 #[test]
+fn long_heads() {
+    let field = format!("x: {}\r\n", "y".repeat(7000));
+    let head = |fields: usize| format!("HTTP/1.1 200 OK\r\n{}\r\n", field.repeat(fields));
+    assert!(http(answer(head(2)), &[]).starts_with("healthy: 200 in "));
+    assert!(http(answer(head(3)), &[]).contains("response header is too big"));
+    let header = format!("--header=X-Long: {}", "z".repeat(5000));
+    assert!(http(answer(OK), &[&header]).starts_with("healthy: 200 in "));
+}
+
+#[test]
 fn an_unhealthy_answer() {
     let error = "HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n";
     assert_eq!(
@@ -109,6 +119,10 @@ fn a_redirect_is_judged_or_followed() {
         http(redirect, &["--follow-redirects"]),
         "unhealthy: 500 Internal Server Error from http://ADDRESS/health (expected 200-399)"
     );
+    let far = "x".repeat(4000);
+    let far =
+        answer(format!("HTTP/1.1 302 Found\r\nlocation: /{far}\r\ncontent-length: 0\r\n\r\n"));
+    assert!(http(far, &["--follow-redirects"]).ends_with("too many redirects"));
     let elsewhere = answer("HTTP/1.1 302 Found\r\nlocation: http://example.org/\r\n\r\n");
     assert!(http(elsewhere, &["--follow-redirects"]).contains("example.org"));
 }
