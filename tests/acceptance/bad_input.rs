@@ -35,9 +35,10 @@ fn one_bad_file_stops_everything(host: &Host) {
 
 fn what_is_not_done_yet_is_refused(host: &Host) {
     host.define("good.yaml", &format!("id: good\n{SLEEP}"));
-    host.define("new.yaml", &format!("id: new\n{SLEEP}port: 80\nhealth: {{tcp: true}}\n"));
+    let proxy = "proxy: {nginx: {upstream: new}}\n";
+    host.define("new.yaml", &format!("id: new\n{SLEEP}port: 80\n{proxy}"));
     let ran = host.conductor(&["apply"]).exits(2);
-    ran.complains("new.yaml:4:9: health: valid, but this version does not act on it");
+    ran.complains("new.yaml:4:8: proxy: valid, but this version does not act on it");
     untouched(host);
 }
 

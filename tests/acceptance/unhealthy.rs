@@ -26,8 +26,8 @@ fn never_well(host: &Host) {
     for (mode, health, why) in [
         ("refuse", "http: /", "connection refused on 127.0.0.1:20000"),
         ("refuse", "tcp: true", "connection refused on 127.0.0.1:20000"),
-        ("silent", "http: /", "no answer within 300 ms from 127.0.0.1:20000"),
-        ("trickle", "http: /", "no answer within 300 ms from 127.0.0.1:20000"),
+        ("silent", "http: /", "no answer within "),
+        ("trickle", "http: /", "no answer within "),
         ("500", "http: /", "500 Internal Server Error"),
         ("302", "http: /, status: 200-299", "302 Found"),
         ("302", "http: /, follow_redirects: true, status: 200", "redirects"),
@@ -64,8 +64,10 @@ fn a_missing_program_is_named(host: &Host) {
 
 fn a_port_that_answers_already(host: &Host) {
     let unit = start(host, "ok", "http: /");
-    host.sh("systemctl stop conductor-web.target; PORT=20000 systemd-run -q --unit=squatter \
-             --setenv=PORT=20000 python3 /srv/server.py ok");
+    host.sh(&format!(
+        "systemctl stop conductor-web.target '{unit}'
+         systemd-run -q --unit=squatter --setenv=PORT=20000 python3 /srv/server.py ok"
+    ));
     host.eventually("it listens", |host| !host.sh("ss -Hltn 'sport = :20000'").is_empty());
     host.sh("! systemctl start conductor-web.target 2>/dev/null || true");
     host.eventually("the journal says why", |host| {

@@ -6,7 +6,7 @@ use super::error::Error;
 use super::report::{Failure, ServiceReport};
 use crate::host::{Job, JobError, Lock, Systemd, UnitDirectory, tail};
 use crate::name::{ServiceId, UnitName};
-use crate::plan::{ServicePlan, Step};
+use crate::plan::{ActiveState, ServicePlan, Step};
 use crate::runtime::Scope;
 
 /// How many lines of a failed unit's journal go into the message.
@@ -174,9 +174,13 @@ impl Executor<'_> {
         let Some(systemd) = self.systemd else {
             return Ok(Vec::new());
         };
-        if job != Job::Stop {
+        if job != Job::Stop && !units.is_empty() {
             // One that was given up after too many starts would not be started again.
-            systemd.reset_failed(units);
+            let states = systemd.states()?;
+            let failed = units.iter().filter(|unit| {
+                states.get(*unit).is_some_and(|(state, _)| *state == ActiveState::Failed)
+            });
+            systemd.reset_failed(&failed.cloned().collect::<Vec<_>>());
         }
         let results = systemd.run(job, units)?;
         Ok(results.into_iter().filter_map(|(unit, result)| Some((unit, result.err()?))).collect())
