@@ -177,15 +177,15 @@ impl Health {
 
     /// Gives the time from the end of a check, which took so long, to the next.
     ///
-    /// While the service starts it is short, so that readiness is seen at once: for the first 15 s,
-    /// never more than 15 ms; later a thousandth of the time that has passed.
+    /// While the service starts it is short, so that readiness is seen at once: for the first minute,
+    /// never more than 15 ms; later a four-thousandth of the time that has passed.
     pub(crate) fn pause(&self, now: Instant, took: Duration) -> Duration {
         let interval = self.timing.interval;
         if self.ready {
             return interval.saturating_sub(took).max(interval / 4);
         }
         let elapsed = now.saturating_duration_since(self.paced);
-        let pause = (elapsed / 4).min(Duration::from_millis(15)).max(elapsed / 1000);
+        let pause = (elapsed / 4).min(Duration::from_millis(15)).max(elapsed / 4000);
         pause.max(Duration::from_millis(2)).min(interval)
     }
 }
