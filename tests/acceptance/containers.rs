@@ -16,6 +16,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("podman_replaces_the_unhealthy", |host| replaces_the_unhealthy(host, Engine::Podman)),
     ("docker_changes_the_revision", |host| changes_the_revision(host, Engine::Docker)),
     ("podman_changes_the_revision", |host| changes_the_revision(host, Engine::Podman)),
+    ("podman_runs_an_image_by_its_digest", podman_runs_an_image_by_its_digest),
     ("docker_checks_with_a_command_inside", |host| command_inside(host, Engine::Docker)),
     ("podman_checks_with_a_command_inside", |host| command_inside(host, Engine::Podman)),
     ("docker_listens_for_everybody", |host| listens_for_everybody(host, Engine::Docker)),
@@ -171,6 +172,17 @@ fn changes_the_revision(host: &Host, engine: Engine) {
     assert_eq!(new.len(), 1);
     assert_ne!(new, old);
     assert_eq!(get(host, ports(host)[0], "/"), "v2");
+}
+
+/// Docker knows digests only of images that a registry gave it, and a sandbox has none.
+fn podman_runs_an_image_by_its_digest(host: &Host) {
+    host.sandbox.load_image(Engine::Podman).expect("the engine takes the image");
+    let digest = host.sh("podman image inspect --format '{{.Digest}}' localhost/app:v2");
+    let by_digest = definition(Engine::Podman, HEALTH).replace("app:v1", &format!("app@{digest}"));
+    host.define("web.yaml", &by_digest);
+    host.apply();
+    assert_eq!(get(host, ports(host)[0], "/"), "v2");
+    host.is_converged();
 }
 
 fn listens_for_everybody(host: &Host, engine: Engine) {
