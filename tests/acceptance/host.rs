@@ -16,6 +16,8 @@ use crate::ran::Ran;
 pub(crate) const UNITS: &str = "/etc/systemd/system";
 /// Where definitions are.
 pub(crate) const SERVICES: &str = "/etc/conductor/services";
+/// How many seconds anything in a sandbox may take; what hangs fails, and does not take CI with it.
+const PATIENCE: &str = "300";
 /// A service that only waits; the first argument is its id.
 pub(crate) const SLEEP: &str = "command: [/usr/bin/sleep, infinity]\n";
 
@@ -94,7 +96,7 @@ impl Host {
     /// Runs conductor inside, as root.
     #[track_caller]
     pub(crate) fn conductor(&self, arguments: &[&str]) -> Ran {
-        Ran::new(self.sandbox.command("conductor").args(arguments))
+        Ran::new(self.sandbox.command("timeout").args([PATIENCE, "conductor"]).args(arguments))
     }
 
     /// Runs `conductor apply`, which has to succeed.
@@ -113,7 +115,8 @@ impl Host {
     /// Runs a shell script that has to succeed, and gives what it wrote without the last line end.
     #[track_caller]
     pub(crate) fn sh(&self, script: &str) -> String {
-        let ran = Ran::new(self.sandbox.command("sh").args(["-ec", script])).exits(0);
+        let mut command = self.sandbox.command("timeout");
+        let ran = Ran::new(command.args([PATIENCE, "sh", "-ec", script])).exits(0);
         ran.stdout.trim_end().to_owned()
     }
 

@@ -69,7 +69,8 @@ fn a_port_that_answers_already(host: &Host) {
          systemd-run -q --unit=squatter --setenv=PORT=20000 python3 /srv/server.py ok"
     ));
     host.eventually("it listens", |host| !host.sh("ss -Hltn 'sport = :20000'").is_empty());
-    host.sh("! systemctl start conductor-web.target 2>/dev/null || true");
+    // Without this it would wait for as long as the instance does not start.
+    host.sh("systemctl start --no-block conductor-web.target");
     host.eventually("the journal says why", |host| {
         let journal = host.sh(&format!("journalctl -o cat -u '{unit}'"));
         journal.contains("127.0.0.1:20000 answers already")
