@@ -69,31 +69,42 @@ pub(crate) fn require_root() -> Result<(), Error> {
 }
 
 /// Installs those of the packages whose file is not there.
+///
+/// Twice if need be: an installation may remove a package that was there in a version that does not go
+/// with it, as Debian 12's `qemu-system-x86` removes the `qemu-utils` of its backports.
 pub(crate) fn install_missing(
     packages: &[(&'static str, &str)],
     progress: &mut dyn FnMut(&str),
 ) -> Result<(), Error> {
-    let missing: Vec<&str> = packages
-        .iter()
-        .filter(|(_, proof)| !Path::new(proof).exists())
-        .map(|(package, _)| *package)
-        .collect();
-    if missing.is_empty() {
-        return Ok(());
+    let missing = || -> Vec<&str> {
+        let absent = packages.iter().filter(|(_, proof)| !Path::new(proof).exists());
+        absent.map(|(package, _)| *package).collect()
+    };
+    for _ in 0..2 {
+        let missing = missing();
+        if !missing.is_empty() {
+            install(&missing, progress)?;
+        }
     }
-    let packages = missing.join(" ");
+    match missing().as_slice() {
+        [] => Ok(()),
+        missing => Err(Error::MissingPackages { packages: missing.join(" ") }),
+    }
+}
+
+fn install(packages: &[&str], progress: &mut dyn FnMut(&str)) -> Result<(), Error> {
     let apt = Path::new("/usr/bin/apt-get");
     if !apt.exists() {
-        return Err(Error::MissingPackages { packages });
+        return Err(Error::MissingPackages { packages: packages.join(" ") });
     }
-    progress(&format!("installing {packages}"));
+    progress(&format!("installing {}", packages.join(" ")));
     let apt = || {
         let mut command = Command::new(apt);
         command.env("DEBIAN_FRONTEND", "noninteractive");
         command
     };
     run(apt().arg("update"))?;
-    run(apt().args(["install", "-y", "--no-install-recommends"]).args(missing))?;
+    run(apt().args(["install", "-y", "--no-install-recommends"]).args(packages))?;
     Ok(())
 }
 
