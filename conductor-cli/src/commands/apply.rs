@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use conductor_core::conductor::{Prune, Report};
+use conductor_core::conductor::{Event, Prune, Report};
 use conductor_core::name::ServiceId;
 use conductor_core::plan::Plan;
 use serde_json::json;
@@ -24,8 +24,9 @@ pub(crate) fn run(context: &Context, options: &Apply) -> Result<ExitCode, Failur
         print_plan(context, &plan)?;
         return Ok(ExitCode::SUCCESS);
     }
-    let report =
-        context.conductor.apply(&services, prune, &mut |event| context.print_event(event))?;
+    let report = context
+        .conductor
+        .apply(&services, prune, &mut |event: &Event<'_>| context.print_event(event))?;
     if context.json() {
         Context::print_json(&report)?;
     } else {

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use super::Conductor;
 use super::error::Error;
-use super::execute::{Event, Executor};
+use super::event::Watcher;
+use super::execute::Executor;
 use super::report::Report;
 use crate::error::Problems;
 use crate::host::{Lock, Systemd, listening_ports};
@@ -96,34 +97,30 @@ impl Conductor {
         &self,
         services: &[Service],
         prune: Prune,
-        events: &mut dyn FnMut(&Event<'_>),
+        watcher: &mut dyn Watcher,
     ) -> Result<Report, Error> {
         let lock = Lock::take(&self.paths.runtime)?;
         let systemd = self.systemd()?;
-        self.finish_reload(&lock, systemd.as_ref(), events)?;
+        self.finish_reload(&lock, systemd.as_ref(), watcher)?;
         let (plan, _) = self.plan_with(services, prune, systemd.as_ref())?;
-        self.execute(plan, &lock, systemd.as_ref(), events)
+        self.execute(plan, &lock, systemd.as_ref(), watcher)
     }
 
     /// Stops a service and removes its units.
     ///
     /// # Errors
     /// No such service is on the host; the lock is held; files or systemd fail.
-    pub fn remove(
-        &self,
-        service: &ServiceId,
-        events: &mut dyn FnMut(&Event<'_>),
-    ) -> Result<Report, Error> {
+    pub fn remove(&self, service: &ServiceId, watcher: &mut dyn Watcher) -> Result<Report, Error> {
         let lock = Lock::take(&self.paths.runtime)?;
         let systemd = self.systemd()?;
-        self.finish_reload(&lock, systemd.as_ref(), events)?;
+        self.finish_reload(&lock, systemd.as_ref(), watcher)?;
         let observed = self.observe(systemd.as_ref())?;
         let plan = plan::remove(service, &observed);
         if plan.steps.is_empty() {
             return Err(Error::UnknownService { service: service.clone() });
         }
         let plan = Plan { services: vec![plan], orphans: Vec::new() };
-        self.execute(plan, &lock, systemd.as_ref(), events)
+        self.execute(plan, &lock, systemd.as_ref(), watcher)
     }
 
     /// Tells systemd what a process that was killed before could not tell it any more.
@@ -131,11 +128,11 @@ impl Conductor {
         &self,
         lock: &Lock,
         systemd: Option<&Systemd>,
-        events: &mut dyn FnMut(&Event<'_>),
+        watcher: &mut dyn Watcher,
     ) -> Result<(), Error> {
         match systemd {
             Some(systemd) if lock.was_stale() => {
-                self.executor(lock, Some(systemd), events).reload(systemd, None)
+                self.executor(lock, Some(systemd), watcher).reload(systemd, None)
             }
             _ => Ok(()),
         }
@@ -146,9 +143,9 @@ impl Conductor {
         plan: Plan,
         lock: &Lock,
         systemd: Option<&Systemd>,
-        events: &mut dyn FnMut(&Event<'_>),
+        watcher: &mut dyn Watcher,
     ) -> Result<Report, Error> {
-        let services = self.executor(lock, systemd, events).run(plan.services)?;
+        let services = self.executor(lock, systemd, watcher).run(plan.services)?;
         Ok(Report {
             changed: services.iter().any(|service| service.changed),
             healthy: systemd.is_some() && services.iter().all(|service| service.failure.is_none()),
@@ -161,10 +158,10 @@ impl Conductor {
         &self,
         lock: &'c Lock,
         systemd: Option<&'c Systemd>,
-        events: &'c mut dyn FnMut(&Event<'_>),
+        watcher: &'c mut dyn Watcher,
     ) -> Executor<'c> {
         let scope = self.paths.scope;
-        Executor { directory: self.directory(), systemd, lock, scope, events }
+        Executor { directory: self.directory(), systemd, lock, scope, watcher }
     }
 }
 

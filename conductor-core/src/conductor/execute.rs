@@ -3,36 +3,15 @@
 use std::collections::VecDeque;
 
 use super::error::Error;
+use super::event::{Event, Watcher};
 use super::report::{Failure, ServiceReport};
 use crate::host::{Job, JobError, Lock, Systemd, UnitDirectory, tail};
-use crate::name::{ServiceId, UnitName};
+use crate::name::UnitName;
 use crate::plan::{ActiveState, ServicePlan, Step};
 use crate::runtime::Scope;
 
 /// How many lines of a failed unit's journal go into the message.
 const TAIL: u32 = 20;
-
-/// Something that happened, told as it happens.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Event<'e> {
-    /// A step is about to be carried out.
-    Step {
-        /// The service.
-        service: &'e ServiceId,
-        /// The step.
-        step: &'e Step,
-    },
-    /// An instance did not start; what is new of the service is undone next.
-    Failed {
-        /// The service.
-        service: &'e ServiceId,
-        /// How.
-        failure: &'e Failure,
-    },
-    /// systemd is told to read changed units.
-    Reload,
-}
 
 /// What carries out steps.
 pub(super) struct Executor<'c> {
@@ -40,7 +19,7 @@ pub(super) struct Executor<'c> {
     pub(super) systemd: Option<&'c Systemd>,
     pub(super) lock: &'c Lock,
     pub(super) scope: Scope,
-    pub(super) events: &'c mut dyn FnMut(&Event<'_>),
+    pub(super) watcher: &'c mut dyn Watcher,
 }
 
 /// One service on its way through its plan.
@@ -97,7 +76,7 @@ impl Executor<'_> {
             }
             for (work, (_, steps)) in works.iter().zip(&rounds) {
                 for step in steps {
-                    (self.events)(&Event::Step { service: &work.plan.service, step });
+                    self.watcher.tell(&Event::Step { service: &work.plan.service, step });
                 }
             }
             let of = |wanted: Batch| {
@@ -165,7 +144,7 @@ impl Executor<'_> {
         units: Option<&[UnitName]>,
     ) -> Result<(), Error> {
         if systemd.reload_if_stale(units)? {
-            (self.events)(&Event::Reload);
+            self.watcher.tell(&Event::Reload);
         }
         Ok(self.lock.forget_stale()?)
     }
@@ -198,7 +177,7 @@ impl Executor<'_> {
             old_serves: work.plan.replaces,
             undone: !work.plan.undo.is_empty(),
         };
-        (self.events)(&Event::Failed { service: &work.plan.service, failure: &failure });
+        self.watcher.tell(&Event::Failed { service: &work.plan.service, failure: &failure });
         work.failure = Some(failure);
         work.queue = std::mem::take(&mut work.plan.undo).into_iter().collect();
     }

@@ -5,6 +5,7 @@
 mod apply;
 mod diff;
 mod error;
+mod event;
 mod execute;
 mod report;
 mod status;
@@ -17,7 +18,7 @@ use rayon::prelude::*;
 pub use apply::Prune;
 pub use diff::diff;
 pub use error::Error;
-pub use execute::Event;
+pub use event::{Event, Progress, Watcher};
 pub use report::{Failure, Report, ServiceReport};
 pub use status::{InstanceStatus, ServiceStatus, Status};
 
