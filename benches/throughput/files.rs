@@ -83,7 +83,11 @@ fn bare(definitions: &Path, files: &Files, out: &Path) {
 fn compiled(conductor: &Conductor, out: &Path) {
     let services = conductor.read(&[]).expect("good definitions");
     let set = conductor.render(&services).expect("units");
-    let write = set.units.into_iter().map(|(name, unit)| Step::Write { name, unit, new: true });
+    let write = set.units.into_iter().map(|(name, unit)| Step::Write {
+        name,
+        unit: unit.into(),
+        new: true,
+    });
     let steps: Vec<_> = write.chain(set.links.into_iter().map(Step::Enable)).collect();
     let steps: Vec<_> = steps.iter().collect();
     UnitDirectory::new(out).carry_out(&steps).expect("room on tmpfs");

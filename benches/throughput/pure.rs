@@ -25,7 +25,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
                     let revision = service.own_revision().expect("a native service");
                     let release = Release::new(&service, revision, &templates);
                     let ports = std::collections::BTreeMap::new();
-                    let units = release.compile(&ports, Scope::System, &templates);
+                    let units = release.compile(&ports, None, Scope::System, &templates);
                     black_box(units.expect("units"));
                 }
             });

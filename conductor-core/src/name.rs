@@ -47,6 +47,25 @@ text_type!(
     "The name of a systemd unit."
 );
 
+text_type!(
+    /// A release within its service, as its units are named: `REVISION.DIGEST`, both cut short.
+    ReleaseName,
+    check_release_name,
+    "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\\.[0-9a-f]{6}$",
+    numbers: Numbers::Refused,
+    "A release: its revision, a dot, and the first six digits of its digest."
+);
+
+impl ReleaseName {
+    /// The number of the digest's digits in it.
+    const DIGITS: usize = 6;
+
+    /// Names a release by what it is; `digest` is in hexadecimal.
+    pub fn new(revision: &Revision, digest: &str) -> Self {
+        Self(format!("{}.{}", revision.short(), digest.get(..Self::DIGITS).unwrap_or(digest)))
+    }
+}
+
 impl Revision {
     /// Gives the form that stands in unit names: of a digest its first twelve digits, because tools
     /// take a colon in the name of a unit file for something else.
@@ -144,6 +163,19 @@ fn check_revision(text: &str) -> Result<(), Invalid> {
         ));
     }
     Ok(())
+}
+
+fn check_release_name(text: &str) -> Result<(), Invalid> {
+    let good = text.rsplit_once('.').is_some_and(|(revision, digits)| {
+        check_revision(revision).is_ok()
+            && digits.len() == ReleaseName::DIGITS
+            && digits.bytes().all(is_lower_hex)
+    });
+    match good {
+        true => Ok(()),
+        false => Err(Invalid::new(format!("{} is not a release", shown(text)))
+            .hint("a release is REVISION.DIGEST, with six digits of the digest")),
+    }
 }
 
 pub(crate) fn is_lower_hex(byte: u8) -> bool {

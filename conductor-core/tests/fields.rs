@@ -120,7 +120,7 @@ fn a_percent_sign_is_refused_or_doubled() {
         let text = definition.to_string();
         let service = Service::parse(Path::new("web.json"), &text).ok()?;
         let release = Release::new(&service, "v1".parse().unwrap(), &templates);
-        let set = release.compile(&ports, Scope::System, &templates).unwrap();
+        let set = release.compile(&ports, None, Scope::System, &templates).unwrap();
         let texts: Vec<_> = set.units.into_values().map(|unit| unit.text).collect();
         Some(texts.concat())
     };

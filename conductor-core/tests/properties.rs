@@ -72,7 +72,7 @@ fn compile(
         .unwrap_or_else(|problems| panic!("{definition}: {problems}"));
     let templates = Templates::new(&[]).unwrap();
     let release = Release::new(&service, "v1".parse().unwrap(), &templates);
-    let set = release.compile(&BTreeMap::new(), Scope::System, &templates).unwrap();
+    let set = release.compile(&BTreeMap::new(), None, Scope::System, &templates).unwrap();
     let units = set.units.into_iter();
     units.map(|(name, unit)| (name.to_string(), UnitFile::read(&unit.text))).collect()
 }
@@ -142,7 +142,7 @@ proptest! {
         let templates = Templates::new(&[]).unwrap();
         let ports = (1..=service.instances).map(|n| (n, "20001".parse().unwrap())).collect();
         let release = Release::new(&service, "v1".parse().unwrap(), &templates);
-        let _ = release.compile(&ports, Scope::System, &templates);
+        let _ = release.compile(&ports, None, Scope::System, &templates);
     }
 
     #[test]

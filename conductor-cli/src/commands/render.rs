@@ -21,7 +21,7 @@ pub(crate) fn run(context: &Context, options: &Render) -> Result<ExitCode, Failu
     if let Some(directory) = &options.out {
         let write = set.units.iter().map(|(name, unit)| Step::Write {
             name: name.clone(),
-            unit: unit.clone(),
+            unit: unit.clone().into(),
             new: true,
         });
         let steps: Vec<_> = write.chain(set.links.iter().cloned().map(Step::Enable)).collect();

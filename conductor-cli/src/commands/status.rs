@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use conductor_core::conductor::{InstanceStatus, Status};
-use conductor_core::release::release_name;
+use conductor_core::name::ReleaseName;
 
 use crate::args;
 use crate::context::Context;
@@ -77,7 +77,7 @@ fn row(service: &str, instance: &InstanceStatus) -> [String; COLUMNS.len()] {
     };
     [
         service.to_owned(),
-        release_name(&instance.revision, &instance.digest),
+        ReleaseName::new(&instance.revision, &instance.digest).to_string(),
         instance.instance.to_string(),
         state,
         instance.since.map_or_else(dash, age),

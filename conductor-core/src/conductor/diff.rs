@@ -6,7 +6,7 @@ use similar::TextDiff;
 
 use crate::name::{ServiceId, UnitName};
 use crate::plan::{Observed, Plan, Step};
-use crate::unit::{Kind, Metadata, Unit};
+use crate::unit::{Metadata, Unit};
 
 /// Stands for a file that is not there, as in diff(1).
 const NOTHING: &str = "/dev/null";
@@ -42,10 +42,7 @@ pub fn diff(plan: &Plan, observed: &Observed) -> String {
 
 /// Tells what a unit takes the place of: instances by number, others by name.
 fn place(metadata: &Metadata, name: &UnitName) -> (ServiceId, Result<u16, UnitName>) {
-    let key = match metadata.kind {
-        Kind::Instance { instance, .. } => Ok(instance),
-        Kind::Target | Kind::Slice | Kind::Boot => Err(name.clone()),
-    };
+    let key = metadata.kind.instance().map(|instance| instance.number).ok_or_else(|| name.clone());
     (metadata.service.clone(), key)
 }
 

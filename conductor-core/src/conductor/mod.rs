@@ -29,7 +29,7 @@ use crate::plan::{Observed, allocate, needs_ports};
 use crate::release::Release;
 use crate::runtime::Scope;
 use crate::service::Service;
-use crate::unit::{Kind, Override, Templates, UnitSet};
+use crate::unit::{Override, Templates, UnitSet};
 
 /// A host, or a user's part of it, or another root, as conductor works on it.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ impl Conductor {
         let ports = allocate(&releases, &observed.set, &listening, settings.ports)?;
         let scope = self.paths.scope;
         let compiled = releases.into_par_iter().zip(ports).map(|(release, ports)| {
-            let units = release.compile(&ports, scope, &self.templates)?;
+            let units = release.compile(&ports, None, scope, &self.templates)?;
             then(release, units)
         });
         // The first error, not that of the quickest thread.
@@ -174,8 +174,8 @@ impl Conductor {
 fn deployed_revision(service: &ServiceId, observed: &Observed) -> Option<Revision> {
     let mut counts = BTreeMap::new();
     for (_, unit) in observed.units_of(service) {
-        if let Kind::Instance { revision, .. } = &unit.metadata.kind {
-            *counts.entry(revision).or_insert(0) += 1;
+        if let Some(instance) = unit.metadata.kind.instance() {
+            *counts.entry(&instance.revision).or_insert(0) += 1;
         }
     }
     counts.into_iter().max_by_key(|(_, count)| *count).map(|(revision, _)| revision.clone())

@@ -8,8 +8,8 @@ use super::Conductor;
 use super::error::Error;
 use crate::host::UnitDetails;
 use crate::name::{Revision, ServiceId, UnitName};
-use crate::unit::{Kind, Unit};
-use crate::value::Port;
+use crate::unit::Unit;
+use crate::value::{Endpoint, Port};
 
 /// Everything on a host that is conductor's.
 #[derive(Debug, Clone, Serialize)]
@@ -126,16 +126,14 @@ impl InstanceStatus {
         (active_state, sub_state): (String, String),
         details: UnitDetails,
     ) -> Option<Self> {
-        let Kind::Instance { revision, digest, instance, port } = &unit.metadata.kind else {
-            return None;
-        };
+        let instance = unit.metadata.kind.instance()?;
         Some(Self {
             unit: name.clone(),
-            instance: *instance,
-            revision: revision.clone(),
-            digest: digest.clone(),
+            instance: instance.number,
+            revision: instance.revision.clone(),
+            digest: instance.digest.clone(),
             main_pid: details.main_pid,
-            port: port.map(Port::number),
+            port: instance.endpoint.as_ref().and_then(Endpoint::port).map(Port::number),
             healthy: active_state == "active" && !finds_fault(details.status.as_deref()),
             active_state,
             sub_state,

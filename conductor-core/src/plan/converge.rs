@@ -89,7 +89,9 @@ impl Files {
         for (name, unit) in &desired.units {
             let undone = match observed.set.units.get(name) {
                 Some(old) if is_current(unit, old) => continue,
-                Some(old) => Step::Write { name: name.clone(), unit: old.clone(), new: false },
+                Some(old) => {
+                    Step::Write { name: name.clone(), unit: old.clone().into(), new: false }
+                }
                 None => Step::Remove(name.clone()),
             };
             // Without its file, too, a unit may be held: somebody removed it by hand.
@@ -98,7 +100,7 @@ impl Files {
                 stale.insert(name.clone());
             }
             undo.push(undone);
-            write.push(Step::Write { name: name.clone(), unit: unit.clone(), new });
+            write.push(Step::Write { name: name.clone(), unit: unit.clone().into(), new });
         }
         Self { write, enable: missing().map(Step::Enable).collect(), undo, stale }
     }

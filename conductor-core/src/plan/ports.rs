@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 
 use crate::name::UnitName;
 use crate::release::Release;
-use crate::unit::{Kind, Unit, UnitSet};
+use crate::unit::{Unit, UnitSet};
 use crate::value::{Port, PortRange};
 
 /// The range of ports is used up.
@@ -66,8 +66,5 @@ fn instances_with_port(release: &Release<'_>) -> RangeInclusive<u16> {
 }
 
 fn port_of(unit: &Unit) -> Option<Port> {
-    match unit.metadata.kind {
-        Kind::Instance { port, .. } => port,
-        Kind::Target | Kind::Slice | Kind::Boot => None,
-    }
+    unit.metadata.kind.instance()?.endpoint.as_ref()?.port()
 }

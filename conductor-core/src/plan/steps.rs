@@ -13,7 +13,7 @@ pub enum Step {
         /// The file's name.
         name: UnitName,
         /// Its content.
-        unit: Unit,
+        unit: Box<Unit>,
         /// Whether systemd cannot hold another text of this name.
         new: bool,
     },

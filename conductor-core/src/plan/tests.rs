@@ -25,7 +25,7 @@ fn desired(text: &str) -> Desired {
         &[].into(),
         crate::value::PortRange::default(),
     );
-    let units = release.compile(&ports.unwrap()[0], Scope::System, &templates).unwrap();
+    let units = release.compile(&ports.unwrap()[0], None, Scope::System, &templates).unwrap();
     Desired {
         service: service.id.clone(),
         revision: release.revision,
@@ -231,7 +231,7 @@ fn ports_stay_and_new_ones_avoid_what_is_held_and_what_listens() {
     };
     assert_eq!(give(&UnitSet::default(), &[20001]).unwrap(), [20000, 20002, 20003]);
     let ports = allocate(&[release()], &UnitSet::default(), &[20001].into(), range).unwrap();
-    let on_host = release().compile(&ports[0], Scope::System, &templates).unwrap();
+    let on_host = release().compile(&ports[0], None, Scope::System, &templates).unwrap();
     assert_eq!(give(&on_host, &[20000, 20002, 20003]).unwrap(), [20000, 20002, 20003]);
     let error = give(&UnitSet::default(), &[20000, 20001, 20002]).unwrap_err();
     assert!(error.to_string().starts_with("no port of 20000-20004 is left"), "{error}");

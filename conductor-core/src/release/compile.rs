@@ -7,10 +7,13 @@ use serde::Serialize;
 use super::{CompileError, Release, VERSION, boot_unit, slice_unit, target_unit};
 use crate::definition::Runtime;
 use crate::name::UnitName;
-use crate::runtime::{self, Instance, Parts, Scope};
+use crate::runtime::{self, Parts, Scope};
 use crate::service::Service;
-use crate::unit::{Kind, Lines, Link, Metadata, Templates, Unit, UnitSet, Values, escape};
-use crate::value::{HostPath, ImageReference, Port, Tokens};
+use crate::unit::{
+    Engine, EngineImage, Instance, Kind, Lines, Link, Metadata, Record, Templates, Unit, UnitSet,
+    Values, escape,
+};
+use crate::value::{Endpoint, HostPath, ImageReference, Port, Tokens};
 
 /// The values of `instance.service.hbs`. Every key is always there: strict mode does not notice
 /// a missing one in `{{#if}}`.
@@ -76,6 +79,7 @@ impl Place {
 pub(super) fn compile(
     release: &Release<'_>,
     ports: &BTreeMap<u16, Port>,
+    record: Option<&Record>,
     scope: Scope,
     templates: &Templates,
 ) -> Result<UnitSet, CompileError> {
@@ -96,15 +100,9 @@ pub(super) fn compile(
             }
         };
         let names = Names { unit: &unit, target: &target, slice: &slice };
-        let text = instance_text(release, instance, port, &names, scope, templates)?;
-        let kind = Kind::Instance {
-            revision: release.revision.clone(),
-            digest: release.digest.clone(),
-            instance,
-            port,
-        };
+        let compiled = instance_unit(release, instance, port, record, &names, scope, templates)?;
         set.links.insert(Link { by: target.clone(), unit: unit.clone() });
-        set.units.insert(unit, Unit::new(text, metadata(service, kind)));
+        set.units.insert(unit, compiled);
     }
     let description = match &service.description {
         Some(description) => description.to_string(),
@@ -140,15 +138,16 @@ struct Names<'a> {
     slice: &'a UnitName,
 }
 
-fn instance_text(
+fn instance_unit(
     release: &Release<'_>,
     instance: u16,
     port: Option<Port>,
+    record: Option<&Record>,
     names: &Names<'_>,
     scope: Scope,
     templates: &Templates,
-) -> Result<String, CompileError> {
-    let Release { service, revision, .. } = release;
+) -> Result<Unit, CompileError> {
+    let Release { service, revision, digest } = release;
     let number = instance.to_string();
     let listens_on = runtime::listens_on(service, port).map(|port| port.to_string());
     let tokens = Tokens {
@@ -159,7 +158,7 @@ fn instance_text(
     };
     let image = image(release, &tokens)?;
     check_volumes(service, &tokens)?;
-    let parts = runtime::parts(&Instance {
+    let parts = runtime::parts(&runtime::Instance {
         service,
         unit: names.unit,
         slice: names.slice,
@@ -214,7 +213,21 @@ fn instance_text(
         sandbox,
         settings,
     };
-    Ok(templates.render(unit_templates::INSTANCE, &Values::new(&view))?)
+    let text = templates.render(unit_templates::INSTANCE, &Values::new(&view))?;
+    let engine = match service.runtime {
+        Runtime::Native => None,
+        Runtime::Docker => Some(Engine::Docker),
+        Runtime::Podman => Some(Engine::Podman),
+    };
+    let kind = Kind::Instance(Instance {
+        revision: revision.clone(),
+        digest: digest.clone(),
+        number: instance,
+        endpoint: port.map(|port| Endpoint::Tcp { listen: service.listen, port }),
+        image: engine.zip(image).map(|(engine, reference)| EngineImage { engine, reference }),
+        record: record.cloned(),
+    });
+    Ok(Unit::new(text, metadata(service, kind)))
 }
 
 /// Gives the image of an instance: for an engine with its revision, else a path.

@@ -6,10 +6,10 @@ mod digest;
 use std::collections::BTreeMap;
 
 use crate::error::Invalid;
-use crate::name::{Revision, ServiceId, UnitName};
+use crate::name::{ReleaseName, Revision, ServiceId, UnitName};
 use crate::runtime::Scope;
 use crate::service::Service;
-use crate::unit::{TemplateError, Templates, UnitSet, escape};
+use crate::unit::{Record, TemplateError, Templates, UnitSet, escape};
 use crate::value::Port;
 
 /// The prefix of every unit, which keeps clear of the host's own and finds them all.
@@ -17,9 +17,6 @@ pub const PREFIX: &str = "conductor-";
 
 /// The version that is written into units.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// The number of digits of the digest that stand in a unit's name.
-const SHORT_DIGEST: usize = 6;
 
 /// Why a service does not compile at this revision.
 #[derive(Debug, thiserror::Error)]
@@ -83,29 +80,31 @@ impl<'s> Release<'s> {
 
     /// Names the unit of an instance: `conductor-ID-REVISION.DIGEST-N.service`.
     pub fn instance_unit(&self, instance: u16) -> UnitName {
-        let name = release_name(&self.revision, &self.digest);
-        UnitName::from_checked(format!("{PREFIX}{}-{name}-{instance}.service", self.service.id))
+        let (id, name) = (&self.service.id, self.name());
+        UnitName::from_checked(format!("{PREFIX}{id}-{name}-{instance}.service"))
+    }
+
+    /// Names the release within its service.
+    pub fn name(&self) -> ReleaseName {
+        ReleaseName::new(&self.revision, &self.digest)
     }
 
     /// Compiles the units of the service: its instances, its target and its slice.
     ///
-    /// `ports` holds the host's port for each instance, from 1, of a service that has a port.
+    /// `ports` holds the host's port for each instance, from 1, of a service that has a port; `record`
+    /// goes into the metadata of each.
     ///
     /// # Errors
     /// A template that fails, or values that do not fit together at this revision.
     pub fn compile(
         &self,
         ports: &BTreeMap<u16, Port>,
+        record: Option<&Record>,
         scope: Scope,
         templates: &Templates,
     ) -> Result<UnitSet, CompileError> {
-        compile::compile(self, ports, scope, templates)
+        compile::compile(self, ports, record, scope, templates)
     }
-}
-
-/// Names a release within its service, as its units do: `REVISION.DIGEST`, both cut short.
-pub fn release_name(revision: &Revision, digest: &str) -> String {
-    format!("{}.{}", revision.short(), digest.get(..SHORT_DIGEST).unwrap_or(digest))
 }
 
 /// Names the target of a service.

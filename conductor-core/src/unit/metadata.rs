@@ -5,8 +5,10 @@
 
 use std::fmt;
 
-use crate::name::{Revision, ServiceId, is_lower_hex};
-use crate::value::Port;
+use jiff::Timestamp;
+
+use crate::name::{ReleaseName, Revision, ServiceId, is_lower_hex};
+use crate::value::{Endpoint, ListenAddress};
 
 const HEADER: &str = "[X-Conductor]";
 
@@ -25,16 +27,7 @@ pub struct Metadata {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// One instance of a release.
-    Instance {
-        /// The revision that runs.
-        revision: Revision,
-        /// The SHA-256 of all that makes up an instance, in hexadecimal.
-        digest: String,
-        /// The number of the instance, from 1.
-        instance: u16,
-        /// The port of the host that it was given.
-        port: Option<Port>,
-    },
+    Instance(Instance),
     /// The target of the service.
     Target,
     /// The slice of the service.
@@ -43,10 +36,87 @@ pub enum Kind {
     Boot,
 }
 
+/// What a unit says of the instance that it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Instance {
+    /// The revision that runs.
+    pub revision: Revision,
+    /// The SHA-256 of all that makes up an instance, in hexadecimal.
+    pub digest: String,
+    /// The number of the instance, from 1.
+    pub number: u16,
+    /// Where it is reached, if anywhere.
+    pub endpoint: Option<Endpoint>,
+    /// The image it runs in, if a container engine has it.
+    pub image: Option<EngineImage>,
+    /// When its release was deployed, if by this command.
+    pub record: Option<Record>,
+}
+
+/// An image of a container engine.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EngineImage {
+    /// The engine.
+    pub engine: Engine,
+    /// The image, with its tag or digest.
+    pub reference: String,
+}
+
+/// A container engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Engine {
+    /// Docker.
+    Docker,
+    /// Podman.
+    Podman,
+}
+
+impl Engine {
+    /// Gives the name of its program.
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::Docker => "docker",
+            Self::Podman => "podman",
+        }
+    }
+}
+
+impl fmt::Display for EngineImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.engine.program(), self.reference)
+    }
+}
+
+/// When a release became the one that a host is to run, and in whose place.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Record {
+    /// When. Of all releases of a service, the last one is the current one.
+    pub deployed: Timestamp,
+    /// The release that it replaced: what a rollback goes back to.
+    pub replaces: Option<ReleaseName>,
+    /// The definition that it was made from.
+    pub definition: Option<String>,
+}
+
 impl Kind {
     /// Tells whether it is an instance.
     pub fn is_instance(&self) -> bool {
-        matches!(self, Self::Instance { .. })
+        self.instance().is_some()
+    }
+
+    /// Gives the instance, if it is one.
+    pub fn instance(&self) -> Option<&Instance> {
+        match self {
+            Self::Instance(instance) => Some(instance),
+            Self::Target | Self::Slice | Self::Boot => None,
+        }
+    }
+}
+
+impl Instance {
+    /// Names the release that it is of.
+    pub fn release(&self) -> ReleaseName {
+        ReleaseName::new(&self.revision, &self.digest)
     }
 }
 
@@ -60,30 +130,82 @@ impl Metadata {
         let section = text[start + HEADER.len()..].lines().skip(1);
         let section = section.take_while(|line| !line.starts_with('['));
         let (mut version, mut service, mut kind) = (None, None, None);
-        let (mut revision, mut digest, mut instance, mut port) = (None, None, None, None);
+        let mut fields = Fields::default();
         for (key, value) in section.filter_map(|line| line.split_once('=')) {
             match key {
                 "Version" => version = Some(value.to_owned()),
                 "Service" => service = value.parse().ok(),
                 "Kind" => kind = Some(value),
-                "Revision" => revision = value.parse().ok(),
-                "Digest" => digest = Some(value.to_owned()).filter(|digest| is_sha256(digest)),
-                "Instance" => instance = value.parse().ok(),
-                "Port" => port = Some(value.parse().ok()?),
-                // A newer version may know more.
-                _ => {}
+                _ => fields.set(key, value)?,
             }
         }
         let kind = match kind? {
-            "instance" => {
-                Kind::Instance { revision: revision?, digest: digest?, instance: instance?, port }
-            }
+            "instance" => Kind::Instance(fields.instance()?),
             "target" => Kind::Target,
             "slice" => Kind::Slice,
             "boot" => Kind::Boot,
             _ => return None,
         };
         Some(Self { version: version?, service: service?, kind })
+    }
+}
+
+/// The fields of an instance while they are read.
+#[derive(Default)]
+struct Fields<'t> {
+    revision: Option<Revision>,
+    digest: Option<&'t str>,
+    number: Option<u16>,
+    listen: ListenAddress,
+    endpoint: Option<Endpoint>,
+    image: Option<EngineImage>,
+    deployed: Option<Timestamp>,
+    replaces: Option<ReleaseName>,
+    definition: Option<&'t str>,
+}
+
+impl<'t> Fields<'t> {
+    /// Takes a line; `None` if it is damaged.
+    fn set(&mut self, key: &str, value: &'t str) -> Option<()> {
+        match key {
+            "Revision" => self.revision = Some(value.parse().ok()?),
+            "Digest" => self.digest = Some(value).filter(|digest| is_sha256(digest)),
+            "Instance" => self.number = Some(value.parse().ok()?),
+            "Listen" => self.listen = value.parse().ok()?,
+            "Port" => {
+                self.endpoint =
+                    Some(Endpoint::Tcp { listen: self.listen, port: value.parse().ok()? });
+            }
+            "Socket" => self.endpoint = Some(Endpoint::Socket(value.parse().ok()?)),
+            "Image" => {
+                let (engine, reference) = value.split_once(' ')?;
+                let engines = [Engine::Docker, Engine::Podman].into_iter();
+                let engine = engines.into_iter().find(|known| known.program() == engine)?;
+                self.image = Some(EngineImage { engine, reference: reference.to_owned() });
+            }
+            "Deployed" => self.deployed = Some(value.parse().ok()?),
+            "Replaces" => self.replaces = Some(value.parse().ok()?),
+            "Definition" => self.definition = Some(value),
+            // A newer version may know more.
+            _ => {}
+        }
+        Some(())
+    }
+
+    fn instance(self) -> Option<Instance> {
+        let record = self.deployed.map(|deployed| Record {
+            deployed,
+            replaces: self.replaces,
+            definition: self.definition.map(str::to_owned),
+        });
+        Some(Instance {
+            revision: self.revision?,
+            digest: self.digest?.to_owned(),
+            number: self.number?,
+            endpoint: self.endpoint,
+            image: self.image,
+            record,
+        })
     }
 }
 
@@ -98,19 +220,40 @@ impl fmt::Display for Metadata {
         writeln!(f, "Version={version}")?;
         writeln!(f, "Service={service}")?;
         match kind {
-            Kind::Instance { revision, digest, instance, port } => {
-                writeln!(f, "Kind=instance")?;
-                writeln!(f, "Revision={revision}")?;
-                writeln!(f, "Digest={digest}")?;
-                writeln!(f, "Instance={instance}")?;
-                if let Some(port) = port {
-                    writeln!(f, "Port={port}")?;
-                }
-                Ok(())
-            }
+            Kind::Instance(instance) => write!(f, "Kind=instance\n{instance}"),
             Kind::Target => writeln!(f, "Kind=target"),
             Kind::Slice => writeln!(f, "Kind=slice"),
             Kind::Boot => writeln!(f, "Kind=boot"),
+        }
+    }
+}
+
+impl fmt::Display for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { revision, digest, number, endpoint, image, record } = self;
+        writeln!(f, "Revision={revision}")?;
+        writeln!(f, "Digest={digest}")?;
+        writeln!(f, "Instance={number}")?;
+        match endpoint {
+            // The address comes first: whoever reads the port needs it.
+            Some(Endpoint::Tcp { listen, port }) => writeln!(f, "Listen={listen}\nPort={port}")?,
+            Some(Endpoint::Socket(path)) => writeln!(f, "Socket={path}")?,
+            None => {}
+        }
+        if let Some(image) = image {
+            writeln!(f, "Image={image}")?;
+        }
+        let Some(Record { deployed, replaces, definition }) = record else {
+            return Ok(());
+        };
+        writeln!(f, "Deployed={deployed}")?;
+        if let Some(release) = replaces {
+            writeln!(f, "Replaces={release}")?;
+        }
+        match definition {
+            // A name of a file may be anything, and this is for people only.
+            Some(path) if !path.contains(char::is_control) => writeln!(f, "Definition={path}"),
+            _ => Ok(()),
         }
     }
 }
@@ -119,24 +262,40 @@ impl fmt::Display for Metadata {
 mod tests {
     use super::*;
 
+    fn instance() -> Instance {
+        Instance {
+            revision: "v1".parse().unwrap(),
+            digest: "ab".repeat(32),
+            number: 3,
+            endpoint: Some(Endpoint::Tcp {
+                listen: "10.0.0.5".parse().unwrap(),
+                port: "20001".parse().unwrap(),
+            }),
+            image: Some(EngineImage { engine: Engine::Podman, reference: "a/b:v1".into() }),
+            record: Some(Record {
+                deployed: "2026-11-25T01:02:03.000004Z".parse().unwrap(),
+                replaces: Some("v0.abcdef".parse().unwrap()),
+                definition: Some("/etc/conductor/services/web.yaml".into()),
+            }),
+        }
+    }
+
     #[test]
     fn what_is_written_is_read_again() {
+        let socket = Endpoint::Socket("/run/web.sock".parse().unwrap());
         let kinds = [
             Kind::Target,
             Kind::Slice,
             Kind::Boot,
-            Kind::Instance {
-                revision: "v1".parse().unwrap(),
-                digest: "ab".repeat(32),
-                instance: 3,
-                port: Some("20001".parse().unwrap()),
-            },
+            Kind::Instance(instance()),
+            Kind::Instance(Instance { endpoint: Some(socket), ..instance() }),
+            Kind::Instance(Instance { endpoint: None, image: None, record: None, ..instance() }),
         ];
         for kind in kinds {
             let metadata =
                 Metadata { version: "0.1.0".into(), service: "web".parse().unwrap(), kind };
             let text = format!("[Unit]\nDescription=x\n\n{metadata}");
-            assert_eq!(Metadata::parse(&text), Some(metadata));
+            assert_eq!(Metadata::parse(&text), Some(metadata), "{text}");
         }
     }
 

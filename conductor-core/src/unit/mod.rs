@@ -7,7 +7,7 @@ mod set;
 mod template;
 
 pub(crate) use lines::Lines;
-pub use metadata::{Kind, Metadata};
+pub use metadata::{Engine, EngineImage, Instance, Kind, Metadata, Record};
 pub use set::{Link, Unit, UnitSet};
 pub use template::{Override, TemplateError, Templates};
 pub(crate) use template::{Values, hex};

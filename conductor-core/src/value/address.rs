@@ -1,9 +1,10 @@
-//! The address that instances are reached at.
+//! Where instances are reached.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
+use super::path::HostPath;
 use super::port::Port;
 use crate::error::{Invalid, shown};
 use crate::text::{Numbers, written_as_text};
@@ -59,6 +60,40 @@ written_as_text!(
     numbers: Numbers::Refused,
     "An IP address of the host; 0.0.0.0 and :: stand for all of them."
 );
+
+/// Where the host reaches an instance.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Endpoint {
+    /// At a port that it was given.
+    Tcp {
+        /// The address that it listens on.
+        listen: ListenAddress,
+        /// The port.
+        port: Port,
+    },
+    /// At a unix socket.
+    Socket(HostPath),
+}
+
+impl Endpoint {
+    /// Gives the port, if it has one.
+    pub fn port(&self) -> Option<Port> {
+        match self {
+            Self::Tcp { port, .. } => Some(*port),
+            Self::Socket(_) => None,
+        }
+    }
+}
+
+/// As nginx has it: `127.0.0.1:20001`, `unix:/run/web.sock`.
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { listen, port } => f.write_str(&listen.reached_at().with_port(*port)),
+            Self::Socket(path) => write!(f, "unix:{path}"),
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {
