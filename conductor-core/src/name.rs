@@ -39,6 +39,15 @@ text_type!(
 );
 
 text_type!(
+    /// The name of a proxy in the settings of a host; same characters as a [`ServiceId`].
+    ProxyName,
+    check_proxy,
+    LABEL,
+    numbers: Numbers::Refused,
+    "The name of a proxy: lower-case letters, digits, _ and -."
+);
+
+text_type!(
     /// The name of a systemd unit, with its type suffix (systemd.unit(5)).
     UnitName,
     check_unit_name,
@@ -63,6 +72,13 @@ impl ReleaseName {
     /// Names a release by what it is; `digest` is in hexadecimal.
     pub fn new(revision: &Revision, digest: &str) -> Self {
         Self(format!("{}.{}", revision.short(), digest.get(..Self::DIGITS).unwrap_or(digest)))
+    }
+}
+
+impl ProxyName {
+    /// Names the proxy that every host has settings for.
+    pub fn nginx() -> Self {
+        Self("nginx".to_owned())
     }
 }
 
@@ -99,6 +115,10 @@ fn check_id(text: &str) -> Result<(), Invalid> {
 
 fn check_job(text: &str) -> Result<(), Invalid> {
     check_label(text, "a job's name", LONGEST_ID)
+}
+
+fn check_proxy(text: &str) -> Result<(), Invalid> {
+    check_label(text, "a proxy's name", LONGEST_ID)
 }
 
 fn check_label(text: &str, what: &str, longest: usize) -> Result<(), Invalid> {

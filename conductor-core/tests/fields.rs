@@ -62,6 +62,7 @@ fn places() -> Vec<Place> {
         ("deploy.order", "stop-first", |text| with("deploy", json!({"order": text}))),
         ("deploy.stop_timeout", "5s", |text| with("deploy", json!({"stop_timeout": text}))),
         ("proxy", "app", |text| with("proxy", json!({"nginx": {"upstream": text}}))),
+        ("proxy, a name", "nginx", |text| with("proxy", json!({text: {"upstream": "app"}}))),
         ("cron, a name", "a", |text| {
             with("cron", json!({text: {"calendar": "daily", "command": ["x"]}}))
         }),

@@ -38,7 +38,7 @@ fn the_three_formats_give_the_same_service() {
             .map(|problem| (problem.path, (problem.message, problem.hint)))
             .collect();
         // Where it stands is all that differs.
-        service.origin = Origin { file: "web".into(), position: (1, 1) };
+        service.origin = Origin { file: "web".into(), position: (1, 1), upstream: None };
         seen.push((format!("{service:#?}"), digest, fields));
     }
     assert!(seen[0].0.contains("cleanup-api-tokens"));

@@ -28,6 +28,7 @@ const PLACES: &[(&str, Place)] = &[
     ("/ok", |text| ("health", json!({"http": text}))),
     ("1min 3s", |text| ("deploy", json!({"drain": text}))),
     ("app", |text| ("proxy", json!({"nginx": {"upstream": text}}))),
+    ("edge-1", |text| ("proxy", json!({text: {"upstream": "app"}}))),
     ("a-b", |text| ("cron", json!({text: {"calendar": "daily", "command": ["x"]}}))),
     ("Mon 9:00", |text| job("calendar", text)),
     ("Etc/UTC", |text| job("timezone", text)),

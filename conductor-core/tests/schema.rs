@@ -104,7 +104,9 @@ fn both_accept_what_is_good() {
         ("listen", json!("0.0.0.0")),
         ("listen", json!("::1")),
         ("deploy", json!({"before": ["x"], "order": "stop-first", "batch": 1, "keep": 0})),
+        ("deploy", json!({"min_healthy_time": 0, "drain": "1min"})),
         ("proxy", json!({"nginx": {"upstream": "app"}})),
+        ("proxy", json!({"edge-1": {"upstream": "app.v1"}})),
         ("cron", json!({"a": {"schedule": " */5 1-5/2 * jan-mar sun,1 ", "command": ["x"]}})),
         (
             "cron",

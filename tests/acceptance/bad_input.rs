@@ -35,10 +35,10 @@ fn one_bad_file_stops_everything(host: &Host) {
 
 fn what_is_not_done_yet_is_refused(host: &Host) {
     host.define("good.yaml", &format!("id: good\n{SLEEP}"));
-    let proxy = "proxy: {nginx: {upstream: new}}\n";
-    host.define("new.yaml", &format!("id: new\n{SLEEP}port: 80\n{proxy}"));
+    let cron = "cron: {tidy: {schedule: \"@daily\", command: [/bin/true]}}\n";
+    host.define("new.yaml", &format!("id: new\n{SLEEP}port: 80\n{cron}"));
     let ran = host.conductor(&["apply"]).exits(2);
-    ran.complains("new.yaml:4:8: proxy: valid, but this version does not act on it");
+    ran.complains("new.yaml:4:7: cron: valid, but this version does not act on it");
     untouched(host);
 }
 

@@ -21,14 +21,14 @@ use std::path::Path;
 use serde::Deserialize;
 
 pub use field::{Field, Located, Table};
-pub use raw::{Definition, Deploy, Health, Job, Limits, Method, Nginx, Order, Proxy, Runtime};
+pub use raw::{Definition, Deploy, Health, Job, Limits, Method, Order, Proxy, Runtime};
 pub use schema::schema;
 
 pub(crate) use document::{NodeId, ROOT};
 pub(crate) use problem::Fault;
 
 use crate::error::Problem;
-use document::{Document, SyntaxError};
+use document::{Document, SyntaxError, Value};
 use lines::Lines;
 use problem::{Finding, Findings};
 
@@ -98,6 +98,11 @@ impl<'i> Source<'i> {
     /// Notes that a value is wrong.
     pub(crate) fn refuse(&self, at: NodeId, fault: Fault) {
         self.findings.push(self.document.position(at), self.document.path(at), fault);
+    }
+
+    /// Tells whether a value is a mapping with nothing in it.
+    pub(crate) fn is_empty(&self, at: NodeId) -> bool {
+        matches!(self.document.value(at), Value::Map(entries) if entries.is_empty())
     }
 
     /// Gives the path of a value in the document.

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::field::{Field, Table};
-use crate::name::{JobName, Revision, ServiceId};
+use crate::name::{JobName, ProxyName, Revision, ServiceId};
 use crate::value::{
     Argument, BodyText, Calendar, Cpu, CredentialName, Crontab, Description, Directive, EnvName,
     EnvValue, HeaderName, HeaderValue, HostPath, ListenAddress, Memory, Port, RequestPath, Section,
@@ -57,8 +57,10 @@ pub struct Definition {
     pub health: Field<Health>,
     /// How a new version takes over.
     pub deploy: Field<Deploy>,
-    /// The proxy in front of the instances.
-    pub proxy: Field<Proxy>,
+    /// The proxy in front of the instances, by its name in the host settings; there is nginx
+    /// unless they say otherwise.
+    #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
+    pub proxy: Field<Table<ProxyName, Proxy>>,
     /// Commands that run by the clock, in the service's image.
     pub cron: Field<Table<JobName, Job>>,
     /// Directives for the instances' units, by section; one given here replaces conductor's own.
@@ -158,12 +160,14 @@ pub struct Deploy {
     /// How many instances start at a time; all unless given.
     #[schemars(range(min = 1))]
     pub batch: Field<u16>,
-    /// The longest wait for the proxy's old connections.
+    /// The longest wait for the proxy's old connections; 30s unless given.
     pub drain: Field<Span>,
     /// The longest that an instance may take to stop before it is killed; 30s unless given.
     pub stop_timeout: Field<Span>,
-    /// How many old releases are kept for a rollback.
+    /// How many old releases are kept for a rollback; 2 unless given.
     pub keep: Field<u16>,
+    /// How long new instances have to stay healthy before they take over; not at all unless given.
+    pub min_healthy_time: Field<Span>,
 }
 
 /// Which side of a change comes first.
@@ -177,20 +181,11 @@ pub enum Order {
     StopFirst,
 }
 
-/// The proxy in front of the instances.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
-#[schemars(deny_unknown_fields, extend("required" = ["nginx"]))]
-pub struct Proxy {
-    /// The host's nginx.
-    pub nginx: Field<Nginx>,
-}
-
-/// What nginx is told.
+/// What the proxy is told.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields, extend("required" = ["upstream"]))]
-pub struct Nginx {
+pub struct Proxy {
     /// The name of the upstream that lists the instances.
     pub upstream: Field<UpstreamName>,
 }

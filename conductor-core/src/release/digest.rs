@@ -59,14 +59,22 @@ pub(super) fn digest(service: &Service, revision: &Revision, templates: Option<&
         limits,
         health,
         deploy,
-        upstream: _,
+        proxy: _,
         jobs: _,
         settings,
         origin: _,
         not_yet: _,
         advice: _,
     } = service;
-    let Deploy { before: _, order: _, batch: _, drain: _, stop_timeout, keep: _ } = deploy;
+    let Deploy {
+        before: _,
+        order: _,
+        batch: _,
+        drain: _,
+        stop_timeout,
+        keep: _,
+        min_healthy_time: _,
+    } = deploy;
     let fingerprint = Fingerprint {
         id,
         revision,

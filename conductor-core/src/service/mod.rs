@@ -1,15 +1,18 @@
 //! The validated model: a service in which every value is known to be good.
 
 mod check;
+mod together;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use together::check_together;
+
 use crate::definition::{Method, Order, Runtime, Source};
 use crate::error::{Problem, Problems};
-use crate::name::{JobName, Revision, ServiceId};
+use crate::name::{JobName, ProxyName, Revision, ServiceId};
 use crate::value::{
     Argument, BodyText, Calendar, Cpu, CredentialName, Crontab, Description, Directive, EnvName,
     EnvValue, HeaderName, HeaderValue, HostPath, ImageReference, ListenAddress, Memory, Port,
@@ -54,8 +57,8 @@ pub struct Service {
     pub health: Option<Health>,
     /// How a new version takes over.
     pub deploy: Deploy,
-    /// The nginx upstream that lists the instances.
-    pub upstream: Option<UpstreamName>,
+    /// The proxy in front of the instances.
+    pub proxy: Option<Proxy>,
     /// Commands that run by the clock.
     pub jobs: BTreeMap<JobName, Job>,
     /// Directives from the definition that replace conductor's own.
@@ -68,13 +71,24 @@ pub struct Service {
     pub advice: Vec<Problem>,
 }
 
-/// Where the id of a service was read.
+/// Where a service was read: its id, and its upstream.
 #[derive(Debug, Clone)]
 pub struct Origin {
     /// The file.
     pub file: PathBuf,
     /// Line and column, both from 1.
     pub position: (usize, usize),
+    /// Line and column of the name of the service's upstream.
+    pub upstream: Option<(usize, usize)>,
+}
+
+/// What a proxy is told of the instances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proxy {
+    /// The proxy, by its name in the host settings.
+    pub name: ProxyName,
+    /// The upstream that lists the instances.
+    pub upstream: UpstreamName,
 }
 
 /// The most that each instance may use.
@@ -151,6 +165,8 @@ pub struct Deploy {
     pub stop_timeout: Span,
     /// How many old releases are kept.
     pub keep: u16,
+    /// How long new instances have to stay healthy before they take over.
+    pub min_healthy_time: Span,
 }
 
 /// A command that runs by the clock.
@@ -233,29 +249,4 @@ impl Service {
             .chain(volumes.flat_map(|volume| [volume.source.as_str(), volume.target.as_str()]))
             .chain(health)
     }
-}
-
-/// Checks what only shows when all services of a host are seen together: an id used twice.
-///
-/// # Errors
-/// One problem for each service whose id another one has already.
-pub fn check_together(services: &[Service]) -> Result<(), Problems> {
-    let mut first = BTreeMap::new();
-    let mut problems = Vec::new();
-    for service in services {
-        let Origin { file, position } = &service.origin;
-        if let Some(other) = first.insert(&service.id, file) {
-            problems.push(Problem {
-                file: file.clone(),
-                position: Some(*position),
-                path: "id".to_owned(),
-                message: format!("{} is the id of another service, too", service.id),
-                hint: Some(format!(
-                    "it is defined in {}; give one of them another id",
-                    other.display()
-                )),
-            });
-        }
-    }
-    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
 }

@@ -58,9 +58,8 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         Field::Refused => None,
         Field::Given(runtime) => Some(runtime.value),
     };
-    not_yet.field(&proxy, "no proxy is configured");
     not_yet.field(&cron, "no timers are made");
-    let deploy = check.deploy(deploy, &mut not_yet);
+    let deploy = check.deploy(deploy);
 
     if let Some(runtime) = runtime {
         check.image(runtime, &image);
@@ -82,12 +81,16 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     };
     let health = check.health(health, has_port);
     let limits = check.limits(limits);
-    let upstream = check.upstream(proxy, has_port);
+    let proxy = check.proxy(proxy, has_port);
     let jobs = check.jobs(cron);
     let env = check.env(env, has_port);
     let located = id.given()?;
     let service = Service {
-        origin: Origin { file: source.file().to_owned(), position: source.position(located.at) },
+        origin: Origin {
+            file: source.file().to_owned(),
+            position: source.position(located.at),
+            upstream: proxy.as_ref().map(|proxy| source.position(proxy.at)),
+        },
         id: located.value,
         description: description.into_value(),
         image: image.into_value(),
@@ -105,7 +108,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         limits,
         health,
         deploy,
-        upstream,
+        proxy: proxy.map(|proxy| proxy.value),
         jobs,
         settings: table(systemd).into_iter().map(|(name, table)| (name, entries(table))).collect(),
         not_yet: not_yet.into_iter().map(|(at, why)| source.problem(at, why)).collect(),

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{Check, NotYet};
+use super::Check;
 use crate::definition::{self, Fault, Field, Located, Table};
-use crate::name::JobName;
-use crate::service::{Deploy, Job, Limits, When};
-use crate::value::{Span, UpstreamName};
+use crate::name::{JobName, ProxyName};
+use crate::service::{Deploy, Job, Limits, Proxy, When};
+use crate::value::Span;
 
 impl Check<'_> {
     pub(super) fn limits(&self, limits: Field<definition::Limits>) -> Limits {
@@ -41,17 +41,16 @@ impl Check<'_> {
         located.value
     }
 
-    pub(super) fn deploy(
-        &self,
-        deploy: Field<definition::Deploy>,
-        not_yet: &mut NotYet<'_, '_>,
-    ) -> Deploy {
-        let definition::Deploy { before, order, batch, drain, stop_timeout, keep } =
-            deploy.into_value().unwrap_or_default();
-        not_yet.field(&before, "nothing runs before the instances start");
-        not_yet.field(&batch, "all instances start at a time");
-        not_yet.field(&drain, "no proxy is drained");
-        not_yet.field(&keep, "no old release is kept");
+    pub(super) fn deploy(&self, deploy: Field<definition::Deploy>) -> Deploy {
+        let definition::Deploy {
+            before,
+            order,
+            batch,
+            drain,
+            stop_timeout,
+            keep,
+            min_healthy_time,
+        } = deploy.into_value().unwrap_or_default();
         Deploy {
             before: self.command(before, None),
             order: order.into_value().unwrap_or_default(),
@@ -59,29 +58,39 @@ impl Check<'_> {
             drain: drain.into_value().unwrap_or(Span::from_secs(30)),
             stop_timeout: self.span(stop_timeout, Span::from_secs(30)),
             keep: keep.into_value().unwrap_or(2),
+            min_healthy_time: min_healthy_time.into_value().unwrap_or(Span::from_secs(0)),
         }
     }
 
-    pub(super) fn upstream(
+    /// Reads the proxy; the place is that of the upstream's name.
+    pub(super) fn proxy(
         &self,
-        proxy: Field<definition::Proxy>,
+        proxy: Field<Table<ProxyName, definition::Proxy>>,
         has_port: bool,
-    ) -> Option<UpstreamName> {
-        let proxy = proxy.given()?;
-        if proxy.value.nginx.is_absent() {
-            let fault = Fault::new("the key nginx is missing");
-            self.refuse(proxy.at, fault.hint("nginx: {upstream: NAME}"));
+    ) -> Option<Located<Proxy>> {
+        const EXAMPLE: &str = "nginx: {upstream: NAME}";
+        let table = proxy.given()?;
+        if self.source.is_empty(table.at) {
+            self.refuse(table.at, Fault::new("no proxy is named").hint(EXAMPLE));
         }
-        let nginx = proxy.value.nginx.given()?;
-        if nginx.value.upstream.is_absent() {
+        let mut entries = table.value.0.into_iter();
+        let (name, proxy) = entries.next()?;
+        for (other, _) in entries {
+            let fault = Fault::new(format!("there is {name} already", name = name.value));
+            self.refuse(other.at, fault.hint("a service has one proxy; remove the others"));
+        }
+        let proxy = proxy.given()?;
+        if proxy.value.upstream.is_absent() {
             let fault = Fault::new("the key upstream is missing");
-            self.refuse(nginx.at, fault.hint("nginx: {upstream: NAME}"));
+            self.refuse(proxy.at, fault.hint(format!("{}: {{upstream: NAME}}", name.value)));
         }
         if !has_port {
             let fault = Fault::new("there is no port to proxy to");
-            self.refuse(nginx.at, fault.hint("add port: NUMBER to the service"));
+            self.refuse(proxy.at, fault.hint("add port: NUMBER to the service"));
         }
-        nginx.value.upstream.into_value()
+        let upstream = proxy.value.upstream.given()?;
+        let value = Proxy { name: name.value, upstream: upstream.value };
+        Some(Located { value, at: upstream.at })
     }
 
     pub(super) fn jobs(
