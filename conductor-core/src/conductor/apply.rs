@@ -55,7 +55,7 @@ impl Conductor {
             };
             plan::converge(&desired, &observed).map_err(|foreign| self.foreign(foreign))
         };
-        let plans = self.compile(services, &observed, settings, &listening, converge)?;
+        let plans = self.compile(services, &observed, &settings, &listening, converge)?;
         let mut plan = Plan { services: plans, orphans: Vec::new() };
         if prune != Prune::Ignore {
             let defined: BTreeSet<_> = services.iter().map(|service| &service.id).collect();

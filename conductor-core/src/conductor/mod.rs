@@ -89,7 +89,7 @@ impl Conductor {
         let compiled = self.compile(
             services,
             &Observed::default(),
-            settings,
+            &settings,
             &|| Ok([].into()),
             |_, units| Ok(units),
         )?;
@@ -107,7 +107,7 @@ impl Conductor {
         &self,
         services: &'s [Service],
         observed: &Observed,
-        settings: Settings,
+        settings: &Settings,
         listening: &dyn Fn() -> Result<BTreeSet<u16>, Error>,
         then: impl Fn(Release<'s>, UnitSet) -> Result<T, Error> + Sync,
     ) -> Result<Vec<T>, Error> {
