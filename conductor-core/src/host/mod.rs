@@ -20,5 +20,5 @@ pub use journal::{JournalQuery, tail};
 pub use listeners::listening_ports;
 pub use lock::{Lock, LockError};
 pub use paths::Paths;
-pub use settings::Settings;
+pub use settings::{ProxySettings, Settings};
 pub use systemd::{Systemd, SystemdError, UnitDetails};

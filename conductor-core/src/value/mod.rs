@@ -31,5 +31,6 @@ pub use systemd::{Directive, Section, Setting, UnitReference};
 pub use tokens::{Tokenized, Tokens};
 pub use volume::Volume;
 pub use words::{
-    Argument, CredentialName, Description, EnvName, EnvValue, RequestPath, UpstreamName, UserName,
+    Argument, CredentialName, Description, EnvName, EnvValue, FileSuffix, RequestPath,
+    UpstreamName, UserName,
 };

@@ -89,6 +89,15 @@ text_type!(
     "The name of the upstream that nginx proxies to."
 );
 
+text_type!(
+    /// How the names of files end that a proxy reads: a dot, and letters or digits.
+    FileSuffix,
+    check_suffix,
+    "^\\.[a-z0-9]{1,16}$",
+    numbers: Numbers::Refused,
+    "How the names of the files end, for example .conf."
+);
+
 fn check_argument(text: &str) -> Result<(), Invalid> {
     if text.contains('\0') {
         return Err(Invalid::new(format!("{} contains a NUL", shown(text)))
@@ -151,6 +160,18 @@ fn check_credential(text: &str) -> Result<(), Invalid> {
 
 fn check_upstream(text: &str) -> Result<(), Invalid> {
     check_token(text, "the name of an upstream", 128)
+}
+
+fn check_suffix(text: &str) -> Result<(), Invalid> {
+    let good = |rest: &str| {
+        (1..=16).contains(&rest.len())
+            && rest.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    match text.strip_prefix('.').is_some_and(good) {
+        true => Ok(()),
+        false => Err(Invalid::new(format!("{} is not the end of a file name", shown(text)))
+            .hint("write a dot and letters or digits, such as .conf")),
+    }
 }
 
 fn check_token(text: &str, what: &str, longest: usize) -> Result<(), Invalid> {

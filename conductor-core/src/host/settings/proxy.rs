@@ -1,0 +1,156 @@
+//! What the settings of a host say about its proxies.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+
+use serde::Deserialize;
+
+use crate::definition::{Fault, Field, Located, NodeId, Source, Table};
+use crate::error::Invalid;
+use crate::name::{ProxyName, UnitName};
+use crate::value::{Argument, FileSuffix, HostPath};
+
+const DIRECTORY: &str = "/etc/nginx/conf.d";
+const SUFFIX: &str = ".conf";
+const TEST: [&str; 3] = ["/usr/sbin/nginx", "-t", "-q"];
+const UNIT: &str = "nginx.service";
+
+/// How a proxy of the host is told of instances.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProxySettings {
+    /// Where conductor's files for it go; it has to read all that is in there.
+    pub directory: HostPath,
+    /// How the names of these files end.
+    pub suffix: FileSuffix,
+    /// The template of the files; `None` for nginx's form.
+    pub template: Option<HostPath>,
+    /// The program that checks the proxy's configuration, and its arguments.
+    pub test: Vec<Argument>,
+    /// The unit that is reloaded.
+    pub unit: UnitName,
+}
+
+impl ProxySettings {
+    /// Gives the settings of Debian's nginx.
+    pub fn nginx() -> Self {
+        Self {
+            directory: value(DIRECTORY),
+            suffix: value(SUFFIX),
+            template: None,
+            test: TEST.iter().map(|argument| value(argument)).collect(),
+            unit: value(UNIT),
+        }
+    }
+}
+
+/// Makes a value of one of the constants above.
+fn value<T: FromStr<Err = Invalid>>(text: &str) -> T {
+    text.parse().expect("the constants of this file are good values")
+}
+
+/// The keys of one proxy.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Raw {
+    directory: Field<HostPath>,
+    suffix: Field<FileSuffix>,
+    template: Field<HostPath>,
+    test: Field<Vec<Field<Argument>>>,
+    unit: Field<UnitName>,
+}
+
+/// Checks the proxies; what is wrong is noted in the source.
+pub(super) fn proxies(
+    source: &Source<'_>,
+    table: Field<Table<ProxyName, Raw>>,
+) -> BTreeMap<ProxyName, ProxySettings> {
+    let mut proxies = BTreeMap::from([(ProxyName::nginx(), ProxySettings::nginx())]);
+    let mut places = Vec::new();
+    for (name, raw) in table.into_value().map_or(Vec::new(), |table| table.0) {
+        let Some(raw) = raw.given() else { continue };
+        let built_in = Some(ProxySettings::nginx()).filter(|_| name.value == ProxyName::nginx());
+        if let Some(settings) = proxy(source, raw, built_in.as_ref()) {
+            places.push((name.value.clone(), name.at));
+            proxies.insert(name.value, settings);
+        }
+    }
+    for (name, at) in places {
+        let own = &proxies[&name];
+        let shares = |(other, settings): &(&ProxyName, &ProxySettings)| {
+            **other != name && settings.directory == own.directory && settings.suffix == own.suffix
+        };
+        if let Some((other, _)) = proxies.iter().find(shares) {
+            let fault = Fault::new(format!("its files would be those of {other}"));
+            source.refuse(at, fault.hint("give it another directory, or another suffix"));
+        }
+    }
+    proxies
+}
+
+/// Checks one proxy; without `built_in` its keys have to be there.
+fn proxy(
+    source: &Source<'_>,
+    raw: Located<Raw>,
+    built_in: Option<&ProxySettings>,
+) -> Option<ProxySettings> {
+    let Located { value: Raw { directory, suffix, template, test, unit }, at } = raw;
+    if built_in.is_none() {
+        let missing = |key: &str, example: &str| {
+            let fault = Fault::new(format!("the key {key} is missing"));
+            source.refuse(at, fault.hint(format!("such as {key}: {example}")));
+        };
+        if directory.is_absent() {
+            missing("directory", DIRECTORY);
+        }
+        if test.is_absent() {
+            missing("test", &example_test());
+        }
+        if unit.is_absent() {
+            missing("unit", UNIT);
+        }
+    }
+    if let Field::Given(unit) = &unit
+        && unit.value.kind() != "service"
+    {
+        let fault = Fault::new(format!("{} is not a service", unit.value));
+        source.refuse(unit.at, fault.hint("name the proxy's unit, such as nginx.service"));
+    }
+    let test = test.given().map(|command| test_command(source, command));
+    Some(ProxySettings {
+        directory: value_or(directory, built_in.map(|nginx| &nginx.directory))?,
+        suffix: value_or(suffix, Some(&value(SUFFIX)))?,
+        template: template.into_value(),
+        test: test.or(built_in.map(|nginx| nginx.test.clone()))?,
+        unit: value_or(unit, built_in.map(|nginx| &nginx.unit))?,
+    })
+}
+
+/// Gives the value, or another if there is none; what was refused is not replaced.
+fn value_or<T: Clone>(field: Field<T>, default: Option<&T>) -> Option<T> {
+    if field.is_absent() { default.cloned() } else { field.into_value() }
+}
+
+/// Checks the command that checks the proxy.
+fn test_command(source: &Source<'_>, command: Located<Vec<Field<Argument>>>) -> Vec<Argument> {
+    match command.value.first() {
+        None => {
+            let fault = Fault::new("the command is empty");
+            source.refuse(command.at, fault.hint(format!("such as {}", example_test())));
+        }
+        Some(Field::Given(program)) => check_program(source, program.at, &program.value),
+        Some(Field::Absent | Field::Refused) => {}
+    }
+    command.value.into_iter().filter_map(Field::into_value).collect()
+}
+
+fn check_program(source: &Source<'_>, at: NodeId, program: &Argument) {
+    if let Err(invalid) = program.as_str().parse::<HostPath>() {
+        let fault = Fault::new(invalid.message);
+        let hint = invalid.hint.unwrap_or_else(|| format!("such as {}", TEST[0]));
+        source.refuse(at, fault.hint(hint));
+    }
+}
+
+fn example_test() -> String {
+    format!("[{}]", TEST.join(", "))
+}
