@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use conductor_core::name::ServiceId;
+use conductor_core::conductor::RollbackTarget;
+use conductor_core::name::{Revision, ServiceId};
+use conductor_core::value::Span;
 
 /// Runs services on this host as systemd units.
 ///
@@ -15,8 +17,8 @@ use conductor_core::name::ServiceId;
     version,
     max_term_width = 100,
     after_help = "Exit status: 0 done (also when nothing had to change), 1 failed, 2 bad usage or \
-                  definition,\n3 not started and the old release still serves, 4 another run holds \
-                  the lock.\n\nExample:\n  conductor check web.yaml && conductor apply web.yaml"
+                  definition,\n3 failed and the old release still serves, 4 another run holds the \
+                  lock.\n\nExample:\n  conductor check web.yaml && conductor apply web.yaml"
 )]
 pub(crate) struct Arguments {
     #[command(flatten)]
@@ -50,7 +52,7 @@ pub(crate) struct Global {
 pub(crate) enum Output {
     /// For people.
     Text,
-    /// For programs: one JSON object.
+    /// For programs: one JSON object, after one for each event where something is changed.
     Json,
 }
 
@@ -65,6 +67,10 @@ pub(crate) enum Command {
     Diff(Definitions),
     /// Make this host run what is defined
     Apply(Apply),
+    /// Replace a service by another revision of it, without a gap
+    Deploy(Deploy),
+    /// Go back to a release that was kept
+    Rollback(Rollback),
     /// Show what runs
     Status(Status),
     /// Show what a service wrote to the journal
@@ -104,6 +110,58 @@ pub(crate) struct Apply {
     /// Stop and remove services whose definition is gone from the definitions directory
     #[arg(long, conflicts_with = "paths")]
     pub(crate) prune: bool,
+    #[command(flatten)]
+    pub(crate) lock: Locking,
+}
+
+/// Options of every command that changes the host.
+#[derive(Debug, Args)]
+pub(crate) struct Locking {
+    /// How long to wait for another run on this host to end; 0 fails at once
+    #[arg(long, value_name = "SPAN", default_value = "10min")]
+    pub(crate) lock_timeout: Span,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A new release that does not become healthy is removed again, and the old one serves on.\n\
+                  Ctrl-C undoes what can be undone; once more ends at once, and the same command\n\
+                  finishes the work.\n\n\
+                  Example:\n  conductor deploy --id web --revision v42 --dry-run\n  \
+                  conductor deploy --id web --revision v42"
+)]
+pub(crate) struct Deploy {
+    /// The service; its definition stands in the definitions directory
+    #[arg(long)]
+    pub(crate) id: ServiceId,
+    /// What it is to run: an image tag, or sha256:DIGEST
+    #[arg(long)]
+    pub(crate) revision: Revision,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) lock: Locking,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "conductor status shows the release that runs; as many older ones as deploy.keep says are \
+                  kept.\n\nExample:\n  conductor rollback --id web\n  \
+                  conductor rollback --id web --to v41"
+)]
+pub(crate) struct Rollback {
+    /// The service
+    #[arg(long)]
+    pub(crate) id: ServiceId,
+    /// The revision to go back to, or the release: REVISION.DIGEST [default: the one before]
+    #[arg(long, value_name = "RELEASE")]
+    pub(crate) to: Option<RollbackTarget>,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) lock: Locking,
 }
 
 #[derive(Debug, Args)]
@@ -145,6 +203,22 @@ pub(crate) struct Remove {
     /// The service
     #[arg(long)]
     pub(crate) id: ServiceId,
+    #[command(flatten)]
+    pub(crate) lock: Locking,
+}
+
+impl Command {
+    /// Tells how long to wait for another run, if this command changes the host.
+    pub(crate) fn lock_timeout(&self) -> Option<Span> {
+        let lock = match self {
+            Self::Apply(options) => &options.lock,
+            Self::Deploy(options) => &options.lock,
+            Self::Rollback(options) => &options.lock,
+            Self::Remove(options) => &options.lock,
+            _ => return None,
+        };
+        Some(lock.lock_timeout)
+    }
 }
 
 #[cfg(test)]
@@ -160,7 +234,10 @@ mod tests {
     fn the_help_is_what_it_was() {
         let mut command = super::Arguments::command();
         let mut help = command.render_long_help().to_string();
-        for name in ["check", "render", "diff", "apply", "status", "logs", "remove", "schema"] {
+        for name in [
+            "check", "render", "diff", "apply", "deploy", "rollback", "status", "logs", "remove",
+            "schema",
+        ] {
             let subcommand = command.find_subcommand_mut(name).unwrap();
             let text = subcommand.render_long_help().to_string();
             help.extend(["\n──── ", name, "\n", &text]);

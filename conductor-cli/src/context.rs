@@ -3,12 +3,15 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use conductor_core::conductor::{Conductor, Error, Event};
+use conductor_core::conductor::{Conductor, Error, Watcher};
 use conductor_core::host::Paths;
+use conductor_core::value::Span;
 
 use crate::args::{Global, Output};
 use crate::failure::Failure;
+use crate::interrupt::Interrupts;
 use crate::print;
+use crate::progress::Progress;
 
 /// What every command works with.
 pub(crate) struct Context {
@@ -17,7 +20,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(global: &Global) -> Result<Self, Failure> {
+    pub(crate) fn new(global: &Global, lock_timeout: Option<Span>) -> Result<Self, Failure> {
         let mut paths = match (&global.root, global.user) {
             (Some(root), _) => Paths::below(root).map_err(Error::from)?,
             (None, false) => Paths::system(Path::new("/")),
@@ -28,6 +31,10 @@ impl Context {
         }
         let conductor = Conductor::new(paths, global.templates.as_deref())?;
         let conductor = if global.root.is_some() { conductor.offline() } else { conductor };
+        let conductor = match lock_timeout {
+            Some(timeout) => conductor.lock_timeout(timeout.duration()),
+            None => conductor,
+        };
         Ok(Self { conductor, output: global.output })
     }
 
@@ -40,22 +47,16 @@ impl Context {
         print::line(format_args!("{}", serde_json::to_string(value).map_err(Failure::json)?))
     }
 
-    /// Tells of each step as it is taken, unless a program is listening.
-    pub(crate) fn print_event(&self, event: &Event<'_>) {
-        if self.json() {
-            return;
-        }
-        // What is being done matters more than who reads about it: a failure to print stops nothing.
-        let _ = match event {
-            // Files are many and quick; a dry run lists them.
-            Event::Step { step, .. } if step.is_file() => Ok(()),
-            Event::Step { service, step } => print::line(format_args!("{service}: {step}")),
-            Event::Failed { service, failure } => {
-                print::line(format_args!("{service}: {} failed", failure.unit))
-            }
-            Event::Reload => print::line(format_args!("systemd reads the changed units")),
-            _ => Ok(()),
-        };
+    /// Changes the host, and tells meanwhile what happens.
+    pub(crate) fn watch<T>(
+        &self,
+        change: impl FnOnce(&mut dyn Watcher) -> Result<T, Error>,
+    ) -> Result<T, Failure> {
+        // Dropped, and with it finished, before anything else is printed.
+        let mut progress = Progress::new(self.output, Interrupts::catch());
+        let result = change(&mut progress);
+        drop(progress);
+        Ok(result?)
     }
 }
 

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
-use conductor_core::conductor::{Error, Report};
+use conductor_core::conductor::Error;
 use conductor_core::error::Problem;
 use serde_json::{Value, json};
 
@@ -153,40 +153,6 @@ pub(crate) fn problem_json(kind: &str, problem: &Problem) -> Value {
         "column": column,
         "path": problem.path,
     })
-}
-
-/// Prints what did not work out, and gives the exit status of a report.
-pub(crate) fn conclude(report: &Report, output: Output) -> ExitCode {
-    const FAILED: u8 = 1;
-    const OLD_SERVES: u8 = 3;
-    let mut status = 0;
-    for (service, failure) in report.failures() {
-        if output == Output::Text {
-            print::complaint(format_args!(
-                "error: {}: {}: {}",
-                service.id, failure.unit, failure.reason
-            ));
-            for line in &failure.journal {
-                print::complaint(format_args!("  | {line}"));
-            }
-            let id = &service.id;
-            match (failure.old_serves, failure.undone) {
-                (true, _) => {
-                    print::complaint(format_args!("  the release before it serves as it did"));
-                }
-                (false, true) => print::complaint(format_args!("  what was new is removed again")),
-                (false, false) => {
-                    print::complaint(format_args!(
-                        "  systemd goes on trying; conductor logs --id {id} has more"
-                    ));
-                }
-            }
-        }
-        let this = if failure.old_serves { OLD_SERVES } else { FAILED };
-        // Something that is down is worse than something that was not replaced.
-        status = if status == FAILED { FAILED } else { this };
-    }
-    ExitCode::from(status)
 }
 
 /// Prints a command line that does not parse in its JSON form.

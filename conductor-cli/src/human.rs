@@ -1,4 +1,6 @@
-//! Amounts as a person likes to read them, rounded to what matters.
+//! Amounts as a person likes to read them, rounded to what matters; and text that is safe to read.
+
+use std::time::Duration;
 
 /// Writes a number of bytes with one digit behind the point, in powers of 1024 as systemd does.
 pub(crate) fn bytes(bytes: u64) -> String {
@@ -34,6 +36,23 @@ pub(crate) fn span(usec: u64) -> String {
     }
 }
 
+/// Writes how long something took, to a tenth of a second below a minute.
+pub(crate) fn took(duration: Duration) -> String {
+    let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
+    match micros / 100_000 {
+        tenths @ 0..600 => format!("{}.{}s", tenths / 10, tenths % 10),
+        _ => span(micros),
+    }
+}
+
+/// Makes text of others safe to print: without control characters, which a terminal would obey, and
+/// of a line that was written over and over the last version only.
+pub(crate) fn printable(text: &str) -> String {
+    let text = text.trim_end_matches('\r');
+    let last = text.rsplit('\r').next().unwrap_or(text);
+    last.replace('\t', "    ").chars().filter(|c| !c.is_control()).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,5 +67,15 @@ mod tests {
         assert_eq!(span(1_900_000), "1s");
         assert_eq!(span(90_000_000), "1min 30s");
         assert_eq!(span(7_200_000_000), "2h");
+        assert_eq!(took(Duration::from_millis(149)), "0.1s");
+        assert_eq!(took(Duration::from_millis(59_990)), "59.9s");
+        assert_eq!(took(Duration::from_secs(90)), "1min 30s");
+    }
+
+    #[test]
+    fn what_others_wrote_does_not_command_the_terminal() {
+        assert_eq!(printable("a\x1b[2Jb\tc\u{9b}1m"), "a[2Jb    c1m");
+        assert_eq!(printable("1%\r50%\r100%\r"), "100%");
+        assert_eq!(printable("Grüße"), "Grüße");
     }
 }

@@ -2,10 +2,13 @@
 
 mod args;
 mod commands;
+mod conclude;
 mod context;
 mod failure;
 mod human;
+mod interrupt;
 mod print;
+mod progress;
 
 use std::process::ExitCode;
 
@@ -24,11 +27,15 @@ fn main() -> ExitCode {
     // a pool already, which does as well.
     let _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
     let output = arguments.global.output;
-    let result = Context::new(&arguments.global).and_then(|context| match &arguments.command {
+    let lock_timeout = arguments.command.lock_timeout();
+    let context = Context::new(&arguments.global, lock_timeout);
+    let result = context.and_then(|context| match &arguments.command {
         Command::Check(options) => commands::check::run(&context, options),
         Command::Render(options) => commands::render::run(&context, options),
         Command::Diff(options) => commands::diff::run(&context, options),
         Command::Apply(options) => commands::apply::run(&context, options),
+        Command::Deploy(options) => commands::deploy::run(&context, options),
+        Command::Rollback(options) => commands::rollback::run(&context, options),
         Command::Status(options) => commands::status::run(&context, options),
         Command::Logs(options) => commands::logs::run(&context, options),
         Command::Remove(options) => commands::remove::run(&context, options),

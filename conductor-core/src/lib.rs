@@ -16,6 +16,7 @@ pub mod error;
 pub mod host;
 pub mod name;
 pub mod plan;
+pub mod proxy;
 pub mod release;
 pub mod runtime;
 pub mod service;

@@ -109,11 +109,12 @@ fn another_conductor_at_work(host: &Host) {
         instances.values().any(|unit| unit.state == "deactivating")
     });
     let holder = host.sh("pgrep -x conductor");
-    let ran = host.conductor(&["apply"]).exits(4);
-    let ran =
-        ran.complains(&format!("error: process {holder} holds the lock /run/conductor/lock\n"));
+    let ran = host.conductor(&["apply", "--lock-timeout", "0"]).exits(4);
+    let held = format!("error: process {holder} (remove deaf) holds the lock");
+    let ran = ran.complains(&format!("{held} /run/conductor/lock\n"));
     ran.complains("hint: wait for it to end");
-    let json = host.conductor(&["remove", "--id", "deaf", "--output", "json"]).exits(4).json();
+    let remove = ["remove", "--id", "deaf", "--output", "json", "--lock-timeout", "0"];
+    let json = host.conductor(&remove).exits(4).json();
     assert_eq!(json["error"]["kind"], "locked", "{json}");
     // Who only looks does not wait.
     host.conductor(&["status"]).exits(0);
@@ -130,7 +131,7 @@ fn a_lock_held_by_something_else(host: &Host) {
     host.eventually("the lock is held", |host| {
         host.sh("flock -n /run/conductor/lock true && echo free || echo held") == "held"
     });
-    let ran = host.conductor(&["apply"]).exits(4);
+    let ran = host.conductor(&["apply", "--lock-timeout", "0"]).exits(4);
     ran.complains("another process holds the lock /run/conductor/lock");
     assert!(host.files().is_empty());
     host.sh("systemctl stop holder");

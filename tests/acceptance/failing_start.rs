@@ -24,8 +24,8 @@ fn the_old_release_serves(host: &Host) {
     let (running, files) = (host.running("web"), host.files());
     host.define("web.yaml", &format!("id: web\ndescription: New\n{MISSING}instances: 2\n"));
     let ran = host.conductor(&["apply"]).exits(3);
-    let ran =
-        ran.complains("error: web: conductor-web-host.").complains("-1.service: the job ended");
+    let ran = ran.complains("error: web: start conductor-web-host.");
+    let ran = ran.complains("-1.service: the job failed: it exited with status 203\n");
     let ran =
         ran.complains("status=203/EXEC").complains("the release before it serves as it did\n");
     assert!(!ran.stdout.contains("changed: "), "{ran}");

@@ -23,7 +23,7 @@ fn define(host: &Host, generation: u32) {
         // A new description makes systemd reload, too.
         let text = format!(
             "id: s{number}\ndescription: Generation {own}\n{SLEEP}env: {{GENERATION: \"{own}\"}}\n\
-             systemd: {FEW_FILTERS}\n"
+             deploy: {{keep: 0}}\nsystemd: {FEW_FILTERS}\n"
         );
         host.define(&format!("s{number}.yaml"), &text);
     }

@@ -55,10 +55,11 @@ impl Ran {
         self
     }
 
-    /// Reads standard output as one JSON object.
+    /// Reads the last line of standard output as a JSON object; events come before it.
     #[track_caller]
     pub(crate) fn json(&self) -> Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("{error}\n{self}"))
+        let last = self.stdout.lines().next_back().unwrap_or_default();
+        serde_json::from_str(last).unwrap_or_else(|error| panic!("{error}\n{self}"))
     }
 }
 

@@ -1,4 +1,4 @@
-//! The Handlebars templates of the units that conductor writes, embedded as text.
+//! The Handlebars templates of the units and files that conductor writes, embedded as text.
 //!
 //! They are a crate of their own because a packaged crate cannot embed a file of its neighbour.
 //! Templates hold layout only: every value arrives checked and escaped.
@@ -28,5 +28,13 @@ pub const SLICE: Template =
 pub const BOOT: Template =
     Template { file: "boot.service.hbs", text: include_str!("../boot.service.hbs") };
 
-/// All templates.
-pub const ALL: [Template; 4] = [INSTANCE, TARGET, SLICE, BOOT];
+/// A command that runs once and to its end.
+pub const COMMAND: Template =
+    Template { file: "command.service.hbs", text: include_str!("../command.service.hbs") };
+
+/// What nginx is told of the instances of a service; it is not one of a unit, and not in [`ALL`].
+pub const NGINX: Template =
+    Template { file: "nginx.upstream.hbs", text: include_str!("../nginx.upstream.hbs") };
+
+/// All templates of units.
+pub const ALL: [Template; 5] = [INSTANCE, TARGET, SLICE, BOOT, COMMAND];

@@ -2,9 +2,12 @@
 
 pub(crate) mod apply;
 pub(crate) mod check;
+pub(crate) mod deploy;
 pub(crate) mod diff;
 pub(crate) mod logs;
+mod outcome;
 pub(crate) mod remove;
 pub(crate) mod render;
+pub(crate) mod rollback;
 pub(crate) mod schema;
 pub(crate) mod status;

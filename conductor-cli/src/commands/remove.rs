@@ -2,20 +2,18 @@
 
 use std::process::ExitCode;
 
-use conductor_core::conductor::Event;
-
+use super::outcome::is_complete;
 use crate::args::Remove;
+use crate::conclude::conclude;
 use crate::context::Context;
-use crate::failure::{Failure, conclude};
+use crate::failure::Failure;
 use crate::print;
 
 pub(crate) fn run(context: &Context, options: &Remove) -> Result<ExitCode, Failure> {
-    let report = context
-        .conductor
-        .remove(&options.id, &mut |event: &Event<'_>| context.print_event(event))?;
+    let report = context.watch(|watcher| context.conductor.remove(&options.id, watcher))?;
     if context.json() {
         Context::print_json(&report)?;
-    } else {
+    } else if is_complete(&report) {
         print::line(format_args!(
             "removed: {}; its definition, if there is one, stays",
             options.id

@@ -1,19 +1,14 @@
 //! Converges a host to definitions, and takes services off it.
 
-use std::collections::BTreeSet;
-use std::path::Path;
-
 use super::Conductor;
 use super::error::Error;
-use super::event::Watcher;
+use super::event::{Event, Watcher};
 use super::execute::Executor;
+use super::planning::REMOVE_DRAIN;
 use super::report::Report;
-use crate::error::Problems;
-use crate::host::{Lock, Systemd, listening_ports};
+use crate::host::{Lock, Proxies, Systemd};
 use crate::name::ServiceId;
-use crate::plan::{self, Desired, Foreign, Observed, Plan};
-use crate::release::Release;
-use crate::runtime::{PROBE, is_probed};
+use crate::plan::{self, Observed, Plan};
 use crate::service::Service;
 
 impl Conductor {
@@ -24,66 +19,7 @@ impl Conductor {
     /// A service that asks for what this version does not do, or does not compile; something
     /// foreign in the way; systemd or the unit directory cannot be read.
     pub fn plan(&self, services: &[Service], prune: Prune) -> Result<(Plan, Observed), Error> {
-        let systemd = self.systemd()?;
-        self.plan_with(services, prune, systemd.as_ref())
-    }
-
-    fn plan_with(
-        &self,
-        services: &[Service],
-        prune: Prune,
-        systemd: Option<&Systemd>,
-    ) -> Result<(Plan, Observed), Error> {
-        let not_yet: Vec<_> =
-            services.iter().flat_map(|service| service.not_yet.iter().cloned()).collect();
-        if !not_yet.is_empty() {
-            return Err(Error::NotYet(Problems(not_yet)));
-        }
-        self.check_probe(services)?;
-        let settings = self.settings()?;
-        let observed = self.observe(systemd)?;
-        // What listens on an image that is being built is not what will listen where it runs.
-        let listening = || {
-            if self.online { Ok(listening_ports()?) } else { Ok([].into()) }
-        };
-        let converge = |release: Release<'_>, units| {
-            let desired = Desired {
-                service: release.service.id.clone(),
-                revision: release.revision,
-                units,
-                order: release.service.deploy.order,
-            };
-            plan::converge(&desired, &observed).map_err(|foreign| self.foreign(foreign))
-        };
-        let plans = self.compile(services, &observed, &settings, &listening, converge)?;
-        let mut plan = Plan { services: plans, orphans: Vec::new() };
-        if prune != Prune::Ignore {
-            let defined: BTreeSet<_> = services.iter().map(|service| &service.id).collect();
-            let orphans = observed.services().filter(|id| !defined.contains(id));
-            if prune == Prune::Remove {
-                plan.services.extend(orphans.map(|id| plan::remove(id, &observed)));
-            } else {
-                plan.orphans = orphans.cloned().collect();
-            }
-        }
-        Ok((plan, observed))
-    }
-
-    /// Without the probe no instance that needs it would start; an image that is being built may
-    /// get it later.
-    fn check_probe(&self, services: &[Service]) -> Result<(), Error> {
-        let probe = Path::new(PROBE);
-        let probed = services.iter().find(|service| service.instances > 0 && is_probed(service));
-        match probed {
-            Some(service) if self.online && !probe.exists() => {
-                Err(Error::NoProbe { service: service.id.clone(), probe: probe.to_owned() })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn foreign(&self, foreign: Foreign) -> Error {
-        Error::Foreign { directory: self.paths.units.clone(), foreign }
+        self.plan_with(services, prune, self.systemd()?.as_ref())
     }
 
     /// Makes the host run exactly these services, and tells of each step as it is taken.
@@ -99,11 +35,7 @@ impl Conductor {
         prune: Prune,
         watcher: &mut dyn Watcher,
     ) -> Result<Report, Error> {
-        let lock = Lock::take(&self.paths.runtime)?;
-        let systemd = self.systemd()?;
-        self.finish_reload(&lock, systemd.as_ref(), watcher)?;
-        let (plan, _) = self.plan_with(services, prune, systemd.as_ref())?;
-        self.execute(plan, &lock, systemd.as_ref(), watcher)
+        self.change("apply", watcher, |systemd, _| Ok(self.plan_with(services, prune, systemd)?.0))
     }
 
     /// Stops a service and removes its units.
@@ -111,41 +43,41 @@ impl Conductor {
     /// # Errors
     /// No such service is on the host; the lock is held; files or systemd fail.
     pub fn remove(&self, service: &ServiceId, watcher: &mut dyn Watcher) -> Result<Report, Error> {
-        let lock = Lock::take(&self.paths.runtime)?;
-        let systemd = self.systemd()?;
-        self.finish_reload(&lock, systemd.as_ref(), watcher)?;
-        let observed = self.observe(systemd.as_ref())?;
-        let plan = plan::remove(service, &observed);
-        if plan.steps.is_empty() {
-            return Err(Error::UnknownService { service: service.clone() });
-        }
-        let plan = Plan { services: vec![plan], orphans: Vec::new() };
-        self.execute(plan, &lock, systemd.as_ref(), watcher)
-    }
-
-    /// Tells systemd what a process that was killed before could not tell it any more.
-    fn finish_reload(
-        &self,
-        lock: &Lock,
-        systemd: Option<&Systemd>,
-        watcher: &mut dyn Watcher,
-    ) -> Result<(), Error> {
-        match systemd {
-            Some(systemd) if lock.was_stale() => {
-                self.executor(lock, Some(systemd), watcher).reload(systemd, None)
+        self.change(&format!("remove {service}"), watcher, |systemd, _| {
+            let observed = self.observe(&self.settings()?, systemd)?;
+            let plan = plan::remove(service, REMOVE_DRAIN, &observed);
+            match plan.changes() {
+                true => Ok(Plan { services: vec![plan], orphans: Vec::new() }),
+                false => Err(Error::UnknownService { service: service.clone() }),
             }
-            _ => Ok(()),
-        }
+        })
     }
 
-    fn execute(
+    /// Takes the lock, makes a plan and carries it out.
+    pub(super) fn change(
         &self,
-        plan: Plan,
-        lock: &Lock,
-        systemd: Option<&Systemd>,
+        purpose: &str,
         watcher: &mut dyn Watcher,
+        plan: impl FnOnce(Option<&Systemd>, &mut dyn Watcher) -> Result<Plan, Error>,
     ) -> Result<Report, Error> {
-        let services = self.executor(lock, systemd, watcher).run(plan.services)?;
+        let mut told = false;
+        let mut waiting = |holder: &str| {
+            if !told {
+                watcher.tell(&Event::Waiting { holder });
+                told = true;
+            }
+            !watcher.is_interrupted()
+        };
+        let lock = Lock::wait(&self.paths.runtime, purpose, self.lock_timeout, &mut waiting)?;
+        let systemd = self.systemd()?;
+        let proxies = self.proxies(&self.settings()?);
+        if let Some(systemd) = systemd.as_ref().filter(|_| lock.was_stale()) {
+            // What a process that was killed before could not tell systemd any more.
+            self.executor(&lock, Some(systemd), &proxies, watcher).reload(systemd, None)?;
+        }
+        let plan = plan(systemd.as_ref(), watcher)?;
+        let executor = self.executor(&lock, systemd.as_ref(), &proxies, watcher);
+        let services = executor.run(plan.services)?;
         Ok(Report {
             changed: services.iter().any(|service| service.changed),
             healthy: systemd.is_some() && services.iter().all(|service| service.failure.is_none()),
@@ -155,13 +87,21 @@ impl Conductor {
     }
 
     fn executor<'c>(
-        &self,
+        &'c self,
         lock: &'c Lock,
         systemd: Option<&'c Systemd>,
+        proxies: &'c Proxies,
         watcher: &'c mut dyn Watcher,
     ) -> Executor<'c> {
-        let scope = self.paths.scope;
-        Executor { directory: self.directory(), systemd, lock, scope, watcher }
+        Executor {
+            directory: self.directory(),
+            systemd,
+            proxies,
+            lock,
+            paths: &self.paths,
+            watcher,
+            old_workers: std::collections::BTreeMap::new(),
+        }
     }
 }
 

@@ -4,9 +4,10 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Invalid, PathError, Problem, Problems};
-use crate::host::{LockError, SystemdError};
-use crate::name::ServiceId;
-use crate::plan::{Foreign, PortError};
+use crate::host::{LockError, ProxyError, SystemdError};
+use crate::name::{ReleaseName, Revision, ServiceId};
+use crate::plan::PortError;
+use crate::proxy::UpstreamError;
 use crate::release::CompileError;
 use crate::service::Service;
 use crate::unit::TemplateError;
@@ -37,12 +38,12 @@ pub enum Error {
     #[error(transparent)]
     Ports(#[from] PortError),
     /// Something that is not conductor's is in the way.
-    #[error("{}/{foreign}", directory.display())]
+    #[error("{} is {what}: foreign, or damaged", path.display())]
     Foreign {
-        /// The unit directory.
-        directory: PathBuf,
+        /// Where it is.
+        path: PathBuf,
         /// What is in the way.
-        foreign: Foreign,
+        what: &'static str,
     },
     /// The probe is not where units look for it.
     #[error("{service} needs the probe, and there is no {}", probe.display())]
@@ -58,9 +59,35 @@ pub enum Error {
         /// The id.
         service: ServiceId,
     },
+    /// No definition is of this id.
+    #[error("no definition in {} has the id {service}", directory.display())]
+    Undefined {
+        /// The id.
+        service: ServiceId,
+        /// The directory of definitions.
+        directory: PathBuf,
+    },
+    /// There is nothing to go back to.
+    #[error("{}", no_rollback(service, wanted.as_deref(), current))]
+    NoRollback {
+        /// The service.
+        service: ServiceId,
+        /// What was asked for.
+        wanted: Option<String>,
+        /// The releases that are kept.
+        kept: Vec<ReleaseName>,
+        /// The current release.
+        current: ReleaseName,
+    },
     /// Another process is changing the host.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// A proxy cannot be asked or told.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// What a proxy is to be told cannot be written.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
     /// The file system refused.
     #[error(transparent)]
     Path(#[from] PathError),
@@ -81,8 +108,11 @@ impl Error {
             Self::Foreign { .. } => "foreign_file",
             Self::NoProbe { .. } => "no_probe",
             Self::UnknownService { .. } => "unknown_service",
+            Self::Undefined { .. } => "undefined_service",
+            Self::NoRollback { .. } => "no_rollback",
             Self::Lock(LockError::Held { .. }) => "locked",
             Self::Lock(LockError::Path(_)) | Self::Path(_) => "file",
+            Self::Proxy(_) | Self::Upstream(_) => "proxy",
             Self::Systemd(_) => "systemd",
         }
     }
@@ -101,6 +131,15 @@ impl Error {
             Self::Foreign { .. } => "move it away if nothing needs it; nothing was changed",
             Self::NoProbe { .. } => "install conductor-probe there; it comes with conductor",
             Self::UnknownService { .. } => "conductor status lists the services",
+            Self::Proxy(error) => return error.hint(),
+            Self::Undefined { .. } => "conductor check lists the definitions",
+            Self::NoRollback { kept, .. } if kept.is_empty() => {
+                "no other release is kept; deploy.keep says how many"
+            }
+            Self::NoRollback { kept, .. } => {
+                let kept: Vec<_> = kept.iter().map(ReleaseName::as_str).collect();
+                return Some(format!("--to RELEASE names one that is kept: {}", kept.join(", ")));
+            }
             Self::Lock(LockError::Held { .. }) => "wait for it to end, then run this again",
             Self::Systemd(SystemdError::Connect { .. }) => {
                 "is systemd running, and dbus? --root DIR writes units without them"
@@ -138,6 +177,16 @@ impl Error {
         }
     }
 
+    pub(super) fn image_revision(service: &Service, own: &Revision, wanted: &Revision) -> Self {
+        Self::Definition(Problems(vec![Problem {
+            file: service.origin.file.clone(),
+            position: Some(service.origin.position),
+            path: "image".to_owned(),
+            message: format!("the image of {} is fixed to {own}, not {wanted}", service.id),
+            hint: Some("leave the tag out of image: the revision is the tag".to_owned()),
+        }]))
+    }
+
     pub(super) fn no_revision(services: &[&Service]) -> Self {
         let problem = |service: &&Service| Problem {
             file: service.origin.file.clone(),
@@ -147,5 +196,12 @@ impl Error {
             hint: Some("add revision: TAG".to_owned()),
         };
         Self::Definition(Problems(services.iter().map(problem).collect()))
+    }
+}
+
+fn no_rollback(service: &ServiceId, wanted: Option<&str>, current: &ReleaseName) -> String {
+    match wanted {
+        Some(wanted) => format!("no release {wanted} of {service} is kept on this host"),
+        None => format!("the release that {current} of {service} replaced is not kept"),
     }
 }

@@ -3,32 +3,35 @@
 //! It is synchronous. An asynchronous program calls it from `spawn_blocking`.
 
 mod apply;
+mod deploy;
 mod diff;
 mod error;
 mod event;
 mod execute;
+mod planning;
 mod report;
 mod status;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
-use rayon::prelude::*;
-
+pub use crate::plan::RollbackTarget;
 pub use apply::Prune;
 pub use diff::diff;
 pub use error::Error;
 pub use event::{Event, Progress, Watcher};
-pub use report::{Failure, Report, ServiceReport};
+pub use report::{Failure, Report, ServiceReport, StepReport};
 pub use status::{InstanceStatus, ServiceStatus, Status};
 
-use crate::error::PathContext as _;
-use crate::host::{Paths, Settings, Systemd, UnitDirectory, read_definitions};
-use crate::name::{Revision, ServiceId};
-use crate::plan::{Observed, allocate, needs_ports};
-use crate::release::Release;
+use crate::error::{PathContext as _, Problems};
+use crate::host::{
+    Paths, Proxies, Settings, Systemd, UnitDirectory, find_definition, read_definitions, sockets,
+};
+use crate::name::ServiceId;
+use crate::plan::Observed;
+use crate::proxy::Upstreams;
 use crate::runtime::Scope;
-use crate::service::Service;
+use crate::service::{Service, check_together};
 use crate::unit::{Override, Templates, UnitSet};
 
 /// A host, or a user's part of it, or another root, as conductor works on it.
@@ -38,6 +41,7 @@ pub struct Conductor {
     templates: Templates,
     /// Whether there is a systemd to talk to.
     online: bool,
+    lock_timeout: Duration,
 }
 
 impl Conductor {
@@ -48,13 +52,20 @@ impl Conductor {
     pub fn new(paths: Paths, templates: Option<&Path>) -> Result<Self, Error> {
         let overrides = templates.map_or(Ok(Vec::new()), read_templates)?;
         let templates = Templates::new(&overrides)?;
-        Ok(Self { paths, templates, online: true })
+        Ok(Self { paths, templates, online: true, lock_timeout: Duration::ZERO })
     }
 
     /// Writes files only and never talks to systemd, as for an image that is being built.
     #[must_use]
     pub fn offline(mut self) -> Self {
         self.online = false;
+        self
+    }
+
+    /// Waits for another process that changes the host, at most so long; unless told not at all.
+    #[must_use]
+    pub fn lock_timeout(mut self, longest: Duration) -> Self {
+        self.lock_timeout = longest;
         self
     }
 
@@ -70,6 +81,28 @@ impl Conductor {
     pub fn read(&self, paths: &[PathBuf]) -> Result<Vec<Service>, Error> {
         let all = [self.paths.definitions.clone()];
         Ok(read_definitions(if paths.is_empty() { &all } else { paths })?)
+    }
+
+    /// Finds the definition of one service in the definitions directory. A mistake in the definition
+    /// of another service does not matter.
+    ///
+    /// # Errors
+    /// There is none, or something is wrong with it; with no good one, everything that is wrong with
+    /// the others, for it may be among them.
+    pub fn find(&self, service: &ServiceId) -> Result<Service, Error> {
+        let directory = &self.paths.definitions;
+        let (services, problems) = find_definition(directory, service)?;
+        match <[Service; 1]>::try_from(services) {
+            Ok([service]) => Ok(service),
+            Err(services) if services.is_empty() && problems.is_empty() => {
+                let (service, directory) = (service.clone(), directory.clone());
+                Err(Error::Undefined { service, directory })
+            }
+            Err(services) if services.is_empty() => Err(Problems(problems).into()),
+            Err(services) => {
+                Err(check_together(&services).err().unwrap_or(Problems(problems)).into())
+            }
+        }
     }
 
     /// Reads and checks the settings of the host.
@@ -90,6 +123,7 @@ impl Conductor {
             services,
             &Observed::default(),
             &settings,
+            None,
             &|| Ok([].into()),
             |_, units| Ok(units),
         )?;
@@ -101,46 +135,12 @@ impl Conductor {
         Ok(all)
     }
 
-    /// Compiles each service for a host on which some units are already, and makes something of its
-    /// units; side by side, as services have nothing to do with each other.
-    fn compile<'s, T: Send>(
-        &self,
-        services: &'s [Service],
-        observed: &Observed,
-        settings: &Settings,
-        listening: &dyn Fn() -> Result<BTreeSet<u16>, Error>,
-        then: impl Fn(Release<'s>, UnitSet) -> Result<T, Error> + Sync,
-    ) -> Result<Vec<T>, Error> {
-        let release = |service: &'s Service| {
-            let deployed = || deployed_revision(&service.id, observed);
-            let revision = service.own_revision().or_else(deployed).ok_or(service)?;
-            Ok(Release::new(service, revision, &self.templates))
-        };
-        let all: Vec<Result<_, &Service>> = services.par_iter().map(release).collect();
-        let (mut releases, mut without) = (Vec::with_capacity(all.len()), Vec::new());
-        for release in all {
-            match release {
-                Ok(release) => releases.push(release),
-                Err(service) => without.push(service),
-            }
-        }
-        if !without.is_empty() {
-            return Err(Error::no_revision(&without));
-        }
-        let needed = needs_ports(&releases, &observed.set);
-        let listening = if needed { listening()? } else { BTreeSet::new() };
-        let ports = allocate(&releases, &observed.set, &listening, settings.ports)?;
-        let scope = self.paths.scope;
-        let compiled = releases.into_par_iter().zip(ports).map(|(release, ports)| {
-            let units = release.compile(&ports, None, scope, &self.templates)?;
-            then(release, units)
-        });
-        // The first error, not that of the quickest thread.
-        compiled.collect::<Vec<_>>().into_iter().collect()
-    }
-
     fn directory(&self) -> UnitDirectory {
         UnitDirectory::new(&self.paths.units)
+    }
+
+    fn proxies(&self, settings: &Settings) -> Proxies {
+        Proxies::new(settings, self.paths.root.as_deref(), &self.paths.runtime)
     }
 
     /// Connects to systemd, if there is one to work with.
@@ -155,8 +155,8 @@ impl Conductor {
         Ok(Some(systemd?))
     }
 
-    /// Observes unit files and, with systemd, what runs.
-    fn observe(&self, systemd: Option<&Systemd>) -> Result<Observed, Error> {
+    /// Observes unit files, what proxies are told and, with systemd, what runs.
+    fn observe(&self, settings: &Settings, systemd: Option<&Systemd>) -> Result<Observed, Error> {
         let directory = self.directory();
         // systemd thinks while the files are read.
         let (states, observed) =
@@ -166,19 +166,15 @@ impl Conductor {
             let states = states.into_iter().map(|(name, (state, _))| (name, state));
             observed.states = Some(states.collect());
         }
+        let Upstreams { files, foreign, pending } = self.proxies(settings).observe()?;
+        for file in files {
+            observed.upstreams.entry(file.service.clone()).or_default().push(file);
+        }
+        observed.foreign_upstreams = foreign;
+        observed.pending = pending;
+        observed.sockets = sockets::observe(&self.paths.sockets)?;
         Ok(observed)
     }
-}
-
-/// Finds the revision that most instances of a service run.
-fn deployed_revision(service: &ServiceId, observed: &Observed) -> Option<Revision> {
-    let mut counts = BTreeMap::new();
-    for (_, unit) in observed.units_of(service) {
-        if let Some(instance) = unit.metadata.kind.instance() {
-            *counts.entry(&instance.revision).or_insert(0) += 1;
-        }
-    }
-    counts.into_iter().max_by_key(|(_, count)| *count).map(|(revision, _)| revision.clone())
 }
 
 /// Reads a directory of templates; every file in it has to be one.

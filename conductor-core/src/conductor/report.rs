@@ -27,25 +27,45 @@ pub struct ServiceReport {
     /// Whether anything of it is different now.
     pub changed: bool,
     /// What was done, in order.
-    pub steps: Vec<String>,
+    pub steps: Vec<StepReport>,
+    /// What was to be done and is not: it failed, or it was interrupted, where nothing is undone.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub left: Vec<String>,
     /// Why it did not work out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
 }
 
+/// A step that was carried out.
+#[derive(Debug, Clone, Serialize)]
+pub struct StepReport {
+    /// What was done.
+    pub step: String,
+    /// How long it took, in microseconds; steps that are carried out together take as long as the
+    /// longest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub usec: Option<u64>,
+}
+
 /// Why a service did not become what it should.
 #[derive(Debug, Clone, Serialize)]
 pub struct Failure {
-    /// The unit that failed.
-    pub unit: UnitName,
+    /// The step that failed.
+    pub step: String,
+    /// The unit that failed, if one did.
+    pub unit: Option<UnitName>,
     /// How.
     pub reason: String,
-    /// The last lines that it wrote.
+    /// What the last health check found, in words.
+    pub status: Option<String>,
+    /// The last lines that the unit wrote.
     pub journal: Vec<String>,
     /// Whether instances of the release before it serve as they did.
     pub old_serves: bool,
     /// Whether what was new is gone again. Else the unit was there before and is left as it is.
     pub undone: bool,
+    /// Whether nothing failed, and somebody asked to stop.
+    pub interrupted: bool,
 }
 
 impl Report {

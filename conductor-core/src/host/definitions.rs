@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use crate::definition::EXTENSIONS;
 use crate::error::{Problem, Problems};
+use crate::name::ServiceId;
 use crate::service::{Service, check_together};
 
 /// The longest file that is read: one service takes a few kilobytes.
@@ -37,6 +38,30 @@ pub fn read_definitions(paths: &[PathBuf]) -> Result<Vec<Service>, Problems> {
         problems.append(&mut found.0);
     }
     if problems.is_empty() { Ok(services) } else { Err(Problems(problems)) }
+}
+
+/// Reads the definitions of one service in a directory, and what is wrong with files that may be its
+/// own: one named like it, or else all.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn find_definition(
+    directory: &Path,
+    service: &ServiceId,
+) -> Result<(Vec<Service>, Vec<Problem>), Problems> {
+    let files = files(directory).map_err(|problem| Problems(vec![problem]))?;
+    let is_named = |file: &Path| file.file_stem().is_some_and(|stem| stem == service.as_str());
+    let (mut services, mut own, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    let read = files.into_par_iter().map(|file| (read_definition(&file), file));
+    for (result, file) in read.collect::<Vec<_>>() {
+        match result {
+            Ok(found) if found.id == *service => services.push(found),
+            Ok(_) => {}
+            Err(mut problems) if is_named(&file) => own.append(&mut problems.0),
+            Err(mut problems) => others.append(&mut problems.0),
+        }
+    }
+    Ok((services, if own.is_empty() { others } else { own }))
 }
 
 fn read_definition(file: &Path) -> Result<Service, Problems> {

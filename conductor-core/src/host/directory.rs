@@ -79,11 +79,7 @@ impl UnitDirectory {
             match step {
                 Step::Disable(link) => self.disable(link)?,
                 Step::Remove(name) => remove_file(&self.path.join(name.as_str()))?,
-                Step::Write { .. }
-                | Step::Enable(_)
-                | Step::Start(_)
-                | Step::Restart(_)
-                | Step::Stop(_) => {}
+                _ => {}
             }
         }
         self.sync()

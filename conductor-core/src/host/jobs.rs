@@ -17,7 +17,7 @@ pub enum JobError {
     #[error("systemd refused: {0}")]
     Refused(String),
     /// The job ended with another result than `done`.
-    #[error("the job ended with {0:?}")]
+    #[error("{}", in_words(.0))]
     Result(String),
     /// The unit ended right after its start; systemd may have started it again since.
     #[error("it {0} right after its start")]
@@ -33,6 +33,10 @@ pub enum Job {
     Restart,
     /// Stop.
     Stop,
+    /// Start a unit that ends by itself, and wait for its end.
+    Run,
+    /// Have it read its configuration anew.
+    Reload,
 }
 
 impl Systemd {
@@ -64,7 +68,7 @@ impl Systemd {
             }
             self.wait_for_jobs(job, units, signals).await
         })?;
-        if job != Job::Stop {
+        if matches!(job, Job::Start | Job::Restart) {
             let started: Vec<_> =
                 results.iter().filter(|(_, result)| result.is_ok()).map(|(unit, _)| unit).collect();
             for (unit, how) in self.ended_at_once(&started)? {
@@ -89,9 +93,12 @@ impl Systemd {
         let asked = stream::iter(units)
             .map(|unit| async {
                 let reply = match job {
-                    Job::Start => self.manager.start_unit(unit.as_str(), "replace").await,
+                    Job::Start | Job::Run => {
+                        self.manager.start_unit(unit.as_str(), "replace").await
+                    }
                     Job::Restart => self.manager.restart_unit(unit.as_str(), "replace").await,
                     Job::Stop => self.manager.stop_unit(unit.as_str(), "replace").await,
+                    Job::Reload => self.manager.reload_unit(unit.as_str(), "replace").await,
                 };
                 Event::Asked(unit.clone(), reply)
             })
@@ -138,6 +145,17 @@ impl Systemd {
             }
         }
         Ok(results)
+    }
+}
+
+/// Says what a result of a job means (org.freedesktop.systemd1(5), `JobRemoved`).
+fn in_words(result: &str) -> String {
+    match result {
+        "failed" => "the job failed".to_owned(),
+        "timeout" => "the job took too long".to_owned(),
+        "dependency" => "a unit that it needs failed".to_owned(),
+        "canceled" => "the job was canceled".to_owned(),
+        _ => format!("the job ended with {result:?}"),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The journal of a service, read by systemd's own `journalctl`.
 
 use std::process::Command;
+use std::time::SystemTime;
 
 use crate::name::{ServiceId, UnitName};
 use crate::runtime::Scope;
@@ -48,10 +49,8 @@ impl JournalQuery {
 ///
 /// It is best effort: a message without them is better than none.
 pub fn tail(scope: Scope, unit: &UnitName, lines: u32) -> Vec<String> {
-    if scope == Scope::System {
-        // journald may not have read yet what systemd wrote a moment ago; only root can ask it to.
-        let _ = Command::new("journalctl").arg("--sync").output();
-    }
+    // journald may not have read yet what systemd wrote a moment ago.
+    sync(scope);
     let mut command = journalctl(scope);
     // What the unit's processes wrote, what systemd said of it, and what docker wrote for it.
     let (wrote, said) = match scope {
@@ -67,6 +66,57 @@ pub fn tail(scope: Scope, unit: &UnitName, lines: u32) -> Vec<String> {
             String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
         }
         _ => Vec::new(),
+    }
+}
+
+/// Reads what the processes of a unit write, as they write it.
+#[derive(Debug)]
+pub struct Follower {
+    scope: Scope,
+    unit: UnitName,
+    /// Where to go on, as an option of journalctl's.
+    position: String,
+}
+
+impl Follower {
+    /// Begins with what is written from now on.
+    pub fn new(scope: Scope, unit: &UnitName) -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let position = format!("--since=@{}.{:06}", now.as_secs(), now.subsec_micros());
+        Self { scope, unit: unit.clone(), position }
+    }
+
+    /// Gives the lines since the last time. It is best effort, as an error message's are.
+    pub fn lines(&mut self) -> Vec<String> {
+        const CURSOR: &str = "-- cursor: ";
+        let field = match self.scope {
+            Scope::System => "_SYSTEMD_UNIT",
+            Scope::User => "_SYSTEMD_USER_UNIT",
+        };
+        let mut command = journalctl(self.scope);
+        // Not what an engine itself says in the unit's name.
+        command.arg(format!("{field}={}", self.unit)).arg("_TRANSPORT=stdout");
+        command.args(["--quiet", "--output=cat", "--show-cursor", &self.position]);
+        let output = command.output().map(|output| output.stdout).unwrap_or_default();
+        let text = String::from_utf8_lossy(&output);
+        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        if let Some(cursor) = lines.pop_if(|line| line.starts_with(CURSOR)) {
+            self.position = format!("--after-cursor={}", &cursor[CURSOR.len()..]);
+        }
+        lines
+    }
+
+    /// Gives the rest of a unit that has ended.
+    pub fn last_lines(&mut self) -> Vec<String> {
+        sync(self.scope);
+        self.lines()
+    }
+}
+
+/// Waits until journald has read what was written; only root can ask for that.
+fn sync(scope: Scope) {
+    if scope == Scope::System {
+        let _ = Command::new("journalctl").arg("--sync").output();
     }
 }
 

@@ -4,6 +4,8 @@ use std::fs::{DirBuilder, File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
 
 use crate::error::{PathContext as _, PathError};
 
@@ -33,11 +35,26 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock in a runtime directory.
+    /// Takes the lock in a runtime directory, and says what for.
     ///
     /// # Errors
     /// Another process holds it, or the directory cannot be written.
-    pub fn take(directory: &Path) -> Result<Self, LockError> {
+    pub fn take(directory: &Path, purpose: &str) -> Result<Self, LockError> {
+        Self::wait(directory, purpose, Duration::ZERO, &mut |_| false)
+    }
+
+    /// Takes the lock, and waits for whoever holds it, at most so long. `waiting` is told who that is,
+    /// now and then, and says whether to go on.
+    ///
+    /// # Errors
+    /// Another process holds it all the time, or the directory cannot be written.
+    pub fn wait(
+        directory: &Path,
+        purpose: &str,
+        longest: Duration,
+        waiting: &mut dyn FnMut(&str) -> bool,
+    ) -> Result<Self, LockError> {
+        const PAUSE: Duration = Duration::from_millis(50);
         let mut builder = DirBuilder::new();
         builder.recursive(true).mode(0o755).create(directory).at("create", directory)?;
         let path = directory.join("lock");
@@ -50,25 +67,25 @@ impl Lock {
             .mode(0o600)
             .open(&path)
             .at("open", &path)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                let mut pid = String::new();
-                // The holder is named on a best-effort basis; the lock is held all the same.
-                let read = file.read_to_string(&mut pid);
-                let holder = match (read, pid.trim()) {
-                    (Ok(_), pid) if !pid.is_empty() => format!("process {pid}"),
-                    _ => "another process".to_owned(),
-                };
-                return Err(LockError::Held { file: path, holder });
-            }
-            Err(TryLockError::Error(source)) => {
-                return Err(PathError { action: "lock", path, source }.into());
+        let began = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {
+                    let holder = holder(&mut file);
+                    if began.elapsed() >= longest || !waiting(&holder) {
+                        return Err(LockError::Held { file: path, holder });
+                    }
+                    sleep(PAUSE);
+                }
+                Err(TryLockError::Error(source)) => {
+                    return Err(PathError { action: "lock", path, source }.into());
+                }
             }
         }
         file.set_len(0).at("write", &path)?;
         file.rewind().at("write", &path)?;
-        writeln!(file, "{}", std::process::id()).at("write", &path)?;
+        writeln!(file, "{} {purpose}", std::process::id()).at("write", &path)?;
         Ok(Self { file, directory: directory.to_owned() })
     }
 
@@ -105,6 +122,16 @@ impl Lock {
     }
 }
 
+/// Names who holds the lock, as well as can be: it is held all the same.
+fn holder(file: &mut File) -> String {
+    let mut text = String::new();
+    let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
+    match (read, text.trim().split_once(' ')) {
+        (Ok(_), Some((pid, purpose))) => format!("process {pid} ({purpose})"),
+        _ => "another process".to_owned(),
+    }
+}
+
 impl Drop for Lock {
     fn drop(&mut self) {
         // An empty file names no holder; the lock itself ends with the descriptor.
@@ -119,18 +146,20 @@ mod tests {
     #[test]
     fn the_second_taker_learns_who_holds_it() {
         let directory = tempfile::tempdir().unwrap();
-        let lock = Lock::take(directory.path()).unwrap();
-        let error = Lock::take(directory.path()).unwrap_err();
-        assert!(error.to_string().starts_with(&format!("process {} holds", std::process::id())));
+        let lock = Lock::take(directory.path(), "apply").unwrap();
+        let error = Lock::take(directory.path(), "apply").unwrap_err();
+        assert!(
+            error.to_string().starts_with(&format!("process {} (apply) holds", std::process::id()))
+        );
         drop(lock);
-        assert!(Lock::take(directory.path()).is_ok());
+        assert!(Lock::take(directory.path(), "apply").is_ok());
     }
 
     #[test]
     fn a_note_outlives_its_writer() {
         let directory = tempfile::tempdir().unwrap();
-        Lock::take(directory.path()).unwrap().note_stale().unwrap();
-        let lock = Lock::take(directory.path()).unwrap();
+        Lock::take(directory.path(), "apply").unwrap().note_stale().unwrap();
+        let lock = Lock::take(directory.path(), "apply").unwrap();
         assert!(lock.was_stale());
         lock.forget_stale().unwrap();
         lock.forget_stale().unwrap();

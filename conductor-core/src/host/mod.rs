@@ -2,6 +2,7 @@
 
 mod definitions;
 mod directory;
+pub mod images;
 mod jobs;
 mod journal;
 mod listeners;
@@ -9,16 +10,19 @@ mod lock;
 mod manager;
 mod observe;
 mod paths;
+mod proxy;
 mod settings;
 mod settle;
+pub mod sockets;
 mod systemd;
 
-pub use definitions::read_definitions;
+pub use definitions::{find_definition, read_definitions};
 pub use directory::{DirectoryError, UnitDirectory};
 pub use jobs::{Job, JobError};
-pub use journal::{JournalQuery, tail};
+pub use journal::{Follower, JournalQuery, tail};
 pub use listeners::listening_ports;
 pub use lock::{Lock, LockError};
 pub use paths::Paths;
+pub use proxy::{OldWorkers, Proxies, ProxyError};
 pub use settings::{ProxySettings, Settings};
 pub use systemd::{Systemd, SystemdError, UnitDetails};

@@ -19,6 +19,12 @@ pub struct Paths {
     pub units: PathBuf,
     /// What has to be gone after a reboot: the lock.
     pub runtime: PathBuf,
+    /// Where systemd looks for units that do not outlive the boot.
+    pub transient: PathBuf,
+    /// The fixed names of sockets, which proxies know.
+    pub sockets: PathBuf,
+    /// Another root, below which all of it is.
+    pub root: Option<PathBuf>,
 }
 
 impl Paths {
@@ -30,6 +36,9 @@ impl Paths {
             settings: root.join("etc/conductor/host.yaml"),
             units: root.join("etc/systemd/system"),
             runtime: root.join("run/conductor"),
+            transient: root.join("run/systemd/system"),
+            sockets: root.join("var/lib/conductor/sockets"),
+            root: (root != Path::new("/")).then(|| root.to_owned()),
         }
     }
 
@@ -40,14 +49,8 @@ impl Paths {
     /// image would be written to this host.
     pub fn below(root: &Path) -> Result<Self, PathError> {
         let paths = Self::system(root);
-        let real_root = root.canonicalize().at("use", root)?;
-        for path in [&paths.units, &paths.runtime] {
-            let existing = path.ancestors().find(|path| path.exists()).unwrap_or(root);
-            let real = existing.canonicalize().at("use", existing)?;
-            if !real.starts_with(&real_root) {
-                let source = io::Error::other("a symbolic link leads out of the root");
-                return Err(PathError { action: "use", path: existing.to_owned(), source });
-            }
+        for path in [&paths.units, &paths.runtime, &paths.sockets] {
+            stays_below(root, path)?;
         }
         Ok(paths)
     }
@@ -60,8 +63,23 @@ impl Paths {
             settings: config.join("conductor/host.yaml"),
             units: config.join("systemd/user"),
             runtime: runtime.join("conductor"),
+            transient: runtime.join("systemd/user"),
+            sockets: config.join("conductor/sockets"),
+            root: None,
         }
     }
+}
+
+/// Insists that no symbolic link on the way leads out of a root.
+pub(super) fn stays_below(root: &Path, path: &Path) -> Result<(), PathError> {
+    let real_root = root.canonicalize().at("use", root)?;
+    let existing = path.ancestors().find(|path| path.exists()).unwrap_or(root);
+    let real = existing.canonicalize().at("use", existing)?;
+    if real.starts_with(&real_root) {
+        return Ok(());
+    }
+    let source = io::Error::other("a symbolic link leads out of the root");
+    Err(PathError { action: "use", path: existing.to_owned(), source })
 }
 
 #[cfg(test)]

@@ -38,7 +38,9 @@ impl Systemd {
             let up = states.get(unit).is_some_and(|(state, _)| state.is_up());
             // Its job was over before `began`, so what entered its state later is a second try.
             let first = details.active_enter_usec.is_some_and(|entered| entered <= began);
-            (!up || !first).then(|| (unit.clone(), how(&details)))
+            (!up || !first).then(|| {
+                (unit.clone(), details.how_it_ended().unwrap_or_else(|| "ended".to_owned()))
+            })
         });
         Ok(ended.collect())
     }
@@ -51,10 +53,13 @@ fn monotonic_usec() -> u64 {
     u64::try_from(usec).unwrap_or(0)
 }
 
-fn how(details: &UnitDetails) -> String {
-    match (details.exit_code, details.exit_status) {
-        (Some(EXITED), Some(status)) => format!("exited with status {status}"),
-        (Some(KILLED | DUMPED), Some(signal)) => format!("was killed by signal {signal}"),
-        _ => "ended".to_owned(),
+impl UnitDetails {
+    /// Says how the last process of the unit ended, if one did.
+    pub fn how_it_ended(&self) -> Option<String> {
+        match (self.exit_code, self.exit_status) {
+            (Some(EXITED), Some(status)) => Some(format!("exited with status {status}")),
+            (Some(KILLED | DUMPED), Some(signal)) => Some(format!("was killed by signal {signal}")),
+            _ => None,
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! systemd over D-Bus: state of units, jobs, and the reload that is avoided where it can be.
 
 use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 
 const UNIT: &str = "org.freedesktop.systemd1.Unit";
 const SERVICE: &str = "org.freedesktop.systemd1.Service";
+const SLICE: &str = "org.freedesktop.systemd1.Slice";
 
 /// Why systemd could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -206,6 +207,47 @@ impl Systemd {
         })
     }
 
+    /// Gives the state of some units, and what each says of itself.
+    ///
+    /// # Errors
+    /// systemd does not answer.
+    pub fn words(
+        &self,
+        units: &[&UnitName],
+    ) -> Result<Vec<(ActiveState, Option<String>)>, SystemdError> {
+        zbus::block_on(async {
+            let held: HashMap<String, ListedUnit> =
+                self.list().await?.into_iter().map(|unit| (unit.name.clone(), unit)).collect();
+            let words = stream::iter(units).map(|name| async {
+                let Some(unit) = held.get(name.as_str()) else {
+                    return Ok((ActiveState::Inactive, None));
+                };
+                let status = self.get(&unit.path, SERVICE, "StatusText").await?;
+                let status = status.and_then(|value| String::try_from(value).ok());
+                let status = status.filter(|status| !status.is_empty());
+                Ok((ActiveState::from_property(&unit.active_state), status))
+            });
+            words.buffered(CALLS_AT_A_TIME / 8).try_collect().await
+        })
+    }
+
+    /// Gives the directory of a unit's control group; `None` if nothing runs in it.
+    ///
+    /// # Errors
+    /// systemd does not answer.
+    pub fn control_group(&self, unit: &UnitName) -> Result<Option<PathBuf>, SystemdError> {
+        zbus::block_on(async {
+            let held = self.list().await?;
+            let Some(unit) = held.into_iter().find(|held| held.name == unit.as_str()) else {
+                return Ok(None);
+            };
+            let group = self.get(&unit.path, SLICE, "ControlGroup").await?;
+            let group = group.and_then(|value| String::try_from(value).ok());
+            let group = group.filter(|group| !group.is_empty());
+            Ok(group.map(|group| Path::new("/sys/fs/cgroup").join(group.trim_start_matches('/'))))
+        })
+    }
+
     async fn details_of(&self, path: &OwnedObjectPath) -> Result<UnitDetails, SystemdError> {
         // systemd says "not set" with the largest number.
         let number = |value: Option<OwnedVariant>| {
@@ -237,6 +279,31 @@ impl Systemd {
             exit_code: int(self.get(path, SERVICE, "ExecMainCode").await?),
             exit_status: int(self.get(path, SERVICE, "ExecMainStatus").await?),
             result: text(self.get(path, SERVICE, "Result").await?),
+        })
+    }
+
+    /// Gives the main process of a unit that is up, whosever it is, 0 if it has none; `None` if it is
+    /// not up.
+    ///
+    /// # Errors
+    /// systemd does not answer.
+    pub(super) fn up(&self, unit: &UnitName) -> Result<Option<u32>, SystemdError> {
+        zbus::block_on(async {
+            let path = match self.manager.get_unit(unit.as_str()).await {
+                Ok(path) => path,
+                // systemd holds no unit of this name.
+                Err(zbus::Error::MethodError(..)) => return Ok(None),
+                Err(source) => return Err(SystemdError::Call { call: "GetUnit", source }),
+            };
+            let state = self.get(&path, UNIT, "ActiveState").await?;
+            let state = state.and_then(|value| String::try_from(value).ok()).unwrap_or_default();
+            let main = self.get(&path, SERVICE, "MainPID").await?;
+            let main = main.and_then(|value| u32::try_from(value).ok()).unwrap_or_default();
+            let up = matches!(
+                ActiveState::from_property(&state),
+                ActiveState::Active | ActiveState::Reloading | ActiveState::Activating
+            );
+            Ok(up.then_some(main))
         })
     }
 

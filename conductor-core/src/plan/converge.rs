@@ -2,60 +2,98 @@
 
 use std::collections::BTreeSet;
 
-use super::{ActiveState, Desired, Foreign, Observed, ServicePlan, Step, Steps};
+use super::files::{Files, start};
+use super::leaving::{Leaving, is_current};
+use super::releases::{releases, served_last};
+use super::traffic::{self, Traffic};
+use super::{Desired, Foreign, Observed, ObservedRelease, ServicePlan, Step, Steps};
 use crate::definition::Order;
 use crate::name::{ServiceId, UnitName};
-use crate::unit::{Kind, Unit, UnitSet};
+use crate::unit::{EngineImage, Kind, UnitSet};
+use crate::value::Span;
 
 /// Plans how one service becomes what is desired.
 ///
 /// # Errors
 /// A file or link that is not conductor's stands where one of its own has to go.
-pub fn converge(desired: &Desired, observed: &Observed) -> Result<ServicePlan, Foreign> {
+pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePlan, Foreign> {
     refuse_foreign(&desired.units, observed)?;
+    let service = desired.service;
+    let releases = releases(&service.id, observed);
     let files = Files::new(&desired.units, observed);
-    let jobs = Jobs::new(&desired.units, &files, observed);
-    let leaving = Leaving::new(&desired.service, &desired.units, observed);
-    let replaces = !leaving.up.is_empty();
+    let start = start(&desired.units, &files, observed);
+    let leaving = Leaving::new(desired, &releases, observed);
+    let traffic = Traffic::new(desired, observed);
+    let undo = undo(desired, &releases, &files, &leaving, &traffic, observed);
 
-    let (mut steps, mut undo) = (Steps::default(), Steps::default());
+    let replaces = !leaving.up.is_empty() && desired.has_instances();
+    let stop_first = service.deploy.order == Order::StopFirst;
+    let restarts = start.iter().any(|step| matches!(step, Step::Restart(_)));
+    let downtime = stop_first && replaces || restarts;
+
+    let (mut steps, mut finish) = (Steps::default(), Steps::default());
+    let confirm = confirm(desired, &start, &traffic);
+    steps.extend(traffic.test);
+    if observed.states.is_some() {
+        steps.extend(images(&start, &desired.units).into_iter().map(Step::Pull));
+        let before = desired.before.clone();
+        steps.extend(before.filter(|_| !is_current(&desired.release, &releases)).map(Step::Run));
+    }
     steps.extend(files.write);
     steps.extend(files.enable);
-    undo.extend(jobs.undo);
-    match desired.order {
-        Order::StartFirst => {
-            steps.extend(jobs.start);
-            steps.extend(leaving.stop);
-        }
-        Order::StopFirst => {
-            steps.extend(leaving.stop);
-            steps.extend(jobs.start);
-            undo.extend(leaving.up.into_iter().map(Step::Start));
-        }
+    if stop_first {
+        steps.extend(leaving.stop.iter().cloned());
+    } else {
+        finish.extend(leaving.stop.iter().cloned());
     }
-    steps.extend(leaving.remove);
-    undo.extend(files.undo);
+    steps.extend(start);
+    steps.extend(confirm.clone());
+    let switches = !traffic.switch.is_empty();
+    steps.extend(traffic.switch);
+    if switches && !stop_first {
+        // One that died while the proxy took over is not the one to stay.
+        steps.extend(confirm.into_iter().map(|step| match step {
+            Step::Confirm { units, .. } => Step::Confirm { units, time: Span::from_secs(0) },
+            step => step,
+        }));
+    }
+    finish.extend(traffic.finish);
+    finish.extend(leaving.disable);
+    finish.extend(leaving.remove);
+    finish.extend(leaving.images);
     Ok(ServicePlan {
-        service: desired.service.clone(),
+        service: service.id.clone(),
         revision: Some(desired.revision.clone()),
         steps,
         undo,
+        finish,
         replaces,
+        downtime,
+        batch: service.deploy.batch,
     })
 }
 
-/// Plans how a service goes away.
-pub fn remove(service: &ServiceId, observed: &Observed) -> ServicePlan {
-    let leaving = Leaving::new(service, &UnitSet::default(), observed);
-    let mut steps = Steps::default();
-    steps.extend(leaving.stop);
-    steps.extend(leaving.remove);
+/// Plans how a service goes away; `drain` is the longest wait for who is still connected to it.
+pub fn remove(service: &ServiceId, drain: Span, observed: &Observed) -> ServicePlan {
+    let leaving = Leaving::all(service, &UnitSet::default(), observed);
+    let traffic = Traffic::none(service, drain, observed);
+    let (mut steps, mut undo, mut finish) = (Steps::default(), Steps::default(), Steps::default());
+    steps.extend(traffic.test);
+    steps.extend(traffic.switch);
+    undo.extend(traffic.undo);
+    finish.extend(leaving.stop);
+    finish.extend(traffic.finish);
+    finish.extend(leaving.disable);
+    finish.extend(leaving.remove);
     ServicePlan {
         service: service.clone(),
         revision: None,
         steps,
-        undo: Steps::default(),
+        undo,
+        finish,
         replaces: false,
+        downtime: false,
+        batch: None,
     }
 }
 
@@ -70,124 +108,90 @@ fn refuse_foreign(units: &UnitSet, observed: &Observed) -> Result<(), Foreign> {
     Ok(())
 }
 
-/// What has to be written and enabled.
-struct Files {
-    write: Vec<Step>,
-    enable: Vec<Step>,
-    /// Puts everything back.
-    undo: Vec<Step>,
-    /// Units that systemd may hold with another text than the one to be written.
-    stale: BTreeSet<UnitName>,
+/// Gives the images of what is started.
+fn images(start: &[Step], units: &UnitSet) -> BTreeSet<EngineImage> {
+    let started = start.iter().filter_map(Step::unit);
+    let units = started.filter_map(|unit| units.units.get(unit));
+    units.filter_map(|unit| unit.metadata.kind.instance()?.image.clone()).collect()
 }
 
-impl Files {
-    fn new(desired: &UnitSet, observed: &Observed) -> Self {
-        let mut write = Vec::new();
-        let mut stale = BTreeSet::new();
-        let missing = || desired.links.difference(&observed.set.links).cloned();
-        let mut undo: Vec<_> = missing().map(Step::Disable).collect();
-        for (name, unit) in &desired.units {
-            let undone = match observed.set.units.get(name) {
-                Some(old) if is_current(unit, old) => continue,
-                Some(old) => {
-                    Step::Write { name: name.clone(), unit: old.clone().into(), new: false }
-                }
-                None => Step::Remove(name.clone()),
-            };
-            // Without its file, too, a unit may be held: somebody removed it by hand.
-            let new = matches!(undone, Step::Remove(_)) && observed.state(name).is_none();
-            if !new {
-                stale.insert(name.clone());
-            }
-            undo.push(undone);
-            write.push(Step::Write { name: name.clone(), unit: unit.clone().into(), new });
-        }
-        Self { write, enable: missing().map(Step::Enable).collect(), undo, stale }
-    }
+/// Looks at what was started once more before requests go to it.
+fn confirm(desired: &Desired<'_>, start: &[Step], traffic: &Traffic) -> Option<Step> {
+    let time = desired.service.deploy.min_healthy_time;
+    let started = start.iter().filter_map(Step::unit).filter(|unit| unit.kind() == "service");
+    let units: Vec<_> = started.cloned().collect();
+    let wanted = !time.duration().is_zero() || !traffic.switch.is_empty();
+    (wanted && !units.is_empty()).then_some(Step::Confirm { units, time })
 }
 
-/// Tells whether a file on the host needs no writing.
-///
-/// A file of another version of conductor stays as it is if it is an instance: those are never
-/// changed once released. Other files are compared without the version.
-fn is_current(unit: &Unit, old: &Unit) -> bool {
-    if unit.text == old.text {
-        return true;
-    }
-    if unit.metadata.version == old.metadata.version {
-        return false;
-    }
-    let body = |unit: &Unit| {
-        let version = format!("Version={}\n", unit.metadata.version);
-        unit.text.replacen(&version, "", 1)
+/// Plans the way back.
+fn undo(
+    desired: &Desired<'_>,
+    releases: &[ObservedRelease],
+    files: &Files,
+    leaving: &Leaving,
+    traffic: &Traffic,
+    observed: &Observed,
+) -> Steps {
+    let service = &desired.service.id;
+    let mut undo = Steps::default();
+    undo.extend(traffic.undo.iter().cloned());
+    // Where the release before serves as a whole and alone gets the requests, nothing of the new one
+    // has to stay. Else what runs of it may be what serves.
+    let serves = served_last(releases, &desired.release).is_some_and(ObservedRelease::serves);
+    let alone = !traffic::may_be_asked(desired, observed);
+    let whole = serves && !leaving.up.is_empty() && alone;
+    let goes = |name: &UnitName| {
+        let own =
+            desired.units.units.get(name).is_some_and(|unit| unit.metadata.kind.is_instance());
+        let up = observed.state(name).is_some_and(super::ActiveState::is_up);
+        !up && !observed.set.units.contains_key(name) || own && whole
     };
-    unit.metadata.kind.is_instance() || body(unit) == body(old)
-}
-
-/// What has to be started.
-struct Jobs {
-    start: Vec<Step>,
-    /// Stops what was started and had not been there before.
-    undo: Vec<Step>,
-}
-
-impl Jobs {
-    fn new(desired: &UnitSet, files: &Files, observed: &Observed) -> Self {
-        let (mut start, mut undo) = (Vec::new(), Vec::new());
-        if observed.states.is_none() {
-            return Self { start, undo };
-        }
-        let has_instances = desired.units.values().any(|unit| unit.metadata.kind.is_instance());
-        // The target comes last, so that each instance has a job of its own that is waited for.
-        let target = desired.units.iter().filter(|(_, unit)| unit.metadata.kind == Kind::Target);
-        let instances = desired.units.iter().filter(|(_, unit)| unit.metadata.kind.is_instance());
-        for (name, unit) in instances.chain(target.filter(|_| has_instances)) {
-            let up = observed.state(name).is_some_and(ActiveState::is_up);
-            match up {
-                true if unit.metadata.kind.is_instance() && files.stale.contains(name) => {
-                    start.push(Step::Restart(name.clone()));
-                }
-                true => {}
-                false => start.push(Step::Start(name.clone())),
-            }
-            // One that ran before, without its file, is not stopped.
-            if !observed.set.units.contains_key(name) && !up {
-                undo.push(Step::Stop(name.clone()));
-            }
-        }
+    if observed.states.is_some() {
+        let units = desired.units.units.iter();
+        let mut stop: Vec<_> = units
+            .filter(|(name, unit)| unit.metadata.kind != Kind::Boot && goes(name))
+            .map(|(name, _)| name.clone())
+            .collect();
         // The first instance brought its slice up; nothing is left in it by then.
-        let slices = desired.units.iter().filter(|(_, unit)| unit.metadata.kind == Kind::Slice);
-        for (name, _) in slices.filter(|(name, _)| !observed.set.units.contains_key(*name)) {
-            undo.push(Step::Stop(name.clone()));
-        }
-        Self { start, undo }
+        stop.sort_by_key(|unit| unit.kind() == "slice");
+        undo.extend(stop.into_iter().map(Step::Stop));
     }
+    if desired.service.deploy.order == Order::StopFirst {
+        // What is not enabled does not start.
+        let back =
+            leaving.up.iter().filter(|unit| observed.links_to(service, unit).next().is_some());
+        undo.extend(back.cloned().map(Step::Start));
+    }
+    let links = desired.links_to_undo(observed, whole);
+    undo.extend(links.into_iter().map(Step::Disable));
+    let unfinished = whole && is_current(&desired.release, releases);
+    for (name, unit) in &desired.units.units {
+        let written = files.write.iter().any(|step| step.unit() == Some(name));
+        match observed.set.units.get(name) {
+            _ if unfinished && unit.metadata.kind.is_instance() => {
+                undo.extend([Step::Remove(name.clone())]);
+            }
+            _ if !written => {}
+            Some(old) => {
+                let unit = old.clone().into();
+                undo.extend([Step::Write { name: name.clone(), unit, new: false }]);
+            }
+            None => undo.extend([Step::Remove(name.clone())]),
+        }
+    }
+    undo
 }
 
-/// What is on the host and not desired any more.
-struct Leaving {
-    /// Instances that are up.
-    up: Vec<UnitName>,
-    stop: Vec<Step>,
-    remove: Vec<Step>,
-}
-
-impl Leaving {
-    fn new(service: &ServiceId, desired: &UnitSet, observed: &Observed) -> Self {
-        let gone = observed.units_of(service).filter(|(name, _)| !desired.units.contains_key(name));
-        let units: Vec<_> = gone.collect();
-        let links = observed.links_of(service).filter(|link| !desired.links.contains(link));
-        let up = units.iter().filter(|(name, unit)| {
-            unit.metadata.kind.is_instance() && observed.state(name).is_some_and(ActiveState::is_up)
-        });
-        let held = units.iter().filter(|(name, _)| {
-            observed.state(name).is_some_and(|state| state != ActiveState::Inactive)
-        });
-        let mut stop: Vec<_> = held.map(|(name, _)| Step::Stop((*name).clone())).collect();
-        // A slice can be stopped only when nothing is left in it.
-        stop.sort_by_key(|step| step.unit().kind() == "slice");
-        let mut remove: Vec<_> = links.cloned().map(Step::Disable).collect();
-        remove.extend(units.iter().map(|(name, _)| Step::Remove((*name).clone())));
-        Self { up: up.map(|(name, _)| (*name).clone()).collect(), stop, remove }
+impl Desired<'_> {
+    /// Gives the links that have to go on the way back.
+    fn links_to_undo(&self, observed: &Observed, whole: bool) -> Vec<crate::unit::Link> {
+        let is_instance = |unit: &UnitName| {
+            self.units.units.get(unit).is_some_and(|unit| unit.metadata.kind.is_instance())
+        };
+        let links = self.units.links.iter();
+        let goes = links
+            .filter(|link| !observed.set.links.contains(link) || whole && is_instance(&link.unit));
+        goes.cloned().collect()
     }
 }

@@ -4,21 +4,29 @@
 //! made anew from what is observed then; that is all that crash safety takes.
 
 mod converge;
+mod files;
+mod leaving;
 mod ports;
+mod releases;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod traffic;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+use std::path::PathBuf;
 
-use crate::definition::Order;
-use crate::name::{Revision, ServiceId, UnitName};
+use crate::name::{ProxyName, ReleaseName, Revision, ServiceId, UnitName};
+use crate::proxy::UpstreamFile;
+use crate::service::Service;
 use crate::unit::{Link, Unit, UnitSet};
+use crate::value::HostPath;
 
 pub use converge::{converge, remove};
 pub use ports::{PortError, allocate, needs_ports};
-pub use steps::{Step, Steps};
+pub use releases::{ObservedRelease, RollbackTarget, record, releases, rollback};
+pub use steps::{Hook, Step, Steps};
 
 /// What is found on a host.
 #[derive(Debug, Clone, Default)]
@@ -29,6 +37,14 @@ pub struct Observed {
     pub foreign: BTreeMap<String, &'static str>,
     /// What systemd says of the units it holds; `None` where there is no systemd to ask.
     pub states: Option<BTreeMap<UnitName, ActiveState>>,
+    /// What proxies are told of the services.
+    pub upstreams: BTreeMap<ServiceId, Vec<UpstreamFile>>,
+    /// Where a file of conductor's would go, and somebody else's is.
+    pub foreign_upstreams: BTreeMap<(ProxyName, ServiceId), PathBuf>,
+    /// Services whose proxy was told something new and was not seen to have taken over and drained.
+    pub pending: BTreeMap<ServiceId, BTreeSet<ProxyName>>,
+    /// Where the fixed names of the services' sockets point, by number of the instance.
+    pub sockets: BTreeMap<ServiceId, BTreeMap<u16, HostPath>>,
     /// The names in `set` by service, so that planning a service does not look at all the others.
     owned: BTreeMap<ServiceId, Owned>,
 }
@@ -54,7 +70,7 @@ impl Observed {
                 owned.entry(service).or_default().links.push(link.clone());
             }
         }
-        Self { set, foreign, states: None, owned }
+        Self { set, foreign, owned, ..Self::default() }
     }
 
     /// Gives the services that have units on the host.
@@ -66,6 +82,15 @@ impl Observed {
     pub fn units_of(&self, service: &ServiceId) -> impl Iterator<Item = (&UnitName, &Unit)> {
         let names = self.owned.get(service).into_iter().flat_map(|owned| &owned.units);
         names.filter_map(|name| self.set.units.get_key_value(name))
+    }
+
+    /// Gives the links to one unit of a service.
+    pub fn links_to<'o>(
+        &'o self,
+        service: &ServiceId,
+        unit: &'o UnitName,
+    ) -> impl Iterator<Item = &'o Link> {
+        self.links_of(service).filter(move |link| link.unit == *unit)
     }
 
     fn links_of(&self, service: &ServiceId) -> impl Iterator<Item = &Link> {
@@ -132,15 +157,26 @@ impl ActiveState {
 
 /// What a service is to become.
 #[derive(Debug, Clone)]
-pub struct Desired {
+pub struct Desired<'s> {
     /// The service.
-    pub service: ServiceId,
+    pub service: &'s Service,
     /// The revision its instances are to run.
     pub revision: Revision,
+    /// The release they are of.
+    pub release: ReleaseName,
     /// Its units.
     pub units: UnitSet,
-    /// Which side of a change comes first.
-    pub order: Order,
+    /// What its proxy is to be told.
+    pub upstream: Option<UpstreamFile>,
+    /// What has to succeed before the first instance of a new release starts.
+    pub before: Option<Hook>,
+}
+
+impl Desired<'_> {
+    /// Tells whether anything is to run.
+    fn has_instances(&self) -> bool {
+        self.units.units.values().any(|unit| unit.metadata.kind.is_instance())
+    }
 }
 
 /// What is to be done for one service.
@@ -150,12 +186,30 @@ pub struct ServicePlan {
     pub service: ServiceId,
     /// The revision that runs afterwards; `None` if the service goes away.
     pub revision: Option<Revision>,
-    /// What to do, in order.
+    /// What to do until the service is what it is to be, in order.
     pub steps: Steps,
-    /// What to do if an instance does not start, so that all is as before.
+    /// What to do if one of them fails, so that all is as before.
     pub undo: Steps,
+    /// What to take away afterwards; there is no way back from here.
+    pub finish: Steps,
     /// Whether instances of an older release serve until the new ones do.
     pub replaces: bool,
+    /// Whether the service is briefly down.
+    pub downtime: bool,
+    /// How many instances start at a time; `None` for all.
+    pub batch: Option<u16>,
+}
+
+impl ServicePlan {
+    /// Gives all steps, in order.
+    pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
+        self.steps.iter().chain(&self.finish)
+    }
+
+    /// Tells whether anything is to be done.
+    pub fn changes(&self) -> bool {
+        self.all_steps().next().is_some()
+    }
 }
 
 /// What is to be done on a host.
@@ -170,19 +224,24 @@ pub struct Plan {
 impl Plan {
     /// Tells whether anything is to be done.
     pub fn changes(&self) -> bool {
-        self.services.iter().any(|service| !service.steps.is_empty())
+        self.services.iter().any(ServicePlan::changes)
     }
 }
 
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for service in self.services.iter().filter(|service| !service.steps.is_empty()) {
+        for service in self.services.iter().filter(|service| service.changes()) {
             match &service.revision {
                 Some(revision) => writeln!(f, "{} at {revision}", service.service)?,
                 None => writeln!(f, "{} goes away", service.service)?,
             }
-            for step in &service.steps {
+            for step in service.all_steps() {
                 writeln!(f, "  {step}")?;
+            }
+            match (service.replaces, service.downtime) {
+                (_, true) => writeln!(f, "  briefly down: what runs stops before it starts anew")?,
+                (true, false) => writeln!(f, "  no downtime: what runs stops when the new serves")?,
+                (false, false) => {}
             }
         }
         Ok(())

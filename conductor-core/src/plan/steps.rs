@@ -2,12 +2,20 @@
 
 use std::fmt;
 
-use crate::name::UnitName;
-use crate::unit::{Link, Unit};
+use crate::name::{ProxyName, ServiceId, UnitName};
+use crate::proxy::UpstreamFile;
+use crate::unit::{EngineImage, Link, Unit};
+use crate::value::{HostPath, Span};
 
-/// One idempotent change to the host.
+/// One idempotent change to the host, or something that has to hold before the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
+    /// See that a proxy's configuration is good as it is, before anything of it is changed.
+    TestProxy(ProxyName),
+    /// Pull an image that is not there.
+    Pull(EngineImage),
+    /// Run a command once and to its end, as a unit of its own.
+    Run(Hook),
     /// Write a unit file.
     Write {
         /// The file's name.
@@ -23,45 +31,169 @@ pub enum Step {
     Start(UnitName),
     /// Stop and start a unit whose file was not as conductor writes it.
     Restart(UnitName),
+    /// See that what was started is still up, for some time.
+    Confirm {
+        /// The instances.
+        units: Vec<UnitName>,
+        /// How long; zero for one look.
+        time: Span,
+    },
+    /// Point the fixed name of an instance's socket to the socket of a release.
+    Switch {
+        /// The service.
+        service: ServiceId,
+        /// The number of the instance.
+        instance: u16,
+        /// The socket.
+        socket: HostPath,
+    },
+    /// Write the file that tells a proxy where the instances are.
+    WriteUpstream {
+        /// The file.
+        file: UpstreamFile,
+        /// Whether it was there before and comes back: it is not tested then.
+        restore: bool,
+    },
+    /// Remove that file.
+    RemoveUpstream {
+        /// The proxy.
+        proxy: ProxyName,
+        /// The service.
+        service: ServiceId,
+        /// Whether it goes again because the one who wrote it failed: it is not tested then.
+        restore: bool,
+    },
+    /// Let a proxy read its configuration, and see it take over.
+    ReloadProxy(ProxyName),
+    /// Wait until the processes of a proxy from before are gone.
+    DrainProxy {
+        /// The proxy.
+        proxy: ProxyName,
+        /// The longest wait.
+        longest: Span,
+    },
+    /// Wait until nobody is connected to sockets any more.
+    DrainSockets {
+        /// The service.
+        service: ServiceId,
+        /// The sockets.
+        sockets: Vec<HostPath>,
+        /// The longest wait.
+        longest: Span,
+    },
     /// Stop a unit and wait until it is down.
     Stop(UnitName),
     /// Undo an `Enable`.
     Disable(Link),
     /// Remove a unit file.
     Remove(UnitName),
+    /// Remove the fixed name of an instance's socket.
+    Unswitch {
+        /// The service.
+        service: ServiceId,
+        /// The number of the instance.
+        instance: u16,
+    },
+    /// Remove an image that no release on the host uses.
+    RemoveImage(EngineImage),
+}
+
+/// A command that runs once, as a unit that does not outlive it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hook {
+    /// The unit.
+    pub unit: UnitName,
+    /// Its text.
+    pub text: String,
 }
 
 impl Step {
-    /// Gives the unit the step is about.
-    pub fn unit(&self) -> &UnitName {
+    /// Gives the unit the step is about, if it is about one.
+    pub fn unit(&self) -> Option<&UnitName> {
         match self {
-            Self::Enable(link) | Self::Disable(link) => &link.unit,
-            Self::Write { name, .. }
-            | Self::Start(name)
-            | Self::Restart(name)
-            | Self::Stop(name)
-            | Self::Remove(name) => name,
+            Self::Enable(link) | Self::Disable(link) => Some(&link.unit),
+            Self::Write { name: unit, .. }
+            | Self::Run(Hook { unit, .. })
+            | Self::Start(unit)
+            | Self::Restart(unit)
+            | Self::Stop(unit)
+            | Self::Remove(unit) => Some(unit),
+            _ => None,
         }
     }
 
-    /// Tells whether the step changes files only, not what runs.
+    /// Tells whether the step changes unit files only, not what runs.
     pub fn is_file(&self) -> bool {
         matches!(self, Self::Write { .. } | Self::Enable(_) | Self::Disable(_) | Self::Remove(_))
+    }
+
+    /// Tells whether the step has to do with where requests go.
+    pub fn is_traffic(&self) -> bool {
+        matches!(
+            self,
+            Self::Switch { .. }
+                | Self::Unswitch { .. }
+                | Self::WriteUpstream { .. }
+                | Self::RemoveUpstream { .. }
+                | Self::ReloadProxy(_)
+                | Self::DrainProxy { .. }
+                | Self::DrainSockets { .. }
+        )
     }
 }
 
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::TestProxy(proxy) => write!(f, "test the configuration of {proxy}"),
+            Self::Pull(image) => write!(
+                f,
+                "pull {} if {} has no such image",
+                image.reference,
+                image.engine.program()
+            ),
+            Self::Run(Hook { unit, .. }) => write!(f, "run {unit} to its end"),
             Self::Write { name, new: true, .. } => write!(f, "write {name}"),
             Self::Write { name, new: false, .. } => write!(f, "rewrite {name}"),
             Self::Enable(link) => write!(f, "enable {} in {}", link.unit, link.by),
             Self::Start(name) => write!(f, "start {name}"),
             Self::Restart(name) => write!(f, "restart {name}"),
+            Self::Confirm { units, time } if time.duration().is_zero() => {
+                write!(f, "see that {} is still up", counted(units.len()))
+            }
+            Self::Confirm { units, time } => {
+                write!(f, "see that {} stays well for {time}", counted(units.len()))
+            }
+            Self::Switch { instance, socket, .. } => {
+                write!(f, "switch socket {instance} to {socket}")
+            }
+            Self::WriteUpstream { file, restore: false } => {
+                write!(f, "write the upstream of {}", file.proxy)
+            }
+            Self::WriteUpstream { file, restore: true } => {
+                write!(f, "restore the upstream of {}", file.proxy)
+            }
+            Self::RemoveUpstream { proxy, .. } => write!(f, "remove the upstream of {proxy}"),
+            Self::ReloadProxy(proxy) => write!(f, "reload {proxy}"),
+            Self::DrainProxy { proxy, longest } => {
+                write!(f, "drain the old processes of {proxy} for at most {longest}")
+            }
+            Self::DrainSockets { longest, .. } => {
+                write!(f, "drain the old sockets for at most {longest}")
+            }
             Self::Stop(name) => write!(f, "stop {name}"),
             Self::Disable(link) => write!(f, "disable {} in {}", link.unit, link.by),
             Self::Remove(name) => write!(f, "remove {name}"),
+            Self::Unswitch { instance, .. } => write!(f, "remove the name of socket {instance}"),
+            Self::RemoveImage(image) => write!(f, "remove the image {}", image.reference),
         }
+    }
+}
+
+fn counted(instances: usize) -> String {
+    match instances {
+        1 => "the new instance".to_owned(),
+        count => format!("each of {count} new instances"),
     }
 }
 

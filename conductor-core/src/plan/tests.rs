@@ -4,21 +4,22 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
-use crate::definition::Order;
 use crate::release::{Release, boot_unit, slice_unit, target_unit};
 use crate::runtime::Scope;
 use crate::service::Service;
 use crate::unit::{Templates, Unit};
+use crate::value::Span;
 
 fn service(text: &str) -> Service {
     let text = format!("id: web\ncommand: [/bin/web]\n{text}");
     Service::parse(Path::new("web.yaml"), &text).unwrap()
 }
 
-fn desired(text: &str) -> Desired {
-    let service = service(text);
+/// The service lives for as long as the tests do.
+fn desired(text: &str) -> Desired<'static> {
+    let service: &Service = Box::leak(Box::new(service(text)));
     let templates = Templates::new(&[]).unwrap();
-    let release = Release::new(&service, service.own_revision().unwrap(), &templates);
+    let release = Release::new(service, service.default_revision().unwrap(), &templates);
     let ports = allocate(
         std::slice::from_ref(&release),
         &UnitSet::default(),
@@ -27,15 +28,17 @@ fn desired(text: &str) -> Desired {
     );
     let units = release.compile(&ports.unwrap()[0], None, Scope::System, &templates).unwrap();
     Desired {
-        service: service.id.clone(),
+        service,
+        release: release.name(),
         revision: release.revision,
         units,
-        order: service.deploy.order,
+        upstream: None,
+        before: None,
     }
 }
 
 /// Observes a host on which all of a service is as desired, and up.
-fn running(desired: &Desired) -> Observed {
+fn running(desired: &Desired<'_>) -> Observed {
     let mut states = BTreeMap::new();
     for (name, unit) in &desired.units.units {
         if unit.metadata.kind != crate::unit::Kind::Boot {
@@ -50,10 +53,9 @@ fn empty() -> Observed {
 }
 
 /// Gives a plan's steps in words, without the digests.
-fn words(steps: &Steps) -> Vec<String> {
+fn words(plan: &ServicePlan) -> Vec<String> {
     let digit = |c: char| c.is_ascii_hexdigit();
-    steps
-        .iter()
+    plan.all_steps()
         .map(|step| {
             let text = step.to_string();
             match text.split_once("host.") {
@@ -68,7 +70,7 @@ fn words(steps: &Steps) -> Vec<String> {
 fn a_new_service_is_written_then_enabled_then_started() {
     let plan = converge(&desired("instances: 2\n"), &empty()).unwrap();
     assert_eq!(
-        words(&plan.steps),
+        words(&plan),
         [
             "write conductor-web-boot.service",
             "write conductor-web--1.service",
@@ -90,7 +92,7 @@ fn a_new_service_is_written_then_enabled_then_started() {
 fn what_is_as_desired_needs_no_step() {
     let desired = desired("instances: 2\nport: 80\n");
     let plan = converge(&desired, &running(&desired)).unwrap();
-    assert!(plan.steps.is_empty(), "{:?}", words(&plan.steps));
+    assert!(!plan.changes(), "{:?}", words(&plan));
 }
 
 #[test]
@@ -99,7 +101,7 @@ fn old_instances_stop_after_the_new_ones_start_unless_told_otherwise() {
     let order = |text: &str| {
         let plan = converge(&desired(text), &observed).unwrap();
         assert!(plan.replaces);
-        let jobs = plan.steps.iter().filter(|step| !step.is_file());
+        let jobs = plan.all_steps().filter(|step| !step.is_file());
         let jobs: Vec<_> = jobs.map(|step| step.to_string()[..5].trim().to_owned()).collect();
         let undone: Vec<_> =
             plan.undo.iter().map(|step| step.to_string()[..5].trim().to_owned()).collect();
@@ -118,7 +120,7 @@ fn scaling_touches_the_difference_only() {
     let two = desired("instances: 2\n");
     let three = desired("instances: 3\n");
     assert_eq!(
-        words(&converge(&three, &running(&two)).unwrap().steps),
+        words(&converge(&three, &running(&two)).unwrap()),
         [
             "write conductor-web--3.service",
             "enable conductor-web--3.service in conductor-web.target",
@@ -126,7 +128,7 @@ fn scaling_touches_the_difference_only() {
         ]
     );
     assert_eq!(
-        words(&converge(&two, &running(&three)).unwrap().steps),
+        words(&converge(&two, &running(&three)).unwrap()),
         [
             "stop conductor-web--3.service",
             "disable conductor-web--3.service in conductor-web.target",
@@ -142,7 +144,7 @@ fn an_instance_that_is_down_is_started_and_left_if_that_fails() {
     let name = desired.units.units.keys().find(|name| name.as_str().contains("host.")).unwrap();
     observed.states.as_mut().unwrap().insert(name.clone(), ActiveState::Failed);
     let plan = converge(&desired, &observed).unwrap();
-    assert_eq!(words(&plan.steps), ["start conductor-web--1.service"]);
+    assert_eq!(words(&plan), ["start conductor-web--1.service"]);
     assert!(plan.undo.is_empty());
 }
 
@@ -154,7 +156,7 @@ fn a_file_that_was_edited_by_hand_is_restored_and_its_instance_restarted() {
         desired.units.units.iter().find(|(name, _)| name.as_str().contains("host.")).unwrap();
     let text = format!("# edited\n{}", unit.text);
     observed.set.units.insert(name.clone(), Unit { text, ..unit.clone() });
-    let steps = words(&converge(&desired, &observed).unwrap().steps);
+    let steps = words(&converge(&desired, &observed).unwrap());
     assert_eq!(steps, ["rewrite conductor-web--1.service", "restart conductor-web--1.service"]);
 }
 
@@ -170,14 +172,14 @@ fn a_newer_conductor_replaces_nothing_by_itself() {
         }
         unit.metadata.version = "0.0.1".to_owned();
     }
-    assert!(converge(&desired, &observed).unwrap().steps.is_empty());
+    assert!(!converge(&desired, &observed).unwrap().changes());
 }
 
 #[test]
 fn a_running_unit_without_its_file_is_written_and_restarted() {
     let desired = desired("");
     let observed = Observed { states: running(&desired).states, ..Observed::default() };
-    let steps = words(&converge(&desired, &observed).unwrap().steps);
+    let steps = words(&converge(&desired, &observed).unwrap());
     assert!(steps.contains(&"rewrite conductor-web--1.service".to_owned()), "{steps:?}");
     assert!(steps.contains(&"restart conductor-web--1.service".to_owned()), "{steps:?}");
 }
@@ -185,7 +187,7 @@ fn a_running_unit_without_its_file_is_written_and_restarted() {
 #[test]
 fn without_systemd_there_are_files_only() {
     let plan = converge(&desired(""), &Observed::default()).unwrap();
-    assert!(plan.steps.iter().all(Step::is_file));
+    assert!(plan.all_steps().all(Step::is_file));
     assert!(plan.undo.iter().all(Step::is_file));
 }
 
@@ -205,24 +207,23 @@ fn something_foreign_in_the_way_is_an_error_and_elsewhere_is_not() {
 fn a_service_goes_with_everything_it_has_and_nothing_else() {
     let desired = desired("");
     let mut observed = running(&desired);
-    let other = Desired { service: "other".parse().unwrap(), ..desired.clone() };
-    assert_eq!(words(&remove(&other.service, &observed).steps), Vec::<String>::new());
-    let boot = boot_unit(&desired.service);
-    observed.states.as_mut().unwrap().insert(boot, ActiveState::Inactive);
-    let steps = remove(&desired.service, &observed).steps;
+    let (id, drain) = (&desired.service.id, Span::from_secs(30));
+    assert!(!remove(&"other".parse().unwrap(), drain, &observed).changes());
+    observed.states.as_mut().unwrap().insert(boot_unit(id), ActiveState::Inactive);
+    let plan = remove(id, drain, &observed);
+    let steps: Vec<_> = plan.all_steps().collect();
     let last_stop = steps.iter().rfind(|step| matches!(step, Step::Stop(_))).unwrap();
-    assert_eq!(*last_stop.unit(), slice_unit(&desired.service));
+    assert_eq!(last_stop.unit(), Some(&slice_unit(id)));
     let removed = steps.iter().filter(|step| matches!(step, Step::Remove(_))).count();
     assert_eq!(removed, desired.units.units.len());
-    assert!(steps.iter().any(|step| *step == Step::Stop(target_unit(&desired.service))));
-    assert_eq!(Order::default(), desired.order);
+    assert!(steps.contains(&&Step::Stop(target_unit(id))));
 }
 
 #[test]
 fn ports_stay_and_new_ones_avoid_what_is_held_and_what_listens() {
     let service = service("instances: 3\nport: 80\n");
     let templates = Templates::new(&[]).unwrap();
-    let release = || Release::new(&service, service.own_revision().unwrap(), &templates);
+    let release = || Release::new(&service, service.default_revision().unwrap(), &templates);
     let range = "20000-20004".parse().unwrap();
     let give = |on_host: &UnitSet, listening: &[u16]| {
         let listening = listening.iter().copied().collect();

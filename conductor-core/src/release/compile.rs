@@ -47,16 +47,15 @@ struct ServiceView<'a> {
     target: &'a str,
     wanted_by: &'a str,
     systemctl: &'a str,
-    unit_path: &'a str,
+    unit_path: String,
 }
 
 /// What differs between the host's systemd and a user's.
 struct Place {
     wanted_by: &'static str,
     systemctl: &'static str,
-    /// The path of a unit's own file: `%E` is `/etc` or the user's `~/.config`, `%n` the unit. A
-    /// unit that systemd still holds after its file was removed is kept from starting by it.
-    unit_path: &'static str,
+    /// The directory of unit files: `%E` is `/etc` or the user's `~/.config`.
+    units: &'static str,
 }
 
 impl Place {
@@ -65,12 +64,12 @@ impl Place {
             Scope::System => Self {
                 wanted_by: "multi-user.target",
                 systemctl: "/usr/bin/systemctl",
-                unit_path: "%E/systemd/system/%n",
+                units: "%E/systemd/system",
             },
             Scope::User => Self {
                 wanted_by: "default.target",
                 systemctl: "/usr/bin/systemctl --user",
-                unit_path: "%E/systemd/user/%n",
+                units: "%E/systemd/user",
             },
         }
     }
@@ -115,7 +114,7 @@ pub(super) fn compile(
         target: target.as_str(),
         wanted_by: place.wanted_by,
         systemctl: place.systemctl,
-        unit_path: place.unit_path,
+        unit_path: format!("{}/%n", place.units),
     };
     let values = Values::new(&view);
     let boot = boot_unit(&service.id);
@@ -180,7 +179,10 @@ fn instance_unit(
         sandbox,
     } = parts;
     let mut unit = Lines::default();
-    unit.push("ConditionPathExists", Place::of(scope).unit_path);
+    // A target that systemd holds remembers what it wanted when it was loaded: so what is not enabled
+    // any more is kept from starting with it, whether it is kept for a rollback or was removed.
+    let units = Place::of(scope).units;
+    unit.push("ConditionPathExists", format_args!("{units}/{}.wants/%n", names.target));
     unit.extend(of_runtime);
     if scope == Scope::System {
         unit.push("Wants", "network-online.target");
@@ -219,19 +221,22 @@ fn instance_unit(
         Runtime::Docker => Some(Engine::Docker),
         Runtime::Podman => Some(Engine::Podman),
     };
-    let kind = Kind::Instance(Instance {
+    let kind = Kind::Instance(Box::new(Instance {
         revision: revision.clone(),
         digest: digest.clone(),
         number: instance,
         endpoint: port.map(|port| Endpoint::Tcp { listen: service.listen, port }),
         image: engine.zip(image).map(|(engine, reference)| EngineImage { engine, reference }),
         record: record.cloned(),
-    });
+    }));
     Ok(Unit::new(text, metadata(service, kind)))
 }
 
 /// Gives the image of an instance: for an engine with its revision, else a path.
-fn image(release: &Release<'_>, tokens: &Tokens<'_>) -> Result<Option<String>, CompileError> {
+pub(super) fn image(
+    release: &Release<'_>,
+    tokens: &Tokens<'_>,
+) -> Result<Option<String>, CompileError> {
     let service = release.service;
     let Some(image) = &service.image else {
         return Ok(None);
@@ -248,7 +253,7 @@ fn image(release: &Release<'_>, tokens: &Tokens<'_>) -> Result<Option<String>, C
 }
 
 /// Checks paths once more with the real values: a digest as revision has a colon.
-fn check_volumes(service: &Service, tokens: &Tokens<'_>) -> Result<(), CompileError> {
+pub(super) fn check_volumes(service: &Service, tokens: &Tokens<'_>) -> Result<(), CompileError> {
     for path in service.volumes.iter().flat_map(|volume| [&volume.source, &volume.target]) {
         if let Err(source) = tokens.expand(path.as_str()).parse::<HostPath>() {
             return Err(CompileError::Volume { service: service.id.clone(), source });

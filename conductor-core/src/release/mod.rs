@@ -2,6 +2,7 @@
 
 mod compile;
 mod digest;
+mod once;
 
 use std::collections::BTreeMap;
 
@@ -9,8 +10,8 @@ use crate::error::Invalid;
 use crate::name::{ReleaseName, Revision, ServiceId, UnitName};
 use crate::runtime::Scope;
 use crate::service::Service;
-use crate::unit::{Record, TemplateError, Templates, UnitSet, escape};
-use crate::value::Port;
+use crate::unit::{Link, Record, TemplateError, Templates, UnitSet, escape};
+use crate::value::{Argument, Port};
 
 /// The prefix of every unit, which keeps clear of the host's own and finds them all.
 pub const PREFIX: &str = "conductor-";
@@ -105,11 +106,31 @@ impl<'s> Release<'s> {
     ) -> Result<UnitSet, CompileError> {
         compile::compile(self, ports, record, scope, templates)
     }
+
+    /// Compiles the unit that runs a command once, in the service's image and environment and within
+    /// its limits. `purpose` stands in its name: `conductor-ID-REVISION.DIGEST-PURPOSE.service`.
+    ///
+    /// # Errors
+    /// A template that fails, or values that do not fit together at this revision.
+    pub fn compile_once(
+        &self,
+        command: &[Argument],
+        purpose: &str,
+        scope: Scope,
+        templates: &Templates,
+    ) -> Result<(UnitName, String), CompileError> {
+        once::compile(self, command, purpose, scope, templates)
+    }
 }
 
 /// Names the target of a service.
 pub fn target_unit(service: &ServiceId) -> UnitName {
     UnitName::from_checked(format!("{PREFIX}{service}.target"))
+}
+
+/// Gives the link by which an instance belongs to its service's target.
+pub fn link(service: &ServiceId, instance: &UnitName) -> Link {
+    Link { by: target_unit(service), unit: instance.clone() }
 }
 
 /// Names the unit that starts the target of a service when the host boots.

@@ -105,6 +105,45 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
     }
 }
 
+/// The client stays for as long as the command runs, and passes on what it writes.
+pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
+    let name = container_name(instance);
+    let mut run = CommandLine::new("");
+    run.words([DOCKER, "run", "--rm", "--init", "--name", &name, "--log-driver=none"]);
+    run.word(&format!("--cgroup-parent={}", instance.slice));
+    options(&mut run, instance);
+    let remove = command_line("-", &[DOCKER, "rm", "--force", &name]);
+    let mut exec = Lines::default();
+    exec.push("ExecStartPre", &remove);
+    show_secrets(&mut exec, instance);
+    exec.push("ExecStart", run);
+    exec.push("ExecStopPost", &remove);
+    let mut unit = Lines::default();
+    for directive in ["Wants", "After"] {
+        unit.push(directive, "docker.service");
+    }
+    Parts { unit, exec, resources: resources(instance), ..Parts::default() }
+}
+
+/// As for docker.
+pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
+    let name = container_name(instance);
+    let mut run = CommandLine::new("");
+    run.words([PODMAN, "run", "--replace", "--rm", "--init", "--name", &name]);
+    run.words(["--cgroups=split", "--sdnotify=ignore", "--log-driver=passthrough"]);
+    if instance.service.limits.pids.is_none() {
+        run.word("--pids-limit=0");
+    }
+    options(&mut run, instance);
+    let mut exec = Lines::default();
+    exec.push("Delegate", "yes");
+    show_secrets(&mut exec, instance);
+    exec.push("ExecStart", run);
+    let remove = [PODMAN, "rm", "--force", "--ignore", "-t", "0", &name];
+    exec.push("ExecStopPost", command_line("-", &remove));
+    Parts { exec, resources: resources(instance), ..Parts::default() }
+}
+
 /// Gives the options that both engines know by the same name, then image and command.
 fn options(line: &mut CommandLine, instance: &Instance<'_>) {
     let Instance { service, tokens, image, port, .. } = instance;

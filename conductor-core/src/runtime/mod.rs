@@ -78,6 +78,19 @@ pub(crate) fn parts(instance: &Instance<'_>) -> Parts {
     parts
 }
 
+/// Gives what the service's runtime contributes to a unit that runs the service's command once and to
+/// its end.
+pub(crate) fn once(instance: &Instance<'_>) -> Parts {
+    let mut parts = match instance.service.runtime {
+        Runtime::Native => native::parts(instance),
+        Runtime::Docker => engine::docker_once(instance),
+        Runtime::Podman => engine::podman_once(instance),
+    };
+    parts.service_type = "oneshot";
+    parts.resources.push("RuntimeDirectory", RUNTIME_DIRECTORY);
+    parts
+}
+
 /// An instance's directory below `/run`: `%N` is the name of its unit. It goes when the unit stops.
 const RUNTIME_DIRECTORY: &str = "conductor/%N";
 

@@ -212,20 +212,27 @@ impl Service {
         }
     }
 
-    /// Gives the revision that follows from the definition alone: the one it names, the image's
-    /// own, or `host` for a native service that the host itself provides.
+    /// Gives the revision that the definition names, if it does: as its own key, or in the image.
     pub fn own_revision(&self) -> Option<Revision> {
-        const HOST: &str = "host";
-        if self.revision.is_some() {
-            return self.revision.clone();
+        self.revision.clone().or_else(|| self.image_revision())
+    }
+
+    /// Gives the revision that the image names.
+    pub fn image_revision(&self) -> Option<Revision> {
+        if self.runtime == Runtime::Native {
+            return None;
         }
+        let image: ImageReference = self.image.as_ref()?.as_str().parse().ok()?;
+        image.revision()
+    }
+
+    /// Gives the revision of a service that nothing names one for: `host` for a native service that the
+    /// host itself provides.
+    pub fn default_revision(&self) -> Option<Revision> {
+        const HOST: &str = "host";
         match self.runtime {
-            Runtime::Docker | Runtime::Podman => {
-                let image: ImageReference = self.image.as_ref()?.as_str().parse().ok()?;
-                image.revision()
-            }
-            Runtime::Native if self.uses_token("revision") => None,
-            Runtime::Native => HOST.parse().ok(),
+            Runtime::Native if !self.uses_token("revision") => HOST.parse().ok(),
+            _ => None,
         }
     }
 

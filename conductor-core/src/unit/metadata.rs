@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use crate::name::{ReleaseName, Revision, ServiceId, is_lower_hex};
 use crate::value::{Endpoint, ListenAddress};
 
-const HEADER: &str = "[X-Conductor]";
+pub(super) const HEADER: &str = "[X-Conductor]";
 
 /// What conductor knows about one of its units.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub struct Metadata {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// One instance of a release.
-    Instance(Instance),
+    Instance(Box<Instance>),
     /// The target of the service.
     Target,
     /// The slice of the service.
@@ -94,6 +94,8 @@ pub struct Record {
     pub deployed: Timestamp,
     /// The release that it replaced: what a rollback goes back to.
     pub replaces: Option<ReleaseName>,
+    /// The release that was rolled back to this one.
+    pub undoes: Option<ReleaseName>,
     /// The definition that it was made from.
     pub definition: Option<String>,
 }
@@ -140,7 +142,7 @@ impl Metadata {
             }
         }
         let kind = match kind? {
-            "instance" => Kind::Instance(fields.instance()?),
+            "instance" => Kind::Instance(fields.instance()?.into()),
             "target" => Kind::Target,
             "slice" => Kind::Slice,
             "boot" => Kind::Boot,
@@ -161,6 +163,7 @@ struct Fields<'t> {
     image: Option<EngineImage>,
     deployed: Option<Timestamp>,
     replaces: Option<ReleaseName>,
+    undoes: Option<ReleaseName>,
     definition: Option<&'t str>,
 }
 
@@ -185,6 +188,7 @@ impl<'t> Fields<'t> {
             }
             "Deployed" => self.deployed = Some(value.parse().ok()?),
             "Replaces" => self.replaces = Some(value.parse().ok()?),
+            "Undoes" => self.undoes = Some(value.parse().ok()?),
             "Definition" => self.definition = Some(value),
             // A newer version may know more.
             _ => {}
@@ -196,6 +200,7 @@ impl<'t> Fields<'t> {
         let record = self.deployed.map(|deployed| Record {
             deployed,
             replaces: self.replaces,
+            undoes: self.undoes,
             definition: self.definition.map(str::to_owned),
         });
         Some(Instance {
@@ -243,12 +248,15 @@ impl fmt::Display for Instance {
         if let Some(image) = image {
             writeln!(f, "Image={image}")?;
         }
-        let Some(Record { deployed, replaces, definition }) = record else {
+        let Some(Record { deployed, replaces, undoes, definition }) = record else {
             return Ok(());
         };
         writeln!(f, "Deployed={deployed}")?;
         if let Some(release) = replaces {
             writeln!(f, "Replaces={release}")?;
+        }
+        if let Some(release) = undoes {
+            writeln!(f, "Undoes={release}")?;
         }
         match definition {
             // A name of a file may be anything, and this is for people only.
@@ -275,6 +283,7 @@ mod tests {
             record: Some(Record {
                 deployed: "2026-11-25T01:02:03.000004Z".parse().unwrap(),
                 replaces: Some("v0.abcdef".parse().unwrap()),
+                undoes: Some("v2.012345".parse().unwrap()),
                 definition: Some("/etc/conductor/services/web.yaml".into()),
             }),
         }
@@ -287,9 +296,11 @@ mod tests {
             Kind::Target,
             Kind::Slice,
             Kind::Boot,
-            Kind::Instance(instance()),
-            Kind::Instance(Instance { endpoint: Some(socket), ..instance() }),
-            Kind::Instance(Instance { endpoint: None, image: None, record: None, ..instance() }),
+            Kind::Instance(instance().into()),
+            Kind::Instance(Instance { endpoint: Some(socket), ..instance() }.into()),
+            Kind::Instance(
+                Instance { endpoint: None, image: None, record: None, ..instance() }.into(),
+            ),
         ];
         for kind in kinds {
             let metadata =

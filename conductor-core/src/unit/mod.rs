@@ -3,11 +3,13 @@
 pub(crate) mod escape;
 mod lines;
 mod metadata;
+pub(crate) mod render;
 mod set;
 mod template;
 
 pub(crate) use lines::Lines;
 pub use metadata::{Engine, EngineImage, Instance, Kind, Metadata, Record};
+pub(crate) use render::Values;
 pub use set::{Link, Unit, UnitSet};
+pub(crate) use template::hex;
 pub use template::{Override, TemplateError, Templates};
-pub(crate) use template::{Values, hex};

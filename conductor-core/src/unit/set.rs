@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use super::metadata::Metadata;
+use super::metadata::{self, Kind, Metadata, Record};
 use crate::name::UnitName;
 
 /// One unit file.
@@ -27,6 +27,22 @@ impl Unit {
         // Handlebars begins every text with 8 KiB; thousands of units are kept at a time.
         rendered.shrink_to_fit();
         Self { metadata, text: rendered }
+    }
+
+    /// Gives the text without the metadata: what systemd reads.
+    pub fn body(&self) -> &str {
+        self.text.rfind(metadata::HEADER).map_or(&self.text, |start| &self.text[..start])
+    }
+
+    /// Gives the unit of an instance with another record of its deploy.
+    #[must_use]
+    pub fn recorded(&self, record: Option<Record>) -> Self {
+        let mut metadata = self.metadata.clone();
+        if let Kind::Instance(instance) = &mut metadata.kind {
+            instance.record = record;
+        }
+        let text = format!("{}{metadata}", self.body());
+        Self { metadata, text }
     }
 }
 

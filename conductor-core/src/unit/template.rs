@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use handlebars::{Context, Handlebars, RenderErrorReason, no_escape};
-use serde::Serialize;
+use handlebars::Handlebars;
 use sha2::{Digest as _, Sha256};
 use unit_templates::Template;
+
+use super::render::{self, Values};
 
 /// A template of the user's own, as it was read.
 #[derive(Debug, Clone)]
@@ -52,7 +53,7 @@ pub enum TemplateError {
         /// The names there are.
         known: String,
     },
-    /// The rendered text is none that systemd would read as it was meant.
+    /// The rendered text is none that would be read as it was meant.
     #[error("{}: the rendered text {reason}", file.display())]
     Output {
         /// The template.
@@ -60,16 +61,6 @@ pub enum TemplateError {
         /// What is wrong with it.
         reason: String,
     },
-}
-
-/// What templates may refer to, made once for all that get the same.
-pub(crate) struct Values(Context);
-
-impl Values {
-    /// Takes the fields of a view.
-    pub(crate) fn new(view: &impl Serialize) -> Self {
-        Self(Context::wraps(view).expect("views are structs of texts"))
-    }
 }
 
 /// The templates in use.
@@ -87,13 +78,16 @@ impl Templates {
     /// # Errors
     /// A replacement that is no template, or whose file name is none of theirs.
     pub fn new(overrides: &[Override]) -> Result<Self, TemplateError> {
-        let mut registry = Handlebars::new();
-        registry.set_strict_mode(true);
-        registry.register_escape_fn(no_escape);
+        let mut registry = render::engine();
         let mut files = Vec::new();
         let mut hasher = Sha256::new();
         for template in unit_templates::ALL {
-            register(&mut registry, template.file, template.text, PathBuf::from(template.file))?;
+            render::register(
+                &mut registry,
+                template.file,
+                template.text,
+                PathBuf::from(template.file),
+            )?;
         }
         for Override { file, text } in overrides {
             let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
@@ -101,7 +95,7 @@ impl Templates {
                 let known = unit_templates::ALL.map(|known| known.file).join(", ");
                 return Err(TemplateError::Unknown { file: file.clone(), known });
             };
-            register(&mut registry, template.file, text, file.clone())?;
+            render::register(&mut registry, template.file, text, file.clone())?;
             files.push((template.file, file.clone()));
             for part in [name, text] {
                 hasher.update(part.len().to_le_bytes());
@@ -127,24 +121,8 @@ impl Templates {
             let own = self.files.iter().find(|(name, _)| *name == template.file);
             own.map_or_else(|| PathBuf::from(template.file), |(_, file)| file.clone())
         };
-        let rendered = self.registry.render_with_context(template.file, &values.0);
-        let text = rendered.map_err(|error| TemplateError::Render {
-            file: file(),
-            line: error.line_no.unwrap_or(1),
-            column: error.column_no.unwrap_or(1),
-            reason: match error.reason() {
-                RenderErrorReason::MissingVariable(Some(name)) => {
-                    format!("there is no value {name:?} for this template")
-                }
-                reason => reason.to_string(),
-            },
-        })?;
+        let text = render::render(&self.registry, template.file, values, file)?;
         let output = |reason: String| TemplateError::Output { file: file(), reason };
-        // In UTF-8 no other character has a byte that is an ASCII control.
-        let control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\n' | b'\t');
-        if let Some(control) = text.bytes().find(control) {
-            return Err(output(format!("contains {:?}", char::from(control))));
-        }
         let too_long = |line: &&str| line.len() > super::escape::LONGEST_LINE;
         // Almost every text as a whole is shorter.
         if too_long(&&*text)
@@ -159,18 +137,6 @@ impl Templates {
         }
         Ok(text)
     }
-}
-
-fn register(
-    registry: &mut Handlebars<'static>,
-    name: &str,
-    text: &str,
-    file: PathBuf,
-) -> Result<(), TemplateError> {
-    registry.register_template_string(name, text).map_err(|error| {
-        let (line, column) = error.pos().unwrap_or((1, 1));
-        TemplateError::Syntax { file, line, column, reason: error.reason().to_string() }
-    })
 }
 
 /// Writes bytes as lower-case hexadecimal digits.

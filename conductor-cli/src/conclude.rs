@@ -1,0 +1,156 @@
+//! What is said at the end of a change that did not work out, and its exit status.
+
+use std::process::ExitCode;
+
+use conductor_core::conductor::{Failure, Report, ServiceReport};
+
+use crate::args::Output;
+use crate::human::printable;
+use crate::print;
+
+const FAILED: u8 = 1;
+const OLD_SERVES: u8 = 3;
+/// How many of the steps that are left are named.
+const SHOWN: usize = 10;
+
+/// Prints what did not work out, and gives the exit status of a report.
+pub(crate) fn conclude(report: &Report, output: Output) -> ExitCode {
+    if output == Output::Text {
+        for line in report.services.iter().flat_map(explain) {
+            print::complaint(format_args!("{line}"));
+        }
+        if report.services.iter().any(was_interrupted) {
+            print::complaint(format_args!("interrupted; the same command finishes the work"));
+        }
+    }
+    ExitCode::from(status(report))
+}
+
+/// Something that is down is worse than something that was not replaced.
+fn status(report: &Report) -> u8 {
+    let of = |service: &ServiceReport| match &service.failure {
+        Some(failure) if failure.old_serves => OLD_SERVES,
+        None if service.left.is_empty() => 0,
+        _ => FAILED,
+    };
+    let all: Vec<_> = report.services.iter().map(of).collect();
+    [FAILED, OLD_SERVES].into_iter().find(|status| all.contains(status)).unwrap_or(0)
+}
+
+fn was_interrupted(service: &ServiceReport) -> bool {
+    let by_failure = service.failure.as_ref().is_some_and(|failure| failure.interrupted);
+    by_failure || !service.left.is_empty()
+}
+
+/// Says of a service what went wrong, what became of it, and what is left to do.
+fn explain(service: &ServiceReport) -> Vec<String> {
+    let mut lines = Vec::new();
+    match &service.failure {
+        Some(failure) => explain_failure(service, failure, &mut lines),
+        None if service.left.is_empty() => return lines,
+        None => lines.push(format!("error: {}: interrupted", service.id)),
+    }
+    for step in service.left.iter().take(SHOWN) {
+        lines.push(format!("  not done: {step}"));
+    }
+    if let Some(more @ 1..) = service.left.len().checked_sub(SHOWN) {
+        lines.push(format!("  not done: {more} more"));
+    }
+    lines
+}
+
+fn explain_failure(service: &ServiceReport, failure: &Failure, lines: &mut Vec<String>) {
+    let (id, step) = (&service.id, &failure.step);
+    let reason = printable(&failure.reason);
+    // Most steps name their unit; a hook's is its own.
+    let unit = failure.unit.as_ref().filter(|unit| !step.contains(unit.as_str()));
+    let unit = unit.map_or_else(String::new, |unit| format!(" ({unit})"));
+    lines.push(format!("error: {id}: {step}{unit}: {reason}"));
+    if let Some(status) = &failure.status {
+        lines.push(format!("  last health check: {}", printable(status)));
+    }
+    lines.extend(failure.journal.iter().map(|line| format!("  | {}", printable(line))));
+    if failure.undone {
+        lines.push("  what was new is removed again".to_owned());
+    }
+    if failure.old_serves {
+        lines.push("  the release before it serves as it did".to_owned());
+    }
+    if !failure.undone && !failure.old_serves && !failure.interrupted {
+        lines.push(format!("  systemd goes on trying; conductor logs --id {id} has more"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failure() -> Failure {
+        Failure {
+            step: "start conductor-web-v2.7f3ac2-1.service".to_owned(),
+            unit: Some("conductor-web-v2.7f3ac2-1.service".parse().unwrap()),
+            reason: "the job ended with \"failed\"".to_owned(),
+            status: Some("never healthy in 60s: 500 Internal Server Error".to_owned()),
+            journal: vec!["boom \x1b[31m".to_owned()],
+            old_serves: true,
+            undone: true,
+            interrupted: false,
+        }
+    }
+
+    fn report(failures: Vec<Option<Failure>>) -> Report {
+        let service = |failure| ServiceReport {
+            id: "web".parse().unwrap(),
+            revision: Some("v2".parse().unwrap()),
+            changed: false,
+            steps: Vec::new(),
+            left: Vec::new(),
+            failure,
+        };
+        let services = failures.into_iter().map(service).collect();
+        Report { changed: false, healthy: false, services, orphans: Vec::new() }
+    }
+
+    #[test]
+    fn a_failure_says_what_an_operator_asks_next() {
+        insta::assert_snapshot!(explain(&report(vec![Some(failure())]).services[0]).join("\n"), @r#"
+        error: web: start conductor-web-v2.7f3ac2-1.service: the job ended with "failed"
+          last health check: never healthy in 60s: 500 Internal Server Error
+          | boom [31m
+          what was new is removed again
+          the release before it serves as it did
+        "#);
+    }
+
+    #[test]
+    fn an_interruption_says_what_is_left() {
+        let interrupted = Failure {
+            step: "deploy.before".to_owned(),
+            reason: "interrupted".to_owned(),
+            status: None,
+            journal: Vec::new(),
+            undone: false,
+            interrupted: true,
+            ..failure()
+        };
+        let mut service = report(vec![Some(interrupted)]).services.remove(0);
+        service.left = (1..=12).map(|number| format!("stop {number}")).collect();
+        let lines = explain(&service);
+        assert_eq!(
+            lines[0],
+            "error: web: deploy.before (conductor-web-v2.7f3ac2-1.service): interrupted"
+        );
+        assert_eq!(lines[1], "  the release before it serves as it did");
+        assert_eq!(lines[2], "  not done: stop 1");
+        assert_eq!(lines.last().unwrap(), "  not done: 2 more");
+        assert!(was_interrupted(&service));
+    }
+
+    #[test]
+    fn the_worst_outcome_is_the_exit_status() {
+        let down = Failure { old_serves: false, ..failure() };
+        assert_eq!(status(&report(vec![None, None])), 0);
+        assert_eq!(status(&report(vec![None, Some(failure())])), 3);
+        assert_eq!(status(&report(vec![Some(failure()), Some(down), Some(failure())])), 1);
+    }
+}

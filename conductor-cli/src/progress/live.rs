@@ -1,0 +1,225 @@
+//! The live list: a thread that draws it in place, so that time passes on it while a step takes long.
+//!
+//! The cursor stays visible and below the list all the time; whatever ends the process, the terminal
+//! is as it was.
+
+use std::env;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use conductor_core::conductor::{self, Event};
+
+use super::lines;
+use super::screen::{Drawn, Running, Screen, Size};
+use crate::print;
+
+/// How often it is drawn at most.
+const INTERVAL: Duration = Duration::from_millis(100);
+
+/// Tells whether standard output is a terminal that can move its cursor.
+pub(super) fn is_possible() -> bool {
+    let able = env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
+    able && io::stdout().is_terminal()
+}
+
+/// Draws until it is dropped.
+pub(super) struct Live {
+    messages: Option<Sender<Message>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// What the thread is told.
+enum Message {
+    Waiting(String),
+    Began(Running),
+    /// A step came to an end, well or not, and leaves a line.
+    Ended {
+        service: String,
+        step: String,
+        line: String,
+    },
+    Instances(Vec<conductor::Progress>),
+    Line(String),
+}
+
+impl Live {
+    pub(super) fn new() -> Self {
+        let (sender, receiver) = channel();
+        let thread = thread::spawn(move || draw(&receiver));
+        Self { messages: Some(sender), thread: Some(thread) }
+    }
+
+    pub(super) fn tell(&self, event: &Event<'_>) {
+        if let Some(message) = message(event) {
+            self.send(message);
+        }
+    }
+
+    /// Prints a line that stays.
+    pub(super) fn say(&self, line: &str) {
+        self.send(Message::Line(line.to_owned()));
+    }
+
+    fn send(&self, message: Message) {
+        if let Some(messages) = &self.messages {
+            // A thread that ended has nobody to tell.
+            let _ = messages.send(message);
+        }
+    }
+}
+
+impl Drop for Live {
+    fn drop(&mut self) {
+        drop(self.messages.take());
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn message(event: &Event<'_>) -> Option<Message> {
+    Some(match event {
+        Event::Waiting { holder } => Message::Waiting(lines::waiting(holder)),
+        Event::Step { step, .. } | Event::Done { step, .. } if step.is_file() => return None,
+        Event::Step { service, step } => Message::Began(Running {
+            service: service.to_string(),
+            step: step.to_string(),
+            since: Instant::now(),
+        }),
+        Event::Done { service, step, .. } => Message::Ended {
+            service: service.to_string(),
+            step: step.to_string(),
+            line: lines::line(event).unwrap_or_else(|| format!("{service}: {step}")),
+        },
+        Event::Failed { service, failure } => Message::Ended {
+            service: service.to_string(),
+            step: failure.step.clone(),
+            line: lines::line(event)?,
+        },
+        Event::Instances(instances) => Message::Instances(instances.to_vec()),
+        _ => Message::Line(lines::line(event)?),
+    })
+}
+
+/// Draws until nobody sends any more, and leaves only the lines that stay.
+fn draw(messages: &Receiver<Message>) {
+    let color = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let mut screen = Screen::default();
+    let (mut lines, mut drawn) = (Vec::new(), Vec::new());
+    loop {
+        let open = collect(messages, &mut screen, &mut lines);
+        let size = size();
+        let rows = if open { screen.rows(Instant::now(), size, color) } else { Vec::new() };
+        if !lines.is_empty() || rows != drawn {
+            let text = frame(&drawn, &lines, &rows, size);
+            let _ = print::text(format_args!("{text}"));
+            lines.clear();
+            drawn = rows;
+        }
+        if !open {
+            return;
+        }
+    }
+}
+
+/// Takes what is told for a while. Tells whether there may be more.
+fn collect(messages: &Receiver<Message>, screen: &mut Screen, lines: &mut Vec<String>) -> bool {
+    let until = Instant::now() + INTERVAL;
+    loop {
+        let left = until.saturating_duration_since(Instant::now());
+        match messages.recv_timeout(left) {
+            Ok(message) => take(message, screen, lines),
+            Err(RecvTimeoutError::Timeout) => return true,
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+        if left.is_zero() {
+            return true;
+        }
+    }
+}
+
+fn take(message: Message, screen: &mut Screen, lines: &mut Vec<String>) {
+    if let Message::Waiting(line) = message {
+        screen.waiting.get_or_insert_with(|| (String::new(), Instant::now())).0 = line;
+        return;
+    }
+    screen.waiting = None;
+    match message {
+        Message::Waiting(_) => {}
+        Message::Began(running) => screen.steps.push(running),
+        Message::Ended { service, step, line } => {
+            screen.steps.retain(|running| running.service != service || running.step != step);
+            // It was told before that, and would be shown as one that nothing waits for.
+            screen.instances.retain(|one| step.split(' ').all(|word| word != one.unit.as_str()));
+            lines.push(line);
+        }
+        Message::Instances(instances) => screen.instances = instances,
+        Message::Line(line) => lines.push(line),
+    }
+}
+
+fn size() -> Size {
+    let told = terminal_size::terminal_size_of(io::stdout());
+    let (columns, lines) = told.map_or((80, 24), |(columns, lines)| (columns.0, lines.0));
+    Size { columns: columns.into(), lines: lines.into() }
+}
+
+/// Writes what takes the rows that were drawn before away, and then lines that stay and new rows.
+fn frame(drawn: &[Drawn], lines: &[String], rows: &[Drawn], size: Size) -> String {
+    let mut text = String::new();
+    // A terminal that is narrower by now may have wrapped them.
+    let height = |row: &Drawn| row.columns.div_ceil(size.columns.max(1)).max(1);
+    let up: usize = drawn.iter().map(height).sum();
+    if up > 0 {
+        // ECMA-48's CPL and ED.
+        let _ = write!(text, "\x1b[{up}F\x1b[J");
+    }
+    for line in lines.iter().chain(rows.iter().map(|row| &row.text)) {
+        text.extend([line, "\n"]);
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::progress::lines::tests::each_event;
+
+    #[test]
+    fn a_frame_takes_the_one_before_away() {
+        let row = |columns: usize| Drawn { text: "x".repeat(columns), columns };
+        let size = Size { columns: 10, lines: 5 };
+        let line = ["done".to_owned()];
+        assert_eq!(frame(&[], &line, &[row(2)], size), "done\nxx\n");
+        assert_eq!(frame(&[row(2), row(9)], &line, &[row(1)], size), "\x1b[2F\x1b[Jdone\nx\n");
+        // The terminal was wider when this was drawn, and wrapped it since.
+        assert_eq!(frame(&[row(11), row(0)], &[], &[], size), "\x1b[3F\x1b[J");
+    }
+
+    #[test]
+    fn what_ended_leaves_a_line_and_no_row() {
+        let (mut screen, mut lines) = (Screen::default(), Vec::new());
+        let mut most = 0;
+        each_event(&mut |event| {
+            if let Some(message) = message(event) {
+                take(message, &mut screen, &mut lines);
+            }
+            most = most.max(screen.steps.len() + screen.instances.len());
+        });
+        assert_eq!(most, 2);
+        let rows = screen.rows(Instant::now(), Size { columns: 80, lines: 24 }, false);
+        assert!(rows.is_empty(), "{rows:?}");
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        web: | "migrated"[0m
+        web: start conductor-web-v2.7f3ac2-1.service
+        web: start conductor-web-v2.7f3ac2-1.service: done in 1.4s
+        web: note: the image could not be removed
+        web: start conductor-web-v2.7f3ac2-1.service: failed
+        web: start conductor-web-v2.7f3ac2-1.service: interrupted
+        systemd reads the changed units
+        "#);
+    }
+}

@@ -1,0 +1,84 @@
+//! What is said while a host is changed: a live list on a terminal, else a line for each event, for
+//! programs in JSON.
+//!
+//! What is done matters more than who reads about it: a failure to print stops nothing.
+
+mod json;
+mod lines;
+mod live;
+mod screen;
+
+use std::cell::Cell;
+use std::time::Duration;
+
+use conductor_core::conductor::{Event, Watcher};
+
+use crate::args::Output;
+use crate::interrupt::Interrupts;
+use crate::print;
+use live::Live;
+
+/// Said once after the first Ctrl-C.
+const INTERRUPTED: &str = "interrupted: undoing what can be undone; once more ends at once";
+
+/// Takes the events of one change, and tells it of an interruption.
+pub(crate) struct Progress {
+    how: How,
+    interrupts: Interrupts,
+    /// Whether it was said that an interruption was noticed.
+    said: Cell<bool>,
+}
+
+enum How {
+    Live(Live),
+    Lines,
+    Json,
+}
+
+impl Progress {
+    pub(crate) fn new(output: Output, interrupts: Interrupts) -> Self {
+        let how = match output {
+            Output::Json => How::Json,
+            Output::Text if live::is_possible() => How::Live(Live::new()),
+            Output::Text => How::Lines,
+        };
+        Self { how, interrupts, said: Cell::new(false) }
+    }
+}
+
+impl Watcher for Progress {
+    fn tell(&mut self, event: &Event<'_>) {
+        match &self.how {
+            How::Live(live) => live.tell(event),
+            How::Lines => match (event, lines::line(event)) {
+                // It is no part of what the run did.
+                (Event::Waiting { .. }, Some(line)) => print::complaint(format_args!("{line}")),
+                (_, Some(line)) => drop(print::line(format_args!("{line}"))),
+                (_, None) => {}
+            },
+            How::Json => {
+                if let Some(line) = json::line(event) {
+                    let _ = print::line(format_args!("{line}"));
+                }
+            }
+        }
+    }
+
+    fn is_interrupted(&self) -> bool {
+        let happened = self.interrupts.happened();
+        if happened && !self.said.replace(true) {
+            match &self.how {
+                How::Live(live) => live.say(INTERRUPTED),
+                How::Lines => print::complaint(format_args!("{INTERRUPTED}")),
+                // The event of the failure says it.
+                How::Json => {}
+            }
+        }
+        happened
+    }
+
+    fn interval(&self) -> Option<Duration> {
+        const OFTEN: Duration = Duration::from_millis(200);
+        matches!(self.how, How::Live(_)).then_some(OFTEN)
+    }
+}

@@ -1,0 +1,181 @@
+//! What a terminal shows at a moment: pure, from what was told until then.
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use conductor_core::conductor::Progress;
+use conductor_core::plan::ActiveState;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+
+use crate::human::{printable, took};
+
+/// The narrowest terminal that is drawn for, and the size of one that does not tell.
+const NARROWEST: usize = 20;
+
+/// The size of a terminal, in characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Size {
+    pub(super) columns: usize,
+    pub(super) lines: usize,
+}
+
+/// What is going on.
+#[derive(Debug, Default)]
+pub(super) struct Screen {
+    /// Whom this run waits for, in words, and since when.
+    pub(super) waiting: Option<(String, Instant)>,
+    pub(super) steps: Vec<Running>,
+    pub(super) instances: Vec<Progress>,
+}
+
+/// A step that is being carried out.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Running {
+    pub(super) service: String,
+    pub(super) step: String,
+    pub(super) since: Instant,
+}
+
+/// A row as it is printed.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Drawn {
+    pub(super) text: String,
+    /// How many columns it takes; the text may have colours, which take none.
+    pub(super) columns: usize,
+}
+
+/// A row in its parts.
+struct Row {
+    head: String,
+    time: String,
+    state: Option<ActiveState>,
+    status: String,
+}
+
+impl Screen {
+    /// Gives the rows to show: one for each step, with the instance it waits for, and one for each
+    /// instance besides.
+    pub(super) fn rows(&self, now: Instant, size: Size, color: bool) -> Vec<Drawn> {
+        let words: HashSet<_> =
+            self.steps.iter().flat_map(|running| running.step.split(' ')).collect();
+        let instances: HashMap<_, _> =
+            self.instances.iter().map(|instance| (instance.unit.as_str(), instance)).collect();
+        let others = self.instances.iter().filter(|other| !words.contains(other.unit.as_str()));
+        let waiting = self.waiting.iter().map(|(line, since)| Row {
+            head: line.clone(),
+            time: took(now.saturating_duration_since(*since)),
+            state: None,
+            status: String::new(),
+        });
+        let steps = self.steps.iter().map(|running| running.row(now, &instances));
+        // The last line is the cursor's.
+        let room = size.lines.saturating_sub(1).max(1);
+        let count = self.waiting.iter().count() + self.steps.len() + others.clone().count();
+        let shown = if count > room { room - 1 } else { count };
+        let rows: Vec<_> = waiting.chain(steps).chain(others.map(Row::of)).take(shown).collect();
+        let width = rows.iter().map(|row| row.head.width()).max().unwrap_or(0);
+        // A row that fills the last column may wrap.
+        let columns = size.columns.max(NARROWEST) - 1;
+        let mut rows: Vec<_> = rows.iter().map(|row| row.fit(width, columns, color)).collect();
+        if shown < count {
+            rows.push(Drawn::plain(cut(&format!("and {} more", count - shown), columns)));
+        }
+        rows
+    }
+}
+
+impl Drawn {
+    fn plain(text: String) -> Self {
+        let columns = text.width();
+        Self { text, columns }
+    }
+}
+
+impl Running {
+    fn row(&self, now: Instant, instances: &HashMap<&str, &Progress>) -> Row {
+        let instance = self.step.split(' ').find_map(|word| instances.get(word));
+        let words: Vec<_> = self.step.split(' ').map(|word| short(word, &self.service)).collect();
+        Row {
+            head: format!("{}: {}", self.service, words.join(" ")),
+            time: took(now.saturating_duration_since(self.since)),
+            state: instance.map(|instance| instance.state),
+            status: instance.map_or_else(String::new, |instance| words_of(instance)),
+        }
+    }
+}
+
+impl Row {
+    fn of(instance: &Progress) -> Self {
+        let service = instance.service.as_str();
+        Self {
+            head: format!("{service}: {}", short(instance.unit.as_str(), service)),
+            time: String::new(),
+            state: Some(instance.state),
+            status: words_of(instance),
+        }
+    }
+
+    /// Writes the row in columns, no longer than the terminal is wide.
+    fn fit(&self, width: usize, columns: usize, color: bool) -> Drawn {
+        const TIME: usize = 8;
+        let state = self.state.map_or_else(String::new, |state| state.to_string());
+        let padding = width - self.head.width();
+        let mut text = format!("{}{:padding$}  {:>TIME$}  ", self.head, "", self.time);
+        let place = text.len()..text.len() + state.len();
+        if self.state.is_some() {
+            let _ = write!(text, "{state:<12}  {}", self.status);
+        }
+        let mut row = Drawn::plain(cut(text.trim_end(), columns));
+        let paint = self.state.filter(|_| color).and_then(paint);
+        // One that was cut stays plain.
+        if let Some(paint) = paint
+            && row.text.get(place.clone()) == Some(&state)
+        {
+            row.text.replace_range(place, &format!("\x1b[{paint}m{state}\x1b[0m"));
+        }
+        row
+    }
+}
+
+/// Gives the colour of a state, as a parameter of ECMA-48's SGR.
+fn paint(state: ActiveState) -> Option<u8> {
+    const RED: u8 = 31;
+    const GREEN: u8 = 32;
+    const YELLOW: u8 = 33;
+    match state {
+        ActiveState::Active | ActiveState::Reloading => Some(GREEN),
+        ActiveState::Failed => Some(RED),
+        ActiveState::Activating | ActiveState::Deactivating => Some(YELLOW),
+        ActiveState::Inactive | ActiveState::Other => None,
+    }
+}
+
+fn words_of(instance: &Progress) -> String {
+    instance.status.as_deref().map_or_else(String::new, printable)
+}
+
+/// Leaves out of a unit's name what its row says anyway.
+fn short<'n>(unit: &'n str, service: &str) -> &'n str {
+    let release = unit.strip_prefix("conductor-").and_then(|unit| unit.strip_prefix(service));
+    let release = release.and_then(|unit| unit.strip_prefix('-')?.strip_suffix(".service"));
+    release.unwrap_or(unit)
+}
+
+/// Cuts a text to a number of columns.
+fn cut(text: &str, columns: usize) -> String {
+    if text.width() <= columns {
+        return text.to_owned();
+    }
+    let mut room = columns.saturating_sub(1);
+    let fits = |c: &char| {
+        let width = c.width().unwrap_or(0);
+        let fits = width <= room;
+        room = room.saturating_sub(width);
+        fits
+    };
+    text.chars().take_while(fits).chain(['…']).collect()
+}

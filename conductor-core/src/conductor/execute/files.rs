@@ -1,0 +1,53 @@
+//! Steps that change unit files.
+
+use super::{Executor, Todo};
+use crate::conductor::error::Error;
+use crate::conductor::event::Event;
+use crate::host::Systemd;
+use crate::name::UnitName;
+use crate::plan::Step;
+
+impl Executor<'_> {
+    pub(super) fn change_files(&mut self, todo: &Todo<'_>) -> Result<(), Error> {
+        let steps: Vec<&Step> = todo.iter().map(|(_, step)| *step).collect();
+        // Instances are not among them: their names are new, and one that went cannot start again.
+        let stale: Vec<UnitName> = steps
+            .iter()
+            .filter_map(|step| match step {
+                Step::Write { name, new: false, .. } => Some(name.clone()),
+                Step::Remove(name) if !is_instance(name) => Some(name.clone()),
+                _ => None,
+            })
+            .collect();
+        let gone = steps.iter().filter_map(|step| match step {
+            Step::Remove(name) => Some(name.clone()),
+            _ => None,
+        });
+        if self.systemd.is_some() && !stale.is_empty() {
+            self.lock.note_stale()?;
+        }
+        self.directory.carry_out(&steps)?;
+        let Some(systemd) = self.systemd else {
+            return Ok(());
+        };
+        systemd.reset_failed(&gone.collect::<Vec<_>>());
+        self.reload(systemd, Some(&stale))
+    }
+
+    /// Lets systemd read what it holds and what is stale, and takes the note of it back.
+    pub(in crate::conductor) fn reload(
+        &mut self,
+        systemd: &Systemd,
+        units: Option<&[UnitName]>,
+    ) -> Result<(), Error> {
+        if systemd.reload_if_stale(units)? {
+            self.watcher.tell(&Event::Reload);
+        }
+        Ok(self.lock.forget_stale()?)
+    }
+}
+
+/// Tells whether a name is that of an instance: only theirs have a digest, behind a dot.
+fn is_instance(name: &UnitName) -> bool {
+    name.as_str().matches('.').count() > 1
+}

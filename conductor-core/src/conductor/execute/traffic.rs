@@ -1,0 +1,128 @@
+//! Steps that change where requests go.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{Executor, Fault, Todo, faults};
+use crate::conductor::error::Error;
+use crate::host::{ProxyError, sockets};
+use crate::name::ProxyName;
+use crate::plan::Step;
+
+use super::work::Work;
+
+impl Executor<'_> {
+    pub(super) fn test_proxies<'t>(&mut self, todo: &Todo<'t>) -> Vec<Fault<'t>> {
+        let mut results: BTreeMap<ProxyName, Option<String>> = BTreeMap::new();
+        for (_, step) in todo {
+            let Step::TestProxy(proxy) = step else { continue };
+            if self.systemd.is_some() && !results.contains_key(proxy) {
+                let error = self.proxies.test(proxy).err();
+                results.insert(proxy.clone(), error.map(|error| explained(&error)));
+            }
+        }
+        faults(todo, |step| match step {
+            Step::TestProxy(proxy) => results.get(proxy)?.clone(),
+            _ => None,
+        })
+    }
+
+    pub(super) fn route<'t>(&mut self, todo: &Todo<'t>) -> Vec<Fault<'t>> {
+        let mut found = Vec::new();
+        for &(work, step) in todo {
+            let online = self.systemd.is_some();
+            let result = match step {
+                Step::WriteUpstream { file, restore } => {
+                    let (text, tested) = (Some(file.text.as_str()), online && !restore);
+                    let written = self.proxies.write(&file.proxy, &file.service, text, tested);
+                    written.map_err(|error| explained(&error))
+                }
+                Step::RemoveUpstream { proxy, service, restore } => {
+                    let removed = self.proxies.write(proxy, service, None, online && !restore);
+                    removed.map_err(|error| explained(&error))
+                }
+                Step::Switch { service, instance, socket } => {
+                    sockets::switch(&self.paths.sockets, service, *instance, socket)
+                        .map_err(|error| error.to_string())
+                }
+                Step::Unswitch { service, instance } => {
+                    sockets::unswitch(&self.paths.sockets, service, *instance)
+                        .map_err(|error| error.to_string())
+                }
+                _ => Ok(()),
+            };
+            if let Err(reason) = result {
+                found.push(Fault { work, step, reason, unit: None });
+            }
+        }
+        found
+    }
+
+    pub(super) fn reload_proxies<'t>(&mut self, todo: &Todo<'t>) -> Vec<Fault<'t>> {
+        let Some(systemd) = self.systemd else {
+            return Vec::new();
+        };
+        let mut failed: BTreeMap<ProxyName, Option<String>> = BTreeMap::new();
+        for (_, step) in todo {
+            let Step::ReloadProxy(proxy) = step else { continue };
+            if failed.contains_key(proxy) {
+                continue;
+            }
+            let error = match self.proxies.reload(systemd, proxy) {
+                Ok(old) => {
+                    self.old_workers.insert(proxy.clone(), old);
+                    None
+                }
+                Err(error) => Some(explained(&error)),
+            };
+            failed.insert(proxy.clone(), error);
+        }
+        faults(todo, |step| match step {
+            Step::ReloadProxy(proxy) => failed.get(proxy)?.clone(),
+            _ => None,
+        })
+    }
+
+    /// Waits for who is still connected; whoever is after the longest wait is cut off.
+    pub(super) fn drain<'t>(
+        &mut self,
+        todo: &Todo<'t>,
+        works: &[Work],
+    ) -> Result<Vec<Fault<'t>>, Error> {
+        let mut longest: BTreeMap<&ProxyName, Duration> = BTreeMap::new();
+        for (_, step) in todo {
+            if let Step::DrainProxy { proxy, longest: time } = step {
+                let longest = longest.entry(proxy).or_default();
+                *longest = time.duration().max(*longest);
+            }
+        }
+        let watcher = &*self.watcher;
+        for (proxy, longest) in longest {
+            if let Some(old) = self.old_workers.get(proxy) {
+                self.proxies.drain(old, longest, &|| watcher.is_interrupted());
+            }
+        }
+        for &(work, step) in todo {
+            match step {
+                Step::DrainSockets { service, sockets, longest } => {
+                    let Some(systemd) = self.systemd else { continue };
+                    let (longest, interrupted) = (longest.duration(), &|| watcher.is_interrupted());
+                    sockets::drain(systemd, service, sockets, longest, interrupted)?;
+                }
+                Step::DrainProxy { .. } if !watcher.is_interrupted() => {
+                    self.proxies.forget_pending(&works[work].plan.service)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(Vec::new())
+    }
+}
+
+/// Says what is wrong with a proxy, and what to do about it.
+fn explained(error: &ProxyError) -> String {
+    match error.hint() {
+        Some(hint) => format!("{error} ({hint})"),
+        None => error.to_string(),
+    }
+}

@@ -1,0 +1,53 @@
+//! Finds conductor's files in the directory of a proxy, and what is in their way.
+
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read as _};
+use std::path::Path;
+
+use crate::error::{PathContext as _, PathError};
+use crate::name::{ProxyName, ServiceId};
+use crate::proxy::{UpstreamFile, Upstreams};
+use crate::release::PREFIX;
+
+/// The longest file that is read; a thousand instances take 50 KiB.
+const LONGEST: u64 = 4 * 1024 * 1024;
+
+/// Adds what is in one directory; one that does not exist has nothing in it.
+pub(super) fn observe(
+    proxy: &ProxyName,
+    directory: &Path,
+    suffix: &str,
+    upstreams: &mut Upstreams,
+) -> Result<(), PathError> {
+    let entries = match directory.read_dir() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+        entries => entries.at("read", directory)?,
+    };
+    for entry in entries {
+        let entry = entry.at("read", directory)?;
+        let name = entry.file_name();
+        let id = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(suffix));
+        let Some(service) = id.and_then(|id| id.parse::<ServiceId>().ok()) else { continue };
+        match read(&entry.path())? {
+            Some(file) if file.proxy == *proxy && file.service == service => {
+                upstreams.files.insert(file);
+            }
+            _ => {
+                upstreams.foreign.insert((proxy.clone(), service), entry.path());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Reads a file of conductor's; `None` if it is none.
+pub(super) fn read(path: &Path) -> Result<Option<UpstreamFile>, PathError> {
+    // Also a link to a file: what is behind it is somebody else's.
+    if !fs::symlink_metadata(path).at("read", path)?.is_file() {
+        return Ok(None);
+    }
+    let mut bytes = Vec::new();
+    let file = File::open(path).at("open", path)?;
+    file.take(LONGEST).read_to_end(&mut bytes).at("read", path)?;
+    Ok(String::from_utf8(bytes).ok().and_then(|text| UpstreamFile::parse(&text)))
+}

@@ -1,0 +1,80 @@
+//! Which unit files have to be written and enabled, and what runs because of them.
+
+use std::collections::BTreeSet;
+
+use super::{ActiveState, Observed, Step};
+use crate::name::UnitName;
+use crate::unit::{Kind, Unit, UnitSet};
+
+/// What has to be written and enabled.
+pub(super) struct Files {
+    pub(super) write: Vec<Step>,
+    pub(super) enable: Vec<Step>,
+    /// Units that run, or may run, with another text than the one to be written.
+    pub(super) stale: BTreeSet<UnitName>,
+}
+
+impl Files {
+    pub(super) fn new(desired: &UnitSet, observed: &Observed) -> Self {
+        let mut write = Vec::new();
+        let mut stale = BTreeSet::new();
+        for (name, unit) in &desired.units {
+            let old = observed.set.units.get(name);
+            let unit = match old {
+                Some(old) => match current(unit, old) {
+                    Some(unit) => unit,
+                    None => continue,
+                },
+                None => unit.clone(),
+            };
+            // Without its file, too, a unit may be held: somebody removed it by hand.
+            let new = old.is_none() && observed.state(name).is_none();
+            if !new && old.is_none_or(|old| old.body() != unit.body()) {
+                stale.insert(name.clone());
+            }
+            write.push(Step::Write { name: name.clone(), unit: unit.into(), new });
+        }
+        let enable = desired.links.difference(&observed.set.links).cloned().map(Step::Enable);
+        Self { write, enable: enable.collect(), stale }
+    }
+}
+
+/// Gives what a file on the host is to be rewritten as; `None` if it needs no writing.
+///
+/// A file of another version of conductor stays as it is if it is an instance: those are never
+/// changed once released, but for the record of when. Other files are compared without the version.
+fn current(unit: &Unit, old: &Unit) -> Option<Unit> {
+    if unit.text == old.text {
+        return None;
+    }
+    if unit.metadata.version == old.metadata.version {
+        return Some(unit.clone());
+    }
+    match unit.metadata.kind.instance().zip(old.metadata.kind.instance()) {
+        Some((new, own)) if new.record == own.record => None,
+        Some((new, _)) => Some(old.recorded(new.record.clone())),
+        None if unit.body() == old.body() => None,
+        None => Some(unit.clone()),
+    }
+}
+
+/// Gives what has to be started: instances, then the target, so that each instance has a job of its
+/// own that is waited for.
+pub(super) fn start(desired: &UnitSet, files: &Files, observed: &Observed) -> Vec<Step> {
+    if observed.states.is_none() {
+        return Vec::new();
+    }
+    let is_target = |unit: &Unit| unit.metadata.kind == Kind::Target;
+    let instances = desired.units.iter().filter(|(_, unit)| unit.metadata.kind.is_instance());
+    let has_instances = instances.clone().next().is_some();
+    let target = desired.units.iter().filter(|(_, unit)| has_instances && is_target(unit));
+    let start = instances.chain(target).filter_map(|(name, unit)| {
+        let is_instance = unit.metadata.kind.is_instance();
+        match observed.state(name).is_some_and(ActiveState::is_up) {
+            true if is_instance && files.stale.contains(name) => Some(Step::Restart(name.clone())),
+            true => None,
+            false => Some(Step::Start(name.clone())),
+        }
+    });
+    start.collect()
+}

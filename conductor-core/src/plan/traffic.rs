@@ -1,0 +1,177 @@
+//! Where requests go: the steps that lead them from what leaves to what comes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Desired, Observed, Step};
+use crate::name::{ProxyName, ServiceId};
+use crate::proxy::UpstreamFile;
+use crate::unit::UnitSet;
+use crate::value::{Endpoint, HostPath, Span};
+
+/// The steps that change where requests go, in the three places of a plan that they have.
+#[derive(Default)]
+pub(super) struct Traffic {
+    /// Before anything is touched.
+    pub(super) test: Vec<Step>,
+    /// Once the instances are up.
+    pub(super) switch: Vec<Step>,
+    /// How to lead requests back.
+    pub(super) undo: Vec<Step>,
+    /// What nobody asks for any more.
+    pub(super) finish: Vec<Step>,
+}
+
+impl Traffic {
+    /// Leads requests to what is desired.
+    pub(super) fn new(desired: &Desired<'_>, observed: &Observed) -> Self {
+        let service = &desired.service.id;
+        let drain = desired.service.deploy.drain;
+        let sockets = sockets(&desired.units);
+        let upstream = desired.upstream.as_ref();
+        Self::plan(service, upstream, &sockets, drain, observed)
+    }
+
+    /// Leads no requests to a service any more.
+    pub(super) fn none(service: &ServiceId, drain: Span, observed: &Observed) -> Self {
+        Self::plan(service, None, &BTreeMap::new(), drain, observed)
+    }
+
+    fn plan(
+        service: &ServiceId,
+        upstream: Option<&UpstreamFile>,
+        sockets: &BTreeMap<u16, HostPath>,
+        drain: Span,
+        observed: &Observed,
+    ) -> Self {
+        let mut traffic = Self::default();
+        traffic.switch_sockets(service, sockets, observed);
+        traffic.write_upstreams(service, upstream, drain, observed);
+        traffic.leave_sockets(service, sockets, drain, observed);
+        traffic
+    }
+
+    fn switch_sockets(
+        &mut self,
+        service: &ServiceId,
+        sockets: &BTreeMap<u16, HostPath>,
+        observed: &Observed,
+    ) {
+        let names = observed.sockets.get(service);
+        for (&instance, socket) in sockets {
+            let old = names.and_then(|names| names.get(&instance));
+            if old == Some(socket) {
+                continue;
+            }
+            let service = service.clone();
+            self.undo.push(match old {
+                Some(old) => {
+                    Step::Switch { service: service.clone(), instance, socket: old.clone() }
+                }
+                None => Step::Unswitch { service: service.clone(), instance },
+            });
+            self.switch.push(Step::Switch { service, instance, socket: socket.clone() });
+        }
+    }
+
+    fn write_upstreams(
+        &mut self,
+        service: &ServiceId,
+        upstream: Option<&UpstreamFile>,
+        drain: Span,
+        observed: &Observed,
+    ) {
+        let files = observed.upstreams.get(service).map_or(&[][..], Vec::as_slice);
+        let mut touched: BTreeSet<&ProxyName> = BTreeSet::new();
+        for old in files.iter().filter(|old| upstream.is_none_or(|new| new.proxy != old.proxy)) {
+            let (proxy, service) = (old.proxy.clone(), service.clone());
+            self.switch.push(Step::RemoveUpstream { proxy, service, restore: false });
+            self.undo.push(Step::WriteUpstream { file: old.clone(), restore: true });
+            touched.insert(&old.proxy);
+        }
+        if let Some(new) = upstream.filter(|new| !files.contains(new)) {
+            self.switch.push(Step::WriteUpstream { file: new.clone(), restore: false });
+            self.undo.push(match files.iter().find(|old| old.proxy == new.proxy) {
+                Some(old) => Step::WriteUpstream { file: old.clone(), restore: true },
+                None => Step::RemoveUpstream {
+                    proxy: new.proxy.clone(),
+                    service: service.clone(),
+                    restore: true,
+                },
+            });
+            touched.insert(&new.proxy);
+        }
+        self.test.extend(touched.iter().map(|proxy| Step::TestProxy((*proxy).clone())));
+        // What an earlier run wrote and did not see taken over.
+        touched.extend(observed.pending.get(service).into_iter().flatten());
+        if observed.states.is_none() {
+            return;
+        }
+        for proxy in touched {
+            let proxy = proxy.clone();
+            let reload =
+                [Step::ReloadProxy(proxy.clone()), Step::DrainProxy { proxy, longest: drain }];
+            self.switch.extend(reload.clone());
+            if !self.undo.is_empty() {
+                self.undo.extend(reload);
+            }
+        }
+    }
+
+    /// Waits for those who are connected to what leaves, and takes its names away.
+    fn leave_sockets(
+        &mut self,
+        service: &ServiceId,
+        sockets: &BTreeMap<u16, HostPath>,
+        drain: Span,
+        observed: &Observed,
+    ) {
+        let instances = observed.units_of(service).filter_map(|(name, unit)| {
+            let up = observed.state(name).is_some_and(super::ActiveState::is_up);
+            unit.metadata.kind.instance().filter(|_| up)
+        });
+        let leaving = instances.filter_map(|instance| match &instance.endpoint {
+            Some(Endpoint::Socket(path)) if sockets.get(&instance.number) != Some(path) => {
+                Some(path.clone())
+            }
+            _ => None,
+        });
+        let leaving: Vec<_> = leaving.collect();
+        if !leaving.is_empty() {
+            let service = service.clone();
+            self.switch.push(Step::DrainSockets { service, sockets: leaving, longest: drain });
+        }
+        let names = observed.sockets.get(service).into_iter().flatten();
+        let unused = names.filter(|(number, _)| !sockets.contains_key(number));
+        self.finish.extend(
+            unused.map(|(&instance, _)| Step::Unswitch { service: service.clone(), instance }),
+        );
+    }
+}
+
+/// Tells whether requests may go to an instance of what is desired already: a proxy knows of one, or it
+/// is not known what it knows.
+pub(super) fn may_be_asked(desired: &Desired<'_>, observed: &Observed) -> bool {
+    let service = &desired.service.id;
+    let files = observed.upstreams.get(service).map_or(&[][..], Vec::as_slice);
+    let names = observed.sockets.get(service);
+    let is_named = |endpoint: &Endpoint| match endpoint {
+        // Whatever the form of the file: it cannot name a port without its digits.
+        Endpoint::Tcp { port, .. } => {
+            files.iter().any(|file| file.text.contains(&port.to_string()))
+        }
+        Endpoint::Socket(path) => names.is_some_and(|names| names.values().any(|to| to == path)),
+    };
+    let instances = desired.units.units.values().filter_map(|unit| unit.metadata.kind.instance());
+    observed.pending.contains_key(service)
+        || instances.filter_map(|instance| instance.endpoint.as_ref()).any(is_named)
+}
+
+/// Gives the sockets of instances by number.
+fn sockets(units: &UnitSet) -> BTreeMap<u16, HostPath> {
+    let instances = units.units.values().filter_map(|unit| unit.metadata.kind.instance());
+    let sockets = instances.filter_map(|instance| match &instance.endpoint {
+        Some(Endpoint::Socket(path)) => Some((instance.number, path.clone())),
+        _ => None,
+    });
+    sockets.collect()
+}

@@ -1,0 +1,82 @@
+//! What a proxy is told: a file for each service that lists its instances.
+
+mod observed;
+mod template;
+
+use crate::name::{ProxyName, ServiceId};
+
+pub use observed::Upstreams;
+pub use template::{ProxyTemplates, UpstreamError};
+
+/// Begins the last line of every file of conductor's, by which it is known as such. Proxies differ
+/// in much; that a line with a `#` is a comment is common to them.
+const MARK: &str = "# X-Conductor: ";
+
+/// A file of conductor's that a proxy reads.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UpstreamFile {
+    /// The proxy that reads it.
+    pub proxy: ProxyName,
+    /// The service whose instances it lists.
+    pub service: ServiceId,
+    /// All of its text, the mark at its end included.
+    pub text: String,
+}
+
+impl UpstreamFile {
+    /// Adds the mark behind a text, so that no template can lose it.
+    fn new(proxy: &ProxyName, service: &ServiceId, mut text: String) -> Self {
+        if !text.ends_with('\n') {
+            text.push('\n');
+        }
+        text.push_str(&mark(proxy, service));
+        text.push('\n');
+        Self { proxy: proxy.clone(), service: service.clone(), text }
+    }
+
+    /// Recognises a file by the mark at its end; `None` if it is not conductor's.
+    pub fn parse(text: &str) -> Option<Self> {
+        let last = text.strip_suffix('\n')?.lines().next_back()?;
+        let (proxy, service) = last.strip_prefix(MARK)?.split_once(' ')?;
+        Some(Self {
+            proxy: proxy.strip_prefix("proxy=")?.parse().ok()?,
+            service: service.strip_prefix("service=")?.parse().ok()?,
+            text: text.to_owned(),
+        })
+    }
+}
+
+/// Writes the last line of a file.
+pub(crate) fn mark(proxy: &ProxyName, service: &ServiceId) -> String {
+    format!("{MARK}proxy={proxy} service={service}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_known_by_its_last_line() {
+        let (proxy, service) = (ProxyName::nginx(), "web".parse().unwrap());
+        for text in ["", "a", "a\n", "a\n\n", "# X-Conductor: proxy=nginx service=other\n"] {
+            let file = UpstreamFile::new(&proxy, &service, text.to_owned());
+            assert_eq!(UpstreamFile::parse(&file.text), Some(file));
+        }
+    }
+
+    #[test]
+    fn what_has_no_mark_at_its_end_is_foreign() {
+        for text in [
+            "",
+            "\n",
+            "upstream web { server 127.0.0.1:1; }\n",
+            "# X-Conductor: proxy=nginx service=web",
+            "# X-Conductor: proxy=nginx service=web\nserver {}\n",
+            "x # X-Conductor: proxy=nginx service=web\n",
+            "# X-Conductor: proxy=nginx service=../web\n",
+            "# X-Conductor: proxy=nginx\n",
+        ] {
+            assert_eq!(UpstreamFile::parse(text), None, "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! Handlebars as conductor uses it: strict, nothing escaped, and every error with its place.
+
+use std::path::PathBuf;
+
+use handlebars::{Context, Handlebars, RenderErrorReason, no_escape};
+use serde::Serialize;
+
+use super::template::TemplateError;
+
+/// What templates may refer to, made once for all that get the same.
+pub(crate) struct Values(pub(super) Context);
+
+impl Values {
+    /// Takes the fields of a view.
+    pub(crate) fn new(view: &impl Serialize) -> Self {
+        Self(Context::wraps(view).expect("views are structs of texts"))
+    }
+}
+
+/// Makes an engine without templates.
+pub(crate) fn engine() -> Handlebars<'static> {
+    let mut registry = Handlebars::new();
+    registry.set_strict_mode(true);
+    registry.register_escape_fn(no_escape);
+    registry
+}
+
+/// Adds a template, or replaces the one of the same name.
+pub(crate) fn register(
+    registry: &mut Handlebars<'static>,
+    name: &str,
+    text: &str,
+    file: PathBuf,
+) -> Result<(), TemplateError> {
+    registry.register_template_string(name, text).map_err(|error| {
+        let (line, column) = error.pos().unwrap_or((1, 1));
+        TemplateError::Syntax { file, line, column, reason: error.reason().to_string() }
+    })
+}
+
+/// Renders a template; `file` is where it came from, for messages.
+pub(crate) fn render(
+    registry: &Handlebars<'static>,
+    name: &str,
+    values: &Values,
+    file: impl Fn() -> PathBuf,
+) -> Result<String, TemplateError> {
+    let rendered = registry.render_with_context(name, &values.0);
+    let text = rendered.map_err(|error| TemplateError::Render {
+        file: file(),
+        line: error.line_no.unwrap_or(1),
+        column: error.column_no.unwrap_or(1),
+        reason: match error.reason() {
+            RenderErrorReason::MissingVariable(Some(name)) => {
+                format!("there is no value {name:?} for this template")
+            }
+            reason => reason.to_string(),
+        },
+    })?;
+    // In UTF-8 no other character has a byte that is an ASCII control.
+    let control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\n' | b'\t');
+    match text.bytes().find(control) {
+        None => Ok(text),
+        Some(control) => {
+            let reason = format!("contains {:?}", char::from(control));
+            Err(TemplateError::Output { file: file(), reason })
+        }
+    }
+}
