@@ -14,7 +14,15 @@ use crate::Error;
 /// # Errors
 /// cargo cannot be run, or the build fails; what the compiler said is on standard error.
 pub fn conductor(release: bool) -> Result<PathBuf, Error> {
-    binary("conductor-cli", "conductor", release, &[])
+    build("conductor-cli", ["--bin", "conductor"], release, &[])
+}
+
+/// Builds an example of a package of this workspace, and gives its path.
+///
+/// # Errors
+/// cargo cannot be run, or the build fails; what the compiler said is on standard error.
+pub fn example(package: &str, name: &str) -> Result<PathBuf, Error> {
+    build(package, ["--example", name], false, &[])
 }
 
 /// Builds the binary `conductor-probe` and gives its path, like [`conductor`].
@@ -34,14 +42,19 @@ pub fn probe(release: bool) -> Result<PathBuf, Error> {
 /// cargo cannot be run, or the build fails; what the compiler said is on standard error.
 pub fn linked_statically(package: &str, name: &str, release: bool) -> Result<PathBuf, Error> {
     let options = ["--", "-C", "target-feature=+crt-static"];
-    binary(package, name, release, &options)
+    build(package, ["--bin", name], release, &options)
 }
 
-fn binary(package: &str, name: &str, release: bool, options: &[&str]) -> Result<PathBuf, Error> {
+fn build(
+    package: &str,
+    target: [&str; 2],
+    release: bool,
+    options: &[&str],
+) -> Result<PathBuf, Error> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
     let mut command = Command::new(cargo);
-    command.args(["rustc", "--quiet", "--package", package, "--bin", name]);
+    command.args(["rustc", "--quiet", "--package", package]).args(target);
     command.args(["--message-format", "json-render-diagnostics", "--manifest-path", manifest]);
     if release {
         command.arg("--release");

@@ -26,6 +26,7 @@ mod mishaps;
 mod nasty;
 mod pool;
 mod ports;
+mod proxy;
 mod prune;
 mod ran;
 mod reporting;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
             ("health", health::TESTS),
             ("apply", apply::TESTS),
             ("mishaps", mishaps::TESTS),
+            ("proxy", proxy::TESTS),
             ("prune", prune::TESTS),
             ("foreign", foreign::TESTS),
             ("bad_host", bad_host::TESTS),

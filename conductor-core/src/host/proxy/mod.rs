@@ -5,6 +5,8 @@ mod error;
 mod files;
 mod observe;
 mod pending;
+#[cfg(test)]
+mod tests;
 mod workers;
 
 use std::collections::BTreeMap;
