@@ -11,7 +11,7 @@ mod workers;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub use error::ProxyError;
 pub use workers::OldWorkers;
@@ -26,8 +26,9 @@ use crate::proxy::{ProxyTemplates, Upstreams, mark};
 use crate::release::PREFIX;
 use crate::unit::Override;
 
-/// The longest that a proxy may take from its reload to the work with the new configuration.
-const LONGEST_TAKE_OVER: Duration = Duration::from_secs(10);
+/// The longest that a proxy may take from its reload to the work with the new configuration, and how
+/// many times as long as the reload itself, for which nginx reads all of a large one, too.
+const LONGEST_TAKE_OVER: (Duration, u32) = (Duration::from_secs(10), 4);
 
 /// The proxies of a host, as its settings describe them.
 #[derive(Debug, Clone)]
@@ -119,13 +120,20 @@ impl Proxies {
         let settings = self.settings(proxy)?;
         let directory = self.directory(settings);
         let name = file_name(service, settings);
-        files::refuse_foreign(&directory.join(&name), proxy, service)?;
+        let path = directory.join(&name);
+        if text.is_none() && !path.try_exists().at("read", &path)? {
+            return Ok(());
+        }
+        files::refuse_foreign(&path, proxy, service)?;
         if let Some(root) = &self.root {
             stays_below(root, &directory)?;
             std::fs::create_dir_all(&directory).at("create", &directory)?;
         } else {
-            if tested {
-                self.try_out(proxy, service, text)?;
+            match tested.then(|| self.try_out(proxy, service, text)) {
+                // Nobody reads the file any more.
+                Some(Err(ProxyError::NoProgram { .. })) if text.is_none() => {}
+                Some(result) => result?,
+                None => {}
             }
             pending::note(&self.runtime, proxy, service)?;
         }
@@ -143,11 +151,13 @@ impl Proxies {
             return Ok(OldWorkers::default());
         };
         let old = OldWorkers::of(main)?;
+        let began = Instant::now();
         let mut results = systemd.run(Job::Reload, std::slice::from_ref(unit))?;
         if let Some(Err(source)) = results.remove(unit) {
             return Err(ProxyError::Reload { unit: unit.clone(), source });
         }
-        match old.are_leaving(LONGEST_TAKE_OVER) {
+        let (least, times) = LONGEST_TAKE_OVER;
+        match old.are_leaving(least + began.elapsed() * times) {
             true => Ok(old),
             false => Err(ProxyError::NotTakenOver { unit: unit.clone() }),
         }

@@ -134,6 +134,25 @@ fn a_template_of_the_hosts_own_is_read_below_the_root() {
 }
 
 #[test]
+fn the_file_of_a_proxy_that_was_uninstalled_can_go() {
+    let root = Root::new();
+    let mut settings = Settings::default();
+    let own = settings.proxies.get_mut(&nginx()).unwrap();
+    own.directory = root.path("").to_str().unwrap().parse().unwrap();
+    own.test = vec!["/no/nginx".parse().unwrap()];
+    let proxies = Proxies::new(&settings, None, &root.path("run"));
+    let text = text(&proxies, &nginx(), "80");
+    let error = proxies.write(&nginx(), &web(), Some(&text), true).unwrap_err();
+    assert!(matches!(error, ProxyError::NoProgram { .. }), "{error}");
+    assert_eq!(proxies.observe().unwrap(), Upstreams::default());
+    proxies.write(&nginx(), &web(), Some(&text), false).unwrap();
+    assert!(proxies.observe().unwrap().pending.contains_key(&web()));
+    proxies.write(&nginx(), &web(), None, true).unwrap();
+    assert!(proxies.observe().unwrap().files.is_empty());
+    proxies.write(&nginx(), &web(), None, true).unwrap();
+}
+
+#[test]
 fn what_a_check_says_is_in_the_error() {
     let runtime = Root::new();
     let mut settings = Settings::default();
