@@ -62,6 +62,9 @@ fn serve(host: &Host) {
     });
     proxy(host, &["write", "web", "app", "9001"]).exits(0);
     host.sh("systemctl start nginx");
+    // A worker has its title only once it is at work.
+    let all = host.sh("getconf _NPROCESSORS_ONLN");
+    host.eventually("all workers are at work", |host| workers(host).len().to_string() == all);
     assert_eq!(host.sh("curl -sS 127.0.0.1:8081"), "9001");
 }
 

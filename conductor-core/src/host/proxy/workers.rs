@@ -30,28 +30,14 @@ impl OldWorkers {
     /// Gives the children of a proxy's main process.
     pub(super) fn of(main: u32) -> Result<Self, PathError> {
         let mut workers = Vec::new();
-        let tasks = Path::new("/proc").join(main.to_string()).join("task");
-        let Some(threads) = unless_gone(tasks.read_dir()).at("read", &tasks)? else {
-            return Ok(Self::default());
-        };
-        for thread in threads {
-            let Some(thread) = unless_gone(thread).at("read", &tasks)? else { continue };
-            let children = thread.path().join("children");
-            let list = match unless_gone(fs::read_to_string(&children)).at("read", &children)? {
-                Some(list) => list,
-                None if !thread.path().exists() => continue,
-                // Without it nobody would be waited for, and connections would be cut.
-                None => {
-                    let source =
-                        io::Error::other("the kernel does not tell (CONFIG_PROC_CHILDREN)");
-                    return Err(PathError { action: "read", path: children, source });
-                }
-            };
-            let pids = list.split_whitespace().filter_map(|pid| pid.parse().ok());
-            workers.extend(pids.filter_map(Worker::new));
+        for worker in children(main)?.into_iter().filter_map(Worker::new) {
+            // While nginx's program is replaced, the new master is a child of the old one. A worker
+            // has the title of a master, too, at its very beginning, but never children.
+            let titled = worker.title().starts_with("nginx: master");
+            if !titled || children(worker.pid)?.is_empty() {
+                workers.push(worker);
+            }
         }
-        // While nginx's program is replaced, the new master is a child of the old one.
-        workers.retain(|worker| !worker.title().starts_with("nginx: master"));
         Ok(Self(workers))
     }
 
@@ -87,6 +73,31 @@ impl Worker {
         let line = fs::read(format!("/proc/{}/cmdline", self.pid)).unwrap_or_default();
         String::from_utf8_lossy(&line).into_owned()
     }
+}
+
+/// Gives the children of a process; none if it has ended.
+fn children(pid: u32) -> Result<Vec<u32>, PathError> {
+    let mut pids = Vec::new();
+    let tasks = Path::new("/proc").join(pid.to_string()).join("task");
+    let Some(threads) = unless_gone(tasks.read_dir()).at("read", &tasks)? else {
+        return Ok(pids);
+    };
+    for thread in threads {
+        let Some(thread) = unless_gone(thread).at("read", &tasks)? else { continue };
+        let file = thread.path().join("children");
+        match unless_gone(fs::read_to_string(&file)).at("read", &file)? {
+            Some(list) => {
+                pids.extend(list.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
+            }
+            None if !thread.path().exists() => {}
+            // Without it nobody would be waited for, and connections would be cut.
+            None => {
+                let source = io::Error::other("the kernel does not tell (CONFIG_PROC_CHILDREN)");
+                return Err(PathError { action: "read", path: file, source });
+            }
+        }
+    }
+    Ok(pids)
 }
 
 /// Gives when a process was started, in the kernel's ticks; `None` if it has ended.
