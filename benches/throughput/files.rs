@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use conductor_core::conductor::Conductor;
 use conductor_core::host::{Paths, UnitDirectory};
-use conductor_core::plan::Step;
+use conductor_core::plan::{Change, Step};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 
 use crate::fixture::{SIZES, definition, fill};
@@ -86,7 +86,7 @@ fn compiled(conductor: &Conductor, out: &Path) {
     let write = set.units.into_iter().map(|(name, unit)| Step::Write {
         name,
         unit: unit.into(),
-        new: true,
+        change: Change::New,
     });
     let steps: Vec<_> = write.chain(set.links.into_iter().map(Step::Enable)).collect();
     let steps: Vec<_> = steps.iter().collect();

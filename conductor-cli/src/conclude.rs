@@ -76,7 +76,7 @@ fn explain_failure(service: &ServiceReport, failure: &Failure, lines: &mut Vec<S
     if failure.old_serves {
         lines.push("  the release before it serves as it did".to_owned());
     }
-    if !failure.undone && !failure.old_serves && !failure.interrupted {
+    if failure.unit.is_some() && !failure.undone && !failure.old_serves && !failure.interrupted {
         lines.push(format!("  systemd goes on trying; conductor logs --id {id} has more"));
     }
 }

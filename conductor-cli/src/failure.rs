@@ -61,7 +61,7 @@ impl Failure {
         match self {
             Self::Core(error) => match error.kind() {
                 "definition" | "not_supported" | "template" | "compile" | "foreign_file"
-                | "unknown_service" => BAD_INPUT,
+                | "unknown_service" | "undefined_service" | "no_rollback" => BAD_INPUT,
                 "locked" => LOCKED,
                 _ => FAILED,
             },

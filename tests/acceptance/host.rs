@@ -178,6 +178,13 @@ impl Host {
     }
 }
 
+/// Gives the content of a file without when it was deployed, which differs from run to run.
+pub(crate) fn undated(content: &[u8]) -> String {
+    let text = String::from_utf8_lossy(content);
+    let lines = text.split_inclusive('\n').filter(|line| !line.starts_with("Deployed="));
+    lines.collect()
+}
+
 fn collect(directory: &Path, prefix: &str, files: &mut BTreeMap<String, (u64, i64, Vec<u8>)>) {
     let entries = directory.read_dir().expect("the unit directory can be read");
     for entry in entries {

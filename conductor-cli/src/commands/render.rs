@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use conductor_core::conductor::Error;
 use conductor_core::host::UnitDirectory;
-use conductor_core::plan::Step;
+use conductor_core::plan::{Change, Step};
 use serde_json::json;
 
 use crate::args::Render;
@@ -22,7 +22,7 @@ pub(crate) fn run(context: &Context, options: &Render) -> Result<ExitCode, Failu
         let write = set.units.iter().map(|(name, unit)| Step::Write {
             name: name.clone(),
             unit: unit.clone().into(),
-            new: true,
+            change: Change::New,
         });
         let steps: Vec<_> = write.chain(set.links.iter().cloned().map(Step::Enable)).collect();
         let steps: Vec<_> = steps.iter().collect();

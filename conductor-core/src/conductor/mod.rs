@@ -21,7 +21,7 @@ pub use diff::diff;
 pub use error::Error;
 pub use event::{Event, Progress, Watcher};
 pub use report::{Failure, Report, ServiceReport, StepReport};
-pub use status::{InstanceStatus, ServiceStatus, Status};
+pub use status::{InstanceStatus, ReleaseStatus, ServiceStatus, Status};
 
 use crate::error::{PathContext as _, Problems};
 use crate::host::{

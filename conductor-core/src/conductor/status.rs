@@ -7,7 +7,8 @@ use serde::Serialize;
 use super::Conductor;
 use super::error::Error;
 use crate::host::UnitDetails;
-use crate::name::{Revision, ServiceId, UnitName};
+use crate::name::{ReleaseName, Revision, ServiceId, UnitName};
+use crate::plan::{self, ActiveState, Observed, ObservedRelease};
 use crate::unit::Unit;
 use crate::value::{Endpoint, Port};
 
@@ -23,12 +24,31 @@ pub struct Status {
 pub struct ServiceStatus {
     /// The service.
     pub id: ServiceId,
-    /// The revision of its instances; of one of them, while two releases are there.
+    /// The revision of the current release.
     pub revision: Option<Revision>,
-    /// Its instances.
+    /// Its instances: all that are to run, and all that do.
     pub instances: Vec<InstanceStatus>,
+    /// Its releases on the host, the current one first; the others are kept for a rollback.
+    pub releases: Vec<ReleaseStatus>,
     /// Its jobs; this version makes none.
     pub jobs: Vec<()>,
+}
+
+/// One release.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReleaseStatus {
+    /// Its name, as `rollback --to` takes it.
+    pub release: ReleaseName,
+    /// Its revision.
+    pub revision: Revision,
+    /// Whether it is the one that is to run.
+    pub current: bool,
+    /// When it was deployed, in microseconds since 1970.
+    pub deployed: Option<i64>,
+    /// The release in whose place it was deployed.
+    pub replaces: Option<ReleaseName>,
+    /// The release from which was rolled back to it.
+    pub undoes: Option<ReleaseName>,
 }
 
 /// One instance.
@@ -99,6 +119,7 @@ impl Conductor {
         for id in ids {
             let mut instances: Vec<_> = observed
                 .units_of(id)
+                .filter(|(name, _)| is_shown(id, name, &observed, states.as_ref()))
                 .filter_map(|(name, unit)| {
                     let state = match &states {
                         None => ("unknown".to_owned(), String::new()),
@@ -111,10 +132,44 @@ impl Conductor {
                 })
                 .collect();
             instances.sort_by_key(|instance| instance.instance);
-            let revision = instances.last().map(|instance| instance.revision.clone());
-            services.push(ServiceStatus { id: id.clone(), revision, instances, jobs: Vec::new() });
+            let releases = plan::releases(id, &observed).into_iter().enumerate();
+            let releases: Vec<_> =
+                releases.map(|(place, release)| ReleaseStatus::new(release, place == 0)).collect();
+            services.push(ServiceStatus {
+                id: id.clone(),
+                revision: releases.first().map(|release| release.revision.clone()),
+                instances,
+                releases,
+                jobs: Vec::new(),
+            });
         }
         Ok(Status { services })
+    }
+}
+
+/// Tells whether an instance is to run, or does: not what is only kept.
+fn is_shown(
+    service: &ServiceId,
+    unit: &UnitName,
+    observed: &Observed,
+    states: Option<&BTreeMap<UnitName, (ActiveState, String)>>,
+) -> bool {
+    let runs = |states: &BTreeMap<UnitName, (ActiveState, String)>| {
+        states.get(unit).is_some_and(|(state, _)| *state != ActiveState::Inactive)
+    };
+    observed.links_to(service, unit).next().is_some() || states.is_some_and(runs)
+}
+
+impl ReleaseStatus {
+    fn new(release: ObservedRelease, current: bool) -> Self {
+        let ObservedRelease { name, revision, record, .. } = release;
+        let (deployed, replaces, undoes) = match record {
+            Some(record) => {
+                (Some(record.deployed.as_microsecond()), record.replaces, record.undoes)
+            }
+            None => (None, None, None),
+        };
+        Self { release: name, revision, current, deployed, replaces, undoes }
     }
 }
 

@@ -11,7 +11,7 @@ use tempfile::TempPath;
 use super::observe;
 use crate::error::{PathContext as _, PathError};
 use crate::name::UnitName;
-use crate::plan::{Observed, Step};
+use crate::plan::{Change, Observed, Step};
 use crate::release::PREFIX;
 use crate::unit::Link;
 
@@ -58,7 +58,7 @@ impl UnitDirectory {
         fs::create_dir_all(&self.path).at("create", &self.path)?;
         self.remove_leftovers()?;
         let written = steps.par_iter().filter_map(|step| match step {
-            Step::Write { name, unit, .. } => Some(self.write(name, &unit.text)),
+            Step::Write { name, unit, change } => Some(self.write(name, &unit.text, *change)),
             _ => None,
         });
         let written = written.collect::<Result<Vec<_>, _>>()?;
@@ -87,12 +87,24 @@ impl UnitDirectory {
 
     /// Writes a text next to where it is to be; the file is closed, so that any number of them may
     /// wait for the rename, and goes when it is dropped before.
-    fn write(&self, name: &UnitName, text: &str) -> Result<(PathBuf, TempPath), DirectoryError> {
+    fn write(
+        &self,
+        name: &UnitName,
+        text: &str,
+        change: Change,
+    ) -> Result<(PathBuf, TempPath), DirectoryError> {
         let mut builder = tempfile::Builder::new();
         builder.prefix(TEMPORARY).permissions(Permissions::from_mode(0o644));
         let mut file = builder.tempfile_in(&self.path).at("create a file in", &self.path)?;
         file.write_all(text.as_bytes()).at("write", file.path())?;
-        Ok((self.path.join(name.as_str()), file.into_temp_path()))
+        let path = self.path.join(name.as_str());
+        if change == Change::Record {
+            // systemd takes a file of another time for one that it has to read again.
+            let time =
+                path.metadata().and_then(|metadata| metadata.modified()).at("look at", &path)?;
+            file.as_file().set_modified(time).at("write", file.path())?;
+        }
+        Ok((path, file.into_temp_path()))
     }
 
     fn sync(&self) -> Result<(), DirectoryError> {

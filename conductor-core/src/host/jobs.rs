@@ -20,8 +20,8 @@ pub enum JobError {
     #[error("{}", in_words(.0))]
     Result(String),
     /// The unit ended right after its start; systemd may have started it again since.
-    #[error("it {0} right after its start")]
-    Ended(String),
+    #[error("it ended right after its start")]
+    Ended,
 }
 
 /// What a job does.
@@ -71,8 +71,8 @@ impl Systemd {
         if matches!(job, Job::Start | Job::Restart) {
             let started: Vec<_> =
                 results.iter().filter(|(_, result)| result.is_ok()).map(|(unit, _)| unit).collect();
-            for (unit, how) in self.ended_at_once(&started)? {
-                results.insert(unit, Err(JobError::Ended(how)));
+            for unit in self.ended_at_once(&started)? {
+                results.insert(unit, Err(JobError::Ended));
             }
         }
         Ok(results)

@@ -45,23 +45,56 @@ impl JournalQuery {
     }
 }
 
-/// Reads the last lines that units wrote, oldest first, for an error message.
+/// What there is to say of a unit that failed.
+#[derive(Debug, Clone, Default)]
+pub struct LastWords {
+    /// The last lines that it wrote and that systemd wrote of it, oldest first.
+    pub journal: Vec<String>,
+    /// What the probe found last.
+    pub health: Option<String>,
+    /// How its main process ended, if it did.
+    pub end: Option<String>,
+}
+
+/// Reads the last words of a unit for an error message: systemd itself has forgotten them once it
+/// starts the unit again.
 ///
 /// It is best effort: a message without them is better than none.
-pub fn tail(scope: Scope, unit: &UnitName, lines: u32) -> Vec<String> {
+pub fn last_words(scope: Scope, unit: &UnitName, lines: u32) -> LastWords {
+    // The id of the message that a main process ended (systemd.journal-fields(7), sd-messages.h).
+    const ENDED: &str = "MESSAGE_ID=98e322203f7a4ed290d09fe03c09fe15";
+    const PROBE: &str = "conductor-probe: ";
     // journald may not have read yet what systemd wrote a moment ago.
     sync(scope);
-    let mut command = journalctl(scope);
     // What the unit's processes wrote, what systemd said of it, and what docker wrote for it.
     let (wrote, said) = match scope {
         Scope::System => ("_SYSTEMD_UNIT", "UNIT"),
         Scope::User => ("_SYSTEMD_USER_UNIT", "USER_UNIT"),
     };
+    let mut command = journalctl(scope);
     for field in [wrote, "+", said, "+", "CONDUCTOR_UNIT"] {
         command.arg(if field == "+" { field.to_owned() } else { format!("{field}={unit}") });
     }
-    command.arg("--quiet").arg(format!("--lines={lines}")).arg("--output=cat");
-    match command.output() {
+    let journal = read(command.arg(format!("--lines={lines}")).arg("--output=cat"));
+    let mut command = journalctl(scope);
+    command.arg(format!("{said}={unit}")).args([ENDED, "--lines=1", "--output=json"]);
+    let end = read(&mut command).pop().and_then(|entry| end(&entry));
+    let probe = journal.iter().rev().find_map(|line| line.strip_prefix(PROBE));
+    LastWords { health: probe.map(str::to_owned), journal, end }
+}
+
+/// Says how a process ended, from systemd's own entry in the journal.
+fn end(entry: &str) -> Option<String> {
+    let entry: serde_json::Value = serde_json::from_str(entry).ok()?;
+    let status = entry["EXIT_STATUS"].as_str()?;
+    match entry["EXIT_CODE"].as_str()? {
+        "exited" => Some(format!("exited with status {status}")),
+        _ => Some(format!("was killed by signal {status}")),
+    }
+}
+
+fn read(command: &mut Command) -> Vec<String> {
+    match command.arg("--quiet").output() {
         Ok(output) if output.status.success() => {
             String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
         }
@@ -96,10 +129,8 @@ impl Follower {
         let mut command = journalctl(self.scope);
         // Not what an engine itself says in the unit's name.
         command.arg(format!("{field}={}", self.unit)).arg("_TRANSPORT=stdout");
-        command.args(["--quiet", "--output=cat", "--show-cursor", &self.position]);
-        let output = command.output().map(|output| output.stdout).unwrap_or_default();
-        let text = String::from_utf8_lossy(&output);
-        let mut lines: Vec<_> = text.lines().map(str::to_owned).collect();
+        command.args(["--output=cat", "--show-cursor", &self.position]);
+        let mut lines = read(&mut command);
         if let Some(cursor) = lines.pop_if(|line| line.starts_with(CURSOR)) {
             self.position = format!("--after-cursor={}", &cursor[CURSOR.len()..]);
         }

@@ -19,7 +19,7 @@ mod systemd;
 pub use definitions::{find_definition, read_definitions};
 pub use directory::{DirectoryError, UnitDirectory};
 pub use jobs::{Job, JobError};
-pub use journal::{Follower, JournalQuery, tail};
+pub use journal::{Follower, JournalQuery, LastWords, last_words};
 pub use listeners::listening_ports;
 pub use lock::{Lock, LockError};
 pub use paths::Paths;

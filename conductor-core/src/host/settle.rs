@@ -3,25 +3,17 @@
 use std::thread::sleep;
 use std::time::Duration;
 
-use super::systemd::{Systemd, SystemdError, UnitDetails};
+use super::systemd::{Systemd, SystemdError};
 use crate::name::UnitName;
 
 /// How long a program has to stay up until its start counts: long enough for a missing file or a
 /// port that is taken to show. Where there is a health check, that has the word.
 const SETTLE: Duration = Duration::from_millis(500);
 
-/// The values of `ExecMainCode`, which are those of waitid(2).
-const EXITED: i32 = 1;
-const KILLED: i32 = 2;
-const DUMPED: i32 = 3;
-
 impl Systemd {
-    /// Gives those of some units that were just started and that have ended since, and how. One
+    /// Gives those of some units that were just started and that have ended since. One
     /// that systemd started again meanwhile is among them.
-    pub(super) fn ended_at_once(
-        &self,
-        units: &[&UnitName],
-    ) -> Result<Vec<(UnitName, String)>, SystemdError> {
+    pub(super) fn ended_at_once(&self, units: &[&UnitName]) -> Result<Vec<UnitName>, SystemdError> {
         let services: Vec<_> =
             units.iter().copied().filter(|unit| unit.kind() == "service").collect();
         let began = monotonic_usec();
@@ -38,9 +30,7 @@ impl Systemd {
             let up = states.get(unit).is_some_and(|(state, _)| state.is_up());
             // Its job was over before `began`, so what entered its state later is a second try.
             let first = details.active_enter_usec.is_some_and(|entered| entered <= began);
-            (!up || !first).then(|| {
-                (unit.clone(), details.how_it_ended().unwrap_or_else(|| "ended".to_owned()))
-            })
+            (!up || !first).then(|| unit.clone())
         });
         Ok(ended.collect())
     }
@@ -51,15 +41,4 @@ fn monotonic_usec() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let usec = now.tv_sec.saturating_mul(1_000_000).saturating_add(now.tv_nsec / 1000);
     u64::try_from(usec).unwrap_or(0)
-}
-
-impl UnitDetails {
-    /// Says how the last process of the unit ended, if one did.
-    pub fn how_it_ended(&self) -> Option<String> {
-        match (self.exit_code, self.exit_status) {
-            (Some(EXITED), Some(status)) => Some(format!("exited with status {status}")),
-            (Some(KILLED | DUMPED), Some(signal)) => Some(format!("was killed by signal {signal}")),
-            _ => None,
-        }
-    }
 }

@@ -72,10 +72,6 @@ pub struct UnitDetails {
     pub report_usec: Option<u64>,
     /// The process that systemd supervises.
     pub main_pid: Option<u32>,
-    /// How the last process ended, as waitid(2) says it: 1 exited, 2 killed, 3 dumped.
-    pub exit_code: Option<i32>,
-    /// The exit status or the signal of the last process.
-    pub exit_status: Option<i32>,
     /// Why it last stopped, in systemd's word: `success`, `exit-code`, `signal`, ...
     pub result: Option<String>,
 }
@@ -258,7 +254,6 @@ impl Systemd {
             let text = value.and_then(|value| String::try_from(value).ok());
             text.filter(|text| !text.is_empty())
         };
-        let int = |value: Option<OwnedVariant>| value.and_then(|value| i32::try_from(value).ok());
         let watchdog = number(self.get(path, SERVICE, "WatchdogUSec").await?);
         let report = number(self.get(path, SERVICE, "WatchdogTimestamp").await?);
         let restarts = self.get(path, SERVICE, "NRestarts").await?;
@@ -276,8 +271,6 @@ impl Systemd {
             watched: watchdog.is_some_and(|usec| usec > 0),
             report_usec: report.filter(|at| *at > 0),
             main_pid: main_pid.and_then(|value| u32::try_from(value).ok()).filter(|pid| *pid > 0),
-            exit_code: int(self.get(path, SERVICE, "ExecMainCode").await?),
-            exit_status: int(self.get(path, SERVICE, "ExecMainStatus").await?),
             result: text(self.get(path, SERVICE, "Result").await?),
         })
     }

@@ -6,7 +6,7 @@ use super::files::{Files, start};
 use super::leaving::{Leaving, is_current};
 use super::releases::{releases, served_last};
 use super::traffic::{self, Traffic};
-use super::{Desired, Foreign, Observed, ObservedRelease, ServicePlan, Step, Steps};
+use super::{Change, Desired, Foreign, Observed, ObservedRelease, ServicePlan, Step, Steps};
 use crate::definition::Order;
 use crate::name::{ServiceId, UnitName};
 use crate::unit::{EngineImage, Kind, UnitSet};
@@ -174,8 +174,12 @@ fn undo(
             }
             _ if !written => {}
             Some(old) => {
+                let change = match old.body() == unit.body() {
+                    true => Change::Record,
+                    false => Change::Text,
+                };
                 let unit = old.clone().into();
-                undo.extend([Step::Write { name: name.clone(), unit, new: false }]);
+                undo.extend([Step::Write { name: name.clone(), unit, change }]);
             }
             None => undo.extend([Step::Remove(name.clone())]),
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ActiveState, Observed, Step};
+use super::{ActiveState, Change, Observed, Step};
 use crate::name::UnitName;
 use crate::unit::{Kind, Unit, UnitSet};
 
@@ -27,12 +27,16 @@ impl Files {
                 },
                 None => unit.clone(),
             };
-            // Without its file, too, a unit may be held: somebody removed it by hand.
-            let new = old.is_none() && observed.state(name).is_none();
-            if !new && old.is_none_or(|old| old.body() != unit.body()) {
+            let change = match old {
+                Some(old) if old.body() == unit.body() => Change::Record,
+                // Without its file, too, a unit may be held: somebody removed it by hand.
+                None if observed.state(name).is_none() => Change::New,
+                _ => Change::Text,
+            };
+            if change == Change::Text {
                 stale.insert(name.clone());
             }
-            write.push(Step::Write { name: name.clone(), unit: unit.into(), new });
+            write.push(Step::Write { name: name.clone(), unit: unit.into(), change });
         }
         let enable = desired.links.difference(&observed.set.links).cloned().map(Step::Enable);
         Self { write, enable: enable.collect(), stale }

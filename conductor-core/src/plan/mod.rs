@@ -26,7 +26,7 @@ use crate::value::HostPath;
 pub use converge::{converge, remove};
 pub use ports::{PortError, allocate, needs_ports};
 pub use releases::{ObservedRelease, RollbackTarget, record, releases, rollback};
-pub use steps::{Hook, Step, Steps};
+pub use steps::{Change, Hook, Step, Steps};
 
 /// What is found on a host.
 #[derive(Debug, Clone, Default)]

@@ -10,8 +10,15 @@ use crate::value::{HostPath, Span};
 /// One idempotent change to the host, or something that has to hold before the next one.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// See that a proxy's configuration is good as it is, before anything of it is changed.
-    TestProxy(ProxyName),
+    /// See that a proxy's configuration is good, and would be with a change that is to come.
+    TestProxy {
+        /// The proxy.
+        proxy: ProxyName,
+        /// The service.
+        service: ServiceId,
+        /// The text of the service's file; without one it goes.
+        text: Option<String>,
+    },
     /// Pull an image that is not there.
     Pull(EngineImage),
     /// Run a command once and to its end, as a unit of its own.
@@ -22,8 +29,8 @@ pub enum Step {
         name: UnitName,
         /// Its content.
         unit: Box<Unit>,
-        /// Whether systemd cannot hold another text of this name.
-        new: bool,
+        /// What it is to systemd.
+        change: Change,
     },
     /// Make a unit start with another, at boot too.
     Enable(Link),
@@ -98,6 +105,17 @@ pub enum Step {
     RemoveImage(EngineImage),
 }
 
+/// What a unit file that is written is to systemd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// A name of which systemd cannot hold another text.
+    New,
+    /// Another text than the one that systemd may hold.
+    Text,
+    /// What systemd reads stays as it is: only conductor's own record is another.
+    Record,
+}
+
 /// A command that runs once, as a unit that does not outlive it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
@@ -145,7 +163,7 @@ impl Step {
 impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::TestProxy(proxy) => write!(f, "test the configuration of {proxy}"),
+            Self::TestProxy { proxy, .. } => write!(f, "test the configuration of {proxy}"),
             Self::Pull(image) => write!(
                 f,
                 "pull {} if {} has no such image",
@@ -153,8 +171,9 @@ impl fmt::Display for Step {
                 image.engine.program()
             ),
             Self::Run(Hook { unit, .. }) => write!(f, "run {unit} to its end"),
-            Self::Write { name, new: true, .. } => write!(f, "write {name}"),
-            Self::Write { name, new: false, .. } => write!(f, "rewrite {name}"),
+            Self::Write { name, change: Change::New, .. } => write!(f, "write {name}"),
+            Self::Write { name, change: Change::Text, .. } => write!(f, "rewrite {name}"),
+            Self::Write { name, change: Change::Record, .. } => write!(f, "record in {name}"),
             Self::Enable(link) => write!(f, "enable {} in {}", link.unit, link.by),
             Self::Start(name) => write!(f, "start {name}"),
             Self::Restart(name) => write!(f, "restart {name}"),

@@ -84,11 +84,13 @@ impl Traffic {
         let mut touched: BTreeSet<&ProxyName> = BTreeSet::new();
         for old in files.iter().filter(|old| upstream.is_none_or(|new| new.proxy != old.proxy)) {
             let (proxy, service) = (old.proxy.clone(), service.clone());
+            self.test(&proxy, &service, None);
             self.switch.push(Step::RemoveUpstream { proxy, service, restore: false });
             self.undo.push(Step::WriteUpstream { file: old.clone(), restore: true });
             touched.insert(&old.proxy);
         }
         if let Some(new) = upstream.filter(|new| !files.contains(new)) {
+            self.test(&new.proxy, service, Some(&new.text));
             self.switch.push(Step::WriteUpstream { file: new.clone(), restore: false });
             self.undo.push(match files.iter().find(|old| old.proxy == new.proxy) {
                 Some(old) => Step::WriteUpstream { file: old.clone(), restore: true },
@@ -100,7 +102,6 @@ impl Traffic {
             });
             touched.insert(&new.proxy);
         }
-        self.test.extend(touched.iter().map(|proxy| Step::TestProxy((*proxy).clone())));
         // What an earlier run wrote and did not see taken over.
         touched.extend(observed.pending.get(service).into_iter().flatten());
         if observed.states.is_none() {
@@ -115,6 +116,11 @@ impl Traffic {
                 self.undo.extend(reload);
             }
         }
+    }
+
+    fn test(&mut self, proxy: &ProxyName, service: &ServiceId, text: Option<&str>) {
+        let (proxy, service, text) = (proxy.clone(), service.clone(), text.map(str::to_owned));
+        self.test.push(Step::TestProxy { proxy, service, text });
     }
 
     /// Waits for those who are connected to what leaves, and takes its names away.

@@ -50,6 +50,7 @@ pub(crate) fn deployable() -> impl Strategy<Value = Settings> {
 
 /// One instance as it is found.
 #[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is found or not, whatever the others")]
 struct Found {
     file: bool,
     enabled: bool,
@@ -120,8 +121,9 @@ impl World {
                 definition: None,
             };
             let all = world.compile(release, Some(&record));
-            let instances = all.units.iter().filter(|(_, unit)| unit.metadata.kind.is_instance());
-            let Some((name, unit)) = instances.skip(number).next() else { continue };
+            let mut instances =
+                all.units.iter().filter(|(_, unit)| unit.metadata.kind.is_instance());
+            let Some((name, unit)) = instances.nth(number) else { continue };
             if found.file {
                 world.set.units.insert(name.clone(), unit.clone());
             }
@@ -243,7 +245,7 @@ impl World {
                 assert!(!self.up.contains(unit), "{unit} is up");
                 self.set.units.remove(unit);
             }
-            Step::TestProxy(_) => {}
+            Step::TestProxy { .. } => {}
             step => panic!("{step}"),
         }
         assert!(!self.answered || downtime || self.answers(), "after {step} nobody answers");
@@ -311,7 +313,7 @@ impl World {
 
 /// Tells whether a step leaves the host as it is.
 pub(crate) fn only_looks(step: &Step) -> bool {
-    matches!(step, Step::TestProxy(_) | Step::Confirm { .. })
+    matches!(step, Step::TestProxy { .. } | Step::Confirm { .. })
 }
 
 /// Tells whether a step says where requests go.

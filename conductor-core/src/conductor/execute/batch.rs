@@ -46,7 +46,7 @@ impl Batch {
 
     pub(super) fn of(step: &Step) -> Self {
         match step {
-            Step::TestProxy(_) => Self::TestProxy,
+            Step::TestProxy { .. } => Self::TestProxy,
             Step::Pull(_) => Self::Pull,
             Step::Run(_) => Self::Run,
             Step::Start(name) if name.kind() == "target" => Self::StartTarget,

@@ -94,14 +94,9 @@ impl Executor<'_> {
         for line in follower.last_lines() {
             self.watcher.tell(&Event::Output { service, step, line: &line });
         }
-        let details = systemd.details(&[&hook.unit])?.pop().unwrap_or_default();
         let failed = results.into_values().find_map(Result::err);
-        let reason = failed.map(|error| match details.how_it_ended() {
-            Some(how) => format!("it {how}"),
-            None => error.to_string(),
-        });
         fs::remove_file(&path).at("remove", &path)?;
         systemd.reset_failed(&units);
-        Ok(reason)
+        Ok(failed.map(|error| error.to_string()))
     }
 }

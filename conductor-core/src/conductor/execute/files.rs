@@ -3,9 +3,10 @@
 use super::{Executor, Todo};
 use crate::conductor::error::Error;
 use crate::conductor::event::Event;
+use crate::error::{PathContext as _, PathError};
 use crate::host::Systemd;
 use crate::name::UnitName;
-use crate::plan::Step;
+use crate::plan::{Change, Step};
 
 impl Executor<'_> {
     pub(super) fn change_files(&mut self, todo: &Todo<'_>) -> Result<(), Error> {
@@ -14,7 +15,7 @@ impl Executor<'_> {
         let stale: Vec<UnitName> = steps
             .iter()
             .filter_map(|step| match step {
-                Step::Write { name, new: false, .. } => Some(name.clone()),
+                Step::Write { name, change: Change::Text, .. } => Some(name.clone()),
                 Step::Remove(name) if !is_instance(name) => Some(name.clone()),
                 _ => None,
             })
@@ -23,15 +24,28 @@ impl Executor<'_> {
             Step::Remove(name) => Some(name.clone()),
             _ => None,
         });
+        let gone: Vec<_> = gone.collect();
         if self.systemd.is_some() && !stale.is_empty() {
             self.lock.note_stale()?;
         }
         self.directory.carry_out(&steps)?;
+        self.remove_links(&gone)?;
         let Some(systemd) = self.systemd else {
             return Ok(());
         };
-        systemd.reset_failed(&gone.collect::<Vec<_>>());
+        systemd.reset_failed(&gone);
         self.reload(systemd, Some(&stale))
+    }
+
+    /// Removes the links that systemd leaves where the runtime directory of a dynamic user was.
+    fn remove_links(&self, gone: &[UnitName]) -> Result<(), PathError> {
+        for unit in gone.iter().filter(|unit| is_instance(unit)) {
+            let path = self.paths.runtime.join(unit.as_str().trim_end_matches(".service"));
+            if path.is_symlink() && !path.exists() {
+                std::fs::remove_file(&path).at("remove", &path)?;
+            }
+        }
+        Ok(())
     }
 
     /// Lets systemd read what it holds and what is stale, and takes the note of it back.

@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use super::error::Error;
 use super::event::{Event, Watcher};
 use super::report::{Failure, ServiceReport};
-use crate::host::{Lock, OldWorkers, Paths, Proxies, Systemd, UnitDirectory, tail};
+use crate::host::{
+    LastWords, Lock, OldWorkers, Paths, Proxies, Systemd, UnitDirectory, last_words,
+};
 use crate::name::{ProxyName, UnitName};
 use crate::plan::{ServicePlan, Step};
 use batch::Batch;
@@ -144,14 +146,17 @@ impl Executor<'_> {
         // Only what was at work can be to blame; a step that was not begun cannot.
         let begun = !reason.is_empty();
         let unit = unit.or_else(|| step.unit().cloned()).filter(|_| begun);
-        let (status, reason) = match &unit {
-            Some(unit) => self.last_words(unit, reason),
-            None => (None, reason),
+        let scope = self.paths.scope;
+        let last_words = unit.as_ref().map(|unit| last_words(scope, unit, TAIL));
+        let LastWords { journal, health, end } = last_words.unwrap_or_default();
+        let reason = match end {
+            Some(end) => format!("{reason}: it {end}"),
+            None => reason,
         };
         let failure = Failure {
             step: step.to_string(),
-            status,
-            journal: unit.as_ref().map_or_else(Vec::new, |unit| tail(self.paths.scope, unit, TAIL)),
+            status: health,
+            journal,
             unit,
             reason: if interrupted { "interrupted".to_owned() } else { reason },
             old_serves: false,
@@ -161,16 +166,6 @@ impl Executor<'_> {
         work.fail(failure, begun.then(|| Batch::of(step)));
         if let Some(failure) = &work.failure {
             self.watcher.tell(&Event::Failed { service: &work.plan.service, failure });
-        }
-    }
-
-    /// Asks what systemd and the probe have to say of a unit that failed.
-    fn last_words(&self, unit: &UnitName, reason: String) -> (Option<String>, String) {
-        let details = self.systemd.and_then(|systemd| systemd.details(&[unit]).ok()?.pop());
-        let Some(details) = details else { return (None, reason) };
-        match details.how_it_ended() {
-            Some(how) => (details.status, format!("{reason}: it {how}")),
-            None => (details.status, reason),
         }
     }
 }

@@ -13,16 +13,12 @@ use super::work::Work;
 
 impl Executor<'_> {
     pub(super) fn test_proxies<'t>(&mut self, todo: &Todo<'t>) -> Vec<Fault<'t>> {
-        let mut results: BTreeMap<ProxyName, Option<String>> = BTreeMap::new();
-        for (_, step) in todo {
-            let Step::TestProxy(proxy) = step else { continue };
-            if self.systemd.is_some() && !results.contains_key(proxy) {
-                let error = self.proxies.test(proxy).err();
-                results.insert(proxy.clone(), error.map(|error| explained(&error)));
-            }
-        }
+        let online = self.systemd.is_some();
         faults(todo, |step| match step {
-            Step::TestProxy(proxy) => results.get(proxy)?.clone(),
+            Step::TestProxy { proxy, service, text } if online => {
+                let result = self.proxies.try_out(proxy, service, text.as_deref());
+                result.err().map(|error| explained(&error))
+            }
             _ => None,
         })
     }
@@ -119,10 +115,11 @@ impl Executor<'_> {
     }
 }
 
-/// Says what is wrong with a proxy, and what to do about it.
+/// Says in one line what is wrong with a proxy, and what to do about it.
 fn explained(error: &ProxyError) -> String {
+    let said = error.to_string().replace('\n', "; ");
     match error.hint() {
-        Some(hint) => format!("{error} ({hint})"),
-        None => error.to_string(),
+        Some(hint) => format!("{said} ({hint})"),
+        None => said,
     }
 }
