@@ -76,7 +76,7 @@ fn explain_failure(service: &ServiceReport, failure: &Failure, lines: &mut Vec<S
     if failure.old_serves {
         lines.push("  the release before it serves as it did".to_owned());
     }
-    if failure.unit.is_some() && !failure.undone && !failure.old_serves && !failure.interrupted {
+    if failure.retried {
         lines.push(format!("  systemd goes on trying; conductor logs --id {id} has more"));
     }
 }
@@ -94,6 +94,7 @@ mod tests {
             journal: vec!["boom \x1b[31m".to_owned()],
             old_serves: true,
             undone: true,
+            retried: false,
             interrupted: false,
         }
     }
@@ -130,6 +131,7 @@ mod tests {
             status: None,
             journal: Vec::new(),
             undone: false,
+            retried: false,
             interrupted: true,
             ..failure()
         };

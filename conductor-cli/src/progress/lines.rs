@@ -57,6 +57,7 @@ pub(super) mod tests {
             journal: vec!["boom".to_owned()],
             old_serves: true,
             undone: true,
+            retried: false,
             interrupted: false,
         };
         let interrupted = Failure { interrupted: true, ..failure.clone() };

@@ -49,6 +49,7 @@ pub struct StepReport {
 
 /// Why a service did not become what it should.
 #[derive(Debug, Clone, Serialize)]
+#[expect(clippy::struct_excessive_bools, reason = "programs read each as a key of its own")]
 pub struct Failure {
     /// The step that failed.
     pub step: String,
@@ -64,6 +65,8 @@ pub struct Failure {
     pub old_serves: bool,
     /// Whether what was new is gone again. Else the unit was there before and is left as it is.
     pub undone: bool,
+    /// Whether systemd goes on trying to start the unit, which is left as it is.
+    pub retried: bool,
     /// Whether nothing failed, and somebody asked to stop.
     pub interrupted: bool,
 }

@@ -112,7 +112,9 @@ pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
     run.words([DOCKER, "run", "--rm", "--init", "--name", &name, "--log-driver=none"]);
     run.word(&format!("--cgroup-parent={}", instance.slice));
     options(&mut run, instance);
-    let remove = command_line("-", &[DOCKER, "rm", "--force", &name]);
+    // What is shown is the command's own output, not that there is nothing to remove.
+    let quietly = "exec \"$0\" rm --force \"$1\" 2>/dev/null";
+    let remove = command_line("-", &["/bin/sh", "-c", quietly, DOCKER, &name]);
     let mut exec = Lines::default();
     exec.push("ExecStartPre", &remove);
     show_secrets(&mut exec, instance);

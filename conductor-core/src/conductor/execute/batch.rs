@@ -70,6 +70,6 @@ impl Batch {
 
     /// Tells whether a step of this kind leaves the host as it is.
     pub(super) fn only_looks(self) -> bool {
-        matches!(self, Self::TestProxy | Self::Pull | Self::Run | Self::Confirm)
+        matches!(self, Self::TestProxy | Self::Pull | Self::Confirm)
     }
 }

@@ -161,6 +161,7 @@ impl Executor<'_> {
             reason: if interrupted { "interrupted".to_owned() } else { reason },
             old_serves: false,
             undone: false,
+            retried: false,
             interrupted,
         };
         work.fail(failure, begun.then(|| Batch::of(step)));

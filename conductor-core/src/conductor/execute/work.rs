@@ -93,6 +93,8 @@ impl Work {
                 self.phase = Phase::Undo;
                 failure.old_serves = self.plan.replaces;
                 failure.undone = !self.queue.is_empty();
+                let started = matches!(attempted, Some(Batch::Jobs(Job::Start | Job::Restart)));
+                failure.retried = started && !failure.undone;
             }
         }
         self.failure = Some(failure);
