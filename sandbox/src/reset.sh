@@ -1,5 +1,5 @@
-# Stops and forgets every conductor unit of one service manager, and every conductor container; prints
-# nothing if all is well.
+# Stops and forgets every conductor unit of one service manager, every conductor container, and nginx
+# with everything that was added to its configuration; prints nothing if all is well.
 #
 # usage: sh -ec reset.sh --system|--user UNIT-DIRECTORY TIMER-STAMPS OTHER-DIRECTORY...
 
@@ -35,6 +35,20 @@ remove_containers_of() {
     done
 }
 
+# Killed first, because stopping waits for connections.
+stop_nginx() {
+    [ "$manager" = --system ] || return 0
+    rm -f /etc/nginx/conf.d/*
+    if [ -e /run/nginx.pid ] || systemctl --quiet is-failed nginx.service; then
+        systemctl kill --signal=KILL nginx.service 2>/dev/null || true
+        systemctl stop nginx.service
+        rm -f /run/nginx.pid
+        # Not a unit that is held any more, maybe.
+        systemctl reset-failed nginx.service 2>/dev/null || true
+    fi
+}
+
+stop_nginx
 held=$(systemctl "$manager" list-units --all --plain --no-legend 'conductor-*')
 # Units and the links to them in *.wants/, and the stamps of persistent timers.
 files=$(find "$units" "$stamps" "$@" -name '*conductor*' 2>/dev/null || true)

@@ -97,7 +97,8 @@ impl Sandbox {
     ///
     /// Those are the `conductor-*` units of both service managers, their files and links, the stamps
     /// of their timers, the containers `conductor-*` of Docker and of root's Podman, `/etc/conductor`,
-    /// `/run/conductor` and the operator's counterparts. Docker goes on running, and images stay.
+    /// `/run/conductor`, `/var/lib/conductor` and the operator's counterparts. nginx is stopped, and
+    /// its `conf.d` empty again. Docker goes on running, and images stay.
     ///
     /// # Errors
     ///
@@ -110,6 +111,7 @@ impl Sandbox {
             "/var/lib/systemd/timers",
             "/etc/conductor",
             "/run/conductor",
+            "/var/lib/conductor",
         ]))?;
         if self.operator_is_up() || self.path("/home/operator/.config").exists() {
             run(self.command_as_operator("sh")?.args(script).args([
