@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use conductor_sandbox::{Error, Sandbox};
 
+use crate::background::Background;
 use crate::ran::Ran;
 
 /// Where units are.
@@ -97,6 +98,13 @@ impl Host {
     #[track_caller]
     pub(crate) fn conductor(&self, arguments: &[&str]) -> Ran {
         Ran::new(self.sandbox.command("timeout").args([PATIENCE, "conductor"]).args(arguments))
+    }
+
+    /// Starts conductor inside, as root, and returns while it runs.
+    #[track_caller]
+    pub(crate) fn start(&self, arguments: &[&str]) -> Background {
+        let mut command = self.sandbox.command("timeout");
+        Background::start(command.args(["--foreground", PATIENCE, "conductor"]).args(arguments))
     }
 
     /// Runs `conductor apply`, which has to succeed.

@@ -8,12 +8,14 @@
 #![expect(clippy::print_stderr, reason = "progress and times are for whoever runs the tests")]
 
 mod apply;
+mod background;
 mod bad_host;
 mod bad_input;
 mod boot;
 mod calls;
 mod cases;
 mod containers;
+mod deploy;
 mod failing_start;
 mod foreign;
 mod health;
@@ -60,6 +62,11 @@ fn main() -> ExitCode {
         trials.extend(machine::trials(&pool));
         // The slowest come first, so that no core is idle at the end.
         for (theme, tests) in [
+            ("deploy", deploy::under_load::TESTS),
+            ("deploy", deploy::drain::TESTS),
+            ("deploy", deploy::lock::TESTS),
+            ("deploy", deploy::interrupted::TESTS),
+            ("deploy", deploy::releases::TESTS),
             ("hostile", hostile::TESTS),
             ("killed", killed::TESTS),
             ("leftovers", leftovers::TESTS),

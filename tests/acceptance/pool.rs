@@ -9,11 +9,31 @@ use libtest_mimic::Failed;
 use crate::cases;
 use crate::host::Host;
 
+/// A program that tests run in a sandbox, beside conductor and its probe.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Program {
+    /// A service to deploy.
+    App,
+    /// Clients of it.
+    Load,
+}
+
+impl Program {
+    fn name(self) -> &'static str {
+        match self {
+            Self::App => "app",
+            Self::Load => "load",
+        }
+    }
+}
+
 /// What all tests share; dropping it ends the sandboxes.
 #[derive(Default)]
 pub(crate) struct Pool {
     binary: OnceLock<Result<PathBuf, String>>,
     probe: OnceLock<Result<PathBuf, String>>,
+    /// A service to deploy, and clients of it.
+    programs: [OnceLock<Result<PathBuf, String>>; 2],
     tree: OnceLock<Result<Tree, String>>,
     idle: Mutex<Vec<Host>>,
 }
@@ -45,6 +65,14 @@ impl Pool {
         self.probe.get_or_init(built).as_ref().map_err(Failed::from)
     }
 
+    /// Gives a program of the package `conductor-test-programs`, each built once.
+    pub(crate) fn program(&self, which: Program) -> Result<&PathBuf, Failed> {
+        let name = which.name();
+        let build = || build::linked_statically("conductor-test-programs", name, false);
+        let result = || build().map_err(|error| error.to_string());
+        self.programs[which as usize].get_or_init(result).as_ref().map_err(Failed::from)
+    }
+
     /// Boots a virtual machine, which nobody shares.
     pub(crate) fn machine(&self) -> Result<Vm, Failed> {
         Ok(Vm::boot(self.tree()?, &mut |line| eprintln!("{line}"))?)
@@ -59,7 +87,12 @@ impl Pool {
 
     fn boot(&self) -> Result<Host, Failed> {
         let (binary, probe) = (self.binary()?, self.probe()?);
-        let sandbox = Sandbox::builder(self.tree()?)
+        let programs = [Program::App, Program::Load].map(|which| (which, self.program(which)));
+        let mut builder = Sandbox::builder(self.tree()?);
+        for (which, path) in programs {
+            builder = builder.bind_read_only(path?, format!("/usr/local/bin/{}", which.name()));
+        }
+        let sandbox = builder
             .bind_read_only(binary, "/usr/local/bin/conductor")
             .bind_read_only(probe, "/usr/bin/conductor-probe")
             .bind_read_only(cases::directory(), "/mnt")

@@ -1,7 +1,7 @@
 //! A program that ran to its end: its exit status and what it wrote.
 
 use std::fmt;
-use std::process::{Command, Output};
+use std::process::{Command, ExitStatus, Output};
 
 use serde_json::Value;
 
@@ -23,15 +23,14 @@ impl Ran {
         let output = output.unwrap_or_else(|error| panic!("cannot run {command:?}: {error}"));
         let Output { status, stdout, stderr } = output;
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("output is UTF-8");
+        Self::ended(&format!("{command:?}"), status, text(stdout), text(stderr))
+    }
+
+    /// Takes what is known of a program that ended.
+    pub(crate) fn ended(command: &str, status: ExitStatus, stdout: String, stderr: String) -> Self {
         // Without the way into the sandbox, which ends with two dashes.
-        let entered = format!("{command:?}");
-        let (_, command) = entered.rsplit_once("\"--\" ").unwrap_or(("", &entered));
-        Self {
-            status: status.code(),
-            stdout: text(stdout),
-            stderr: text(stderr),
-            command: command.to_owned(),
-        }
+        let (_, command) = command.rsplit_once("\"--\" ").unwrap_or(("", command));
+        Self { status: status.code(), stdout, stderr, command: command.to_owned() }
     }
 
     /// Insists on an exit status.

@@ -1,0 +1,10 @@
+//! Deploys behind nginx, under load.
+
+pub(crate) mod drain;
+pub(crate) mod interrupted;
+mod load;
+pub(crate) mod lock;
+mod nginx;
+pub(crate) mod releases;
+mod service;
+pub(crate) mod under_load;

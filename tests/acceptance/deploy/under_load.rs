@@ -1,0 +1,123 @@
+//! Many deploys in a row, good ones and bad ones of every kind, and not a single failed request.
+
+use conductor_sandbox::Engine::{Docker, Podman};
+
+use super::load::Load;
+use super::nginx;
+use super::service::{Runtime, Snapshot, deploy, images, releases};
+use crate::Test;
+use crate::host::Host;
+use crate::ran::Ran;
+
+pub(crate) const TESTS: &[Test] = &[
+    ("docker_fifty_under_load", |host| fifty(host, Runtime::Container(Docker))),
+    ("podman_fifty_under_load", |host| fifty(host, Runtime::Container(Podman))),
+    ("native_fifty_under_load", |host| fifty(host, Runtime::Native)),
+    ("native_sockets_under_load", |host| sockets(host, Runtime::Native)),
+    ("podman_sockets_under_load", |host| sockets(host, Runtime::Container(Podman))),
+];
+
+/// How many deploys follow on the first one.
+const DEPLOYS: usize = 50;
+/// Which of them are bad.
+const BAD: usize = 3;
+
+/// What is bad about a revision, which is how its name ends; see the program `app`.
+const KINDS: [&str; 6] = ["sick", "exits", "dies", "unready", "missing", "nginx"];
+
+const FOREIGN: &str = "/etc/nginx/conf.d/foreign.conf";
+
+/// Gives the revisions, from the first, with what is bad about them.
+fn revisions(count: usize) -> Vec<(String, Option<&'static str>)> {
+    let revision = |number: usize| {
+        let is_bad = number % BAD == BAD - 1;
+        let kind = is_bad.then(|| KINDS[number / BAD % KINDS.len()]);
+        (kind.map_or(format!("v{number}"), |kind| format!("v{number}-{kind}")), kind)
+    };
+    (0..=count).map(revision).collect()
+}
+
+fn fifty(host: &Host, runtime: Runtime) {
+    let definition = runtime.definition("instances: 2\n");
+    let good = deploys(host, runtime, &definition, DEPLOYS, Load::start);
+    // What was deployed last, and what can be gone back to.
+    let last = &good[good.len() - 3..];
+    assert_eq!(releases(host), last);
+    if let Runtime::Container(engine) = runtime {
+        assert_eq!(images(host, engine), last);
+    }
+}
+
+/// Without a reload nothing closes a connection.
+fn sockets(host: &Host, runtime: Runtime) {
+    let definition =
+        runtime.definition("instances: 2\nlisten: socket\n").replace("port: 8080\n", "");
+    deploys(host, runtime, &definition, 20, Load::start_strict);
+}
+
+/// Deploys many revisions under load, and gives the good ones.
+#[track_caller]
+fn deploys(
+    host: &Host,
+    runtime: Runtime,
+    definition: &str,
+    count: usize,
+    load: fn(&Host) -> Load,
+) -> Vec<String> {
+    host.define("web.yaml", definition);
+    let revisions = revisions(count);
+    let there = revisions.iter().filter(|(_, kind)| *kind != Some("missing"));
+    runtime.provide(host, there.map(|(revision, _)| revision.as_str()));
+    let mut good = Vec::new();
+    let mut running = None;
+    for (revision, kind) in revisions {
+        if let Some(kind) = kind {
+            is_refused(host, &revision, kind);
+            continue;
+        }
+        deploy(host, &revision).exits(0);
+        assert_eq!(nginx::instances(host), super::service::endpoints(host), "{revision}");
+        if running.is_none() {
+            nginx::start(host);
+            running = Some(load(host));
+        }
+        good.push(revision);
+    }
+    let report = running.expect("there is load").stop(host);
+    for revision in &good {
+        report.answered(revision);
+    }
+    assert_eq!(report.versions().len(), good.len(), "a bad one answered: {report:?}");
+    good
+}
+
+/// Deploys a bad revision, which changes nothing.
+#[track_caller]
+fn is_refused(host: &Host, revision: &str, kind: &str) {
+    let before = Snapshot::take(host);
+    if kind == "nginx" {
+        host.write(FOREIGN, "nonsense on;\n");
+    }
+    let ran = deploy(host, revision).exits(3);
+    if kind == "nginx" {
+        host.sh(&format!("rm {FOREIGN}"));
+    }
+    says_why(&ran, revision, kind);
+    assert_eq!(Snapshot::take(host), before, "{ran}");
+}
+
+#[track_caller]
+fn says_why(ran: &Ran, revision: &str, kind: &str) {
+    let says: &[&str] = match kind {
+        "sick" => &["500 Internal Server Error"],
+        "exits" => &["cannot go on", "3"],
+        "dies" => &["it was too much", "4"],
+        "unready" => &["before", "7"],
+        "missing" => &[revision],
+        "nginx" => &[FOREIGN],
+        other => panic!("{other} is no kind"),
+    };
+    for text in says {
+        assert!(ran.stderr.contains(text), "no {text:?} in the errors\n{ran}");
+    }
+}
