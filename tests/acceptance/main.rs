@@ -63,6 +63,7 @@ fn main() -> ExitCode {
         // The slowest come first, so that no core is idle at the end.
         for (theme, tests) in [
             ("deploy", deploy::under_load::TESTS),
+            ("deploy", deploy::killed::TESTS),
             ("deploy", deploy::drain::TESTS),
             ("deploy", deploy::lock::TESTS),
             ("deploy", deploy::interrupted::TESTS),

@@ -16,6 +16,8 @@ pub(crate) enum Program {
     App,
     /// Clients of it.
     Load,
+    /// A conductor that dies.
+    Killer,
 }
 
 impl Program {
@@ -23,6 +25,7 @@ impl Program {
         match self {
             Self::App => "app",
             Self::Load => "load",
+            Self::Killer => "killer",
         }
     }
 }
@@ -33,7 +36,7 @@ pub(crate) struct Pool {
     binary: OnceLock<Result<PathBuf, String>>,
     probe: OnceLock<Result<PathBuf, String>>,
     /// A service to deploy, and clients of it.
-    programs: [OnceLock<Result<PathBuf, String>>; 2],
+    programs: [OnceLock<Result<PathBuf, String>>; 3],
     tree: OnceLock<Result<Tree, String>>,
     idle: Mutex<Vec<Host>>,
 }
@@ -87,7 +90,8 @@ impl Pool {
 
     fn boot(&self) -> Result<Host, Failed> {
         let (binary, probe) = (self.binary()?, self.probe()?);
-        let programs = [Program::App, Program::Load].map(|which| (which, self.program(which)));
+        let programs = [Program::App, Program::Load, Program::Killer];
+        let programs = programs.map(|which| (which, self.program(which)));
         let mut builder = Sandbox::builder(self.tree()?);
         for (which, path) in programs {
             builder = builder.bind_read_only(path?, format!("/usr/local/bin/{}", which.name()));

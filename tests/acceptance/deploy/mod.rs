@@ -2,6 +2,7 @@
 
 pub(crate) mod drain;
 pub(crate) mod interrupted;
+pub(crate) mod killed;
 mod load;
 pub(crate) mod lock;
 mod nginx;

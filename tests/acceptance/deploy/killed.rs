@@ -1,0 +1,139 @@
+//! Killed before and after every step, no request fails, and the next run finishes the work.
+
+use conductor_sandbox::Engine::{Docker, Podman};
+
+use super::load::Load;
+use super::nginx;
+use super::service::{Runtime, deploy, endpoints, first, releases};
+use crate::Test;
+use crate::host::Host;
+use crate::ran::Ran;
+
+pub(crate) const TESTS: &[Test] = &[
+    ("docker_killed_at_every_step", |host| killed(host, Runtime::Container(Docker))),
+    ("podman_killed_at_every_step", |host| killed(host, Runtime::Container(Podman))),
+    ("native_killed_at_every_step", |host| killed(host, Runtime::Native)),
+    ("sockets_killed_at_every_step", sockets_killed_at_every_step),
+    ("rollback_killed_at_every_step", rollback_killed_at_every_step),
+    ("remove_killed_at_every_step", remove_killed_at_every_step),
+];
+
+/// More than a plan has steps, so that a test ends whatever happens.
+const MANY: usize = 100;
+
+/// Lets a run die at its `moment`th step, and tells where; nothing if it has no so many.
+#[track_caller]
+fn kill(host: &Host, moment: usize, words: &[&str]) -> Option<String> {
+    let moment = moment.to_string();
+    let mut command = host.sandbox.command("timeout");
+    let ran = Ran::new(command.args(["300", "killer", &moment]).args(words));
+    match ran.status {
+        Some(0) => None,
+        // What `timeout` says of a program that SIGKILL ended; it does the same itself.
+        None | Some(137) => Some(ran.stdout),
+        _ => panic!("{ran}"),
+    }
+}
+
+fn killed(host: &Host, runtime: Runtime) {
+    first(host, runtime, &runtime.definition("instances: 2\n"));
+    every_moment(host, runtime, Load::start(host));
+}
+
+fn sockets_killed_at_every_step(host: &Host) {
+    let definition = Runtime::Native.definition("instances: 2\nlisten: socket\n");
+    first(host, Runtime::Native, &definition.replace("port: 8080\n", ""));
+    every_moment(host, Runtime::Native, Load::start_strict(host));
+}
+
+#[track_caller]
+fn every_moment(host: &Host, runtime: Runtime, load: Load) {
+    let revisions: Vec<String> = (0..MANY).map(|moment| format!("r{moment}")).collect();
+    runtime.provide(host, revisions.iter().map(String::as_str));
+    let mut moments = 0;
+    for (moment, revision) in revisions.iter().enumerate() {
+        let Some(place) = kill(host, moment, &["deploy", "web", revision]) else { break };
+        if moment % 4 < 2 {
+            deploy(host, revision).exits(0);
+        } else {
+            // It finishes what was begun, and does not know of what was not.
+            host.apply();
+            is_complete(host, None, &place);
+            host.is_converged();
+            deploy(host, revision).exits(0);
+        }
+        is_complete(host, Some(revision), &place);
+        host.is_converged();
+        moments += 1;
+    }
+    let report = load.stop(host);
+    assert!(moments > 20 && moments < MANY, "{moments} moments");
+    report.answered(&revisions[moments]);
+}
+
+/// Insists that one release runs, and only that one, and that it is what nginx is told of.
+#[track_caller]
+fn is_complete(host: &Host, revision: Option<&str>, place: &str) {
+    let running = host.running("web");
+    assert_eq!(running.len(), 2, "{place}: {running:?}");
+    let release =
+        |unit: &str| unit.trim_end_matches("-1.service").trim_end_matches("-2.service").to_owned();
+    let names: Vec<_> = running.iter().map(|(unit, _)| release(unit)).collect();
+    assert_eq!(names[0], names[1], "{place}");
+    if let Some(revision) = revision {
+        assert!(names[0].starts_with(&format!("conductor-web-{revision}.")), "{place}: {names:?}");
+    }
+    assert_eq!(nginx::instances(host), endpoints(host), "{place}");
+    assert!(releases(host).len() <= 3, "{place}: {:?}", releases(host));
+}
+
+fn rollback_killed_at_every_step(host: &Host) {
+    let definition = Runtime::Native.definition("instances: 2\n");
+    first(host, Runtime::Native, &definition);
+    deploy(host, "v2").exits(0);
+    let load = Load::start(host);
+    let mut moments = 0;
+    for moment in 0..MANY {
+        let to = if moment % 2 == 0 { "v1" } else { "v2" };
+        let Some(place) = kill(host, moment, &["rollback", "web", to]) else { break };
+        if moment % 4 < 2 {
+            host.apply();
+            is_complete(host, None, &place);
+            host.is_converged();
+        }
+        if nginx::ask(host) != to {
+            host.conductor(&["rollback", "--id", "web", "--to", to]).exits(0);
+        }
+        is_complete(host, Some(to), &place);
+        host.is_converged();
+        moments += 1;
+    }
+    assert!(moments > 15 && moments < MANY, "{moments} moments");
+    load.stop(host);
+}
+
+fn remove_killed_at_every_step(host: &Host) {
+    let definition = Runtime::Native.definition("instances: 2\n");
+    let mut moments = 0;
+    first(host, Runtime::Native, &definition);
+    // Nobody asks any more.
+    host.sh("rm /etc/nginx/conf.d/site.conf");
+    for moment in 0..MANY {
+        deploy(host, "v2").exits(0);
+        let Some(place) = kill(host, moment, &["remove", "web"]) else { break };
+        if moment % 4 < 2 {
+            // Nothing is half there.
+            host.apply();
+            is_complete(host, Some("v2"), &place);
+        }
+        host.conductor(&["remove", "--id", "web"]).exits(0);
+        assert!(host.files().is_empty(), "{place}: {:?}", host.files().keys());
+        assert_eq!(
+            (host.running("web"), nginx::upstream(host)),
+            (vec![], String::new()),
+            "{place}"
+        );
+        moments += 1;
+    }
+    assert!(moments > 10 && moments < MANY, "{moments} moments");
+}
