@@ -1,11 +1,12 @@
 //! In a virtual machine with all cgroup controllers: limits bind, disk images run, and everything comes
-//! back after a power cut.
+//! back after a power cut, in the middle of deploys, too.
 
 use std::sync::Arc;
 
 use conductor_sandbox::Vm;
 use libtest_mimic::{Failed, Trial};
 
+use crate::deploy::power;
 use crate::pool::Pool;
 
 /// Uses more processes than it may, then all of the processor, then all of the memory.
@@ -13,6 +14,9 @@ const GREEDY: &str = "(i=0; while [ $i -lt 60 ]; do sleep 9999 & i=$((i+1)); don
                       while [ ! -e /srv/eat ]; do :; done; exec tail /dev/zero";
 
 const LIMITS: &str = "limits: {memory: 50M, cpu: 0.2, pids: 30}\ndeploy: {stop_timeout: 6s}";
+
+/// A service of each kind.
+const ALL: &str = "image podman docker";
 
 /// Gives all tests of the machine: one, because a boot takes as long as all the rest.
 pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
@@ -23,7 +27,13 @@ pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
         for runtime in ["native", "podman", "docker"] {
             limits_bind(&mut vm, runtime)?;
         }
-        everything_comes_back(&mut vm)
+        let ports = everything_runs(&mut vm)?;
+        power::deploys_are_cut(&mut vm, &pool)?;
+        vm.power_cut()?;
+        power::they_are_finished(&mut vm)?;
+        everything_is_back(&mut vm, &ports)?;
+        vm.reboot()?;
+        power::all_is_as_before(&mut vm)
     })]
 }
 
@@ -38,7 +48,7 @@ fn install(vm: &mut Vm, pool: &Pool) -> Result<(), Failed> {
 }
 
 /// Waits inside until a command succeeds.
-fn eventually(vm: &mut Vm, what: &str, command: &str) -> Result<(), Failed> {
+pub(crate) fn eventually(vm: &mut Vm, what: &str, command: &str) -> Result<(), Failed> {
     let wait = format!("timeout 120 sh -c 'until {command}; do sleep 0.5; done'");
     let state =
         "systemctl status --no-pager conductor-greedy* || true; journalctl -b -n 40 --no-pager";
@@ -50,7 +60,7 @@ fn eventually(vm: &mut Vm, what: &str, command: &str) -> Result<(), Failed> {
     Err(format!("never came true: {what}\n{}", String::from_utf8_lossy(&state.stdout)).into())
 }
 
-fn text(vm: &mut Vm, script: &str) -> Result<String, Failed> {
+pub(crate) fn text(vm: &mut Vm, script: &str) -> Result<String, Failed> {
     Ok(String::from_utf8_lossy(&vm.sh(script)?.stdout).trim_end().to_owned())
 }
 
@@ -89,7 +99,15 @@ fn limits_bind(vm: &mut Vm, runtime: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-fn everything_comes_back(vm: &mut Vm) -> Result<(), Failed> {
+/// Gives the ports of the services.
+fn ports(vm: &mut Vm) -> Result<String, Failed> {
+    let status = "conductor status --id $id --output json";
+    text(vm, &format!(
+        "for id in {ALL}; do {status} | tr , '\\n' | grep '\"port\"' | grep -o '[0-9]*'; done"
+    ))
+}
+
+fn everything_runs(vm: &mut Vm) -> Result<String, Failed> {
     let health = "port: 8080\nhealth: {http: /health, interval: 1s, timeout: 10s}\n\
                   deploy: {stop_timeout: 1min}\n";
     let image = "/usr/share/conductor-sandbox/app.squashfs";
@@ -103,22 +121,28 @@ fn everything_comes_back(vm: &mut Vm) -> Result<(), Failed> {
         ))?;
     }
     vm.sh("conductor apply; conductor status")?;
-    let ports = "conductor status --output json | tr , '\\n' | grep '\"port\"' | grep -o '[0-9]*'";
-    let before = text(vm, ports)?;
-    assert_eq!(before.lines().count(), 3, "{before}");
-    vm.power_cut()?;
+    let ports = ports(vm)?;
+    assert_eq!(ports.lines().count(), 3, "{ports}");
+    Ok(ports)
+}
+
+fn everything_is_back(vm: &mut Vm, before: &str) -> Result<(), Failed> {
     for port in before.lines() {
         let ask = format!("curl -sf --max-time 10 127.0.0.1:{port}/health >/dev/null");
         eventually(vm, "it answers again", &ask)?;
     }
-    eventually(vm, "all are well", "test $(conductor status | grep -c \"healthy: 200\") = 3")?;
-    assert_eq!(text(vm, ports)?, before);
+    let well = format!("for id in {ALL}; do conductor status --id $id; done");
+    let well = format!("test $({well} | grep -c \"healthy: 200\") = 3");
+    eventually(vm, "all are well", &well)?;
+    assert_eq!(ports(vm)?, before);
     assert_eq!(text(vm, "conductor apply")?, "nothing changed");
     for engine in ["docker", "podman"] {
         let names = text(vm, &format!("{engine} ps -a --format '{{{{.Names}}}}'"))?;
         assert_eq!(names.lines().count(), 1, "{engine}: {names}");
     }
-    vm.sh("for id in image podman docker; do conductor remove --id $id; done")?;
+    vm.sh(&format!(
+        "for id in {ALL}; do rm /etc/conductor/services/$id.yaml; conductor remove --id $id; done"
+    ))?;
     assert_eq!(text(vm, "docker ps -aq; podman ps -aq")?, "");
     Ok(())
 }

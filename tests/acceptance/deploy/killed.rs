@@ -30,7 +30,7 @@ fn kill(host: &Host, moment: usize, words: &[&str]) -> Option<String> {
     match ran.status {
         Some(0) => None,
         // What `timeout` says of a program that SIGKILL ended; it does the same itself.
-        None | Some(137) => Some(ran.stdout),
+        None | Some(137) => ran.stdout.lines().last().map(str::to_owned),
         _ => panic!("{ran}"),
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod killed;
 mod load;
 pub(crate) mod lock;
 mod nginx;
+pub(crate) mod power;
 pub(crate) mod releases;
 mod service;
 pub(crate) mod under_load;

@@ -1,12 +1,12 @@
 //! Changes a host as conductor does, and dies in the middle.
 //!
-//! usage: `killer N deploy|rollback ID REVISION`
-//!        `killer N remove ID`
+//! usage: `killer N|TEXT deploy|rollback ID REVISION`
+//!        `killer N|TEXT remove ID`
 //!
-//! It gets SIGKILL, which nobody can do anything about, when it is told of a step for the Nth time,
-//! beginning with 0: each time before a step is carried out, and after. Before that it says which step
-//! it is. Where there are fewer, it ends as conductor does.
-#![expect(clippy::print_stdout, reason = "standard output is where it says where it died")]
+//! It is told of each step before that is carried out, and after, and says so. It gets SIGKILL, which
+//! nobody can do anything about, once it is told of something for the Nth time, beginning with 0, or of
+//! something that begins with TEXT. Where it is not, it ends as conductor does.
+#![expect(clippy::print_stdout, reason = "standard output is where it says where it is")]
 
 use std::env;
 use std::path::Path;
@@ -20,19 +20,20 @@ use nix::unistd::getpid;
 fn main() -> ExitCode {
     let words: Vec<String> = env::args().skip(1).collect();
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    let (left, words) = words.split_first().expect("see the usage");
-    let mut left: u32 = left.parse().expect("N is a number");
+    let (wanted, words) = words.split_first().expect("see the usage");
+    let wanted: Result<u32, &str> = wanted.parse().map_err(|_| *wanted);
+    let mut told = 0;
     let mut watcher = |event: &Event<'_>| {
-        let (moment, step) = match event {
-            Event::Step { step, .. } => ("before", step),
-            Event::Done { step, .. } => ("after", step),
+        let place = match event {
+            Event::Step { step, .. } => format!("before: {step}"),
+            Event::Done { step, .. } => format!("after: {step}"),
             _ => return,
         };
-        if left == 0 {
-            println!("{moment}: {step}");
+        println!("{place}");
+        if wanted.map_or_else(|text| place.starts_with(text), |number| told == number) {
             kill(getpid(), Signal::SIGKILL).expect("it dies");
         }
-        left -= 1;
+        told += 1;
     };
     let conductor = Conductor::new(Paths::system(Path::new("/")), None).expect("templates load");
     let find = |id: &str| conductor.find(&id.parse().expect("an id")).expect("a definition");
