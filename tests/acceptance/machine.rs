@@ -102,9 +102,12 @@ fn limits_bind(vm: &mut Vm, runtime: &str) -> Result<(), Failed> {
 /// Gives the ports of the services.
 fn ports(vm: &mut Vm) -> Result<String, Failed> {
     let status = "conductor status --id $id --output json";
-    text(vm, &format!(
-        "for id in {ALL}; do {status} | tr , '\\n' | grep '\"port\"' | grep -o '[0-9]*'; done"
-    ))
+    text(
+        vm,
+        &format!(
+            "for id in {ALL}; do {status} | tr , '\\n' | grep '\"port\"' | grep -o '[0-9]*'; done"
+        ),
+    )
 }
 
 fn everything_runs(vm: &mut Vm) -> Result<String, Failed> {

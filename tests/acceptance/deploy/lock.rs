@@ -75,7 +75,9 @@ fn a_lock_ends_with_its_process(host: &Host) {
     slow(host);
     let one = start(host, "v2");
     host.sh("pkill -KILL -x conductor");
-    assert_eq!(one.finish().status, Some(137));
+    let status = one.finish().status;
+    // `timeout` ends as what it runs did.
+    assert!(matches!(status, None | Some(137)), "{status:?}");
     let arguments = ["deploy", "--id", "web", "--revision", "v2", "--lock-timeout", "0"];
     host.conductor(&arguments).exits(0);
     assert_eq!(nginx::ask(host), "v2");

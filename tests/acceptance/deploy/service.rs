@@ -39,7 +39,7 @@ impl Runtime {
             "id: web\n{how}env: {{VERSION: '{{revision}}'}}\nport: 8080\n\
              health: {{http: /health, interval: 100ms, timeout: 2s, start_period: 1s}}\n\
              proxy: {{nginx: {{upstream: web}}}}\n{rest}\
-             deploy: {{before: [{}, before], drain: 10s, min_healthy_time: 500ms}}\n",
+             deploy: {{before: [{}, before], drain: 10s}}\n",
             self.app()
         )
     }

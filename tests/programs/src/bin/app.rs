@@ -140,7 +140,7 @@ impl App {
         if target == "/health" && self.version.ends_with("dies") {
             self.dies.call_once(|| {
                 thread::spawn(|| {
-                    thread::sleep(Duration::from_millis(300));
+                    thread::sleep(Duration::from_millis(200));
                     println!("it was too much");
                     process::exit(4);
                 });

@@ -7,12 +7,17 @@ use serde_json::{Value, json};
 
 use super::client::Asked;
 
+/// What is more than asked for, even on a busy machine.
+const SLOW: Duration = Duration::from_secs(1);
+
 #[derive(Default)]
 pub(crate) struct Report {
     requests: u64,
     retried: u64,
     failed: BTreeMap<String, u64>,
     slowest: Duration,
+    /// When somebody waited long for an answer, and how long, in milliseconds.
+    slow: Vec<(u64, u64)>,
     /// What was answered, with when first and last.
     answers: BTreeMap<String, (u64, u64)>,
 }
@@ -23,6 +28,9 @@ impl Report {
         self.retried += u64::from(asked.retried);
         self.slowest = self.slowest.max(asked.took);
         let now = now();
+        if asked.took > SLOW {
+            self.slow.push((now, milliseconds(asked.took)));
+        }
         match asked.answer {
             Ok(answer) => self.answers.entry(answer).or_insert((now, now)).1 = now,
             Err(kind) => {
@@ -37,6 +45,7 @@ impl Report {
         self.requests += other.requests;
         self.retried += other.retried;
         self.slowest = self.slowest.max(other.slowest);
+        self.slow.extend(other.slow);
         for (kind, count) in other.failed {
             *self.failed.entry(kind).or_default() += count;
         }
@@ -57,7 +66,8 @@ impl Report {
             "requests": self.requests,
             "retried": self.retried,
             "failed": self.failed,
-            "slowest_ms": u64::try_from(self.slowest.as_millis()).unwrap_or(u64::MAX),
+            "slowest": milliseconds(self.slowest),
+            "slow": self.slow,
             "answers": answers,
         })
     }
@@ -65,6 +75,9 @@ impl Report {
 
 /// Gives the milliseconds since 1970.
 pub(crate) fn now() -> u64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
+    milliseconds(SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default())
+}
+
+fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
