@@ -6,7 +6,7 @@ use super::event::{Event, Watcher};
 use super::execute::Executor;
 use super::planning::REMOVE_DRAIN;
 use super::report::Report;
-use crate::host::{Lock, Proxies, Systemd};
+use crate::host::{Lock, Proxies, Systemd, last_port};
 use crate::name::ServiceId;
 use crate::plan::{self, Observed, Plan};
 use crate::service::Service;
@@ -76,6 +76,9 @@ impl Conductor {
             self.executor(&lock, Some(systemd), &proxies, watcher).reload(systemd, None)?;
         }
         let plan = plan(systemd.as_ref(), watcher)?;
+        if systemd.is_some() {
+            self.note_ports(&plan)?;
+        }
         let executor = self.executor(&lock, systemd.as_ref(), &proxies, watcher);
         let services = executor.run(plan.services)?;
         Ok(Report {
@@ -84,6 +87,15 @@ impl Conductor {
             services,
             orphans: plan.orphans,
         })
+    }
+
+    /// Notes which ports are given, so that those of a deploy that fails do not come again at once.
+    fn note_ports(&self, plan: &Plan) -> Result<(), Error> {
+        let before = last_port::read(&self.paths.runtime)?;
+        match plan::last_given(&plan.services, before) {
+            Some(port) => Ok(last_port::write(&self.paths.runtime, port)?),
+            None => Ok(()),
+        }
     }
 
     fn executor<'c>(

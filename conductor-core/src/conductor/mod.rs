@@ -25,7 +25,8 @@ pub use status::{InstanceStatus, ReleaseStatus, ServiceStatus, Status};
 
 use crate::error::{PathContext as _, Problems};
 use crate::host::{
-    Paths, Proxies, Settings, Systemd, UnitDirectory, find_definition, read_definitions, sockets,
+    Paths, Proxies, Settings, Systemd, UnitDirectory, find_definition, last_port, read_definitions,
+    sockets,
 };
 use crate::name::ServiceId;
 use crate::plan::Observed;
@@ -172,6 +173,7 @@ impl Conductor {
         }
         observed.foreign_upstreams = foreign;
         observed.pending = pending;
+        observed.last_port = last_port::read(&self.paths.runtime)?;
         observed.sockets = sockets::observe(&self.paths.sockets)?;
         Ok(observed)
     }

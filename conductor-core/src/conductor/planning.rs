@@ -163,7 +163,8 @@ impl Conductor {
         }
         let needed = needs_ports(&releases, &observed.set);
         let listening = if needed { listening()? } else { BTreeSet::new() };
-        let ports = allocate(&releases, &observed.set, &listening, settings.ports)?;
+        let ports =
+            allocate(&releases, &observed.set, &listening, settings.ports, observed.last_port)?;
         let scope = self.paths.scope;
         let compiled = releases.into_par_iter().zip(ports).map(|(release, ports)| {
             let Service { id, origin, .. } = release.service;

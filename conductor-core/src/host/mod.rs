@@ -5,6 +5,7 @@ mod directory;
 pub mod images;
 mod jobs;
 mod journal;
+pub mod last_port;
 mod listeners;
 mod lock;
 mod manager;

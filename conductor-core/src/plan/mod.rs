@@ -21,10 +21,10 @@ use crate::name::{ProxyName, ReleaseName, Revision, ServiceId, UnitName};
 use crate::proxy::UpstreamFile;
 use crate::service::Service;
 use crate::unit::{Link, Unit, UnitSet};
-use crate::value::HostPath;
+use crate::value::{HostPath, Port};
 
 pub use converge::{converge, remove};
-pub use ports::{PortError, allocate, needs_ports};
+pub use ports::{PortError, allocate, last_given, needs_ports};
 pub use releases::{ObservedRelease, RollbackTarget, record, releases, rollback};
 pub use steps::{Change, Hook, Step, Steps};
 
@@ -45,6 +45,8 @@ pub struct Observed {
     pub pending: BTreeMap<ServiceId, BTreeSet<ProxyName>>,
     /// Where the fixed names of the services' sockets point, by number of the instance.
     pub sockets: BTreeMap<ServiceId, BTreeMap<u16, HostPath>>,
+    /// The last port that an instance was given, if one was since the host was booted.
+    pub last_port: Option<Port>,
     /// The names in `set` by service, so that planning a service does not look at all the others.
     owned: BTreeMap<ServiceId, Owned>,
 }

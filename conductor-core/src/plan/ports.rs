@@ -1,8 +1,9 @@
-//! Gives instances their ports: the ones they have already, else the lowest that are free.
+//! Gives instances their ports: the ones they have already, else the next that are free.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
+use super::{Change, ServicePlan, Step};
 use crate::name::UnitName;
 use crate::release::Release;
 use crate::unit::{Unit, UnitSet};
@@ -21,7 +22,11 @@ pub struct PortError {
 /// Gives each instance of each release a port of the host.
 ///
 /// An instance that is on the host keeps its port, so that nothing changes when nothing changed.
-/// New ones get the lowest that no unit holds, running or not, and that nothing listens on.
+/// New ones get the lowest that no unit holds, running or not, and that nothing listens on; but those
+/// up to `after`, the last one that was given, only when there are none above. So a port that became
+/// free comes again as late as can be. netavark leads the ports of containers to their addresses by
+/// NAT, and the kernel remembers for two minutes where a connection went that was not closed in full:
+/// a new one from the same port would go to a container that is gone.
 /// The result has one map for each release, from instance to port.
 ///
 /// # Errors
@@ -31,10 +36,13 @@ pub fn allocate(
     on_host: &UnitSet,
     listening: &BTreeSet<u16>,
     range: PortRange,
+    after: Option<Port>,
 ) -> Result<Vec<BTreeMap<u16, Port>>, PortError> {
     let taken: BTreeSet<Port> = on_host.units.values().filter_map(port_of).collect();
-    let mut free =
-        range.ports().filter(|port| !taken.contains(port) && !listening.contains(&port.number()));
+    let is_free = |port: &Port| !taken.contains(port) && !listening.contains(&port.number());
+    let next = range.ports().filter(|port| Some(*port) > after);
+    let used_before = range.ports().filter(|port| Some(*port) <= after);
+    let mut free = next.chain(used_before).filter(is_free);
     let mut allocated = Vec::with_capacity(releases.len());
     for release in releases {
         let mut ports = BTreeMap::new();
@@ -49,6 +57,17 @@ pub fn allocate(
         allocated.push(ports);
     }
     Ok(allocated)
+}
+
+/// Gives the last port that a plan gives to an instance which was not there before.
+pub fn last_given(plans: &[ServicePlan], after: Option<Port>) -> Option<Port> {
+    let steps = plans.iter().flat_map(|plan| plan.steps.iter());
+    let given = steps.filter_map(|step| match step {
+        Step::Write { unit, change: Change::New, .. } => port_of(unit),
+        _ => None,
+    });
+    // Those that are not above it came after the end of the range.
+    given.max_by_key(|&port| (Some(port) <= after, port))
 }
 
 /// Tells whether an instance has no port yet, so that it matters what listens on the host: asking

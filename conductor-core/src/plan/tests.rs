@@ -25,6 +25,7 @@ fn desired(text: &str) -> Desired<'static> {
         &UnitSet::default(),
         &[].into(),
         crate::value::PortRange::default(),
+        None,
     );
     let units = release.compile(&ports.unwrap()[0], None, Scope::System, &templates).unwrap();
     Desired {
@@ -225,13 +226,20 @@ fn ports_stay_and_new_ones_avoid_what_is_held_and_what_listens() {
     let templates = Templates::new(&[]).unwrap();
     let release = || Release::new(&service, service.default_revision().unwrap(), &templates);
     let range = "20000-20004".parse().unwrap();
-    let give = |on_host: &UnitSet, listening: &[u16]| {
+    let give_after = |on_host: &UnitSet, listening: &[u16], after: Option<u16>| {
         let listening = listening.iter().copied().collect();
-        allocate(&[release()], on_host, &listening, range)
+        let after = after.map(|after| after.to_string().parse().unwrap());
+        allocate(&[release()], on_host, &listening, range, after)
             .map(|ports| ports[0].values().map(|port| port.number()).collect::<Vec<_>>())
     };
+    let give = |on_host: &UnitSet, listening: &[u16]| give_after(on_host, listening, None);
     assert_eq!(give(&UnitSet::default(), &[20001]).unwrap(), [20000, 20002, 20003]);
-    let ports = allocate(&[release()], &UnitSet::default(), &[20001].into(), range).unwrap();
+    let none = UnitSet::default();
+    assert_eq!(give_after(&none, &[20001], Some(20000)).unwrap(), [20002, 20003, 20004]);
+    // Behind the end of the range is its beginning.
+    assert_eq!(give_after(&none, &[20001], Some(20003)).unwrap(), [20004, 20000, 20002]);
+    assert_eq!(give_after(&none, &[], Some(30000)).unwrap(), [20000, 20001, 20002]);
+    let ports = allocate(&[release()], &none, &[20001].into(), range, None).unwrap();
     let on_host = release().compile(&ports[0], None, Scope::System, &templates).unwrap();
     assert_eq!(give(&on_host, &[20000, 20002, 20003]).unwrap(), [20000, 20002, 20003]);
     let error = give(&UnitSet::default(), &[20000, 20001, 20002]).unwrap_err();
