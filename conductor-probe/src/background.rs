@@ -9,7 +9,7 @@ use std::io;
 use std::path::PathBuf;
 use std::process::{Command, ExitStatus};
 
-use crate::args::CheckArguments;
+use crate::args::{CheckArguments, Share};
 use crate::watch::Line;
 
 /// The command of the helper; it is not parsed as others are, because it passes everything on.
@@ -34,11 +34,15 @@ pub(crate) enum BackgroundError {
 /// Starts the prober, which begins to check when the line is dropped.
 ///
 /// The start period begins when the process `after` has ended.
-pub(crate) fn start(check: &CheckArguments, after: Option<u32>) -> Result<Line, BackgroundError> {
+pub(crate) fn start(
+    check: &CheckArguments,
+    share: &Share,
+    after: Option<u32>,
+) -> Result<Line, BackgroundError> {
     let path = itself()?;
     let (mut ours, theirs) = Line::pair().map_err(BackgroundError::Line)?;
     let mut command = Command::new(&path);
-    command.arg(RELAY).args(check.written());
+    command.arg(RELAY).args(check.written()).args(share.written());
     command.args(after.map(|pid| format!("--after={pid}")));
     command.stdin(theirs);
     let status = command.status();

@@ -33,11 +33,11 @@ pub(crate) fn run(arguments: Exec) -> ExecError {
 }
 
 fn prepare_and_become(arguments: Exec) -> Result<Infallible, ExecError> {
-    let Exec { check, detached, program: words } = arguments;
+    let Exec { check, share, detached, program: words } = arguments;
     let program = words[0].display().to_string();
     let prepared = prepare(&check, &program)?;
     let after = detached.then(std::process::id);
-    let line = prepared.checked.then(|| background::start(&check, after)).transpose()?;
+    let line = prepared.checked.then(|| background::start(&check, &share, after)).transpose()?;
     // Without a check, it is for the service itself to notify.
     let withheld = match (prepared.checked, detached) {
         (false, _) => &[][..],

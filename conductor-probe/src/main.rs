@@ -11,6 +11,7 @@ mod prepare;
 mod print;
 mod restarts;
 mod runtime;
+mod share;
 mod spoken;
 mod stop;
 mod value;
@@ -61,6 +62,10 @@ fn main() -> ExitCode {
             stop::run();
             ExitCode::SUCCESS
         }
+        Command::Socket(socket) => match share::make(&socket) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(&error, FAILED),
+        },
         Command::Watch(watch) => match watch::run(&watch) {
             Ok(never) => match never {},
             // The one that cancels has said why.

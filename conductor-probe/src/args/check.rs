@@ -31,8 +31,8 @@ pub(crate) struct CheckArguments {
 /// How to ask over HTTP.
 #[derive(Debug, Clone, PartialEq, Eq, Args)]
 pub(crate) struct RequestArguments {
-    /// Connect to this socket; the URL gives path and Host
-    #[arg(long, value_name = "PATH", requires = "http", conflicts_with_all = ["tcp", "words"])]
+    /// Connect to this socket; with --http, ask there, and the URL gives path and Host
+    #[arg(long, value_name = "PATH", conflicts_with_all = ["tcp", "words"])]
     pub(crate) unix: Option<PathBuf>,
     /// How to ask
     #[arg(long, value_enum, default_value_t = Method::Get, ignore_case = true, requires = "http", conflicts_with_all = ["tcp", "words"])]
@@ -153,6 +153,7 @@ mod tests {
             &["--http", "http://127.0.0.1:1/", "--status=204", "--method=HEAD", "--unix=/a b"][..],
             &["--http=http://localhost/x", "--header", "Host: a", "--header=B: c", "--contains=-o"],
             &["--http=http://localhost/x", "--follow-redirects", "--interval=1500ms"],
+            &["--unix=/run/a", "--retries=2"],
             &["--tcp", "[::1]:80", "--timeout=1s", "--retries=1", "--success-threshold", "2"],
             &["--command", "/bin/sh", "--command=-c", "--command=exit 1", "--start-period=2min"],
             &["--command=a", "--command=", "--command=--"],
@@ -171,7 +172,9 @@ mod tests {
             &["--http=http://127.0.0.1/", "--tcp=127.0.0.1:1"][..],
             &["--tcp=127.0.0.1:1", "--command=a"],
             &["--tcp=127.0.0.1:1", "--contains=a"],
-            &["--unix=/run/a"],
+            &["--unix=/run/a", "--tcp=127.0.0.1:1"],
+            &["--unix=/run/a", "--command=a"],
+            &["--unix=/run/a", "--method=HEAD"],
             &["--http=http://127.0.0.1/", "--retries=0"],
             &["--http=http://127.0.0.1/", "--interval=0s"],
         ] {

@@ -50,9 +50,37 @@ pub(crate) enum Command {
     #[command(after_help = "Example, in a unit with exec and a RuntimeDirectory=:\n  \
         ExecStop=conductor-probe stop")]
     Stop,
+    /// Make the directory in which a service is to listen on a socket
+    ///
+    /// Everybody gets into it, and the owner of the unit's runtime directory may write to it. A socket that
+    /// is left there is removed.
+    #[command(
+        after_help = "Example, in a unit with a RuntimeDirectory= and BindPaths=-/run/app:\n  \
+        ExecStartPre=+conductor-probe socket /run/app/socket"
+    )]
+    Socket(Socket),
     /// What exec leaves in the background
     #[command(hide = true)]
     Watch(Watch),
+}
+
+/// Who gets to the socket of a service.
+#[derive(Debug, Clone, PartialEq, Eq, Args)]
+pub(crate) struct Share {
+    /// Let every user of the host connect to this socket, from when the check succeeds
+    #[arg(long, value_name = "PATH")]
+    pub(crate) share_socket: Option<PathBuf>,
+}
+
+/// Make the directory of a socket.
+#[derive(Debug, Args)]
+pub(crate) struct Socket {
+    /// Let every user make files in it
+    #[arg(long)]
+    pub(crate) open: bool,
+    /// Where the service will listen
+    #[arg(value_name = "PATH")]
+    pub(crate) path: PathBuf,
 }
 
 /// Become a command.
@@ -60,6 +88,8 @@ pub(crate) enum Command {
 pub(crate) struct Exec {
     #[command(flatten)]
     pub(crate) check: CheckArguments,
+    #[command(flatten)]
+    pub(crate) share: Share,
     /// COMMAND starts the service and ends, as podman run --detach does: it may notify systemd
     /// itself, and the start period begins when it has ended
     #[arg(long)]
@@ -74,6 +104,8 @@ pub(crate) struct Exec {
 pub(crate) struct Docker {
     #[command(flatten)]
     pub(crate) check: CheckArguments,
+    #[command(flatten)]
+    pub(crate) share: Share,
     /// The container's name
     #[arg(long)]
     pub(crate) name: OsString,
@@ -93,6 +125,8 @@ pub(crate) struct Docker {
 pub(crate) struct Watch {
     #[command(flatten)]
     pub(crate) check: CheckArguments,
+    #[command(flatten)]
+    pub(crate) share: Share,
     /// The start period begins when this process has ended
     #[arg(long, value_name = "PID")]
     pub(crate) after: Option<i32>,

@@ -8,6 +8,7 @@ pub(crate) mod transport;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
@@ -29,7 +30,7 @@ pub(crate) enum CheckError {
     Header(String),
     #[error("--contains: HEAD is answered without a text to search in")]
     HeadContains,
-    #[error("a check is needed: --http, --tcp or --command")]
+    #[error("a check is needed: --http, --tcp, --unix or --command")]
     Missing,
 }
 
@@ -51,7 +52,7 @@ pub(crate) enum UrlError {
 #[derive(Debug)]
 pub(crate) enum Check {
     Http(Box<Http>),
-    Tcp(Endpoint),
+    Connect(Endpoint),
     Command(Vec<OsString>),
 }
 
@@ -107,6 +108,8 @@ pub(crate) enum Unhealthy {
     Run { program: String, source: io::Error },
     #[error("{program} did not end within {}{}", Spoken(*.within), said(.last))]
     Endless { program: String, within: Duration, last: String },
+    #[error("cannot open {} to others: {}", path.display(), reason(source))]
+    Unshared { path: PathBuf, source: io::Error },
     #[error("{outcome} of {program}{}", said(.last))]
     Exit { outcome: String, program: String, last: String },
 }
@@ -124,7 +127,10 @@ impl Check {
             return Ok(Some(Self::Http(Box::new(http))));
         }
         if let Some(address) = tcp {
-            return Ok(Some(Self::Tcp(Endpoint::Tcp(*address))));
+            return Ok(Some(Self::Connect(Endpoint::Tcp(*address))));
+        }
+        if let Some(path) = &request.unix {
+            return Ok(Some(Self::Connect(Endpoint::Unix(path.clone()))));
         }
         Ok(if words.is_empty() { None } else { Some(Self::Command(words.clone())) })
     }
@@ -133,7 +139,7 @@ impl Check {
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
         match self {
             Self::Http(http) => Some(&http.endpoint),
-            Self::Tcp(endpoint) => Some(endpoint),
+            Self::Connect(endpoint) => Some(endpoint),
             Self::Command(_) => None,
         }
     }
@@ -143,7 +149,7 @@ impl Check {
         let start = Instant::now();
         let answer = match self {
             Self::Http(http) => http.run(timeout)?,
-            Self::Tcp(endpoint) => match endpoint.connect(start.checked_add(timeout)) {
+            Self::Connect(endpoint) => match endpoint.connect(start.checked_add(timeout)) {
                 Ok(_) => Answer::Connected,
                 Err(error) => return Err(not_connected(endpoint, error, timeout)),
             },

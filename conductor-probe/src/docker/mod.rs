@@ -66,7 +66,8 @@ fn start(
     prepared: &Prepared,
 ) -> Result<Wait, DockerError> {
     let checked = prepared.checked;
-    let line = checked.then(|| background::start(&arguments.check, None)).transpose()?;
+    let line =
+        checked.then(|| background::start(&arguments.check, &arguments.share, None)).transpose()?;
     let waited = engine.inspect(id).and_then(|state| {
         let condition = if state.removed { Condition::Removed } else { Condition::NextExit };
         // Who waits after the start may miss the end.

@@ -12,7 +12,7 @@ use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use self::health::{Event, Health};
-use crate::args::{Timing, Watch};
+use crate::args::{Share, Timing, Watch};
 use crate::check::socket::wait_until;
 use crate::check::{Check, CheckError};
 use crate::notify::{Message, Notifier, NotifyError};
@@ -49,7 +49,7 @@ pub(crate) enum WatchError {
 
 /// Checks until it is killed.
 pub(crate) fn run(arguments: &Watch) -> Result<Infallible, WatchError> {
-    let Watch { check, after } = arguments;
+    let Watch { check, share, after } = arguments;
     let timing = check.timing.clone();
     let check = Check::new(check)?.ok_or(CheckError::Missing)?;
     let notifier = Notifier::from_environment()?.ok_or(NotifyError::Missing)?;
@@ -59,7 +59,7 @@ pub(crate) fn run(arguments: &Watch) -> Result<Infallible, WatchError> {
     Line::from_stdin()?.wait()?;
     let health = Health::new(timing.clone(), Instant::now(), process.is_some());
     let restarts = Restarts::from_environment();
-    Prober { check, timing, notifier, health, process, restarts }.run()
+    Prober { check, share: share.clone(), timing, notifier, health, process, restarts }.run()
 }
 
 fn process(pid: i32) -> Result<OwnedFd, WatchError> {
@@ -70,6 +70,8 @@ fn process(pid: i32) -> Result<OwnedFd, WatchError> {
 
 struct Prober {
     check: Check,
+    /// The socket that everybody is to get to once it answers.
+    share: Share,
     timing: Timing,
     notifier: Notifier,
     health: Health,
@@ -92,8 +94,10 @@ impl Prober {
             let start = Instant::now();
             let result = self.check.run(match self.check {
                 Check::Command(_) => self.timing.timeout,
-                Check::Http(_) | Check::Tcp(_) => self.health.patience(start),
+                Check::Http(_) | Check::Connect(_) => self.health.patience(start),
             });
+            // A service that binds it anew makes it anew.
+            let result = result.and_then(|healthy| self.share.share().map(|()| healthy));
             let now = Instant::now();
             let event = self.health.observe(now, result);
             untold_ready |= matches!(event, Event::Ready(_));
