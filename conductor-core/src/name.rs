@@ -71,7 +71,12 @@ impl ReleaseName {
 
     /// Names a release by what it is; `digest` is in hexadecimal.
     pub fn new(revision: &Revision, digest: &str) -> Self {
-        Self(format!("{}.{}", revision.short(), digest.get(..Self::DIGITS).unwrap_or(digest)))
+        Self(format!("{}.{}", revision.short(), Self::digits(digest)))
+    }
+
+    /// Gives the digits of a digest that stand for it in names.
+    pub(crate) fn digits(digest: &str) -> &str {
+        digest.get(..Self::DIGITS).unwrap_or(digest)
     }
 }
 

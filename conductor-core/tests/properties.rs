@@ -21,7 +21,7 @@ use proptest::sample::select;
 use serde_json::json;
 use systemd::UnitFile;
 
-const TOKENS: [&str; 4] = ["id", "revision", "instance", "port"];
+const TOKENS: [&str; 5] = ["id", "revision", "instance", "port", "socket"];
 const DESIGN: [(&str, &str); 3] = [
     ("yaml", include_str!("data/design.yaml")),
     ("json", include_str!("data/design.json")),
@@ -169,7 +169,13 @@ proptest! {
 
     #[test]
     fn expanding_changes_nothing_but_the_tokens(text in argument(), around in argument()) {
-        let tokens = Tokens { id: "ID", revision: "REVISION", instance: "INSTANCE", port: Some("PORT") };
+        let tokens = Tokens {
+            id: "ID",
+            revision: "REVISION",
+            instance: "INSTANCE",
+            port: Some("PORT"),
+            socket: Some("SOCKET"),
+        };
         prop_assert_eq!(tokens.expand(&text), text.as_str());
         for name in TOKENS {
             // A brace beside a token makes it the literal text.

@@ -10,7 +10,7 @@ use super::field::{Field, Table};
 use crate::name::{JobName, ProxyName, Revision, ServiceId};
 use crate::value::{
     Argument, BodyText, Calendar, Cpu, CredentialName, Crontab, Description, Directive, EnvName,
-    EnvValue, HeaderName, HeaderValue, HostPath, ListenAddress, Memory, Port, RequestPath, Section,
+    EnvValue, HeaderName, HeaderValue, HostPath, Listen, Memory, Port, RequestPath, Section,
     Setting, Span, StatusCodes, TimeZone, UnitReference, UpstreamName, UserName, Volume,
 };
 
@@ -39,8 +39,9 @@ pub struct Definition {
     /// The port that the service listens on; each instance gets a port of the host.
     pub port: Field<Port>,
     /// The address of the host at which the instances are reached; 127.0.0.1 unless given. A
-    /// container's port is published there.
-    pub listen: Field<ListenAddress>,
+    /// container's port is published there. `socket`: each instance listens on a unix socket, and there
+    /// is no port.
+    pub listen: Field<Listen>,
     /// Environment variables.
     pub env: Field<Table<EnvName, EnvValue>>,
     /// Files with environment variables, in systemd's `EnvironmentFile=` format.

@@ -177,3 +177,16 @@ fn remove_file(path: &Path) -> Result<(), DirectoryError> {
         _ => Ok(()),
     }
 }
+
+/// Makes a directory and those above it, open to everybody whatever the umask is: a proxy is another
+/// user.
+pub(super) fn make_open(directory: &Path) -> Result<(), PathError> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    if let Some(parent) = directory.parent() {
+        make_open(parent)?;
+    }
+    made(fs::create_dir(directory)).at("create", directory)?;
+    fs::set_permissions(directory, Permissions::from_mode(0o755)).at("open", directory)
+}

@@ -1,12 +1,13 @@
 //! The lock that lets one conductor at a time change a host.
 
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
+use super::directory::make_open;
 use crate::error::{PathContext as _, PathError};
 
 /// Why the lock is not to be had.
@@ -55,8 +56,8 @@ impl Lock {
         waiting: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Self, LockError> {
         const PAUSE: Duration = Duration::from_millis(50);
-        let mut builder = DirBuilder::new();
-        builder.recursive(true).mode(0o755).create(directory).at("create", directory)?;
+        // The sockets of instances are below it.
+        make_open(directory)?;
         let path = directory.join("lock");
         let mut options = File::options();
         let mut file = options

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::directory::make_open;
 use super::systemd::{Systemd, SystemdError};
 use crate::error::{Invalid, PathContext as _, PathError};
 use crate::name::ServiceId;
@@ -83,7 +84,7 @@ pub fn switch(
 ) -> Result<(), PathError> {
     let path = name(directory, service, instance);
     let parent = directory.join(service.as_str());
-    fs::create_dir_all(&parent).at("create", &parent)?;
+    make_open(&parent)?;
     let temporary = path.with_extension("new");
     remove(&temporary)?;
     symlink(socket.as_path(), &temporary).at("create", &temporary)?;
@@ -199,6 +200,8 @@ mod tests {
             switch(directory.path(), &web, 2, &socket.parse().unwrap()).unwrap();
             let observed = observe(directory.path()).unwrap();
             assert_eq!(observed[&web][&2].as_str(), socket);
+            let mode = fs::metadata(directory.path().join("web")).unwrap().mode();
+            assert_eq!(mode & 0o7777, 0o755);
         }
         unswitch(directory.path(), &web, 2).unwrap();
         unswitch(directory.path(), &web, 2).unwrap();

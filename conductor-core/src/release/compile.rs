@@ -13,7 +13,7 @@ use crate::unit::{
     Engine, EngineImage, Instance, Kind, Lines, Link, Metadata, Record, Templates, Unit, UnitSet,
     Values, escape,
 };
-use crate::value::{Endpoint, HostPath, ImageReference, Port, Tokens};
+use crate::value::{Endpoint, HostPath, ImageReference, Listen, Port, Tokens};
 
 /// The values of `instance.service.hbs`. Every key is always there: strict mode does not notice
 /// a missing one in `{{#if}}`.
@@ -86,6 +86,9 @@ pub(super) fn compile(
     if scope == Scope::User && service.user.is_some() {
         return Err(CompileError::UserScope { service: service.id.clone() });
     }
+    if scope == Scope::User && service.listen == Listen::Socket {
+        return Err(CompileError::Socket { service: service.id.clone() });
+    }
     let target = target_unit(&service.id);
     let slice = slice_unit(&service.id);
     let mut set = UnitSet::default();
@@ -148,12 +151,17 @@ fn instance_unit(
 ) -> Result<Unit, CompileError> {
     let Release { service, revision, digest } = release;
     let number = instance.to_string();
+    let endpoint = match service.listen {
+        Listen::Address(listen) => port.map(|port| Endpoint::Tcp { listen, port }),
+        Listen::Socket => Some(Endpoint::Socket(release.socket(instance))),
+    };
     let listens_on = runtime::listens_on(service, port).map(|port| port.to_string());
     let tokens = Tokens {
         id: service.id.as_str(),
         revision: revision.as_str(),
         instance: &number,
         port: listens_on.as_deref(),
+        socket: endpoint.as_ref().and_then(Endpoint::socket).map(HostPath::as_str),
     };
     let image = image(release, &tokens)?;
     check_volumes(service, &tokens)?;
@@ -163,7 +171,7 @@ fn instance_unit(
         slice: names.slice,
         image: image.as_deref(),
         tokens,
-        port,
+        endpoint: endpoint.as_ref(),
         scope,
     });
     // Without `..`: what a runtime contributes has its place in the unit.
@@ -225,7 +233,7 @@ fn instance_unit(
         revision: revision.clone(),
         digest: digest.clone(),
         number: instance,
-        endpoint: port.map(|port| Endpoint::Tcp { listen: service.listen, port }),
+        endpoint,
         image: engine.zip(image).map(|(engine, reference)| EngineImage { engine, reference }),
         record: record.cloned(),
     }));

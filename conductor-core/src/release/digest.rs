@@ -11,7 +11,7 @@ use crate::name::{Revision, ServiceId};
 use crate::service::{Deploy, Health, Limits, Service};
 use crate::unit::hex;
 use crate::value::{
-    Argument, CredentialName, Directive, EnvName, EnvValue, HostPath, ListenAddress, Port, Section,
+    Argument, CredentialName, Directive, EnvName, EnvValue, HostPath, Listen, Port, Section,
     Setting, Span, UserName, Volume,
 };
 
@@ -25,7 +25,7 @@ struct Fingerprint<'a> {
     image: &'a Option<Argument>,
     command: &'a [Argument],
     port: Option<Port>,
-    listen: ListenAddress,
+    listen: Listen,
     env: &'a BTreeMap<EnvName, EnvValue>,
     env_files: &'a [HostPath],
     secrets: &'a BTreeMap<CredentialName, HostPath>,

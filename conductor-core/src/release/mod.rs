@@ -11,7 +11,7 @@ use crate::name::{ReleaseName, Revision, ServiceId, UnitName};
 use crate::runtime::Scope;
 use crate::service::Service;
 use crate::unit::{Link, Record, TemplateError, Templates, UnitSet, escape};
-use crate::value::{Argument, Port};
+use crate::value::{Argument, HostPath, Port};
 
 /// The prefix of every unit, which keeps clear of the host's own and finds them all.
 pub const PREFIX: &str = "conductor-";
@@ -45,6 +45,12 @@ pub enum CompileError {
     /// The service is for the host's systemd only.
     #[error("{service}: user: a user's manager runs everything as that user")]
     UserScope {
+        /// The service.
+        service: ServiceId,
+    },
+    /// A user's manager makes no socket that others get to.
+    #[error("{service}: listen: sockets are for services of the host's systemd")]
+    Socket {
         /// The service.
         service: ServiceId,
     },
@@ -83,6 +89,15 @@ impl<'s> Release<'s> {
     pub fn instance_unit(&self, instance: u16) -> UnitName {
         let (id, name) = (&self.service.id, self.name());
         UnitName::from_checked(format!("{PREFIX}{id}-{name}-{instance}.service"))
+    }
+
+    /// Gives where an instance listens that listens on a unix socket.
+    ///
+    /// The address of a socket has at most 107 bytes, so that the digest stands for the revision, too.
+    pub(crate) fn socket(&self, instance: u16) -> HostPath {
+        let (id, digest) = (&self.service.id, ReleaseName::digits(&self.digest));
+        let path = format!("/run/conductor/{id}.{digest}-{instance}/socket");
+        path.parse().expect("an id, hexadecimal digits and a number are good in a path")
     }
 
     /// Names the release within its service.
@@ -143,4 +158,20 @@ pub fn boot_unit(service: &ServiceId) -> UnitName {
 pub fn slice_unit(service: &ServiceId) -> UnitName {
     let component = escape::slice_component(service.as_str());
     UnitName::from_checked(format!("{PREFIX}{component}.slice"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_socket_is_an_address() {
+        let id = "a".repeat(64);
+        let text = format!("id: {id}\ncommand: [/bin/x]\nlisten: socket\nhealth: {{tcp: true}}\n");
+        let service = Service::parse(std::path::Path::new("a.yaml"), &text).unwrap();
+        let templates = Templates::new(&[]).unwrap();
+        let release = Release::new(&service, "r".repeat(128).parse().unwrap(), &templates);
+        // sun_path has 108 bytes, and a NUL at the end.
+        assert!(release.socket(1000).as_str().len() <= 107);
+    }
 }

@@ -8,7 +8,7 @@ use crate::name::UnitName;
 use crate::runtime::{self, Parts, Scope};
 use crate::service::Service;
 use crate::unit::{Lines, Templates, Values, escape};
-use crate::value::{Argument, Tokens};
+use crate::value::{Argument, Listen, Tokens};
 
 /// The values of `command.service.hbs`.
 #[derive(Serialize)]
@@ -40,13 +40,14 @@ pub(super) fn compile(
         command: command.to_owned(),
         health: None,
         port: None,
+        listen: Listen::default(),
         ..release.service.clone()
     };
     let id = service.id.as_str();
     let unit = UnitName::from_checked(format!("{PREFIX}{id}-{}-{purpose}.service", release.name()));
     let slice = slice_unit(&service.id);
     let revision = release.revision.as_str();
-    let tokens = Tokens { id, revision, instance: "0", port: None };
+    let tokens = Tokens { id, revision, instance: "0", port: None, socket: None };
     let image = image(release, &tokens)?;
     check_volumes(&service, &tokens)?;
     // Without `..`: what a runtime contributes has its place in the unit, or is about what goes on.
@@ -66,7 +67,7 @@ pub(super) fn compile(
         slice: &slice,
         image: image.as_deref(),
         tokens,
-        port: None,
+        endpoint: None,
         scope,
     });
     let view = CommandView {

@@ -1,10 +1,10 @@
 //! Instances in containers: the command lines of docker and podman.
 
-use super::{Instance, PROBE, Parts, health};
+use super::{Instance, PROBE, Parts, health, socket};
 use crate::service::Limits;
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, command_line, percent};
-use crate::value::Volume;
+use crate::value::{Endpoint, Volume};
 
 const DOCKER: &str = "/usr/bin/docker";
 const PODMAN: &str = "/usr/bin/podman";
@@ -39,6 +39,7 @@ pub(super) fn docker(instance: &Instance<'_>) -> Parts {
     // A container of this name may be left from a power cut.
     exec.push("ExecStartPre", &remove);
     show_secrets(&mut exec, instance);
+    socket::make(&mut exec, instance);
     exec.push("ExecStart", create);
     if service.health.is_some() {
         exec.push("ExecStop", health::stop(PROBE));
@@ -46,6 +47,7 @@ pub(super) fn docker(instance: &Instance<'_>) -> Parts {
     let seconds = stop_seconds(instance);
     exec.push("ExecStop", command_line("-", &[DOCKER, "stop", "-t", &seconds, &name]));
     exec.push("ExecStopPost", &remove);
+    socket::remove(&mut exec, instance);
     exec.push("SuccessExitStatus", STOPPED);
     let mut unit = Lines::default();
     for directive in ["Wants", "After"] {
@@ -86,6 +88,7 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
     let mut exec = Lines::default();
     exec.push("Delegate", "yes");
     show_secrets(&mut exec, instance);
+    socket::make(&mut exec, instance);
     exec.push("ExecStart", run);
     if health::is_probed(instance.service) {
         exec.push("ExecStop", health::stop(PROBE));
@@ -95,6 +98,7 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
     for _ in 0..2 {
         exec.push("ExecStopPost", command_line("-", &remove));
     }
+    socket::remove(&mut exec, instance);
     exec.push("SuccessExitStatus", STOPPED);
     Parts {
         service_type: "notify",
@@ -148,7 +152,7 @@ pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
 
 /// Gives the options that both engines know by the same name, then image and command.
 fn options(line: &mut CommandLine, instance: &Instance<'_>) {
-    let Instance { service, tokens, image, port, .. } = instance;
+    let Instance { service, tokens, image, endpoint, .. } = instance;
     let Limits { memory, cpu, pids } = service.limits;
     if let Some(memory) = memory {
         line.word(&format!("--memory={}", memory.bytes()));
@@ -158,9 +162,13 @@ fn options(line: &mut CommandLine, instance: &Instance<'_>) {
     line.words(cpu.map(|cpu| format!("--cpus={cpu}")));
     line.words(pids.map(|pids| format!("--pids-limit={pids}")));
     line.words(service.user.as_ref().map(|user| format!("--user={user}")));
-    if let (Some(host), Some(inside)) = (port, service.port) {
-        line.word(&format!("--publish={}:{inside}", service.listen.with_port(*host)));
+    if let (Some(Endpoint::Tcp { listen, port }), Some(inside)) = (endpoint, service.port) {
+        line.word(&format!("--publish={}:{inside}", listen.with_port(*port)));
         line.word(&format!("--env=PORT={inside}"));
+    }
+    if let (Some(socket), Some(directory)) = (tokens.socket, socket::directory(instance)) {
+        line.word(&format!("--volume={directory}:{directory}:rw"));
+        line.word(&format!("--env=SOCKET={socket}"));
     }
     line.words(service.env_files.iter().map(|file| format!("--env-file={file}")));
     for (name, value) in &service.env {

@@ -7,7 +7,7 @@ use crate::definition::{Method, Runtime};
 use crate::service::{Health, HealthCheck, HttpCheck, Service};
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, command_line};
-use crate::value::{Argument, Span};
+use crate::value::{Argument, Endpoint, Span};
 
 /// Where the probe is on every host.
 pub const PROBE: &str = "/usr/bin/conductor-probe";
@@ -42,14 +42,13 @@ pub(super) fn check(instance: &Instance<'_>, enter: &[&str]) -> Vec<String> {
         return Vec::new();
     };
     let Health { check, interval, timeout, retries, success_threshold, start_period } = health;
-    let address = || {
-        let port = instance.port.map(|port| service.listen.reached_at().with_port(port));
-        // Definitions without a port and with a check of one are refused.
-        port.unwrap_or_else(|| "localhost".to_owned())
-    };
     let mut options = match check {
-        HealthCheck::Http(http) => self::http(http, instance, &address),
-        HealthCheck::Tcp => vec![format!("--tcp={}", address())],
+        HealthCheck::Http(http) => self::http(http, instance),
+        // A definition with neither port nor socket and with a check of one is refused.
+        HealthCheck::Tcp => match instance.endpoint {
+            Some(Endpoint::Socket(socket)) => vec![format!("--unix={socket}")],
+            endpoint => vec![format!("--tcp={}", address(endpoint))],
+        },
         HealthCheck::Command(command) => {
             let words = command.iter().map(Argument::as_str).map(|word| tokens.expand(word));
             let enter = enter.iter().map(|word| format!("--command={word}"));
@@ -63,19 +62,30 @@ pub(super) fn check(instance: &Instance<'_>, enter: &[&str]) -> Vec<String> {
     if *success_threshold > 1 {
         options.push(format!("--success-threshold={success_threshold}"));
     }
+    if let Some(socket) = instance.tokens.socket {
+        options.push(format!("--share-socket={socket}"));
+    }
     options
 }
 
-fn http(http: &HttpCheck, instance: &Instance<'_>, address: &dyn Fn() -> String) -> Vec<String> {
+/// Gives where an instance is reached, as it stands in a URL.
+fn address(endpoint: Option<&Endpoint>) -> String {
+    match endpoint {
+        Some(endpoint @ Endpoint::Tcp { .. }) => endpoint.to_string(),
+        Some(Endpoint::Socket(_)) | None => "localhost".to_owned(),
+    }
+}
+
+fn http(http: &HttpCheck, instance: &Instance<'_>) -> Vec<String> {
     // Without `..`: a new field does not compile until it is passed on.
     let HttpCheck { path, socket, method, headers, status, contains, follow_redirects } = http;
     let path = instance.tokens.expand(path.as_str());
-    let mut options = match socket {
-        Some(socket) => vec![
-            format!("--http=http://localhost{path}"),
-            format!("--unix={}", instance.tokens.expand(socket.as_str())),
-        ],
-        None => vec![format!("--http=http://{}{path}", address())],
+    let socket = socket.as_ref().map(|socket| instance.tokens.expand(socket.as_str()));
+    let mut options = match socket.as_deref().or(instance.tokens.socket) {
+        Some(socket) => {
+            vec![format!("--http=http://localhost{path}"), format!("--unix={socket}")]
+        }
+        None => vec![format!("--http=http://{}{path}", address(instance.endpoint))],
     };
     if *method == Method::Head {
         options.push("--method=HEAD".to_owned());

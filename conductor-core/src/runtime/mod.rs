@@ -3,12 +3,13 @@
 mod engine;
 mod health;
 mod native;
+mod socket;
 
 use crate::definition::Runtime;
 use crate::name::UnitName;
 use crate::service::Service;
 use crate::unit::Lines;
-use crate::value::{Port, Tokens};
+use crate::value::{Endpoint, Port, Tokens};
 
 pub use health::PROBE;
 pub(crate) use health::is_probed;
@@ -54,8 +55,8 @@ pub(crate) struct Instance<'a> {
     pub(crate) slice: &'a UnitName,
     pub(crate) image: Option<&'a str>,
     pub(crate) tokens: Tokens<'a>,
-    /// The port of the host, if the service has one.
-    pub(crate) port: Option<Port>,
+    /// Where the host reaches it, if anywhere.
+    pub(crate) endpoint: Option<&'a Endpoint>,
     pub(crate) scope: Scope,
 }
 

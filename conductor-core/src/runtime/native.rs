@@ -1,6 +1,6 @@
 //! Instances that systemd runs by itself, sandboxed unless the definition says otherwise.
 
-use super::{Instance, PROBE, Parts, Scope, health};
+use super::{Instance, PROBE, Parts, Scope, health, socket};
 use crate::service::{HealthCheck, Limits, Service};
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, percent, quote};
@@ -66,6 +66,7 @@ pub(super) fn parts(instance: &Instance<'_>) -> Parts {
     let Instance { service, tokens, scope, .. } = instance;
     let probed = health::is_probed(service);
     let probe = if instance.image.is_some() { PROBE_IN_IMAGE } else { PROBE };
+    let has_socket = tokens.socket.is_some();
     let mut line = CommandLine::new("");
     if probed {
         line.words([probe, "exec"]);
@@ -74,10 +75,13 @@ pub(super) fn parts(instance: &Instance<'_>) -> Parts {
     }
     line.words(service.command.iter().map(|argument| tokens.expand(argument.as_str())));
     let mut exec = Lines::default();
+    socket::make(&mut exec, instance);
     exec.push("ExecStart", line);
     if probed {
-        exec.push("ExecStop", health::stop(probe));
+        // Only the service itself is in the image if commands around it need the host's files.
+        exec.push("ExecStop", health::stop(if has_socket { PROBE } else { probe }));
     }
+    socket::remove(&mut exec, instance);
     Parts {
         service_type: if probed { "notify" } else { "exec" },
         exec,
@@ -94,6 +98,9 @@ fn environment(instance: &Instance<'_>) -> Lines {
     let mut lines = Lines::default();
     if let Some(port) = tokens.port {
         lines.push("Environment", quote(&format!("PORT={port}")));
+    }
+    if let Some(socket) = tokens.socket {
+        lines.push("Environment", quote(&format!("SOCKET={socket}")));
     }
     for (name, value) in &service.env {
         lines.push("Environment", quote(&format!("{name}={}", tokens.expand(value.as_str()))));
@@ -119,6 +126,13 @@ fn resources(instance: &Instance<'_>) -> Lines {
         if health::is_probed(service) {
             lines.push("BindReadOnlyPaths", format_args!("{PROBE}:{PROBE_IN_IMAGE}"));
         }
+        if tokens.socket.is_some() {
+            lines.push("RootDirectoryStartOnly", "yes");
+        }
+    }
+    if let Some(directory) = socket::directory(instance) {
+        // It is not there yet for the command that makes it.
+        lines.push("BindPaths", format_args!("-{directory}"));
     }
     for Volume { source, target, read_only } in &service.volumes {
         let directive = if *read_only { "BindReadOnlyPaths" } else { "BindPaths" };

@@ -15,9 +15,9 @@ use crate::error::{Problem, Problems};
 use crate::name::{JobName, ProxyName, Revision, ServiceId};
 use crate::value::{
     Argument, BodyText, Calendar, Cpu, CredentialName, Crontab, Description, Directive, EnvName,
-    EnvValue, HeaderName, HeaderValue, HostPath, ImageReference, ListenAddress, Memory, Port,
-    RequestPath, Section, Setting, Span, StatusCodes, TimeZone, Tokenized as _, UnitReference,
-    UpstreamName, UserName, Volume,
+    EnvValue, HeaderName, HeaderValue, HostPath, ImageReference, Listen, Memory, Port, RequestPath,
+    Section, Setting, Span, StatusCodes, TimeZone, Tokenized as _, UnitReference, UpstreamName,
+    UserName, Volume,
 };
 
 /// A service as it is to be run, apart from which revision and on which ports.
@@ -39,8 +39,8 @@ pub struct Service {
     pub instances: u16,
     /// The port that the definition names.
     pub port: Option<Port>,
-    /// The address of the host at which the instances are reached.
-    pub listen: ListenAddress,
+    /// What the instances listen on, if on anything.
+    pub listen: Listen,
     /// Environment variables, with their tokens.
     pub env: BTreeMap<EnvName, EnvValue>,
     /// Files with environment variables; later ones win.

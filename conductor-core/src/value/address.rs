@@ -43,7 +43,7 @@ impl FromStr for ListenAddress {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         text.parse().map(Self).map_err(|_| {
             Invalid::new(format!("{} is not an IP address", shown(text)))
-                .hint("write 127.0.0.1 for this host only, 0.0.0.0 for everybody")
+                .hint("write 127.0.0.1 for this host only, 0.0.0.0 for everybody, or socket")
         })
     }
 }
@@ -54,11 +54,52 @@ impl fmt::Display for ListenAddress {
     }
 }
 
+/// What the instances of a service listen on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Listen {
+    /// An address, with a port for each instance.
+    Address(ListenAddress),
+    /// A unix socket for each instance.
+    Socket,
+}
+
+/// How [`Listen::Socket`] is written.
+const SOCKET: &str = "socket";
+
+impl Default for Listen {
+    fn default() -> Self {
+        Self::Address(ListenAddress::default())
+    }
+}
+
+impl FromStr for Listen {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        if text == SOCKET {
+            return Ok(Self::Socket);
+        }
+        text.parse().map(Self::Address).map_err(|_| {
+            Invalid::new(format!("{} is neither an IP address nor socket", shown(text)))
+                .hint("write 127.0.0.1 for this host only, 0.0.0.0 for everybody, or socket")
+        })
+    }
+}
+
+impl fmt::Display for Listen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => address.fmt(f),
+            Self::Socket => f.write_str(SOCKET),
+        }
+    }
+}
+
 written_as_text!(
-    ListenAddress,
-    "^[0-9A-Fa-f:.]{2,45}$",
+    Listen,
+    "^(socket|[0-9A-Fa-f:.]{2,45})$",
     numbers: Numbers::Refused,
-    "An IP address of the host; 0.0.0.0 and :: stand for all of them."
+    "An IP address of the host, where 0.0.0.0 and :: stand for all of them; or socket."
 );
 
 /// Where the host reaches an instance.
@@ -81,6 +122,14 @@ impl Endpoint {
         match self {
             Self::Tcp { port, .. } => Some(*port),
             Self::Socket(_) => None,
+        }
+    }
+
+    /// Gives the socket, if it is one.
+    pub fn socket(&self) -> Option<&HostPath> {
+        match self {
+            Self::Tcp { .. } => None,
+            Self::Socket(path) => Some(path),
         }
     }
 }
@@ -112,8 +161,12 @@ mod tests {
             assert_eq!(address.to_string(), text);
             assert_eq!(address.reached_at().with_port(port), reached);
         }
+        for text in ["socket", "127.0.0.1", "::"] {
+            assert_eq!(text.parse::<Listen>().unwrap().to_string(), text);
+        }
         for bad in ["", "localhost", "127.0.0.1:80", "127.0.0", "[::1]", "1.2.3.4\n"] {
             assert!(bad.parse::<ListenAddress>().is_err(), "{bad:?}");
+            assert!(bad.parse::<Listen>().is_err(), "{bad:?}");
         }
     }
 }

@@ -18,7 +18,7 @@ mod tokens;
 mod volume;
 mod words;
 
-pub use address::{Endpoint, ListenAddress};
+pub use address::{Endpoint, Listen, ListenAddress};
 pub use cpu::Cpu;
 pub use http::{BodyText, HeaderName, HeaderValue, StatusCodes};
 pub use image::{Digest, ImageReference};

@@ -1,4 +1,5 @@
-//! The four tokens `{id}`, `{revision}`, `{instance}` and `{port}`, and text that may hold them.
+//! The five tokens `{id}`, `{revision}`, `{instance}`, `{port}` and `{socket}`, and text that may hold
+//! them.
 
 use std::borrow::Cow;
 
@@ -13,9 +14,11 @@ pub struct Tokens<'a> {
     pub instance: &'a str,
     /// The port that the instance is to listen on; `None` for a service without a port.
     pub port: Option<&'a str>,
+    /// The unix socket that the instance is to listen on; `None` for a service without one.
+    pub socket: Option<&'a str>,
 }
 
-const NAMES: [&str; 4] = ["id", "revision", "instance", "port"];
+const NAMES: [&str; 5] = ["id", "revision", "instance", "port", "socket"];
 
 impl Tokens<'_> {
     /// Replaces the tokens in a text. `{{port}}` becomes a literal `{port}`; all other braces stay
@@ -25,7 +28,8 @@ impl Tokens<'_> {
             "id" => Some(self.id),
             "revision" => Some(self.revision),
             "instance" => Some(self.instance),
-            _ => self.port,
+            "port" => self.port,
+            _ => self.socket,
         };
         if !text.contains('{') {
             return Cow::Borrowed(text);
@@ -104,14 +108,20 @@ fn pieces(mut text: &str) -> impl Iterator<Item = Piece<'_>> {
 mod tests {
     use super::*;
 
-    const TOKENS: Tokens<'_> =
-        Tokens { id: "web", revision: "v1", instance: "2", port: Some("20001") };
+    const TOKENS: Tokens<'_> = Tokens {
+        id: "web",
+        revision: "v1",
+        instance: "2",
+        port: Some("20001"),
+        socket: Some("/run/a"),
+    };
 
     #[test]
-    fn exactly_four_tokens_are_replaced() {
+    fn exactly_five_tokens_are_replaced() {
         for (text, expanded) in [
             ("plain", "plain"),
             ("{id}-{revision}-{instance}:{port}", "web-v1-2:20001"),
+            ("unix:{socket} {sockets}", "unix:/run/a {sockets}"),
             ("{{port}}", "{port}"),
             ("{{{port}}}", "{{port}}"),
             ("{ports} {Port} {} {a{id}b} {", "{ports} {Port} {} {aweb b} {"),

@@ -53,12 +53,17 @@ impl Check<'_> {
         &self,
         env: Field<Table<EnvName, EnvValue>>,
         has_port: bool,
+        on_socket: bool,
     ) -> BTreeMap<EnvName, EnvValue> {
         if let Field::Given(table) = &env {
             for (name, value) in &table.value.0 {
                 if has_port && name.value.as_str() == "PORT" {
                     let fault = Fault::new("PORT is set by conductor, because there is a port");
                     self.refuse(name.at, fault.hint("leave it out; {port} is the same number"));
+                }
+                if on_socket && name.value.as_str() == "SOCKET" {
+                    let fault = Fault::new("SOCKET is set by conductor, because of listen: socket");
+                    self.refuse(name.at, fault.hint("leave it out; {socket} is the same path"));
                 }
                 let Field::Given(value) = value else { continue };
                 let assignment = format!("{}={}", name.value, value.value);

@@ -19,7 +19,7 @@ impl Check<'_> {
     pub(super) fn health(
         &self,
         health: Field<definition::Health>,
-        has_port: bool,
+        is_reached: bool,
     ) -> Option<Health> {
         let health = health.given()?;
         // Without `..`: a new field does not compile until it is dealt with here.
@@ -45,7 +45,7 @@ impl Check<'_> {
             || matches!(command, Field::Refused);
         let http = http.given();
         let tcp = tcp.given().filter(|tcp| tcp.value);
-        self.needs_port(http.as_ref(), tcp.as_ref(), &keys, has_port);
+        self.needs_port(http.as_ref(), tcp.as_ref(), &keys, is_reached);
         if http.is_none() && !refused {
             self.no_http_keys(&keys);
         }
@@ -93,12 +93,12 @@ impl Check<'_> {
         http: Option<&Located<RequestPath>>,
         tcp: Option<&Located<bool>>,
         keys: &HttpKeys,
-        has_port: bool,
+        is_reached: bool,
     ) {
-        let over_socket = http.filter(|_| keys.socket.is_absent()).map(|http| http.at);
-        if let Some(at) = over_socket.or(tcp.map(|tcp| tcp.at)).filter(|_| !has_port) {
+        let without_socket = http.filter(|_| keys.socket.is_absent()).map(|http| http.at);
+        if let Some(at) = without_socket.or(tcp.map(|tcp| tcp.at)).filter(|_| !is_reached) {
             let fault = Fault::new("there is no port to check");
-            self.refuse(at, fault.hint("add port: NUMBER to the service"));
+            self.refuse(at, fault.hint("add port: NUMBER, or listen: socket, to the service"));
         }
     }
 

@@ -3,6 +3,7 @@
 mod command;
 mod health;
 mod parts;
+mod reached;
 
 use std::collections::BTreeMap;
 
@@ -10,13 +11,14 @@ use super::{Origin, Service};
 use crate::definition::{Definition, Fault, Field, Located, NodeId, ROOT, Runtime, Source, Table};
 use crate::error::Invalid;
 use crate::name::Revision;
-use crate::value::{Argument, HostPath, ImageReference, Tokens};
+use crate::value::{Argument, HostPath, ImageReference, Listen, Tokens};
 
 /// The most instances of one service on one host.
 const MOST_INSTANCES: u16 = 1000;
 
 /// Stand-ins for tokens, to check a text before the real values are known.
-const SAMPLE: Tokens<'_> = Tokens { id: "id", revision: "r1", instance: "1", port: Some("20000") };
+const SAMPLE: Tokens<'_> =
+    Tokens { id: "id", revision: "r1", instance: "1", port: Some("20000"), socket: Some("/run/a") };
 
 /// Checks one definition; problems are noted in the source, and `None` means that the id is one.
 ///
@@ -75,15 +77,18 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let mut not_yet = not_yet.fields;
     not_yet.sort_by_key(|(at, _)| source.position(*at));
     let has_port = !port.is_absent();
+    let on_socket = matches!(&listen, Field::Given(listen) if listen.value == Listen::Socket);
+    let is_reached = has_port || on_socket;
+    check.listens_on_socket(&listen, &port, &health);
     let advice = match &port {
         Field::Given(port) if health.is_absent() => vec![source.problem(port.at, no_health())],
         _ => Vec::new(),
     };
-    let health = check.health(health, has_port);
+    let health = check.health(health, is_reached);
     let limits = check.limits(limits);
-    let proxy = check.proxy(proxy, has_port);
+    let proxy = check.proxy(proxy, is_reached);
     let jobs = check.jobs(cron);
-    let env = check.env(env, has_port);
+    let env = check.env(env, has_port, on_socket);
     let located = id.given()?;
     let service = Service {
         origin: Origin {
@@ -114,11 +119,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         not_yet: not_yet.into_iter().map(|(at, why)| source.problem(at, why)).collect(),
         advice,
     };
-    if !has_port && service.uses_token("port") {
-        let fault = Fault::new("{port} is used, but there is no port");
-        let hint = "add port: NUMBER; write {{port}} for the literal text";
-        check.refuse(ROOT, fault.hint(hint));
-    }
+    check.tokens(&service, has_port, on_socket);
     Some(service)
 }
 

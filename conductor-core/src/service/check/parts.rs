@@ -66,7 +66,7 @@ impl Check<'_> {
     pub(super) fn proxy(
         &self,
         proxy: Field<Table<ProxyName, definition::Proxy>>,
-        has_port: bool,
+        is_reached: bool,
     ) -> Option<Located<Proxy>> {
         const EXAMPLE: &str = "nginx: {upstream: NAME}";
         let table = proxy.given()?;
@@ -84,9 +84,12 @@ impl Check<'_> {
             let fault = Fault::new("the key upstream is missing");
             self.refuse(proxy.at, fault.hint(format!("{}: {{upstream: NAME}}", name.value)));
         }
-        if !has_port {
+        if !is_reached {
             let fault = Fault::new("there is no port to proxy to");
-            self.refuse(proxy.at, fault.hint("add port: NUMBER to the service"));
+            self.refuse(
+                proxy.at,
+                fault.hint("add port: NUMBER, or listen: socket, to the service"),
+            );
         }
         let upstream = proxy.value.upstream.given()?;
         let value = Proxy { name: name.value, upstream: upstream.value };
