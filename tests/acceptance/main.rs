@@ -35,6 +35,7 @@ mod reporting;
 mod resources;
 mod sandboxing;
 mod scopes;
+mod sockets;
 mod unhealthy;
 mod verify;
 
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
             ("killed", killed::TESTS),
             ("leftovers", leftovers::TESTS),
             ("containers", containers::TESTS),
+            ("sockets", sockets::TESTS),
             ("unhealthy", unhealthy::TESTS),
             ("health", health::TESTS),
             ("apply", apply::TESTS),

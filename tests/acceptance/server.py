@@ -1,6 +1,6 @@
 """Serves HTTP on $PORT, or on the unix socket $SOCKET, as well or as badly as its first argument says.
 
-While /srv/die exists it ends at once, and while /srv/broken exists it answers 500.
+What it says when all is well is $VERSION, if there is one. While /srv/die exists it ends at once, and while /srv/broken exists it answers 500.
 """
 
 import os
@@ -11,7 +11,8 @@ import threading
 import time
 
 MODE = sys.argv[1]
-OK = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nConnection: close\r\n\r\nall well\n"
+WELL = os.environ.get("VERSION", "all well").encode() + b"\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\nConnection: close\r\n\r\n%b" % (len(WELL), WELL)
 
 
 def answer(mode, request):
