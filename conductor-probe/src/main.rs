@@ -62,7 +62,7 @@ fn main() -> ExitCode {
             stop::run();
             ExitCode::SUCCESS
         }
-        Command::Socket(socket) => match share::make(&socket) {
+        Command::Socket(socket) => match share::run(&socket) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error, FAILED),
         },

@@ -10,6 +10,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
+use rustix::mount::{UnmountFlags, unmount};
 
 use crate::args::{Share, Socket};
 use crate::check::Unhealthy;
@@ -17,6 +18,9 @@ use crate::runtime;
 
 /// What everybody needs to connect.
 const EVERYBODY: u32 = 0o666;
+
+/// Below what directories are removed.
+const OURS: &str = "/run/conductor";
 
 /// Why there is no place for a socket.
 #[derive(Debug, thiserror::Error)]
@@ -58,13 +62,13 @@ fn share(path: &Path) -> io::Result<()> {
     fs::set_permissions(itself, Permissions::from_mode(EVERYBODY))
 }
 
-/// Makes the directory of a socket.
-pub(crate) fn make(Socket { open, path }: &Socket) -> Result<(), ShareError> {
+/// Makes the directory of a socket, or removes it.
+pub(crate) fn run(Socket { open, remove, path }: &Socket) -> Result<(), ShareError> {
+    if *remove { self::remove(path) } else { make(path, *open) }
+}
+
+fn make(path: &Path, open: bool) -> Result<(), ShareError> {
     let directory = path.parent().unwrap_or(Path::new("/"));
-    let error = |action, path: &Path| {
-        let path = path.to_owned();
-        move |source| ShareError { action, path, source }
-    };
     fs::create_dir_all(directory).map_err(error("create", directory))?;
     match fs::remove_file(path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
@@ -77,9 +81,31 @@ pub(crate) fn make(Socket { open, path }: &Socket) -> Result<(), ShareError> {
         chown(directory, Some(owner.uid()), Some(owner.gid()))
             .map_err(error("give away", directory))?;
     }
-    let mode = if *open { 0o1777 } else { 0o755 };
+    let mode = if open { 0o1777 } else { 0o755 };
     // Whatever the umask is.
     fs::set_permissions(directory, Permissions::from_mode(mode)).map_err(error("open", directory))
+}
+
+fn remove(path: &Path) -> Result<(), ShareError> {
+    let directory = path.parent().unwrap_or(Path::new("/"));
+    // Whoever mistypes the path is not to lose anything.
+    if directory.parent() != Some(Path::new(OURS)) || directory.file_name().is_none() {
+        let source = io::Error::other(format!("not in a directory below {OURS}"));
+        return Err(error("remove", path)(source));
+    }
+    // Where the unit sees it, it is mounted on itself, and would be busy.
+    let _ = unmount(directory, UnmountFlags::DETACH | UnmountFlags::NOFOLLOW);
+    match fs::remove_dir_all(directory) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(error("remove", directory)(source))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> ShareError + use<> {
+    let path = path.to_owned();
+    move |source| ShareError { action, path, source }
 }
 
 #[cfg(test)]
@@ -116,9 +142,12 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("a/socket");
         for (open, wanted) in [(false, 0o755), (true, 0o1777)] {
-            make(&Socket { open, path: path.clone() }).unwrap();
+            make(&path, open).unwrap();
             assert_eq!(mode(path.parent().unwrap()), wanted);
             drop(UnixListener::bind(&path).unwrap());
+        }
+        for other in [&*path, Path::new("/socket"), Path::new("/run/conductor/../socket")] {
+            remove(other).unwrap_err();
         }
     }
 }

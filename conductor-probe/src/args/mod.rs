@@ -76,8 +76,11 @@ pub(crate) struct Share {
 #[derive(Debug, Args)]
 pub(crate) struct Socket {
     /// Let every user make files in it
-    #[arg(long)]
+    #[arg(long, conflicts_with = "remove")]
     pub(crate) open: bool,
+    /// Remove it with all that is in it, below /run/conductor only
+    #[arg(long)]
+    pub(crate) remove: bool,
     /// Where the service will listen
     #[arg(value_name = "PATH")]
     pub(crate) path: PathBuf,
