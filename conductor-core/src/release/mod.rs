@@ -173,5 +173,7 @@ mod tests {
         let release = Release::new(&service, "r".repeat(128).parse().unwrap(), &templates);
         // sun_path has 108 bytes, and a NUL at the end.
         assert!(release.socket(1000).as_str().len() <= 107);
+        let compiled = release.compile(&BTreeMap::new(), None, Scope::User, &templates);
+        assert!(matches!(compiled, Err(CompileError::Socket { .. })));
     }
 }

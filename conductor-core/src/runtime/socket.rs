@@ -33,10 +33,10 @@ pub(super) fn make(exec: &mut Lines, instance: &Instance<'_>) {
 
 /// Removes the directory, after all else.
 pub(super) fn remove(exec: &mut Lines, instance: &Instance<'_>) {
-    let Some(directory) = directory(instance) else { return };
+    let Some(socket) = instance.tokens.socket else { return };
     let prefix = match instance.service.runtime {
         Runtime::Native => "-+",
         Runtime::Docker | Runtime::Podman => "-",
     };
-    exec.push("ExecStopPost", command_line(prefix, &["/usr/bin/rm", "-rf", directory]));
+    exec.push("ExecStopPost", command_line(prefix, &[PROBE, "socket", "--remove", socket]));
 }
