@@ -10,10 +10,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("native_in_a_directory", |host| {
         is_switched(host, &in_image("native", "image: /usr/share/conductor-sandbox/root"));
     }),
-    ("native_in_a_disk_image", |host| {
-        let image = "image: /usr/share/conductor-sandbox/app.squashfs";
-        is_switched(host, &in_image("native", image));
-    }),
+    ("native_as_a_user", |host| is_switched(host, &format!("{NATIVE}\nuser: daemon"))),
     ("docker", |host| in_containers(host, Engine::Docker)),
     ("podman", |host| in_containers(host, Engine::Podman)),
 ];
