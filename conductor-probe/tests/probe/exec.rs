@@ -3,6 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
 
 use rustix::process::Signal;
@@ -142,4 +143,16 @@ fn without_a_check_there_is_no_prober_and_no_message() {
     assert!(output.status.success());
     assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (&b"a b"[..], &b""[..]));
     assert!(unit.probers().is_empty());
+}
+
+#[test]
+fn a_socket_is_shared_before_the_service_is_ready() {
+    let mut unit = Unit::new();
+    let path = unit.path("socket");
+    let words = ["unix", "share-socket"].map(|it| format!("--{it}={}", path.display()));
+    unit.exec(words.iter().map(String::as_str).chain(["--", "/bin/sleep", "1000"]));
+    unit.message_with("starting: ");
+    let _listener = UnixListener::bind(&path).unwrap();
+    unit.message_with("READY=1");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o666);
 }
