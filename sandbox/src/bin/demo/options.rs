@@ -7,7 +7,8 @@ Shows conductor at work in a throw-away Debian with a real systemd.
 Usage: cargo demo [-- --shell | --help]
 
 Without an option it builds conductor, boots the sandbox, applies the definitions in examples/ and
-tells a story: each command, its real output, and why it matters. Every statement is checked; exit
+tells a story: each command, its real output, and why it matters. It ends with new versions of a web
+service behind nginx, deployed, refused and rolled back under load. Every statement is checked; exit
 status 1 means that one was not true, or that the demo cannot run on this machine.
 
   --shell   open a shell in the sandbox instead, with conductor on the PATH and the definitions in

@@ -20,6 +20,12 @@ You are root on a throw-away Debian with a real systemd. Two services are define
   curl localhost:20001            one of hello's instances (see PORT in status)
   systemctl list-units 'conductor-*'
 
+A shop with three versions, and a site of nginx's, wait in /srv/shop:
+
+  cp /srv/shop/shop.yaml . && cp /srv/shop/site.conf /etc/nginx/conf.d
+  conductor deploy --id shop --revision v1
+  systemctl start nginx && curl localhost:8080
+
 Edit a definition (sed -i, or cat >), then conductor diff and conductor apply.
 `exit` ends the sandbox; nothing of it stays.
 ";

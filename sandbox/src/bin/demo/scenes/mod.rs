@@ -2,10 +2,13 @@
 
 mod change;
 mod define;
+mod deploy;
 mod heal;
 mod health;
 mod mistake;
+mod rollback;
 mod run;
+mod shop;
 mod views;
 
 use crate::failure::Failure;
@@ -24,6 +27,8 @@ pub(crate) fn play_all(operator: &Operator<'_>) -> Result<(), Failure> {
         change::play,
         mistake::play,
         views::play,
+        deploy::play,
+        rollback::play,
     ];
     scenes.iter().try_for_each(|play| play(operator))
 }
