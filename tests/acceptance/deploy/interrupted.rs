@@ -19,7 +19,7 @@ fn an_interrupted_start_is_undone(host: &Host) {
     let load = Load::start(host);
     // It will not be healthy before somebody gives up.
     let never = definition.replace("env: {", "env: {DELAY: '100000', ");
-    host.define("web.yaml", &never.replace("start_period: 1s", "start_period: 1h"));
+    host.define("web.yaml", &never.replace("start_period: 2s", "start_period: 1h"));
     let before = Snapshot::take(host);
     let mut run = host.start(&V2);
     run.until("start conductor-web-v2");

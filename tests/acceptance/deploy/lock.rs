@@ -17,7 +17,7 @@ pub(crate) const TESTS: &[Test] = &[
 fn slow(host: &Host) {
     let definition = Runtime::Native.definition("");
     let definition = definition.replace("env: {", "env: {DELAY: '1500', ");
-    first(host, Runtime::Native, &definition.replace("start_period: 1s", "start_period: 10s"));
+    first(host, Runtime::Native, &definition.replace("start_period: 2s", "start_period: 10s"));
 }
 
 /// Starts a deploy, and returns while its instance starts.

@@ -37,7 +37,7 @@ impl Runtime {
         };
         format!(
             "id: web\n{how}env: {{VERSION: '{{revision}}'}}\nport: 8080\n\
-             health: {{http: /health, interval: 100ms, timeout: 2s, start_period: 1s}}\n\
+             health: {{http: /health, interval: 100ms, timeout: 2s, start_period: 2s}}\n\
              proxy: {{nginx: {{upstream: web}}}}\n{rest}\
              deploy: {{before: [{}, before], drain: 10s}}\n",
             self.app()
