@@ -69,9 +69,13 @@ pub(crate) fn is_connected(host: &Host) {
     });
 }
 
-/// Gives the instances that nginx is told of, as its configuration has them.
+/// Gives the instances that nginx is told of, from the first; the names of sockets are followed.
 #[track_caller]
 pub(crate) fn instances(host: &Host) -> Vec<String> {
     let servers = host.sh(&format!("grep -o 'server [^ ;]*' {UPSTREAM} | cut -d ' ' -f 2"));
-    servers.lines().map(str::to_owned).collect()
+    let server = |server: &str| match server.strip_prefix("unix:") {
+        Some(name) => host.sh(&format!("readlink {name}")),
+        None => server.to_owned(),
+    };
+    servers.lines().map(server).collect()
 }

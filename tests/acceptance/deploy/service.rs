@@ -98,13 +98,15 @@ pub(crate) fn first(host: &Host, runtime: Runtime, definition: &str) {
     super::nginx::start(host);
 }
 
-/// Gives where the instances that run can be reached, as nginx writes it.
+/// Gives where the instances that run can be reached, from the first, as their units have it.
 #[track_caller]
 pub(crate) fn endpoints(host: &Host) -> Vec<String> {
-    let json = host.conductor(&["status", "--output", "json"]).exits(0).json();
-    let instances = json["services"][0]["instances"].as_array().expect("instances");
-    let running = instances.iter().filter(|instance| instance["healthy"] == true);
-    running.map(|instance| format!("127.0.0.1:{}", instance["port"])).collect()
+    let units = host.running("web").into_iter().map(|(unit, _)| unit);
+    let lines = units.map(|unit| {
+        let script = "s/^Socket=//p; s/^Port=/127.0.0.1:/p";
+        host.sh(&format!("sed -n '{script}' '/etc/systemd/system/{unit}'"))
+    });
+    lines.collect()
 }
 
 /// Gives the revisions of the releases whose units are on the host.

@@ -27,11 +27,14 @@ const KINDS: [&str; 6] = ["sick", "exits", "dies", "unready", "missing", "nginx"
 
 const FOREIGN: &str = "/etc/nginx/conf.d/foreign.conf";
 
+/// A name, with what is bad about it.
+type Revision = (String, Option<&'static str>);
+
 /// Gives the revisions, from the first, with what is bad about them.
-fn revisions(count: usize) -> Vec<(String, Option<&'static str>)> {
+fn revisions(count: usize, kinds: &[&'static str]) -> Vec<Revision> {
     let revision = |number: usize| {
         let is_bad = number % BAD == BAD - 1;
-        let kind = is_bad.then(|| KINDS[number / BAD % KINDS.len()]);
+        let kind = is_bad.then(|| kinds[number / BAD % kinds.len()]);
         (kind.map_or(format!("v{number}"), |kind| format!("v{number}-{kind}")), kind)
     };
     (0..=count).map(revision).collect()
@@ -44,7 +47,7 @@ fn watched(runtime: Runtime, rest: &str) -> String {
 
 fn fifty(host: &Host, runtime: Runtime) {
     let definition = watched(runtime, "instances: 2\n");
-    let good = deploys(host, runtime, &definition, DEPLOYS, Load::start);
+    let good = deploys(host, runtime, &definition, revisions(DEPLOYS, &KINDS), Load::start);
     // What was deployed last, and what can be gone back to.
     let last = &good[good.len() - 3..];
     assert_eq!(releases(host), last);
@@ -55,10 +58,11 @@ fn fifty(host: &Host, runtime: Runtime) {
     }
 }
 
-/// Without a reload nothing closes a connection.
+/// Without a reload nothing closes a connection, and it does not matter whether nginx could be reloaded.
 fn sockets(host: &Host, runtime: Runtime) {
     let definition = watched(runtime, "instances: 2\nlisten: socket\n").replace("port: 8080\n", "");
-    deploys(host, runtime, &definition, 20, Load::start_strict);
+    let revisions = revisions(20, &KINDS[..5]);
+    deploys(host, runtime, &definition, revisions, Load::start_strict);
 }
 
 /// Deploys many revisions under load, and gives the good ones.
@@ -67,11 +71,10 @@ fn deploys(
     host: &Host,
     runtime: Runtime,
     definition: &str,
-    count: usize,
+    revisions: Vec<Revision>,
     load: fn(&Host) -> Load,
 ) -> Vec<String> {
     host.define("web.yaml", definition);
-    let revisions = revisions(count);
     let there = revisions.iter().filter(|(_, kind)| *kind != Some("missing"));
     runtime.provide(host, there.map(|(revision, _)| revision.as_str()));
     let mut good = Vec::new();
