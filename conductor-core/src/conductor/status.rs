@@ -66,6 +66,8 @@ pub struct InstanceStatus {
     pub main_pid: Option<u32>,
     /// The port it was given.
     pub port: Option<u16>,
+    /// The socket at which it is reached in place of a port.
+    pub socket: Option<String>,
     /// systemd's `ActiveState`; `unknown` where there is no systemd.
     pub active_state: String,
     /// systemd's `SubState`.
@@ -189,6 +191,10 @@ impl InstanceStatus {
             digest: instance.digest.clone(),
             main_pid: details.main_pid,
             port: instance.endpoint.as_ref().and_then(Endpoint::port).map(Port::number),
+            socket: match &instance.endpoint {
+                Some(Endpoint::Socket(path)) => Some(path.to_string()),
+                _ => None,
+            },
             healthy: active_state == "active" && !finds_fault(details.status.as_deref()),
             active_state,
             sub_state,
