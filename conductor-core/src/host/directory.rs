@@ -8,15 +8,13 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use tempfile::TempPath;
 
-use super::observe;
+use super::{atomic, observe};
 use crate::error::{PathContext as _, PathError};
 use crate::name::UnitName;
 use crate::plan::{Change, Observed, Step};
 use crate::release::PREFIX;
 use crate::unit::Link;
 
-/// The prefix of files that are being written; systemd skips names that begin with a dot.
-const TEMPORARY: &str = ".conductor-";
 /// How the directory with what a unit wants is named, behind the unit.
 pub(super) const WANTS: &str = ".wants";
 
@@ -56,7 +54,7 @@ impl UnitDirectory {
             return Ok(());
         }
         fs::create_dir_all(&self.path).at("create", &self.path)?;
-        self.remove_leftovers()?;
+        atomic::remove_leftovers(&self.path)?;
         let written = steps.par_iter().filter_map(|step| match step {
             Step::Write { name, unit, change } => Some(self.write(name, &unit.text, *change)),
             _ => None,
@@ -93,9 +91,7 @@ impl UnitDirectory {
         text: &str,
         change: Change,
     ) -> Result<(PathBuf, TempPath), DirectoryError> {
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(TEMPORARY).permissions(Permissions::from_mode(0o644));
-        let mut file = builder.tempfile_in(&self.path).at("create a file in", &self.path)?;
+        let mut file = atomic::temporary(&self.path)?;
         file.write_all(text.as_bytes()).at("write", file.path())?;
         let path = self.path.join(name.as_str());
         if change == Change::Record {
@@ -110,18 +106,6 @@ impl UnitDirectory {
     fn sync(&self) -> Result<(), DirectoryError> {
         let directory = File::open(&self.path).at("open", &self.path)?;
         rustix::fs::syncfs(&directory).at("sync", &self.path)
-    }
-
-    /// Removes temporary files of a process that was killed while it wrote; the lock is held, so
-    /// nobody else is writing now.
-    fn remove_leftovers(&self) -> Result<(), DirectoryError> {
-        for entry in self.path.read_dir().at("read", &self.path)? {
-            let entry = entry.at("read", &self.path)?;
-            if entry.file_name().as_encoded_bytes().starts_with(TEMPORARY.as_bytes()) {
-                remove_file(&entry.path())?;
-            }
-        }
-        Ok(())
     }
 
     /// Makes links in one directory, which is made, too; in most cases it is not there.

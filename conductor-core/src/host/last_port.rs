@@ -4,8 +4,12 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use super::atomic;
 use crate::error::{PathContext as _, PathError};
 use crate::value::Port;
+
+/// The note, in the directory of what has to be gone after a reboot.
+const NAME: &str = "last-port";
 
 /// Reads the note; there is none until a port was given.
 ///
@@ -25,10 +29,9 @@ pub fn read(runtime: &Path) -> Result<Option<Port>, PathError> {
 /// # Errors
 /// Whatever the file system says.
 pub fn write(runtime: &Path, port: Port) -> Result<(), PathError> {
-    let path = path(runtime);
-    fs::write(&path, format!("{port}\n")).at("write", &path)
+    atomic::replace(runtime, NAME, Some(&format!("{port}\n")))
 }
 
 fn path(runtime: &Path) -> PathBuf {
-    runtime.join("last-port")
+    runtime.join(NAME)
 }

@@ -1,5 +1,6 @@
 //! The effects: files, locks, ports and systemd. Each part is small and does one thing.
 
+pub(crate) mod atomic;
 mod definitions;
 mod directory;
 pub mod images;

@@ -7,7 +7,7 @@ use super::{Executor, Fault, Todo, faults};
 use crate::conductor::error::Error;
 use crate::conductor::event::Event;
 use crate::error::PathContext as _;
-use crate::host::{Follower, Job, Systemd, images};
+use crate::host::{Follower, Job, Systemd, atomic, images};
 use crate::plan::{Hook, Step};
 
 use super::work::Work;
@@ -80,7 +80,7 @@ impl Executor<'_> {
         let directory = &self.paths.transient;
         fs::create_dir_all(directory).at("create", directory)?;
         let path = directory.join(hook.unit.as_str());
-        fs::write(&path, &hook.text).at("write", &path)?;
+        atomic::replace(directory, hook.unit.as_str(), Some(&hook.text))?;
         let service = &work.plan.service;
         let mut follower = Follower::new(self.paths.scope, &hook.unit);
         let units = [hook.unit.clone()];

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 pub use error::ProxyError;
 pub use workers::OldWorkers;
 
+use super::atomic;
 use super::jobs::Job;
 use super::paths::stays_below;
 use super::settings::{ProxySettings, Settings};
@@ -137,7 +138,7 @@ impl Proxies {
             }
             pending::note(&self.runtime, proxy, service)?;
         }
-        Ok(files::replace(&directory, &name, text)?)
+        Ok(atomic::replace(&directory, &name, text)?)
     }
 
     /// Reloads a proxy and waits until it works with the new configuration. Gives the processes that

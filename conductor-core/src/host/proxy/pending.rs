@@ -8,8 +8,8 @@ use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::files::temporary;
 use crate::error::{PathContext as _, PathError};
+use crate::host::atomic::temporary;
 use crate::name::{ProxyName, ServiceId};
 
 /// Gives all notes: the services, and for each the proxies, one on each line of the note.
