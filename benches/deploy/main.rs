@@ -1,0 +1,53 @@
+//! What a deploy takes beyond the start of the application, beside Compose and Quadlet.
+//!
+//! `cargo bench --bench deploy` does it all in one sandbox, in some ten minutes; a word behind `--` keeps it
+//! to the cases that have the word in their name. Compare only figures of one run: other work on the
+//! machine makes them worse, though not equally.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a person")]
+
+mod crowd;
+mod deploys;
+mod peers;
+mod place;
+mod table;
+
+use conductor_sandbox::Engine;
+
+use crate::deploys::{Case, measure};
+use crate::peers::Peer;
+use crate::place::Place;
+use crate::table::Report;
+
+fn main() {
+    let place = Place::boot();
+    for engine in [Engine::Docker, Engine::Podman] {
+        place.sandbox.load_image(engine).expect("the image");
+    }
+    let mut report = Report::new(place.nothing());
+    let cases = [
+        Case { name: "native", engine: None, nginx: false },
+        Case { name: "native, nginx", engine: None, nginx: true },
+        Case { name: "docker", engine: Some(Engine::Docker), nginx: false },
+        Case { name: "podman", engine: Some(Engine::Podman), nginx: false },
+    ];
+    for case in &cases {
+        measure(&place, case, "", &mut report);
+    }
+    for peer in Peer::ALL {
+        peer.measure(&place, &mut report);
+    }
+    if report.wants(crowd::OTHERS) {
+        crowd::others(&place);
+        for case in &cases {
+            measure(&place, case, crowd::OTHERS, &mut report);
+        }
+        crowd::go(&place);
+    }
+    if report.wants(crowd::OWN) {
+        crowd::own(&place);
+        for case in &cases[..2] {
+            measure(&place, case, crowd::OWN, &mut report);
+        }
+    }
+    println!("{report}");
+}
