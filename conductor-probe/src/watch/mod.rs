@@ -8,6 +8,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::SigSet;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
@@ -43,12 +44,16 @@ pub(crate) enum WatchError {
     Notify(#[from] NotifyError),
     #[error(transparent)]
     Line(#[from] LineError),
+    #[error("cannot unblock signals")]
+    Signals(#[source] io::Error),
     #[error("cannot watch process {pid}")]
     Process { pid: i32, source: io::Error },
 }
 
 /// Checks until it is killed.
 pub(crate) fn run(arguments: &Watch) -> Result<Infallible, WatchError> {
+    // Whoever stands for a container blocks signals for itself; `stop` would have to kill this process.
+    SigSet::all().thread_unblock().map_err(|errno| WatchError::Signals(errno.into()))?;
     let Watch { check, share, after } = arguments;
     let timing = check.timing.clone();
     let check = Check::new(check)?.ok_or(CheckError::Missing)?;

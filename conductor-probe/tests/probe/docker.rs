@@ -55,6 +55,20 @@ fn a_container_is_checked_and_signals_reach_it() {
     unit.message_with("STATUS=stopping\nWATCHDOG_USEC=0\n");
 }
 
+/// Else every stop would wait until it is killed.
+#[test]
+fn the_prober_does_not_keep_signals() {
+    let unit = Unit::new();
+    let engine = Engine::new(&unit, Ok(()), || {});
+    let port = free();
+    let mut child = engine.docker(&unit).args([&port.tcp(), "--", "image"]).spawn().unwrap();
+    unit.message_with("starting");
+    kill_process(unit.probers()[0], Signal::TERM).unwrap();
+    eventually("no prober", || unit.probers().is_empty());
+    engine.end.send(End::Exit(0)).unwrap();
+    child.wait().unwrap();
+}
+
 #[test]
 fn a_container_that_cannot_be_started_is_removed() {
     let unit = Unit::new();
