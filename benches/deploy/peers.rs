@@ -56,7 +56,7 @@ impl Peer {
 
     /// Starts another version of the application in place of the one that runs.
     fn restart(self, place: &Place, number: u32) -> Sample {
-        let version = if number % 2 == 0 { "v1" } else { "v2" };
+        let version = if number.is_multiple_of(2) { "v1" } else { "v2" };
         let script = match self.tool {
             Tool::Compose => {
                 place.write("/srv/compose.yaml", &self.compose(version));

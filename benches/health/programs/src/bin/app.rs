@@ -32,14 +32,14 @@ fn main() {
         thread::sleep(Duration::from_millis(delay));
     }
     // Before it listens, so that no later moment is taken for this one.
-    let listened = now();
+    let ready_at = now();
     if delay.is_some() {
-        println!("{listened}");
+        println!("{ready_at}");
     }
     let listener = TcpListener::bind(address).expect("a free port");
     let mut count: u64 = 0;
     for connection in listener.incoming().flatten() {
-        answer(connection, &mut count, [began, listened]);
+        answer(connection, &mut count, [began, ready_at]);
     }
 }
 
@@ -48,7 +48,7 @@ fn now() -> i64 {
     now.tv_sec * 1_000_000 + now.tv_nsec / 1000
 }
 
-fn answer(mut connection: TcpStream, count: &mut u64, [began, listened]: [i64; 2]) {
+fn answer(mut connection: TcpStream, count: &mut u64, [began, ready_at]: [i64; 2]) {
     let mut request = [0; 4096];
     let mut length = 0;
     while !request[..length].ends_with(b"\r\n\r\n") {
@@ -60,7 +60,7 @@ fn answer(mut connection: TcpStream, count: &mut u64, [began, listened]: [i64; 2
     let body = if request.starts_with(b"GET /count ") {
         format!("{count}\n")
     } else if request.starts_with(b"GET /moments ") {
-        format!("{began} {listened}\n")
+        format!("{began} {ready_at}\n")
     } else {
         *count += 1;
         "ok\n".to_owned()
