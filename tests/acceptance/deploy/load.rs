@@ -9,7 +9,7 @@ use crate::host::Host;
 
 /// What every request asks for: an answer that takes a while, so that there are always some on their
 /// way, and so that the load leaves some of the processors to what is tested.
-const TARGET: &str = "/?ms=10";
+const TARGET: &str = "/?ms=30";
 
 /// Clients that ask until they are told to end.
 pub(crate) struct Load {
