@@ -25,7 +25,7 @@ pub(crate) struct Snapshot {
 }
 
 impl Runtime {
-    /// Gives a definition of `web`.
+    /// Gives a definition of `web`, which does not finish what it is at when it is told to stop.
     pub(crate) fn definition(self, rest: &str) -> String {
         let how = match self {
             Self::Native => format!("command: ['/srv/{{revision}}/app']\nsystemd: {FEW_FILTERS}\n"),
@@ -36,7 +36,7 @@ impl Runtime {
             ),
         };
         format!(
-            "id: web\n{how}env: {{VERSION: '{{revision}}'}}\nport: 8080\n\
+            "id: web\n{how}env: {{RUDE: '1', VERSION: '{{revision}}'}}\nport: 8080\n\
              health: {{http: /health, interval: 100ms, timeout: 2s, start_period: 2s}}\n\
              proxy: {{nginx: {{upstream: web}}}}\n{rest}\
              deploy: {{before: [{}, before], drain: 10s}}\n",

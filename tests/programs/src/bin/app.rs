@@ -5,7 +5,8 @@
 //! It listens on port `PORT`, or on the unix socket `SOCKET`, and answers every path with `VERSION`;
 //! after `?ms=N` milliseconds, if asked so. `/health` is healthy once `DELAY` milliseconds are over.
 //! `/ws` is the start of a connection that stays: what it is sent, it sends back. Told to stop, it
-//! finishes the answers it is at. With `before` it does what comes before a deploy.
+//! finishes the answers it is at, unless there is a variable `RUDE`. With `before` it does what comes
+//! before a deploy.
 //!
 //! A version that ends in `sick` is never healthy, one that ends in `exits` exits at once, one that
 //! ends in `dies` exits soon after it was healthy, and for one that ends in `unready`, `before` fails.
@@ -63,7 +64,7 @@ fn main() {
     println!("{} listens", app.version);
     signals.wait().expect("a signal");
     app.stops.store(true, Ordering::SeqCst);
-    while app.busy.load(Ordering::SeqCst) > 0 {
+    while app.busy.load(Ordering::SeqCst) > 0 && env::var_os("RUDE").is_none() {
         thread::sleep(Duration::from_millis(2));
     }
     println!("{} stops", app.version);
