@@ -24,8 +24,8 @@ fn nothing_is_left(host: &Host) {
 fn never_well(host: &Host) {
     install(host);
     for (mode, health, why) in [
-        ("refuse", "http: /", "connection refused on 127.0.0.1:20000"),
-        ("refuse", "tcp: true", "connection refused on 127.0.0.1:20000"),
+        ("refuse", "http: /", "connection refused on 127.0.0.1:200"),
+        ("refuse", "tcp: true", "connection refused on 127.0.0.1:200"),
         ("silent", "http: /", "no answer within "),
         ("trickle", "http: /", "no answer within "),
         ("500", "http: /", "500 Internal Server Error"),

@@ -37,7 +37,7 @@ fn rollback(host: &Host, runtime: Runtime) {
     host.is_converged();
     roll_back(host, &["--to", "v2"]);
     assert_eq!(nginx::ask(host), "v2");
-    let ran = host.conductor(&["rollback", "--id", "web", "--to", "v1"]).exits(1);
+    let ran = host.conductor(&["rollback", "--id", "web", "--to", "v1"]).exits(2);
     ran.complains("no release v1 of web is kept");
     let ran = deploy(host, "v4-sick").exits(3);
     assert_eq!(nginx::ask(host), "v2", "{ran}");
