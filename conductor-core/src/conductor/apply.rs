@@ -1,5 +1,7 @@
 //! Converges a host to definitions, and takes services off it.
 
+use std::collections::BTreeMap;
+
 use super::Conductor;
 use super::error::Error;
 use super::event::{Event, Watcher};
@@ -112,7 +114,7 @@ impl Conductor {
             lock,
             paths: &self.paths,
             watcher,
-            old_workers: std::collections::BTreeMap::new(),
+            old_workers: BTreeMap::new(),
         }
     }
 }

@@ -10,7 +10,7 @@ use super::error::Error;
 use super::{Conductor, Prune};
 use crate::error::{Problem, Problems};
 use crate::host::{Settings, Systemd, listening_ports, sockets};
-use crate::name::ServiceId;
+use crate::name::{Revision, ServiceId};
 use crate::plan::{self, Desired, Foreign, Hook, Observed, Plan, allocate, needs_ports};
 use crate::proxy::{ProxyTemplates, UpstreamFile};
 use crate::release::Release;
@@ -215,7 +215,7 @@ fn refuse_proxies(services: &[Service]) -> Result<(), Problems> {
 }
 
 /// Finds the revision of the current release.
-fn deployed_revision(service: &ServiceId, observed: &Observed) -> Option<crate::name::Revision> {
+fn deployed_revision(service: &ServiceId, observed: &Observed) -> Option<Revision> {
     let releases = plan::releases(service, observed);
     releases.first().map(|release| release.revision.clone())
 }

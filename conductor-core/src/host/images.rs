@@ -54,7 +54,8 @@ fn run(mut command: Command, watch: &mut dyn FnMut(Option<&str>) -> bool) -> Res
     drop(command);
     let (sender, lines) = channel();
     let reading = thread::spawn(move || {
-        let lines = BufReader::new(reader).lines().map_while(Result::ok);
+        let lines = BufReader::new(reader).split(b'\n').map_while(Result::ok);
+        let lines = lines.map(|line| String::from_utf8_lossy(&line).into_owned());
         lines.map(|line| sender.send(line)).take_while(Result::is_ok).count()
     });
     let mut last = String::new();

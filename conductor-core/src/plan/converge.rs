@@ -6,10 +6,12 @@ use super::files::{Files, start};
 use super::leaving::{Leaving, is_current};
 use super::releases::{releases, served_last};
 use super::traffic::{self, Traffic};
-use super::{Change, Desired, Foreign, Observed, ObservedRelease, ServicePlan, Step, Steps};
+use super::{
+    ActiveState, Change, Desired, Foreign, Observed, ObservedRelease, ServicePlan, Step, Steps,
+};
 use crate::definition::Order;
 use crate::name::{ServiceId, UnitName};
-use crate::unit::{EngineImage, Kind, UnitSet};
+use crate::unit::{EngineImage, Kind, Link, UnitSet};
 use crate::value::Span;
 
 /// Plans how one service becomes what is desired.
@@ -144,7 +146,7 @@ fn undo(
     let goes = |name: &UnitName| {
         let own =
             desired.units.units.get(name).is_some_and(|unit| unit.metadata.kind.is_instance());
-        let up = observed.state(name).is_some_and(super::ActiveState::is_up);
+        let up = observed.state(name).is_some_and(ActiveState::is_up);
         !up && !observed.set.units.contains_key(name) || own && whole
     };
     if observed.states.is_some() {
@@ -189,7 +191,7 @@ fn undo(
 
 impl Desired<'_> {
     /// Gives the links that have to go on the way back.
-    fn links_to_undo(&self, observed: &Observed, whole: bool) -> Vec<crate::unit::Link> {
+    fn links_to_undo(&self, observed: &Observed, whole: bool) -> Vec<Link> {
         let is_instance = |unit: &UnitName| {
             self.units.units.get(unit).is_some_and(|unit| unit.metadata.kind.is_instance())
         };

@@ -91,7 +91,7 @@ fn images(remove: &[Step], desired: &UnitSet, observed: &Observed) -> Vec<Step> 
     images.difference(&used).cloned().map(Step::RemoveImage).collect()
 }
 
-/// Tells whether a release of this name is among some.
+/// Tells whether the release of this name is the current one.
 pub(super) fn is_current(release: &ReleaseName, releases: &[ObservedRelease]) -> bool {
     releases.first().is_some_and(|current| current.name == *release)
 }

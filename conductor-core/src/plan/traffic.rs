@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Desired, Observed, Step};
+use super::{ActiveState, Desired, Observed, Step};
 use crate::name::{ProxyName, ServiceId};
 use crate::proxy::UpstreamFile;
 use crate::unit::UnitSet;
@@ -132,7 +132,7 @@ impl Traffic {
         observed: &Observed,
     ) {
         let instances = observed.units_of(service).filter_map(|(name, unit)| {
-            let up = observed.state(name).is_some_and(super::ActiveState::is_up);
+            let up = observed.state(name).is_some_and(ActiveState::is_up);
             unit.metadata.kind.instance().filter(|_| up)
         });
         let leaving = instances.filter_map(|instance| match &instance.endpoint {

@@ -17,15 +17,3 @@ pub struct Upstreams {
     /// take the change over and to be done with the old connections.
     pub pending: BTreeMap<ServiceId, BTreeSet<ProxyName>>,
 }
-
-impl Upstreams {
-    /// Gives the file that lists a service's instances for a proxy.
-    pub fn file(&self, proxy: &ProxyName, service: &ServiceId) -> Option<&UpstreamFile> {
-        self.files_of(service).find(|file| file.proxy == *proxy)
-    }
-
-    /// Gives all files of a service; more than one where it stood behind another proxy before.
-    pub fn files_of(&self, service: &ServiceId) -> impl Iterator<Item = &UpstreamFile> {
-        self.files.iter().filter(move |file| file.service == *service)
-    }
-}

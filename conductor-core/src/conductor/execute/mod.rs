@@ -14,7 +14,7 @@ use super::error::Error;
 use super::event::{Event, Watcher};
 use super::report::{Failure, ServiceReport};
 use crate::host::{
-    LastWords, Lock, OldWorkers, Paths, Proxies, Systemd, UnitDirectory, last_words,
+    Job, LastWords, Lock, OldWorkers, Paths, Proxies, Systemd, UnitDirectory, last_words,
 };
 use crate::name::{ProxyName, UnitName};
 use crate::plan::{ServicePlan, Step};
@@ -100,8 +100,8 @@ impl Executor<'_> {
                 Vec::new()
             }
             Batch::Jobs(job) => self.run_jobs(job, todo, works)?,
-            Batch::StartTarget => self.run_jobs(crate::host::Job::Start, todo, works)?,
-            Batch::StopSlice => self.run_jobs(crate::host::Job::Stop, todo, works)?,
+            Batch::StartTarget => self.run_jobs(Job::Start, todo, works)?,
+            Batch::StopSlice => self.run_jobs(Job::Stop, todo, works)?,
             Batch::Confirm => self.confirm(todo)?,
             Batch::Route => self.route(todo),
             Batch::Reload => self.reload_proxies(todo),

@@ -22,7 +22,7 @@ use super::paths::stays_below;
 use super::settings::{ProxySettings, Settings};
 use super::systemd::Systemd;
 use crate::error::{PathContext as _, PathError};
-use crate::name::{ProxyName, ServiceId, UnitName};
+use crate::name::{ProxyName, ServiceId};
 use crate::proxy::{ProxyTemplates, Upstreams, mark};
 use crate::release::PREFIX;
 use crate::unit::Override;
@@ -181,11 +181,6 @@ impl Proxies {
     /// The note cannot be removed.
     pub fn forget_pending(&self, service: &ServiceId) -> Result<(), PathError> {
         pending::forget(&self.runtime, service)
-    }
-
-    /// Gives the unit of a proxy.
-    pub fn unit(&self, proxy: &ProxyName) -> Option<&UnitName> {
-        self.proxies.get(proxy).map(|settings| &settings.unit)
     }
 
     fn settings(&self, proxy: &ProxyName) -> Result<&ProxySettings, ProxyError> {

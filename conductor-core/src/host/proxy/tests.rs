@@ -51,7 +51,7 @@ fn another_root_gets_its_files_and_no_notes() {
         let text = text(&proxies, &nginx(), port);
         proxies.write(&nginx(), &web(), Some(&text), true).unwrap();
         let observed = proxies.observe().unwrap();
-        assert_eq!(observed.file(&nginx(), &web()).unwrap().text, text);
+        assert_eq!(observed.files.first().unwrap().text, text);
         assert_eq!((observed.files.len(), observed.pending.len()), (1, 0));
     }
     assert!(root.path("/etc/nginx/conf.d/conductor-web.conf").is_file());
