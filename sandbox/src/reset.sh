@@ -1,5 +1,5 @@
-# Stops and forgets every conductor unit of one service manager, every conductor container, and nginx
-# with everything that was added to its configuration; prints nothing if all is well.
+# Stops and forgets every conductor unit of one service manager, every conductor container, tags of the
+# tests' image, and nginx with everything that was added to its configuration; prints nothing if all is well.
 #
 # usage: sh -ec reset.sh --system|--user UNIT-DIRECTORY TIMER-STAMPS OTHER-DIRECTORY...
 
@@ -35,6 +35,24 @@ remove_containers_of() {
     done
 }
 
+# The image has the tags v1 and v2; others are what a test called it. Docker that does not run has been
+# given none since.
+remove_tags() {
+    [ "$manager" = --system ] || return 0
+    if systemctl is-active --quiet docker.service; then
+        remove_tags_of docker
+    fi
+    if [ -e /var/lib/containers/storage/db.sql ]; then
+        remove_tags_of podman
+    fi
+}
+
+remove_tags_of() {
+    others=$("$1" images --format '{{.Tag}}' localhost/app | sed -e '/^v[12]$/d' -e '/none/d' -e 's,^,localhost/app:,')
+    # shellcheck disable=SC2086 # a list of names
+    [ -z "$others" ] || "$1" rmi $others >/dev/null
+}
+
 # Killed first, because stopping waits for connections.
 stop_nginx() {
     [ "$manager" = --system ] || return 0
@@ -54,6 +72,7 @@ held=$(systemctl "$manager" list-units --all --plain --no-legend 'conductor-*')
 files=$(find "$units" "$stamps" "$@" -name '*conductor*' 2>/dev/null || true)
 if [ -z "$held$files" ]; then
     remove_containers
+    remove_tags
     exit 0
 fi
 
@@ -69,5 +88,6 @@ systemctl "$manager" kill --signal=KILL 'conductor-*' 2>/dev/null || true
 remove_containers
 systemctl "$manager" stop 'conductor-*' 2>/dev/null || systemctl "$manager" stop 'conductor-*'
 remove_containers
+remove_tags
 systemctl "$manager" daemon-reload
 systemctl "$manager" reset-failed 'conductor-*'

@@ -103,7 +103,7 @@ fn systemd_runs_the_unpacked_image() {
 }
 
 #[test]
-fn reset_removes_containers() {
+fn reset_removes_containers_and_tags() {
     let sandbox = boot();
     let began = Instant::now();
     sandbox.reset().unwrap();
@@ -118,6 +118,7 @@ fn reset_removes_containers() {
         sandbox.sh(&format!("{run} conductor-b --rm localhost/app:v1")).unwrap();
         sandbox.sh(&format!("{run} conductor-c localhost/app:v1 false")).unwrap();
         sandbox.sh(&format!("{run} other localhost/app:v1")).unwrap();
+        sandbox.sh(&format!("{program} tag localhost/app:v1 localhost/app:v3")).unwrap();
     }
     // What is left when clients and monitors die; and a slice that has to wait for a container.
     sandbox.sh("pkill -KILL conmon").unwrap();
@@ -132,6 +133,9 @@ fn reset_removes_containers() {
     for engine in [Engine::Docker, Engine::Podman] {
         let names = format!("{} ps --all --format '{{{{.Names}}}}'", engine.program());
         assert_eq!(text(&sandbox, &names), "other", "{engine:?}");
+        let program = engine.program();
+        let tags = format!("{program} images --format '{{{{.Tag}}}}' localhost/app | sort");
+        assert_eq!(text(&sandbox, &tags), "v1\nv2", "{engine:?}");
     }
     assert_eq!(text(&sandbox, "systemctl list-units --all --plain --no-legend 'conductor-*'"), "");
 }
