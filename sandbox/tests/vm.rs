@@ -14,6 +14,11 @@ use conductor_sandbox::{Tree, Vm};
 /// Tells the re-executed test binary to start a machine and wait to be killed.
 const OWNER: &str = "CONDUCTOR_SANDBOX_TEST_VM_OWNER";
 
+/// Overwrites a block that is part of the image that all machines share, and flushes nothing: the disk is
+/// told to answer once it has the block (FUA), as a file system's journal does with what makes it valid.
+const WRITE_THROUGH: &str = "printf through | dd of=/usr/share/conductor-sandbox/app.tar \
+                             bs=4096 conv=notrunc,sync oflag=direct,dsync";
+
 /// One test, because one boot takes as long as all of the rest.
 #[test]
 fn does_what_a_sandbox_cannot() {
@@ -32,10 +37,12 @@ fn does_what_a_sandbox_cannot() {
     step("disk images");
 
     vm.sh("echo kept >/srv/kept; sync").unwrap();
+    vm.sh(WRITE_THROUGH).unwrap();
     let boot_id = text(&mut vm, "cat /proc/sys/kernel/random/boot_id");
     vm.power_cut().unwrap();
     step("up after a power cut");
     assert_eq!(text(&mut vm, "cat /srv/kept"), "kept");
+    assert_eq!(text(&mut vm, "head --bytes 7 /usr/share/conductor-sandbox/app.tar"), "through");
     assert_ne!(text(&mut vm, "cat /proc/sys/kernel/random/boot_id"), boot_id);
 
     vm.sh("echo clean >/srv/kept").unwrap();

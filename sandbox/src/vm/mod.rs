@@ -19,7 +19,7 @@ use machine::{Machine, silent};
 
 /// A running virtual machine; dropping it ends it and removes its disk.
 ///
-/// It has two processors, 1.25 GB of memory, no network but its loopback, and what a sandbox has. Where
+/// It has two processors (one where it is emulated), 1.25 GB of memory, no network but its loopback, and what a sandbox has. Where
 /// there is no KVM it is emulated: everything takes about ten times as long.
 #[derive(Debug)]
 pub struct Vm {
