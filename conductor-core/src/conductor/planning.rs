@@ -13,7 +13,7 @@ use crate::host::{Settings, Systemd, listening_ports, sockets};
 use crate::name::{Revision, ServiceId};
 use crate::plan::{self, Desired, Foreign, Hook, Observed, Plan, allocate, needs_ports};
 use crate::proxy::{ProxyTemplates, UpstreamFile};
-use crate::release::Release;
+use crate::release::{Release, Task};
 use crate::runtime::{PROBE, Scope, is_probed};
 use crate::service::Service;
 use crate::unit::UnitSet;
@@ -90,8 +90,9 @@ impl Conductor {
         let before = match &service.deploy.before {
             Some(command) if service.instances > 0 => {
                 let scope = self.paths.scope;
-                let (unit, text) =
-                    release.compile_once(command, "before", scope, &self.templates)?;
+                let task = Task { command: command.clone(), ..Task::default() };
+                let unit = release.task_unit("before");
+                let text = release.compile_task(task, &unit, "before", scope, &self.templates)?;
                 Some(Hook { unit, text })
             }
             _ => None,

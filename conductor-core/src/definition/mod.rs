@@ -21,7 +21,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 pub use field::{Field, Located, Table};
-pub use raw::{Definition, Deploy, Health, Job, Limits, Method, Order, Proxy, Runtime};
+pub use raw::{Definition, Deploy, Health, Job, Limits, Method, Order, Overlap, Proxy, Runtime};
 pub use schema::schema;
 
 pub(crate) use document::{NodeId, ROOT};

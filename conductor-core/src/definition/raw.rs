@@ -54,6 +54,9 @@ pub struct Definition {
     pub user: Field<UserName>,
     /// The most that each instance may use.
     pub limits: Field<Limits>,
+    /// native: whether the units are kept from changing the host; true unless given. Without it, and
+    /// without a user, they run as the superuser.
+    pub sandbox: Field<bool>,
     /// How to tell that an instance is well.
     pub health: Field<Health>,
     /// How a new version takes over.
@@ -216,4 +219,29 @@ pub struct Job {
     pub timeout: Field<Span>,
     /// The unit to start when a run fails.
     pub on_failure: Field<UnitReference>,
+    /// The unit to start when a run succeeds.
+    pub on_success: Field<UnitReference>,
+    /// What becomes of a run that is due while the one before it still runs; skip unless given.
+    pub overlap: Field<Overlap>,
+    /// Whether it runs by the clock; true unless given.
+    pub enabled: Field<bool>,
+    /// Environment variables, on top of the service's.
+    pub env: Field<Table<EnvName, EnvValue>>,
+    /// Limits, each in place of the service's.
+    pub limits: Field<Limits>,
+    /// The user to run as, in place of the service's.
+    pub user: Field<UserName>,
+    /// What the command reads on its standard input; nothing unless given.
+    pub stdin: Field<EnvValue>,
+}
+
+/// What becomes of a run that is due while the one before it still runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Overlap {
+    /// It is left out.
+    #[default]
+    Skip,
+    /// It begins as soon as the one before has ended; several that are due become one.
+    Queue,
 }

@@ -32,6 +32,9 @@ struct Fingerprint<'a> {
     volumes: &'a [Volume],
     user: &'a Option<UserName>,
     limits: Limits,
+    /// Not there where it is on, as it was before it could be off.
+    #[serde(skip_serializing_if = "Clone::clone")]
+    sandbox: bool,
     health: &'a Option<Health>,
     stop_timeout: Span,
     settings: &'a BTreeMap<Section, BTreeMap<Directive, Setting>>,
@@ -57,6 +60,7 @@ pub(super) fn digest(service: &Service, revision: &Revision, templates: Option<&
         volumes,
         user,
         limits,
+        sandbox,
         health,
         deploy,
         proxy: _,
@@ -89,6 +93,7 @@ pub(super) fn digest(service: &Service, revision: &Revision, templates: Option<&
         volumes,
         user,
         limits: *limits,
+        sandbox: *sandbox,
         health,
         stop_timeout: *stop_timeout,
         settings,

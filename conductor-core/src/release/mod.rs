@@ -6,12 +6,14 @@ mod once;
 
 use std::collections::BTreeMap;
 
+pub(crate) use once::Task;
+
 use crate::error::Invalid;
 use crate::name::{ReleaseName, Revision, ServiceId, UnitName};
 use crate::runtime::Scope;
 use crate::service::Service;
 use crate::unit::{Link, Record, TemplateError, Templates, UnitSet, escape};
-use crate::value::{Argument, HostPath, Port};
+use crate::value::{HostPath, Port};
 
 /// The prefix of every unit, which keeps clear of the host's own and finds them all.
 pub const PREFIX: &str = "conductor-";
@@ -122,19 +124,26 @@ impl<'s> Release<'s> {
         compile::compile(self, ports, record, scope, templates)
     }
 
-    /// Compiles the unit that runs a command once, in the service's image and environment and within
-    /// its limits. `purpose` stands in its name: `conductor-ID-REVISION.DIGEST-PURPOSE.service`.
+    /// Names the unit of something that is done once for this release:
+    /// `conductor-ID-REVISION.DIGEST-PURPOSE.service`.
+    pub(crate) fn task_unit(&self, purpose: &str) -> UnitName {
+        once::unit(self, purpose)
+    }
+
+    /// Compiles a unit that runs a command once, in the service's image and environment and within its
+    /// limits, but for what the task says. `purpose` stands in its description.
     ///
     /// # Errors
     /// A template that fails, or values that do not fit together at this revision.
-    pub fn compile_once(
+    pub(crate) fn compile_task(
         &self,
-        command: &[Argument],
+        task: Task,
+        unit: &UnitName,
         purpose: &str,
         scope: Scope,
         templates: &Templates,
-    ) -> Result<(UnitName, String), CompileError> {
-        once::compile(self, command, purpose, scope, templates)
+    ) -> Result<String, CompileError> {
+        once::compile(self, task, unit, purpose, scope, templates)
     }
 }
 

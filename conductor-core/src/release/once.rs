@@ -1,14 +1,16 @@
 //! The unit of a command that runs once, in the service's image.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
 use super::compile::{check_volumes, image};
 use super::{CompileError, PREFIX, Release, slice_unit};
 use crate::name::UnitName;
 use crate::runtime::{self, Parts, Scope};
-use crate::service::Service;
+use crate::service::{Limits, Service};
 use crate::unit::{Lines, Templates, Values, escape};
-use crate::value::{Argument, Listen, Tokens};
+use crate::value::{Argument, EnvName, EnvValue, Listen, Span, Tokens, UserName};
 
 /// The values of `command.service.hbs`.
 #[derive(Serialize)]
@@ -18,6 +20,7 @@ struct CommandView<'a> {
     revision: &'a str,
     slice: &'a str,
     r#type: &'a str,
+    timeout: String,
     stop_timeout: String,
     unit: Lines,
     exec: Lines,
@@ -28,23 +31,57 @@ struct CommandView<'a> {
     settings: Lines,
 }
 
+/// A command that runs once and to its end, and in what it differs from the service's instances.
+#[derive(Debug, Default)]
+pub(crate) struct Task {
+    /// The program and its arguments, with their tokens.
+    pub(crate) command: Vec<Argument>,
+    /// Environment variables, on top of the service's, with their tokens.
+    pub(crate) env: BTreeMap<EnvName, EnvValue>,
+    /// Limits, each in place of the service's.
+    pub(crate) limits: Limits,
+    /// The user to run as, in place of the service's.
+    pub(crate) user: Option<UserName>,
+    /// The longest that it may take.
+    pub(crate) timeout: Option<Span>,
+    /// Directives of the section `[Unit]` that are its own.
+    pub(crate) unit: Lines,
+    /// Directives of the section `[Service]` that are its own.
+    pub(crate) service: Lines,
+}
+
+/// Names the unit of something that is done once for a release.
+pub(super) fn unit(release: &Release<'_>, purpose: &str) -> UnitName {
+    let (id, name) = (&release.service.id, release.name());
+    UnitName::from_checked(format!("{PREFIX}{id}-{name}-{purpose}.service"))
+}
+
 pub(super) fn compile(
     release: &Release<'_>,
-    command: &[Argument],
+    task: Task,
+    unit: &UnitName,
     purpose: &str,
     scope: Scope,
     templates: &Templates,
-) -> Result<(UnitName, String), CompileError> {
+) -> Result<String, CompileError> {
+    let own = release.service;
+    let mut env = own.env.clone();
+    env.extend(task.env);
     // It serves nobody, so it has no port and nobody asks whether it is well.
     let service = Service {
-        command: command.to_owned(),
+        command: task.command,
+        env,
+        limits: task.limits.or(own.limits),
+        user: task.user.or_else(|| own.user.clone()),
         health: None,
         port: None,
         listen: Listen::default(),
-        ..release.service.clone()
+        ..own.clone()
     };
+    if scope == Scope::User && service.user.is_some() {
+        return Err(CompileError::UserScope { service: service.id });
+    }
     let id = service.id.as_str();
-    let unit = UnitName::from_checked(format!("{PREFIX}{id}-{}-{purpose}.service", release.name()));
     let slice = slice_unit(&service.id);
     let revision = release.revision.as_str();
     let tokens = Tokens { id, revision, instance: "0", port: None, socket: None };
@@ -54,7 +91,7 @@ pub(super) fn compile(
     let Parts {
         service_type,
         unit: of_runtime,
-        exec,
+        mut exec,
         restart: _,
         health: _,
         environment,
@@ -63,21 +100,26 @@ pub(super) fn compile(
         sandbox,
     } = runtime::once(&runtime::Instance {
         service: &service,
-        unit: &unit,
+        unit,
         slice: &slice,
         image: image.as_deref(),
         tokens,
         endpoint: None,
         scope,
     });
+    exec.extend(task.service);
+    let mut unit = task.unit;
+    unit.extend(of_runtime);
+    let timeout = task.timeout.map_or_else(|| "infinity".to_owned(), |span| span.to_string());
     let view = CommandView {
         id,
         description: escape::description(&format!("{id} {}, {purpose}", release.revision.short())),
         revision,
         slice: slice.as_str(),
         r#type: service_type,
+        timeout,
         stop_timeout: service.deploy.stop_timeout.to_string(),
-        unit: of_runtime,
+        unit,
         exec,
         environment,
         resources,
@@ -85,8 +127,7 @@ pub(super) fn compile(
         sandbox,
         settings: settings(&service),
     };
-    let text = templates.render(unit_templates::COMMAND, &Values::new(&view))?;
-    Ok((unit, text))
+    Ok(templates.render(unit_templates::COMMAND, &Values::new(&view))?)
 }
 
 /// Gives the definition's own directives, without those that are about what goes on and on.

@@ -116,7 +116,7 @@ fn resources(instance: &Instance<'_>) -> Lines {
     let mut lines = Lines::default();
     match &service.user {
         Some(user) => lines.push("User", user),
-        None if *scope == Scope::System => lines.push("DynamicUser", "yes"),
+        None if *scope == Scope::System && service.sandbox => lines.push("DynamicUser", "yes"),
         None => {}
     }
     if let Some(image) = image {
@@ -173,6 +173,7 @@ fn sandbox(service: &Service, scope: Scope) -> Lines {
         service.settings.values().any(|table| table.keys().any(|key| key.as_str() == name))
     };
     let all: Vec<_> = match scope {
+        _ if !service.sandbox => Vec::new(),
         Scope::System => SANDBOX.iter().chain(&SYSTEM_CALLS).collect(),
         Scope::User => USER_SANDBOX.iter().collect(),
     };

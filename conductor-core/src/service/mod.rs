@@ -10,7 +10,7 @@ use serde::Serialize;
 
 pub use together::check_together;
 
-use crate::definition::{Method, Order, Runtime, Source};
+use crate::definition::{Method, Order, Overlap, Runtime, Source};
 use crate::error::{Problem, Problems};
 use crate::name::{JobName, ProxyName, Revision, ServiceId};
 use crate::value::{
@@ -53,6 +53,8 @@ pub struct Service {
     pub user: Option<UserName>,
     /// The most that each instance may use.
     pub limits: Limits,
+    /// Whether native units are kept from changing the host.
+    pub sandbox: bool,
     /// How to tell that an instance is well.
     pub health: Option<Health>,
     /// How a new version takes over.
@@ -92,7 +94,7 @@ pub struct Proxy {
 }
 
 /// The most that each instance may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Limits {
     /// Memory.
     pub memory: Option<Memory>,
@@ -100,6 +102,18 @@ pub struct Limits {
     pub cpu: Option<Cpu>,
     /// Processes and threads.
     pub pids: Option<u32>,
+}
+
+impl Limits {
+    /// Gives these limits, with each that is not set here as it is in others.
+    #[must_use]
+    pub fn or(self, others: Self) -> Self {
+        Self {
+            memory: self.memory.or(others.memory),
+            cpu: self.cpu.or(others.cpu),
+            pids: self.pids.or(others.pids),
+        }
+    }
 }
 
 /// How to tell that an instance is well.
@@ -186,6 +200,20 @@ pub struct Job {
     pub timeout: Option<Span>,
     /// The unit to start when a run fails.
     pub on_failure: Option<UnitReference>,
+    /// The unit to start when a run succeeds.
+    pub on_success: Option<UnitReference>,
+    /// What becomes of a run that is due while the one before it still runs.
+    pub overlap: Overlap,
+    /// Whether it runs by the clock.
+    pub enabled: bool,
+    /// Environment variables, on top of the service's.
+    pub env: BTreeMap<EnvName, EnvValue>,
+    /// Limits, each in place of the service's.
+    pub limits: Limits,
+    /// The user to run as, in place of the service's.
+    pub user: Option<UserName>,
+    /// What the command reads on its standard input.
+    pub stdin: Option<EnvValue>,
 }
 
 /// When a job runs.

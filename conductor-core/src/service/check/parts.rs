@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Check;
+use super::{Check, table};
 use crate::definition::{self, Fault, Field, Located, Table};
 use crate::name::{JobName, ProxyName};
 use crate::service::{Deploy, Job, Limits, Proxy, When};
@@ -119,6 +119,13 @@ impl Check<'_> {
             catch_up,
             timeout,
             on_failure,
+            on_success,
+            overlap,
+            enabled,
+            env,
+            limits,
+            user,
+            stdin,
         } = job.value;
         let refused = matches!(schedule, Field::Refused) || matches!(calendar, Field::Refused);
         let when = match (schedule.into_value(), calendar.into_value()) {
@@ -146,6 +153,13 @@ impl Check<'_> {
             catch_up: catch_up.into_value().unwrap_or(false),
             timeout: timeout.into_value(),
             on_failure: on_failure.into_value(),
+            on_success: on_success.into_value(),
+            overlap: overlap.into_value().unwrap_or_default(),
+            enabled: enabled.into_value().unwrap_or(true),
+            env: table(env),
+            limits: self.limits(limits),
+            user: user.into_value(),
+            stdin: stdin.into_value(),
         })
     }
 }
