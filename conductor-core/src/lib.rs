@@ -11,6 +11,7 @@
 //! The modules are layers; each uses only those above it in this list.
 
 pub mod conductor;
+pub mod cron;
 pub mod definition;
 pub mod error;
 pub mod host;

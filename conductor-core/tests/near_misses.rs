@@ -30,7 +30,6 @@ const PLACES: &[(&str, Place)] = &[
     ("app", |text| ("proxy", json!({"nginx": {"upstream": text}}))),
     ("edge-1", |text| ("proxy", json!({text: {"upstream": "app"}}))),
     ("a-b", |text| ("cron", json!({text: {"calendar": "daily", "command": ["x"]}}))),
-    ("Mon 9:00", |text| job("calendar", text)),
     ("Etc/UTC", |text| job("timezone", text)),
     ("a@%n.service", |text| job("on_failure", text)),
     ("Nice", |text| ("systemd", json!({"Service": {text: "x"}}))),

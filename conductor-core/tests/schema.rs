@@ -167,6 +167,16 @@ fn some_things_only_the_parser_knows() {
             "cron",
             json!({"a": {"schedule": "60 * * * *", "command": ["x"]}}),
         ),
+        (
+            "a calendar event has a grammar",
+            "cron",
+            json!({"a": {"calendar": "Mon 9:60", "command": ["x"]}}),
+        ),
+        (
+            "a time zone is named once",
+            "cron",
+            json!({"a": {"calendar": "9:00 UTC", "timezone": "UTC", "command": ["x"]}}),
+        ),
     ] {
         let definition = with(key, value);
         assert!(!parser_accepts(&definition), "the parser, {why}: {definition}");

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 pub use together::check_together;
 
+use crate::cron::CalendarEvent;
 use crate::definition::{Method, Order, Overlap, Runtime, Source};
 use crate::error::{Problem, Problems};
 use crate::name::{JobName, ProxyName, Revision, ServiceId};
@@ -223,6 +224,25 @@ pub enum When {
     Crontab(Crontab),
     /// In systemd's syntax.
     Calendar(Calendar),
+}
+
+impl When {
+    /// Gives the calendar events of a timer: none for `@reboot`, one, or two that it takes together.
+    ///
+    /// `timezone` is that of the schedule, which names none itself.
+    pub fn calendar_events(&self, timezone: Option<&TimeZone>) -> Vec<CalendarEvent> {
+        let timezone = timezone.map(TimeZone::as_str);
+        match self {
+            Self::Crontab(crontab) => crontab.expression().calendar_events(timezone),
+            Self::Calendar(calendar) => {
+                let event = calendar.event().clone();
+                vec![match timezone {
+                    Some(zone) => event.in_time_zone(zone),
+                    None => event,
+                }]
+            }
+        }
+    }
 }
 
 impl Service {

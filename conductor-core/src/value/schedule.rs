@@ -1,24 +1,85 @@
 //! When a job runs: crontab expressions (crontab(5)), calendar events and time zones.
 
-use crate::error::{Invalid, shown};
-use crate::text::{Numbers, text_type};
+use std::fmt;
+use std::str::FromStr;
 
-text_type!(
-    /// A crontab expression of five fields, or one of cron's `@` words.
-    ///
-    /// It accepts what Debian's cron accepts, and refuses with a reason what that refuses.
+use crate::cron::{CalendarEvent, Expression};
+use crate::error::{Invalid, shown};
+use crate::text::{Numbers, text_type, written_as_text};
+
+/// A crontab expression of five fields, or one of cron's `@` words; see [`Expression`].
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Crontab(Expression);
+
+impl Crontab {
+    /// Gives the expression.
+    pub fn expression(&self) -> &Expression {
+        &self.0
+    }
+
+    /// Gives the text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_str()
+    }
+}
+
+impl FromStr for Crontab {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        text.parse().map(Self)
+    }
+}
+
+impl fmt::Display for Crontab {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+written_as_text!(
     Crontab,
-    check_crontab,
     crontab_pattern(),
     numbers: Numbers::Refused,
     "A crontab expression: minute, hour, day of month, month, day of week; or @hourly, @daily, ..."
 );
 
-text_type!(
-    /// A calendar event in systemd's own syntax (systemd.time(7)).
+/// A calendar event in systemd's own syntax (systemd.time(7)), as it was written.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Calendar {
+    text: String,
+    event: CalendarEvent,
+}
+
+impl Calendar {
+    /// Gives the event.
+    pub fn event(&self) -> &CalendarEvent {
+        &self.event
+    }
+
+    /// Gives the text.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+}
+
+impl FromStr for Calendar {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Ok(Self { text: text.to_owned(), event: text.parse()? })
+    }
+}
+
+impl fmt::Display for Calendar {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.text)
+    }
+}
+
+written_as_text!(
     Calendar,
-    check_calendar,
-    "^ *[A-Za-z0-9*:,./~_+-][A-Za-z0-9*:,./~ _+-]*$",
+    "^[A-Za-z0-9*@][A-Za-z0-9*:,./~ _+-]*$",
     numbers: Numbers::Refused,
     "A calendar event in systemd's syntax: Mon..Fri 09:00."
 );
@@ -32,112 +93,14 @@ text_type!(
     "A time zone of the IANA database, for example Europe/London."
 );
 
-const MONTHS: [&str; 12] =
-    ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
-const DAYS: [&str; 7] = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"];
-const WORDS: [&str; 8] =
-    ["@reboot", "@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"];
-
-struct FieldRules {
-    what: &'static str,
-    least: u8,
-    most: u8,
-    names: &'static [&'static str],
-}
-
-const FIELDS: [FieldRules; 5] = [
-    FieldRules { what: "minute", least: 0, most: 59, names: &[] },
-    FieldRules { what: "hour", least: 0, most: 23, names: &[] },
-    FieldRules { what: "day of month", least: 1, most: 31, names: &[] },
-    FieldRules { what: "month", least: 1, most: 12, names: &MONTHS },
-    FieldRules { what: "day of week", least: 0, most: 7, names: &DAYS },
-];
-
 /// The shape of an expression; which numbers a field takes is left to the check.
 fn crontab_pattern() -> String {
     const NUMBERS: &str = "[0-9*,/-]+";
     const NAMES: &str = "[A-Za-z0-9*,/-]+";
     const GAP: &str = "[ \\t]+";
     let fields = [NUMBERS, NUMBERS, NUMBERS, NAMES, NAMES].join(GAP);
-    format!("^({}|[ \\t]*{fields}[ \\t]*)$", WORDS.join("|"))
-}
-
-fn check_crontab(text: &str) -> Result<(), Invalid> {
-    const HINT: &str = "write five fields, as in \"*/30 * * * *\", or one of @hourly, @daily, \
-                        @weekly, @monthly, @yearly, @reboot";
-    let refuse =
-        |why: &str| Invalid::new(format!("{} is not a crontab expression: {why}", shown(text)));
-    if text.chars().any(|c| c.is_control() && c != '\t') {
-        return Err(refuse("it contains a control character").hint(HINT));
-    }
-    if text.starts_with('@') {
-        return match WORDS.contains(&text) {
-            true => Ok(()),
-            false => Err(refuse("cron does not know this word").hint(HINT)),
-        };
-    }
-    let fields: Vec<_> = text.split([' ', '\t']).filter(|field| !field.is_empty()).collect();
-    if fields.len() != FIELDS.len() {
-        return Err(refuse(&format!("it has {} fields, not five", fields.len())).hint(HINT));
-    }
-    for (field, rules) in fields.iter().zip(&FIELDS) {
-        for item in field.split(',') {
-            check_item(item, rules).map_err(|why| {
-                refuse(&format!("{} in the {}: {why}", shown(item), rules.what)).hint(
-                    "a field is *, a number, a range a-b or a list; /step only after * or a range",
-                )
-            })?;
-        }
-    }
-    Ok(())
-}
-
-fn check_item(item: &str, rules: &FieldRules) -> Result<(), String> {
-    let (range, step) = match item.split_once('/') {
-        Some((range, step)) => (range, Some(step)),
-        None => (item, None),
-    };
-    if let Some(step) = step {
-        let number = step.parse::<u8>().ok().filter(|_| step.bytes().all(|b| b.is_ascii_digit()));
-        if number.is_none_or(|step| step == 0) {
-            return Err("the step is not a number above 0".to_owned());
-        }
-        if range != "*" && !range.contains('-') {
-            return Err("a step needs * or a range before it".to_owned());
-        }
-    }
-    if range == "*" {
-        return Ok(());
-    }
-    match range.split_once('-') {
-        None => value(range, rules).map(drop),
-        Some((first, last)) => match (value(first, rules)?, value(last, rules)?) {
-            (first, last) if first > last => Err("the range runs backwards".to_owned()),
-            _ => Ok(()),
-        },
-    }
-}
-
-fn value(text: &str, rules: &FieldRules) -> Result<u8, String> {
-    let FieldRules { least, most, names, .. } = rules;
-    let lower = text.to_ascii_lowercase();
-    if let Some(index) = names.iter().position(|name| *name == lower) {
-        return Ok(u8::try_from(index).unwrap_or(0) + least);
-    }
-    let plain = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    match text.parse::<u8>() {
-        Ok(number) if plain && (*least..=*most).contains(&number) => Ok(number),
-        _ => Err(format!("not {least} to {most}")),
-    }
-}
-
-fn check_calendar(text: &str) -> Result<(), Invalid> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || "*:,./~ _+-".contains(c);
-    match !text.trim().is_empty() && text.chars().all(allowed) {
-        true => Ok(()),
-        false => Err(Invalid::new(format!("{} is not a calendar event", shown(text)))
-            .hint("see systemd.time(7), for example Mon..Fri 09:00")),
-    }
+    let words: Vec<_> = Expression::words().collect();
+    format!("^({}|[ \\t]*{fields}[ \\t]*)$", words.join("|"))
 }
 
 fn check_time_zone(text: &str) -> Result<(), Invalid> {

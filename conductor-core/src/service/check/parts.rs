@@ -128,6 +128,7 @@ impl Check<'_> {
             stdin,
         } = job.value;
         let refused = matches!(schedule, Field::Refused) || matches!(calendar, Field::Refused);
+        let timezone = timezone.given();
         let when = match (schedule.into_value(), calendar.into_value()) {
             (Some(schedule), None) => Some(When::Crontab(schedule)),
             (None, Some(calendar)) => Some(When::Calendar(calendar)),
@@ -138,6 +139,15 @@ impl Check<'_> {
                 None
             }
         };
+        if let (Some(When::Calendar(calendar)), Some(timezone)) = (&when, &timezone)
+            && let Some(named) = calendar.event().time_zone()
+        {
+            let fault = Fault::new(format!("calendar names a time zone, too: {named}"));
+            self.refuse(
+                timezone.at,
+                fault.hint("name it once: remove this key, or take it out of calendar"),
+            );
+        }
         if command.is_absent() {
             self.refuse(
                 at,
@@ -148,7 +158,7 @@ impl Check<'_> {
         Some(Job {
             when: when?,
             command: command?,
-            timezone: timezone.into_value(),
+            timezone: timezone.map(|timezone| timezone.value),
             jitter: jitter.into_value(),
             catch_up: catch_up.into_value().unwrap_or(false),
             timeout: timeout.into_value(),

@@ -1,0 +1,134 @@
+//! What to write instead of what cron refuses.
+
+use super::Expression;
+use super::field::{DAYS, Rules};
+
+/// All that an expression can be.
+pub(super) const FORMS: &str = "write five fields, as in \"*/30 * * * *\", or one of @hourly, @daily, \
+                                @weekly, @monthly, @yearly, @reboot";
+/// All that a field can be.
+const FIELD: &str = "a field is *, a number, a range a-b or a list; /step only after * or a range";
+
+/// How long months are.
+pub(super) const LENGTHS: &str =
+    "February has at most 29 days; April, June, September and November have 30";
+
+/// Helps with another number of fields.
+pub(super) fn of_count(parts: &[&str]) -> String {
+    match parts.len() {
+        6 | 7 => "cron has no seconds and no years; calendar: \"*-*-* *:*:00..30/30\" has them"
+            .to_owned(),
+        _ => FORMS.to_owned(),
+    }
+}
+
+/// Helps with a word that cron does not know.
+pub(super) fn of_word(word: &str) -> String {
+    let known = Expression::words().find(|known| known.eq_ignore_ascii_case(word.trim()));
+    if let Some(known) = known {
+        return format!("write {known}");
+    }
+    let Some(span) = word.strip_prefix("@every").map(str::trim) else { return FORMS.to_owned() };
+    let split = span.find(|c: char| !c.is_ascii_digit()).unwrap_or(span.len());
+    let (count, unit) = span.split_at(split);
+    let count: u32 = count.parse().unwrap_or(0);
+    let divides = |whole: u32| count > 0 && count < whole && whole.is_multiple_of(count);
+    match unit {
+        "m" | "min" if count == 1 => "write \"* * * * *\"".to_owned(),
+        "m" | "min" if divides(60) => format!("write \"*/{count} * * * *\""),
+        "h" | "m" | "min" if count == 1 || (count == 60 && unit != "h") => {
+            "write @hourly".to_owned()
+        }
+        "h" if divides(24) => format!("write \"0 */{count} * * *\""),
+        "h" if count == 24 => "write @daily".to_owned(),
+        _ => "cron goes by the clock: write \"*/5 * * * *\" for every five minutes".to_owned(),
+    }
+}
+
+/// Helps with an element of a field: with the whole expression, where another scheduler's extension has a
+/// meaning that systemd can express.
+pub(super) fn of_item(
+    parts: [&str; 5],
+    rules: &Rules,
+    item: &str,
+    instead: Option<String>,
+) -> String {
+    let extension = match rules.what {
+        "day of month" => of_day(item).map(|days| in_calendar(parts, 2, &days)),
+        "day of week" => of_weekday(item).map(|days| in_calendar(parts, 4, &days)),
+        _ => None,
+    };
+    match (extension.flatten(), instead) {
+        (Some(hint), _) => hint,
+        (None, Some(instead)) => format!("write {instead}"),
+        (None, None) if item == "?" => "write *".to_owned(),
+        (None, None) => FIELD.to_owned(),
+    }
+}
+
+/// Gives the days of a calendar event: those of the week, and the separator and day of the month.
+type Day = (&'static str, String);
+
+/// `L`, `LW` and `15W` of Quartz.
+fn of_day(item: &str) -> Option<Vec<Day>> {
+    let item = item.to_ascii_uppercase();
+    match item.as_str() {
+        "L" => return Some(vec![("", "~01".to_owned())]),
+        "LW" | "WL" => {
+            return Some(vec![("Mon..Fri ", "~01".to_owned()), ("Fri ", "~02,03".to_owned())]);
+        }
+        _ => {}
+    }
+    let day: u8 = item.strip_suffix('W')?.parse().ok()?;
+    match day {
+        // The nearest working day is in the same month.
+        1 => Some(vec![("Mon..Fri ", "-01".to_owned()), ("Mon ", "-02,03".to_owned())]),
+        2..=27 => Some(vec![
+            ("Mon..Fri ", format!("-{day:02}")),
+            ("Fri ", format!("-{:02}", day - 1)),
+            ("Mon ", format!("-{:02}", day + 1)),
+        ]),
+        _ => None,
+    }
+}
+
+/// `5L` and `5#2` of Quartz, with cron's numbers of days.
+fn of_weekday(item: &str) -> Option<Vec<Day>> {
+    const NAMES: [&str; 7] = ["Sun ", "Mon ", "Tue ", "Wed ", "Thu ", "Fri ", "Sat "];
+    let item = item.to_ascii_lowercase();
+    let name = |text: &str| {
+        let index = DAYS.iter().position(|name| *name == text);
+        NAMES.get(index.or_else(|| {
+            text.parse().ok().map(|day: usize| day % 7).filter(|_| text <= "7" && text.len() == 1)
+        })?)
+    };
+    if let Some(day) = item.strip_suffix('l') {
+        return Some(vec![(name(day)?, "~07/1".to_owned())]);
+    }
+    let (day, number) = item.split_once('#')?;
+    let days = match number.parse().ok()? {
+        1_u8 => "-01..07",
+        2 => "-08..14",
+        3 => "-15..21",
+        4 => "-22..28",
+        5 => "-29..31",
+        _ => return None,
+    };
+    Some(vec![(name(day)?, days.to_owned())])
+}
+
+/// Writes calendar events with these days and the rest of an expression, if that is one.
+fn in_calendar(mut parts: [&str; 5], replaced: usize, days: &[Day]) -> Option<String> {
+    parts[replaced] = "*";
+    let rest: Expression = parts.join(" ").parse().ok()?;
+    let [event] = rest.calendar_events(None).try_into().ok()?;
+    let event = event.to_string();
+    // Where the other day field says something, the two cannot be put together by text.
+    let (months, time) = event.strip_prefix("*-")?.split_once("-* ")?;
+    let lines: Vec<_> =
+        days.iter().map(|(week, day)| format!("\"{week}*-{months}{day} {time}\"")).collect();
+    match lines.as_slice() {
+        [line] => Some(format!("write calendar: {line}")),
+        lines => Some(format!("write a job for each: calendar: {}", lines.join(", "))),
+    }
+}

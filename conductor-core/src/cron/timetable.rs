@@ -1,0 +1,41 @@
+//! The times of several calendar events together, as a timer with several `OnCalendar=` has them.
+
+use std::iter;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::CalendarEvent;
+
+/// Calendar events, each in its time zone. Where several elapse at once, that is one time.
+#[derive(Debug, Clone)]
+pub struct Timetable {
+    events: Vec<(CalendarEvent, TimeZone)>,
+}
+
+impl Timetable {
+    /// Makes a timetable. `zone` gives the time zone of a name, and the host's where there is none.
+    ///
+    /// # Errors
+    /// What `zone` says of a name that it does not know.
+    pub fn new<E>(
+        events: impl IntoIterator<Item = CalendarEvent>,
+        mut zone: impl FnMut(Option<&str>) -> Result<TimeZone, E>,
+    ) -> Result<Self, E> {
+        let events = events.into_iter().map(|event| {
+            let zone = zone(event.time_zone())?;
+            Ok((event, zone))
+        });
+        Ok(Self { events: events.collect::<Result<_, E>>()? })
+    }
+
+    /// Gives the first time after `after`; `None` if there is none any more.
+    pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
+        self.events.iter().filter_map(|(event, zone)| event.next_after(after, zone)).min()
+    }
+
+    /// Gives all times after `after`, in order.
+    pub fn times_after(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> {
+        iter::successors(self.next_after(after), |last| self.next_after(*last))
+    }
+}
