@@ -57,7 +57,7 @@ text_type!(
     /// The name of a user, or a numeric user id.
     UserName,
     check_user,
-    "^([a-z_][a-z0-9_-]{0,30}|0|[1-9][0-9]{0,9})$",
+    "^([A-Za-z_][A-Za-z0-9_-]{0,30}|0|[1-9][0-9]{0,9})$",
     numbers: Numbers::Whole(0, HIGHEST_ID),
     "The user to run as, by name or number."
 );
@@ -145,8 +145,9 @@ fn check_user(text: &str) -> Result<(), Invalid> {
     let number = (text == "0" || !text.starts_with('0'))
         && text.bytes().all(|b| b.is_ascii_digit())
         && text.parse::<u64>().is_ok_and(|id| id <= HIGHEST_ID && id != u64::from(u16::MAX));
-    let name = text.starts_with(|c: char| c.is_ascii_lowercase() || c == '_')
-        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_-".contains(c));
+    // Debian's own users have capitals, too: Debian-exim.
+    let name = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
     match number || (name && text.len() <= LONGEST) {
         true => Ok(()),
         false => Err(Invalid::new(format!("{} is not the name of a user", shown(text)))
@@ -214,6 +215,9 @@ mod tests {
         }
         for bad in ["", "a b", "root:root", "a/b", "99999999999", "Ä", "a\nb", "%n"] {
             assert!(bad.parse::<UserName>().is_err(), "{bad:?}");
+        }
+        for good in ["www-data", "Debian-exim", "_apt", "0"] {
+            assert!(good.parse::<UserName>().is_ok(), "{good:?}");
         }
         for bad in ["", "a/b", "..", "a:b", "a b", "a;b"] {
             assert!(bad.parse::<CredentialName>().is_err(), "{bad:?}");
