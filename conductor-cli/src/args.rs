@@ -7,6 +7,8 @@ use conductor_core::conductor::RollbackTarget;
 use conductor_core::name::{Revision, ServiceId};
 use conductor_core::value::Span;
 
+use crate::cron_args::Cron;
+
 /// Runs services on this host as systemd units.
 ///
 /// A service is defined in a YAML, JSON or TOML file in /etc/conductor/services; `conductor apply`
@@ -77,6 +79,8 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Stop a service and remove its units; its definition stays
     Remove(Remove),
+    /// Jobs that run by the clock
+    Cron(Cron),
     /// Print the JSON Schema of a definition
     Schema,
 }
@@ -241,6 +245,13 @@ mod tests {
             let subcommand = command.find_subcommand_mut(name).unwrap();
             let text = subcommand.render_long_help().to_string();
             help.extend(["\n──── ", name, "\n", &text]);
+        }
+        let cron = command.find_subcommand_mut("cron").unwrap();
+        help.extend(["\n──── cron\n", &cron.render_long_help().to_string()]);
+        for subcommand in cron.get_subcommands_mut().filter(|command| command.get_name() != "help")
+        {
+            let text = subcommand.render_long_help().to_string();
+            help.extend(["\n──── cron ", subcommand.get_name(), "\n", &text]);
         }
         insta::assert_snapshot!(help);
     }

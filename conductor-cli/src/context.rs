@@ -17,6 +17,8 @@ use crate::progress::Progress;
 pub(crate) struct Context {
     pub(crate) conductor: Conductor,
     pub(crate) output: Output,
+    /// Whether it is about a user's own systemd.
+    pub(crate) of_user: bool,
 }
 
 impl Context {
@@ -35,7 +37,7 @@ impl Context {
             Some(timeout) => conductor.lock_timeout(timeout.duration()),
             None => conductor,
         };
-        Ok(Self { conductor, output: global.output })
+        Ok(Self { conductor, output: global.output, of_user: global.user })
     }
 
     pub(crate) fn json(&self) -> bool {

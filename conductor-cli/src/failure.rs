@@ -22,6 +22,8 @@ pub(crate) enum Failure {
     Program { name: &'static str, source: std::io::Error },
     /// What was to be printed could not be; what was to be done is done.
     Output(io::Error),
+    /// A crontab cannot be read, or it is not known whose it is.
+    Crontab(Problem),
     /// A result has no JSON form.
     Json(serde_json::Error),
 }
@@ -65,7 +67,7 @@ impl Failure {
                 "locked" => LOCKED,
                 _ => FAILED,
             },
-            Self::Environment { .. } => BAD_INPUT,
+            Self::Environment { .. } | Self::Crontab(_) => BAD_INPUT,
             Self::Program { .. } | Self::Output(_) | Self::Json(_) => FAILED,
         }
     }
@@ -83,6 +85,7 @@ impl Failure {
             }
             Self::Environment { name } => format!("{name} is not set"),
             Self::Program { name, source } => format!("cannot run {name}: {source}"),
+            Self::Crontab(problem) => problem.to_string(),
             Self::Output(error) => format!("cannot write the output: {error}"),
             Self::Json(error) => format!("cannot print JSON: {error}"),
         }
@@ -95,7 +98,7 @@ impl Failure {
                 Some("--user needs a login session, or loginctl enable-linger USER".to_owned())
             }
             Self::Program { .. } => Some("it is part of systemd".to_owned()),
-            Self::Output(_) | Self::Json(_) => None,
+            Self::Crontab(_) | Self::Output(_) | Self::Json(_) => None,
         }
     }
 
@@ -111,6 +114,7 @@ impl Failure {
     fn problems(&self) -> &[Problem] {
         match self {
             Self::Core(error) => error.problems(),
+            Self::Crontab(problem) => std::slice::from_ref(problem),
             _ => &[],
         }
     }
@@ -120,6 +124,7 @@ impl Failure {
             Self::Core(error) => error.kind(),
             Self::Environment { .. } => "environment",
             Self::Program { .. } => "program",
+            Self::Crontab(_) => "crontab",
             Self::Output(_) => "output",
             Self::Json(_) => "json",
         };

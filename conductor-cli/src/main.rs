@@ -4,6 +4,7 @@ mod args;
 mod commands;
 mod conclude;
 mod context;
+mod cron_args;
 mod failure;
 mod human;
 mod interrupt;
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
         Command::Status(options) => commands::status::run(&context, options),
         Command::Logs(options) => commands::logs::run(&context, options),
         Command::Remove(options) => commands::remove::run(&context, options),
+        Command::Cron(options) => commands::cron::run(&context, options),
         Command::Schema => commands::schema::run(),
     });
     match result {

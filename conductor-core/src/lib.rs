@@ -12,6 +12,7 @@
 
 pub mod conductor;
 pub mod cron;
+pub mod crontab;
 pub mod definition;
 pub mod error;
 pub mod host;

@@ -154,7 +154,7 @@ fn check_label(text: &str, what: &str, longest: usize) -> Result<(), Invalid> {
 }
 
 /// Makes the nearest acceptable label out of what was written.
-fn slug(text: &str) -> String {
+pub(crate) fn slug(text: &str) -> String {
     let replaced: String = text
         .chars()
         .map(|c| c.to_ascii_lowercase())

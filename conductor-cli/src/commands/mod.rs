@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod check;
+pub(crate) mod cron;
 pub(crate) mod deploy;
 pub(crate) mod diff;
 pub(crate) mod logs;

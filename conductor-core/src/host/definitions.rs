@@ -1,5 +1,6 @@
 //! Reads definition files.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
@@ -62,6 +63,15 @@ pub fn find_definition(
         }
     }
     Ok((services, if own.is_empty() { others } else { own }))
+}
+
+/// Tells which services a directory defines, and where; files that are no good definitions count for
+/// nothing, and nor does a directory that cannot be read.
+pub fn defined_services(directory: &Path) -> BTreeMap<ServiceId, PathBuf> {
+    let files = files(directory).unwrap_or_default();
+    let read =
+        files.into_par_iter().filter_map(|file| Some((read_definition(&file).ok()?.id, file)));
+    read.collect()
 }
 
 fn read_definition(file: &Path) -> Result<Service, Problems> {

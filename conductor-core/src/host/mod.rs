@@ -1,6 +1,7 @@
 //! The effects: files, locks, ports and systemd. Each part is small and does one thing.
 
 pub(crate) mod atomic;
+mod crontabs;
 mod definitions;
 mod directory;
 pub mod images;
@@ -18,7 +19,8 @@ mod settle;
 pub mod sockets;
 mod systemd;
 
-pub use definitions::{find_definition, read_definitions};
+pub use crontabs::{crontabs_in, read_crontab};
+pub use definitions::{defined_services, find_definition, read_definitions};
 pub use directory::{DirectoryError, UnitDirectory};
 pub use jobs::{Job, JobError};
 pub use journal::{Follower, JournalQuery, LastWords, last_words};

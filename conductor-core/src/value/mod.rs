@@ -28,7 +28,7 @@ pub use port::{Port, PortRange};
 pub use schedule::{Calendar, Crontab, TimeZone};
 pub use span::Span;
 pub use systemd::{Directive, Section, Setting, UnitReference};
-pub use tokens::{Tokenized, Tokens};
+pub use tokens::{Tokenized, Tokens, literal};
 pub use volume::Volume;
 pub use words::{
     Argument, CredentialName, Description, EnvName, EnvValue, FileSuffix, RequestPath,

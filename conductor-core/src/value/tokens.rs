@@ -65,6 +65,17 @@ impl Tokenized for str {
     }
 }
 
+/// Writes text in which no token is meant: each is doubled, so that [`Tokens::expand`] gives the text.
+pub fn literal(text: &str) -> Cow<'_, str> {
+    let mut written = Cow::Borrowed(text);
+    for token in NAMES.map(|name| format!("{{{name}}}")) {
+        if written.contains(&token) {
+            written = Cow::Owned(written.replace(&token, &format!("{{{token}}}")));
+        }
+    }
+    written
+}
+
 enum Piece<'t> {
     Text(&'t str),
     Token(&'t str),
@@ -130,6 +141,17 @@ mod tests {
         ] {
             let expanded = expanded.replace("web b", "webb");
             assert_eq!(TOKENS.expand(text), expanded, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_literal_text_is_what_it_was() {
+        for text in
+            ["", "{port}", "{{port}}", "{{{id}}", "{id}{id}", "{id{port}}", "${HOME}{", "{socket"]
+        {
+            let written = literal(text);
+            assert_eq!(TOKENS.expand(&written), text, "{written}");
+            assert!(NAMES.iter().all(|name| !written.uses(name)), "{written}");
         }
     }
 

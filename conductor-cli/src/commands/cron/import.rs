@@ -1,0 +1,127 @@
+//! `conductor cron import`: prints definitions that do what crontabs do.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use conductor_core::crontab::{Imported, Importer, Owner, Source};
+use conductor_core::error::Problem;
+use conductor_core::host::{crontabs_in, defined_services, read_crontab};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::cron_args::Import;
+use crate::failure::{Failure, problem_json};
+use crate::print;
+
+/// Stands for standard input.
+const STDIN: &str = "-";
+/// Something was left out.
+const LEFT_OUT: u8 = 1;
+
+pub(crate) fn run(context: &Context, options: &Import) -> Result<ExitCode, Failure> {
+    let (files, others) = files(options)?;
+    if options.id.is_some() && files.len() > 1 {
+        let several = Problem::of_file(&files[1], "a second crontab, and --id is for one");
+        return Err(Failure::Crontab(several.hint("import them one at a time, or without --id")));
+    }
+    let defined = defined_services(&context.conductor.paths().definitions);
+    let mut importer = Importer::new(defined).fold(options.run_id);
+    for file in &files {
+        let owner = owner(context, options, file).map_err(Failure::Crontab)?;
+        let text = if file == Path::new(STDIN) { stdin(file) } else { read_crontab(file) };
+        let text = text.map_err(Failure::Crontab)?;
+        let id = options.id.clone().or_else(|| match &owner {
+            // It has no name, but its user has.
+            Owner::User(user) if file == Path::new(STDIN) => user.as_str().parse().ok(),
+            _ => None,
+        });
+        importer.add(&Source { file, text: &text, owner, id });
+    }
+    let mut result = importer.finish();
+    result.notes.extend(others);
+    match context.json() {
+        true => print_json(&result)?,
+        false => print_text(&result)?,
+    }
+    Ok(ExitCode::from(if result.left_out.is_empty() { 0 } else { LEFT_OUT }))
+}
+
+/// Gives the crontabs that are meant, and what is in their directories and is none.
+fn files(options: &Import) -> Result<(Vec<PathBuf>, Vec<Problem>), Failure> {
+    let (mut files, mut others) = (Vec::new(), Vec::new());
+    for path in &options.files {
+        if path.is_dir() {
+            let (mut found, mut rest) = crontabs_in(path).map_err(Failure::Crontab)?;
+            files.append(&mut found);
+            others.append(&mut rest);
+        } else {
+            files.push(path.clone());
+        }
+    }
+    Ok((files, others))
+}
+
+/// Tells whose commands a crontab has.
+fn owner(context: &Context, options: &Import, file: &Path) -> Result<Owner, Problem> {
+    if options.system {
+        return Ok(Owner::Column);
+    }
+    if context.of_user {
+        return Ok(Owner::Manager);
+    }
+    if let Some(owner) = &options.owner {
+        return Ok(Owner::User(owner.clone()));
+    }
+    // Debian has them in crontabs, cronie in cron itself.
+    let directory = file.parent().and_then(Path::file_name);
+    let is_spool = directory.is_some_and(|name| name == "crontabs" || name == "cron");
+    let name = file.file_name().and_then(|name| name.to_str()).filter(|_| is_spool);
+    name.and_then(|name| name.parse().ok()).map(Owner::User).ok_or_else(|| {
+        let problem = Problem::of_file(file, "it does not say whose crontab it is");
+        problem.hint("add --owner USER; or --system, if the lines name a user before the command")
+    })
+}
+
+fn stdin(file: &Path) -> Result<Vec<u8>, Problem> {
+    let mut text = Vec::new();
+    let read = std::io::stdin().lock().read_to_end(&mut text);
+    read.map_err(|error| Problem::of_file(file, format!("cannot read it: {error}")))?;
+    Ok(text)
+}
+
+fn print_text(imported: &Imported) -> Result<(), Failure> {
+    let Imported { definitions, entries, left_out, notes } = imported;
+    for note in notes {
+        print::complaint(format_args!("note: {note}"));
+    }
+    for problem in left_out {
+        print::complaint(format_args!("{problem}"));
+    }
+    if !left_out.is_empty() {
+        let (left_out, s) = (left_out.len(), if left_out.len() == 1 { "" } else { "s" });
+        print::complaint(format_args!("left out {left_out} line{s}; carried over {entries}"));
+    }
+    for (index, definition) in definitions.iter().enumerate() {
+        let separator = if index > 0 { "---\n" } else { "" };
+        print::text(format_args!("{separator}{}", definition.text))?;
+    }
+    Ok(())
+}
+
+fn print_json(imported: &Imported) -> Result<(), Failure> {
+    let Imported { definitions, entries, left_out, notes } = imported;
+    let definitions: Vec<_> = definitions
+        .iter()
+        .map(|definition| json!({"id": definition.id, "text": definition.text}))
+        .collect();
+    let list = |kind: &str, problems: &[Problem]| -> Vec<_> {
+        problems.iter().map(|problem| problem_json(kind, problem)).collect()
+    };
+    Context::print_json(&json!({
+        "definitions": definitions,
+        "entries": entries,
+        "left_out": list("left_out", left_out),
+        "notes": list("note", notes),
+    }))
+}

@@ -1,0 +1,218 @@
+//! A definition before it is written: the jobs of one crontab, or of one service that is called.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use super::naming;
+use super::yaml::{Writer, scalar};
+use crate::name::{JobName, Revision, ServiceId};
+use crate::service::Limits;
+use crate::value::{Argument, Crontab, Description, EnvName, EnvValue, HostPath, Span, UserName};
+
+/// What systemd takes for the home directory of the user. The dash is for what cron does if there is
+/// none: it runs the command all the same.
+const HOME: &str = "-~";
+
+/// The most values in one definition, and the most bytes: a reader of definitions takes somewhat more.
+const MOST_VALUES: usize = 4_000;
+pub(super) const MOST_TEXT: usize = 700_000;
+
+/// What cron had and a definition says otherwise, in comments.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Advice {
+    /// What it is about; said once where it is the same for several jobs.
+    pub(super) why: Vec<String>,
+    /// Keys that a job may be given.
+    pub(super) keys: Vec<String>,
+}
+
+/// A job before it is written.
+#[derive(Debug)]
+pub(super) struct Job {
+    /// Comments above it.
+    pub(super) comments: Vec<String>,
+    pub(super) schedule: Crontab,
+    pub(super) command: Vec<Argument>,
+    pub(super) env: BTreeMap<EnvName, EnvValue>,
+    pub(super) limits: Limits,
+    pub(super) timeout: Option<Span>,
+    pub(super) user: Option<UserName>,
+    pub(super) stdin: Option<EnvValue>,
+    pub(super) advice: Advice,
+}
+
+/// Whose jobs a definition has.
+#[derive(Debug)]
+pub(super) enum Kind {
+    /// Those of a crontab, which says what they run in.
+    Crontab {
+        /// The crontab, as a person would call it.
+        from: String,
+        /// Where cron starts the commands, if the crontab says so.
+        home: Option<HostPath>,
+    },
+    /// Those of a service that has a definition of its own.
+    Service {
+        /// Its id.
+        id: ServiceId,
+        /// The revision that the lines name.
+        revision: Option<Revision>,
+        /// Where its definition is.
+        defined: Option<PathBuf>,
+    },
+}
+
+/// A definition before it is written.
+#[derive(Debug)]
+pub(super) struct Draft {
+    pub(super) kind: Kind,
+    /// The id, if it is free.
+    pub(super) wanted: String,
+    /// Comments above everything.
+    pub(super) head: Vec<String>,
+    pub(super) jobs: Vec<(JobName, Job)>,
+    /// Comments below the jobs.
+    pub(super) tail: Vec<String>,
+    names: BTreeSet<JobName>,
+    values: usize,
+    text: usize,
+}
+
+impl Draft {
+    pub(super) fn new(wanted: impl Into<String>, kind: Kind) -> Self {
+        let (head, jobs, tail) = (Vec::new(), Vec::new(), Vec::new());
+        let wanted = wanted.into();
+        Self { kind, wanted, head, jobs, tail, names: BTreeSet::new(), values: 0, text: 0 }
+    }
+
+    /// Tells whether a job would make the definition too long to be read.
+    pub(super) fn is_full(&self, job: &Job) -> bool {
+        let (values, text) = self.weight(job);
+        self.values + values > MOST_VALUES || self.text + text > MOST_TEXT
+    }
+
+    /// Adds a job, named by a command.
+    pub(super) fn push(&mut self, command: &str, job: Job) {
+        let (values, text) = self.weight(&job);
+        self.values += values;
+        self.text += text;
+        self.jobs.push((naming::job(command, &mut self.names), job));
+    }
+
+    /// Gives how many values a job is, and about how many bytes.
+    fn weight(&self, job: &Job) -> (usize, usize) {
+        let length = |text: &str| scalar(text).len() + 8;
+        let own = self.own_env(job);
+        let texts = (job.command.iter().map(Argument::as_str))
+            .chain(job.stdin.as_ref().map(EnvValue::as_str))
+            .chain(own.iter().map(|(_, value)| value.as_str()));
+        // Comments grow, too: what cannot be printed takes three bytes.
+        let comments = [&job.comments, &job.advice.why, &job.advice.keys];
+        let comments = comments.into_iter().flatten().map(|text| 3 * text.len() + 8);
+        (10 + job.command.len() + own.len(), texts.map(length).chain(comments).sum::<usize>() + 300)
+    }
+
+    /// Gives the environment that a job has on top of its definition's: that of the first job.
+    fn own_env<'j>(&self, job: &'j Job) -> Vec<(&'j EnvName, &'j EnvValue)> {
+        let common = self.common_env();
+        job.env.iter().filter(|(name, value)| common.get(name) != Some(value)).collect()
+    }
+
+    fn common_env(&self) -> BTreeMap<&EnvName, &EnvValue> {
+        match (&self.kind, self.jobs.first()) {
+            (Kind::Crontab { .. }, Some((_, first))) => first.env.iter().collect(),
+            _ => BTreeMap::new(),
+        }
+    }
+
+    /// Writes the definition.
+    pub(super) fn write(&self, id: &ServiceId) -> String {
+        let mut out = Writer::default();
+        match &self.kind {
+            Kind::Crontab { from, home } => self.write_crontab(id, from, home.as_ref(), &mut out),
+            Kind::Service { id, revision, defined } => {
+                let whose = match defined {
+                    Some(path) => format!("Merge this into {}", path.display()),
+                    None => format!("Merge this into the definition of {id}"),
+                };
+                out.comment(&format!("{whose}, which says what its commands run in."));
+                self.write_head(id, &mut out);
+                out.optional("revision", revision.as_ref());
+                out.comment("Leave this line out where the definition has instances.");
+                out.plain("instances", 0);
+                self.write_jobs(None, &mut out);
+            }
+        }
+        out.finish()
+    }
+
+    fn write_crontab(&self, id: &ServiceId, from: &str, home: Option<&HostPath>, out: &mut Writer) {
+        out.comment(&format!("From {from}. Take the lines out of it, or cron runs them, too."));
+        self.write_head(id, out);
+        // A path may be longer than that, or have no characters for it.
+        out.optional("description", format!("Jobs of {from}").parse::<Description>().ok());
+        out.plain("instances", 0);
+        out.plain("sandbox", false);
+        let user = self.jobs.first().and_then(|(_, first)| first.user.as_ref());
+        out.optional("user", user);
+        let common = self.common_env();
+        if !common.is_empty() {
+            out.map("env", |out| write_env(common.into_iter(), out));
+        }
+        self.write_jobs(user, out);
+        let directory = home.map_or(HOME.to_owned(), |home| format!("-{home}").replace('%', "%%"));
+        out.map("systemd", |out| {
+            out.map("Service", |out| out.scalar("WorkingDirectory", &directory));
+        });
+    }
+
+    fn write_head(&self, id: &ServiceId, out: &mut Writer) {
+        out.comments(&self.head);
+        out.scalar("id", id.as_str());
+    }
+
+    fn write_jobs(&self, user: Option<&UserName>, out: &mut Writer) {
+        out.map("cron", |out| {
+            let mut said: &[String] = &[];
+            for (name, job) in &self.jobs {
+                out.comments(&job.comments);
+                out.map(name.as_str(), |out| {
+                    self.write_job(job, user, out);
+                    if job.advice.why != said {
+                        said = &job.advice.why;
+                        out.comments(said);
+                    }
+                    out.comments(&job.advice.keys);
+                });
+            }
+            out.comments(&self.tail);
+        });
+    }
+
+    fn write_job(&self, job: &Job, common_user: Option<&UserName>, out: &mut Writer) {
+        let Job { comments: _, schedule, command, env: _, limits, timeout, user, stdin, advice: _ } =
+            job;
+        out.scalar("schedule", schedule.as_str());
+        out.list("command", command.iter().map(Argument::as_str));
+        out.optional("user", user.as_ref().filter(|user| Some(*user) != common_user));
+        let env = self.own_env(job);
+        if !env.is_empty() {
+            out.map("env", |out| write_env(env.into_iter(), out));
+        }
+        let Limits { memory, cpu, pids: _ } = limits;
+        if memory.is_some() || cpu.is_some() {
+            out.map("limits", |out| {
+                out.optional("memory", memory.as_ref());
+                out.optional("cpu", cpu.as_ref());
+            });
+        }
+        out.optional("timeout", timeout.as_ref());
+        out.optional("stdin", stdin.as_ref());
+    }
+}
+
+fn write_env<'e>(env: impl Iterator<Item = (&'e EnvName, &'e EnvValue)>, out: &mut Writer) {
+    for (name, value) in env {
+        out.scalar(name.as_str(), value.as_str());
+    }
+}

@@ -1,0 +1,262 @@
+//! Walks through a crontab and makes jobs of its entries.
+
+use super::draft::{Draft, Job, Kind, MOST_TEXT};
+use super::line::{Entry, Line, lines};
+use super::variables::Variables;
+use super::{Importer, Owner, Source, fold, naming, notes};
+use crate::error::{Invalid, Problem};
+
+use crate::service::Limits;
+use crate::value::{Argument, EnvValue, HostPath, literal};
+
+/// cron reads no longer files.
+const MOST_LINES: usize = 10_000;
+
+/// Takes a crontab.
+pub(super) fn import(importer: &mut Importer, source: &Source<'_>) {
+    let system = source.owner == Owner::Column;
+    if source.text.split(|byte| *byte == b'\n').nth(MOST_LINES + 1).is_some() {
+        let problem = Problem::of_file(source.file, format!("more than {MOST_LINES} lines"));
+        return importer.left_out.push(problem.hint("cron ignores such a file; split it"));
+    }
+    let before = importer.left_out.len();
+    let first = importer.drafts.len();
+    let mut walk = Walk {
+        source,
+        first,
+        last: None,
+        variables: Variables::new(),
+        comments: Comments::default(),
+        line: 0,
+        importer,
+    };
+    for (index, line) in lines(source.text, system).into_iter().enumerate() {
+        walk.line = index + 1;
+        walk.take(line);
+    }
+    walk.end();
+    if importer.left_out.len() > before && importer.drafts.len() > first {
+        let note = "cron ignores a file as a whole for one line that it cannot read, so perhaps none \
+                    of its jobs ran";
+        importer.notes.push(Problem::of_file(source.file, note));
+    }
+}
+
+/// Comments that no entry has yet.
+#[derive(Debug, Default)]
+struct Comments {
+    /// Those that something else stands below.
+    above: Vec<String>,
+    /// Those right above the next line.
+    adjacent: Vec<String>,
+}
+
+impl Comments {
+    fn close(&mut self) {
+        let mut block = std::mem::take(&mut self.adjacent);
+        // Frames of empty comments say nothing.
+        let said = |line: &String| !line.trim_matches('#').is_empty();
+        let Some(first) = block.iter().position(said) else { return };
+        let last = block.iter().rposition(said).unwrap_or(first);
+        block.truncate(last + 1);
+        if !self.above.is_empty() {
+            self.above.push("#".to_owned());
+        }
+        self.above.extend(block.drain(first..));
+    }
+
+    fn take(&mut self) -> Vec<String> {
+        self.close();
+        std::mem::take(&mut self.above)
+    }
+}
+
+struct Walk<'w, 's> {
+    importer: &'w mut Importer,
+    source: &'w Source<'s>,
+    /// The first draft of this crontab.
+    first: usize,
+    /// The draft that the last entry is in.
+    last: Option<usize>,
+    variables: Variables,
+    comments: Comments,
+    line: usize,
+}
+
+impl Walk<'_, '_> {
+    fn take(&mut self, line: Line) {
+        match line {
+            Line::Blank => self.comments.close(),
+            Line::Comment(text) => self.comments.adjacent.push(text),
+            Line::Set { name, value } => {
+                self.comments.close();
+                match self.variables.set(&name, &value) {
+                    Ok(None) => {}
+                    Ok(Some(note)) => self.note(1, note),
+                    Err(why) => self.leave_out(1, why),
+                }
+            }
+            Line::Entry(entry) => {
+                let column = entry.column;
+                if let Err(why) = self.entry(entry) {
+                    self.leave_out(column, why);
+                }
+            }
+            Line::Bad { column, why } => self.leave_out(column, why),
+        }
+    }
+
+    fn entry(&mut self, entry: Entry) -> Result<(), Invalid> {
+        if fold::is_run(&entry.command) {
+            match fold::run(&entry.command) {
+                Ok(run) if self.importer.fold => return self.folded(entry, run),
+                Ok(run) => {
+                    let note = Invalid::new(format!("the command runs in the service {}", run.id));
+                    self.note(entry.column, note.hint("--run-id makes it a job of that service"));
+                }
+                Err(why) if self.importer.fold => {
+                    let note = format!("not made a job of the service that it calls: {why}");
+                    self.note(entry.column, Invalid::new(note));
+                }
+                Err(_) => {}
+            }
+        }
+        let Entry { schedule, user, command, stdin, column } = entry;
+        let shell = self.variables.shell()?;
+        let user = match &self.source.owner {
+            Owner::Column => user,
+            Owner::User(user) => Some(user.clone()),
+            Owner::Manager => None,
+        };
+        let argv = [shell, "-c", &literal(&command)].map(str::parse::<Argument>);
+        let job = Job {
+            comments: Vec::new(),
+            schedule,
+            command: argv.into_iter().collect::<Result<_, _>>()?,
+            env: self.variables.env().clone(),
+            limits: Limits::default(),
+            timeout: None,
+            user,
+            stdin: input(stdin)?,
+            advice: self.variables.advice(),
+        };
+        let home = self.variables.home().cloned();
+        let draft = self.crontab_draft(home, &job)?;
+        for note in notes::of(&command) {
+            self.note(column, note);
+        }
+        self.put(draft, job, &command);
+        Ok(())
+    }
+
+    /// Makes a job of the service that a line calls.
+    fn folded(&mut self, entry: Entry, run: fold::Run) -> Result<(), Invalid> {
+        let Entry { schedule, user: _, command: _, stdin, column: _ } = entry;
+        let fold::Run { id, revision, env, limits, timeout, command } = run;
+        let words = command.iter().map(|word| literal(word).parse());
+        let job = Job {
+            comments: Vec::new(),
+            schedule,
+            command: words.collect::<Result<_, _>>()?,
+            env,
+            limits,
+            timeout,
+            user: None,
+            stdin: input(stdin)?,
+            advice: self.variables.advice(),
+        };
+        let drafts = &mut self.importer.drafts;
+        let same = |draft: &Draft| matches!(&draft.kind, Kind::Service { id: of, .. } if *of == id);
+        let index = drafts.iter().position(same).unwrap_or_else(|| {
+            let defined = self.importer.defined.get(&id).cloned();
+            let kind = Kind::Service { id: id.clone(), revision: None, defined };
+            drafts.push(Draft::new(id.as_str(), kind));
+            drafts.len() - 1
+        });
+        if drafts[index].is_full(&job) {
+            return Err(Invalid::new(format!("too many jobs for one definition of {id}")));
+        }
+        if let Kind::Service { revision: already, .. } = &mut drafts[index].kind {
+            match (&already, revision) {
+                (Some(already), Some(other)) if *already != other => {
+                    let why = format!("the revision {other}, where lines before say {already}");
+                    let hint = "a service has one revision: give all lines the same, or none";
+                    return Err(Invalid::new(why).hint(hint));
+                }
+                (None, given @ Some(_)) => *already = given,
+                _ => {}
+            }
+        }
+        self.put(index, job, &command[0]);
+        Ok(())
+    }
+
+    /// Finds the draft for a job of this crontab, or begins one.
+    fn crontab_draft(&mut self, home: Option<HostPath>, job: &Job) -> Result<usize, Invalid> {
+        let drafts = &mut self.importer.drafts;
+        let same =
+            |draft: &Draft| matches!(&draft.kind, Kind::Crontab { home: of, .. } if *of == home);
+        let found = drafts[self.first..].iter().rposition(same).map(|index| index + self.first);
+        if let Some(found) = found.filter(|found| !drafts[*found].is_full(job)) {
+            return Ok(found);
+        }
+        let from = match self.source.file.to_str() {
+            Some("-") => "standard input".to_owned(),
+            _ => self.source.file.display().to_string(),
+        };
+        let wanted = match &self.source.id {
+            Some(id) => id.to_string(),
+            None => naming::of_file(self.source.file),
+        };
+        let draft = Draft::new(wanted, Kind::Crontab { from, home });
+        if draft.is_full(job) {
+            let why = Invalid::new(format!("written out it is longer than {MOST_TEXT} bytes"));
+            return Err(why.hint("put it into a script"));
+        }
+        drafts.push(draft);
+        Ok(drafts.len() - 1)
+    }
+
+    /// Puts a job into a draft, with the comments above its line.
+    fn put(&mut self, index: usize, mut job: Job, command: &str) {
+        let draft = &mut self.importer.drafts[index];
+        if draft.jobs.is_empty() && matches!(draft.kind, Kind::Crontab { .. }) {
+            draft.head = std::mem::take(&mut self.comments.above);
+        }
+        job.comments = self.comments.take();
+        draft.push(command, job);
+        self.last = Some(index);
+    }
+
+    /// Keeps comments that no entry follows.
+    fn end(&mut self) {
+        let rest = self.comments.take();
+        let Some(last) = self.last else {
+            let note = Problem::of_file(self.source.file, "there are no entries in it");
+            return self.importer.notes.push(note);
+        };
+        self.importer.drafts[last].tail.extend(rest);
+    }
+
+    fn leave_out(&mut self, column: usize, why: Invalid) {
+        // What was said right above it was said of it.
+        self.comments.adjacent.clear();
+        let problem = self.problem(column, why);
+        self.importer.left_out.push(problem);
+    }
+
+    fn note(&mut self, column: usize, note: Invalid) {
+        let problem = self.problem(column, note);
+        self.importer.notes.push(problem);
+    }
+
+    fn problem(&self, column: usize, why: Invalid) -> Problem {
+        let Invalid { message, hint } = why;
+        let problem = Problem::of_file(self.source.file, message);
+        Problem { position: Some((self.line, column)), hint, ..problem }
+    }
+}
+
+fn input(stdin: Option<String>) -> Result<Option<EnvValue>, Invalid> {
+    stdin.map(|stdin| literal(&stdin).parse()).transpose()
+}

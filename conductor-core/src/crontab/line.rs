@@ -1,0 +1,167 @@
+//! The lines of a crontab, as Debian's cron reads them (crontab(5), `load_entry()` of its `entry.c`).
+
+use super::env::assignment;
+use super::percent::{self, Parts};
+use crate::error::{Invalid, shown};
+use crate::value::{Crontab, UserName};
+
+/// What one line is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Line {
+    /// Nothing.
+    Blank,
+    /// A comment, with its `#`.
+    Comment(String),
+    /// An environment variable for the entries below.
+    Set {
+        /// Its name, which cron does not look at.
+        name: String,
+        /// Its value, without outer quotes.
+        value: String,
+    },
+    /// A command and when it runs.
+    Entry(Entry),
+    /// A line that means nothing to cron, or nothing that can be carried over.
+    Bad {
+        /// Where the mistake begins, in characters from 1.
+        column: usize,
+        /// What is wrong.
+        why: Invalid,
+    },
+}
+
+/// A command and when it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Entry {
+    /// When.
+    pub schedule: Crontab,
+    /// As whom, in a crontab that says so.
+    pub user: Option<UserName>,
+    /// What the shell is given, without `%`.
+    pub command: String,
+    /// What the command reads.
+    pub stdin: Option<String>,
+    /// Where the command begins, in characters from 1.
+    pub column: usize,
+}
+
+/// Reads a crontab line by line; the first is line 1. `system` says that the lines name a user.
+pub fn lines(text: &[u8], system: bool) -> Vec<Line> {
+    let mut lines: Vec<_> = text.split(|byte| *byte == b'\n').collect();
+    // Behind the last line end is no line, unless there is something.
+    let rest = lines.pop().unwrap_or_default();
+    let mut read: Vec<_> = lines.into_iter().map(|line| bytes(line, system)).collect();
+    if !rest.is_empty() {
+        read.push(match bytes(rest, system) {
+            Line::Entry(_) | Line::Set { .. } => unfinished(),
+            line => line,
+        });
+    }
+    read
+}
+
+fn unfinished() -> Line {
+    let why = Invalid::new("the last line has no line end, so it may be cut short");
+    bad(1, why.hint("cron ignores the file; add a line end if the line is whole"))
+}
+
+fn bytes(line: &[u8], system: bool) -> Line {
+    let trimmed = line.trim_ascii_start();
+    match std::str::from_utf8(line) {
+        // Nobody runs a comment.
+        _ if trimmed.starts_with(b"#") => {
+            Line::Comment(String::from_utf8_lossy(trimmed).trim_end().to_owned())
+        }
+        _ if trimmed.is_empty() => Line::Blank,
+        Ok(line) => text(line, system),
+        Err(error) => {
+            let before = String::from_utf8_lossy(&line[..error.valid_up_to()]);
+            let why = Invalid::new("not UTF-8").hint("save the file as UTF-8");
+            bad(before.chars().count() + 1, why)
+        }
+    }
+}
+
+fn text(line: &str, system: bool) -> Line {
+    if let Some(at) = line.find('\0') {
+        let why = Invalid::new("the line contains a NUL");
+        return bad(column(line, &line[at..]), why.hint("cron reads no further than that"));
+    }
+    if let Some((name, value)) = assignment(line) {
+        return Line::Set { name, value };
+    }
+    entry(line, system).unwrap_or_else(|(column, why)| bad(column, why))
+}
+
+fn entry(line: &str, system: bool) -> Result<Line, (usize, Invalid)> {
+    let start = skip_blanks(line);
+    let (fields, rest) = fields(start, if start.starts_with('@') { 1 } else { 5 });
+    let schedule = fields.join(" ").parse::<Crontab>();
+    let schedule = schedule.map_err(|why| (column(line, start), unknown_line(start, why)))?;
+    let (user, rest) = if system {
+        let (user, rest) = split_field(rest);
+        let user = user.parse().map_err(|why| (column(line, rest), user_column(user, why)))?;
+        (Some(user), rest)
+    } else {
+        (None, rest)
+    };
+    let column = column(line, rest);
+    if rest.ends_with('\r') {
+        let why = Invalid::new("the line ends in a carriage return, which cron gives the command");
+        return Err((column, why.hint("save the file with Unix line ends")));
+    }
+    let Parts { command, stdin } = percent::split(rest);
+    if command.trim().is_empty() {
+        let why = Invalid::new("there is no command");
+        return Err((column, why.hint("remove the line, or write the command behind the time")));
+    }
+    Ok(Line::Entry(Entry { schedule, user, command, stdin, column }))
+}
+
+/// Says of a line that is neither an entry nor an assignment what it may have been.
+fn unknown_line(line: &str, why: Invalid) -> Invalid {
+    match line.contains('=') && line.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        false => why,
+        true => Invalid::new(format!("{} is no entry, and no variable either", shown(line)))
+            .hint("put a value into matching quotes as a whole, or into none: NAME=\"VALUE\""),
+    }
+}
+
+fn user_column(user: &str, why: Invalid) -> Invalid {
+    match user.is_empty() {
+        true => Invalid::new("there is no user and no command"),
+        false => why,
+    }
+    .hint("a user comes before the command; without --system none is expected")
+}
+
+/// Takes fields from the front; what cron skips between them are blanks and tabs alone.
+fn fields(mut text: &str, count: usize) -> (Vec<&str>, &str) {
+    let mut fields = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (field, rest) = split_field(text);
+        if !field.is_empty() {
+            fields.push(field);
+        }
+        text = rest;
+    }
+    (fields, text)
+}
+
+fn split_field(text: &str) -> (&str, &str) {
+    let (field, rest) = text.split_at(text.find([' ', '\t']).unwrap_or(text.len()));
+    (field, skip_blanks(rest))
+}
+
+fn skip_blanks(text: &str) -> &str {
+    text.trim_start_matches([' ', '\t'])
+}
+
+/// Gives where the rest of a line begins, in characters from 1.
+fn column(line: &str, rest: &str) -> usize {
+    line[..line.len() - rest.len()].chars().count() + 1
+}
+
+fn bad(column: usize, why: Invalid) -> Line {
+    Line::Bad { column, why }
+}

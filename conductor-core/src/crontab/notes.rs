@@ -1,0 +1,41 @@
+//! What a command counts on that is otherwise under systemd.
+
+use crate::error::Invalid;
+
+/// Says of a command what an operator should know before it is no longer cron's.
+pub(super) fn of(command: &str) -> Vec<Invalid> {
+    let mut notes = Vec::new();
+    if command.contains("/run/systemd/system") {
+        let note = Invalid::new("the command asks whether systemd runs, and may do nothing then");
+        notes.push(note.hint("if its package brings a timer of its own, leave this job out"));
+    }
+    if is_background(command) {
+        let note = Invalid::new("the command ends in &: systemd ends what is left when a job ends");
+        notes.push(note.hint("take the & away"));
+    }
+    notes
+}
+
+/// Tells whether a shell would not wait for the last of a command.
+fn is_background(command: &str) -> bool {
+    let command = command.trim_end();
+    command.ends_with('&') && !command.ends_with("&&") && !command.ends_with("\\&")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_differs_is_noted() {
+        for (command, count) in [
+            ("test -e /run/systemd/system || x", 1),
+            ("[ -d \"/run/systemd/system\" ] || x&", 2),
+            ("x & ", 1),
+            ("x && y", 0),
+            ("x >/dev/null 2>&1", 0),
+        ] {
+            assert_eq!(of(command).len(), count, "{command}");
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! The variables of a crontab at one of its lines: what commands get, and what only cron reads.
+
+use std::collections::BTreeMap;
+
+use super::draft::Advice;
+use crate::error::{Invalid, shown};
+use crate::value::{Argument, EnvName, EnvValue, HostPath, Span, TimeZone, literal};
+
+/// The most variables in a crontab: each entry has all of those above it.
+const MOST: usize = 200;
+
+/// The variables of a crontab at one of its lines.
+#[derive(Debug)]
+pub(super) struct Variables {
+    env: BTreeMap<EnvName, EnvValue>,
+    /// The program that runs commands.
+    shell: String,
+    home: Option<HostPath>,
+    /// Whom cron mails what commands write.
+    mail: Option<String>,
+    timezone: Option<TimeZone>,
+    jitter: Option<Span>,
+}
+
+impl Variables {
+    /// Gives what Debian's cron begins with, apart from what it knows of the user.
+    pub(super) fn new() -> Self {
+        const SHELL: &str = "/bin/sh";
+        let defaults = [("PATH", "/usr/bin:/bin"), ("SHELL", SHELL)];
+        let env = defaults
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.parse().ok()?, value.parse().ok()?)));
+        Self {
+            env: env.collect(),
+            shell: SHELL.to_owned(),
+            home: None,
+            mail: None,
+            timezone: None,
+            jitter: None,
+        }
+    }
+
+    pub(super) fn env(&self) -> &BTreeMap<EnvName, EnvValue> {
+        &self.env
+    }
+
+    pub(super) fn home(&self) -> Option<&HostPath> {
+        self.home.as_ref()
+    }
+
+    /// Gives the program that runs commands.
+    ///
+    /// # Errors
+    /// There is none of that name for systemd.
+    pub(super) fn shell(&self) -> Result<&str, Invalid> {
+        let is_path = self.shell.parse::<HostPath>().is_ok() && !self.shell.ends_with('/');
+        match is_path {
+            true => Ok(&self.shell),
+            false => Err(Invalid::new(format!("SHELL is {}, not a path", shown(&self.shell)))
+                .hint("write its path, such as SHELL=/bin/bash")),
+        }
+    }
+
+    /// Sets a variable; gives what is to be noted.
+    ///
+    /// # Errors
+    /// It cannot be carried over.
+    pub(super) fn set(&mut self, name: &str, value: &str) -> Result<Option<Invalid>, Invalid> {
+        if name == "LOGNAME" {
+            let note =
+                Invalid::new("cron does not let a crontab set LOGNAME, so it is not set here");
+            return Ok(Some(note));
+        }
+        let key = name.parse::<EnvName>()?;
+        let text = literal(value).parse::<EnvValue>()?;
+        format!("{name}={value}").parse::<Argument>()?;
+        if self.env.len() >= MOST && !self.env.contains_key(&key) {
+            return Err(Invalid::new(format!("more than {MOST} variables"))
+                .hint("put them into a file, and name it under env_files"));
+        }
+        let note = match name {
+            "HOME" => {
+                let path = value.parse::<HostPath>().map_err(|why| {
+                    why.hint("cron starts commands in HOME; write an absolute path")
+                })?;
+                self.home = Some(path);
+                None
+            }
+            "SHELL" => {
+                value.clone_into(&mut self.shell);
+                None
+            }
+            "MAILTO" => {
+                self.mail = Some(value.to_owned());
+                None
+            }
+            "CRON_TZ" => {
+                self.timezone = Some(value.parse()?);
+                let note =
+                    Invalid::new("Debian's cron knows no CRON_TZ and goes by the host's time");
+                Some(note.hint(format!("if the times are meant so: timezone: {value}")))
+            }
+            "RANDOM_DELAY" => {
+                // cronie's, in minutes.
+                let jitter = format!("{value}min").parse()?;
+                let note = Invalid::new("Debian's cron knows no RANDOM_DELAY");
+                let note = note.hint(format!("for a delay of at most as long: jitter: {jitter}"));
+                self.jitter = Some(jitter);
+                Some(note)
+            }
+            _ => None,
+        };
+        self.env.insert(key, text);
+        Ok(note)
+    }
+
+    /// Gives comments for a job on what cron had and a definition says otherwise.
+    pub(super) fn advice(&self) -> Advice {
+        let mut advice = Advice::default();
+        match self.mail.as_deref() {
+            Some("") => {
+                advice.why.push("cron mailed nothing of what this writes (MAILTO).".to_owned());
+            }
+            Some(mail) => {
+                let why = "cron mailed what this writes to";
+                advice.why.push(format!("{why} {mail} (MAILTO); now it is in the journal."));
+                advice.why.push("To hear of a failure, name a unit that tells you:".to_owned());
+                advice.keys.push("on_failure: mail@%n.service".to_owned());
+            }
+            None => {}
+        }
+        let timezone = self.timezone.iter().map(|timezone| format!("timezone: {timezone}"));
+        let jitter = self.jitter.iter().map(|jitter| format!("jitter: {jitter}"));
+        advice.keys.extend(timezone.chain(jitter));
+        advice
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_only_cron_reads_becomes_advice() {
+        let mut variables = Variables::new();
+        assert_eq!(variables.advice(), Advice::default());
+        assert_eq!(variables.set("MAILTO", "root"), Ok(None));
+        assert!(variables.set("CRON_TZ", "Europe/London").unwrap().is_some());
+        assert!(variables.set("RANDOM_DELAY", "45").unwrap().is_some());
+        let Advice { why, keys } = variables.advice();
+        let advice = [why, keys].concat().join("\n");
+        for part in ["to root (MAILTO)", "on_failure: ", "timezone: Europe/London", "jitter: 45min"]
+        {
+            assert!(advice.contains(part), "{advice}");
+        }
+        variables.set("MAILTO", "").unwrap();
+        assert!(variables.advice().why[0].contains("mailed nothing"));
+    }
+
+    #[test]
+    fn what_systemd_cannot_set_is_refused() {
+        let mut variables = Variables::new();
+        for (name, value) in [
+            ("", "x"),
+            ("bad-name", "x"),
+            ("A", "\u{fffe}"),
+            ("HOME", "~"),
+            ("HOME", ""),
+            ("CRON_TZ", "a b"),
+            ("RANDOM_DELAY", "soon"),
+        ] {
+            assert!(variables.set(name, value).is_err(), "{name}={value}");
+        }
+        assert!(variables.set("LOGNAME", "x").unwrap().is_some());
+        variables.set("SHELL", "bash").unwrap();
+        assert!(variables.shell().is_err());
+        for number in 0..300 {
+            let set = variables.set(&format!("V{number}"), "{port}");
+            assert_eq!(set.is_ok(), number < 198, "{number}");
+        }
+        assert_eq!(variables.env()[&"V0".parse().unwrap()].as_str(), "{{port}}");
+        variables.set("V0", "y").unwrap();
+    }
+}
