@@ -19,7 +19,6 @@ pub(super) fn import(importer: &mut Importer, source: &Source<'_>) {
         let problem = Problem::of_file(source.file, format!("more than {MOST_LINES} lines"));
         return importer.left_out.push(problem.hint("cron ignores such a file; split it"));
     }
-    let before = importer.left_out.len();
     let first = importer.drafts.len();
     let mut walk = Walk {
         source,
@@ -28,6 +27,7 @@ pub(super) fn import(importer: &mut Importer, source: &Source<'_>) {
         variables: Variables::new(),
         comments: Comments::default(),
         line: 0,
+        refused: false,
         importer,
     };
     for (index, line) in lines(source.text, system).into_iter().enumerate() {
@@ -35,9 +35,10 @@ pub(super) fn import(importer: &mut Importer, source: &Source<'_>) {
         walk.take(line);
     }
     walk.end();
-    if importer.left_out.len() > before && importer.drafts.len() > first {
-        let note = "cron ignores a file as a whole for one line that it cannot read, so perhaps none \
-                    of its jobs ran";
+    // Debian's cron does, at least; cronie leaves out the line.
+    if walk.refused && walk.last.is_some() {
+        let note = "Debian's cron ignores the whole file for a line that it cannot read: none of the \
+                    jobs ran there";
         importer.notes.push(Problem::of_file(source.file, note));
     }
 }
@@ -81,6 +82,8 @@ struct Walk<'w, 's> {
     variables: Variables,
     comments: Comments,
     line: usize,
+    /// Whether cron refuses a line.
+    refused: bool,
 }
 
 impl Walk<'_, '_> {
@@ -102,7 +105,10 @@ impl Walk<'_, '_> {
                     self.leave_out(column, why);
                 }
             }
-            Line::Bad { column, why } => self.leave_out(column, why),
+            Line::Bad { column, why, refused } => {
+                self.refused |= refused;
+                self.leave_out(column, why);
+            }
         }
     }
 

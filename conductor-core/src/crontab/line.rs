@@ -27,6 +27,8 @@ pub enum Line {
         column: usize,
         /// What is wrong.
         why: Invalid,
+        /// Whether cron refuses the line, and with it the file.
+        refused: bool,
     },
 }
 
@@ -62,7 +64,8 @@ pub fn lines(text: &[u8], system: bool) -> Vec<Line> {
 
 fn unfinished() -> Line {
     let why = Invalid::new("the last line has no line end, so it may be cut short");
-    bad(1, why.hint("cron ignores the file; add a line end if the line is whole"))
+    let why = why.hint("add a line end if the line is whole");
+    Line::Bad { column: 1, why, refused: true }
 }
 
 fn bytes(line: &[u8], system: bool) -> Line {
@@ -90,17 +93,20 @@ fn text(line: &str, system: bool) -> Line {
     if let Some((name, value)) = assignment(line) {
         return Line::Set { name, value };
     }
-    entry(line, system).unwrap_or_else(|(column, why)| bad(column, why))
+    entry(line, system).unwrap_or_else(|bad| bad)
 }
 
-fn entry(line: &str, system: bool) -> Result<Line, (usize, Invalid)> {
+fn entry(line: &str, system: bool) -> Result<Line, Line> {
+    let refused = |column, why| Line::Bad { column, why, refused: true };
     let start = skip_blanks(line);
     let (fields, rest) = fields(start, if start.starts_with('@') { 1 } else { 5 });
     let schedule = fields.join(" ").parse::<Crontab>();
-    let schedule = schedule.map_err(|why| (column(line, start), unknown_line(start, why)))?;
+    let schedule =
+        schedule.map_err(|why| refused(column(line, start), unknown_line(start, why)))?;
     let (user, rest) = if system {
+        let at = column(line, rest);
         let (user, rest) = split_field(rest);
-        let user = user.parse().map_err(|why| (column(line, rest), user_column(user, why)))?;
+        let user = user.parse().map_err(|why| refused(at, user_column(user, why)))?;
         (Some(user), rest)
     } else {
         (None, rest)
@@ -108,12 +114,12 @@ fn entry(line: &str, system: bool) -> Result<Line, (usize, Invalid)> {
     let column = column(line, rest);
     if rest.ends_with('\r') {
         let why = Invalid::new("the line ends in a carriage return, which cron gives the command");
-        return Err((column, why.hint("save the file with Unix line ends")));
+        return Err(bad(column, why.hint("save the file with Unix line ends")));
     }
     let Parts { command, stdin } = percent::split(rest);
-    if command.trim().is_empty() {
+    if skip_blanks(&command).is_empty() {
         let why = Invalid::new("there is no command");
-        return Err((column, why.hint("remove the line, or write the command behind the time")));
+        return Err(bad(column, why.hint("remove the line, or write the command behind the time")));
     }
     Ok(Line::Entry(Entry { schedule, user, command, stdin, column }))
 }
@@ -163,5 +169,5 @@ fn column(line: &str, rest: &str) -> usize {
 }
 
 fn bad(column: usize, why: Invalid) -> Line {
-    Line::Bad { column, why }
+    Line::Bad { column, why, refused: false }
 }

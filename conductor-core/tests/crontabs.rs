@@ -1,0 +1,291 @@
+//! What stands in a crontab stands in the definitions that are made of it, and nothing is lost silently.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use conductor_core::crontab::{Imported, Importer, Line, Owner, Source, lines};
+use conductor_core::service::{Service, When};
+use conductor_core::value::Tokens;
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+fn import_all(sources: &[(&str, &[u8], Owner)], fold: bool) -> Imported {
+    let mut importer = Importer::new(BTreeMap::new()).fold(fold);
+    for (file, text, owner) in sources {
+        let (file, owner) = (Path::new(file), owner.clone());
+        importer.add(&Source { file, text, owner, id: None });
+    }
+    importer.finish()
+}
+
+fn import(text: &[u8], owner: Owner) -> Imported {
+    import_all(&[("/etc/cron.d/x", text, owner)], true)
+}
+
+/// Reads what was written as anybody would who was given it.
+fn services(imported: &Imported) -> Vec<Service> {
+    let read = imported.definitions.iter().map(|definition| {
+        let service = Service::parse(Path::new("x.yaml"), &definition.text);
+        let service = service.unwrap_or_else(|error| panic!("{error}\n{}", definition.text));
+        assert_eq!(service.id, definition.id);
+        service
+    });
+    read.collect()
+}
+
+fn expand(text: &str) -> String {
+    let tokens =
+        Tokens { id: "I", revision: "R", instance: "N", port: Some("P"), socket: Some("S") };
+    tokens.expand(text).into_owned()
+}
+
+/// One job, as far as a crontab says it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Job {
+    schedule: String,
+    user: String,
+    command: Vec<String>,
+    stdin: Option<String>,
+    env: BTreeMap<String, String>,
+}
+
+/// Gives the jobs of services by what their command begins with, which each has of its own.
+fn jobs(services: &[Service]) -> BTreeMap<String, Job> {
+    let of_service = |service: &Service| -> Vec<_> {
+        let jobs = service.jobs.values().map(|job| {
+            let When::Crontab(schedule) = &job.when else { panic!("no schedule") };
+            let mut env: BTreeMap<_, _> = service.env.clone();
+            env.extend(job.env.clone());
+            let env = env.iter().map(|(name, value)| (name.to_string(), expand(value.as_str())));
+            let user = job.user.as_ref().or(service.user.as_ref()).unwrap();
+            let job = Job {
+                schedule: schedule.to_string(),
+                user: user.to_string(),
+                command: job.command.iter().map(|word| expand(word.as_str())).collect(),
+                stdin: job.stdin.as_ref().map(|stdin| expand(stdin.as_str())),
+                env: env.collect(),
+            };
+            let name = job.command[2].split(' ').next().unwrap().to_owned();
+            (name, job)
+        });
+        jobs.collect()
+    };
+    services.iter().flat_map(of_service).collect()
+}
+
+/// Any character, those with a meaning to cron, YAML or conductor more often.
+fn text() -> impl Strategy<Value = String> {
+    const PIECES: &str =
+        "\\\"'%$#=[]{}<>&*?:!@-+|~, \t\u{1}\u{1b}\u{7f}\u{85}\u{a0}\u{feff}\u{2028}nx0";
+    let usable = |c: &char| {
+        let code = u32::from(*c);
+        !matches!(c, '\0' | '\n' | '\r')
+            && !(0xfdd0..=0xfdef).contains(&code)
+            && code & 0xfffe != 0xfffe
+    };
+    let character = prop_oneof![
+        3 => select(PIECES.chars().collect::<Vec<_>>()).prop_map(String::from),
+        1 => any::<char>().prop_filter("usable", usable).prop_map(String::from),
+        1 => select(vec!["{port}", "{{id}}", "---", ": ", " #"]).prop_map(str::to_owned),
+    ];
+    vec(character, 0..16).prop_map(|pieces| pieces.concat())
+}
+
+fn schedule() -> impl Strategy<Value = &'static str> {
+    select(vec!["@daily", "@reboot", "*/5 * * * *", "0 0 1,15 * sun", "59 23 31 12 7"])
+}
+
+/// What a crontab is made of: a variable, a job, a comment or nothing.
+#[derive(Debug, Clone)]
+enum Piece {
+    Set(&'static str, String),
+    Job { schedule: &'static str, user: &'static str, rest: String, stdin: Option<String> },
+    Comment(String),
+    Blank,
+}
+
+fn piece() -> impl Strategy<Value = Piece> {
+    let names = select(vec!["A", "B_1", "SHELL_X", "PATH", "MAILTO", "TZ"]);
+    let value = text().prop_map(|text| text.replace('"', ""));
+    // A backslash at the end of a line of input would have cron take that line's end for a `%`.
+    let line = text().prop_map(|text| text.trim_end_matches('\\').to_owned());
+    let stdin = vec(line, 0..4).prop_map(|lines| lines.join("\n"));
+    let job = (schedule(), select(vec!["root", "www-data", "Debian-exim"]), text());
+    prop_oneof![
+        2 => (names, value).prop_map(|(name, value)| Piece::Set(name, value)),
+        4 => (job, prop::option::of(stdin)).prop_map(|((schedule, user, rest), stdin)| {
+            Piece::Job { schedule, user, rest, stdin }
+        }),
+        1 => text().prop_map(Piece::Comment),
+        1 => Just(Piece::Blank),
+    ]
+}
+
+/// Writes a crontab, and gives the jobs that are in it.
+fn write(pieces: &[Piece]) -> (String, BTreeMap<String, Job>) {
+    let mut text = String::new();
+    let mut jobs = BTreeMap::new();
+    let defaults = [("PATH", "/usr/bin:/bin"), ("SHELL", "/bin/sh")];
+    let mut env: BTreeMap<_, _> =
+        defaults.map(|(name, value)| (name.to_owned(), value.to_owned())).into();
+    for (number, piece) in pieces.iter().enumerate() {
+        match piece {
+            Piece::Set(name, value) => {
+                text.push_str(&format!("{name} = \"{value}\"\n"));
+                env.insert((*name).to_owned(), value.clone());
+            }
+            Piece::Job { schedule, user, rest, stdin } => {
+                let name = format!("/opt/j{number}");
+                let command = format!("{name} {rest}");
+                let escaped = command.replace('\\', "\\\\").replace('%', "\\%");
+                let fields = schedule.replace(' ', "\t ");
+                text.push_str(&format!("  {fields} {user}\t{escaped}"));
+                if let Some(stdin) = stdin {
+                    text.push('%');
+                    text.push_str(&stdin.replace('%', "\\%").replace('\n', "%"));
+                }
+                text.push('\n');
+                let end = |stdin: &String| match stdin.is_empty() || stdin.ends_with('\n') {
+                    true => stdin.clone(),
+                    false => format!("{stdin}\n"),
+                };
+                let job = Job {
+                    schedule: (*schedule).to_owned(),
+                    user: (*user).to_owned(),
+                    command: vec!["/bin/sh".to_owned(), "-c".to_owned(), command],
+                    stdin: stdin.as_ref().map(end),
+                    env: env.clone(),
+                };
+                jobs.insert(name, job);
+            }
+            Piece::Comment(comment) => text.push_str(&format!(" #{comment}\n")),
+            Piece::Blank => text.push_str(" \t\n"),
+        }
+    }
+    (text, jobs)
+}
+
+/// Anything that may stand in a file, most of it nearly a crontab.
+fn hostile() -> impl Strategy<Value = Vec<u8>> {
+    let piece = prop_oneof![
+        4 => select(vec![
+            "* * * * *", "@daily", "@reboot", " ", "\t", "\n", "\r\n", "root", "%", "\\%", "#", "=",
+            "\"", "'", "\0", "A=b", "HOME=/x", "HOME=y", "SHELL=z", "MAILTO=", "CRON_TZ=UTC",
+            "RANDOM_DELAY=5", "/bin/x", "conductor run --id web", "--revision", "r1", "61 * * * *",
+            "{port}", "é", "\u{2028}", "0 0 1 1 1 root x\n", "---", "\u{feff}",
+        ]).prop_map(|text| text.as_bytes().to_vec()),
+        1 => vec(any::<u8>(), 0..4),
+    ];
+    vec(piece, 0..60).prop_map(|pieces| pieces.concat())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn jobs_come_back_as_they_were_written(pieces in vec(piece(), 0..12)) {
+        let (text, expected) = write(&pieces);
+        let imported = import(text.as_bytes(), Owner::Column);
+        prop_assert_eq!(&imported.left_out, &vec![]);
+        prop_assert_eq!(imported.entries, expected.len());
+        prop_assert_eq!(jobs(&services(&imported)), expected);
+    }
+
+    #[test]
+    fn whatever_is_in_a_file_becomes_a_job_or_a_complaint(
+        text in hostile(),
+        system in any::<bool>(),
+        fold in any::<bool>(),
+    ) {
+        let owner = if system { Owner::Column } else { Owner::User("alice".parse().unwrap()) };
+        let sources = [("a/b", text.as_slice(), owner.clone()), ("c/b", text.as_slice(), owner)];
+        let imported = import_all(&sources, fold);
+        prop_assert_eq!(&import_all(&sources, fold), &imported);
+        let services = services(&imported);
+        let count: usize = services.iter().map(|service| service.jobs.len()).sum();
+        prop_assert_eq!(count, imported.entries);
+        let ids: BTreeSet<_> = services.iter().map(|service| service.id.clone()).collect();
+        prop_assert_eq!(ids.len(), services.len());
+        let complaints = |wanted: fn(&Line) -> bool| {
+            let lines = lines(&text, system);
+            lines.into_iter().enumerate().filter(|(_, line)| wanted(line)).map(|(at, _)| at + 1)
+                .collect::<BTreeSet<_>>()
+        };
+        for file in ["a/b", "c/b"] {
+            let of_file = imported.left_out.iter().filter(|problem| problem.file == Path::new(file));
+            let said: BTreeSet<_> = of_file.filter_map(|problem| Some(problem.position?.0)).collect();
+            let bad = complaints(|line| matches!(line, Line::Bad { .. }));
+            prop_assert!(bad.is_subset(&said), "{:?} of {:?}", bad, said);
+        }
+        let entries = complaints(|line| matches!(line, Line::Entry(_))).len();
+        let left_out = imported.left_out.iter().filter(|problem| {
+            let line = problem.position.map_or(0, |(line, _)| line);
+            complaints(|line| matches!(line, Line::Entry(_))).contains(&line)
+        });
+        prop_assert_eq!(imported.entries + left_out.count(), 2 * entries);
+    }
+}
+
+#[test]
+fn what_is_too_much_for_one_definition_becomes_several() {
+    let many: String =
+        (0..2_000).map(|number| format!("A=x{number}\n@daily /opt/j{number}\n")).collect();
+    let long = format!("@daily root /opt/x {}\n", "é".repeat(60_000)).repeat(12);
+    for (text, owner, entries) in
+        [(many, Owner::User("alice".parse().unwrap()), 2_000), (long, Owner::Column, 12)]
+    {
+        let imported = import(text.as_bytes(), owner);
+        assert_eq!((imported.entries, imported.left_out.len()), (entries, 0));
+        assert!(services(&imported).len() > 1);
+        let longest = imported.definitions.iter().map(|definition| definition.text.len()).max();
+        assert!(longest.unwrap() < 1 << 20);
+    }
+}
+
+#[test]
+fn what_no_definition_can_hold_is_left_out() {
+    for (text, why) in [
+        (format!("@daily root {}\n", "x".repeat(200_000)), "Linux takes at most"),
+        (format!("@daily root {}\n", "\u{85}".repeat(60_000)) + "@daily root x\n", ""),
+        (
+            format!("@daily root {}%{}\n", "\u{85}".repeat(60_000), "\u{85}".repeat(60_000)),
+            "longer than",
+        ),
+        ("#\n".repeat(10_001) + "@daily root x\n", "more than 10000 lines"),
+    ] {
+        let imported = import(text.as_bytes(), Owner::Column);
+        services(&imported);
+        match why {
+            "" => assert_eq!((imported.entries, imported.left_out.len()), (2, 0)),
+            _ => assert!(imported.left_out[0].message.contains(why), "{:?}", imported.left_out),
+        }
+    }
+}
+
+#[test]
+fn a_service_is_called_from_several_crontabs() {
+    let line: &[u8] = b"@daily conductor run --id web --revision r1 bin/x\n";
+    let other: &[u8] = b"@hourly /opt/conductor run --revision r2 --id web bin/y\n@daily z\n";
+    let owner = Owner::User("root".parse().unwrap());
+    let mut importer =
+        Importer::new([("web".parse().unwrap(), PathBuf::from("defs/w.yaml"))].into()).fold(true);
+    for (file, text) in [("a", line), ("web", other), ("b", line)] {
+        importer.add(&Source { file: Path::new(file), text, owner: owner.clone(), id: None });
+    }
+    let imported = importer.finish();
+    let ids: Vec<_> =
+        imported.definitions.iter().map(|definition| definition.id.as_str()).collect();
+    // The file `web` cannot name its service so, because the service it calls has that name.
+    assert_eq!(ids, ["web", "web-2"]);
+    assert!(imported.definitions[0].text.starts_with("# Merge this into defs/w.yaml, "));
+    let services = services(&imported);
+    let names: Vec<_> = services[0].jobs.keys().map(ToString::to_string).collect();
+    assert_eq!(names, ["x", "x-2"]);
+    assert_eq!(services[0].revision, Some("r1".parse().unwrap()));
+    let [problem] = imported.left_out.as_slice() else { panic!("{:?}", imported.left_out) };
+    assert_eq!(problem.position, Some((1, 9)));
+    assert_eq!(problem.message, "the revision r2, where lines before say r1");
+}
