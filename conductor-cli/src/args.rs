@@ -7,7 +7,7 @@ use conductor_core::conductor::RollbackTarget;
 use conductor_core::name::{Revision, ServiceId};
 use conductor_core::value::Span;
 
-use crate::cron_args::Cron;
+use crate::cron_args::{Cron, CronCommand};
 
 /// Runs services on this host as systemd units.
 ///
@@ -219,6 +219,9 @@ impl Command {
             Self::Deploy(options) => &options.lock,
             Self::Rollback(options) => &options.lock,
             Self::Remove(options) => &options.lock,
+            Self::Cron(Cron { command: CronCommand::Pause(job) | CronCommand::Resume(job) }) => {
+                &job.lock
+            }
             _ => return None,
         };
         Some(lock.lock_timeout)

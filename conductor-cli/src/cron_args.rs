@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use conductor_core::name::ServiceId;
+use conductor_core::name::{JobName, ServiceId};
 use conductor_core::value::UserName;
+
+use crate::args::Locking;
 
 /// Jobs that run by the clock.
 #[derive(Debug, Args)]
@@ -18,6 +20,14 @@ pub(crate) struct Cron {
 pub(crate) enum CronCommand {
     /// Print definitions that do what crontabs do
     Import(Import),
+    /// Show which jobs run when
+    Next(Next),
+    /// Run a job now, and wait for its end
+    RunNow(OneJob),
+    /// Keep a job from being run by the clock; apply and deploy keep it so
+    Pause(ChangedJob),
+    /// Let a paused job be run by the clock again
+    Resume(ChangedJob),
 }
 
 #[derive(Debug, Args)]
@@ -45,4 +55,42 @@ pub(crate) struct Import {
     /// The id of the service [default: the name of the file]
     #[arg(long)]
     pub(crate) id: Option<ServiceId>,
+}
+
+/// Which job.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  conductor cron run-now --id web cleanup")]
+pub(crate) struct OneJob {
+    /// The service
+    #[arg(long)]
+    pub(crate) id: ServiceId,
+    /// The job, by its name under cron in the definition
+    #[arg(value_name = "NAME")]
+    pub(crate) job: JobName,
+}
+
+/// Which job is changed.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  conductor cron pause --id web cleanup\n  \
+                  conductor cron resume --id web cleanup")]
+pub(crate) struct ChangedJob {
+    /// The service
+    #[arg(long)]
+    pub(crate) id: ServiceId,
+    /// The job, by its name under cron in the definition
+    #[arg(value_name = "NAME")]
+    pub(crate) job: JobName,
+    #[command(flatten)]
+    pub(crate) lock: Locking,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  conductor cron next --id web --hours 48")]
+pub(crate) struct Next {
+    /// Only the jobs of this service
+    #[arg(long)]
+    pub(crate) id: Option<ServiceId>,
+    /// How far to look ahead
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=8784))]
+    pub(crate) hours: u16,
 }

@@ -62,8 +62,8 @@ impl Failure {
         const LOCKED: u8 = 4;
         match self {
             Self::Core(error) => match error.kind() {
-                "definition" | "not_supported" | "template" | "compile" | "foreign_file"
-                | "unknown_service" | "undefined_service" | "no_rollback" => BAD_INPUT,
+                "definition" | "template" | "compile" | "foreign_file" | "unknown_service"
+                | "unknown_job" | "undefined_service" | "no_rollback" | "offline" => BAD_INPUT,
                 "locked" => LOCKED,
                 _ => FAILED,
             },

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use comfy_table::{ContentArrangement, Table, presets};
+
 /// Writes a number of bytes with one digit behind the point, in powers of 1024 as systemd does.
 pub(crate) fn bytes(bytes: u64) -> String {
     let units = [("T", 40), ("G", 30), ("M", 20), ("K", 10)];
@@ -43,6 +45,17 @@ pub(crate) fn took(duration: Duration) -> String {
         tenths @ 0..600 => format!("{}.{}s", tenths / 10, tenths % 10),
         _ => span(micros),
     }
+}
+
+/// Begins a table without lines, whose columns are as wide as they need to be.
+pub(crate) fn table(columns: &[&str]) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
+    table.set_header(columns);
+    for column in table.column_iter_mut() {
+        column.set_padding((0, 2));
+    }
+    table
 }
 
 /// Makes text of others safe to print: without control characters, which a terminal would obey, and

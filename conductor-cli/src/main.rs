@@ -37,10 +37,10 @@ fn main() -> ExitCode {
         Command::Apply(options) => commands::apply::run(&context, options),
         Command::Deploy(options) => commands::deploy::run(&context, options),
         Command::Rollback(options) => commands::rollback::run(&context, options),
+        Command::Cron(cron) => commands::cron::run(&context, cron),
         Command::Status(options) => commands::status::run(&context, options),
         Command::Logs(options) => commands::logs::run(&context, options),
         Command::Remove(options) => commands::remove::run(&context, options),
-        Command::Cron(options) => commands::cron::run(&context, options),
         Command::Schema => commands::schema::run(),
     });
     match result {

@@ -134,7 +134,7 @@ fn write(pieces: &[Piece]) -> (String, BTreeMap<String, Job>) {
     for (number, piece) in pieces.iter().enumerate() {
         match piece {
             Piece::Set(name, value) => {
-                text.push_str(&format!("{name} = \"{value}\"\n"));
+                text.extend([*name, " = \"", value, "\"\n"]);
                 env.insert((*name).to_owned(), value.clone());
             }
             Piece::Job { schedule, user, rest, stdin } => {
@@ -142,7 +142,7 @@ fn write(pieces: &[Piece]) -> (String, BTreeMap<String, Job>) {
                 let command = format!("{name} {rest}");
                 let escaped = command.replace('\\', "\\\\").replace('%', "\\%");
                 let fields = schedule.replace(' ', "\t ");
-                text.push_str(&format!("  {fields} {user}\t{escaped}"));
+                text.extend(["  ", &fields, " ", user, "\t", &escaped]);
                 if let Some(stdin) = stdin {
                     text.push('%');
                     text.push_str(&stdin.replace('%', "\\%").replace('\n', "%"));
@@ -161,7 +161,7 @@ fn write(pieces: &[Piece]) -> (String, BTreeMap<String, Job>) {
                 };
                 jobs.insert(name, job);
             }
-            Piece::Comment(comment) => text.push_str(&format!(" #{comment}\n")),
+            Piece::Comment(comment) => text.extend([" #", comment, "\n"]),
             Piece::Blank => text.push_str(" \t\n"),
         }
     }
@@ -231,8 +231,8 @@ proptest! {
 
 #[test]
 fn what_is_too_much_for_one_definition_becomes_several() {
-    let many: String =
-        (0..2_000).map(|number| format!("A=x{number}\n@daily /opt/j{number}\n")).collect();
+    let many = (0..2_000).map(|number| format!("A=x{number}\n@daily /opt/j{number}\n"));
+    let many = many.collect::<Vec<_>>().concat();
     let long = format!("@daily root /opt/x {}\n", "é".repeat(60_000)).repeat(12);
     for (text, owner, entries) in
         [(many, Owner::User("alice".parse().unwrap()), 2_000), (long, Owner::Column, 12)]
@@ -275,17 +275,16 @@ fn a_service_is_called_from_several_crontabs() {
     for (file, text) in [("a", line), ("web", other), ("b", line)] {
         importer.add(&Source { file: Path::new(file), text, owner: owner.clone(), id: None });
     }
-    let imported = importer.finish();
-    let ids: Vec<_> =
-        imported.definitions.iter().map(|definition| definition.id.as_str()).collect();
+    let outcome = importer.finish();
+    let ids: Vec<_> = outcome.definitions.iter().map(|definition| definition.id.as_str()).collect();
     // The file `web` cannot name its service so, because the service it calls has that name.
     assert_eq!(ids, ["web", "web-2"]);
-    assert!(imported.definitions[0].text.starts_with("# Merge this into defs/w.yaml, "));
-    let services = services(&imported);
+    assert!(outcome.definitions[0].text.starts_with("# Merge this into defs/w.yaml, "));
+    let services = services(&outcome);
     let names: Vec<_> = services[0].jobs.keys().map(ToString::to_string).collect();
     assert_eq!(names, ["x", "x-2"]);
     assert_eq!(services[0].revision, Some("r1".parse().unwrap()));
-    let [problem] = imported.left_out.as_slice() else { panic!("{:?}", imported.left_out) };
+    let [problem] = outcome.left_out.as_slice() else { panic!("{:?}", outcome.left_out) };
     assert_eq!(problem.position, Some((1, 9)));
     assert_eq!(problem.message, "the revision r2, where lines before say r1");
 }

@@ -21,6 +21,7 @@ mod foreign;
 mod health;
 mod host;
 mod hostile;
+mod jobs;
 mod killed;
 mod leftovers;
 mod machine;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
             ("killed", killed::TESTS),
             ("leftovers", leftovers::TESTS),
             ("containers", containers::TESTS),
+            ("jobs", jobs::TESTS),
             ("sockets", sockets::TESTS),
             ("unhealthy", unhealthy::TESTS),
             ("health", health::TESTS),

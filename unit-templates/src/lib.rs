@@ -32,9 +32,13 @@ pub const BOOT: Template =
 pub const COMMAND: Template =
     Template { file: "command.service.hbs", text: include_str!("../command.service.hbs") };
 
+/// What says when a job of a service runs.
+pub const TIMER: Template =
+    Template { file: "job.timer.hbs", text: include_str!("../job.timer.hbs") };
+
 /// What nginx is told of the instances of a service; it is not one of a unit, and not in [`ALL`].
 pub const NGINX: Template =
     Template { file: "nginx.upstream.hbs", text: include_str!("../nginx.upstream.hbs") };
 
 /// All templates of units.
-pub const ALL: [Template; 5] = [INSTANCE, TARGET, SLICE, BOOT, COMMAND];
+pub const ALL: [Template; 6] = [INSTANCE, TARGET, SLICE, BOOT, COMMAND, TIMER];

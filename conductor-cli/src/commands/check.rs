@@ -12,20 +12,15 @@ use crate::print;
 pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, Failure> {
     context.conductor.settings()?;
     let services = context.conductor.read(&options.paths)?;
-    let not_yet = services.iter().flat_map(|service| &service.not_yet);
-    let advice = services.iter().flat_map(|service| &service.advice);
-    let warnings: Vec<_> = not_yet
-        .map(|problem| ("not_supported", problem))
-        .chain(advice.map(|problem| ("advice", problem)))
-        .collect();
+    let warnings: Vec<_> = services.iter().flat_map(|service| &service.advice).collect();
     if context.json() {
         let ids: Vec<_> = services.iter().map(|service| &service.id).collect();
         let warnings: Vec<_> =
-            warnings.into_iter().map(|(kind, problem)| problem_json(kind, problem)).collect();
+            warnings.into_iter().map(|problem| problem_json("advice", problem)).collect();
         Context::print_json(&json!({"services": ids, "errors": [], "warnings": warnings}))?;
         return Ok(ExitCode::SUCCESS);
     }
-    for (_, warning) in warnings {
+    for warning in warnings {
         print::complaint(format_args!("warning: {warning}"));
     }
     match services.len() {

@@ -39,7 +39,7 @@ pub(super) fn print_plan(
 
 fn plan_json(plan: &Plan, diff: Option<&str>) -> Value {
     let services = plan.services.iter().map(|service| {
-        let steps = service.steps.iter().map(|step| json!({"step": step.to_string()}));
+        let steps = service.all_steps().map(|step| json!({"step": step.to_string()}));
         let steps: Vec<_> = steps.collect();
         json!({
             "id": service.service,

@@ -15,9 +15,6 @@ use crate::print;
 pub(crate) fn run(context: &Context, options: &Render) -> Result<ExitCode, Failure> {
     let services = context.conductor.read(&options.definitions.paths)?;
     let set = context.conductor.render(&services)?;
-    for warning in services.iter().flat_map(|service| &service.not_yet) {
-        print::complaint(format_args!("warning: {warning}"));
-    }
     if let Some(directory) = &options.out {
         let write = set.units.iter().map(|(name, unit)| Step::Write {
             name: name.clone(),

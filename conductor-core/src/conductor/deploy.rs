@@ -9,6 +9,7 @@ use super::{Conductor, Prune};
 use crate::host::Systemd;
 use crate::name::Revision;
 use crate::plan::{self, Desired, Observed, Plan, RollbackTarget};
+use crate::release::Release;
 use crate::service::Service;
 use crate::unit::{Kind, UnitSet};
 
@@ -112,19 +113,24 @@ impl Conductor {
                     units.units.insert(name.clone(), unit.recorded(record.clone()));
                     units.links.insert(crate::release::link(&service.id, name));
                 }
-                Kind::Instance(_) => {}
+                Kind::Instance(_) | Kind::Job(_) | Kind::Timer(_) => {}
                 _ => {
                     units.units.insert(name.clone(), unit.clone());
                     units.links.extend(observed.links_to(&service.id, name).cloned());
                 }
             }
         }
+        // Jobs have units of one release only: those of the definition, at the revision of the release.
+        let release = Release::new(service, target.revision.clone(), &self.templates);
+        let scope = self.paths.scope;
+        let jobs = release.compile_jobs(&target.name, record.as_ref(), scope, &self.templates)?;
         let desired = Desired {
             upstream: self.upstream(service, &units, &self.proxies(&settings).templates()?)?,
             revision: target.revision.clone(),
             release: target.name.clone(),
             service,
             units,
+            jobs,
             before: None,
         };
         Self::refuse_foreign(desired.upstream.as_ref(), &observed)?;

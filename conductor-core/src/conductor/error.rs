@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{Invalid, PathError, Problem, Problems};
 use crate::host::{LockError, ProxyError, SystemdError};
-use crate::name::{ReleaseName, Revision, ServiceId};
+use crate::name::{JobName, ReleaseName, Revision, ServiceId, UnitName};
 use crate::plan::PortError;
 use crate::proxy::UpstreamError;
 use crate::release::CompileError;
@@ -19,9 +19,6 @@ pub enum Error {
     /// Definitions or settings are wrong.
     #[error(transparent)]
     Definition(#[from] Problems),
-    /// Definitions are right, and ask for what this version does not do.
-    #[error(transparent)]
-    NotYet(Problems),
     /// A template is wrong.
     #[error(transparent)]
     Template(#[from] TemplateError),
@@ -59,6 +56,41 @@ pub enum Error {
         /// The id.
         service: ServiceId,
     },
+    /// A service on the host has no job of this name.
+    #[error("{service} has no job {job} on this host")]
+    UnknownJob {
+        /// The service.
+        service: ServiceId,
+        /// The job.
+        job: JobName,
+        /// The jobs that it has.
+        names: Vec<JobName>,
+    },
+    /// A job that is to run does so already.
+    #[error("{job} of {service} runs already")]
+    JobRuns {
+        /// The service.
+        service: ServiceId,
+        /// The job.
+        job: JobName,
+    },
+    /// systemd does not start a job.
+    #[error("systemd does not start it: {reason}")]
+    JobRefused {
+        /// What it says.
+        reason: String,
+    },
+    /// A timer on the host says something that is not known here.
+    #[error("{timer}: {reason}")]
+    Timer {
+        /// The timer.
+        timer: UnitName,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is no systemd to ask.
+    #[error("nothing runs without systemd")]
+    Offline,
     /// No definition is of this id.
     #[error("no definition in {} has the id {service}", directory.display())]
     Undefined {
@@ -101,13 +133,17 @@ impl Error {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Definition(_) => "definition",
-            Self::NotYet(_) => "not_supported",
             Self::Template(_) | Self::NoTemplates { .. } => "template",
             Self::Compile(_) => "compile",
             Self::Ports(_) => "ports",
             Self::Foreign { .. } => "foreign_file",
             Self::NoProbe { .. } => "no_probe",
             Self::UnknownService { .. } => "unknown_service",
+            Self::UnknownJob { .. } => "unknown_job",
+            Self::JobRuns { .. } => "job_runs",
+            Self::JobRefused { .. } => "job_refused",
+            Self::Timer { .. } => "timer",
+            Self::Offline => "offline",
             Self::Undefined { .. } => "undefined_service",
             Self::NoRollback { .. } => "no_rollback",
             Self::Lock(LockError::Held { .. }) => "locked",
@@ -131,6 +167,18 @@ impl Error {
             Self::Foreign { .. } => "move it away if nothing needs it; nothing was changed",
             Self::NoProbe { .. } => "install conductor-probe there; it comes with conductor",
             Self::UnknownService { .. } => "conductor status lists the services",
+            Self::UnknownJob { names, .. } if names.is_empty() => {
+                "its definition has no cron, or was not applied yet"
+            }
+            Self::UnknownJob { names, .. } => {
+                let names: Vec<_> = names.iter().map(JobName::as_str).collect();
+                return Some(format!("its jobs are {}", names.join(", ")));
+            }
+            Self::JobRuns { .. } => {
+                "conductor status shows since when; it does not run twice at once"
+            }
+            Self::Timer { .. } => "time zones come with the package tzdata",
+            Self::Offline => "leave --root out",
             Self::Proxy(error) => return error.hint(),
             Self::Undefined { .. } => "conductor check lists the definitions",
             Self::NoRollback { kept, .. } if kept.is_empty() => {
@@ -172,7 +220,7 @@ impl Error {
     /// Gives the problems with their places, if there are such.
     pub fn problems(&self) -> &[Problem] {
         match self {
-            Self::Definition(problems) | Self::NotYet(problems) => &problems.0,
+            Self::Definition(problems) => &problems.0,
             _ => &[],
         }
     }

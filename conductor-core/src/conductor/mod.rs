@@ -8,9 +8,11 @@ mod diff;
 mod error;
 mod event;
 mod execute;
+mod jobs;
 mod planning;
 mod report;
 mod status;
+mod upcoming;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,8 +22,10 @@ pub use apply::Prune;
 pub use diff::diff;
 pub use error::Error;
 pub use event::{Event, Progress, Watcher};
+pub use jobs::{JobRun, JobStatus};
 pub use report::{Failure, Report, ServiceReport, StepReport};
 pub use status::{InstanceStatus, ReleaseStatus, ServiceStatus, Status};
+pub use upcoming::{Upcoming, UpcomingJob};
 
 use crate::error::{PathContext as _, Problems};
 use crate::host::{
@@ -126,7 +130,13 @@ impl Conductor {
             &settings,
             None,
             &|| Ok([].into()),
-            |_, units| Ok(units),
+            |release, mut units, _| {
+                let scope = self.paths.scope;
+                let jobs = release.compile_jobs(&release.name(), None, scope, &self.templates)?;
+                units.units.extend(jobs.units);
+                units.links.extend(jobs.links);
+                Ok(units)
+            },
         )?;
         let mut all = UnitSet::default();
         for set in compiled {

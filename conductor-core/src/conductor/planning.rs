@@ -16,7 +16,7 @@ use crate::proxy::{ProxyTemplates, UpstreamFile};
 use crate::release::{Release, Task};
 use crate::runtime::{PROBE, Scope, is_probed};
 use crate::service::Service;
-use crate::unit::UnitSet;
+use crate::unit::{Record, UnitSet};
 use crate::value::{Endpoint, Span};
 
 /// The longest wait for who is connected to a service that goes away, whose definition may be gone.
@@ -36,8 +36,8 @@ impl Conductor {
         let listening = || if self.online { Ok(listening_ports()?) } else { Ok(BTreeSet::new()) };
         let templates = self.proxies(&settings).templates()?;
         let now = Some(Timestamp::now());
-        let converge = |release: Release<'_>, units| {
-            let desired = self.desired(release, units, &templates)?;
+        let converge = |release: Release<'_>, units, record: Option<&Record>| {
+            let desired = self.desired(release, units, record, &templates)?;
             Self::refuse_foreign(desired.upstream.as_ref(), &observed)?;
             plan::converge(&desired, &observed).map_err(|foreign| self.foreign(foreign))
         };
@@ -58,14 +58,12 @@ impl Conductor {
 
     /// Checks what only shows on the host that services are to run on.
     pub(super) fn check(&self, services: &[Service], settings: &Settings) -> Result<(), Error> {
-        let not_yet: Vec<_> =
-            services.iter().flat_map(|service| service.not_yet.iter().cloned()).collect();
-        if !not_yet.is_empty() {
-            return Err(Error::NotYet(Problems(not_yet)));
-        }
         settings.check_proxies(services)?;
         if self.paths.scope == Scope::User {
             refuse_proxies(services)?;
+        }
+        if self.online {
+            know_zones(services)?;
         }
         // Without the probe no instance that needs it would start; an image that is being built may
         // get it later.
@@ -84,9 +82,12 @@ impl Conductor {
         &self,
         release: Release<'s>,
         units: UnitSet,
+        record: Option<&Record>,
         templates: &ProxyTemplates,
     ) -> Result<Desired<'s>, Error> {
         let service = release.service;
+        let jobs =
+            release.compile_jobs(&release.name(), record, self.paths.scope, &self.templates)?;
         let before = match &service.deploy.before {
             Some(command) if service.instances > 0 => {
                 let scope = self.paths.scope;
@@ -103,6 +104,7 @@ impl Conductor {
             revision: release.revision,
             service,
             units,
+            jobs,
             before,
         })
     }
@@ -143,7 +145,7 @@ impl Conductor {
         settings: &Settings,
         now: Option<Timestamp>,
         listening: &dyn Fn() -> Result<BTreeSet<u16>, Error>,
-        then: impl Fn(Release<'s>, UnitSet) -> Result<T, Error> + Sync,
+        then: impl Fn(Release<'s>, UnitSet, Option<&Record>) -> Result<T, Error> + Sync,
     ) -> Result<Vec<T>, Error> {
         let release = |service: &'s Service| {
             let deployed = || deployed_revision(&service.id, observed);
@@ -173,7 +175,7 @@ impl Conductor {
             let record =
                 now.and_then(|now| plan::record(id, &release.name(), observed, now, definition()));
             let units = release.compile(&ports, record.as_ref(), scope, &self.templates)?;
-            then(release, units)
+            then(release, units, record.as_ref())
         });
         // The first error, not that of the quickest thread.
         compiled.collect::<Vec<_>>().into_iter().collect()
@@ -199,6 +201,32 @@ impl Conductor {
             None => Ok(()),
         }
     }
+}
+
+/// Refuses time zones that systemd would not find: it reads them from the same files.
+fn know_zones(services: &[Service]) -> Result<(), Problems> {
+    let zones = |service: &Service| {
+        let jobs = service.jobs.iter().filter_map(|(name, job)| {
+            let zone = job.time_zones().into_iter().find(|zone| !is_zone(zone))?;
+            Some((name.clone(), zone))
+        });
+        jobs.collect::<Vec<_>>()
+    };
+    let unknown = services.iter().flat_map(|service| {
+        zones(service).into_iter().map(|(name, zone)| Problem {
+            file: service.origin.file.clone(),
+            position: service.origin.jobs.get(&name).copied(),
+            path: format!("cron.{name}.timezone"),
+            message: format!("{zone} is not a time zone that this host knows"),
+            hint: Some("timedatectl list-timezones lists them; they come with tzdata".to_owned()),
+        })
+    });
+    let problems: Vec<_> = unknown.collect();
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+}
+
+fn is_zone(zone: &str) -> bool {
+    zone == "UTC" || Path::new("/usr/share/zoneinfo").join(zone).is_file()
 }
 
 /// Proxies are the host's: a user's manager can neither write their files nor reload them.

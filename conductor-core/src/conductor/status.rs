@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::Conductor;
 use super::error::Error;
+use super::jobs::JobStatus;
 use crate::host::UnitDetails;
 use crate::name::{ReleaseName, Revision, ServiceId, UnitName};
 use crate::plan::{self, ActiveState, Observed, ObservedRelease};
@@ -30,8 +31,8 @@ pub struct ServiceStatus {
     pub instances: Vec<InstanceStatus>,
     /// Its releases on the host, the current one first; the others are kept for a rollback.
     pub releases: Vec<ReleaseStatus>,
-    /// Its jobs; this version makes none.
-    pub jobs: Vec<()>,
+    /// Its jobs, by name.
+    pub jobs: Vec<JobStatus>,
 }
 
 /// One release.
@@ -117,6 +118,7 @@ impl Conductor {
             }
             None => (None, BTreeMap::new()),
         };
+        let mut jobs = self.jobs(&ids, &observed, systemd.as_ref())?;
         let mut services = Vec::with_capacity(ids.len());
         for id in ids {
             let mut instances: Vec<_> = observed
@@ -142,7 +144,7 @@ impl Conductor {
                 revision: releases.first().map(|release| release.revision.clone()),
                 instances,
                 releases,
-                jobs: Vec::new(),
+                jobs: jobs.remove(id).unwrap_or_default(),
             });
         }
         Ok(Status { services })

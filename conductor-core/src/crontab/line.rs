@@ -93,11 +93,11 @@ fn text(line: &str, system: bool) -> Line {
     if let Some((name, value)) = assignment(line) {
         return Line::Set { name, value };
     }
-    entry(line, system).unwrap_or_else(|bad| bad)
+    entry(line, system).unwrap_or_else(|bad| *bad)
 }
 
-fn entry(line: &str, system: bool) -> Result<Line, Line> {
-    let refused = |column, why| Line::Bad { column, why, refused: true };
+fn entry(line: &str, system: bool) -> Result<Line, Box<Line>> {
+    let refused = |column, why| Box::new(Line::Bad { column, why, refused: true });
     let start = skip_blanks(line);
     let (fields, rest) = fields(start, if start.starts_with('@') { 1 } else { 5 });
     let schedule = fields.join(" ").parse::<Crontab>();
@@ -114,12 +114,14 @@ fn entry(line: &str, system: bool) -> Result<Line, Line> {
     let column = column(line, rest);
     if rest.ends_with('\r') {
         let why = Invalid::new("the line ends in a carriage return, which cron gives the command");
-        return Err(bad(column, why.hint("save the file with Unix line ends")));
+        return Err(bad(column, why.hint("save the file with Unix line ends")).into());
     }
     let Parts { command, stdin } = percent::split(rest);
     if skip_blanks(&command).is_empty() {
         let why = Invalid::new("there is no command");
-        return Err(bad(column, why.hint("remove the line, or write the command behind the time")));
+        return Err(
+            bad(column, why.hint("remove the line, or write the command behind the time")).into()
+        );
     }
     Ok(Line::Entry(Entry { schedule, user, command, stdin, column }))
 }

@@ -105,11 +105,6 @@ impl<'i> Source<'i> {
         matches!(self.document.value(at), Value::Map(entries) if entries.is_empty())
     }
 
-    /// Gives the path of a value in the document.
-    pub(crate) fn path(&self, at: NodeId) -> String {
-        self.document.path(at)
-    }
-
     /// Gives line and column of a value, both from 1.
     pub(crate) fn position(&self, at: NodeId) -> (usize, usize) {
         self.document.position(at)

@@ -1,6 +1,9 @@
 //! systemd's jobs: asked for side by side, and waited for without a race.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _};
 use zbus::OwnedObjectPath;
@@ -76,6 +79,33 @@ impl Systemd {
             }
         }
         Ok(results)
+    }
+
+    /// Runs jobs as [`run`](Self::run) does, and does something every so often until they are over.
+    ///
+    /// # Errors
+    /// systemd does not answer, or what is done meanwhile fails.
+    pub fn run_watched(
+        &self,
+        job: Job,
+        units: &[UnitName],
+        interval: Duration,
+        meanwhile: &mut dyn FnMut() -> Result<(), SystemdError>,
+    ) -> Result<BTreeMap<UnitName, Result<(), JobError>>, SystemdError> {
+        thread::scope(|scope| {
+            let (sender, receiver) = channel();
+            scope.spawn(move || {
+                // Whoever waits for it is there for as long as this scope.
+                let _ = sender.send(self.run(job, units));
+            });
+            loop {
+                match receiver.recv_timeout(interval) {
+                    Ok(results) => return results,
+                    Err(RecvTimeoutError::Disconnected) => return Err(SystemdError::Ended),
+                    Err(RecvTimeoutError::Timeout) => meanwhile()?,
+                }
+            }
+        })
     }
 
     async fn wait_for_jobs(

@@ -20,8 +20,8 @@ pub(super) const CALLS_AT_A_TIME: usize = 64;
 /// How long one call may take; a reload with thousands of units takes several seconds.
 const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 
-const UNIT: &str = "org.freedesktop.systemd1.Unit";
-const SERVICE: &str = "org.freedesktop.systemd1.Service";
+pub(super) const UNIT: &str = "org.freedesktop.systemd1.Unit";
+pub(super) const SERVICE: &str = "org.freedesktop.systemd1.Service";
 const SLICE: &str = "org.freedesktop.systemd1.Slice";
 
 /// Why systemd could not be asked.
@@ -132,7 +132,7 @@ impl Systemd {
         Ok(units.into_iter().filter(held).filter_map(state).collect())
     }
 
-    async fn list(&self) -> Result<Vec<ListedUnit>, SystemdError> {
+    pub(super) async fn list(&self) -> Result<Vec<ListedUnit>, SystemdError> {
         let pattern = format!("{PREFIX}*");
         let units = self.manager.list_units_by_patterns(&[], &[&pattern]).await;
         units.map_err(|source| SystemdError::Call { call: "ListUnitsByPatterns", source })
@@ -301,7 +301,7 @@ impl Systemd {
     }
 
     /// Reads a property; `None` if the unit is gone, or of a type without it.
-    async fn get(
+    pub(super) async fn get(
         &self,
         path: &OwnedObjectPath,
         interface: &str,

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::files::{Files, start};
 use super::leaving::{Leaving, is_current};
 use super::releases::{releases, served_last};
+use super::schedule::{Schedule, with_pauses};
 use super::traffic::{self, Traffic};
 use super::{
     ActiveState, Change, Desired, Foreign, Observed, ObservedRelease, ServicePlan, Step, Steps,
@@ -19,12 +20,15 @@ use crate::value::Span;
 /// # Errors
 /// A file or link that is not conductor's stands where one of its own has to go.
 pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePlan, Foreign> {
-    refuse_foreign(&desired.units, observed)?;
     let service = desired.service;
+    let jobs = with_pauses(&desired.jobs, observed);
+    refuse_foreign(&service.id, &desired.units, observed)?;
+    refuse_foreign(&service.id, &jobs, observed)?;
     let releases = releases(&service.id, observed);
     let files = Files::new(&desired.units, observed);
     let start = start(&desired.units, &files, observed);
-    let leaving = Leaving::new(desired, &releases, observed);
+    let schedule = Schedule::new(&jobs, observed);
+    let leaving = Leaving::new(desired, &jobs, &releases, observed);
     let traffic = Traffic::new(desired, observed);
     let undo = undo(desired, &releases, &files, &leaving, &traffic, observed);
 
@@ -37,7 +41,9 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
     let confirm = confirm(desired, &start, &traffic);
     steps.extend(traffic.test);
     if observed.states.is_some() {
-        steps.extend(images(&start, &desired.units).into_iter().map(Step::Pull));
+        let mut images = images(&start, &desired.units);
+        images.extend(schedule.images);
+        steps.extend(images.into_iter().map(Step::Pull));
         let before = desired.before.clone();
         steps.extend(before.filter(|_| !is_current(&desired.release, &releases)).map(Step::Run));
     }
@@ -60,6 +66,7 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
         }));
     }
     finish.extend(traffic.finish);
+    finish.extend(schedule.steps);
     finish.extend(leaving.disable);
     finish.extend(leaving.remove);
     finish.extend(leaving.images);
@@ -77,7 +84,7 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
 
 /// Plans how a service goes away; `drain` is the longest wait for who is still connected to it.
 pub fn remove(service: &ServiceId, drain: Span, observed: &Observed) -> ServicePlan {
-    let leaving = Leaving::all(service, &UnitSet::default(), observed);
+    let leaving = Leaving::all(service, &[], observed);
     let traffic = Traffic::none(service, drain, observed);
     let (mut steps, mut undo, mut finish) = (Steps::default(), Steps::default(), Steps::default());
     steps.extend(traffic.test);
@@ -99,7 +106,17 @@ pub fn remove(service: &ServiceId, drain: Span, observed: &Observed) -> ServiceP
     }
 }
 
-fn refuse_foreign(units: &UnitSet, observed: &Observed) -> Result<(), Foreign> {
+fn refuse_foreign(
+    service: &ServiceId,
+    units: &UnitSet,
+    observed: &Observed,
+) -> Result<(), Foreign> {
+    for name in units.units.keys() {
+        let found = observed.set.units.get(name).map(|unit| &unit.metadata.service);
+        if found.is_some_and(|owner| owner != service) {
+            return Err(Foreign { path: name.to_string(), what: "a unit of another service" });
+        }
+    }
     let files = units.units.keys().map(ToString::to_string);
     let links = units.links.iter().flat_map(|link| [link.directory(), link.to_string()]);
     for path in files.chain(links) {

@@ -23,22 +23,28 @@ impl Leaving {
     /// Finds what leaves for what is desired.
     pub(super) fn new(
         desired: &Desired<'_>,
+        jobs: &UnitSet,
         releases: &[ObservedRelease],
         observed: &Observed,
     ) -> Self {
         let id = &desired.service.id;
         let kept = kept(desired, releases);
-        let mut leaving = Self::all(id, &desired.units, observed);
+        let stays = [&desired.units, jobs];
+        let mut leaving = Self::all(id, &stays, observed);
+        // A job that runs comes to its end, also if it is not to run again.
+        leaving.stop.retain(|step| step.unit().is_none_or(|unit| !is_job(unit, observed)));
         leaving.remove.retain(|step| step.unit().is_none_or(|unit| !kept.contains(unit)));
-        leaving.images = images(&leaving.remove, &desired.units, observed);
+        leaving.images = images(id, &leaving.remove, &stays, observed);
         leaving
     }
 
     /// Takes everything for leaving that is not among some units.
-    pub(super) fn all(service: &ServiceId, desired: &UnitSet, observed: &Observed) -> Self {
-        let gone = observed.units_of(service).filter(|(name, _)| !desired.units.contains_key(name));
-        let units: Vec<_> = gone.collect();
-        let links = observed.links_of(service).filter(|link| !desired.links.contains(link));
+    pub(super) fn all(service: &ServiceId, stays: &[&UnitSet], observed: &Observed) -> Self {
+        let goes = |name: &UnitName| !stays.iter().any(|set| set.units.contains_key(name));
+        let units: Vec<_> = observed.units_of(service).filter(|(name, _)| goes(name)).collect();
+        let links = observed
+            .links_of(service)
+            .filter(|link| !stays.iter().any(|set| set.links.contains(link)));
         let up = units.iter().filter(|(name, unit)| {
             unit.metadata.kind.is_instance() && observed.state(name).is_some_and(ActiveState::is_up)
         });
@@ -76,19 +82,33 @@ fn kept(desired: &Desired<'_>, releases: &[ObservedRelease]) -> BTreeSet<UnitNam
 }
 
 /// Finds the images of releases that go, if nothing else on the host uses them.
-fn images(remove: &[Step], desired: &UnitSet, observed: &Observed) -> Vec<Step> {
+///
+/// A job's unit is changed in place: the image that it ran in so far is not used by it any more.
+fn images(
+    service: &ServiceId,
+    remove: &[Step],
+    stays: &[&UnitSet],
+    observed: &Observed,
+) -> Vec<Step> {
+    let desired = |unit: &UnitName| stays.iter().find_map(|set| set.units.get(unit));
     let image = |unit: &UnitName| {
-        let unit = observed.set.units.get(unit).or_else(|| desired.units.get(unit))?;
-        unit.metadata.kind.instance()?.image.clone()
+        let unit = desired(unit).or_else(|| observed.set.units.get(unit))?;
+        unit.metadata.kind.image().cloned()
     };
     let gone: BTreeSet<&UnitName> = remove.iter().filter_map(Step::unit).collect();
-    let images: BTreeSet<EngineImage> = gone.iter().filter_map(|unit| image(unit)).collect();
+    let mut images: BTreeSet<EngineImage> = gone.iter().filter_map(|unit| image(unit)).collect();
+    let jobs = observed.units_of(service).filter_map(|(_, unit)| unit.metadata.kind.job());
+    images.extend(jobs.filter_map(|job| job.image.clone()));
     if images.is_empty() {
         return Vec::new();
     }
-    let stay = observed.set.units.keys().chain(desired.units.keys());
+    let stay = observed.set.units.keys().chain(stays.iter().flat_map(|set| set.units.keys()));
     let used: BTreeSet<_> = stay.filter(|unit| !gone.contains(unit)).filter_map(image).collect();
     images.difference(&used).cloned().map(Step::RemoveImage).collect()
+}
+
+fn is_job(unit: &UnitName, observed: &Observed) -> bool {
+    observed.set.units.get(unit).is_some_and(|unit| unit.metadata.kind.job().is_some())
 }
 
 /// Tells whether the release of this name is the current one.

@@ -5,9 +5,12 @@
 
 mod converge;
 mod files;
+#[cfg(test)]
+mod job_tests;
 mod leaving;
 mod ports;
 mod releases;
+mod schedule;
 mod steps;
 #[cfg(test)]
 mod tests;
@@ -26,6 +29,7 @@ use crate::value::{HostPath, Port};
 pub use converge::{converge, remove};
 pub use ports::{PortError, allocate, last_given, needs_ports};
 pub use releases::{ObservedRelease, RollbackTarget, record, releases, rollback};
+pub use schedule::{pause, resume};
 pub use steps::{Change, Hook, Step, Steps};
 
 /// What is found on a host.
@@ -168,6 +172,8 @@ pub struct Desired<'s> {
     pub release: ReleaseName,
     /// Its units.
     pub units: UnitSet,
+    /// The units of its jobs.
+    pub jobs: UnitSet,
     /// What its proxy is to be told.
     pub upstream: Option<UpstreamFile>,
     /// What has to succeed before the first instance of a new release starts.

@@ -30,6 +30,12 @@ pub struct ObservedRelease {
 }
 
 impl ObservedRelease {
+    /// Begins with a release of which nothing is known yet.
+    fn new(name: ReleaseName, revision: Revision) -> Self {
+        let (units, enabled, up) = (Vec::new(), Vec::new(), Vec::new());
+        Self { name, revision, record: None, units, enabled, up }
+    }
+
     /// Tells whether all of it that should run is up.
     pub(super) fn serves(&self) -> bool {
         !self.enabled.is_empty() && self.enabled.iter().all(|unit| self.up.contains(unit))
@@ -41,15 +47,9 @@ pub fn releases(service: &ServiceId, observed: &Observed) -> Vec<ObservedRelease
     let mut releases: BTreeMap<ReleaseName, ObservedRelease> = BTreeMap::new();
     for (name, unit) in observed.units_of(service) {
         let Some(instance) = unit.metadata.kind.instance() else { continue };
-        let release =
-            releases.entry(instance.release()).or_insert_with_key(|release| ObservedRelease {
-                name: release.clone(),
-                revision: instance.revision.clone(),
-                record: None,
-                units: Vec::new(),
-                enabled: Vec::new(),
-                up: Vec::new(),
-            });
+        let release = releases.entry(instance.release()).or_insert_with_key(|release| {
+            ObservedRelease::new(release.clone(), instance.revision.clone())
+        });
         if instance.record > release.record {
             release.record.clone_from(&instance.record);
         }
@@ -59,6 +59,15 @@ pub fn releases(service: &ServiceId, observed: &Observed) -> Vec<ObservedRelease
         }
         if observed.state(name).is_some_and(ActiveState::is_up) {
             release.up.push(name.clone());
+        }
+    }
+    // Of a service without instances, only its jobs tell.
+    for job in observed.units_of(service).filter_map(|(_, unit)| unit.metadata.kind.job()) {
+        let of = releases.entry(job.release.clone()).or_insert_with_key(|release| {
+            ObservedRelease::new(release.clone(), job.revision.clone())
+        });
+        if job.record > of.record {
+            of.record.clone_from(&job.record);
         }
     }
     let mut releases: Vec<_> = releases.into_values().collect();

@@ -7,7 +7,7 @@ use super::*;
 use crate::release::{Release, boot_unit, slice_unit, target_unit};
 use crate::runtime::Scope;
 use crate::service::Service;
-use crate::unit::{Templates, Unit};
+use crate::unit::{Kind, Templates, Unit};
 use crate::value::Span;
 
 fn service(text: &str) -> Service {
@@ -16,10 +16,11 @@ fn service(text: &str) -> Service {
 }
 
 /// The service lives for as long as the tests do.
-fn desired(text: &str) -> Desired<'static> {
+pub(super) fn desired(text: &str) -> Desired<'static> {
     let service: &Service = Box::leak(Box::new(service(text)));
     let templates = Templates::new(&[]).unwrap();
-    let release = Release::new(service, service.default_revision().unwrap(), &templates);
+    let revision = service.own_revision().or_else(|| service.default_revision()).unwrap();
+    let release = Release::new(service, revision, &templates);
     let ports = allocate(
         std::slice::from_ref(&release),
         &UnitSet::default(),
@@ -28,33 +29,41 @@ fn desired(text: &str) -> Desired<'static> {
         None,
     );
     let units = release.compile(&ports.unwrap()[0], None, Scope::System, &templates).unwrap();
+    let jobs = release.compile_jobs(&release.name(), None, Scope::System, &templates).unwrap();
     Desired {
         service,
         release: release.name(),
         revision: release.revision,
         units,
         upstream: None,
+        jobs,
         before: None,
     }
 }
 
 /// Observes a host on which all of a service is as desired, and up.
-fn running(desired: &Desired<'_>) -> Observed {
+pub(super) fn running(desired: &Desired<'_>) -> Observed {
     let mut states = BTreeMap::new();
-    for (name, unit) in &desired.units.units {
-        if unit.metadata.kind != crate::unit::Kind::Boot {
-            states.insert(name.clone(), ActiveState::Active);
-        }
+    let mut set = desired.units.clone();
+    set.units.extend(desired.jobs.units.clone());
+    set.links.extend(desired.jobs.links.clone());
+    for (name, unit) in &set.units {
+        let state = match &unit.metadata.kind {
+            Kind::Boot | Kind::Job(_) => continue,
+            Kind::Timer(_) if !set.links.iter().any(|link| link.unit == *name) => continue,
+            _ => ActiveState::Active,
+        };
+        states.insert(name.clone(), state);
     }
-    Observed { states: Some(states), ..Observed::new(desired.units.clone(), BTreeMap::new()) }
+    Observed { states: Some(states), ..Observed::new(set, BTreeMap::new()) }
 }
 
-fn empty() -> Observed {
+pub(super) fn empty() -> Observed {
     Observed { states: Some(BTreeMap::new()), ..Observed::default() }
 }
 
 /// Gives a plan's steps in words, without the digests.
-fn words(plan: &ServicePlan) -> Vec<String> {
+pub(super) fn words(plan: &ServicePlan) -> Vec<String> {
     let digit = |c: char| c.is_ascii_hexdigit();
     plan.all_steps()
         .map(|step| {

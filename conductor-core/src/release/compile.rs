@@ -224,17 +224,13 @@ fn instance_unit(
         settings,
     };
     let text = templates.render(unit_templates::INSTANCE, &Values::new(&view))?;
-    let engine = match service.runtime {
-        Runtime::Native => None,
-        Runtime::Docker => Some(Engine::Docker),
-        Runtime::Podman => Some(Engine::Podman),
-    };
+    let image = engine_image(release, &tokens)?;
     let kind = Kind::Instance(Box::new(Instance {
         revision: revision.clone(),
         digest: digest.clone(),
         number: instance,
         endpoint,
-        image: engine.zip(image).map(|(engine, reference)| EngineImage { engine, reference }),
+        image,
         record: record.cloned(),
     }));
     Ok(Unit::new(text, metadata(service, kind)))
@@ -258,6 +254,19 @@ pub(super) fn image(
     };
     let wrong = |source| CompileError::Image { service: service.id.clone(), source };
     checked.map(Some).map_err(wrong)
+}
+
+/// Gives the image of a release, if a container engine has it.
+pub(super) fn engine_image(
+    release: &Release<'_>,
+    tokens: &Tokens<'_>,
+) -> Result<Option<EngineImage>, CompileError> {
+    let engine = match release.service.runtime {
+        Runtime::Native => return Ok(None),
+        Runtime::Docker => Engine::Docker,
+        Runtime::Podman => Engine::Podman,
+    };
+    Ok(image(release, tokens)?.map(|reference| EngineImage { engine, reference }))
 }
 
 /// Checks paths once more with the real values: a digest as revision has a colon.

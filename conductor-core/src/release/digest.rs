@@ -67,7 +67,6 @@ pub(super) fn digest(service: &Service, revision: &Revision, templates: Option<&
         jobs: _,
         settings,
         origin: _,
-        not_yet: _,
         advice: _,
     } = service;
     let Deploy {

@@ -2,18 +2,21 @@
 
 mod compile;
 mod digest;
+mod jobs;
 mod once;
 
 use std::collections::BTreeMap;
 
+pub(crate) use jobs::timer_link;
 pub(crate) use once::Task;
 
 use crate::error::Invalid;
-use crate::name::{ReleaseName, Revision, ServiceId, UnitName};
+use crate::name::{JobName, ReleaseName, Revision, ServiceId, UnitName};
 use crate::runtime::Scope;
 use crate::service::Service;
 use crate::unit::{Link, Record, TemplateError, Templates, UnitSet, escape};
 use crate::value::{HostPath, Port};
+use compile::engine_image;
 
 /// The prefix of every unit, which keeps clear of the host's own and finds them all.
 pub const PREFIX: &str = "conductor-";
@@ -124,6 +127,21 @@ impl<'s> Release<'s> {
         compile::compile(self, ports, record, scope, templates)
     }
 
+    /// Compiles the units of the service's jobs, each a service and a timer. They keep their names, so
+    /// that they move from release to release; `name` is that of the release they are of now.
+    ///
+    /// # Errors
+    /// A template that fails, or values that do not fit together at this revision.
+    pub fn compile_jobs(
+        &self,
+        name: &ReleaseName,
+        record: Option<&Record>,
+        scope: Scope,
+        templates: &Templates,
+    ) -> Result<UnitSet, CompileError> {
+        jobs::compile(self, name, record, scope, templates)
+    }
+
     /// Names the unit of something that is done once for this release:
     /// `conductor-ID-REVISION.DIGEST-PURPOSE.service`.
     pub(crate) fn task_unit(&self, purpose: &str) -> UnitName {
@@ -160,6 +178,16 @@ pub fn link(service: &ServiceId, instance: &UnitName) -> Link {
 /// Names the unit that starts the target of a service when the host boots.
 pub fn boot_unit(service: &ServiceId) -> UnitName {
     UnitName::from_checked(format!("{PREFIX}{service}-boot.service"))
+}
+
+/// Names the unit that runs a job of a service.
+pub fn job_unit(service: &ServiceId, job: &JobName) -> UnitName {
+    UnitName::from_checked(format!("{PREFIX}{service}-{job}.service"))
+}
+
+/// Names the timer of a job of a service.
+pub fn timer_unit(service: &ServiceId, job: &JobName) -> UnitName {
+    UnitName::from_checked(format!("{PREFIX}{service}-{job}.timer"))
 }
 
 /// Names the slice of a service. A dash in the id is escaped: in the name of a slice it would

@@ -113,7 +113,16 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
 pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
-    run.words([DOCKER, "run", "--rm", "--init", "--name", &name, "--log-driver=none"]);
+    run.words([
+        DOCKER,
+        "run",
+        "--rm",
+        "--init",
+        "--interactive",
+        "--name",
+        &name,
+        "--log-driver=none",
+    ]);
     run.word(&format!("--cgroup-parent={}", instance.slice));
     options(&mut run, instance);
     // What is shown is the command's own output, not that there is nothing to remove.
@@ -135,7 +144,8 @@ pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
 pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
-    run.words([PODMAN, "run", "--replace", "--rm", "--init", "--name", &name]);
+    run.words([PODMAN, "run", "--replace", "--rm", "--init", "--interactive"]);
+    run.words(["--name", &name]);
     run.words(["--cgroups=split", "--sdnotify=ignore", "--log-driver=passthrough"]);
     if instance.service.limits.pids.is_none() {
         run.word("--pids-limit=0");

@@ -68,13 +68,11 @@ pub struct Service {
     pub settings: BTreeMap<Section, BTreeMap<Directive, Setting>>,
     /// Where the definition stands.
     pub origin: Origin,
-    /// What the definition asks for and this version does not do; such a service is not applied.
-    pub not_yet: Vec<Problem>,
     /// What is valid and probably not what an operator wants.
     pub advice: Vec<Problem>,
 }
 
-/// Where a service was read: its id, and its upstream.
+/// Where a service was read: its id, its upstream and its jobs.
 #[derive(Debug, Clone)]
 pub struct Origin {
     /// The file.
@@ -83,6 +81,8 @@ pub struct Origin {
     pub position: (usize, usize),
     /// Line and column of the name of the service's upstream.
     pub upstream: Option<(usize, usize)>,
+    /// Line and column of the names of its jobs.
+    pub jobs: BTreeMap<JobName, (usize, usize)>,
 }
 
 /// What a proxy is told of the instances.
@@ -226,6 +226,14 @@ pub enum When {
     Calendar(Calendar),
 }
 
+impl Job {
+    /// Gives the names of the time zones that it needs.
+    pub fn time_zones(&self) -> Vec<String> {
+        let events = self.when.calendar_events(self.timezone.as_ref());
+        events.iter().filter_map(|event| event.time_zone().map(str::to_owned)).collect()
+    }
+}
+
 impl When {
     /// Gives the calendar events of a timer: none for `@reboot`, one, or two that it takes together.
     ///
@@ -279,7 +287,9 @@ impl Service {
     pub fn default_revision(&self) -> Option<Revision> {
         const HOST: &str = "host";
         match self.runtime {
-            Runtime::Native if !self.uses_token("revision") => HOST.parse().ok(),
+            Runtime::Native if !self.uses_token("revision") && !self.jobs_use("revision") => {
+                HOST.parse().ok()
+            }
             _ => None,
         }
     }
@@ -287,6 +297,14 @@ impl Service {
     /// Tells whether a token stands anywhere in what makes up an instance.
     pub(crate) fn uses_token(&self, token: &str) -> bool {
         self.tokenized().any(|text| text.uses(token))
+    }
+
+    /// Tells whether a token stands in what is a job's own.
+    fn jobs_use(&self, token: &str) -> bool {
+        self.jobs.values().any(|job| {
+            let command = job.command.iter().map(Argument::as_str);
+            command.chain(job.env.values().map(EnvValue::as_str)).any(|text| text.uses(token))
+        })
     }
 
     /// Gives every text of an instance in which tokens may stand.

@@ -4,18 +4,19 @@ use std::collections::BTreeMap;
 
 use super::{Origin, Proxy, Service};
 use crate::error::{Problem, Problems};
+use crate::release::job_unit;
 
-/// Checks what only shows when all services of a host are seen together: an id, or an upstream of a
-/// proxy, that is used twice.
+/// Checks what only shows when all services of a host are seen together: an id, an upstream of a
+/// proxy, or the name of a job's unit, that is used twice.
 ///
 /// # Errors
 /// One problem for each service that uses what another one has already.
 pub fn check_together(services: &[Service]) -> Result<(), Problems> {
     let mut ids = BTreeMap::new();
-    let mut upstreams = BTreeMap::new();
+    let (mut upstreams, mut units) = (BTreeMap::new(), BTreeMap::new());
     let mut problems = Vec::new();
     for service in services {
-        let Origin { file, position, upstream } = &service.origin;
+        let Origin { file, position, upstream, jobs } = &service.origin;
         let mut refuse = |position, path: String, message, other: &Origin, what| {
             problems.push(Problem {
                 file: file.clone(),
@@ -33,6 +34,13 @@ pub fn check_together(services: &[Service]) -> Result<(), Problems> {
             refuse(*position, "id".to_owned(), message, other, "id");
             // The upstream of the same service in two files is not worth a word of its own.
             continue;
+        }
+        for (name, place) in jobs {
+            let unit = job_unit(&service.id, name);
+            if let Some((other, job)) = units.insert(unit.clone(), (service, name)) {
+                let message = format!("{unit} is the unit of job {job} of {}, too", other.id);
+                refuse(*place, format!("cron.{name}"), message, &other.origin, "name");
+            }
         }
         let Some(Proxy { name, upstream: own }) = &service.proxy else { continue };
         if let Some(other) = upstreams.insert((name, own), service) {
@@ -53,6 +61,18 @@ mod tests {
     fn service(id: &str, more: &str) -> Service {
         let text = format!("id: {id}\ncommand: [/bin/x]\nport: 80\n{more}\n");
         Service::parse(Path::new(&format!("{id}.yaml")), &text).unwrap()
+    }
+
+    #[test]
+    fn a_unit_belongs_to_one_job() {
+        let job = |name: &str| format!("cron:\n  {name}: {{schedule: \"@daily\", command: [x]}}");
+        let a = service("web", &job("a-tidy"));
+        assert_eq!(check_together(&[a.clone(), service("web-b", &job("tidy"))]), Ok(()));
+        assert_eq!(
+            check_together(&[a, service("web-a", &job("tidy"))]).unwrap_err().to_string(),
+            "web-a.yaml:5:9: cron.tidy: conductor-web-a-tidy.service is the unit of job a-tidy of \
+             web, too\n  hint: it is defined in web.yaml; give one of them another name"
+        );
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::fmt;
 
 use jiff::Timestamp;
 
-use crate::name::{ReleaseName, Revision, ServiceId, is_lower_hex};
+use crate::name::{JobName, ReleaseName, Revision, ServiceId, is_lower_hex};
 use crate::value::{Endpoint, ListenAddress};
 
 pub(super) const HEADER: &str = "[X-Conductor]";
@@ -34,6 +34,34 @@ pub enum Kind {
     Slice,
     /// What starts the target when the host boots.
     Boot,
+    /// What runs a job.
+    Job(Box<JobUnit>),
+    /// What says when a job runs.
+    Timer(TimerUnit),
+}
+
+/// What a unit says of the job that it runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobUnit {
+    /// The job's name within its service.
+    pub name: JobName,
+    /// The revision that it runs.
+    pub revision: Revision,
+    /// The release that the revision is of.
+    pub release: ReleaseName,
+    /// The image it runs in, if a container engine has it.
+    pub image: Option<EngineImage>,
+    /// When that release was deployed.
+    pub record: Option<Record>,
+}
+
+/// What a timer says of its job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TimerUnit {
+    /// The job's name within its service.
+    pub job: JobName,
+    /// Since when it is kept from running the job, if an operator said so.
+    pub paused: Option<Timestamp>,
 }
 
 /// What a unit says of the instance that it is.
@@ -110,7 +138,32 @@ impl Kind {
     pub fn instance(&self) -> Option<&Instance> {
         match self {
             Self::Instance(instance) => Some(instance),
-            Self::Target | Self::Slice | Self::Boot => None,
+            Self::Target | Self::Slice | Self::Boot | Self::Job(_) | Self::Timer(_) => None,
+        }
+    }
+
+    /// Gives the job, if it is what runs one.
+    pub fn job(&self) -> Option<&JobUnit> {
+        match self {
+            Self::Job(job) => Some(job),
+            _ => None,
+        }
+    }
+
+    /// Gives the timer, if it is one.
+    pub fn timer(&self) -> Option<&TimerUnit> {
+        match self {
+            Self::Timer(timer) => Some(timer),
+            _ => None,
+        }
+    }
+
+    /// Gives the image that it runs in, if a container engine has it.
+    pub fn image(&self) -> Option<&EngineImage> {
+        match self {
+            Self::Instance(instance) => instance.image.as_ref(),
+            Self::Job(job) => job.image.as_ref(),
+            Self::Target | Self::Slice | Self::Boot | Self::Timer(_) => None,
         }
     }
 }
@@ -146,18 +199,23 @@ impl Metadata {
             "target" => Kind::Target,
             "slice" => Kind::Slice,
             "boot" => Kind::Boot,
+            "job" => Kind::Job(fields.job()?.into()),
+            "timer" => Kind::Timer(TimerUnit { job: fields.job?, paused: fields.paused }),
             _ => return None,
         };
         Some(Self { version: version?, service: service?, kind })
     }
 }
 
-/// The fields of an instance while they are read.
+/// The fields of an instance, a job or a timer while they are read.
 #[derive(Default)]
 struct Fields<'t> {
     revision: Option<Revision>,
     digest: Option<&'t str>,
     number: Option<u16>,
+    job: Option<JobName>,
+    release: Option<ReleaseName>,
+    paused: Option<Timestamp>,
     listen: ListenAddress,
     endpoint: Option<Endpoint>,
     image: Option<EngineImage>,
@@ -174,6 +232,9 @@ impl<'t> Fields<'t> {
             "Revision" => self.revision = Some(value.parse().ok()?),
             "Digest" => self.digest = Some(value).filter(|digest| is_sha256(digest)),
             "Instance" => self.number = Some(value.parse().ok()?),
+            "Job" => self.job = Some(value.parse().ok()?),
+            "Release" => self.release = Some(value.parse().ok()?),
+            "Paused" => self.paused = Some(value.parse().ok()?),
             "Listen" => self.listen = value.parse().ok()?,
             "Port" => {
                 self.endpoint =
@@ -196,13 +257,28 @@ impl<'t> Fields<'t> {
         Some(())
     }
 
-    fn instance(self) -> Option<Instance> {
-        let record = self.deployed.map(|deployed| Record {
+    fn record(&self) -> Option<Record> {
+        self.deployed.map(|deployed| Record {
             deployed,
-            replaces: self.replaces,
-            undoes: self.undoes,
+            replaces: self.replaces.clone(),
+            undoes: self.undoes.clone(),
             definition: self.definition.map(str::to_owned),
-        });
+        })
+    }
+
+    fn job(self) -> Option<JobUnit> {
+        let record = self.record();
+        Some(JobUnit {
+            name: self.job?,
+            revision: self.revision?,
+            release: self.release?,
+            image: self.image,
+            record,
+        })
+    }
+
+    fn instance(self) -> Option<Instance> {
+        let record = self.record();
         Some(Instance {
             revision: self.revision?,
             digest: self.digest?.to_owned(),
@@ -229,7 +305,23 @@ impl fmt::Display for Metadata {
             Kind::Target => writeln!(f, "Kind=target"),
             Kind::Slice => writeln!(f, "Kind=slice"),
             Kind::Boot => writeln!(f, "Kind=boot"),
+            Kind::Job(job) => write!(f, "Kind=job\n{job}"),
+            Kind::Timer(TimerUnit { job, paused }) => {
+                writeln!(f, "Kind=timer\nJob={job}")?;
+                paused.map_or(Ok(()), |since| writeln!(f, "Paused={since}"))
+            }
         }
+    }
+}
+
+impl fmt::Display for JobUnit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, revision, release, image, record } = self;
+        writeln!(f, "Job={name}")?;
+        writeln!(f, "Revision={revision}")?;
+        writeln!(f, "Release={release}")?;
+        image.as_ref().map_or(Ok(()), |image| writeln!(f, "Image={image}"))?;
+        record.as_ref().map_or(Ok(()), |record| record.fmt(f))
     }
 }
 
@@ -245,12 +337,15 @@ impl fmt::Display for Instance {
             Some(Endpoint::Socket(path)) => writeln!(f, "Socket={path}")?,
             None => {}
         }
-        if let Some(image) = image {
-            writeln!(f, "Image={image}")?;
-        }
-        let Some(Record { deployed, replaces, undoes, definition }) = record else {
-            return Ok(());
-        };
+        image.as_ref().map_or(Ok(()), |image| writeln!(f, "Image={image}"))?;
+        record.as_ref().map_or(Ok(()), |record| record.fmt(f))
+    }
+}
+
+/// As lines of the section.
+impl fmt::Display for Record {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { deployed, replaces, undoes, definition } = self;
         writeln!(f, "Deployed={deployed}")?;
         if let Some(release) = replaces {
             writeln!(f, "Replaces={release}")?;
@@ -302,7 +397,24 @@ mod tests {
                 Instance { endpoint: None, image: None, record: None, ..instance() }.into(),
             ),
         ];
-        for kind in kinds {
+        let record = instance().record;
+        let job = JobUnit {
+            name: "tidy".parse().unwrap(),
+            revision: "v1".parse().unwrap(),
+            release: "v1.abcdef".parse().unwrap(),
+            image: instance().image,
+            record: record.clone(),
+        };
+        let timer = TimerUnit { job: job.name.clone(), paused: None };
+        let paused = TimerUnit { paused: record.map(|record| record.deployed), ..timer.clone() };
+        let bare = JobUnit { image: None, record: None, ..job.clone() };
+        let scheduled = [
+            Kind::Job(job.into()),
+            Kind::Job(bare.into()),
+            Kind::Timer(timer),
+            Kind::Timer(paused),
+        ];
+        for kind in kinds.into_iter().chain(scheduled) {
             let metadata =
                 Metadata { version: "0.1.0".into(), service: "web".parse().unwrap(), kind };
             let text = format!("[Unit]\nDescription=x\n\n{metadata}");

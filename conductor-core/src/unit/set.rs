@@ -3,6 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
+use jiff::Timestamp;
+
 use super::metadata::{self, Kind, Metadata, Record};
 use crate::name::UnitName;
 
@@ -34,13 +36,34 @@ impl Unit {
         self.text.rfind(metadata::HEADER).map_or(&self.text, |start| &self.text[..start])
     }
 
-    /// Gives the unit of an instance with another record of its deploy.
+    /// Gives the values of a directive, one for each of its lines.
+    pub fn values<'u>(&'u self, directive: &'u str) -> impl Iterator<Item = &'u str> {
+        self.body().lines().filter_map(move |line| line.strip_prefix(directive)?.strip_prefix('='))
+    }
+
+    /// Gives the unit of an instance or a job with another record of its deploy.
     #[must_use]
     pub fn recorded(&self, record: Option<Record>) -> Self {
         let mut metadata = self.metadata.clone();
-        if let Kind::Instance(instance) = &mut metadata.kind {
-            instance.record = record;
+        match &mut metadata.kind {
+            Kind::Instance(instance) => instance.record = record,
+            Kind::Job(job) => job.record = record,
+            Kind::Target | Kind::Slice | Kind::Boot | Kind::Timer(_) => {}
         }
+        self.with(metadata)
+    }
+
+    /// Gives the unit of a timer that an operator paused at some time, or did not.
+    #[must_use]
+    pub fn paused(&self, since: Option<Timestamp>) -> Self {
+        let mut metadata = self.metadata.clone();
+        if let Kind::Timer(timer) = &mut metadata.kind {
+            timer.paused = since;
+        }
+        self.with(metadata)
+    }
+
+    fn with(&self, metadata: Metadata) -> Self {
         let text = format!("{}{metadata}", self.body());
         Self { metadata, text }
     }

@@ -24,6 +24,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::new(&[]).unw
 
 /// The settings of a deploy that make a difference to its plan.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others")]
 pub(crate) struct Settings {
     instances: u16,
     batch: u16,
@@ -31,19 +32,21 @@ pub(crate) struct Settings {
     stop_first: bool,
     proxy: bool,
     min_healthy: bool,
+    jobs: bool,
 }
 
 pub(crate) fn deployable() -> impl Strategy<Value = Settings> {
     let order = prop::bool::weighted(0.2);
     let numbers = (1..=INSTANCES, 1..=2_u16, 0..=2_u16);
-    (numbers, order, prop::bool::weighted(0.8), any::<bool>()).prop_map(
-        |((instances, batch, keep), stop_first, proxy, min_healthy)| Settings {
+    (numbers, order, prop::bool::weighted(0.8), any::<[bool; 2]>()).prop_map(
+        |((instances, batch, keep), stop_first, proxy, [min_healthy, jobs])| Settings {
             instances,
             batch,
             keep,
             stop_first,
             proxy,
             min_healthy,
+            jobs,
         },
     )
 }
@@ -64,6 +67,8 @@ pub(crate) struct Start {
     found: Vec<Found>,
     /// Whether the proxy has not read its file yet: it works with what this release would say.
     behind: Option<usize>,
+    /// The job of a release, whether it is enabled, and whether its timer is up.
+    job: Option<(usize, bool, bool)>,
 }
 
 impl Arbitrary for Start {
@@ -79,8 +84,9 @@ impl Arbitrary for Start {
             named: file && up && named,
         });
         let all = RELEASES * usize::from(INSTANCES);
-        (prop::collection::vec(found, all), prop::option::of(0..RELEASES))
-            .prop_map(|(found, behind)| Self { found, behind })
+        let job = prop::option::of((0..RELEASES, any::<bool>(), any::<bool>()));
+        (prop::collection::vec(found, all), prop::option::of(0..RELEASES), job)
+            .prop_map(|(found, behind, job)| Self { found, behind, job })
             .boxed()
     }
 }
@@ -138,6 +144,15 @@ impl World {
                 named.insert(port(unit).unwrap());
             }
         }
+        if let Some((release, enabled, up)) = start.job {
+            let jobs = world.jobs(release, None);
+            if enabled {
+                world.set.links.extend(jobs.links);
+            }
+            let timers = jobs.units.keys().filter(|name| name.kind() == "timer");
+            world.up.extend(timers.filter(|_| up).cloned());
+            world.set.units.extend(jobs.units);
+        }
         if settings.proxy && !named.is_empty() {
             let file = upstream(&world.services[0], &named);
             world.file = Some(file);
@@ -162,6 +177,13 @@ impl World {
         release.compile(&ports, record, Scope::System, &TEMPLATES).unwrap()
     }
 
+    /// Gives the units of a release's jobs.
+    fn jobs(&self, release: usize, record: Option<&Record>) -> UnitSet {
+        let service = &self.services[release];
+        let release = Release::new(service, service.own_revision().unwrap(), &TEMPLATES);
+        release.compile_jobs(&release.name(), record, Scope::System, &TEMPLATES).unwrap()
+    }
+
     /// Gives what a deploy of a release is after.
     pub(crate) fn desired(&self, number: usize) -> Desired<'static> {
         let service = &self.services[number];
@@ -176,6 +198,7 @@ impl World {
             release: release.name(),
             upstream: service.proxy.as_ref().map(|_| upstream(service, &ports)),
             units,
+            jobs: self.jobs(number, record.as_ref()),
             before: None,
         }
     }
@@ -204,8 +227,8 @@ impl World {
             Step::Start(unit) | Step::Restart(unit) => {
                 assert!(self.set.units.contains_key(unit), "{unit} has no file");
                 let enabled = |link: &Link| link.unit == *unit;
-                let instance = unit.kind() == "service";
-                assert!(!instance || self.set.links.iter().any(enabled), "{unit} is not enabled");
+                let linked = unit.kind() != "target";
+                assert!(!linked || self.set.links.iter().any(enabled), "{unit} is not enabled");
                 self.up.insert(unit.clone());
             }
             Step::Confirm { units, .. } => {
@@ -287,7 +310,16 @@ impl World {
         };
         let wanted = instances(&mut desired.units.units.keys());
         assert_eq!(instances(&mut self.up.iter()), wanted);
-        assert_eq!(self.set.links, desired.units.links);
+        let links = desired.units.links.union(&desired.jobs.links).cloned().collect();
+        assert_eq!(self.set.links, links);
+        let is_job = |unit: &Unit| {
+            let kind = &unit.metadata.kind;
+            kind.job().is_some() || kind.timer().is_some()
+        };
+        let jobs = self.set.units.iter().filter(|(_, unit)| is_job(unit));
+        assert!(jobs.eq(&desired.jobs.units), "jobs are of another release");
+        let up = self.up.iter().filter(|unit| unit.kind() == "timer");
+        assert!(up.eq(desired.jobs.links.iter().map(|link| &link.unit)));
         assert_eq!(self.file, desired.upstream);
         assert!(!self.pending);
         if let Some(file) = &desired.upstream {
@@ -322,14 +354,22 @@ pub(crate) fn routes(step: &Step) -> bool {
 }
 
 fn service(release: usize, settings: &Settings) -> Service {
-    let Settings { instances, batch, keep, stop_first, proxy, min_healthy } = settings;
+    let Settings { instances, batch, keep, stop_first, proxy, min_healthy, jobs } = settings;
     let order = if *stop_first { "stop-first" } else { "start-first" };
     let time = if *min_healthy { "1s" } else { "0s" };
     let text = format!(
         "id: web\nrevision: v{release}\ncommand: [/bin/web]\nport: 80\nhealth: {{http: /}}\n\
          instances: {instances}\n\
-         deploy: {{order: {order}, batch: {batch}, keep: {keep}, min_healthy_time: {time}}}\n{}",
-        if *proxy { "proxy: {nginx: {upstream: web}}\n" } else { "" }
+         deploy: {{order: {order}, batch: {batch}, keep: {keep}, min_healthy_time: {time}}}\n{}{}",
+        if *proxy { "proxy: {nginx: {upstream: web}}\n" } else { "" },
+        // Another schedule, too: the timer of a release is to be started anew.
+        match jobs {
+            true => format!(
+                "cron: {{tidy: {{calendar: \"{release}:00\", command: [x], enabled: {}}}}}\n",
+                release != 2
+            ),
+            false => String::new(),
+        }
     );
     Service::parse(Path::new("web.yaml"), &text).unwrap_or_else(|problems| panic!("{problems}"))
 }

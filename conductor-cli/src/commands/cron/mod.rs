@@ -1,15 +1,30 @@
-//! `conductor cron`: what concerns jobs alone, one file each.
+//! `conductor cron`: what has to do with jobs.
 
 mod import;
+mod next;
+mod run_now;
 
 use std::process::ExitCode;
 
+use super::outcome::print_report;
+use crate::conclude::conclude;
 use crate::context::Context;
 use crate::cron_args::{Cron, CronCommand};
 use crate::failure::Failure;
 
-pub(crate) fn run(context: &Context, options: &Cron) -> Result<ExitCode, Failure> {
-    match &options.command {
-        CronCommand::Import(options) => import::run(context, options),
-    }
+pub(crate) fn run(context: &Context, cron: &Cron) -> Result<ExitCode, Failure> {
+    let conductor = &context.conductor;
+    let report = match &cron.command {
+        CronCommand::Import(options) => return import::run(context, options),
+        CronCommand::Next(options) => return next::run(context, options),
+        CronCommand::RunNow(options) => return run_now::run(context, options),
+        CronCommand::Pause(options) => {
+            context.watch(|watcher| conductor.pause(&options.id, &options.job, watcher))?
+        }
+        CronCommand::Resume(options) => {
+            context.watch(|watcher| conductor.resume(&options.id, &options.job, watcher))?
+        }
+    };
+    print_report(context, &report)?;
+    Ok(conclude(&report, context.output))
 }

@@ -28,6 +28,10 @@ impl Executor<'_> {
         if self.systemd.is_some() && !stale.is_empty() {
             self.lock.note_stale()?;
         }
+        if let Some(systemd) = self.systemd {
+            let timers: Vec<_> = gone.iter().filter(|unit| unit.kind() == "timer").collect();
+            systemd.forget_runs(&timers);
+        }
         self.directory.carry_out(&steps)?;
         self.remove_links(&gone)?;
         let Some(systemd) = self.systemd else {

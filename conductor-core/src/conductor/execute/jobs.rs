@@ -1,7 +1,6 @@
 //! Steps that are jobs of systemd's.
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -63,24 +62,12 @@ impl Executor<'_> {
         meanwhile: &mut dyn FnMut(&mut dyn Watcher) -> Result<(), SystemdError>,
     ) -> Result<BTreeMap<UnitName, Result<(), JobError>>, SystemdError> {
         let mut cancelled = job == Job::Stop;
-        thread::scope(|scope| {
-            let (sender, receiver) = channel();
-            scope.spawn(move || {
-                // Whoever waits for it is there for as long as this scope.
-                let _ = sender.send(systemd.run(job, units));
-            });
-            loop {
-                match receiver.recv_timeout(ATTENTION) {
-                    Ok(results) => return results,
-                    Err(RecvTimeoutError::Disconnected) => return Err(SystemdError::Ended),
-                    Err(RecvTimeoutError::Timeout) => {}
-                }
-                if !cancelled && self.watcher.is_interrupted() {
-                    cancelled = true;
-                    systemd.run(Job::Stop, &forward.keys().cloned().collect::<Vec<_>>())?;
-                }
-                meanwhile(self.watcher)?;
+        systemd.run_watched(job, units, ATTENTION, &mut || {
+            if !cancelled && self.watcher.is_interrupted() {
+                cancelled = true;
+                systemd.run(Job::Stop, &forward.keys().cloned().collect::<Vec<_>>())?;
             }
+            meanwhile(self.watcher)
         })
     }
 

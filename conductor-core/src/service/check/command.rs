@@ -48,6 +48,19 @@ impl Check<'_> {
         self.refuse(program.at, fault.hint(hint));
     }
 
+    /// Checks the program of a job. systemd looks a mere name up, and takes a path from the root only.
+    pub(super) fn job_program(
+        &self,
+        command: &Field<Vec<Field<Argument>>>,
+        runtime: Option<Runtime>,
+    ) {
+        let Field::Given(command) = command else { return };
+        let Some(Field::Given(program)) = command.value.first() else { return };
+        if runtime == Some(Runtime::Native) && program.value.as_str().contains('/') {
+            self.program(program, runtime);
+        }
+    }
+
     /// Reads the environment. Linux counts a name and its value together.
     pub(super) fn env(
         &self,

@@ -8,9 +8,9 @@ mod reached;
 use std::collections::BTreeMap;
 
 use super::{Origin, Service};
-use crate::definition::{Definition, Fault, Field, Located, NodeId, ROOT, Runtime, Source, Table};
+use crate::definition::{Definition, Fault, Field, Job, NodeId, ROOT, Runtime, Source, Table};
 use crate::error::Invalid;
-use crate::name::Revision;
+use crate::name::{JobName, Revision};
 use crate::value::{Argument, HostPath, ImageReference, Listen, Tokens};
 
 /// The most instances of one service on one host.
@@ -54,14 +54,12 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         check.refuse(ROOT, Fault::new("the key id is missing").hint("add id: NAME"));
     }
     check.not_both_revisions(&image, &revision);
-    let mut not_yet = NotYet { check: &check, fields: Vec::new() };
     let runtime = match &runtime {
         Field::Absent => Some(Runtime::default()),
         // Nothing is said about what follows from a value that was refused.
         Field::Refused => None,
         Field::Given(runtime) => Some(runtime.value),
     };
-    not_yet.field(&cron, "no timers are made");
     let deploy = check.deploy(deploy);
 
     if let Some(runtime) = runtime {
@@ -75,8 +73,6 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         let hint = "a native service needs one: command: [/usr/bin/PROGRAM, ARGUMENT]";
         check.refuse(ROOT, fault.hint(hint));
     }
-    let mut not_yet = not_yet.fields;
-    not_yet.sort_by_key(|(at, _)| source.position(*at));
     let has_port = !port.is_absent();
     let on_socket = matches!(&listen, Field::Given(listen) if listen.value == Listen::Socket);
     let is_reached = has_port || on_socket;
@@ -88,7 +84,9 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let health = check.health(health, is_reached);
     let limits = check.limits(limits);
     let proxy = check.proxy(proxy, is_reached);
-    let jobs = check.jobs(cron);
+    let places = job_places(source, &cron);
+    let jobs = check.jobs(cron, runtime);
+    check.sandbox(&sandbox, runtime);
     let env = check.env(env, has_port, on_socket);
     let located = id.given()?;
     let service = Service {
@@ -96,6 +94,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
             file: source.file().to_owned(),
             position: source.position(located.at),
             upstream: proxy.as_ref().map(|proxy| source.position(proxy.at)),
+            jobs: places,
         },
         id: located.value,
         description: description.into_value(),
@@ -118,36 +117,28 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         proxy: proxy.map(|proxy| proxy.value),
         jobs,
         settings: table(systemd).into_iter().map(|(name, table)| (name, entries(table))).collect(),
-        not_yet: not_yet.into_iter().map(|(at, why)| source.problem(at, why)).collect(),
         advice,
     };
     check.tokens(&service, has_port, on_socket);
     Some(service)
 }
 
+fn job_places(
+    source: &Source<'_>,
+    cron: &Field<Table<JobName, Job>>,
+) -> BTreeMap<JobName, (usize, usize)> {
+    match cron {
+        Field::Given(table) => {
+            let names = table.value.0.iter().map(|(name, _)| name);
+            names.map(|name| (name.value.clone(), source.position(name.at))).collect()
+        }
+        Field::Absent | Field::Refused => BTreeMap::new(),
+    }
+}
+
 fn no_health() -> Fault {
     let fault = Fault::new("there is a port and no health check");
     fault.hint("add health: {http: /health} or {tcp: true}; else a start counts once it ran")
-}
-
-/// Collects the fields that are valid and not acted upon.
-struct NotYet<'c, 's> {
-    check: &'c Check<'s>,
-    fields: Vec<(NodeId, Fault)>,
-}
-
-impl NotYet<'_, '_> {
-    fn field<T>(&mut self, field: &Field<T>, what: &str) {
-        if let Field::Given(Located { at, .. }) = field {
-            self.add(*at, what);
-        }
-    }
-
-    fn add(&mut self, at: NodeId, what: &str) {
-        let key = self.check.source.path(at);
-        let fault = Fault::new(format!("valid, but this version does not act on it: {what}"));
-        self.fields.push((at, fault.hint(format!("remove {key} to apply the service without it"))));
-    }
 }
 
 struct Check<'s> {
@@ -203,6 +194,14 @@ impl Check<'_> {
             self.refuse(count.at, fault.hint(format!("at most {MOST_INSTANCES}")));
         }
         count.value
+    }
+
+    fn sandbox(&self, sandbox: &Field<bool>, runtime: Option<Runtime>) {
+        if let (Field::Given(sandbox), Some(Runtime::Docker | Runtime::Podman)) = (sandbox, runtime)
+        {
+            let fault = Fault::new("the sandbox is that of native units");
+            self.refuse(sandbox.at, fault.hint("remove sandbox: a container has its own walls"));
+        }
     }
 
     fn not_both_revisions(&self, image: &Field<Argument>, revision: &Field<Revision>) {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Check, table};
-use crate::definition::{self, Fault, Field, Located, Table};
+use crate::definition::{self, Fault, Field, Located, Runtime, Table};
 use crate::name::{JobName, ProxyName};
 use crate::service::{Deploy, Job, Limits, Proxy, When};
 use crate::value::Span;
@@ -99,16 +99,28 @@ impl Check<'_> {
     pub(super) fn jobs(
         &self,
         cron: Field<Table<JobName, definition::Job>>,
+        runtime: Option<Runtime>,
     ) -> BTreeMap<JobName, Job> {
         let table = cron.into_value().map_or(Vec::new(), |table| table.0);
         let jobs = table.into_iter().filter_map(|(name, job)| {
+            self.job_name(&name);
             let job = job.given()?;
-            Some((name.value, self.job(job)?))
+            Some((name.value, self.job(job, runtime)?))
         });
         jobs.collect()
     }
 
-    fn job(&self, job: Located<definition::Job>) -> Option<Job> {
+    /// Keeps clear of the unit that starts a service at boot: `conductor-ID-boot.service`, also where
+    /// the name of the job begins with the rest of another service's id.
+    fn job_name(&self, name: &Located<JobName>) {
+        let text = name.value.as_str();
+        if text == "boot" || text.ends_with("-boot") {
+            let fault = Fault::new(format!("{text} is the name of a unit of conductor's own"));
+            self.refuse(name.at, fault.hint(format!("give the job another name: {text}-job")));
+        }
+    }
+
+    fn job(&self, job: Located<definition::Job>, runtime: Option<Runtime>) -> Option<Job> {
         let at = job.at;
         let definition::Job {
             schedule,
@@ -154,6 +166,7 @@ impl Check<'_> {
                 Fault::new("the key command is missing").hint("add command: [PROGRAM]"),
             );
         }
+        self.job_program(&command, runtime);
         let command = self.command(command, None);
         Some(Job {
             when: when?,

@@ -1,11 +1,13 @@
 //! `conductor status`: a table of what runs.
 
+mod jobs;
+
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
-use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
+use comfy_table::CellAlignment;
 use conductor_core::conductor::{InstanceStatus, Status};
 use conductor_core::name::ReleaseName;
 
@@ -34,6 +36,9 @@ pub(crate) fn run(context: &Context, options: &args::Status) -> Result<ExitCode,
                 print::text(format_args!("\x1b[H\x1b[2J"))?;
             }
             print::line(format_args!("{}", table(&status)))?;
+            if let Some(jobs) = jobs::show(&status) {
+                print::text(format_args!("\n{jobs}"))?;
+            }
         }
         if !options.watch {
             return Ok(ExitCode::SUCCESS);
@@ -46,11 +51,9 @@ fn table(status: &Status) -> String {
     if status.services.is_empty() {
         return "no services on this host".to_owned();
     }
-    let mut table = Table::new();
-    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
-    table.set_header(COLUMNS);
+    let mut table = human::table(&COLUMNS);
     for service in &status.services {
-        if service.instances.is_empty() {
+        if service.instances.is_empty() && service.jobs.is_empty() {
             table.add_row([service.id.as_str(), "-", "-", "no instances"]);
         }
         for instance in &service.instances {
@@ -61,9 +64,6 @@ fn table(status: &Status) -> String {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
-    }
-    for column in table.column_iter_mut() {
-        column.set_padding((0, 2));
     }
     table.trim_fmt()
 }
@@ -91,10 +91,15 @@ fn row(service: &str, instance: &InstanceStatus) -> [String; COLUMNS.len()] {
 
 /// Says how long ago a moment was, in microseconds since 1970.
 fn age(since: u64) -> String {
-    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    let age = now.saturating_sub(Duration::from_micros(since));
-    if age < Duration::from_secs(1) {
-        return "just now".to_owned();
+    let now = now();
+    match now.saturating_sub(since) {
+        ..1_000_000 => "just now".to_owned(),
+        age => format!("{} ago", human::span(age)),
     }
-    format!("{} ago", human::span(u64::try_from(age.as_micros()).unwrap_or(0)))
+}
+
+/// Gives the time in microseconds since 1970.
+fn now() -> u64 {
+    let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
 }

@@ -1,0 +1,62 @@
+//! The jobs of the services: when each runs next, and how it fared.
+
+use std::fmt::Write as _;
+
+use conductor_core::conductor::{JobStatus, Status};
+
+use super::{age, now};
+use crate::human;
+use crate::human::printable;
+
+const COLUMNS: [&str; 6] = ["SERVICE", "JOB", "REVISION", "NEXT", "LAST", "RESULT"];
+
+/// Shows the jobs, and what those wrote last that failed; `None` if there are none.
+pub(super) fn show(status: &Status) -> Option<String> {
+    let mut jobs = Vec::new();
+    for service in &status.services {
+        jobs.extend(service.jobs.iter().map(|job| (service.id.as_str(), job)));
+    }
+    if jobs.is_empty() {
+        return None;
+    }
+    let mut table = human::table(&COLUMNS);
+    for (id, job) in &jobs {
+        table.add_row(row(id, job));
+    }
+    let mut text = table.trim_fmt();
+    text.push('\n');
+    for (id, job) in jobs.iter().filter(|(_, job)| !job.journal.is_empty()) {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "\n{} of {id} failed; its last lines:", job.name);
+        for line in &job.journal {
+            let _ = writeln!(text, "  {}", printable(line));
+        }
+    }
+    Some(text)
+}
+
+fn row(id: &str, job: &JobStatus) -> [String; COLUMNS.len()] {
+    let dash = || "-".to_owned();
+    let next = match (job.paused, job.next) {
+        (Some(_), _) => "paused".to_owned(),
+        _ if !job.enabled => "not enabled".to_owned(),
+        (None, Some(next)) => format!("in {}", human::span(next.saturating_sub(now()))),
+        // Those that run at boot.
+        (None, None) if job.waits => "at boot".to_owned(),
+        (None, None) => dash(),
+    };
+    let result = match (&job.result, job.exit_status) {
+        _ if job.running => "running".to_owned(),
+        (Some(result), Some(status)) if result != "success" => format!("{result} ({status})"),
+        (Some(result), _) => result.clone(),
+        (None, _) => dash(),
+    };
+    [
+        id.to_owned(),
+        job.name.to_string(),
+        job.revision.short().to_owned(),
+        next,
+        job.last.map_or_else(dash, age),
+        result,
+    ]
+}

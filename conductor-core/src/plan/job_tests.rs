@@ -1,0 +1,168 @@
+//! Plans for services with jobs.
+
+use super::tests::{desired, empty, running, words};
+use super::*;
+use crate::unit::{Engine, EngineImage};
+use crate::value::Span;
+
+const RUNNER: &str = "conductor-web-tidy.service";
+const TIMER: &str = "conductor-web-tidy.timer";
+
+fn job(more: &str) -> String {
+    format!("cron: {{tidy: {{schedule: \"*/30 * * * *\", command: [tidy]{more}}}}}\n")
+}
+
+fn contained(text: &str) -> Desired<'static> {
+    desired(&format!("runtime: docker\nimage: app\n{text}{}", job("")))
+}
+
+/// Observes a host on which all of a service is as desired, and its job runs.
+fn at_work(desired: &Desired<'_>) -> Observed {
+    let mut observed = running(desired);
+    let states = observed.states.as_mut().unwrap();
+    states.insert(RUNNER.parse().unwrap(), ActiveState::Activating);
+    observed
+}
+
+/// Carries out what a plan does to files and timers.
+fn after(plan: &ServicePlan, observed: &Observed) -> Observed {
+    let (mut set, mut states) = (observed.set.clone(), observed.states.clone().unwrap());
+    for step in plan.all_steps() {
+        match step {
+            Step::Write { name, unit, .. } => drop(set.units.insert(name.clone(), *unit.clone())),
+            Step::Enable(link) => drop(set.links.insert(link.clone())),
+            Step::Disable(link) => drop(set.links.remove(link)),
+            Step::Start(unit) => drop(states.insert(unit.clone(), ActiveState::Active)),
+            Step::Stop(unit) => drop(states.remove(unit)),
+            step => panic!("{step}"),
+        }
+    }
+    Observed { states: Some(states), ..Observed::new(set, BTreeMap::new()) }
+}
+
+#[test]
+fn jobs_move_when_the_new_release_serves_and_before_anything_is_removed() {
+    let old = contained("revision: v1\ndeploy: {keep: 0}\n");
+    let new = contained("revision: v2\ndeploy: {keep: 0}\n");
+    let plan = converge(&new, &at_work(&old)).unwrap();
+    assert!(plan.steps.iter().all(|step| step.unit().is_none_or(|unit| unit.as_str() != RUNNER)));
+    let finish: Vec<_> = plan.finish.iter().map(ToString::to_string).collect();
+    let place = |what: &str| finish.iter().position(|step| step.starts_with(what)).unwrap();
+    assert!(place("stop conductor-web-v1.") < place(&format!("rewrite {RUNNER}")));
+    assert!(place(&format!("rewrite {RUNNER}")) < place("remove conductor-web-v1."));
+    assert!(finish.last().unwrap().contains("remove the image app:v1"), "{finish:?}");
+    // What runs comes to its end, and the timer goes on as it is.
+    for what in [format!("stop {RUNNER}"), format!("restart {TIMER}"), format!("rewrite {TIMER}")] {
+        assert!(!finish.contains(&what), "{finish:?}");
+    }
+}
+
+#[test]
+fn another_schedule_starts_the_timer_anew_and_the_job_not() {
+    let (old, new) = (desired(&job("")), desired(&job(", jitter: 10s")));
+    let plan = converge(&new, &at_work(&old)).unwrap();
+    assert_eq!(words(&plan), [format!("rewrite {TIMER}"), format!("restart {TIMER}")]);
+    assert!(plan.undo.is_empty());
+}
+
+#[test]
+fn a_job_that_goes_takes_its_timer_along_and_comes_to_its_end() {
+    let observed = at_work(&desired(&job("")));
+    assert_eq!(
+        words(&converge(&desired(""), &observed).unwrap()),
+        [
+            format!("stop {TIMER}"),
+            format!("disable {TIMER} in timers.target"),
+            format!("remove {RUNNER}"),
+            format!("remove {TIMER}"),
+        ]
+    );
+    let all = words(&remove(&"web".parse().unwrap(), Span::from_secs(0), &observed));
+    assert!(all.contains(&format!("stop {RUNNER}")), "{all:?}");
+}
+
+#[test]
+fn a_job_that_is_not_enabled_has_units_and_no_timer_that_is_up() {
+    let off = desired(&job(", enabled: false"));
+    let steps = words(&converge(&off, &empty()).unwrap());
+    assert!(steps.contains(&format!("write {TIMER}")), "{steps:?}");
+    assert!(!steps.contains(&format!("start {TIMER}")), "{steps:?}");
+    let plan = converge(&off, &running(&desired(&job("")))).unwrap();
+    assert_eq!(
+        words(&plan),
+        [format!("stop {TIMER}"), format!("disable {TIMER} in timers.target")]
+    );
+}
+
+#[test]
+fn a_job_that_runs_at_boot_is_not_started_by_a_deploy() {
+    let job = "cron: {tidy: {schedule: \"@reboot\", command: [tidy]}}\n";
+    let steps = words(&converge(&desired(job), &empty()).unwrap());
+    assert!(steps.contains(&format!("enable {TIMER} in timers.target")), "{steps:?}");
+    assert!(!steps.contains(&format!("start {TIMER}")), "{steps:?}");
+    let other = desired(&job.replace("[tidy]", "[other]"));
+    let plan = converge(&other, &running(&desired(job))).unwrap();
+    assert_eq!(words(&plan), [format!("rewrite {RUNNER}")]);
+}
+
+#[test]
+fn what_an_operator_paused_stays_paused_until_it_is_resumed() {
+    let (web, timer) = ("web".parse().unwrap(), TIMER.parse().unwrap());
+    let wanted = desired(&job(""));
+    let before = running(&wanted);
+    let since = "2026-11-25T01:02:03Z".parse().unwrap();
+    let plan = pause(&web, &timer, since, &before);
+    assert_eq!(
+        words(&plan),
+        [
+            format!("record in {TIMER}"),
+            format!("disable {TIMER} in timers.target"),
+            format!("stop {TIMER}"),
+        ]
+    );
+    let paused = after(&plan, &before);
+    assert!(!pause(&web, &timer, since, &paused).changes());
+    assert!(!converge(&wanted, &paused).unwrap().changes());
+    // Another schedule does not change that.
+    let other = converge(&desired(&job(", jitter: 10s")), &paused).unwrap();
+    assert_eq!(words(&other), [format!("rewrite {TIMER}")]);
+    let plan = resume(&web, &timer, &after(&other, &paused));
+    assert_eq!(
+        words(&plan),
+        [
+            format!("record in {TIMER}"),
+            format!("enable {TIMER} in timers.target"),
+            format!("start {TIMER}"),
+        ]
+    );
+    let resumed = after(&resume(&web, &timer, &paused), &paused);
+    assert_eq!(resumed.set, before.set);
+    assert!(!resume(&web, &timer, &resumed).changes());
+}
+
+#[test]
+fn the_jobs_of_a_service_without_instances_say_which_release_is_current() {
+    let image = |reference: &str| {
+        let reference = reference.to_owned();
+        EngineImage { engine: Engine::Docker, reference }
+    };
+    let old = contained("instances: 0\nrevision: v1\n");
+    let plan = converge(&old, &empty()).unwrap();
+    let pull = Step::Pull(image("app:v1"));
+    assert!(plan.steps.iter().any(|step| *step == pull), "{:?}", words(&plan));
+    let observed = running(&old);
+    let found = releases(&old.service.id, &observed);
+    assert_eq!(found.iter().map(|release| &release.name).collect::<Vec<_>>(), [&old.release]);
+    let plan = converge(&contained("instances: 0\nrevision: v2\n"), &observed).unwrap();
+    assert!(plan.finish.iter().any(|step| *step == Step::RemoveImage(image("app:v1"))));
+}
+
+#[test]
+fn a_unit_of_another_service_is_in_the_way() {
+    let mut observed = running(&desired(&job("")));
+    for unit in observed.set.units.values_mut() {
+        unit.metadata.service = "web-other".parse().unwrap();
+    }
+    let foreign = converge(&desired(&job("")), &observed).unwrap_err();
+    assert_eq!(foreign.what, "a unit of another service");
+}

@@ -1,0 +1,123 @@
+//! The jobs of a service on their way to another release.
+//!
+//! Their units keep their names and are changed in place, after the release serves: until then the jobs
+//! are those of the old one. A job that runs meanwhile runs on as it began.
+
+use std::collections::BTreeSet;
+
+use jiff::Timestamp;
+
+use super::files::Files;
+use super::{ActiveState, Change, Observed, ServicePlan, Step, Steps};
+use crate::name::{ServiceId, UnitName};
+use crate::release::timer_link;
+use crate::unit::{EngineImage, Unit, UnitSet};
+
+/// What has to be done for the jobs of a service.
+#[derive(Default)]
+pub(super) struct Schedule {
+    /// Images that jobs will run in.
+    pub(super) images: BTreeSet<EngineImage>,
+    /// In order.
+    pub(super) steps: Vec<Step>,
+}
+
+impl Schedule {
+    pub(super) fn new(jobs: &UnitSet, observed: &Observed) -> Self {
+        let files = Files::new(jobs, observed);
+        let changed = files.write.iter().filter_map(|step| match step {
+            Step::Write { unit, change: Change::New | Change::Text, .. } => Some(unit),
+            _ => None,
+        });
+        let images = changed.filter_map(|unit| unit.metadata.kind.image().cloned()).collect();
+        let timers = jobs.units.iter().filter(|(_, unit)| unit.metadata.kind.timer().is_some());
+        let set = timers.filter_map(|(name, unit)| {
+            observed.states.as_ref()?;
+            let runs = jobs.links.iter().any(|link| link.unit == *name);
+            let up = observed.state(name).is_some_and(ActiveState::is_up);
+            let name = name.clone();
+            match (runs, up) {
+                (false, true) => Some(Step::Stop(name)),
+                (false, false) => None,
+                // It would run the job at once.
+                (true, _) if is_at_boot(unit) => None,
+                (true, false) => Some(Step::Start(name)),
+                (true, true) => files.stale.contains(&name).then_some(Step::Restart(name)),
+            }
+        });
+        let set: Vec<_> = set.collect();
+        let steps = files.write.into_iter().chain(files.enable).chain(set);
+        Self { images, steps: steps.collect() }
+    }
+}
+
+/// Gives the jobs as they are to be: what an operator paused stays paused.
+pub(super) fn with_pauses(jobs: &UnitSet, observed: &Observed) -> UnitSet {
+    let mut jobs = jobs.clone();
+    for (name, unit) in &mut jobs.units {
+        let old = observed.set.units.get(name).and_then(|old| old.metadata.kind.timer());
+        if let Some(since) = old.and_then(|timer| timer.paused) {
+            *unit = unit.paused(Some(since));
+            jobs.links.retain(|link| link.unit != *name);
+        }
+    }
+    jobs
+}
+
+/// Plans how a timer is kept from running its job.
+pub fn pause(
+    service: &ServiceId,
+    timer: &UnitName,
+    since: Timestamp,
+    observed: &Observed,
+) -> ServicePlan {
+    let unit = observed.set.units.get(timer);
+    let links: Vec<_> = observed.links_to(service, timer).cloned().collect();
+    let mut steps = Steps::default();
+    // One that is not enabled does not run its job anyway.
+    if let Some(unit) = unit.filter(|_| !links.is_empty()) {
+        let unit = unit.paused(Some(since)).into();
+        steps.extend([Step::Write { name: timer.clone(), unit, change: Change::Record }]);
+        steps.extend(links.into_iter().map(Step::Disable));
+        steps.extend(observed.state(timer).map(|_| Step::Stop(timer.clone())));
+    }
+    of_service(service, steps)
+}
+
+/// Plans how a timer that was paused runs its job again.
+pub fn resume(service: &ServiceId, timer: &UnitName, observed: &Observed) -> ServicePlan {
+    let mut steps = Steps::default();
+    let unit = observed.set.units.get(timer);
+    let paused =
+        |unit: &&Unit| unit.metadata.kind.timer().is_some_and(|timer| timer.paused.is_some());
+    if let Some(unit) = unit.filter(paused) {
+        let resumed = unit.paused(None).into();
+        steps.extend([
+            Step::Write { name: timer.clone(), unit: resumed, change: Change::Record },
+            Step::Enable(timer_link(timer)),
+        ]);
+        if observed.states.is_some() && !is_at_boot(unit) {
+            steps.extend([Step::Start(timer.clone())]);
+        }
+    }
+    of_service(service, steps)
+}
+
+/// Makes a plan that leaves a service itself as it is.
+fn of_service(service: &ServiceId, steps: Steps) -> ServicePlan {
+    ServicePlan {
+        service: service.clone(),
+        revision: None,
+        steps,
+        undo: Steps::default(),
+        finish: Steps::default(),
+        replaces: false,
+        downtime: false,
+        batch: None,
+    }
+}
+
+/// Tells whether a timer runs its job when the host boots and at no other time.
+fn is_at_boot(timer: &Unit) -> bool {
+    timer.values("OnCalendar").next().is_none()
+}

@@ -1,0 +1,168 @@
+//! The units of a service's jobs: what runs each, and what says when.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Serialize;
+
+use super::once::Task;
+use super::{CompileError, Release, VERSION, engine_image, job_unit, timer_unit};
+use crate::definition::Overlap;
+use crate::name::{JobName, ReleaseName, UnitName};
+use crate::runtime::Scope;
+use crate::service::Job;
+use crate::unit::{
+    JobUnit, Kind, Lines, Link, Metadata, Record, Templates, TimerUnit, Unit, UnitSet, Values,
+    escape,
+};
+use crate::value::Tokens;
+
+/// What all enabled timers belong to, the host's and a user's.
+const TIMERS: &str = "timers.target";
+/// How much of a job's input stands in one line, in bytes: a multiple of three, which base64 turns into
+/// four characters each.
+const INPUT_LINE: usize = 768;
+
+/// The values of `job.timer.hbs`.
+#[derive(Serialize)]
+struct TimerView<'a> {
+    id: &'a str,
+    description: String,
+    service: &'a str,
+    when: Lines,
+    wanted_by: &'a str,
+}
+
+/// Compiles all jobs of a service, as those of a release of this name.
+pub(super) fn compile(
+    release: &Release<'_>,
+    name: &ReleaseName,
+    record: Option<&Record>,
+    scope: Scope,
+    templates: &Templates,
+) -> Result<UnitSet, CompileError> {
+    let service = release.service;
+    let mut set = UnitSet::default();
+    for (job_name, job) in &service.jobs {
+        let metadata =
+            |kind| Metadata { version: VERSION.to_owned(), service: service.id.clone(), kind };
+        let (unit, timer) = (job_unit(&service.id, job_name), timer_unit(&service.id, job_name));
+        let text = runner(release, job_name, job, &unit, scope, templates)?;
+        let kind = Kind::Job(Box::new(JobUnit {
+            name: job_name.clone(),
+            revision: release.revision.clone(),
+            release: name.clone(),
+            image: engine_image(release, &tokens(release))?,
+            record: record.cloned(),
+        }));
+        let view = TimerView {
+            id: service.id.as_str(),
+            description: escape::description(&format!("When {} runs {job_name}", service.id)),
+            service: unit.as_str(),
+            when: when(job),
+            wanted_by: TIMERS,
+        };
+        let runner = Unit::new(text, metadata(kind));
+        let text = templates.render(unit_templates::TIMER, &Values::new(&view))?;
+        set.units.insert(unit, runner);
+        let kind = Kind::Timer(TimerUnit { job: job_name.clone(), paused: None });
+        if job.enabled {
+            set.links.insert(timer_link(&timer));
+        }
+        set.units.insert(timer, Unit::new(text, metadata(kind)));
+    }
+    Ok(set)
+}
+
+/// Gives the link by which a timer starts at boot.
+pub(crate) fn timer_link(timer: &UnitName) -> Link {
+    Link { by: UnitName::from_checked(TIMERS.to_owned()), unit: timer.clone() }
+}
+
+fn tokens<'r>(release: &'r Release<'_>) -> Tokens<'r> {
+    let Release { service, revision, .. } = release;
+    let (id, revision) = (service.id.as_str(), revision.as_str());
+    Tokens { id, revision, instance: "0", port: None, socket: None }
+}
+
+/// Compiles the service that runs a job.
+fn runner(
+    release: &Release<'_>,
+    name: &JobName,
+    job: &Job,
+    unit: &UnitName,
+    scope: Scope,
+    templates: &Templates,
+) -> Result<String, CompileError> {
+    // Without `..`: what is not here is the timer's.
+    let Job {
+        when: _,
+        command,
+        timezone: _,
+        jitter: _,
+        catch_up: _,
+        timeout,
+        on_failure,
+        on_success,
+        overlap: _,
+        enabled: _,
+        env,
+        limits,
+        user,
+        stdin,
+    } = job;
+    let mut of_unit = Lines::default();
+    for (directive, reference) in [("OnFailure", on_failure), ("OnSuccess", on_success)] {
+        if let Some(reference) = reference {
+            of_unit.push(directive, reference);
+        }
+    }
+    if scope == Scope::System {
+        // A timer is up before the network is, and a run that was missed is due at once.
+        of_unit.push("Wants", "network-online.target");
+        of_unit.push("After", "network-online.target");
+    }
+    let mut of_service = Lines::default();
+    if let Some(input) = stdin {
+        of_service.push("StandardInput", "data");
+        for line in input.as_str().as_bytes().chunks(INPUT_LINE) {
+            of_service.push("StandardInputData", STANDARD.encode(line));
+        }
+    }
+    let task = Task {
+        command: command.clone(),
+        env: env.clone(),
+        limits: *limits,
+        user: user.clone(),
+        timeout: *timeout,
+        unit: of_unit,
+        service: of_service,
+    };
+    release.compile_task(task, unit, name.as_str(), scope, templates)
+}
+
+/// Says when a job runs (systemd.timer(5)).
+fn when(job: &Job) -> Lines {
+    let mut lines = Lines::default();
+    let events = job.when.calendar_events(job.timezone.as_ref());
+    for event in &events {
+        lines.push("OnCalendar", event);
+    }
+    if events.is_empty() {
+        // The timer starts when the host boots, and at no other time.
+        lines.push("OnActiveSec", 0);
+    }
+    // It may be a minute late otherwise.
+    lines.push("AccuracySec", "1s");
+    if let Some(jitter) = job.jitter {
+        lines.push("RandomizedDelaySec", jitter);
+    }
+    if job.catch_up {
+        lines.push("Persistent", "yes");
+    }
+    match job.overlap {
+        Overlap::Skip => lines.push("DeferReactivation", "yes"),
+        // What is due while the job runs is due when it has ended.
+        Overlap::Queue => {}
+    }
+    lines
+}

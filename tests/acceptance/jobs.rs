@@ -1,0 +1,331 @@
+//! Jobs on a real systemd: when timers run them, what becomes of a run, and what an operator does.
+
+use std::collections::BTreeMap;
+
+use conductor_sandbox::Engine;
+use serde_json::Value;
+
+use crate::Test;
+use crate::host::{Host, SLEEP};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("overlapping_runs_are_skipped_or_queued", overlapping_runs_are_skipped_or_queued),
+    ("a_deploy_moves_jobs_and_lets_them_end", a_deploy_moves_jobs_and_lets_them_end),
+    ("every_second_and_paused", every_second_and_paused),
+    ("a_run_that_was_missed_is_caught_up_on", a_run_that_was_missed_is_caught_up_on),
+    ("failures_start_a_unit_and_are_shown", failures_start_a_unit_and_are_shown),
+    ("what_a_job_gets", what_a_job_gets),
+    ("time_zones", time_zones),
+    ("at_boot", at_boot),
+    ("without_instances", without_instances),
+    ("in_containers", in_containers),
+    ("a_job_that_goes", a_job_that_goes),
+];
+
+const LOG: &str = "volumes: [/srv/out:/out]\n";
+
+fn shell(script: &str) -> String {
+    serde_json::json!(["/bin/sh", "-c", script]).to_string()
+}
+
+/// Defines a service without instances and with jobs, each its name and its keys.
+fn define(host: &Host, more: &str, jobs: &[(&str, &str)]) {
+    host.sh("mkdir -p -m 777 /srv/out");
+    let jobs = jobs.iter().map(|(name, keys)| format!("  {name}: {{{keys}}}\n"));
+    let jobs = jobs.collect::<Vec<_>>().concat();
+    host.define("a.yaml", &format!("id: a\ninstances: 0\n{LOG}{more}cron:\n{jobs}"));
+}
+
+fn jobs(host: &Host) -> BTreeMap<String, Value> {
+    let status = host.conductor(&["status", "--output", "json"]).exits(0).json();
+    let jobs = status["services"][0]["jobs"].as_array().expect("jobs").clone();
+    jobs.into_iter().map(|job| (job["name"].as_str().expect("a name").to_owned(), job)).collect()
+}
+
+fn lines(host: &Host, file: &str) -> Vec<f64> {
+    let text = host.sh(&format!("cat /srv/out/{file} 2>/dev/null || true"));
+    text.split_whitespace().map(|line| line.parse().expect("a time")).collect()
+}
+
+fn every_second_and_paused(host: &Host) {
+    let tick = shell("date +%s.%N >>/out/tick");
+    define(host, "", &[("tick", &format!("calendar: '*:*:*', command: {tick}"))]);
+    host.apply();
+    host.eventually("it ran five times", |host| lines(host, "tick").len() >= 5);
+    let times = lines(host, "tick");
+    let gaps: Vec<_> = times.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert!(gaps.iter().take(4).all(|gap| (0.5..1.9).contains(gap)), "{gaps:?}");
+    let job = &jobs(host)["tick"];
+    assert_eq!((&job["enabled"], &job["waits"]), (&true.into(), &true.into()), "{job}");
+    assert!(job["last"].as_u64().is_some() && job["next"].as_u64().is_some(), "{job}");
+
+    let ran = host.conductor(&["cron", "pause", "--id", "a", "tick"]).exits(0);
+    assert!(ran.stdout.contains("changed: a"), "{ran}");
+    host.conductor(&["cron", "pause", "--id", "a", "tick"]).exits(0).says("nothing changed");
+    host.eventually("no run is under way", |host| jobs(host)["tick"]["running"] == false);
+    let paused = lines(host, "tick").len();
+    host.is_converged();
+    host.sh("sleep 2.5; systemctl daemon-reload; systemctl start timers.target");
+    assert_eq!(lines(host, "tick").len(), paused, "it ran while it was paused");
+    let job = &jobs(host)["tick"];
+    assert!(job["paused"].is_i64() && job["waits"] == false, "{job}");
+    // It can be run all the same.
+    host.conductor(&["cron", "run-now", "--id", "a", "tick"]).exits(0);
+    assert_eq!(lines(host, "tick").len(), paused + 1);
+    host.conductor(&["cron", "resume", "--id", "a", "tick"]).exits(0);
+    host.eventually("it runs again", |host| lines(host, "tick").len() > paused + 2);
+    host.is_converged();
+}
+
+fn overlapping_runs_are_skipped_or_queued(host: &Host) {
+    let slow = |file: &str| shell(&format!("date +%s.%N >>/out/{file}; sleep 4"));
+    let job = |overlap: &str| {
+        format!("calendar: '*:*:0/3', command: {}, overlap: {overlap}", slow(overlap))
+    };
+    define(host, "", &[("skip", &job("skip")), ("queue", &job("queue"))]);
+    host.apply();
+    host.eventually("both ran three times", |host| {
+        ["skip", "queue"].iter().all(|file| lines(host, file).len() >= 3)
+    });
+    let gaps = |file: &str| {
+        let times = lines(host, file);
+        times.windows(2).take(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>()
+    };
+    // One that takes 4 s and is due every 3: at 0 and 6, or at 0 and right after its end.
+    let (skip, queue) = (gaps("skip"), gaps("queue"));
+    assert!(skip.iter().all(|gap| (5.0..7.5).contains(gap)), "{skip:?}");
+    assert!(queue.iter().all(|gap| (3.9..5.0).contains(gap)), "{queue:?}");
+}
+
+fn a_run_that_was_missed_is_caught_up_on(host: &Host) {
+    let job = |file: &str, catch_up: bool| {
+        let command = shell(&format!("date +%s >>/out/{file}"));
+        format!("schedule: '@daily', command: {command}, catch_up: {catch_up}")
+    };
+    define(host, "", &[("late", &job("late", true)), ("never", &job("never", false))]);
+    host.apply();
+    assert_eq!((lines(host, "late").len(), lines(host, "never").len()), (0, 0));
+    // As after two days off: systemd notes when it last ran what is to be caught up on.
+    let stamps = "/var/lib/systemd/timers";
+    host.sh(&format!(
+        "systemctl stop conductor-a-late.timer conductor-a-never.timer; \
+         touch -d '2 days ago' {stamps}/stamp-conductor-a-late.timer; \
+         systemctl start conductor-a-late.timer conductor-a-never.timer"
+    ));
+    host.eventually("it is caught up on", |host| lines(host, "late").len() == 1);
+    assert_eq!(lines(host, "never").len(), 0);
+    host.conductor(&["remove", "--id", "a"]).exits(0);
+    assert_eq!(host.sh(&format!("find {stamps} -name '*conductor*'")), "");
+}
+
+fn failures_start_a_unit_and_are_shown(host: &Host) {
+    for name in ["sad", "happy"] {
+        let unit = format!(
+            "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo \"$$0\" >>/srv/out/{name}' %i\n"
+        );
+        host.write(&format!("/etc/systemd/system/{name}@.service"), &unit);
+    }
+    let told = "on_failure: sad@%n.service, on_success: happy@%n.service";
+    let job = |command: &str| format!("schedule: '@yearly', command: {}, {told}", shell(command));
+    let good = job("echo fine");
+    let bad = job("echo why it failed; exit 42");
+    let slow = format!("{}, timeout: 1s", job("echo too slow; sleep 60"));
+    let killed = job("kill -KILL $$");
+    define(host, "", &[("good", &good), ("bad", &bad), ("slow", &slow), ("killed", &killed)]);
+    host.apply();
+    let run = |name: &str, status: i32| {
+        host.conductor(&["cron", "run-now", "--id", "a", name]).exits(status)
+    };
+    run("good", 0).says("fine");
+    let ran = run("bad", 1);
+    assert_eq!(ran.stdout.trim(), "why it failed");
+    ran.complains("error: bad of a failed: exit-code, exit status 42");
+    run("slow", 1).complains("slow of a failed: timeout");
+    run("killed", 1).complains("killed of a failed: signal, exit status 137");
+    host.eventually("the units were started", |host| {
+        let told = |file: &str| host.sh(&format!("sort /srv/out/{file} 2>/dev/null || true"));
+        let sad = ["bad", "killed", "slow"].map(|name| format!("conductor-a-{name}.service"));
+        told("sad") == sad.join("\n") && told("happy") == "conductor-a-good.service"
+    });
+    let found = jobs(host);
+    assert_eq!(
+        (&found["good"]["result"], &found["bad"]["result"]),
+        (&"success".into(), &"exit-code".into())
+    );
+    assert_eq!(found["bad"]["exit_status"], 42);
+    assert_eq!(found["killed"]["exit_status"], 137);
+    let ran = host.conductor(&["status"]).exits(0);
+    assert!(ran.stdout.contains("exit-code (42)"), "{ran}");
+    assert!(ran.stdout.contains("bad of a failed; its last lines:"), "{ran}");
+    assert!(ran.stdout.contains("  why it failed"), "{ran}");
+    let json =
+        host.conductor(&["cron", "run-now", "--id", "a", "bad", "--output", "json"]).exits(1);
+    let json = json.json();
+    assert_eq!(
+        (&json["result"], &json["exit_status"]),
+        (&"exit-code".into(), &42.into()),
+        "{json}"
+    );
+    assert_eq!(json["output"], serde_json::json!(["why it failed"]));
+    // What is not there.
+    run("none", 2).complains(
+        "error: a has no job none on this host\n  hint: its jobs are bad, good, killed, slow",
+    );
+    let ran = host.conductor(&["cron", "run-now", "--id", "b", "good"]).exits(2);
+    ran.complains("error: there is no service b on this host");
+}
+
+fn what_a_job_gets(host: &Host) {
+    host.sh("useradd --system worker 2>/dev/null || true");
+    let script = "cat >/out/stdin; echo $A$B >/out/env; id -un >/out/user; echo heard";
+    let job = format!(
+        "schedule: '@yearly', command: {}, env: {{B: \"2\"}}, user: worker, limits: {{memory: 64M}}, \
+         stdin: \"100%\\ntwo lines, and a \\u00e4\"",
+        shell(script)
+    );
+    define(host, "env: {A: \"1\", B: \"1\"}\nlimits: {memory: 32M, pids: 9}\n", &[("all", &job)]);
+    host.apply();
+    host.conductor(&["cron", "run-now", "--id", "a", "all"]).exits(0);
+    assert_eq!(host.sh("cat /srv/out/stdin"), "100%\ntwo lines, and a \u{e4}");
+    assert_eq!(host.sh("cat /srv/out/env /srv/out/user"), "12\nworker");
+    let unit = "conductor-a-all.service";
+    assert_eq!(host.property(unit, "MemoryMax"), (64 << 20).to_string());
+    assert_eq!(host.property(unit, "TasksMax"), "9");
+    assert_eq!(host.property(unit, "Slice"), "conductor-a.slice");
+    let log = host.conductor(&["logs", "--id", "a"]).exits(0);
+    assert!(log.stdout.contains("heard"), "{log}");
+}
+
+fn time_zones(host: &Host) {
+    let job = |zone: &str| format!("schedule: '0 9 * * *', command: [/bin/true], timezone: {zone}");
+    define(host, "", &[("tokyo", &job("Asia/Tokyo")), ("utc", &job("UTC"))]);
+    host.apply();
+    let next = |name: &str| jobs(host)[name]["next"].as_u64().expect("a time") / 1_000_000;
+    let of_day = |name: &str| next(name) % 86_400 / 3600;
+    // Japan is nine hours ahead all year.
+    assert_eq!((of_day("tokyo"), of_day("utc")), (0, 9));
+    let json = host.conductor(&["cron", "next", "--output", "json"]).exits(0).json();
+    for job in json["jobs"].as_array().expect("jobs") {
+        let name = job["job"].as_str().expect("a name");
+        assert_eq!(job["times"][0].as_u64().expect("a time") / 1_000_000, next(name), "{job}");
+    }
+    host.conductor(&["cron", "next"]).exits(0).says("*-*-* 09:00:00 Asia/Tokyo");
+
+    define(host, "", &[("moon", &job("Moon/Tranquility"))]);
+    let ran = host.conductor(&["apply"]).exits(2);
+    ran.complains("cron.moon.timezone: Moon/Tranquility is not a time zone that this host knows");
+    assert_eq!(jobs(host).len(), 2);
+}
+
+fn at_boot(host: &Host) {
+    let job = format!("schedule: '@reboot', command: {}", shell("echo 1 >>/out/boots"));
+    define(host, "", &[("first", &job)]);
+    host.apply();
+    host.is_converged();
+    host.sh("sleep 1");
+    assert_eq!(lines(host, "boots").len(), 0, "it ran without a boot");
+    // What a boot does.
+    host.sh("systemctl daemon-reload; systemctl start timers.target");
+    host.eventually("it runs", |host| lines(host, "boots").len() == 1);
+    define(host, "", &[("first", &job.replace("echo 1", "echo 2"))]);
+    host.apply();
+    assert_eq!(lines(host, "boots"), [1.0]);
+    host.is_converged();
+}
+
+fn a_deploy_moves_jobs_and_lets_them_end(host: &Host) {
+    let script = "echo start-{revision} >>/out/log; while [ -e /out/hold ]; do sleep 0.1; done; \
+                  echo end-{revision} >>/out/log";
+    let job = format!("cron:\n  work: {{schedule: '@yearly', command: {}}}\n", shell(script));
+    host.sh("mkdir -p -m 777 /srv/out; touch /srv/out/hold");
+    host.define("a.yaml", &format!("id: a\n{SLEEP}env: {{V: \"{{revision}}\"}}\n{LOG}{job}"));
+    host.conductor(&["deploy", "--id", "a", "--revision", "v1"]).exits(0);
+    host.sh("systemctl start --no-block conductor-a-work.service");
+    host.eventually("it runs", |host| host.path("/srv/out/log").exists());
+    let pid = host.property("conductor-a-work.service", "MainPID");
+    let dry = host.conductor(&["deploy", "--id", "a", "--revision", "v2", "--dry-run"]).exits(0);
+    assert!(dry.stdout.contains("rewrite conductor-a-work.service"), "{dry}");
+    host.conductor(&["deploy", "--id", "a", "--revision", "v2"]).exits(0);
+    host.conductor(&["cron", "run-now", "--id", "a", "work"]).exits(1).complains("runs already");
+    assert_eq!(host.property("conductor-a-work.service", "MainPID"), pid);
+    host.sh("rm /srv/out/hold");
+    host.eventually("it ends", |host| host.sh("cat /srv/out/log") == "start-v1\nend-v1");
+    assert_eq!(jobs(host)["work"]["revision"], "v2");
+    host.conductor(&["cron", "run-now", "--id", "a", "work"]).exits(0);
+    assert_eq!(host.sh("tail -n 2 /srv/out/log"), "start-v2\nend-v2");
+    // A deploy that fails leaves the jobs as they are.
+    host.define(
+        "a.yaml",
+        &format!("id: a\ncommand: [/bin/false]\nenv: {{V: \"{{revision}}\"}}\n{LOG}{job}"),
+    );
+    host.conductor(&["deploy", "--id", "a", "--revision", "v3"]).exits(3);
+    assert_eq!(jobs(host)["work"]["revision"], "v2");
+    host.conductor(&["rollback", "--id", "a"]).exits(0);
+    assert_eq!(jobs(host)["work"]["revision"], "v1");
+    host.conductor(&["cron", "run-now", "--id", "a", "work"]).exits(0);
+    assert_eq!(host.sh("tail -n 1 /srv/out/log"), "end-v1");
+}
+
+fn without_instances(host: &Host) {
+    let job = format!("schedule: '@yearly', command: {}", shell("echo {revision} >>/out/log"));
+    define(host, "revision: v1\n", &[("work", &job)]);
+    host.apply();
+    host.is_converged();
+    define(host, "", &[("work", &job)]);
+    // The revision that was deployed stays.
+    host.is_converged();
+    host.conductor(&["deploy", "--id", "a", "--revision", "v2"]).exits(0);
+    host.is_converged();
+    host.conductor(&["cron", "run-now", "--id", "a", "work"]).exits(0);
+    assert_eq!(host.sh("cat /srv/out/log"), "v2");
+    let json = host.conductor(&["status", "--output", "json"]).exits(0).json();
+    assert_eq!(json["services"][0]["revision"], "v2");
+    define(host, "", &[("work", &format!("{job}, enabled: false"))]);
+    host.apply();
+    let work = &jobs(host)["work"];
+    assert_eq!((&work["enabled"], &work["waits"]), (&false.into(), &false.into()), "{work}");
+    host.conductor(&["cron", "run-now", "--id", "a", "work"]).exits(0);
+}
+
+fn in_containers(host: &Host) {
+    for engine in [Engine::Docker, Engine::Podman] {
+        let runtime = engine.program();
+        let script = "cat >/out/stdin; echo {revision} $A; echo $HOSTNAME >/out/host; exit 7";
+        let job =
+            format!("schedule: '@yearly', command: {}, env: {{A: b}}, stdin: 'one'", shell(script));
+        host.sandbox.load_image(engine).expect("the engine takes the image");
+        define(host, &format!("runtime: {runtime}\nimage: localhost/app\n"), &[("work", &job)]);
+        host.conductor(&["deploy", "--id", "a", "--revision", "v1"]).exits(0);
+        let ran = host.conductor(&["cron", "run-now", "--id", "a", "work"]).exits(1);
+        assert_eq!(ran.stdout.trim(), "v1 b", "{runtime}: {ran}");
+        ran.complains("exit status 7");
+        assert_eq!(host.sh("cat /srv/out/stdin"), "one", "{runtime}");
+        assert_eq!(host.sh(&format!("{runtime} ps --all --quiet")), "", "{runtime}");
+        host.conductor(&["remove", "--id", "a"]).exits(0);
+    }
+}
+
+fn a_job_that_goes(host: &Host) {
+    let job = format!(
+        "schedule: '@yearly', command: {}",
+        shell("touch /out/began; sleep 3; touch /out/ended")
+    );
+    define(host, "", &[("work", &job), ("other", &job)]);
+    host.apply();
+    host.sh("systemctl start --no-block conductor-a-work.service");
+    host.eventually("it runs", |host| host.path("/srv/out/began").exists());
+    define(host, "", &[("other", &job)]);
+    host.apply();
+    assert_eq!(host.sh("ls /etc/systemd/system | grep -c work || true"), "0");
+    host.eventually("it came to its end", |host| host.path("/srv/out/ended").exists());
+    host.is_converged();
+    let json = host.conductor(&["cron", "next", "--id", "a", "--output", "json"]).exits(0).json();
+    assert_eq!(json["jobs"].as_array().map(Vec::len), Some(1), "{json}");
+    host.conductor(&["remove", "--id", "a"]).exits(0);
+    assert_eq!(
+        host.sh(
+            "ls /etc/systemd/system/timers.target.wants | grep -c conductor-a-other.timer || true"
+        ),
+        "0"
+    );
+}
