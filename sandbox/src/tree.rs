@@ -15,7 +15,7 @@ const PACKAGES: &str = "systemd,systemd-sysv,dbus,dbus-user-session,libpam-syste
                         podman,conmon,crun,netavark,aardvark-dns,catatonit,docker.io,docker-cli,tini";
 
 /// What happens to the tree after its packages are installed; `$1` is its path.
-const CUSTOMIZE: [&str; 7] = [
+const CUSTOMIZE: [&str; 8] = [
     // Nothing runs on its own, so that tests see only what they start.
     r#"systemctl --root="$1" --quiet disable redis-server.service nginx.service docker.service docker.socket \
         containerd.service podman.service podman.socket podman-restart.service"#,
@@ -30,6 +30,8 @@ const CUSTOMIZE: [&str; 7] = [
     // Debian has a group `operator` already, so the user cannot have one of its own by that name.
     r#"chroot "$1" useradd --create-home --uid 1000 --gid users --shell /bin/bash operator"#,
     concat!("chroot \"$1\" sh -eu <<'IMAGE'\n", include_str!("image.sh"), "IMAGE"),
+    // The crontabs that Debian's packages bring, without the packages.
+    include_str!("crontabs.sh"),
     // Where the host has no cgroup controllers to give, podman fails at its default limit of processes.
     r#"mkdir -p "$1/etc/containers/containers.conf.d"
         printf '[containers]\npids_limit = 0\n' >"$1/etc/containers/containers.conf.d/sandbox.conf""#,

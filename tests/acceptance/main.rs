@@ -15,6 +15,7 @@ mod boot;
 mod calls;
 mod cases;
 mod containers;
+mod crontabs;
 mod deploy;
 mod failing_start;
 mod foreign;
@@ -91,6 +92,7 @@ fn main() -> ExitCode {
             ("scopes", scopes::TESTS),
             ("sandboxing", sandboxing::TESTS),
             ("resources", resources::TESTS),
+            ("crontabs", crontabs::TESTS),
             ("reporting", reporting::TESTS),
         ] {
             for &(name, test) in tests {

@@ -1,0 +1,113 @@
+//! The crontabs that Debian's packages bring become definitions, whole.
+
+#![expect(clippy::print_stderr, reason = "how much was imported is for whoever runs the tests")]
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::Test;
+use crate::host::{Host, SERVICES};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("what_debian_ships", what_debian_ships),
+    ("homes_are_what_cron_makes_of_them", homes_are_what_cron_makes_of_them),
+];
+
+/// Where the sandbox has them (see `sandbox/src/crontabs.sh`).
+const DEBIAN: &str = "/usr/share/conductor-sandbox/crontabs/etc";
+
+/// Counts the lines that are not empty, no comment and no variable; written without a look at cron's
+/// parser, for these files alone.
+fn entries(text: &str) -> usize {
+    let begins = |line: &&str| line.starts_with(|c: char| c.is_ascii_digit() || "*@".contains(c));
+    text.lines().map(str::trim_start).filter(begins).count()
+}
+
+fn what_debian_ships(host: &Host) {
+    let mut files = vec![format!("{DEBIAN}/crontab")];
+    let shipped = fs::read_dir(host.path(&format!("{DEBIAN}/cron.d"))).expect("a directory");
+    for file in shipped {
+        let name = file.expect("a file").file_name().into_string().expect("its name is UTF-8");
+        if name != ".placeholder" {
+            files.push(format!("{DEBIAN}/cron.d/{name}"));
+        }
+    }
+    assert!(files.len() >= 20, "{files:?}");
+    let text = |file: &String| fs::read_to_string(host.path(file)).expect("a text");
+    let lines: usize = files.iter().map(|file| entries(&text(file))).sum();
+
+    let (crontab, directory) = (&files[0], format!("{DEBIAN}/cron.d"));
+    let import = ["cron", "import", "--system", "--run-id", crontab, &directory];
+    let json = host.conductor(&[&import[..], &["--output", "json"]].concat()).exits(0).json();
+    assert_eq!(json["left_out"], Value::Array(Vec::new()), "{json}");
+    assert_eq!(json["entries"], lines, "{json}");
+    let definitions = json["definitions"].as_array().expect("a list");
+    for definition in definitions {
+        let part = |key: &str| definition[key].as_str().expect("text");
+        host.define(&format!("{}.yaml", part("id")), part("text"));
+    }
+    let count = definitions.len();
+    host.conductor(&["check"]).exits(0).says(&format!("{count} services are well defined\n"));
+    let notes = json["notes"].as_array().expect("a list");
+    let asks = |note: &&Value| {
+        note["message"].as_str().is_some_and(|text| text.contains("asks whether systemd runs"))
+    };
+    let guards = notes.iter().filter(asks).count();
+    assert!(guards >= 8, "{json}");
+    eprintln!(
+        "crontabs: {} files of Debian's packages, {lines} entries, all carried over into {count} \
+         definitions; {guards} commands ask whether systemd runs",
+        files.len()
+    );
+
+    // Also now that the services are defined: the text is the same, and that is said.
+    let first = host.conductor(&import).exits(0);
+    let again = host.conductor(&import).exits(0);
+    assert_eq!(first.stdout, again.stdout);
+    let first = first
+        .complains(&format!("note: {SERVICES}/crontab.yaml: crontab is defined here already\n"));
+    // Every entry has a timer, and what is imported and applied again changes nothing.
+    host.apply();
+    let timers = host.sh("ls /etc/systemd/system | grep -c 'conductor-.*timer$'");
+    assert_eq!(timers, lines.to_string());
+    for definition in definitions {
+        let part = |key: &str| definition[key].as_str().expect("text");
+        host.define(&format!("{}.yaml", part("id")), part("text"));
+    }
+    host.is_converged();
+    let texts = definitions.iter().map(|definition| definition["text"].as_str().expect("text"));
+    assert_eq!(first.stdout, texts.collect::<Vec<_>>().join("---\n"));
+}
+
+/// cron starts a command in its user's home, and starts it all the same if there is none.
+fn homes_are_what_cron_makes_of_them(host: &Host) {
+    host.sh("useradd --no-create-home --home-dir /nowhere homeless");
+    host.spoil();
+    let crontab = "@daily operator pwd\n@daily homeless pwd\nHOME=/srv/50%\n@daily root pwd\n";
+    host.write("/srv/crontab", crontab);
+    host.sh("mkdir -p /srv/50%");
+    let ran = host.conductor(&["cron", "import", "--system", "/srv/crontab"]).exits(0);
+    let directory = |at: usize| {
+        let lines =
+            ran.stdout.lines().filter_map(|line| line.trim().strip_prefix("WorkingDirectory: "));
+        let directory = lines.map(|line| line.trim_matches('"').to_owned()).nth(at);
+        directory.unwrap_or_else(|| panic!("{ran}"))
+    };
+    for (user, directory, pwd) in [
+        ("operator", directory(0), "/home/operator"),
+        ("homeless", directory(0), "/"),
+        ("root", directory(1), "/srv/50%"),
+    ] {
+        // As in a unit's file: the property of a transient unit takes no specifiers.
+        host.write(
+            "/etc/systemd/system/home.service",
+            &format!(
+                "[Service]\nType=oneshot\nUser={user}\nWorkingDirectory={directory}\n\
+             ExecStart=sh -c 'pwd >/tmp/pwd'\n"
+            ),
+        );
+        host.sh("systemctl daemon-reload; systemctl start home.service");
+        assert_eq!(host.sh("cat /tmp/pwd; rm -f /tmp/pwd"), pwd, "{user}");
+    }
+}
