@@ -11,6 +11,7 @@ use crate::host::{Host, SERVICES};
 
 pub(crate) const TESTS: &[Test] = &[
     ("what_debian_ships", what_debian_ships),
+    ("the_guide_shows_what_is_so", the_guide_shows_what_is_so),
     ("homes_are_what_cron_makes_of_them", homes_are_what_cron_makes_of_them),
 ];
 
@@ -78,6 +79,34 @@ fn what_debian_ships(host: &Host) {
     host.is_converged();
     let texts = definitions.iter().map(|definition| definition["text"].as_str().expect("text"));
     assert_eq!(first.stdout, texts.collect::<Vec<_>>().join("---\n"));
+}
+
+/// The first example of the guide is a crontab, the second the definition that is printed for it.
+fn the_guide_shows_what_is_so(host: &Host) {
+    let guide = include_str!("../../docs/cron.md");
+    let is_shown = |line: &str| line.starts_with("    ") || line.is_empty();
+    let blocks: Vec<_> = guide
+        .lines()
+        .collect::<Vec<_>>()
+        .chunk_by(|a, b| is_shown(a) == is_shown(b))
+        .filter(|lines| lines.iter().any(|line| line.starts_with("    ")))
+        .map(|lines| {
+            let text = lines.iter().map(|line| line.strip_prefix("    ").unwrap_or(line));
+            format!("{}\n", text.collect::<Vec<_>>().join("\n").trim_matches('\n'))
+        })
+        .collect();
+    host.write("/etc/cron.d/shop", &blocks[0]);
+    host.spoil();
+    let ran = host.conductor(&["cron", "import", "--system", "/etc/cron.d/shop"]).exits(0);
+    assert_eq!(ran.stdout, blocks[1]);
+    host.define("shop-jobs.yaml", &ran.stdout);
+    host.conductor(&["check"]).exits(0);
+    host.apply();
+    host.is_converged();
+    // Each job can be started as it is: a shell finds no program of the shop's, and systemd the user.
+    host.sh("useradd --system shop");
+    let ran = host.conductor(&["cron", "run-now", "--id", "shop", "books"]).exits(1);
+    ran.says("not found").complains("exit status 127");
 }
 
 /// cron starts a command in its user's home, and starts it all the same if there is none.

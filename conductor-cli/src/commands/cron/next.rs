@@ -53,7 +53,11 @@ fn table(upcoming: &Upcoming, hours: u16, zone: &TimeZone) -> String {
     if let Some(column) = table.column_mut(RUNS) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-    format!("{}\n\nruns are those of the next {hours} hours\n", table.trim_fmt())
+    let span = match hours {
+        1 => "hour".to_owned(),
+        hours => format!("{hours} hours"),
+    };
+    format!("{}\n\nruns are those of the next {span}\n", table.trim_fmt())
 }
 
 fn row(job: &UpcomingJob, from: i64, zone: &TimeZone) -> [String; COLUMNS.len()] {

@@ -24,12 +24,11 @@ pub(super) fn show(status: &Status) -> Option<String> {
         table.add_row(row(id, job));
     }
     let mut text = table.trim_fmt();
-    text.push('\n');
     for (id, job) in jobs.iter().filter(|(_, job)| !job.journal.is_empty()) {
         // Writing to a String cannot fail.
-        let _ = writeln!(text, "\n{} of {id} failed; its last lines:", job.name);
+        let _ = write!(text, "\n\n{} of {id} failed; its last lines:", job.name);
         for line in &job.journal {
-            let _ = writeln!(text, "  {}", printable(line));
+            let _ = write!(text, "\n  {}", printable(line));
         }
     }
     Some(text)

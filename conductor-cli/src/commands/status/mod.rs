@@ -35,9 +35,11 @@ pub(crate) fn run(context: &Context, options: &args::Status) -> Result<ExitCode,
                 // Home, then clear: ECMA-48's CUP and ED.
                 print::text(format_args!("\x1b[H\x1b[2J"))?;
             }
-            print::line(format_args!("{}", table(&status)))?;
-            if let Some(jobs) = jobs::show(&status) {
-                print::text(format_args!("\n{jobs}"))?;
+            let parts = [instances(&status), jobs::show(&status)];
+            let parts: Vec<_> = parts.into_iter().flatten().collect();
+            match parts.is_empty() {
+                true => print::line(format_args!("no services on this host"))?,
+                false => print::line(format_args!("{}", parts.join("\n\n")))?,
             }
         }
         if !options.watch {
@@ -47,10 +49,8 @@ pub(crate) fn run(context: &Context, options: &args::Status) -> Result<ExitCode,
     }
 }
 
-fn table(status: &Status) -> String {
-    if status.services.is_empty() {
-        return "no services on this host".to_owned();
-    }
+/// Shows the instances; `None` if there are only jobs.
+fn instances(status: &Status) -> Option<String> {
     let mut table = human::table(&COLUMNS);
     for service in &status.services {
         if service.instances.is_empty() && service.jobs.is_empty() {
@@ -60,12 +60,13 @@ fn table(status: &Status) -> String {
             table.add_row(row(service.id.as_str(), instance));
         }
     }
+    table.row(0)?;
     for column in NUMBERS {
         if let Some(column) = table.column_mut(column) {
             column.set_cell_alignment(CellAlignment::Right);
         }
     }
-    table.trim_fmt()
+    Some(table.trim_fmt())
 }
 
 fn row(service: &str, instance: &InstanceStatus) -> [String; COLUMNS.len()] {

@@ -5,6 +5,7 @@ mod define;
 mod deploy;
 mod heal;
 mod health;
+mod jobs;
 mod mistake;
 mod rollback;
 mod run;
@@ -29,6 +30,7 @@ pub(crate) fn play_all(operator: &Operator<'_>) -> Result<(), Failure> {
         views::play,
         deploy::play,
         rollback::play,
+        jobs::play,
     ];
     scenes.iter().try_for_each(|play| play(operator))
 }

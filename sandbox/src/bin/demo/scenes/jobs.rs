@@ -1,0 +1,50 @@
+//! A crontab becomes a definition, and its lines timers that systemd keeps.
+
+use crate::failure::{Failure, told};
+use crate::operator::{Operator, wait_for};
+
+/// A crontab as it may stand in `/etc/cron.d`.
+const CRONTAB: &str = "/srv/reports";
+const DEFINITION: &str = "/etc/conductor/services/reports.yaml";
+
+pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
+    operator.screen.step(
+        "Now the crontab. Each line becomes a job with a timer of its own: it has a state, an exit \
+         status, a journal, and never runs twice at once.",
+    )?;
+    operator.looks(&format!(
+        "printf '%s\\n' '# Who bought what.' \
+         '0 3 * * *  root  echo no room for the report; exit 28' >{CRONTAB}"
+    ))?;
+    operator.types(&format!("cat {CRONTAB}"))?;
+    let import = format!("conductor cron import --system {CRONTAB}");
+    let text = operator.types(&import)?;
+    told(text.contains("schedule: \"0 3 * * *\""), || format!("the schedule should stay: {text}"))?;
+
+    operator
+        .screen
+        .step("One more by hand, in systemd's own words for time. Apply, and see it run.")?;
+    let tick = "  tick: {calendar: \"*:*:0/2\", command: [/bin/echo, another report]}";
+    operator.looks(&format!("{import} | sed '/^cron:/a \\{tick}' >{DEFINITION}"))?;
+    operator.types(&format!("grep tick {DEFINITION}; conductor apply"))?;
+    let (log, _) = wait_for("the second report", || {
+        let log = operator.looks("conductor logs --id reports")?;
+        Ok((log.matches("another report").count() >= 2).then_some(log))
+    })?;
+    told(log.contains("another report"), || log.clone())?;
+    operator
+        .types_and_shows("conductor logs --id reports", |line| line.contains("another report"))?;
+    operator.types("conductor cron next --hours 1")?;
+
+    operator.screen.step(
+        "Nobody has to wait for three o'clock to find that the other one fails. The status keeps the \
+         exit status and the last lines, where cron would have sent a mail.",
+    )?;
+    let said = operator.is_refused("conductor cron run-now --id reports echo", 1)?;
+    told(said.contains("exit status 28"), || format!("it should end with 28: {said}"))?;
+    let status = operator.types("conductor status --id reports")?;
+    for expected in ["exit-code (28)", "no room for the report"] {
+        told(status.contains(expected), || format!("the status should say {expected:?}"))?;
+    }
+    Ok(())
+}
