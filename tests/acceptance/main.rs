@@ -15,6 +15,7 @@ mod boot;
 mod calls;
 mod cases;
 mod containers;
+mod cron;
 mod crontabs;
 mod deploy;
 mod failing_start;
@@ -92,6 +93,7 @@ fn main() -> ExitCode {
             ("scopes", scopes::TESTS),
             ("sandboxing", sandboxing::TESTS),
             ("resources", resources::TESTS),
+            ("cron", cron::TESTS),
             ("crontabs", crontabs::TESTS),
             ("reporting", reporting::TESTS),
         ] {
