@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 use conductor_core::name::{JobName, ServiceId};
-use conductor_core::value::UserName;
+use conductor_core::value::{TimeZone, UserName};
 
 use crate::args::Locking;
 
@@ -18,6 +18,8 @@ pub(crate) struct Cron {
 /// What to do with jobs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CronCommand {
+    /// Show what a crontab expression is for systemd, what it means and when it is due
+    Translate(Translate),
     /// Print definitions that do what crontabs do
     Import(Import),
     /// Show which jobs run when
@@ -93,4 +95,16 @@ pub(crate) struct Next {
     /// How far to look ahead
     #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=8784))]
     pub(crate) hours: u16,
+}
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  conductor cron translate '0 4 * * 1-5'\n  \
+                  conductor cron translate '*/30 * * * *' --timezone Europe/London")]
+pub(crate) struct Translate {
+    /// The expression, quoted or as five arguments; or a word such as @daily
+    #[arg(value_name = "EXPR", required = true)]
+    pub(crate) expression: Vec<String>,
+    /// The time zone of the expression [default: the host's]
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) timezone: Option<TimeZone>,
 }

@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use conductor_core::conductor::Error;
-use conductor_core::error::Problem;
+use conductor_core::error::{Invalid, Problem};
 use serde_json::{Value, json};
 
 use crate::args::Output;
@@ -16,6 +16,8 @@ use crate::print;
 pub(crate) enum Failure {
     /// The library says so.
     Core(Error),
+    /// An argument is not what it should be.
+    Argument(Invalid),
     /// A variable that `--user` needs is not set.
     Environment { name: &'static str },
     /// A program that was called could not be started.
@@ -67,7 +69,7 @@ impl Failure {
                 "locked" => LOCKED,
                 _ => FAILED,
             },
-            Self::Environment { .. } | Self::Crontab(_) => BAD_INPUT,
+            Self::Argument(_) | Self::Environment { .. } | Self::Crontab(_) => BAD_INPUT,
             Self::Program { .. } | Self::Output(_) | Self::Json(_) => FAILED,
         }
     }
@@ -83,6 +85,7 @@ impl Failure {
                 }
                 message
             }
+            Self::Argument(invalid) => invalid.to_string(),
             Self::Environment { name } => format!("{name} is not set"),
             Self::Program { name, source } => format!("cannot run {name}: {source}"),
             Self::Crontab(problem) => problem.to_string(),
@@ -94,6 +97,7 @@ impl Failure {
     fn hint(&self) -> Option<String> {
         match self {
             Self::Core(error) => error.hint(),
+            Self::Argument(invalid) => invalid.hint.clone(),
             Self::Environment { .. } => {
                 Some("--user needs a login session, or loginctl enable-linger USER".to_owned())
             }
@@ -122,6 +126,7 @@ impl Failure {
     fn to_json(&self) -> Value {
         let kind = match self {
             Self::Core(error) => error.kind(),
+            Self::Argument(_) => "argument",
             Self::Environment { .. } => "environment",
             Self::Program { .. } => "program",
             Self::Crontab(_) => "crontab",

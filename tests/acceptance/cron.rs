@@ -17,6 +17,7 @@ use crate::host::Host;
 pub(crate) const TESTS: &[Test] = &[
     ("expressions_elapse_when_cron_would_run", expressions_elapse_when_cron_would_run),
     ("days_that_begin_with_a_star", days_that_begin_with_a_star),
+    ("what_translate_says", what_translate_says),
     ("calendars_are_judged_as_by_systemd", calendars_are_judged_as_by_systemd),
 ];
 
@@ -205,6 +206,29 @@ fn days_that_begin_with_a_star(host: &Host) {
         let found: Vec<_> = found.into_iter().filter(|time| *time < end).collect();
         assert_eq!(found, expected.collect::<Vec<_>>(), "{text}");
     }
+}
+
+fn what_translate_says(host: &Host) {
+    let translate = |words: &[&str]| host.conductor(&[&["cron", "translate"], words].concat());
+    let ran = translate(&["30 2 * * 1-5", "--timezone", "Europe/Berlin"]).exits(0);
+    let lines: Vec<_> = ran.stdout.lines().collect();
+    assert_eq!(lines[0], "OnCalendar=Mon..Fri *-*-* 02:30:00 Europe/Berlin");
+    assert_eq!((lines[1], lines.len()), ("at 02:30, Monday to Friday", 7), "{ran}");
+    let one = translate(&["0 0 13 * fri", "--output", "json"]).exits(0).json();
+    let five = translate(&["0", "0", "13", "*", "fri", "--output", "json"]).exits(0).json();
+    assert_eq!(one["on_calendar"], serde_json::json!(["*-*-13 00:00:00", "Fri *-*-* 00:00:00"]));
+    assert_eq!((&one["on_calendar"], &one["words"]), (&five["on_calendar"], &five["words"]));
+    assert_eq!(one["next"].as_array().map(Vec::len), Some(5));
+    translate(&["@reboot"]).exits(0).complains("no OnCalendar= line");
+    for (text, why) in [
+        ("0 0 30 2 *", "it would never run"),
+        ("5/10 * * * *", "hint: write 5-59/10"),
+        ("@every 5m", "cron does not know this word"),
+        ("22-2 * * * *", "runs backwards"),
+    ] {
+        translate(&[text]).exits(2).complains(why);
+    }
+    translate(&["@daily", "--timezone", "Moon/Sea"]).exits(2).complains("not a time zone");
 }
 
 fn calendars_are_judged_as_by_systemd(host: &Host) {

@@ -3,6 +3,7 @@
 mod import;
 mod next;
 mod run_now;
+mod translate;
 
 use std::process::ExitCode;
 
@@ -16,6 +17,7 @@ pub(crate) fn run(context: &Context, cron: &Cron) -> Result<ExitCode, Failure> {
     let conductor = &context.conductor;
     let report = match &cron.command {
         CronCommand::Import(options) => return import::run(context, options),
+        CronCommand::Translate(options) => return translate::run(context, options),
         CronCommand::Next(options) => return next::run(context, options),
         CronCommand::RunNow(options) => return run_now::run(context, options),
         CronCommand::Pause(options) => {

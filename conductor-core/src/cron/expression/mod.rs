@@ -7,6 +7,7 @@ mod instead;
 use std::fmt;
 use std::str::FromStr;
 
+pub(super) use events::even;
 pub(super) use field::Field;
 
 use self::field::{RULES, Refusal};

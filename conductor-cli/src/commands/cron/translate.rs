@@ -1,0 +1,64 @@
+//! `conductor cron translate`: what a crontab expression is for systemd, and when it is due.
+
+use std::process::ExitCode;
+
+use conductor_core::cron::{Expression, Timetable};
+use conductor_core::error::Invalid;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ZonedDateTime};
+use serde_json::json;
+
+use crate::context::Context;
+use crate::cron_args::Translate;
+use crate::failure::Failure;
+use crate::print;
+
+/// How many times are shown.
+const TIMES: usize = 5;
+
+pub(crate) fn run(context: &Context, options: &Translate) -> Result<ExitCode, Failure> {
+    let text = options.expression.join(" ");
+    let expression: Expression = text.parse().map_err(Failure::Argument)?;
+    let name = options.timezone.as_ref().map(conductor_core::value::TimeZone::as_str);
+    let zone = zone(name)?;
+    let now = Timestamp::now();
+    let events = expression.calendar_events(name);
+    let lines: Vec<_> = events.iter().map(ToString::to_string).collect();
+    let timetable = Timetable::new(events, |_| Ok::<_, Failure>(zone.clone()))?;
+    let next: Vec<_> = timetable.times_after(now).take(TIMES).collect();
+    let mut notes = expression.clock_changes(&zone, now);
+    if expression.is_at_boot() {
+        notes
+            .push("there is no OnCalendar= line for this: it runs once after each boot".to_owned());
+    }
+    if context.json() {
+        let next: Vec<_> = next.iter().map(|time| time.as_microsecond()).collect();
+        Context::print_json(&json!({
+            "on_calendar": lines, "words": expression.in_words(), "next": next, "notes": notes,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for line in lines {
+        print::line(format_args!("OnCalendar={line}"))?;
+    }
+    print::line(format_args!("{}", expression.in_words()))?;
+    for time in next {
+        let time = ZonedDateTime::new(time, zone.clone());
+        print::line(format_args!("  {}", time.strftime("%a %Y-%m-%d %H:%M:%S %Z")))?;
+    }
+    for note in notes {
+        print::complaint(format_args!("note: {note}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Gives the time zone of a name, or the host's.
+fn zone(name: Option<&str>) -> Result<TimeZone, Failure> {
+    let Some(name) = name else { return Ok(TimeZone::try_system().unwrap_or(TimeZone::UTC)) };
+    TimeZone::get(name).map_err(|_| {
+        let invalid = Invalid::new(format!("{name:?} is not a time zone that this host knows"));
+        Failure::Argument(
+            invalid.hint("timedatectl list-timezones names them; the package tzdata has them"),
+        )
+    })
+}
