@@ -76,12 +76,8 @@ pub(crate) struct OneJob {
 #[command(after_help = "Example:\n  conductor cron pause --id web cleanup\n  \
                   conductor cron resume --id web cleanup")]
 pub(crate) struct ChangedJob {
-    /// The service
-    #[arg(long)]
-    pub(crate) id: ServiceId,
-    /// The job, by its name under cron in the definition
-    #[arg(value_name = "NAME")]
-    pub(crate) job: JobName,
+    #[command(flatten)]
+    pub(crate) one: OneJob,
     #[command(flatten)]
     pub(crate) lock: Locking,
 }

@@ -210,6 +210,12 @@ fn time_zones(host: &Host) {
         assert_eq!(job["times"][0].as_u64().expect("a time") / 1_000_000, next(name), "{job}");
     }
     host.conductor(&["cron", "next"]).exits(0).says("*-*-* 09:00:00 Asia/Tokyo");
+    // Timers go by the host's zone, whatever the caller's is.
+    let shown = host.sh("TZ=America/New_York conductor cron next | grep utc");
+    assert!(
+        shown.contains("09:00:00") && host.path("/usr/share/zoneinfo/America").exists(),
+        "{shown}"
+    );
 
     define(host, "", &[("moon", &job("Moon/Tranquility"))]);
     let ran = host.conductor(&["apply"]).exits(2);

@@ -14,7 +14,7 @@ use crate::host::{End, Follower, Job, JobDetails, JobError, Systemd, last_words}
 use crate::name::{JobName, Revision, ServiceId, UnitName};
 use crate::plan::{self, Observed, Plan, ServicePlan};
 use crate::release::{job_unit, timer_unit};
-use crate::unit::{JobUnit, TimerUnit};
+use crate::unit::{JobUnit, TimerUnit, Unit};
 
 /// How often is looked what a job wrote.
 const INTERVAL: Duration = Duration::from_millis(200);
@@ -78,17 +78,15 @@ impl JobRun {
 
 impl Conductor {
     /// Tells how the jobs of some services fare.
-    pub(super) fn jobs(
+    pub(super) fn jobs<'o>(
         &self,
         services: &[&ServiceId],
-        observed: &Observed,
+        observed: &'o Observed,
         systemd: Option<&Systemd>,
     ) -> Result<BTreeMap<ServiceId, Vec<JobStatus>>, Error> {
-        let of = |id: &'_ &ServiceId| observed.units_of(id).collect::<Vec<_>>();
-        let units = services.iter().flat_map(of);
-        let found: Vec<(&ServiceId, &JobUnit)> = units
-            .filter_map(|(_, unit)| Some((&unit.metadata.service, unit.metadata.kind.job()?)))
-            .collect();
+        let units = services.iter().flat_map(|id| observed.units_of(id));
+        let job = |unit: &'o Unit| Some((&unit.metadata.service, unit.metadata.kind.job()?));
+        let found: Vec<_> = units.filter_map(|(_, unit)| job(unit)).collect();
         let pairs: Vec<_> = found
             .iter()
             .map(|(id, job)| (job_unit(id, &job.name), timer_unit(id, &job.name)))

@@ -8,8 +8,8 @@ use rayon::prelude::*;
 
 use super::error::Error;
 use super::{Conductor, Prune};
-use crate::error::{Problem, Problems};
-use crate::host::{Settings, Systemd, listening_ports, sockets};
+use crate::error::{Invalid, Problem, Problems};
+use crate::host::{Settings, Systemd, listening_ports, sockets, time_zone};
 use crate::name::{Revision, ServiceId};
 use crate::plan::{self, Desired, Foreign, Hook, Observed, Plan, allocate, needs_ports};
 use crate::proxy::{ProxyTemplates, UpstreamFile};
@@ -205,28 +205,22 @@ impl Conductor {
 
 /// Refuses time zones that systemd would not find: it reads them from the same files.
 fn know_zones(services: &[Service]) -> Result<(), Problems> {
-    let zones = |service: &Service| {
+    let unknown = |service: &Service| {
         let jobs = service.jobs.iter().filter_map(|(name, job)| {
-            let zone = job.time_zones().into_iter().find(|zone| !is_zone(zone))?;
-            Some((name.clone(), zone))
+            let zones = job.time_zones();
+            let Invalid { message, hint } = zones.iter().find_map(|zone| time_zone(zone).err())?;
+            Some(Problem {
+                file: service.origin.file.clone(),
+                position: service.origin.jobs.get(name).copied(),
+                path: format!("cron.{name}.timezone"),
+                message,
+                hint,
+            })
         });
         jobs.collect::<Vec<_>>()
     };
-    let unknown = services.iter().flat_map(|service| {
-        zones(service).into_iter().map(|(name, zone)| Problem {
-            file: service.origin.file.clone(),
-            position: service.origin.jobs.get(&name).copied(),
-            path: format!("cron.{name}.timezone"),
-            message: format!("{zone} is not a time zone that this host knows"),
-            hint: Some("timedatectl list-timezones lists them; they come with tzdata".to_owned()),
-        })
-    });
-    let problems: Vec<_> = unknown.collect();
+    let problems: Vec<_> = services.iter().flat_map(unknown).collect();
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
-}
-
-fn is_zone(zone: &str) -> bool {
-    zone == "UTC" || Path::new("/usr/share/zoneinfo").join(zone).is_file()
 }
 
 /// Proxies are the host's: a user's manager can neither write their files nor reload them.

@@ -1,5 +1,6 @@
 //! Which jobs run when.
 
+use std::path::Path;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -9,6 +10,8 @@ use serde::Serialize;
 use super::Conductor;
 use super::error::Error;
 use crate::cron::{CalendarEvent, Timetable};
+use crate::error::Invalid;
+use crate::host::{local_time_zone, time_zone};
 use crate::name::{JobName, ServiceId, UnitName};
 use crate::unit::{TimerUnit, Unit};
 
@@ -50,7 +53,16 @@ pub struct UpcomingJob {
 }
 
 impl Conductor {
-    /// Tells which jobs run when from a moment on: those of all services, or of one.
+    /// Gives the time zone that jobs go by that name none.
+    ///
+    /// # Errors
+    /// `/etc/localtime` is none.
+    pub fn time_zone(&self) -> Result<TimeZone, Invalid> {
+        local_time_zone(self.paths.root.as_deref().unwrap_or(Path::new("/")))
+    }
+
+    /// Tells which jobs run when from a moment on: those of all services, or of one. `local` is the time
+    /// zone of those that name none.
     ///
     /// # Errors
     /// There is no such service; a timer has a calendar event or a time zone that is not known here; the
@@ -58,6 +70,7 @@ impl Conductor {
     pub fn upcoming(
         &self,
         only: Option<&ServiceId>,
+        local: &TimeZone,
         from: Timestamp,
         span: Duration,
     ) -> Result<Upcoming, Error> {
@@ -73,7 +86,7 @@ impl Conductor {
             for (name, unit) in observed.units_of(id) {
                 if let Some(timer) = unit.metadata.kind.timer() {
                     let enabled = observed.links_to(id, name).next().is_some();
-                    jobs.push(UpcomingJob::new(name, unit, timer, enabled, from, to)?);
+                    jobs.push(UpcomingJob::new(name, unit, timer, enabled, local, from, to)?);
                 }
             }
         }
@@ -88,6 +101,7 @@ impl UpcomingJob {
         unit: &Unit,
         timer: &TimerUnit,
         runs: bool,
+        local: &TimeZone,
         from: Timestamp,
         to: Timestamp,
     ) -> Result<Self, Error> {
@@ -96,12 +110,9 @@ impl UpcomingJob {
         let events = calendar.iter().map(|text| text.parse::<CalendarEvent>());
         let events = events.collect::<Result<Vec<_>, _>>();
         let events = events.map_err(|invalid| unreadable(invalid.message))?;
-        let zone = |name: Option<&str>| match name {
-            Some(name) => TimeZone::get(name),
-            None => TimeZone::try_system(),
-        };
+        let zone = |name: Option<&str>| name.map_or_else(|| Ok(local.clone()), time_zone);
         let timetable = Timetable::new(events, zone);
-        let timetable = timetable.map_err(|error| unreadable(error.to_string()))?;
+        let timetable = timetable.map_err(|invalid| unreadable(invalid.message))?;
         let within = timetable.times_after(from).take_while(|time| *time <= to);
         let within = within.take(if runs { MOST + 1 } else { 0 });
         let mut runs_at: Vec<_> = within.map(Timestamp::as_microsecond).collect();

@@ -19,6 +19,7 @@ mod settings;
 mod settle;
 pub mod sockets;
 mod systemd;
+mod zones;
 
 pub use crontabs::{crontabs_in, read_crontab};
 pub use definitions::{defined_services, find_definition, read_definitions};
@@ -32,3 +33,4 @@ pub use proxy::{OldWorkers, Proxies, ProxyError};
 pub use scheduled::{End, JobDetails};
 pub use settings::{ProxySettings, Settings};
 pub use systemd::{Systemd, SystemdError, UnitDetails};
+pub use zones::{local_time_zone, time_zone};

@@ -271,7 +271,7 @@ impl Systemd {
             watched: watchdog.is_some_and(|usec| usec > 0),
             report_usec: report.filter(|at| *at > 0),
             main_pid: main_pid.and_then(|value| u32::try_from(value).ok()).filter(|pid| *pid > 0),
-            result: text(self.get(path, SERVICE, "Result").await?),
+            result: self.result(path).await?,
         })
     }
 

@@ -20,27 +20,27 @@ use crate::print;
 const COLUMNS: [&str; 6] = ["NEXT", "IN", "SERVICE", "JOB", "RUNS", "CALENDAR"];
 const RUNS: usize = 4;
 /// The hours that a chart shows.
-const DAY: usize = 24;
+const DAY: u16 = 24;
 /// How long the bar of the busiest hour is, in characters.
 const BAR: usize = 40;
 const HOUR: Duration = Duration::from_hours(1);
 
 pub(crate) fn run(context: &Context, options: &Next) -> Result<ExitCode, Failure> {
     let (now, id) = (Timestamp::now(), options.id.as_ref());
-    let upcoming = context.conductor.upcoming(id, now, HOUR * options.hours.into())?;
+    let zone = context.conductor.time_zone().map_err(Failure::Argument)?;
+    let upcoming = |hours: u16| context.conductor.upcoming(id, &zone, now, HOUR * hours.into());
+    let within = upcoming(options.hours)?;
     if context.json() {
-        Context::print_json(&upcoming)?;
+        Context::print_json(&within)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if upcoming.jobs.is_empty() {
+    if within.jobs.is_empty() {
         print::line(format_args!("no jobs on this host"))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let zone = TimeZone::system();
-    print::text(format_args!("{}", table(&upcoming, options.hours, &zone)))?;
+    print::text(format_args!("{}", table(&within, options.hours, &zone)))?;
     if std::io::stdout().is_terminal() {
-        let day = context.conductor.upcoming(id, now, HOUR * 24)?;
-        print::text(format_args!("\n{}", chart(&day, &zone)))?;
+        print::text(format_args!("\n{}", chart(&upcoming(DAY)?, &zone)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -88,38 +88,29 @@ fn row(job: &UpcomingJob, from: i64, zone: &TimeZone) -> [String; COLUMNS.len()]
 
 /// Draws a line for each hour, with as many blocks as jobs start in it, and says when most start at once.
 fn chart(day: &Upcoming, zone: &TimeZone) -> String {
-    let minutes = day.jobs.iter().flat_map(|job| &job.times).map(|time| local(*time, zone));
     let mut hours: BTreeMap<Timestamp, BTreeMap<Timestamp, usize>> = BTreeMap::new();
-    let began = local(day.from, zone);
-    for hour in (0..DAY).filter_map(|hour| {
-        floor(&began, Unit::Hour)?.checked_add(HOUR * u32::try_from(hour).ok()?).ok()
-    }) {
-        hours.insert(hour, BTreeMap::new());
-    }
-    for time in minutes {
-        let (Some(hour), Some(minute)) = (floor(&time, Unit::Hour), floor(&time, Unit::Minute))
-        else {
-            continue;
-        };
-        if let Some(minutes) = hours.get_mut(&hour) {
-            *minutes.entry(minute).or_default() += 1;
+    let began = floor(&local(day.from, zone), Unit::Hour);
+    let all = (0..DAY).filter_map(|hour| began.checked_add(HOUR * hour.into()).ok());
+    hours.extend(all.map(|hour| (hour, BTreeMap::new())));
+    for time in day.jobs.iter().flat_map(|job| &job.times).map(|time| local(*time, zone)) {
+        if let Some(minutes) = hours.get_mut(&floor(&time, Unit::Hour)) {
+            *minutes.entry(floor(&time, Unit::Minute)).or_default() += 1;
         }
     }
+    let clock =
+        |time: Timestamp| time.to_zoned_datetime(zone.clone()).strftime("%H:%M").to_string();
     let starts = |minutes: &BTreeMap<Timestamp, usize>| minutes.values().sum::<usize>();
     let most = hours.values().map(starts).max().unwrap_or(0).max(1);
     let mut text = "starts by the hour\n".to_owned();
     for (hour, minutes) in &hours {
         let count = starts(minutes);
         let bar = "█".repeat((count * BAR).div_ceil(most));
-        let label = hour.to_zoned_datetime(zone.clone()).strftime("%H:%M").to_string();
+        let label = clock(*hour);
         // The first of several that are as busy.
         let busiest = minutes.iter().rev().max_by_key(|(_, count)| **count);
         let pile =
             busiest.filter(|(_, count)| **count > 1).map_or_else(String::new, |(minute, count)| {
-                format!(
-                    ", {count} of them at {}",
-                    minute.to_zoned_datetime(zone.clone()).strftime("%H:%M")
-                )
+                format!(", {count} of them at {}", clock(*minute))
             });
         // Writing to a String cannot fail.
         let _ = match count {
@@ -135,7 +126,8 @@ fn local(time: i64, zone: &TimeZone) -> ZonedDateTime {
 }
 
 /// Gives the beginning of the hour or minute that a time is in.
-fn floor(time: &ZonedDateTime, unit: Unit) -> Option<Timestamp> {
+fn floor(time: &ZonedDateTime, unit: Unit) -> Timestamp {
     let round = ZonedDateTimeRound::new().smallest(unit).mode(jiff::RoundMode::Trunc);
-    Some(time.round(round).ok()?.timestamp())
+    // It fails only at the beginning of all times.
+    time.round(round).map_or_else(|_| time.timestamp(), |time| time.timestamp())
 }

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use conductor_core::cron::{Expression, Timetable};
-use conductor_core::error::Invalid;
-use jiff::tz::TimeZone;
+use conductor_core::host::time_zone;
+use conductor_core::value::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
 use serde_json::json;
 
@@ -19,8 +19,12 @@ const TIMES: usize = 5;
 pub(crate) fn run(context: &Context, options: &Translate) -> Result<ExitCode, Failure> {
     let text = options.expression.join(" ");
     let expression: Expression = text.parse().map_err(Failure::Argument)?;
-    let name = options.timezone.as_ref().map(conductor_core::value::TimeZone::as_str);
-    let zone = zone(name)?;
+    let name = options.timezone.as_ref().map(TimeZone::as_str);
+    let zone = match name {
+        Some(name) => time_zone(name),
+        None => context.conductor.time_zone(),
+    };
+    let zone = zone.map_err(Failure::Argument)?;
     let now = Timestamp::now();
     let events = expression.calendar_events(name);
     let lines: Vec<_> = events.iter().map(ToString::to_string).collect();
@@ -50,15 +54,4 @@ pub(crate) fn run(context: &Context, options: &Translate) -> Result<ExitCode, Fa
         print::complaint(format_args!("note: {note}"));
     }
     Ok(ExitCode::SUCCESS)
-}
-
-/// Gives the time zone of a name, or the host's.
-fn zone(name: Option<&str>) -> Result<TimeZone, Failure> {
-    let Some(name) = name else { return Ok(TimeZone::try_system().unwrap_or(TimeZone::UTC)) };
-    TimeZone::get(name).map_err(|_| {
-        let invalid = Invalid::new(format!("{name:?} is not a time zone that this host knows"));
-        Failure::Argument(
-            invalid.hint("timedatectl list-timezones names them; the package tzdata has them"),
-        )
-    })
 }
