@@ -3,6 +3,9 @@
 use crate::error::{Invalid, shown};
 use crate::text::{Numbers, text_type};
 
+/// The prefix of every unit, which keeps clear of the host's own and finds them all.
+pub const PREFIX: &str = "conductor-";
+
 /// The longest id of a service; leaves room for revision and digest in a unit name.
 const LONGEST_ID: usize = 64;
 /// Ids and names of jobs. A dash becomes four characters in the name of a slice; since no two stand
@@ -112,6 +115,16 @@ impl UnitName {
     pub fn kind(&self) -> &str {
         self.0.rsplit_once('.').map_or("", |(_, kind)| kind)
     }
+}
+
+/// Names the unit that runs a job of a service.
+pub fn job_unit(service: &ServiceId, job: &JobName) -> UnitName {
+    UnitName::from_checked(format!("{PREFIX}{service}-{job}.service"))
+}
+
+/// Names the timer of a job of a service.
+pub fn timer_unit(service: &ServiceId, job: &JobName) -> UnitName {
+    UnitName::from_checked(format!("{PREFIX}{service}-{job}.timer"))
 }
 
 fn check_id(text: &str) -> Result<(), Invalid> {

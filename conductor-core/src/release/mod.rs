@@ -11,15 +11,13 @@ pub(crate) use jobs::timer_link;
 pub(crate) use once::Task;
 
 use crate::error::Invalid;
-use crate::name::{JobName, ReleaseName, Revision, ServiceId, UnitName};
+pub use crate::name::{PREFIX, job_unit, timer_unit};
+use crate::name::{ReleaseName, Revision, ServiceId, UnitName};
 use crate::runtime::Scope;
 use crate::service::Service;
 use crate::unit::{Link, Record, TemplateError, Templates, UnitSet, escape};
 use crate::value::{HostPath, Port};
 use compile::engine_image;
-
-/// The prefix of every unit, which keeps clear of the host's own and finds them all.
-pub const PREFIX: &str = "conductor-";
 
 /// The version that is written into units.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -178,16 +176,6 @@ pub fn link(service: &ServiceId, instance: &UnitName) -> Link {
 /// Names the unit that starts the target of a service when the host boots.
 pub fn boot_unit(service: &ServiceId) -> UnitName {
     UnitName::from_checked(format!("{PREFIX}{service}-boot.service"))
-}
-
-/// Names the unit that runs a job of a service.
-pub fn job_unit(service: &ServiceId, job: &JobName) -> UnitName {
-    UnitName::from_checked(format!("{PREFIX}{service}-{job}.service"))
-}
-
-/// Names the timer of a job of a service.
-pub fn timer_unit(service: &ServiceId, job: &JobName) -> UnitName {
-    UnitName::from_checked(format!("{PREFIX}{service}-{job}.timer"))
 }
 
 /// Names the slice of a service. A dash in the id is escaped: in the name of a slice it would

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Origin, Proxy, Service};
 use crate::error::{Problem, Problems};
-use crate::release::job_unit;
+use crate::name::job_unit;
 
 /// Checks what only shows when all services of a host are seen together: an id, an upstream of a
 /// proxy, or the name of a job's unit, that is used twice.
