@@ -66,7 +66,7 @@ pub(crate) fn relay(arguments: impl Iterator<Item = OsString>) -> Result<(), Bac
 }
 
 /// Finds this program; a root directory without /proc leaves only the name it was called by.
-fn itself() -> Result<PathBuf, BackgroundError> {
+pub(crate) fn itself() -> Result<PathBuf, BackgroundError> {
     let error = match env::current_exe() {
         Ok(path) if path.exists() => return Ok(path),
         Ok(_) => io::ErrorKind::NotFound.into(),

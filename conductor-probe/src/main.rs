@@ -7,6 +7,7 @@ mod docker;
 mod exec;
 mod notify;
 mod occupied;
+mod once;
 mod prepare;
 mod print;
 mod restarts;
@@ -34,14 +35,26 @@ use print::{Whole, complain, line};
 const CANNOT_EXECUTE: u8 = 203;
 const BAD_USAGE: u8 = 2;
 const FAILED: u8 = 1;
+/// What engines say when it was not the command that failed.
+const ENGINE_FAILED: u8 = 125;
 
 fn main() -> ExitCode {
     let mut words = env::args_os().skip(1);
-    if words.next().is_some_and(|word| word == background::RELAY) {
-        return match background::relay(words) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failure(&error, FAILED),
-        };
+    match words.next().unwrap_or_default().to_str() {
+        Some(background::RELAY) => {
+            return match background::relay(words) {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => failure(&error, FAILED),
+            };
+        }
+        Some(once::BECOME) => return ExitCode::from(once::become_command(words)),
+        Some(once::INIT) => {
+            return match once::init(words) {
+                Ok(code) => ExitCode::from(code),
+                Err(error) => failure(&error, ENGINE_FAILED),
+            };
+        }
+        _ => {}
     }
     match Arguments::parse().command {
         Command::Exec(exec) => match exec::run(exec) {
@@ -63,6 +76,14 @@ fn main() -> ExitCode {
             ExitCode::SUCCESS
         }
         Command::Socket(socket) => match share::run(&socket) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(&error, FAILED),
+        },
+        Command::Run(run) => match once::run(&run) {
+            Ok(code) => ExitCode::from(code),
+            Err(error) => failure(&error, ENGINE_FAILED),
+        },
+        Command::Ended(ended) => match once::report(&ended) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error, FAILED),
         },

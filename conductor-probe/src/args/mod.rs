@@ -4,8 +4,11 @@ mod check;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+
+use crate::value;
 
 pub(crate) use self::check::{CheckArguments, Method, RequestArguments, Timing};
 
@@ -62,6 +65,12 @@ pub(crate) enum Command {
     /// What exec leaves in the background
     #[command(hide = true)]
     Watch(Watch),
+    /// Run COMMAND with what conductor run sends over a socket
+    #[command(hide = true)]
+    Run(Run),
+    /// Tell conductor run how its unit ended
+    #[command(hide = true)]
+    Ended(Ended),
 }
 
 /// Who gets to the socket of a service.
@@ -133,6 +142,37 @@ pub(crate) struct Watch {
     /// The start period begins when this process has ended
     #[arg(long, value_name = "PID")]
     pub(crate) after: Option<i32>,
+}
+
+/// Run a command for whoever is at the other end of a socket.
+#[derive(Debug, Args)]
+pub(crate) struct Run {
+    /// Where input and output come from
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: PathBuf,
+    /// How long the command may take to end when nobody waits for it any more
+    #[arg(long, value_name = "TIME", value_parser = value::time)]
+    pub(crate) stop_timeout: Duration,
+    /// COMMAND is Docker's client, and runs the container of this name: that is what signals are for
+    #[arg(long, value_name = "NAME")]
+    pub(crate) container: Option<String>,
+    /// Where the engine listens
+    #[arg(long, value_name = "PATH", default_value = "/run/docker.sock")]
+    pub(crate) engine_socket: PathBuf,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) program: Vec<OsString>,
+}
+
+/// Tell how a unit ended.
+#[derive(Debug, Args)]
+pub(crate) struct Ended {
+    /// Where somebody waits, if anybody does
+    #[arg(long, value_name = "PATH")]
+    pub(crate) socket: Option<PathBuf>,
+    /// The file of the unit, which is removed
+    #[arg(long, value_name = "PATH")]
+    pub(crate) unit_file: PathBuf,
 }
 
 #[cfg(test)]

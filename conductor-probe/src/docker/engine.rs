@@ -35,6 +35,13 @@ pub(crate) enum EngineError {
     Incomplete(&'static str),
 }
 
+impl EngineError {
+    /// Tells whether there is no such container, or it does not run.
+    pub(crate) fn is_not_running(&self) -> bool {
+        matches!(self, Self::Gone | Self::Refused { status: 409, .. })
+    }
+}
+
 /// A way to the engine.
 #[derive(Debug, Clone)]
 pub(crate) struct Engine {

@@ -12,7 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::create::{CreateError, create};
-use self::engine::{Condition, Engine, EngineError, Wait};
+pub(crate) use self::engine::Engine;
+use self::engine::{Condition, EngineError, Wait};
 use self::signals::Signals;
 use crate::args::Docker;
 use crate::background::{self, BackgroundError};

@@ -6,6 +6,7 @@ mod check;
 mod docker;
 mod engine;
 mod exec;
+mod once;
 mod restarts;
 mod server;
 mod unit;

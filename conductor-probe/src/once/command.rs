@@ -1,0 +1,177 @@
+//! A command as a child: started with what it is to run with, signalled, and waited for.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Command, ExitStatus, Stdio};
+
+use nix::sys::signal::{SigSet, Signal, kill};
+use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::unistd::Pid;
+use rustix::process::{ioctl_tiocsctty, setsid};
+
+use super::OnceError;
+use super::leash::Ends;
+use crate::background::itself;
+use crate::print::{complain, reason};
+
+/// The first word of the command line of a process that becomes a command; it is not parsed as others
+/// are, because what follows is the command's.
+pub(crate) const BECOME: &str = "become-command";
+/// The second: what kind of process it becomes first.
+const SESSION: &str = "session";
+const TERMINAL: &str = "terminal";
+const GROUP: &str = "group";
+
+/// What a shell says of a command that is not there, and of one that cannot be run.
+const NOT_FOUND: u8 = 127;
+const CANNOT_RUN: u8 = 126;
+
+/// What is passed on to a command.
+const PASSED_ON: [Signal; 8] = [
+    Signal::SIGHUP,
+    Signal::SIGINT,
+    Signal::SIGQUIT,
+    Signal::SIGUSR1,
+    Signal::SIGUSR2,
+    Signal::SIGALRM,
+    Signal::SIGTERM,
+    Signal::SIGWINCH,
+];
+
+/// Signals that are looked at when there is time.
+#[derive(Debug)]
+pub(super) struct Signals(SignalFd);
+
+impl Signals {
+    /// Keeps what is passed on, and the end of children, from now on.
+    pub(super) fn keep() -> Result<Self, OnceError> {
+        let mut signals: SigSet = PASSED_ON.into_iter().collect();
+        signals.add(Signal::SIGCHLD);
+        let keep = || {
+            signals.thread_block()?;
+            SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
+        };
+        keep().map(Self).map_err(|errno| OnceError::Signals(errno.into()))
+    }
+
+    /// Gives those that have come.
+    pub(super) fn pending(&self) -> Result<Vec<Signal>, OnceError> {
+        let mut pending = Vec::new();
+        while let Some(info) =
+            self.0.read_signal().map_err(|errno| OnceError::Signals(errno.into()))?
+        {
+            let number = i32::try_from(info.ssi_signo).unwrap_or_default();
+            pending.extend(Signal::try_from(number).ok());
+        }
+        Ok(pending)
+    }
+}
+
+impl AsFd for Signals {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}
+
+/// A command that was started. It leads a process group.
+#[derive(Debug)]
+pub(super) struct Child(std::process::Child);
+
+impl Child {
+    /// Starts a command in a session of its own.
+    pub(super) fn spawn(words: &[OsString], ends: Ends) -> Result<Self, OnceError> {
+        let mut command = Command::new(itself()?);
+        command.arg(BECOME);
+        match ends {
+            Ends::Terminal(terminal) => {
+                let copy = || terminal.try_clone().map_err(OnceError::Start);
+                command.arg(TERMINAL).stdin(copy()?).stdout(copy()?).stderr(terminal);
+            }
+            Ends::Streams([input, output, error]) => {
+                let stdio =
+                    |stream: Option<OwnedFd>| stream.map_or_else(Stdio::inherit, Stdio::from);
+                command.arg(SESSION).stdin(stdio(input)).stdout(stdio(output)).stderr(stdio(error));
+            }
+        }
+        command.args(words).spawn().map(Self).map_err(OnceError::Start)
+    }
+
+    /// Starts a command in a group of its own, in the foreground of the terminal, if there is one.
+    pub(super) fn spawn_in_group(words: &[OsString]) -> Result<Self, OnceError> {
+        let mut command = Command::new(itself()?);
+        command.args([BECOME, GROUP]).args(words).process_group(0);
+        command.spawn().map(Self).map_err(OnceError::Start)
+    }
+
+    /// Delivers a signal: what a key of the terminal would send to all of the command's processes, as
+    /// that would, and others to the command.
+    pub(super) fn deliver(&self, signal: Signal) {
+        let Ok(id) = i32::try_from(self.0.id()) else { return };
+        let to = if matches!(signal, Signal::SIGINT | Signal::SIGQUIT) { -id } else { id };
+        // One that has ended needs no signal.
+        let _ = kill(Pid::from_raw(to), signal);
+    }
+
+    /// Gives the process.
+    pub(super) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
+    /// Gives the exit status, as a shell has it, if the command has ended.
+    pub(super) fn ended(&mut self) -> io::Result<Option<u8>> {
+        Ok(self.0.try_wait()?.map(shell_status))
+    }
+}
+
+/// Gives what a shell has for a death by a signal.
+pub(super) fn death_by(signal: Signal) -> u8 {
+    u8::try_from(128 + signal as i32).unwrap_or(u8::MAX)
+}
+
+fn shell_status(status: ExitStatus) -> u8 {
+    let status = status.code().or_else(|| Some(128 + status.signal()?));
+    status.and_then(|status| u8::try_from(status).ok()).unwrap_or(u8::MAX)
+}
+
+/// Becomes a command, with all signals as they are by default; comes back only if that fails, with the
+/// exit status.
+pub(crate) fn become_command(mut words: impl Iterator<Item = OsString>) -> u8 {
+    let kind = words.next().unwrap_or_default();
+    let Some(program) = words.next() else { return CANNOT_RUN };
+    let error = match prepare(&kind) {
+        // The standard library sets SIGPIPE back, too.
+        Ok(()) => Command::new(&program).args(words).exec(),
+        Err(error) => error,
+    };
+    complain(format_args!("cannot run {}: {}", program.display(), reason(&error)));
+    match error.kind() {
+        io::ErrorKind::NotFound => NOT_FOUND,
+        _ => CANNOT_RUN,
+    }
+}
+
+/// Sets up what only the process itself can.
+fn prepare(kind: &OsString) -> io::Result<()> {
+    if kind == GROUP {
+        to_foreground()?;
+    } else {
+        setsid()?;
+        if kind == TERMINAL {
+            ioctl_tiocsctty(rustix::stdio::stdin())?;
+        }
+    }
+    // What was kept for the one that started this is not to be kept for the command.
+    Ok(SigSet::all().thread_unblock()?)
+}
+
+/// Makes the own group that of the foreground, which the kernel would stop this process for.
+fn to_foreground() -> io::Result<()> {
+    let terminal = rustix::stdio::stdin();
+    if rustix::termios::isatty(terminal) {
+        SigSet::from(Signal::SIGTTOU).thread_block()?;
+        rustix::termios::tcsetpgrp(terminal, rustix::process::getpgrp())?;
+    }
+    Ok(())
+}

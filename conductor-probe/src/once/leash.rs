@@ -1,0 +1,101 @@
+//! The connection to whoever waits for the command.
+
+use std::io::{self, ErrorKind, IoSliceMut};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+
+use nix::sys::signal::Signal;
+use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, recvmsg};
+
+use super::ended::say;
+
+/// What begins the first word on the connection: which of standard input, output and error come with
+/// it, a bit for each.
+const STREAMS: u8 = 3;
+/// Set if a terminal comes in their place.
+const TERMINAL: u8 = 1 << STREAMS;
+
+/// What a command is to run with.
+#[derive(Debug)]
+pub(crate) enum Ends {
+    /// Standard input, output and error; what is missing is as the unit has it.
+    Streams([Option<OwnedFd>; STREAMS as usize]),
+    /// A terminal that is to control it.
+    Terminal(OwnedFd),
+}
+
+/// What is heard on the connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// A signal for the command.
+    Signal(Signal),
+    /// Nobody waits any more.
+    End,
+    /// Nothing yet, or nothing that is known here.
+    Nothing,
+}
+
+/// A connection.
+#[derive(Debug)]
+pub(crate) struct Leash(UnixStream);
+
+impl Leash {
+    /// Connects, and gets what the command is to run with.
+    pub(crate) fn take(socket: &Path) -> io::Result<(Self, Ends)> {
+        let stream = UnixStream::connect(socket)?;
+        say(&stream, "run")?;
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+        let mut ancillary = RecvAncillaryBuffer::new(&mut space);
+        let mut kinds = [0];
+        let mut parts = [IoSliceMut::new(&mut kinds)];
+        let received = recvmsg(&stream, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
+        if received.bytes == 0 {
+            return Err(ErrorKind::UnexpectedEof.into());
+        }
+        if received.flags.contains(ReturnFlags::CTRUNC) {
+            return Err(io::Error::other("there were too many open files"));
+        }
+        let mut files = ancillary.drain().filter_map(|message| match message {
+            RecvAncillaryMessage::ScmRights(files) => Some(files),
+            _ => None,
+        });
+        let mut files = files.next().into_iter().flatten();
+        let missing = || io::Error::other("what was announced did not come");
+        let ends = if kinds[0] & TERMINAL != 0 {
+            Ends::Terminal(files.next().ok_or_else(missing)?)
+        } else {
+            let mut streams = [const { None }; STREAMS as usize];
+            for (number, stream) in streams.iter_mut().enumerate() {
+                if kinds[0] & (1 << number) != 0 {
+                    *stream = Some(files.next().ok_or_else(missing)?);
+                }
+            }
+            Ends::Streams(streams)
+        };
+        stream.set_nonblocking(true)?;
+        Ok((Self(stream), ends))
+    }
+
+    /// Hears the next word.
+    pub(crate) fn hear(&self) -> Word {
+        let mut word = [0];
+        match io::Read::read(&mut &self.0, &mut word) {
+            Ok(0) => Word::End,
+            Ok(_) => Signal::try_from(i32::from(word[0])).map_or(Word::Nothing, Word::Signal),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                Word::Nothing
+            }
+            Err(_) => Word::End,
+        }
+    }
+}
+
+impl AsFd for Leash {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

@@ -1,0 +1,108 @@
+//! `run`: a command with the input and output of whoever waits for it, at the other end of a socket.
+//!
+//! The connection is also a leash: what comes on it are signals for the command, and when it ends, so
+//! does the command. So nothing is left behind when the one who waits is killed.
+
+mod command;
+mod ended;
+mod init;
+mod leash;
+
+use std::io;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use nix::sys::signal::Signal;
+use rustix::event::{PollFd, PollFlags};
+
+pub(crate) use self::command::{BECOME, become_command};
+pub(crate) use self::ended::report;
+pub(crate) use self::init::{INIT, init};
+
+use self::command::{Child, Signals};
+use self::leash::{Leash, Word};
+use crate::args::Run;
+use crate::background::BackgroundError;
+use crate::check::socket::wait_until;
+use crate::docker::Engine;
+use crate::print::{Whole, complain};
+
+/// Why a command does not run, or not any more.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub(crate) enum OnceError {
+    #[error("cannot get what it is to run with from {}", socket.display())]
+    Leash { socket: PathBuf, source: io::Error },
+    #[error("cannot keep signals")]
+    Signals(#[source] io::Error),
+    #[error(transparent)]
+    Itself(#[from] BackgroundError),
+    #[error("cannot start the command")]
+    Start(#[source] io::Error),
+    #[error("cannot wait for the command")]
+    Wait(#[source] io::Error),
+}
+
+/// Runs the command and gives its exit status, as a shell has it.
+pub(crate) fn run(arguments: &Run) -> Result<u8, OnceError> {
+    let no_leash = |source| OnceError::Leash { socket: arguments.socket.clone(), source };
+    let (leash, ends) = Leash::take(&arguments.socket).map_err(no_leash)?;
+    let signals = Signals::keep()?;
+    let mut command = Running { child: Child::spawn(&arguments.program, ends)?, arguments };
+    let mut leash = Some(leash);
+    let mut deadline = None;
+    loop {
+        let mut watched = vec![PollFd::new(&signals, PollFlags::IN)];
+        watched.extend(leash.as_ref().map(|leash| PollFd::new(leash, PollFlags::IN)));
+        let in_time = wait_until(&mut watched, deadline);
+        let in_time = in_time.map_err(|errno| OnceError::Wait(errno.into()))?;
+        let speaks = watched.get(1).is_some_and(|fd| !fd.revents().is_empty());
+        if !in_time {
+            // systemd kills what is left in the unit.
+            return Ok(command::death_by(Signal::SIGTERM));
+        }
+        for signal in signals.pending()? {
+            match signal {
+                Signal::SIGCHLD => {
+                    if let Some(status) = command.child.ended().map_err(OnceError::Wait)? {
+                        return Ok(status);
+                    }
+                }
+                signal => command.deliver(signal),
+            }
+        }
+        match leash.as_ref().filter(|_| speaks).map(Leash::hear) {
+            Some(Word::Signal(signal)) => command.deliver(signal),
+            Some(Word::End) => {
+                leash = None;
+                command.deliver(Signal::SIGTERM);
+                deadline = Instant::now().checked_add(arguments.stop_timeout);
+            }
+            Some(Word::Nothing) | None => {}
+        }
+    }
+}
+
+/// A command that runs, here or in a container.
+struct Running<'a> {
+    child: Child,
+    arguments: &'a Run,
+}
+
+impl Running<'_> {
+    /// Delivers a signal. Docker's client passes some on and dies of others, so the engine is asked.
+    fn deliver(&self, signal: Signal) {
+        if let Some(container) = &self.arguments.container {
+            let engine = Engine::new(&self.arguments.engine_socket);
+            match engine.kill(container, signal.as_str()) {
+                Ok(()) => return,
+                // Before it runs and after it ended, there is only the client.
+                Err(error) if error.is_not_running() => {}
+                Err(error) => {
+                    complain(format_args!("{signal} is not passed on: {}", Whole(&error)));
+                }
+            }
+        }
+        self.child.deliver(signal);
+    }
+}

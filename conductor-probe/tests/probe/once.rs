@@ -1,0 +1,157 @@
+//! `run` and `ended`: a command with what comes over a socket, and the report of its end.
+
+use std::fs::{self, File};
+use std::io::{IoSlice, Read as _, Write as _, pipe};
+use std::mem::MaybeUninit;
+use std::os::fd::AsFd as _;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::process::{Child, ExitStatus};
+
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use rustix::process::Signal;
+use tempfile::TempDir;
+
+use crate::unit::{eventually, probe};
+
+/// All three streams come.
+const STREAMS: u8 = 0b111;
+
+/// Somebody who waits for a command.
+struct Waiting {
+    directory: TempDir,
+    listener: UnixListener,
+}
+
+impl Waiting {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let listener = UnixListener::bind(directory.path().join("socket")).unwrap();
+        Self { directory, listener }
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.directory.path().join(name).display().to_string()
+    }
+
+    /// Starts the probe, and gives the command a file for each stream.
+    fn start(&self, words: &[&str], streams: [&File; 3]) -> (Child, UnixStream) {
+        let socket = format!("--socket={}", self.path("socket"));
+        let mut command = probe();
+        command.args(["run", &socket, "--stop-timeout=60s", "--"]).args(words);
+        let child = command.spawn().unwrap();
+        let (mut stream, _) = self.listener.accept().unwrap();
+        let mut word = [0; 4];
+        stream.read_exact(&mut word).unwrap();
+        assert_eq!(&word, b"run\n");
+        let files = streams.map(|file| file.as_fd());
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        assert!(ancillary.push(SendAncillaryMessage::ScmRights(&files)));
+        sendmsg(&stream, &[IoSlice::new(&[STREAMS])], &mut ancillary, SendFlags::empty()).unwrap();
+        (child, stream)
+    }
+
+    /// Runs a shell script to its end, and gives what it wrote.
+    fn run(&self, script: &str) -> (ExitStatus, String) {
+        let out = File::create(self.path("out")).unwrap();
+        let (mut child, _stream) =
+            self.start(&["/bin/sh", "-c", script], [&File::open("/dev/null").unwrap(), &out, &out]);
+        (child.wait().unwrap(), fs::read_to_string(self.path("out")).unwrap())
+    }
+}
+
+#[test]
+fn the_command_has_the_files_and_its_status_is_passed_on() {
+    let waiting = Waiting::new();
+    let (status, wrote) = waiting.run("cat; echo out; echo err >&2; exit 7");
+    assert_eq!((status.code(), &*wrote), (Some(7), "out\nerr\n"));
+    for (script, code) in [("true", 0), ("kill -KILL $$", 137), ("kill -TERM $$", 143)] {
+        assert_eq!(waiting.run(script).0.code(), Some(code), "{script}");
+    }
+    // As it is when nobody has changed anything: no signal is ignored, or kept.
+    let (_, wrote) = waiting.run("grep -E 'Sig(Blk|Ign)' /proc/self/status");
+    let masks = wrote.lines().filter_map(|line| line.split_whitespace().nth(1));
+    assert!(masks.map(|mask| u64::from_str_radix(mask, 16).unwrap() & 0x7fff_ffff).all(|m| m == 0));
+}
+
+#[test]
+fn what_is_not_there_is_127() {
+    let waiting = Waiting::new();
+    let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+    for (program, code) in [("/no/such", 127), ("no-such", 127), ("/etc/passwd", 126)] {
+        let out = File::create(waiting.path("out")).unwrap();
+        let (mut child, _stream) = waiting.start(&[program], [&null, &null, &out]);
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{program}");
+        let wrote = fs::read_to_string(waiting.path("out")).unwrap();
+        assert!(wrote.starts_with(&format!("conductor-probe: cannot run {program}: ")), "{wrote}");
+    }
+}
+
+#[test]
+fn signals_come_over_the_socket_and_its_end_is_the_commands() {
+    let waiting = Waiting::new();
+    let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+    let out = waiting.path("out");
+    let wrote = |text: &str| {
+        eventually(text, || fs::read_to_string(&out).is_ok_and(|wrote| wrote.contains(text)));
+    };
+    let script = "trap 'echo usr1' USR1; trap 'echo term; exit 3' TERM; echo ready; \
+                  while :; do sleep 0.05; done";
+    let file = File::create(&out).unwrap();
+    let (mut child, mut stream) = waiting.start(&["/bin/sh", "-c", script], [&null, &file, &null]);
+    wrote("ready");
+    stream.write_all(&[u8::try_from(Signal::USR1.as_raw()).unwrap()]).unwrap();
+    wrote("usr1");
+    assert!(child.try_wait().unwrap().is_none());
+    drop(stream);
+    wrote("term");
+    assert_eq!(child.wait().unwrap().code(), Some(3));
+}
+
+#[test]
+fn nothing_of_ours_keeps_a_pipe_open() {
+    let waiting = Waiting::new();
+    let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+    let (mut reader, writer) = pipe().unwrap();
+    let writer = File::from(std::os::fd::OwnedFd::from(writer));
+    let script = "exec >&- 2>&-; read x </dev/null; sleep 60";
+    let (mut child, stream) = waiting.start(&["/bin/sh", "-c", script], [&null, &writer, &null]);
+    drop(writer);
+    // The command has closed it, and nobody else holds it.
+    assert_eq!(reader.read_to_end(&mut Vec::new()).unwrap(), 0);
+    drop(stream);
+    child.wait().unwrap();
+}
+
+#[test]
+fn the_end_is_reported_and_the_file_removed() {
+    let waiting = Waiting::new();
+    let unit = waiting.path("unit");
+    let ended = |socket: &str| {
+        fs::write(&unit, "").unwrap();
+        let mut command = probe();
+        command.args(["ended", "--unit-file", &unit, "--socket", socket]);
+        command
+            .env("SERVICE_RESULT", "signal")
+            .env("EXIT_CODE", "killed")
+            .env("EXIT_STATUS", "KILL");
+        command.spawn().unwrap()
+    };
+    let mut child = ended(&waiting.path("socket"));
+    let (mut stream, _) = waiting.listener.accept().unwrap();
+    let mut line = [0; 16];
+    stream.read_exact(&mut line).unwrap();
+    assert_eq!(&line, b"signal killed 9\n");
+    // It is still there to be looked at.
+    assert!(child.try_wait().unwrap().is_none() && !Path::new(&unit).exists());
+    drop(stream);
+    assert!(child.wait().unwrap().success());
+    // Whoever waited has died, and left the socket.
+    let left = waiting.path("left");
+    drop(UnixListener::bind(&left).unwrap());
+    for _ in 0..2 {
+        assert!(ended(&left).wait().unwrap().success());
+        assert!(!Path::new(&left).exists() && !Path::new(&unit).exists());
+    }
+}
