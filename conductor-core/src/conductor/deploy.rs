@@ -140,7 +140,7 @@ impl Conductor {
 }
 
 /// Gives a service at a revision.
-fn at(service: &Service, revision: &Revision) -> Result<Service, Error> {
+pub(super) fn at(service: &Service, revision: &Revision) -> Result<Service, Error> {
     match service.image_revision() {
         Some(own) if own != *revision => Err(Error::image_revision(service, &own, revision)),
         _ => Ok(Service { revision: Some(revision.clone()), ..service.clone() }),

@@ -4,13 +4,13 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Invalid, PathError, Problem, Problems};
-use crate::host::{LockError, ProxyError, SystemdError};
+use crate::host::{LockError, ProxyError, SystemdError, WaitError};
 use crate::name::{JobName, ReleaseName, Revision, ServiceId, UnitName};
 use crate::plan::PortError;
 use crate::proxy::UpstreamError;
 use crate::release::CompileError;
 use crate::service::Service;
-use crate::unit::TemplateError;
+use crate::unit::{EngineImage, TemplateError};
 
 /// Everything that can go wrong, by what a caller would do about it.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +80,25 @@ pub enum Error {
         /// What it says.
         reason: String,
     },
+    /// An image does not come.
+    #[error("cannot pull {image}: {reason}")]
+    Pull {
+        /// The image, with its engine.
+        image: EngineImage,
+        /// The engine's own last words.
+        reason: String,
+    },
+    /// A command that is to run once was not even begun.
+    #[error("systemd did not come as far as running the command in {unit}")]
+    NotBegun {
+        /// Its unit.
+        unit: UnitName,
+        /// What the journal has of it.
+        journal: Vec<String>,
+    },
+    /// The end of a command cannot be waited for.
+    #[error(transparent)]
+    Wait(#[from] WaitError),
     /// A timer on the host says something that is not known here.
     #[error("{timer}: {reason}")]
     Timer {
@@ -142,14 +161,18 @@ impl Error {
             Self::UnknownJob { .. } => "unknown_job",
             Self::JobRuns { .. } => "job_runs",
             Self::JobRefused { .. } => "job_refused",
+            Self::Pull { .. } => "pull",
+            Self::NotBegun { .. } => "not_begun",
             Self::Timer { .. } => "timer",
             Self::Offline => "offline",
             Self::Undefined { .. } => "undefined_service",
             Self::NoRollback { .. } => "no_rollback",
             Self::Lock(LockError::Held { .. }) => "locked",
-            Self::Lock(LockError::Path(_)) | Self::Path(_) => "file",
+            Self::Lock(LockError::Path(_)) | Self::Path(_) | Self::Wait(WaitError::Meet { .. }) => {
+                "file"
+            }
             Self::Proxy(_) | Self::Upstream(_) => "proxy",
-            Self::Systemd(_) => "systemd",
+            Self::Wait(WaitError::Systemd(_)) | Self::Systemd(_) => "systemd",
         }
     }
 
@@ -176,6 +199,10 @@ impl Error {
             }
             Self::JobRuns { .. } => {
                 "conductor status shows since when; it does not run twice at once"
+            }
+            Self::NotBegun { journal, .. } => {
+                let lines = journal.iter().map(|line| format!("\n  | {line}"));
+                return Some(format!("the journal says:{}", lines.collect::<String>()));
             }
             Self::Timer { .. } => "time zones come with the package tzdata",
             Self::Offline => "leave --root out",
@@ -232,6 +259,16 @@ impl Error {
             path: "image".to_owned(),
             message: format!("the image of {} is fixed to {own}, not {wanted}", service.id),
             hint: Some("leave the tag out of image: the revision is the tag".to_owned()),
+        }]))
+    }
+
+    pub(super) fn nothing_deployed(service: &Service) -> Self {
+        Self::Definition(Problems(vec![Problem {
+            file: service.origin.file.clone(),
+            position: Some(service.origin.position),
+            path: "revision".to_owned(),
+            message: format!("{} has no revision, and none is on this host yet", service.id),
+            hint: Some("say which one with --revision, or add revision: TAG".to_owned()),
         }]))
     }
 

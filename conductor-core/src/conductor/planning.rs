@@ -238,7 +238,7 @@ fn refuse_proxies(services: &[Service]) -> Result<(), Problems> {
 }
 
 /// Finds the revision of the current release.
-fn deployed_revision(service: &ServiceId, observed: &Observed) -> Option<Revision> {
+pub(super) fn deployed_revision(service: &ServiceId, observed: &Observed) -> Option<Revision> {
     let releases = plan::releases(service, observed);
     releases.first().map(|release| release.revision.clone())
 }

@@ -1,9 +1,10 @@
 //! Files that are replaced in one go: a crash leaves each old or new.
 
 use std::fs::{self, File, Permissions};
-use std::io::{ErrorKind, Write as _};
+use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
+use std::time::SystemTime;
 
 use tempfile::NamedTempFile;
 
@@ -32,6 +33,12 @@ pub(crate) fn replace(directory: &Path, name: &str, text: Option<&str>) -> Resul
         },
     }
     File::open(directory).and_then(|directory| directory.sync_all()).at("sync", directory)
+}
+
+/// Gives a directory the time of now, exactly: what changed it a moment ago has set it to the time of the
+/// kernel's last tick, which may be that of the change before.
+pub(crate) fn renew(directory: &Path) -> io::Result<()> {
+    File::open(directory)?.set_modified(SystemTime::now())
 }
 
 /// Makes a file next to where it will be; it goes when it is dropped.

@@ -80,6 +80,8 @@ impl UnitDirectory {
                 _ => {}
             }
         }
+        // systemd looks for new files only if the directory has another time than when it last looked.
+        atomic::renew(&self.path).at("touch", &self.path)?;
         self.sync()
     }
 

@@ -8,9 +8,13 @@ use std::time::Duration;
 use futures_util::stream::{self, StreamExt as _};
 use zbus::OwnedObjectPath;
 
+use super::atomic;
 use super::manager::JobRemovedStream;
 use super::systemd::{CALLS_AT_A_TIME, Systemd, SystemdError};
 use crate::name::UnitName;
+
+/// What systemd answers if it neither holds a unit nor finds its file.
+const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
 
 /// Why a job did not do what it was for.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +85,40 @@ impl Systemd {
         Ok(results)
     }
 
+    /// Lets systemd begin to start a unit, and does not wait for it.
+    ///
+    /// # Errors
+    /// systemd does not answer; that it refuses is the inner error.
+    pub fn begin(&self, unit: &UnitName) -> Result<Result<(), JobError>, SystemdError> {
+        match zbus::block_on(self.start(unit)) {
+            Ok(_) => Ok(Ok(())),
+            Err(error @ zbus::Error::MethodError(..)) => Ok(refused(Job::Start, &error)),
+            Err(source) => Err(SystemdError::Call { call: "StartUnit", source }),
+        }
+    }
+
+    /// Asks for the start of a unit.
+    ///
+    /// systemd notes which files there are until the time of a directory changes, of which the kernel
+    /// knows a few hundred a second. So it does not see a file that came right after it had looked, while
+    /// others write there, too.
+    async fn start(&self, unit: &UnitName) -> zbus::Result<OwnedObjectPath> {
+        const ATTEMPTS: usize = 20;
+        let file = self.transient.join(unit.as_str());
+        for _ in 1..ATTEMPTS {
+            match self.manager.start_unit(unit.as_str(), "replace").await {
+                Err(zbus::Error::MethodError(name, ..))
+                    if name.as_str() == NO_SUCH_UNIT && file.exists() =>
+                {
+                    atomic::renew(&self.transient)?;
+                    thread::sleep(Duration::from_millis(5));
+                }
+                answer => return answer,
+            }
+        }
+        self.manager.start_unit(unit.as_str(), "replace").await
+    }
+
     /// Runs jobs as [`run`](Self::run) does, and does something every so often until they are over.
     ///
     /// # Errors
@@ -123,9 +161,7 @@ impl Systemd {
         let asked = stream::iter(units)
             .map(|unit| async {
                 let reply = match job {
-                    Job::Start | Job::Run => {
-                        self.manager.start_unit(unit.as_str(), "replace").await
-                    }
+                    Job::Start | Job::Run => self.start(unit).await,
                     Job::Restart => self.manager.restart_unit(unit.as_str(), "replace").await,
                     Job::Stop => self.manager.stop_unit(unit.as_str(), "replace").await,
                     Job::Reload => self.manager.reload_unit(unit.as_str(), "replace").await,
@@ -194,7 +230,7 @@ fn refused(job: Job, error: &zbus::Error) -> Result<(), JobError> {
     let zbus::Error::MethodError(name, message, _) = error else {
         return Err(JobError::Refused(error.to_string()));
     };
-    if job == Job::Stop && name.as_str() == "org.freedesktop.systemd1.NoSuchUnit" {
+    if job == Job::Stop && name.as_str() == NO_SUCH_UNIT {
         return Ok(());
     }
     Err(JobError::Refused(message.clone().unwrap_or_else(|| name.to_string())))

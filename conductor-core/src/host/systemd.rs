@@ -84,6 +84,8 @@ pub struct UnitDetails {
 pub struct Systemd {
     connection: Connection,
     pub(super) manager: ManagerProxy<'static>,
+    /// Where it looks for units that do not outlive the boot.
+    pub(super) transient: PathBuf,
     /// Set once systemd was asked to send signals.
     pub(super) subscribed: OnceLock<()>,
 }
@@ -94,7 +96,8 @@ impl Systemd {
     /// # Errors
     /// There is no bus, or no systemd on it.
     pub fn system() -> Result<Self, SystemdError> {
-        Self::connect("unix:path=/run/dbus/system_bus_socket".to_owned())
+        let transient = PathBuf::from("/run/systemd/system");
+        Self::connect("unix:path=/run/dbus/system_bus_socket".to_owned(), transient)
     }
 
     /// Connects to a user's systemd, over the bus in the user's runtime directory.
@@ -102,15 +105,16 @@ impl Systemd {
     /// # Errors
     /// There is no bus, or no systemd on it.
     pub fn user(runtime: &Path) -> Result<Self, SystemdError> {
-        Self::connect(format!("unix:path={}/bus", runtime.display()))
+        let transient = runtime.join("systemd/user");
+        Self::connect(format!("unix:path={}/bus", runtime.display()), transient)
     }
 
-    fn connect(address: String) -> Result<Self, SystemdError> {
+    fn connect(address: String, transient: PathBuf) -> Result<Self, SystemdError> {
         zbus::block_on(async {
             let builder = Builder::address(address.as_str()).method_timeout(CALL_TIMEOUT);
             let connection = builder.build().await?;
             let manager = ManagerProxy::new(&connection).await?;
-            Ok(Self { connection, manager, subscribed: OnceLock::new() })
+            Ok(Self { connection, manager, transient, subscribed: OnceLock::new() })
         })
         .map_err(|source| SystemdError::Connect { address, source })
     }
@@ -297,6 +301,23 @@ impl Systemd {
                 ActiveState::Active | ActiveState::Reloading | ActiveState::Activating
             );
             Ok(up.then_some(main))
+        })
+    }
+
+    /// Tells whether systemd has something to do with a unit: it runs, or is about to, or ends.
+    ///
+    /// # Errors
+    /// systemd does not answer.
+    pub(super) fn is_held(&self, unit: &UnitName) -> Result<bool, SystemdError> {
+        zbus::block_on(async {
+            let held = self.list().await?;
+            let held = held.into_iter().find(|held| held.name == unit.as_str());
+            Ok(held.is_some_and(|held| {
+                !matches!(
+                    ActiveState::from_property(&held.active_state),
+                    ActiveState::Inactive | ActiveState::Failed
+                )
+            }))
         })
     }
 

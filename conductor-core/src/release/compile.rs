@@ -173,6 +173,7 @@ fn instance_unit(
         tokens,
         endpoint: endpoint.as_ref(),
         scope,
+        one_off: None,
     });
     // Without `..`: what a runtime contributes has its place in the unit.
     let Parts {

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
 use super::once::Task;
-use super::{CompileError, Release, VERSION, engine_image, job_unit, timer_unit};
+use super::{CompileError, Release, VERSION, job_unit, timer_unit};
 use crate::definition::Overlap;
 use crate::name::{JobName, ReleaseName, UnitName};
 use crate::runtime::Scope;
@@ -14,7 +14,6 @@ use crate::unit::{
     JobUnit, Kind, Lines, Link, Metadata, Record, Templates, TimerUnit, Unit, UnitSet, Values,
     escape,
 };
-use crate::value::Tokens;
 
 /// What all enabled timers belong to, the host's and a user's.
 const TIMERS: &str = "timers.target";
@@ -51,7 +50,7 @@ pub(super) fn compile(
             name: job_name.clone(),
             revision: release.revision.clone(),
             release: name.clone(),
-            image: engine_image(release, &tokens(release))?,
+            image: release.engine_image()?,
             record: record.cloned(),
         }));
         let view = TimerView {
@@ -76,12 +75,6 @@ pub(super) fn compile(
 /// Gives the link by which a timer starts at boot.
 pub(crate) fn timer_link(timer: &UnitName) -> Link {
     Link { by: UnitName::from_checked(TIMERS.to_owned()), unit: timer.clone() }
-}
-
-fn tokens<'r>(release: &'r Release<'_>) -> Tokens<'r> {
-    let Release { service, revision, .. } = release;
-    let (id, revision) = (service.id.as_str(), revision.as_str());
-    Tokens { id, revision, instance: "0", port: None, socket: None }
 }
 
 /// Compiles the service that runs a job.
@@ -134,6 +127,7 @@ fn runner(
         limits: *limits,
         user: user.clone(),
         timeout: *timeout,
+        one_off: None,
         unit: of_unit,
         service: of_service,
     };

@@ -15,8 +15,8 @@ pub use crate::name::{PREFIX, job_unit, timer_unit};
 use crate::name::{ReleaseName, Revision, ServiceId, UnitName};
 use crate::runtime::Scope;
 use crate::service::Service;
-use crate::unit::{Link, Record, TemplateError, Templates, UnitSet, escape};
-use crate::value::{HostPath, Port};
+use crate::unit::{EngineImage, Link, Record, TemplateError, Templates, UnitSet, escape};
+use crate::value::{HostPath, Port, Tokens};
 use compile::engine_image;
 
 /// The version that is written into units.
@@ -144,6 +144,20 @@ impl<'s> Release<'s> {
     /// `conductor-ID-REVISION.DIGEST-PURPOSE.service`.
     pub(crate) fn task_unit(&self, purpose: &str) -> UnitName {
         once::unit(self, purpose)
+    }
+
+    /// Gives the image that commands run in which run once, if a container engine has it.
+    ///
+    /// # Errors
+    /// The image is none once its tokens are replaced.
+    pub(crate) fn engine_image(&self) -> Result<Option<EngineImage>, CompileError> {
+        engine_image(self, &self.task_tokens())
+    }
+
+    /// Gives what tokens stand for in a command that runs once: it is no instance, and listens nowhere.
+    fn task_tokens(&self) -> Tokens<'_> {
+        let (id, revision) = (self.service.id.as_str(), self.revision.as_str());
+        Tokens { id, revision, instance: "0", port: None, socket: None }
     }
 
     /// Compiles a unit that runs a command once, in the service's image and environment and within its

@@ -7,10 +7,10 @@ use serde::Serialize;
 use super::compile::{check_volumes, image};
 use super::{CompileError, PREFIX, Release, slice_unit};
 use crate::name::UnitName;
-use crate::runtime::{self, Parts, Scope};
+use crate::runtime::{self, OneOff, Parts, Scope};
 use crate::service::{Limits, Service};
 use crate::unit::{Lines, Templates, Values, escape};
-use crate::value::{Argument, EnvName, EnvValue, Listen, Span, Tokens, UserName};
+use crate::value::{Argument, EnvName, EnvValue, Listen, Span, UserName};
 
 /// The values of `command.service.hbs`.
 #[derive(Serialize)]
@@ -44,6 +44,8 @@ pub(crate) struct Task {
     pub(crate) user: Option<UserName>,
     /// The longest that it may take.
     pub(crate) timeout: Option<Span>,
+    /// What it needs if it is neither a job nor a part of a deploy.
+    pub(crate) one_off: Option<OneOff>,
     /// Directives of the section `[Unit]` that are its own.
     pub(crate) unit: Lines,
     /// Directives of the section `[Service]` that are its own.
@@ -84,7 +86,7 @@ pub(super) fn compile(
     let id = service.id.as_str();
     let slice = slice_unit(&service.id);
     let revision = release.revision.as_str();
-    let tokens = Tokens { id, revision, instance: "0", port: None, socket: None };
+    let tokens = release.task_tokens();
     let image = image(release, &tokens)?;
     check_volumes(&service, &tokens)?;
     // Without `..`: what a runtime contributes has its place in the unit, or is about what goes on.
@@ -106,18 +108,24 @@ pub(super) fn compile(
         tokens,
         endpoint: None,
         scope,
+        one_off: task.one_off.as_ref(),
     });
     exec.extend(task.service);
+    let timeout = task.timeout.map(|span| span.to_string());
+    // Only of a unit that is started when its command has ended is the start what takes time.
+    let (start, run) = if task.one_off.is_some() { (None, timeout) } else { (timeout, None) };
+    if let Some(longest) = run {
+        exec.push("RuntimeMaxSec", longest);
+    }
     let mut unit = task.unit;
     unit.extend(of_runtime);
-    let timeout = task.timeout.map_or_else(|| "infinity".to_owned(), |span| span.to_string());
     let view = CommandView {
         id,
         description: escape::description(&format!("{id} {}, {purpose}", release.revision.short())),
         revision,
         slice: slice.as_str(),
         r#type: service_type,
-        timeout,
+        timeout: start.unwrap_or_else(|| "infinity".to_owned()),
         stop_timeout: service.deploy.stop_timeout.to_string(),
         unit,
         exec,

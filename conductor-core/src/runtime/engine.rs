@@ -113,16 +113,13 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
 pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
-    run.words([
-        DOCKER,
-        "run",
-        "--rm",
-        "--init",
-        "--interactive",
-        "--name",
-        &name,
-        "--log-driver=none",
-    ]);
+    run.words(instance.leash(PROBE, Some(&name)));
+    run.words([DOCKER, "run", "--rm", "--init", "--interactive"]);
+    if instance.has_terminal() {
+        // Docker's own keys to detach would hide Ctrl-P from the command.
+        run.words(["--tty", "--detach-keys=ctrl-^,ctrl-^,ctrl-^"]);
+    }
+    run.words(["--name", &name, "--log-driver=none"]);
     run.word(&format!("--cgroup-parent={}", instance.slice));
     options(&mut run, instance);
     // What is shown is the command's own output, not that there is nothing to remove.
@@ -144,9 +141,16 @@ pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
 pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
+    run.words(instance.leash(PROBE, None));
     run.words([PODMAN, "run", "--replace", "--rm", "--init", "--interactive"]);
+    run.word(&format!("--init-path={PROBE}"));
     run.words(["--name", &name]);
-    run.words(["--cgroups=split", "--sdnotify=ignore", "--log-driver=passthrough"]);
+    run.words(["--cgroups=split", "--sdnotify=ignore"]);
+    if instance.has_terminal() {
+        run.words(["--tty", "--detach-keys=", "--log-driver=none"]);
+    } else {
+        run.word("--log-driver=passthrough");
+    }
     if instance.service.limits.pids.is_none() {
         run.word("--pids-limit=0");
     }
@@ -156,7 +160,10 @@ pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
     show_secrets(&mut exec, instance);
     exec.push("ExecStart", run);
     let remove = [PODMAN, "rm", "--force", "--ignore", "-t", "0", &name];
-    exec.push("ExecStopPost", command_line("-", &remove));
+    // As for instances.
+    for _ in 0..2 {
+        exec.push("ExecStopPost", command_line("-", &remove));
+    }
     Parts { exec, resources: resources(instance), ..Parts::default() }
 }
 

@@ -3,6 +3,7 @@
 mod engine;
 mod health;
 mod native;
+mod one_off;
 mod socket;
 
 use crate::definition::Runtime;
@@ -13,6 +14,7 @@ use crate::value::{Endpoint, Port, Tokens};
 
 pub use health::PROBE;
 pub(crate) use health::is_probed;
+pub(crate) use one_off::{Attached, OneOff};
 
 /// What a runtime contributes to the unit of an instance.
 #[derive(Debug, Default)]
@@ -58,6 +60,8 @@ pub(crate) struct Instance<'a> {
     /// Where the host reaches it, if anywhere.
     pub(crate) endpoint: Option<&'a Endpoint>,
     pub(crate) scope: Scope,
+    /// What it needs beyond a unit that stays.
+    pub(crate) one_off: Option<&'a OneOff>,
 }
 
 /// Gives what the service's runtime and its health check contribute.
@@ -87,8 +91,17 @@ pub(crate) fn once(instance: &Instance<'_>) -> Parts {
         Runtime::Docker => engine::docker_once(instance),
         Runtime::Podman => engine::podman_once(instance),
     };
-    parts.service_type = "oneshot";
     parts.resources.push("RuntimeDirectory", RUNTIME_DIRECTORY);
+    match instance.one_off {
+        None => parts.service_type = "oneshot",
+        Some(one_off) => {
+            // It is started once its program is; its end is for whoever waits.
+            parts.service_type = "exec";
+            parts.exec.extend(one_off::directives(one_off));
+            // Nothing is left of it when it has ended.
+            parts.unit.push("CollectMode", "inactive-or-failed");
+        }
+    }
     parts
 }
 

@@ -68,6 +68,7 @@ pub(super) fn parts(instance: &Instance<'_>) -> Parts {
     let probe = if instance.image.is_some() { PROBE_IN_IMAGE } else { PROBE };
     let has_socket = tokens.socket.is_some();
     let mut line = CommandLine::new("");
+    line.words(instance.leash(probe, None));
     if probed {
         line.words([probe, "exec"]);
         line.words(health::check(instance, &[]));
@@ -87,7 +88,7 @@ pub(super) fn parts(instance: &Instance<'_>) -> Parts {
         exec,
         environment: environment(instance),
         resources: resources(instance),
-        limits: limits(service),
+        limits: limits(instance),
         sandbox: sandbox(service, *scope),
         ..Parts::default()
     }
@@ -123,10 +124,14 @@ fn resources(instance: &Instance<'_>) -> Lines {
         let directive = if is_disk_image(image) { "RootImage" } else { "RootDirectory" };
         lines.push(directive, percent(image));
         lines.push("MountAPIVFS", "yes");
-        if health::is_probed(service) {
+        let attached = instance.attached();
+        if health::is_probed(service) || attached.is_some() {
             lines.push("BindReadOnlyPaths", format_args!("{PROBE}:{PROBE_IN_IMAGE}"));
         }
-        if tokens.socket.is_some() {
+        if let Some(attached) = attached {
+            lines.push("BindReadOnlyPaths", &attached.socket);
+        }
+        if tokens.socket.is_some() || instance.one_off.is_some() {
             lines.push("RootDirectoryStartOnly", "yes");
         }
     }
@@ -145,7 +150,8 @@ fn resources(instance: &Instance<'_>) -> Lines {
     lines
 }
 
-fn limits(service: &Service) -> Lines {
+fn limits(instance: &Instance<'_>) -> Lines {
+    let service = instance.service;
     let Limits { memory, cpu, pids } = service.limits;
     let mut lines = Lines::default();
     if let Some(memory) = memory {
@@ -163,7 +169,8 @@ fn limits(service: &Service) -> Lines {
             Some(HealthCheck::Http(_) | HealthCheck::Tcp) => 1,
             Some(HealthCheck::Command(_)) => 2,
         };
-        lines.push("TasksMax", u64::from(pids) + probe);
+        let leash = u64::from(instance.attached().is_some());
+        lines.push("TasksMax", u64::from(pids) + probe + leash);
     }
     lines
 }

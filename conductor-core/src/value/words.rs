@@ -1,6 +1,7 @@
 //! Pieces of text with their rules: arguments, environment, users, descriptions.
 
 use super::character::{control, is_noncharacter, is_unfit};
+use super::tokens::literal;
 use crate::error::{Invalid, shown};
 use crate::text::{Numbers, text_type};
 
@@ -97,6 +98,22 @@ text_type!(
     numbers: Numbers::Refused,
     "How the names of the files end, for example .conf."
 );
+
+impl Argument {
+    /// Gives an argument in which no token is meant.
+    #[must_use]
+    pub fn literal(&self) -> Self {
+        Self(literal(&self.0).into_owned())
+    }
+}
+
+impl EnvValue {
+    /// Gives a value in which no token is meant.
+    #[must_use]
+    pub fn literal(&self) -> Self {
+        Self(literal(&self.0).into_owned())
+    }
+}
 
 fn check_argument(text: &str) -> Result<(), Invalid> {
     if text.contains('\0') {

@@ -81,6 +81,7 @@ impl Executor<'_> {
         fs::create_dir_all(directory).at("create", directory)?;
         let path = directory.join(hook.unit.as_str());
         atomic::replace(directory, hook.unit.as_str(), Some(&hook.text))?;
+        atomic::renew(directory).at("touch", directory)?;
         let service = &work.plan.service;
         let mut follower = Follower::new(self.paths.scope, &hook.unit);
         let units = [hook.unit.clone()];

@@ -1,0 +1,65 @@
+//! A command that runs once because somebody asked for it: what comes around it, for whoever waits.
+
+use super::{Instance, PROBE};
+use crate::unit::Lines;
+use crate::unit::escape::command_line;
+use crate::value::HostPath;
+
+/// What a unit needs that is there for one command only.
+#[derive(Debug, Clone)]
+pub(crate) struct OneOff {
+    /// The unit's own file, which goes with it.
+    pub(crate) unit_file: HostPath,
+    /// Who waits for it; `None` if nobody does.
+    pub(crate) attached: Option<Attached>,
+}
+
+/// How a command gets at the input and output of whoever waits for it.
+#[derive(Debug, Clone)]
+pub(crate) struct Attached {
+    /// Where it meets them.
+    pub(crate) socket: HostPath,
+    /// Whether it gets a terminal.
+    pub(crate) terminal: bool,
+}
+
+impl<'a> Instance<'a> {
+    /// Tells who waits for the command, if somebody does.
+    pub(super) fn attached(&self) -> Option<&'a Attached> {
+        self.one_off?.attached.as_ref()
+    }
+
+    /// Tells whether the command gets a terminal.
+    pub(super) fn has_terminal(&self) -> bool {
+        self.attached().is_some_and(|attached| attached.terminal)
+    }
+
+    /// Gives what comes before the command if somebody waits for it. `probe` is where the probe is, and
+    /// `container` what Docker's client runs.
+    pub(super) fn leash(&self, probe: &str, container: Option<&str>) -> Vec<String> {
+        let Some(attached) = self.attached() else { return Vec::new() };
+        let patience = self.service.deploy.stop_timeout.duration().as_millis();
+        let mut words = vec![
+            probe.to_owned(),
+            "run".to_owned(),
+            format!("--socket={}", attached.socket),
+            format!("--stop-timeout={patience}ms"),
+        ];
+        words.extend(container.map(|name| format!("--container={name}")));
+        words.push("--".to_owned());
+        words
+    }
+}
+
+/// Gives what is the same for all runtimes.
+pub(super) fn directives(one_off: &OneOff) -> Lines {
+    let OneOff { unit_file, attached } = one_off;
+    let mut lines = Lines::default();
+    let mut end = vec![PROBE.to_owned(), "ended".to_owned(), format!("--unit-file={unit_file}")];
+    end.extend(attached.as_ref().map(|attached| format!("--socket={}", attached.socket)));
+    // As root, and with the host's view of its files.
+    lines.push("ExecStopPost", command_line("-+", &end));
+    // As for every command that somebody runs by hand.
+    lines.push("IgnoreSIGPIPE", "no");
+    lines
+}
