@@ -8,6 +8,7 @@ use conductor_core::name::{Revision, ServiceId};
 use conductor_core::value::Span;
 
 use crate::cron_args::{Cron, CronCommand};
+use crate::run_args::Run;
 
 /// Runs services on this host as systemd units.
 ///
@@ -73,6 +74,8 @@ pub(crate) enum Command {
     Deploy(Deploy),
     /// Go back to a release that was kept
     Rollback(Rollback),
+    /// Run a command once, as the service would run it
+    Run(Run),
     /// Show what runs
     Status(Status),
     /// Show what a service wrote to the journal
@@ -242,8 +245,8 @@ mod tests {
         let mut command = super::Arguments::command();
         let mut help = command.render_long_help().to_string();
         for name in [
-            "check", "render", "diff", "apply", "deploy", "rollback", "status", "logs", "remove",
-            "schema",
+            "check", "render", "diff", "apply", "deploy", "rollback", "run", "status", "logs",
+            "remove", "schema",
         ] {
             let subcommand = command.find_subcommand_mut(name).unwrap();
             let text = subcommand.render_long_help().to_string();

@@ -26,6 +26,12 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// A crontab cannot be read, or it is not known whose it is.
     Crontab(Problem),
+    /// A command is to get a terminal, and there is none here.
+    NoTerminal,
+    /// A terminal cannot be made, or set up.
+    Terminal(io::Error),
+    /// Signals cannot be caught.
+    Signals(io::Error),
     /// A result has no JSON form.
     Json(serde_json::Error),
 }
@@ -69,8 +75,14 @@ impl Failure {
                 "locked" => LOCKED,
                 _ => FAILED,
             },
-            Self::Argument(_) | Self::Environment { .. } | Self::Crontab(_) => BAD_INPUT,
-            Self::Program { .. } | Self::Output(_) | Self::Json(_) => FAILED,
+            Self::Argument(_) | Self::Environment { .. } | Self::Crontab(_) | Self::NoTerminal => {
+                BAD_INPUT
+            }
+            Self::Program { .. }
+            | Self::Output(_)
+            | Self::Terminal(_)
+            | Self::Signals(_)
+            | Self::Json(_) => FAILED,
         }
     }
 
@@ -89,6 +101,9 @@ impl Failure {
             Self::Environment { name } => format!("{name} is not set"),
             Self::Program { name, source } => format!("cannot run {name}: {source}"),
             Self::Crontab(problem) => problem.to_string(),
+            Self::NoTerminal => "the input is not a terminal".to_owned(),
+            Self::Terminal(error) => format!("cannot make a terminal: {error}"),
+            Self::Signals(error) => format!("cannot catch signals: {error}"),
             Self::Output(error) => format!("cannot write the output: {error}"),
             Self::Json(error) => format!("cannot print JSON: {error}"),
         }
@@ -102,7 +117,14 @@ impl Failure {
                 Some("--user needs a login session, or loginctl enable-linger USER".to_owned())
             }
             Self::Program { .. } => Some("it is part of systemd".to_owned()),
-            Self::Crontab(_) | Self::Output(_) | Self::Json(_) => None,
+            Self::NoTerminal => {
+                Some("leave -t out: input and output are passed on all the same".to_owned())
+            }
+            Self::Crontab(_)
+            | Self::Output(_)
+            | Self::Terminal(_)
+            | Self::Signals(_)
+            | Self::Json(_) => None,
         }
     }
 
@@ -131,6 +153,8 @@ impl Failure {
             Self::Program { .. } => "program",
             Self::Crontab(_) => "crontab",
             Self::Output(_) => "output",
+            Self::NoTerminal | Self::Terminal(_) => "terminal",
+            Self::Signals(_) => "signals",
             Self::Json(_) => "json",
         };
         let errors: Vec<_> =

@@ -10,6 +10,7 @@ mod human;
 mod interrupt;
 mod print;
 mod progress;
+mod run_args;
 
 use std::process::ExitCode;
 
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Command::Apply(options) => commands::apply::run(&context, options),
         Command::Deploy(options) => commands::deploy::run(&context, options),
         Command::Rollback(options) => commands::rollback::run(&context, options),
+        Command::Run(options) => Ok(commands::run::run(&context, options)),
         Command::Cron(cron) => commands::cron::run(&context, cron),
         Command::Status(options) => commands::status::run(&context, options),
         Command::Logs(options) => commands::logs::run(&context, options),

@@ -10,5 +10,6 @@ mod outcome;
 pub(crate) mod remove;
 pub(crate) mod render;
 pub(crate) mod rollback;
+pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod status;

@@ -1,0 +1,117 @@
+//! `conductor run`: a command that runs once, as if it ran here.
+
+mod ends;
+mod signals;
+mod terminal;
+
+use std::env;
+use std::process::ExitCode;
+
+use conductor_core::conductor::OneOff;
+use conductor_core::host::UnitEnd;
+use conductor_core::service::Limits;
+use serde_json::json;
+
+use self::signals::Signals;
+use self::terminal::Terminal;
+use crate::args::Output;
+use crate::context::Context;
+use crate::failure::Failure;
+use crate::human::printable;
+use crate::print;
+use crate::run_args::{Run, Variable};
+
+/// It took longer than it was to, as timeout(1) says it.
+const TIMED_OUT: u8 = 124;
+/// It is not the command that failed, as container engines say it.
+const FAILED: u8 = 125;
+
+/// The exit status of a command is its own, so that conductor's failures have another one here.
+pub(crate) fn run(context: &Context, options: &Run) -> ExitCode {
+    let output = if options.detach { context.output } else { Output::Text };
+    let result = if options.detach { detach(context, options) } else { wait(context, options) };
+    ExitCode::from(result.unwrap_or_else(|failure| {
+        failure.print(output);
+        FAILED
+    }))
+}
+
+/// Starts the command and leaves it alone.
+fn detach(context: &Context, options: &Run) -> Result<u8, Failure> {
+    let signals = Signals::catch()?;
+    let service = context.conductor.find(&options.id)?;
+    let one_off = one_off(options, None);
+    let unit = context.conductor.run_detached(&service, &one_off, &mut pulling(&signals))?;
+    match context.json() {
+        true => Context::print_json(&json!({ "unit": unit }))?,
+        false => print::line(format_args!("{unit}"))?,
+    }
+    Ok(0)
+}
+
+/// Runs the command, as if it ran here.
+fn wait(context: &Context, options: &Run) -> Result<u8, Failure> {
+    let signals = Signals::catch()?;
+    let service = context.conductor.find(&options.id)?;
+    let (terminal, ends) = if options.tty {
+        let (terminal, ends) = Terminal::open()?;
+        (Some(terminal), ends)
+    } else {
+        (None, ends::own())
+    };
+    let one_off =
+        one_off(options, terminal.as_ref().and_then(|_| env::var("TERM").ok()).as_deref());
+    let running = context.conductor.run(&service, &one_off, ends, &mut pulling(&signals))?;
+    let connected = terminal.as_ref().map(Terminal::connect).transpose()?;
+    signals.pass_on(running.controller(), terminal)?;
+    let end = running.wait();
+    // What it wrote to the terminal comes before what is said of it.
+    drop(connected);
+    Ok(status(&end?))
+}
+
+/// Shows what an engine says of an image that it pulls, until a signal says that it is not to.
+fn pulling(signals: &Signals) -> impl FnMut(Option<&str>) -> bool {
+    move |line| {
+        if let Some(line) = line {
+            print::complaint(format_args!("{}", printable(line)));
+        }
+        !signals.ask_for_an_end()
+    }
+}
+
+fn one_off(options: &Run, term: Option<&str>) -> OneOff {
+    let Run {
+        id: _, revision, tty: _, detach: _, env, memory, cpu, timeout, run_as, command, ..
+    } = options;
+    let term = term.and_then(|term| format!("TERM={term}").parse().ok());
+    let env = term.iter().chain(env);
+    OneOff {
+        command: command.clone(),
+        revision: revision.clone(),
+        env: env.map(|Variable { name, value }| (name.clone(), value.clone())).collect(),
+        limits: Limits { memory: *memory, cpu: *cpu, pids: None },
+        user: run_as.clone(),
+        timeout: *timeout,
+    }
+}
+
+/// Gives the exit status for how a unit ended, and says what the status does not.
+fn status(UnitEnd { result, end, .. }: &UnitEnd) -> u8 {
+    match (result.as_str(), end) {
+        ("timeout", _) => {
+            print::complaint(format_args!("error: it took longer than --timeout says"));
+            TIMED_OUT
+        }
+        (result, None) => {
+            print::complaint(format_args!("error: systemd ended it: {result}"));
+            FAILED
+        }
+        (result, Some(end)) => {
+            if result == "oom-kill" {
+                print::complaint(format_args!("error: it needed more memory than it may have"));
+            }
+            u8::try_from(end.status()).unwrap_or(u8::MAX)
+        }
+    }
+}

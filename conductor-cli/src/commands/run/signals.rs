@@ -1,0 +1,69 @@
+//! Signals that are the command's.
+
+use std::cell::RefCell;
+use std::fs;
+use std::thread;
+
+use conductor_core::host::Controller;
+use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
+use signal_hook::iterator::Signals as Caught;
+
+use super::terminal::Terminal;
+use crate::failure::Failure;
+
+const PASSED_ON: [i32; 7] = [SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM];
+/// What asks for an end.
+const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
+/// How many of those are enough for a command that takes no notice.
+const ENOUGH: usize = 3;
+
+/// Signals that are caught.
+pub(super) struct Signals(RefCell<Caught>);
+
+impl Signals {
+    /// Catches signals from now on, but for those that whoever started this wants ignored, as nohup(1)
+    /// does.
+    pub(super) fn catch() -> Result<Self, Failure> {
+        let ignored = ignored();
+        let caught = PASSED_ON.iter().filter(|signal| ignored >> (**signal - 1) & 1 == 0);
+        let caught = Caught::new(caught.chain(&[SIGWINCH])).map_err(Failure::Signals)?;
+        Ok(Self(RefCell::new(caught)))
+    }
+
+    /// Tells whether one has come that asks for an end.
+    pub(super) fn ask_for_an_end(&self) -> bool {
+        self.0.borrow_mut().pending().any(|signal| ENDING.contains(&signal))
+    }
+
+    /// Passes signals on from now on. The size of a terminal is handed on; the kernel tells the command.
+    pub(super) fn pass_on(
+        self,
+        controller: Controller,
+        terminal: Option<Terminal>,
+    ) -> Result<(), Failure> {
+        let mut asked = 0;
+        let mut pass_on = move |signal| match (signal, &terminal) {
+            (SIGWINCH, Some(terminal)) => terminal.resize(),
+            (SIGWINCH, None) => {}
+            (signal, _) => {
+                controller.signal(signal);
+                asked += usize::from(ENDING.contains(&signal));
+                if asked >= ENOUGH {
+                    controller.let_go();
+                }
+            }
+        };
+        let mut caught = self.0.into_inner();
+        let passing = thread::Builder::new().name("signals".to_owned());
+        let passing = passing.spawn(move || caught.forever().for_each(&mut pass_on));
+        passing.map(drop).map_err(Failure::Signals)
+    }
+}
+
+/// Gives the signals that are ignored, a bit for each (proc(5), `SigIgn`).
+fn ignored() -> u64 {
+    // Without /proc nothing is known to be.
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
+}

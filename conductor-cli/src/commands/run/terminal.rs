@@ -1,0 +1,106 @@
+//! A terminal for the command, which shows on the one that conductor runs in.
+
+use std::fs::File;
+use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
+use std::thread::{self, JoinHandle};
+
+use conductor_core::host::Ends;
+use rustix::io::Errno;
+use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
+use rustix::stdio::stdin;
+use rustix::termios::{
+    OptionalActions, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr, tcsetwinsize,
+};
+
+use crate::failure::Failure;
+use crate::print;
+
+/// How much is copied at a time.
+const PIECE: usize = 64 * 1024;
+
+/// The end of a pseudo-terminal that stands for the person (pty(7)).
+#[derive(Debug)]
+pub(super) struct Terminal(OwnedFd);
+
+/// A terminal that hands everything on; when dropped, it shows what is left, and is as it was.
+#[derive(Debug)]
+pub(super) struct Connected {
+    before: Termios,
+    output: Option<JoinHandle<()>>,
+}
+
+impl Terminal {
+    /// Makes a terminal of the size of this one.
+    pub(super) fn open() -> Result<(Self, Ends), Failure> {
+        if !isatty(stdin()) {
+            return Err(Failure::NoTerminal);
+        }
+        let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+        let open = || {
+            let ours = openpt(flags)?;
+            grantpt(&ours)?;
+            unlockpt(&ours)?;
+            let theirs = ioctl_tiocgptpeer(&ours, flags)?;
+            Ok((Self(ours), Ends::Terminal(theirs)))
+        };
+        let (terminal, ends) = open().map_err(failed)?;
+        terminal.resize();
+        Ok((terminal, ends))
+    }
+
+    /// Gives it the size of this terminal.
+    pub(super) fn resize(&self) {
+        // One that has gone needs no size.
+        let _ = tcgetwinsize(stdin()).and_then(|size| tcsetwinsize(&self.0, size));
+    }
+
+    /// Hands on every key, and shows everything that the command writes.
+    pub(super) fn connect(&self) -> Result<Connected, Failure> {
+        let copy = || self.0.try_clone().map(File::from).map_err(Failure::Terminal);
+        let (keys, shown) = (copy()?, copy()?);
+        let before = tcgetattr(stdin()).map_err(failed)?;
+        let mut raw = before.clone();
+        raw.make_raw();
+        tcsetattr(stdin(), OptionalActions::Now, &raw).map_err(failed)?;
+        // It reads until this process ends.
+        thread::spawn(move || copy_all(io::stdin(), keys));
+        let output = Some(thread::spawn(move || copy_all(shown, io::stdout())));
+        Ok(Connected { before, output })
+    }
+}
+
+impl Drop for Connected {
+    fn drop(&mut self) {
+        if let Some(output) = self.output.take() {
+            // It ends when the last process has closed the terminal; if it failed, there is no more to
+            // show.
+            let _ = output.join();
+        }
+        if let Err(errno) = tcsetattr(stdin(), OptionalActions::Drain, &self.before) {
+            print::complaint(format_args!("cannot set the terminal back: {errno}"));
+        }
+    }
+}
+
+/// Copies until there is no more, or nobody takes it.
+fn copy_all(mut from: impl Read, mut to: impl Write) {
+    let mut piece = vec![0; PIECE];
+    loop {
+        match from.read(&mut piece) {
+            Ok(0) => return,
+            Ok(length) => {
+                if to.write_all(&piece[..length]).and_then(|()| to.flush()).is_err() {
+                    return;
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // Linux says so when the other end of a pseudo-terminal is closed.
+            Err(_) => return,
+        }
+    }
+}
+
+fn failed(errno: Errno) -> Failure {
+    Failure::Terminal(errno.into())
+}
