@@ -29,6 +29,7 @@ mod leftovers;
 mod machine;
 mod mishaps;
 mod nasty;
+mod one_off;
 mod pool;
 mod ports;
 mod proxy;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
             ("leftovers", leftovers::TESTS),
             ("containers", containers::TESTS),
             ("jobs", jobs::TESTS),
+            ("one_off", one_off::TESTS),
             ("sockets", sockets::TESTS),
             ("unhealthy", unhealthy::TESTS),
             ("health", health::TESTS),

@@ -1,0 +1,123 @@
+//! Signals, ends of all kinds, and that nothing is left after them.
+
+use std::thread;
+use std::time::Duration;
+
+use conductor_sandbox::Engine;
+
+use super::{define, nothing_is_left};
+use crate::host::{FEW_FILTERS, Host};
+
+/// Waits, and is ready when that was begun: a shell loses a signal between the two.
+const WAIT: &str = "(sleep 0.3; echo ready) & exec sleep 300";
+
+/// Runs a script in the background and gives its exit status; a second script is run once the first has
+/// said that it is ready. `$PID` is conductor's.
+#[track_caller]
+fn meanwhile(host: &Host, script: &str, then: &str) -> String {
+    // A shell lets what it runs in the background ignore Ctrl-C, and conductor would respect that.
+    let script = format!(
+        "rm -f /srv/said; \
+         env --default-signal conductor run --id a /bin/sh -c '{script}' >/srv/said 2>&1 </dev/null & PID=$!; \
+         until grep -q ready /srv/said; do sleep 0.05; done; {then}; \
+         status=0; wait $PID || status=$?; echo $status"
+    );
+    host.sh(&script)
+}
+
+pub(super) fn signals(host: &Host, engine: Option<Engine>) {
+    define(host, engine, "deploy: {stop_timeout: 8s}\n");
+    // A shell runs its trap between two commands.
+    let trap = |signal: &str| {
+        format!(
+            "trap \"echo got {signal}; exit 7\" {signal}; echo ready; while :; do sleep 0.1; done"
+        )
+    };
+    for signal in ["INT", "TERM", "HUP", "USR1", "QUIT"] {
+        let status = meanwhile(host, &trap(signal), &format!("kill -{signal} $PID"));
+        let said = host.sh("cat /srv/said");
+        assert!(status == "7" && said.ends_with(&format!("\ngot {signal}")), "{status}: {said}");
+    }
+    // What takes no notice is ended by asking often, and at once.
+    let deaf = "trap \"\" INT TERM; echo ready; while :; do sleep 0.1; done";
+    let status = meanwhile(host, deaf, "for i in 1 2 3; do kill -INT $PID; sleep 0.3; done");
+    assert_ne!(status, "0");
+    // A command without handlers dies of a signal, and so does what it waits for.
+    for (signal, expected) in [("INT", "130"), ("TERM", "143")] {
+        let status = meanwhile(host, WAIT, &format!("kill -{signal} $PID"));
+        assert_eq!(status, expected, "{signal}");
+    }
+    nothing_is_left(host, engine);
+    for script in [WAIT, "sleep 301 & (sleep 0.3; echo ready) & sleep 302", deaf] {
+        assert_eq!(meanwhile(host, script, "kill -KILL $PID"), "137");
+        nothing_is_left(host, engine);
+    }
+    assert_eq!(host.sh("pgrep -f 'sleep 30[012]' || true"), "");
+    // Nobody is in the way of a stop.
+    let stop = "systemctl stop \"conductor-a-*-run-*\"";
+    assert_eq!(meanwhile(host, WAIT, stop), "143");
+    nothing_is_left(host, engine);
+}
+
+pub(super) fn two_hundred_at_once(host: &Host) {
+    define(host, None, &format!("systemd: {FEW_FILTERS}\n"));
+    let script = "mkdir -p /srv/many; cd /srv/many; \
+         for i in $(seq 200); do \
+           (status=0; echo $i | conductor run --id a sh -c 'read x; echo $x; sleep 1; exit $((x % 100))' >out.$i 2>err.$i || status=$?; echo $status >status.$i) & \
+         done; wait; \
+         for i in $(seq 200); do \
+           [ \"$(cat out.$i)\" = $i ] && [ \"$(cat status.$i)\" = $((i % 100)) ] || \
+             echo \"$i: $(cat out.$i) $(cat err.$i) $(cat status.$i)\"; \
+         done";
+    assert_eq!(host.sh(script), "");
+    nothing_is_left(host, None);
+}
+
+pub(super) fn detached(host: &Host) {
+    for engine in [None, Some(Engine::Docker), Some(Engine::Podman)] {
+        define(host, engine, "");
+        let words = ["run", "--id", "a", "--detach", "/bin/sh", "-c", "echo begun; sleep 300"];
+        let unit = host.conductor(&words).exits(0).stdout.trim().to_owned();
+        assert_eq!(host.property(&unit, "ActiveState"), "active", "{unit}");
+        host.eventually("it writes to the journal", |host| {
+            host.sh(&format!("journalctl --output cat -u {unit} CONDUCTOR_ID=a")).contains("begun")
+        });
+        host.sh(&format!("systemctl stop {unit}"));
+        nothing_is_left(host, engine);
+        let words = ["run", "--id", "a", "--detach", "--output", "json", "true"];
+        let json = host.conductor(&words).exits(0).json();
+        assert!(json["unit"].as_str().is_some_and(|unit| unit.starts_with("conductor-a-v1.")));
+        nothing_is_left(host, engine);
+    }
+    define(host, None, "");
+    let words = ["run", "--id", "a", "--detach", "/no/such/program"];
+    host.conductor(&words).exits(125).complains("/no/such/program");
+    let words = ["run", "--id", "a", "--detach", "--timeout", "1s", "sleep", "300"];
+    host.conductor(&words).exits(0);
+    nothing_is_left(host, None);
+}
+
+pub(super) fn what_was_killed_before_it_began(host: &Host) {
+    define(host, None, "");
+    host.sh("mkdir -p /run/conductor; cd /run/conductor; \
+         python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"run-abcdefgh\")'; \
+         touch -d '2 min ago' run-abcdefgh; \
+         echo '[Service]' >/run/systemd/system/conductor-a-v1.123456-run-abcdefgh.service; \
+         python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"run-ijklmnop\")'");
+    host.conductor(&["run", "--id", "a", "true"]).exits(0);
+    let left =
+        "cd /run/systemd/system; ls -d *run-abcdefgh* /run/conductor/run-* 2>/dev/null || true";
+    // One that was made just now may be somebody's who does not listen yet.
+    assert_eq!(host.sh(left), "/run/conductor/run-ijklmnop");
+    host.sh("rm /run/conductor/run-ijklmnop");
+    host.write("/srv/stranger.py", include_str!("stranger.py"));
+    // Strangers who connect get nothing, and are in nobody's way.
+    host.sh(
+        "(conductor run --id a sh -c 'sleep 3; echo mine' </dev/null >/srv/said; echo $? >>/srv/said) & \
+         until ls /run/conductor/run-* 2>/dev/null; do sleep 0.05; done; \
+         python3 /srv/stranger.py; wait",
+    );
+    assert_eq!(host.sh("cat /srv/said"), "mine\n0");
+    thread::sleep(Duration::from_millis(100));
+    nothing_is_left(host, None);
+}

@@ -1,0 +1,59 @@
+//! `conductor run -t`, by somebody at a terminal.
+
+use conductor_sandbox::Engine;
+
+use super::{define, nothing_is_left};
+use crate::host::Host;
+
+/// Runs a command at a terminal, and gives what was shown.
+#[track_caller]
+fn at_a_terminal(host: &Host, command: &str, steps: &str) -> String {
+    host.write("/srv/terminal.py", include_str!("terminal.py"));
+    host.write("/srv/steps", steps);
+    host.sh(&format!("TERM=xterm-256color python3 /srv/terminal.py {command} </srv/steps"))
+}
+
+pub(super) fn works(host: &Host, engine: Option<Engine>) {
+    define(host, engine, "");
+    let run = "conductor run --id a -t";
+    // The size, now and when it changes; a shell that takes keys; and its exit status.
+    let shown = at_a_terminal(
+        host,
+        &format!(
+            "{run} /bin/sh -c 'trap \"told=yes\" WINCH; \
+             is() {{ test \"$(stty size)\" = \"$1\"; }}; \
+             test -t 0 && test -t 1 && test -t 2 && echo $TERM; \
+             until is \"24 80\"; do sleep 0.1; done; stty size; \
+             until is \"50 132\" && test -n \"$told\"; do sleep 0.1; done; stty size; \
+             while read -r line; do echo \"<$line>\"; test \"$line\" = bye && exit 5; done'"
+        ),
+        "wait 24 80\nsize 50 132\nwait 50 132\ntype hello\\r\nwait <hello>\ntype bye\\r\n",
+    );
+    assert!(shown.contains("xterm"), "{shown}");
+    assert!(shown.ends_with("exit status 5, cooked True"), "{shown}");
+    // Ctrl-C is for the command, which may take it; one that does not dies of it.
+    let shown = at_a_terminal(
+        host,
+        &format!(
+            "{run} /bin/sh -c 'trap \"echo caught\" INT; echo ready; read x; read y; echo \"[$y]\"'"
+        ),
+        "wait ready\ntype \\x03\nwait caught\ntype a\\rb\\r\nwait ]\n",
+    );
+    assert!(shown.ends_with("exit status 0, cooked True"), "{shown}");
+    // (A shell that has just forked for the next command, and not executed it, loses a signal.)
+    let shown = at_a_terminal(
+        host,
+        &format!("{run} /bin/sh -c '(sleep 0.3; echo ready) & sleep 300; echo not reached'"),
+        "wait ready\ntype \\x03\n",
+    );
+    assert!(shown.ends_with("exit status 130, cooked True"), "{shown}");
+    assert!(!shown.contains("not reached"), "{shown}");
+    // Ctrl-P belongs to the command at once, and not to an engine.
+    let shown = at_a_terminal(
+        host,
+        &format!("{run} /bin/sh -c 'stty raw -echo; echo ready; head -c 1 | od -An -tx1'"),
+        "wait ready\ntype \\x10\nwait 10\n",
+    );
+    assert!(shown.contains("exit status 0"), "{shown}");
+    nothing_is_left(host, engine);
+}
