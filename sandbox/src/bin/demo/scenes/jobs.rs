@@ -46,5 +46,15 @@ pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
     for expected in ["exit-code (28)", "no room for the report"] {
         told(status.contains(expected), || format!("the status should say {expected:?}"))?;
     }
+
+    operator.screen.step(
+        "And a one-off, in the shop's environment and limits. Its input, output and exit status are \
+         those of a command that runs here.",
+    )?;
+    let counted = operator.types(
+        "printf '%s\\n' pears plums figs | conductor run --id shop --memory 64M wc -l | tr -d ' '",
+    )?;
+    told(counted.trim() == "3", || format!("it should count 3 lines: {counted}"))?;
+    operator.is_refused("conductor run --id shop sh -c 'exit 42'", 42)?;
     Ok(())
 }
