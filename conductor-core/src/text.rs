@@ -23,8 +23,13 @@ macro_rules! written_as_text {
                 stringify!($type).into()
             }
 
-            fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                $crate::text::schema(&$pattern, $numbers, $description)
+            fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+                // What is printed is always text.
+                let numbers = match generator.contract().is_serialize() {
+                    true => $crate::text::Numbers::Refused,
+                    false => $numbers,
+                };
+                $crate::text::schema(&$pattern, numbers, $description)
             }
         }
     };

@@ -40,19 +40,35 @@ impl Conductor {
         self.change("apply", watcher, |systemd, _| Ok(self.plan_with(services, prune, systemd)?.0))
     }
 
+    /// Plans what [`remove`](Self::remove) would do, and does nothing.
+    ///
+    /// # Errors
+    /// No such service is on the host; systemd or the unit directory cannot be read.
+    pub fn plan_remove(&self, service: &ServiceId) -> Result<(Plan, Observed), Error> {
+        self.remove_with(service, self.systemd()?.as_ref())
+    }
+
     /// Stops a service and removes its units.
     ///
     /// # Errors
     /// No such service is on the host; the lock is held; files or systemd fail.
     pub fn remove(&self, service: &ServiceId, watcher: &mut dyn Watcher) -> Result<Report, Error> {
         self.change(&format!("remove {service}"), watcher, |systemd, _| {
-            let observed = self.observe(&self.settings()?, systemd)?;
-            let plan = plan::remove(service, REMOVE_DRAIN, &observed);
-            match plan.changes() {
-                true => Ok(Plan { services: vec![plan], orphans: Vec::new() }),
-                false => Err(Error::UnknownService { service: service.clone() }),
-            }
+            Ok(self.remove_with(service, systemd)?.0)
         })
+    }
+
+    fn remove_with(
+        &self,
+        service: &ServiceId,
+        systemd: Option<&Systemd>,
+    ) -> Result<(Plan, Observed), Error> {
+        let observed = self.observe(&self.settings()?, systemd)?;
+        let plan = plan::remove(service, REMOVE_DRAIN, &observed);
+        match plan.changes() {
+            true => Ok((Plan { services: vec![plan], orphans: Vec::new() }, observed)),
+            false => Err(Error::UnknownService { service: service.clone() }),
+        }
     }
 
     /// Takes the lock, makes a plan and carries it out.

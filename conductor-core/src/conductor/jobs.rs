@@ -1,18 +1,17 @@
-//! Jobs on a host: how they fare, and running, pausing and resuming one.
+//! Jobs on a host: how they fare, and running one.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Conductor;
 use super::error::Error;
-use super::event::Watcher;
-use super::report::Report;
 use crate::host::{End, Follower, Job, JobDetails, JobError, Systemd, last_words};
 use crate::name::{JobName, Revision, ServiceId, UnitName};
-use crate::plan::{self, Observed, Plan, ServicePlan};
+use crate::plan::{self, Observed, Plan};
 use crate::release::{job_unit, timer_unit};
 use crate::unit::{JobUnit, TimerUnit, Unit};
 
@@ -22,7 +21,7 @@ const INTERVAL: Duration = Duration::from_millis(200);
 const LINES: u32 = 10;
 
 /// One job.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct JobStatus {
     /// Its name within its service.
     pub name: JobName,
@@ -55,7 +54,7 @@ pub struct JobStatus {
 }
 
 /// How a run of a job went.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct JobRun {
     /// The service.
     pub id: ServiceId,
@@ -148,6 +147,24 @@ impl Conductor {
         }
     }
 
+    /// Plans what [`run_now`](Self::run_now) would do, and does nothing.
+    ///
+    /// # Errors
+    /// As for [`run_now`](Self::run_now).
+    pub fn plan_run_now(
+        &self,
+        service: &ServiceId,
+        job: &JobName,
+    ) -> Result<(Plan, Observed), Error> {
+        let systemd = self.systemd()?;
+        let observed = self.observe(&self.settings()?, systemd.as_ref())?;
+        let units = find(service, job, &observed)?;
+        let Some(systemd) = systemd else { return Err(Error::Offline) };
+        refuse_second_run(service, job, &units, &systemd)?;
+        let plan = plan::run_now(service, &units.0, &observed);
+        Ok((Plan { services: vec![plan], orphans: Vec::new() }, observed))
+    }
+
     /// Runs a job now, whatever its timer says, and waits for its end. `line` gets what it writes.
     ///
     /// # Errors
@@ -162,10 +179,7 @@ impl Conductor {
         let observed = self.directory().observe()?;
         let units = find(service, job, &observed)?;
         let Some(systemd) = self.systemd()? else { return Err(Error::Offline) };
-        let pair = std::slice::from_ref(&units);
-        if systemd.job_details(pair)?.iter().any(|details| details.running) {
-            return Err(Error::JobRuns { service: service.clone(), job: job.clone() });
-        }
+        refuse_second_run(service, job, &units, &systemd)?;
         let mut follower = Follower::new(self.paths.scope, &units.0);
         let unit = std::slice::from_ref(&units.0);
         let results = systemd.run_watched(Job::Run, unit, INTERVAL, &mut || {
@@ -173,7 +187,7 @@ impl Conductor {
             Ok(())
         })?;
         follower.last_lines().iter().for_each(|text| line(text));
-        let details = systemd.job_details(pair)?.pop().unwrap_or_default();
+        let details = systemd.job_details(std::slice::from_ref(&units))?.pop().unwrap_or_default();
         let result = match (results.into_values().next().unwrap_or(Ok(())), details.result) {
             (Ok(()), _) => "success".to_owned(),
             (Err(JobError::Refused(reason)), _) => return Err(Error::JobRefused { reason }),
@@ -189,57 +203,10 @@ impl Conductor {
             exit_status: details.end.map(End::status),
         })
     }
-
-    /// Keeps a job from being run by the clock, until it is resumed; a run that is under way goes on.
-    /// `apply` and `deploy` keep it so.
-    ///
-    /// # Errors
-    /// There is no such job on this host; the lock is held; files or systemd fail.
-    pub fn pause(
-        &self,
-        service: &ServiceId,
-        job: &JobName,
-        watcher: &mut dyn Watcher,
-    ) -> Result<Report, Error> {
-        let now = Timestamp::now();
-        self.schedule("pause", service, job, watcher, |timer, observed| {
-            plan::pause(service, timer, now, observed)
-        })
-    }
-
-    /// Lets a job be run by the clock again.
-    ///
-    /// # Errors
-    /// As for [`pause`](Self::pause).
-    pub fn resume(
-        &self,
-        service: &ServiceId,
-        job: &JobName,
-        watcher: &mut dyn Watcher,
-    ) -> Result<Report, Error> {
-        self.schedule("resume", service, job, watcher, |timer, observed| {
-            plan::resume(service, timer, observed)
-        })
-    }
-
-    fn schedule(
-        &self,
-        what: &str,
-        service: &ServiceId,
-        job: &JobName,
-        watcher: &mut dyn Watcher,
-        plan: impl FnOnce(&UnitName, &Observed) -> ServicePlan,
-    ) -> Result<Report, Error> {
-        self.change(&format!("{what} {service} {job}"), watcher, |systemd, _| {
-            let observed = self.observe(&self.settings()?, systemd)?;
-            let (_, timer) = find(service, job, &observed)?;
-            Ok(Plan { services: vec![plan(&timer, &observed)], orphans: Vec::new() })
-        })
-    }
 }
 
 /// Finds the units of a job: what runs it, and its timer.
-fn find(
+pub(super) fn find(
     service: &ServiceId,
     job: &JobName,
     observed: &Observed,
@@ -252,6 +219,20 @@ fn find(
             Err(Error::UnknownService { service: service.clone() })
         }
         false => Err(Error::UnknownJob { service: service.clone(), job: job.clone(), names }),
+    }
+}
+
+/// Refuses to run a job that runs already: systemd would only wait for that run.
+fn refuse_second_run(
+    service: &ServiceId,
+    job: &JobName,
+    units: &(UnitName, UnitName),
+    systemd: &Systemd,
+) -> Result<(), Error> {
+    let details = systemd.job_details(std::slice::from_ref(units))?;
+    match details.iter().any(|details| details.running) {
+        true => Err(Error::JobRuns { service: service.clone(), job: job.clone() }),
+        false => Ok(()),
     }
 }
 

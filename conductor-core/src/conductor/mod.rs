@@ -10,6 +10,7 @@ mod event;
 mod execute;
 mod jobs;
 mod one_off;
+mod pause;
 mod planning;
 mod report;
 mod status;

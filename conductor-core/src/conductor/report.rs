@@ -1,11 +1,12 @@
 //! What was done, for people and, as JSON, for programs.
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::name::{Revision, ServiceId, UnitName};
 
 /// The outcome of a command that changes a host.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Report {
     /// Whether anything on the host is different now.
     pub changed: bool,
@@ -18,11 +19,11 @@ pub struct Report {
 }
 
 /// The outcome for one service.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ServiceReport {
     /// The service.
     pub id: ServiceId,
-    /// The revision it is to run; absent if the service went away.
+    /// The revision it is to run; null if the service went away.
     pub revision: Option<Revision>,
     /// Whether anything of it is different now.
     pub changed: bool,
@@ -37,7 +38,7 @@ pub struct ServiceReport {
 }
 
 /// A step that was carried out.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StepReport {
     /// What was done.
     pub step: String,
@@ -48,7 +49,7 @@ pub struct StepReport {
 }
 
 /// Why a service did not become what it should.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "programs read each as a key of its own")]
 pub struct Failure {
     /// The step that failed.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Conductor;
@@ -14,14 +15,14 @@ use crate::unit::Unit;
 use crate::value::{Endpoint, Port};
 
 /// Everything on a host that is conductor's.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Status {
     /// Service by service, by id.
     pub services: Vec<ServiceStatus>,
 }
 
 /// One service.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ServiceStatus {
     /// The service.
     pub id: ServiceId,
@@ -36,7 +37,7 @@ pub struct ServiceStatus {
 }
 
 /// One release.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct ReleaseStatus {
     /// Its name, as `rollback --to` takes it.
     pub release: ReleaseName,
@@ -53,7 +54,7 @@ pub struct ReleaseStatus {
 }
 
 /// One instance.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct InstanceStatus {
     /// The unit.
     pub unit: UnitName,

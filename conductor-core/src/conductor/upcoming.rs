@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Conductor;
@@ -19,7 +20,7 @@ use crate::unit::{TimerUnit, Unit};
 const MOST: usize = 10_000;
 
 /// The runs of the jobs of a host within some time.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Upcoming {
     /// From when on, in microseconds since 1970.
     pub from: i64,
@@ -30,7 +31,7 @@ pub struct Upcoming {
 }
 
 /// The runs of one job.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct UpcomingJob {
     /// Its service.
     pub id: ServiceId,

@@ -120,6 +120,8 @@ fn what_an_operator_paused_stays_paused_until_it_is_resumed() {
             format!("stop {TIMER}"),
         ]
     );
+    // The service stays what it is.
+    assert_eq!(plan.revision.as_ref(), Some(&wanted.revision));
     let paused = after(&plan, &before);
     assert!(!pause(&web, &timer, since, &paused).changes());
     assert!(!converge(&wanted, &paused).unwrap().changes());
@@ -138,6 +140,15 @@ fn what_an_operator_paused_stays_paused_until_it_is_resumed() {
     let resumed = after(&resume(&web, &timer, &paused), &paused);
     assert_eq!(resumed.set, before.set);
     assert!(!resume(&web, &timer, &resumed).changes());
+}
+
+#[test]
+fn a_job_that_is_run_now_is_started_and_nothing_else() {
+    let (web, runner) = ("web".parse().unwrap(), RUNNER.parse().unwrap());
+    let wanted = desired(&job(""));
+    let plan = run_now(&web, &runner, &running(&wanted));
+    assert_eq!(words(&plan), [format!("start {RUNNER}")]);
+    assert_eq!((plan.revision.as_ref(), plan.downtime), (Some(&wanted.revision), false));
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::files::Files;
-use super::{ActiveState, Change, Observed, ServicePlan, Step, Steps};
+use super::{ActiveState, Change, Observed, ServicePlan, Step, Steps, releases};
 use crate::name::{ServiceId, UnitName};
 use crate::release::timer_link;
 use crate::unit::{EngineImage, Unit, UnitSet};
@@ -81,7 +81,7 @@ pub fn pause(
         steps.extend(links.into_iter().map(Step::Disable));
         steps.extend(observed.state(timer).map(|_| Step::Stop(timer.clone())));
     }
-    of_service(service, steps)
+    of_service(service, steps, observed)
 }
 
 /// Plans how a timer that was paused runs its job again.
@@ -100,14 +100,22 @@ pub fn resume(service: &ServiceId, timer: &UnitName, observed: &Observed) -> Ser
             steps.extend([Step::Start(timer.clone())]);
         }
     }
-    of_service(service, steps)
+    of_service(service, steps, observed)
+}
+
+/// Plans how a job is run now. systemd takes it as a start, and waits for its end.
+pub fn run_now(service: &ServiceId, job: &UnitName, observed: &Observed) -> ServicePlan {
+    let mut steps = Steps::default();
+    steps.extend([Step::Start(job.clone())]);
+    of_service(service, steps, observed)
 }
 
 /// Makes a plan that leaves a service itself as it is.
-fn of_service(service: &ServiceId, steps: Steps) -> ServicePlan {
+fn of_service(service: &ServiceId, steps: Steps, observed: &Observed) -> ServicePlan {
+    let current = releases(service, observed).into_iter().next();
     ServicePlan {
         service: service.clone(),
-        revision: None,
+        revision: current.map(|release| release.revision),
         steps,
         undo: Steps::default(),
         finish: Steps::default(),
