@@ -7,6 +7,7 @@ use conductor_core::conductor::RollbackTarget;
 use conductor_core::name::{Revision, ServiceId};
 use conductor_core::value::Span;
 
+use crate::contract::OutputOf;
 use crate::cron_args::{Cron, CronCommand};
 use crate::run_args::Run;
 
@@ -84,8 +85,8 @@ pub(crate) enum Command {
     Remove(Remove),
     /// Jobs that run by the clock
     Cron(Cron),
-    /// Print the JSON Schema of a definition
-    Schema,
+    /// Print the JSON Schema of a definition, or of what a command prints for programs
+    Schema(Schema),
 }
 
 /// Which definitions.
@@ -205,13 +206,31 @@ pub(crate) struct Logs {
 }
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  conductor remove --id web")]
+#[command(
+    after_help = "Example:\n  conductor remove --id web --dry-run\n  conductor remove --id web"
+)]
 pub(crate) struct Remove {
     /// The service
     #[arg(long)]
     pub(crate) id: ServiceId,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) lock: Locking,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Each line that the command writes to standard output with --output json is valid by its\n\
+                  schema, also if it fails. docs/cli.md says what stays the same from version to version.\n\n\
+                  Example:\n  conductor schema > definition.schema.json\n  \
+                  conductor schema --output-of apply > apply.schema.json"
+)]
+pub(crate) struct Schema {
+    /// The schema of what COMMAND prints with --output json, in place of that of a definition
+    #[arg(long, value_enum, value_name = "COMMAND")]
+    pub(crate) output_of: Option<OutputOf>,
 }
 
 impl Command {

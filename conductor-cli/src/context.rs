@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use conductor_core::conductor::{Conductor, Error, Watcher};
 use conductor_core::host::Paths;
 use conductor_core::value::Span;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::args::{Global, Output};
 use crate::failure::Failure;
@@ -44,8 +46,8 @@ impl Context {
         self.output == Output::Json
     }
 
-    /// Prints an object for programs.
-    pub(crate) fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
+    /// Prints an object for programs, which `conductor schema --output-of` describes.
+    pub(crate) fn print_json(value: &(impl JsonSchema + Serialize)) -> Result<(), Failure> {
         print::line(format_args!("{}", serde_json::to_string(value).map_err(Failure::json)?))
     }
 

@@ -25,7 +25,7 @@ pub(crate) enum CronCommand {
     /// Show which jobs run when
     Next(Next),
     /// Run a job now, and wait for its end
-    RunNow(OneJob),
+    RunNow(RunNow),
     /// Keep a job from being run by the clock; apply and deploy keep it so
     Pause(ChangedJob),
     /// Let a paused job be run by the clock again
@@ -59,9 +59,18 @@ pub(crate) struct Import {
     pub(crate) id: Option<ServiceId>,
 }
 
-/// Which job.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  conductor cron run-now --id web cleanup")]
+pub(crate) struct RunNow {
+    #[command(flatten)]
+    pub(crate) one: OneJob,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// Which job.
+#[derive(Debug, Args)]
 pub(crate) struct OneJob {
     /// The service
     #[arg(long)]
@@ -78,6 +87,9 @@ pub(crate) struct OneJob {
 pub(crate) struct ChangedJob {
     #[command(flatten)]
     pub(crate) one: OneJob,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) lock: Locking,
 }

@@ -6,9 +6,10 @@ use std::process::ExitCode;
 
 use conductor_core::conductor::Error;
 use conductor_core::error::{Invalid, Problem};
-use serde_json::{Value, json};
 
 use crate::args::Output;
+use crate::context::Context;
+use crate::error_object::{ErrorDetails, ErrorObject};
 use crate::print;
 
 /// Why a command did not do what it was asked.
@@ -21,7 +22,7 @@ pub(crate) enum Failure {
     /// A variable that `--user` needs is not set.
     Environment { name: &'static str },
     /// A program that was called could not be started.
-    Program { name: &'static str, source: std::io::Error },
+    Program { name: &'static str, source: io::Error },
     /// What was to be printed could not be; what was to be done is done.
     Output(io::Error),
     /// A crontab cannot be read, or it is not known whose it is.
@@ -56,7 +57,7 @@ impl Failure {
                 print::complaint(format_args!("{}", self.to_text()));
             }
             (_, Output::Json) => {
-                if print::line(format_args!("{}", self.to_json())).is_err() {
+                if Context::print_json(&self.to_json()).is_err() {
                     print::complaint(format_args!("{}", self.to_text()));
                 }
             }
@@ -145,7 +146,7 @@ impl Failure {
         }
     }
 
-    fn to_json(&self) -> Value {
+    fn to_json(&self) -> ErrorObject {
         let kind = match self {
             Self::Core(error) => error.kind(),
             Self::Argument(_) => "argument",
@@ -157,10 +158,9 @@ impl Failure {
             Self::Signals(_) => "signals",
             Self::Json(_) => "json",
         };
-        let errors: Vec<_> =
-            self.problems().iter().map(|problem| problem_json(kind, problem)).collect();
+        let errors = ErrorDetails::list(kind, self.problems());
         if let Some(first) = errors.first() {
-            return json!({"error": first, "errors": errors});
+            return ErrorObject { error: first.clone(), errors };
         }
         let place = match self {
             Self::Core(error) => error.place(),
@@ -168,38 +168,57 @@ impl Failure {
         };
         let (file, position) = place.unzip();
         let (line, column) = position.unzip();
-        json!({"error": {
-            "kind": kind, "message": self.message(), "hint": self.hint(),
-            "file": file, "line": line, "column": column,
-        }})
+        let file = file.map(|file| file.display().to_string());
+        let error = ErrorDetails::new(kind, self.message(), self.hint());
+        ErrorObject { error: ErrorDetails { file, line, column, ..error }, errors }
     }
-}
-
-/// Gives the JSON form of a problem in a definition.
-pub(crate) fn problem_json(kind: &str, problem: &Problem) -> Value {
-    let (line, column) = problem.position.unzip();
-    json!({
-        "kind": kind,
-        "message": problem.message,
-        "hint": problem.hint,
-        "file": problem.file,
-        "line": line,
-        "column": column,
-        "path": problem.path,
-    })
 }
 
 /// Prints a command line that does not parse in its JSON form.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     const BAD_USAGE: u8 = 2;
     let text = error.to_string();
-    let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-    let error = json!({"error": {
-        "kind": "usage", "message": message, "hint": "conductor help",
-        "file": null, "line": null, "column": null,
-    }});
-    if print::line(format_args!("{error}")).is_err() {
+    let object = ErrorObject { error: usage_details(&text), errors: Vec::new() };
+    if Context::print_json(&object).is_err() {
         print::complaint(format_args!("{text}"));
     }
     ExitCode::from(BAD_USAGE)
+}
+
+/// Takes clap's text apart: what is wrong, a tip perhaps, and how it is used, with empty lines between.
+fn usage_details(text: &str) -> ErrorDetails {
+    let words = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut parts = text.split("\n\n");
+    let message = words(parts.next().unwrap_or_default().trim_start_matches("error: "));
+    let tip = parts.find_map(|part| part.trim_start().strip_prefix("tip: ")).map(words);
+    ErrorDetails::new("usage", message, Some(tip.unwrap_or_else(|| "conductor help".to_owned())))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::Arguments;
+
+    #[test]
+    fn bad_usage_says_what_is_wrong() {
+        for (arguments, message, hint) in [
+            (
+                &["statsu"][..],
+                "unrecognized subcommand 'statsu'",
+                "a similar subcommand exists: 'status'",
+            ),
+            (
+                &["deploy"],
+                "the following required arguments were not provided: --id <ID> --revision <REVISION>",
+                "conductor help",
+            ),
+        ] {
+            let arguments = ["conductor"].iter().chain(arguments);
+            let error = Arguments::try_parse_from(arguments).unwrap_err();
+            let details = usage_details(&error.to_string());
+            assert_eq!((details.message.as_str(), details.hint.as_deref()), (message, Some(hint)));
+        }
+    }
 }

@@ -4,13 +4,16 @@ mod args;
 mod commands;
 mod conclude;
 mod context;
+mod contract;
 mod cron_args;
+mod error_object;
 mod failure;
 mod human;
 mod interrupt;
 mod print;
 mod progress;
 mod run_args;
+mod terminal;
 
 use std::process::ExitCode;
 
@@ -43,7 +46,7 @@ fn main() -> ExitCode {
         Command::Status(options) => commands::status::run(&context, options),
         Command::Logs(options) => commands::logs::run(&context, options),
         Command::Remove(options) => commands::remove::run(&context, options),
-        Command::Schema => commands::schema::run(),
+        Command::Schema(options) => commands::schema::run(&context, options),
     });
     match result {
         Ok(code) => code,

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use conductor_core::conductor::Prune;
 
-use super::outcome::{print_plan, print_report};
+use super::outcome::{Detail, print_plan, print_report};
 use crate::args::Apply;
 use crate::conclude::conclude;
 use crate::context::Context;
@@ -18,9 +18,9 @@ pub(crate) fn run(context: &Context, options: &Apply) -> Result<ExitCode, Failur
         (false, false) => Prune::Ignore,
     };
     if options.dry_run {
-        let (plan, _) = context.conductor.plan(&services, prune)?;
+        let (plan, observed) = context.conductor.plan(&services, prune)?;
         // `conductor diff` shows how the files would change.
-        print_plan(context, &plan, None)?;
+        print_plan(context, &plan, &observed, Detail::Steps)?;
         return Ok(ExitCode::SUCCESS);
     }
     let report = context.watch(|watcher| context.conductor.apply(&services, prune, watcher))?;

@@ -2,22 +2,37 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use conductor_core::name::ServiceId;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::args::Definitions;
 use crate::context::Context;
-use crate::failure::{Failure, problem_json};
+use crate::error_object::ErrorDetails;
+use crate::failure::Failure;
 use crate::print;
+
+/// Definitions in which nothing is wrong.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Checked<'s> {
+    /// The services that are defined.
+    services: Vec<&'s ServiceId>,
+    /// Nothing: where something is wrong, the answer is the error object.
+    errors: [ErrorDetails; 0],
+    /// What is worth a thought.
+    warnings: Vec<ErrorDetails>,
+}
 
 pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, Failure> {
     context.conductor.settings()?;
     let services = context.conductor.read(&options.paths)?;
     let warnings: Vec<_> = services.iter().flat_map(|service| &service.advice).collect();
     if context.json() {
-        let ids: Vec<_> = services.iter().map(|service| &service.id).collect();
-        let warnings: Vec<_> =
-            warnings.into_iter().map(|problem| problem_json("advice", problem)).collect();
-        Context::print_json(&json!({"services": ids, "errors": [], "warnings": warnings}))?;
+        Context::print_json(&Checked {
+            services: services.iter().map(|service| &service.id).collect(),
+            errors: [],
+            warnings: ErrorDetails::list("advice", warnings),
+        })?;
         return Ok(ExitCode::SUCCESS);
     }
     for warning in warnings {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::outcome::{print_plan, print_report};
+use super::outcome::{Detail, print_plan, print_report};
 use crate::args::Deploy;
 use crate::conclude::conclude;
 use crate::context::Context;
@@ -13,7 +13,7 @@ pub(crate) fn run(context: &Context, options: &Deploy) -> Result<ExitCode, Failu
     let service = conductor.find(&options.id)?;
     if options.dry_run {
         let (plan, observed) = conductor.plan_deploy(&service, &options.revision)?;
-        print_plan(context, &plan, Some(&observed))?;
+        print_plan(context, &plan, &observed, Detail::Files)?;
         return Ok(ExitCode::SUCCESS);
     }
     let report = context.watch(|watcher| conductor.deploy(&service, &options.revision, watcher))?;

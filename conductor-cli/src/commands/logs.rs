@@ -1,13 +1,36 @@
 //! `conductor logs`: shows what a service wrote to the journal.
 
+use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt as _;
 use std::process::ExitCode;
 
 use conductor_core::host::JournalQuery;
+use schemars::JsonSchema;
 
 use crate::args::Logs;
 use crate::context::Context;
 use crate::failure::Failure;
+
+/// An entry of the journal, as journalctl prints it with `--output=json`: its fields are journald's and
+/// the service's own (systemd.journal-fields(7)).
+#[derive(JsonSchema)]
+#[expect(dead_code, reason = "journalctl prints it")]
+pub(crate) struct JournalEntry(BTreeMap<String, JournalField>);
+
+/// The value of a field.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "journalctl prints it")]
+enum JournalField {
+    /// Text.
+    Text(String),
+    /// What is longer than 4096 bytes.
+    TooLong(()),
+    /// Bytes that are no text.
+    Bytes(Vec<u8>),
+    /// A field that the entry has several times.
+    Several(Vec<JournalField>),
+}
 
 /// Becomes `journalctl`, so that its paging, signals and exit status are its own.
 pub(crate) fn run(context: &Context, options: &Logs) -> Result<ExitCode, Failure> {

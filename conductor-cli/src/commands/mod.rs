@@ -6,7 +6,7 @@ pub(crate) mod cron;
 pub(crate) mod deploy;
 pub(crate) mod diff;
 pub(crate) mod logs;
-mod outcome;
+pub(crate) mod outcome;
 pub(crate) mod remove;
 pub(crate) mod render;
 pub(crate) mod rollback;

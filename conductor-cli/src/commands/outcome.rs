@@ -1,27 +1,89 @@
 //! What the commands that change a host say: the plan before, the summary after.
 
 use conductor_core::conductor::{Report, diff};
-use conductor_core::name::ServiceId;
+use conductor_core::name::{Revision, ServiceId};
 use conductor_core::plan::{Observed, Plan};
-use serde_json::{Value, json};
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::print;
 
-/// Prints what would be done; with an observation also how the unit files would change.
+/// What would be done.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct DryRun<'p> {
+    /// Whether anything would be done.
+    changed: bool,
+    /// Service by service.
+    services: Vec<PlannedService<'p>>,
+    /// Services on the host that no definition names and that would be left alone.
+    orphans: &'p [ServiceId],
+    /// How files would change, as a unified diff; empty if none would.
+    diff: String,
+}
+
+/// What would be done for one service.
+#[derive(Serialize, JsonSchema)]
+struct PlannedService<'p> {
+    /// The service.
+    id: &'p ServiceId,
+    /// The revision that it would run; null if it would go away.
+    revision: Option<&'p Revision>,
+    /// Whether anything would be done.
+    changed: bool,
+    /// Whether it would be briefly down.
+    downtime: bool,
+    /// The steps, in order.
+    steps: Vec<PlannedStep>,
+}
+
+/// A step that would be taken.
+#[derive(Serialize, JsonSchema)]
+struct PlannedStep {
+    /// What would be done.
+    step: String,
+}
+
+impl<'p> DryRun<'p> {
+    fn new(plan: &'p Plan, diff: String) -> Self {
+        let services = plan.services.iter().map(|service| {
+            let steps = service.all_steps().map(|step| PlannedStep { step: step.to_string() });
+            PlannedService {
+                id: &service.service,
+                revision: service.revision.as_ref(),
+                changed: service.changes(),
+                downtime: service.downtime,
+                steps: steps.collect(),
+            }
+        });
+        let services = services.collect();
+        Self { changed: plan.changes(), services, orphans: &plan.orphans, diff }
+    }
+}
+
+/// How much a person is shown of what would be done; programs get all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Detail {
+    /// The steps.
+    Steps,
+    /// How files would change, too.
+    Files,
+}
+
+/// Prints what would be done.
 pub(super) fn print_plan(
     context: &Context,
     plan: &Plan,
-    observed: Option<&Observed>,
+    observed: &Observed,
+    detail: Detail,
 ) -> Result<(), Failure> {
-    let diff = observed.map(|observed| diff(plan, observed));
     if context.json() {
-        return Context::print_json(&plan_json(plan, diff.as_deref()));
+        return Context::print_json(&DryRun::new(plan, diff(plan, observed)));
     }
     print::text(format_args!("{plan}"))?;
-    if let Some(diff) = &diff {
-        print::text(format_args!("{diff}"))?;
+    if detail == Detail::Files {
+        print::text(format_args!("{}", diff(plan, observed)))?;
     }
     print_orphans(&plan.orphans)?;
     if !plan.changes() {
@@ -31,31 +93,10 @@ pub(super) fn print_plan(
     let down: Vec<_> = down.map(|service| service.service.as_str()).collect();
     if !down.is_empty() {
         print::line(format_args!("briefly down meanwhile: {}", down.join(", ")))?;
-    } else if diff.is_some() {
+    } else if detail == Detail::Files {
         print::line(format_args!("nothing is down meanwhile"))?;
     }
     print::line(format_args!("nothing was done: this was a dry run"))
-}
-
-fn plan_json(plan: &Plan, diff: Option<&str>) -> Value {
-    let services = plan.services.iter().map(|service| {
-        let steps = service.all_steps().map(|step| json!({"step": step.to_string()}));
-        let steps: Vec<_> = steps.collect();
-        json!({
-            "id": service.service,
-            "revision": service.revision,
-            "changed": !steps.is_empty(),
-            "downtime": service.downtime,
-            "steps": steps,
-        })
-    });
-    let services: Vec<_> = services.collect();
-    let mut object =
-        json!({"changed": plan.changes(), "services": services, "orphans": plan.orphans});
-    if let Some(diff) = diff {
-        object["diff"] = diff.into();
-    }
-    object
 }
 
 /// Prints what was done.

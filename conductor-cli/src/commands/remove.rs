@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::outcome::is_complete;
+use super::outcome::{Detail, is_complete, print_plan};
 use crate::args::Remove;
 use crate::conclude::conclude;
 use crate::context::Context;
@@ -10,6 +10,11 @@ use crate::failure::Failure;
 use crate::print;
 
 pub(crate) fn run(context: &Context, options: &Remove) -> Result<ExitCode, Failure> {
+    if options.dry_run {
+        let (plan, observed) = context.conductor.plan_remove(&options.id)?;
+        print_plan(context, &plan, &observed, Detail::Steps)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let report = context.watch(|watcher| context.conductor.remove(&options.id, watcher))?;
     if context.json() {
         Context::print_json(&report)?;

@@ -1,16 +1,28 @@
 //! `conductor render`: prints units, or writes them to a directory.
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use conductor_core::conductor::Error;
 use conductor_core::host::UnitDirectory;
+use conductor_core::name::UnitName;
 use conductor_core::plan::{Change, Step};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::args::Render;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::print;
+
+/// The units of definitions.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Rendered<'s> {
+    /// The text of each unit file, by its name.
+    units: BTreeMap<&'s UnitName, &'s str>,
+    /// The links that enable units, relative to the unit directory.
+    links: Vec<String>,
+}
 
 pub(crate) fn run(context: &Context, options: &Render) -> Result<ExitCode, Failure> {
     let services = context.conductor.read(&options.definitions.paths)?;
@@ -26,13 +38,9 @@ pub(crate) fn run(context: &Context, options: &Render) -> Result<ExitCode, Failu
         UnitDirectory::new(directory).carry_out(&steps).map_err(Error::from)?;
     }
     if context.json() {
-        let units: serde_json::Map<_, _> = set
-            .units
-            .iter()
-            .map(|(name, unit)| (name.to_string(), unit.text.clone().into()))
-            .collect();
-        let links: Vec<_> = set.links.iter().map(ToString::to_string).collect();
-        Context::print_json(&json!({"units": units, "links": links}))?;
+        let units = set.units.iter().map(|(name, unit)| (name, unit.text.as_str())).collect();
+        let links = set.links.iter().map(ToString::to_string).collect();
+        Context::print_json(&Rendered { units, links })?;
     } else if let Some(directory) = &options.out {
         print::line(format_args!("wrote {} units to {}", set.units.len(), directory.display()))?;
     } else {

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use super::outcome::{print_plan, print_report};
+use super::outcome::{Detail, print_plan, print_report};
 use crate::args::Rollback;
 use crate::conclude::conclude;
 use crate::context::Context;
@@ -14,7 +14,7 @@ pub(crate) fn run(context: &Context, options: &Rollback) -> Result<ExitCode, Fai
     let to = options.to.as_ref();
     if options.dry_run {
         let (plan, observed) = conductor.plan_rollback(&service, to)?;
-        print_plan(context, &plan, Some(&observed))?;
+        print_plan(context, &plan, &observed, Detail::Files)?;
         return Ok(ExitCode::SUCCESS);
     }
     let report = context.watch(|watcher| conductor.rollback(&service, to, watcher))?;

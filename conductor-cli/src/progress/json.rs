@@ -1,57 +1,78 @@
 //! Events for programs: one JSON object each, told from the result by its key `event`.
 
-use conductor_core::conductor::{Event, Failure};
+use conductor_core::conductor::{self, Failure};
 use conductor_core::name::ServiceId;
+use schemars::JsonSchema;
 use serde::Serialize;
 
-#[derive(Serialize)]
+/// What happens while something is changed; comes before the result.
+#[derive(Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
-enum Line<'e> {
+pub(crate) enum Event<'e> {
+    /// Another run changes the host, and this one waits for it.
     Waiting {
+        /// Who it is, in words.
         holder: &'e str,
     },
+    /// A step is about to be carried out.
     Step {
+        /// The service.
         service: &'e ServiceId,
+        /// The step.
         step: String,
     },
+    /// A step was carried out.
     Done {
+        /// The service.
         service: &'e ServiceId,
+        /// The step.
         step: String,
+        /// How long it took, in microseconds.
         usec: u64,
     },
+    /// A command that a step runs wrote a line.
     Output {
+        /// The service.
         service: &'e ServiceId,
+        /// The step.
         step: String,
+        /// The line, without its end.
         line: &'e str,
     },
+    /// A step failed.
     Failed {
+        /// The service.
         service: &'e ServiceId,
         #[serde(flatten)]
         failure: &'e Failure,
     },
+    /// Something that stops nothing and that an operator would want to know.
     Note {
+        /// The service.
         service: &'e ServiceId,
+        /// What it is, in a sentence.
         text: &'e str,
     },
+    /// systemd reads changed units.
     Reload,
 }
 
 /// Gives the object of an event, without a line's end; how instances fare is for people.
-pub(super) fn line(event: &Event<'_>) -> Option<String> {
+pub(super) fn line(event: &conductor::Event<'_>) -> Option<String> {
     let line = match *event {
-        Event::Waiting { holder } => Line::Waiting { holder },
-        Event::Step { service, step } => Line::Step { service, step: step.to_string() },
-        Event::Done { service, step, took } => Line::Done {
+        conductor::Event::Waiting { holder } => Event::Waiting { holder },
+        conductor::Event::Step { service, step } => Event::Step { service, step: step.to_string() },
+        conductor::Event::Done { service, step, took } => Event::Done {
             service,
             step: step.to_string(),
             usec: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         },
-        Event::Output { service, step, line } => {
-            Line::Output { service, step: step.to_string(), line }
+        conductor::Event::Output { service, step, line } => {
+            Event::Output { service, step: step.to_string(), line }
         }
-        Event::Failed { service, failure } => Line::Failed { service, failure },
-        Event::Note { service, text } => Line::Note { service, text },
-        Event::Reload => Line::Reload,
+        conductor::Event::Failed { service, failure } => Event::Failed { service, failure },
+        conductor::Event::Note { service, text } => Event::Note { service, text },
+        conductor::Event::Reload => Event::Reload,
         _ => return None,
     };
     serde_json::to_string(&line).ok()

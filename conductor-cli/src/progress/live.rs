@@ -3,9 +3,8 @@
 //! The cursor stays visible and below the list all the time; whatever ends the process, the terminal
 //! is as it was.
 
-use std::env;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _};
+use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -14,16 +13,10 @@ use conductor_core::conductor::{self, Event};
 
 use super::lines;
 use super::screen::{Drawn, Running, Screen, Size};
-use crate::print;
+use crate::{print, terminal};
 
 /// How often it is drawn at most.
 const INTERVAL: Duration = Duration::from_millis(100);
-
-/// Tells whether standard output is a terminal that can move its cursor.
-pub(super) fn is_possible() -> bool {
-    let able = env::var_os("TERM").is_some_and(|term| !term.is_empty() && term != "dumb");
-    able && io::stdout().is_terminal()
-}
 
 /// Draws until it is dropped.
 pub(super) struct Live {
@@ -106,7 +99,7 @@ fn message(event: &Event<'_>) -> Option<Message> {
 
 /// Draws until nobody sends any more, and leaves only the lines that stay.
 fn draw(messages: &Receiver<Message>) {
-    let color = env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let color = terminal::has_colors();
     let mut screen = Screen::default();
     let (mut lines, mut drawn) = (Vec::new(), Vec::new());
     loop {

@@ -3,7 +3,7 @@
 //!
 //! What is done matters more than who reads about it: a failure to print stops nothing.
 
-mod json;
+pub(crate) mod json;
 mod lines;
 mod live;
 mod screen;
@@ -15,7 +15,7 @@ use conductor_core::conductor::{Event, Watcher};
 
 use crate::args::Output;
 use crate::interrupt::Interrupts;
-use crate::print;
+use crate::{print, terminal};
 use live::Live;
 
 /// Said once after the first Ctrl-C.
@@ -39,7 +39,7 @@ impl Progress {
     pub(crate) fn new(output: Output, interrupts: Interrupts) -> Self {
         let how = match output {
             Output::Json => How::Json,
-            Output::Text if live::is_possible() => How::Live(Live::new()),
+            Output::Text if terminal::moves_its_cursor() => How::Live(Live::new()),
             Output::Text => How::Lines,
         };
         Self { how, interrupts, said: Cell::new(false) }

@@ -7,17 +7,42 @@ use std::process::ExitCode;
 use conductor_core::crontab::{Imported, Importer, Owner, Source};
 use conductor_core::error::Problem;
 use conductor_core::host::{crontabs_in, defined_services, read_crontab};
-use serde_json::json;
+use conductor_core::name::ServiceId;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::context::Context;
 use crate::cron_args::Import;
-use crate::failure::{Failure, problem_json};
+use crate::error_object::ErrorDetails;
+use crate::failure::Failure;
 use crate::print;
 
 /// Stands for standard input.
 const STDIN: &str = "-";
 /// Something was left out.
 const LEFT_OUT: u8 = 1;
+
+/// Definitions that do what crontabs do.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct ImportedCrontabs<'i> {
+    /// The definitions, in the order of the crontabs.
+    definitions: Vec<ImportedDefinition<'i>>,
+    /// How many entries are in them.
+    entries: usize,
+    /// The lines that could not be carried over.
+    left_out: Vec<ErrorDetails>,
+    /// What was carried over, and does not do quite what it did under cron.
+    notes: Vec<ErrorDetails>,
+}
+
+/// A definition that was made of a crontab.
+#[derive(Serialize, JsonSchema)]
+struct ImportedDefinition<'i> {
+    /// The id of its service.
+    id: &'i ServiceId,
+    /// Its text, in YAML.
+    text: &'i str,
+}
 
 pub(crate) fn run(context: &Context, options: &Import) -> Result<ExitCode, Failure> {
     let (files, others) = files(options)?;
@@ -111,17 +136,13 @@ fn print_text(imported: &Imported) -> Result<(), Failure> {
 
 fn print_json(imported: &Imported) -> Result<(), Failure> {
     let Imported { definitions, entries, left_out, notes } = imported;
-    let definitions: Vec<_> = definitions
+    let definitions = definitions
         .iter()
-        .map(|definition| json!({"id": definition.id, "text": definition.text}))
-        .collect();
-    let list = |kind: &str, problems: &[Problem]| -> Vec<_> {
-        problems.iter().map(|problem| problem_json(kind, problem)).collect()
-    };
-    Context::print_json(&json!({
-        "definitions": definitions,
-        "entries": entries,
-        "left_out": list("left_out", left_out),
-        "notes": list("note", notes),
-    }))
+        .map(|definition| ImportedDefinition { id: &definition.id, text: &definition.text });
+    Context::print_json(&ImportedCrontabs {
+        definitions: definitions.collect(),
+        entries: *entries,
+        left_out: ErrorDetails::list("left_out", left_out),
+        notes: ErrorDetails::list("note", notes),
+    })
 }

@@ -2,17 +2,34 @@
 
 use std::process::ExitCode;
 
-use serde_json::json;
+use conductor_core::conductor::JobRun;
+use schemars::JsonSchema;
+use serde::Serialize;
 
+use crate::commands::outcome::{Detail, print_plan};
 use crate::context::Context;
-use crate::cron_args::OneJob;
+use crate::cron_args::RunNow;
 use crate::failure::Failure;
 use crate::human::printable;
 use crate::print;
 
+/// How a run of a job went, and what it wrote.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct FinishedRun {
+    #[serde(flatten)]
+    run: JobRun,
+    /// What it wrote, line by line.
+    output: Vec<String>,
+}
+
 /// The job's output is the answer; what conductor says of it goes to standard error.
-pub(crate) fn run(context: &Context, options: &OneJob) -> Result<ExitCode, Failure> {
-    let (id, job) = (&options.id, &options.job);
+pub(crate) fn run(context: &Context, options: &RunNow) -> Result<ExitCode, Failure> {
+    let (id, job) = (&options.one.id, &options.one.job);
+    if options.dry_run {
+        let (plan, observed) = context.conductor.plan_run_now(id, job)?;
+        print_plan(context, &plan, &observed, Detail::Steps)?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let mut output = Vec::new();
     let run = context.conductor.run_now(id, job, &mut |line| {
         match context.json() {
@@ -21,14 +38,13 @@ pub(crate) fn run(context: &Context, options: &OneJob) -> Result<ExitCode, Failu
             false => drop(print::line(format_args!("{}", printable(line)))),
         }
     })?;
+    let succeeded = run.succeeded();
     if context.json() {
-        let mut object = serde_json::to_value(&run).map_err(Failure::json)?;
-        object["output"] = json!(output);
-        Context::print_json(&object)?;
-    } else if !run.succeeded() {
+        Context::print_json(&FinishedRun { run, output })?;
+    } else if !succeeded {
         let status =
             run.exit_status.map_or_else(String::new, |status| format!(", exit status {status}"));
         print::complaint(format_args!("error: {job} of {id} failed: {}{status}", run.result));
     }
-    Ok(if run.succeeded() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(if succeeded { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -6,7 +6,8 @@ use conductor_core::cron::{Expression, Timetable};
 use conductor_core::host::time_zone;
 use conductor_core::value::TimeZone;
 use jiff::{Timestamp, ZonedDateTime};
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use crate::context::Context;
 use crate::cron_args::Translate;
@@ -15,6 +16,19 @@ use crate::print;
 
 /// How many times are shown.
 const TIMES: usize = 5;
+
+/// What a crontab expression is for systemd.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Translation {
+    /// The values of `OnCalendar=`; none for what runs at boot.
+    on_calendar: Vec<String>,
+    /// What it means, in words.
+    words: String,
+    /// When it is due next, in microseconds since 1970.
+    next: Vec<i64>,
+    /// Where a timer differs from cron.
+    notes: Vec<String>,
+}
 
 pub(crate) fn run(context: &Context, options: &Translate) -> Result<ExitCode, Failure> {
     let text = options.expression.join(" ");
@@ -36,10 +50,9 @@ pub(crate) fn run(context: &Context, options: &Translate) -> Result<ExitCode, Fa
             .push("there is no OnCalendar= line for this: it runs once after each boot".to_owned());
     }
     if context.json() {
-        let next: Vec<_> = next.iter().map(|time| time.as_microsecond()).collect();
-        Context::print_json(&json!({
-            "on_calendar": lines, "words": expression.in_words(), "next": next, "notes": notes,
-        }))?;
+        let next = next.iter().map(|time| time.as_microsecond()).collect();
+        let words = expression.in_words();
+        Context::print_json(&Translation { on_calendar: lines, words, next, notes })?;
         return Ok(ExitCode::SUCCESS);
     }
     for line in lines {

@@ -2,7 +2,6 @@
 
 mod jobs;
 
-use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
@@ -15,7 +14,7 @@ use crate::args;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::human;
-use crate::print;
+use crate::{print, terminal};
 
 const COLUMNS: [&str; 10] = [
     "SERVICE", "REVISION", "INSTANCE", "STATE", "SINCE", "RESTARTS", "MEMORY", "CPU", "PORT",
@@ -31,7 +30,7 @@ pub(crate) fn run(context: &Context, options: &args::Status) -> Result<ExitCode,
         if context.json() {
             Context::print_json(&status)?;
         } else {
-            if options.watch && std::io::stdout().is_terminal() {
+            if options.watch && terminal::moves_its_cursor() {
                 // Home, then clear: ECMA-48's CUP and ED.
                 print::text(format_args!("\x1b[H\x1b[2J"))?;
             }
@@ -86,7 +85,7 @@ fn row(service: &str, instance: &InstanceStatus) -> [String; COLUMNS.len()] {
         instance.memory_bytes.map_or_else(dash, human::bytes),
         instance.cpu_usec.map_or_else(dash, human::span),
         instance.port.map_or_else(dash, |port| port.to_string()),
-        instance.status.clone().unwrap_or_else(dash),
+        instance.status.as_deref().map_or_else(dash, human::printable),
     ]
 }
 

@@ -1,0 +1,166 @@
+//! The contract with programs: the JSON Schema of what each command prints with `--output json`.
+
+use clap::ValueEnum;
+use conductor_core::conductor::{Report, Status, Upcoming};
+use schemars::generate::SchemaSettings;
+use schemars::transform::{RecursiveTransform, Transform as _};
+use schemars::{Schema, SchemaGenerator};
+use serde_json::Value;
+
+use crate::commands::check::Checked;
+use crate::commands::cron::import::ImportedCrontabs;
+use crate::commands::cron::run_now::FinishedRun;
+use crate::commands::cron::translate::Translation;
+use crate::commands::diff::Difference;
+use crate::commands::logs::JournalEntry;
+use crate::commands::outcome::DryRun;
+use crate::commands::render::Rendered;
+use crate::error_object::ErrorObject;
+use crate::progress::json::Event;
+
+/// The version of the contract: higher by one whenever a key is removed, is renamed, is no longer always
+/// there, or gets another type or meaning. What is added (a key, an event, an error's kind) leaves it.
+pub(crate) const VERSION: u32 = 1;
+
+/// A command that prints JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputOf {
+    Check,
+    Render,
+    Diff,
+    Apply,
+    Deploy,
+    Rollback,
+    Status,
+    Logs,
+    Remove,
+    CronTranslate,
+    CronImport,
+    CronNext,
+    CronRunNow,
+    CronPause,
+    CronResume,
+}
+
+impl OutputOf {
+    /// Gives the schema (draft 2020-12) of each line that the command writes to standard output.
+    pub(crate) fn schema(self) -> Schema {
+        let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
+        let lines: Vec<_> = self.lines(&mut generator).into_iter().map(Value::from).collect();
+        let possible = self.to_possible_value();
+        let name = possible.as_ref().map_or("", |value| value.get_name());
+        let command = name.replacen("cron-", "cron ", 1);
+        let mut schema = schemars::json_schema!({
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "$id": format!("urn:conductor:contract:{VERSION}:{name}"),
+            "title": format!("conductor {command} --output json"),
+            "description": "Each line on standard output.",
+            "x-contract-version": VERSION,
+            "oneOf": lines,
+            "$defs": generator.take_definitions(true),
+        });
+        RecursiveTransform(close).transform(&mut schema);
+        schema
+    }
+
+    /// Gives what a line can be: an event, the result, or the error object.
+    fn lines(self, generator: &mut SchemaGenerator) -> Vec<Schema> {
+        let mut lines = match self {
+            Self::Check => vec![generator.subschema_for::<Checked<'_>>()],
+            Self::Render => vec![generator.subschema_for::<Rendered<'_>>()],
+            Self::Diff => vec![generator.subschema_for::<Difference>()],
+            Self::Apply
+            | Self::Deploy
+            | Self::Rollback
+            | Self::Remove
+            | Self::CronPause
+            | Self::CronResume => vec![
+                generator.subschema_for::<Event<'_>>(),
+                generator.subschema_for::<Report>(),
+                generator.subschema_for::<DryRun<'_>>(),
+            ],
+            Self::Status => vec![generator.subschema_for::<Status>()],
+            Self::Logs => vec![generator.subschema_for::<JournalEntry>()],
+            Self::CronTranslate => vec![generator.subschema_for::<Translation>()],
+            Self::CronImport => vec![generator.subschema_for::<ImportedCrontabs<'_>>()],
+            Self::CronNext => vec![generator.subschema_for::<Upcoming>()],
+            Self::CronRunNow => vec![
+                generator.subschema_for::<FinishedRun>(),
+                generator.subschema_for::<DryRun<'_>>(),
+            ],
+        };
+        lines.push(generator.subschema_for::<ErrorObject>());
+        lines
+    }
+}
+
+/// Says that an object has the keys that are named and no others, so that a key which is printed and not
+/// described is found.
+fn close(schema: &mut Schema) {
+    let Some(object) = schema.as_object_mut() else { return };
+    if object.contains_key("properties") && !object.contains_key("additionalProperties") {
+        object.insert("additionalProperties".to_owned(), false.into());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn schemas() -> impl Iterator<Item = Value> {
+        OutputOf::value_variants().iter().map(|command| command.schema().to_value())
+    }
+
+    /// A change of this snapshot that takes something away, or makes something else of it, is a new
+    /// `VERSION`.
+    #[test]
+    fn the_contract_is_what_it_was() {
+        let mut types = BTreeMap::new();
+        let mut all = format!("version {VERSION}\n");
+        for mut schema in schemas() {
+            let Value::Object(found) = schema["$defs"].take() else { panic!("{schema}") };
+            types.extend(found);
+            let (title, lines) = (&schema["title"], schema["oneOf"].as_array().unwrap());
+            let lines: Vec<_> = lines
+                .iter()
+                .filter_map(|line| line["$ref"].as_str()?.split('/').next_back())
+                .collect();
+            all.extend([title.as_str().unwrap(), ": ", &lines.join(" | "), "\n"]);
+        }
+        for (name, schema) in types {
+            let text = serde_json::to_string_pretty(&schema).unwrap();
+            all.extend(["\n──── ", &name, "\n", &text, "\n"]);
+        }
+        insta::assert_snapshot!(all);
+    }
+
+    #[test]
+    fn the_schemas_are_valid_and_say_which_contract_they_are_of() {
+        for schema in schemas() {
+            jsonschema::draft202012::meta::validate(&schema).unwrap();
+            jsonschema::validator_for(&schema).unwrap();
+            assert_eq!(schema["x-contract-version"], VERSION);
+            assert!(schema["$id"].as_str().unwrap().starts_with("urn:conductor:contract:1:"));
+        }
+    }
+
+    #[test]
+    fn what_is_not_described_is_not_valid() {
+        let schema = OutputOf::Apply.schema().to_value();
+        let validator = jsonschema::validator_for(&schema).unwrap();
+        let report = serde_json::json!(
+            {"changed": false, "healthy": true, "services": [], "orphans": []}
+        );
+        assert!(validator.is_valid(&report));
+        for (key, value) in [("more", Value::Null), ("changed", "no".into()), ("orphans", 1.into())]
+        {
+            let mut other = report.clone();
+            other[key] = value;
+            assert!(!validator.is_valid(&other), "{other}");
+        }
+        assert!(validator.is_valid(&serde_json::json!({"event": "reload"})));
+        assert!(!validator.is_valid(&serde_json::json!({"event": "reload", "service": "web"})));
+    }
+}
