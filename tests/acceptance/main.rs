@@ -15,6 +15,7 @@ mod boot;
 mod calls;
 mod cases;
 mod containers;
+mod contract;
 mod cron;
 mod crontabs;
 mod deploy;
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
             ("containers", containers::TESTS),
             ("jobs", jobs::TESTS),
             ("one_off", one_off::TESTS),
+            ("contract", contract::TESTS),
             ("sockets", sockets::TESTS),
             ("unhealthy", unhealthy::TESTS),
             ("health", health::TESTS),
