@@ -21,6 +21,7 @@ pub(super) fn a_dry_run_says_what_is_done(host: &Host) {
     host.undefine("other.yaml");
     assert!(both(&["apply", "--prune"]).contains("--- conductor-other.target\n+++ /dev/null\n"));
     run_now(host);
+    takes_no_lock_and_no_rights(host);
     let text = host.conductor(&["remove", "--id", "web", "--dry-run"]).exits(0);
     let (begin, end) = ("web goes away\n  stop ", "\nnothing was done: this was a dry run\n");
     assert!(text.stdout.starts_with(begin) && text.stdout.ends_with(end), "{text}");
@@ -63,6 +64,14 @@ fn steps(answer: &Value) -> Vec<(String, String, Vec<&str>)> {
         (id, revision, steps.collect())
     });
     all.collect()
+}
+
+fn takes_no_lock_and_no_rights(host: &Host) {
+    define(host, "env: {A: b}\n");
+    let dry = "conductor apply --dry-run --output json";
+    let as_root = host.sh(&format!("flock /run/conductor/lock timeout 60 {dry}"));
+    assert!(as_root.contains("start conductor-web-"), "{as_root}");
+    assert_eq!(host.sh(&format!("setpriv --reuid nobody --clear-groups {dry}")), as_root);
 }
 
 fn run_now(host: &Host) {

@@ -1,6 +1,6 @@
 //! Every command, as it changes something, changes nothing, fails, and only says what it would do.
 
-use super::{Contract, JSON, define};
+use super::{Contract, JSON, are_documented, define};
 use crate::host::{Host, SLEEP};
 use crate::ran::Ran;
 
@@ -25,6 +25,7 @@ pub(super) fn every_line_is_as_its_schema_says(host: &Host) {
     let events: Vec<_> = contract.events.borrow().iter().cloned().collect();
     let all = ["done", "failed", "note", "output", "reload", "step", "waiting"];
     assert_eq!(events, all);
+    are_documented(contract.words.borrow().iter().chain(&events).chain(&tried));
 }
 
 /// What needs nothing but definitions.

@@ -6,8 +6,11 @@ mod terminal;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
-use jsonschema::Validator;
+use jsonschema::error::ValidationErrorKind;
+use jsonschema::{ValidationError, Validator};
 use serde_json::Value;
 
 use crate::Test;
@@ -21,9 +24,9 @@ pub(crate) const TESTS: &[Test] = &[
     ("no_colors_with_no_color", terminal::no_colors_with_no_color),
 ];
 
-/// What ends every escape sequence's wait: the character that begins one.
+/// The character that begins an escape sequence.
 const ESC: char = '\x1b';
-/// A command line without the option that asks for JSON.
+/// The option that asks for JSON.
 const JSON: [&str; 2] = ["--output", "json"];
 
 /// A host on which every line is held against the schema that conductor prints there.
@@ -32,12 +35,14 @@ struct Contract<'h> {
     validators: RefCell<BTreeMap<String, Validator>>,
     /// The events that came, by name.
     events: RefCell<BTreeSet<String>>,
+    /// The keys that the schemas have, and the kinds of errors that came.
+    words: RefCell<BTreeSet<String>>,
 }
 
 impl<'h> Contract<'h> {
     fn new(host: &'h Host) -> Self {
         let (validators, events) = (RefCell::default(), RefCell::default());
-        Self { host, validators, events }
+        Self { host, validators, events, words: RefCell::default() }
     }
 
     /// Runs a command and gives the result: its last line.
@@ -64,7 +69,7 @@ impl<'h> Contract<'h> {
             let value: Value =
                 serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}\n{ran}"));
             if let Err(error) = validator.validate(&value) {
-                panic!("{}: {error}\n{line}\n{ran}", error.instance_path());
+                panic!("{line}\n{}\n{ran}", faults(&error).join("\n"));
             }
             values.push(value);
         }
@@ -75,6 +80,7 @@ impl<'h> Contract<'h> {
         let only_events = values.iter().all(|value| name(value).is_some());
         assert!(only_results || only_events, "{ran}");
         self.events.borrow_mut().extend(values.iter().filter_map(name));
+        self.words.borrow_mut().extend(last["error"]["kind"].as_str().map(str::to_owned));
         last
     }
 
@@ -83,8 +89,40 @@ impl<'h> Contract<'h> {
         let ran = self.host.conductor(&["schema", "--output-of", command]).exits(0);
         let schema: Value = serde_json::from_str(&ran.stdout).expect("a schema is JSON");
         assert_eq!(schema["x-contract-version"], 1, "{ran}");
+        keys(&schema, &mut self.words.borrow_mut());
         jsonschema::validator_for(&schema).unwrap_or_else(|error| panic!("{error}\n{ran}"))
     }
+}
+
+/// Says why a line is none of those that a command may print: what is wrong with it as each of them.
+fn faults(error: &ValidationError<'_>) -> Vec<String> {
+    match error.kind() {
+        ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => {
+            context.iter().flatten().flat_map(faults).collect()
+        }
+        _ => vec![format!("{}: {error}", error.schema_path())],
+    }
+}
+
+/// Collects the keys that objects have by a schema.
+fn keys(schema: &Value, all: &mut BTreeSet<String>) {
+    if let Some(properties) = schema.get("properties").and_then(Value::as_object) {
+        all.extend(properties.keys().cloned());
+    }
+    match schema {
+        Value::Object(object) => object.values().for_each(|value| keys(value, all)),
+        Value::Array(list) => list.iter().for_each(|value| keys(value, all)),
+        _ => {}
+    }
+}
+
+/// Insists that the guide for programs has words, each on its own.
+fn are_documented<'w>(words: impl IntoIterator<Item = &'w String>) {
+    let guide = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cli.md"));
+    let guide = fs::read_to_string(guide).expect("the guide is there");
+    let known: BTreeSet<_> = guide.split(['`', '"']).collect();
+    let missing: Vec<_> = words.into_iter().filter(|word| !known.contains(word.as_str())).collect();
+    assert_eq!(missing, Vec::<&String>::new(), "not in docs/cli.md");
 }
 
 /// Defines a service with two instances and two jobs, one of which fails.
