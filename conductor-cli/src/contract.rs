@@ -1,7 +1,7 @@
 //! The contract with programs: the JSON Schema of what each command prints with `--output json`.
 
 use clap::ValueEnum;
-use conductor_core::conductor::{Report, Status, Upcoming};
+use conductor_core::conductor::{OneOffPlan, Report, Status, Upcoming};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform as _};
 use schemars::{Schema, SchemaGenerator};
@@ -15,6 +15,7 @@ use crate::commands::diff::Difference;
 use crate::commands::logs::JournalEntry;
 use crate::commands::outcome::DryRun;
 use crate::commands::render::Rendered;
+use crate::commands::run::Detached;
 use crate::error_object::ErrorObject;
 use crate::progress::json::Event;
 
@@ -31,6 +32,7 @@ pub(crate) enum OutputOf {
     Apply,
     Deploy,
     Rollback,
+    Run,
     Status,
     Logs,
     Remove,
@@ -79,6 +81,9 @@ impl OutputOf {
                 generator.subschema_for::<Report>(),
                 generator.subschema_for::<DryRun<'_>>(),
             ],
+            Self::Run => {
+                vec![generator.subschema_for::<Detached>(), generator.subschema_for::<OneOffPlan>()]
+            }
             Self::Status => vec![generator.subschema_for::<Status>()],
             Self::Logs => vec![generator.subschema_for::<JournalEntry>()],
             Self::CronTranslate => vec![generator.subschema_for::<Translation>()],

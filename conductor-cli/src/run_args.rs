@@ -21,6 +21,7 @@ use conductor_core::value::{Argument, Cpu, EnvName, EnvValue, Memory, Span, User
                   conductor run --id web -t bash\n  \
                   zcat dump.gz | conductor run --id web --memory 1G scripts/import"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Run {
     /// The service; its definition stands in the definitions directory
     #[arg(long)]
@@ -49,6 +50,9 @@ pub(crate) struct Run {
     /// Run as this user, in place of the service's; conductor --user, before run, is about systemd
     #[arg(id = "run_as", long = "user", value_name = "USER")]
     pub(crate) run_as: Option<UserName>,
+    /// Print the unit in which it would run, and run nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
     /// What runs, and its arguments
     #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
     pub(crate) command: Vec<Argument>,

@@ -25,7 +25,7 @@ pub use diff::diff;
 pub use error::Error;
 pub use event::{Event, Progress, Watcher};
 pub use jobs::{JobRun, JobStatus};
-pub use one_off::{OneOff, Running};
+pub use one_off::{OneOff, OneOffPlan, Running};
 pub use report::{Failure, Report, ServiceReport, StepReport};
 pub use status::{InstanceStatus, ReleaseStatus, ServiceStatus, Status};
 pub use upcoming::{Upcoming, UpcomingJob};

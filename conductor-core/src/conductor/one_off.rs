@@ -5,6 +5,9 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
+use schemars::JsonSchema;
+use serde::Serialize;
+
 use super::Conductor;
 use super::deploy::at;
 use super::error::Error;
@@ -36,6 +39,17 @@ pub struct OneOff {
     pub user: Option<UserName>,
     /// The longest that it may take, from its start on.
     pub timeout: Option<Span>,
+}
+
+/// What would be done to run a command once.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct OneOffPlan {
+    /// The image that would be pulled, with its engine; null if it is there, or none is needed.
+    pub pull: Option<String>,
+    /// The unit; in place of `NAME` it has a name of its own each time.
+    pub unit: UnitName,
+    /// The text of the unit, as it is if nobody waits for the command.
+    pub text: String,
 }
 
 /// A command that runs, for as long as somebody waits for it: it ends when this is dropped.
@@ -123,6 +137,20 @@ impl Conductor {
         Err(not_begun(self.paths.scope, &unit, &file))
     }
 
+    /// Tells what [`run_detached`](Self::run_detached) would do, and does nothing.
+    ///
+    /// # Errors
+    /// There is no revision, or the service does not compile.
+    pub fn plan_run(&self, service: &Service, one_off: &OneOff) -> Result<OneOffPlan, Error> {
+        let service = self.at_revision(service, one_off.revision.as_ref())?;
+        let release = self.release_of(&service)?;
+        let missing = release.engine_image()?.filter(|image| !images::is_present(image));
+        // In place of the name that each has for itself.
+        let unit = release.task_unit("run-NAME");
+        let text = self.compile_one_off(&release, one_off, &unit, None)?;
+        Ok(OneOffPlan { pull: missing.map(|image| image.to_string()), unit, text })
+    }
+
     /// Writes the unit of a command, once everything is there that it needs.
     fn prepare(
         &self,
@@ -133,8 +161,7 @@ impl Conductor {
     ) -> Result<(Meeting, UnitName, Systemd), Error> {
         let Some(systemd) = self.systemd()? else { return Err(Error::Offline) };
         let service = self.at_revision(service, one_off.revision.as_ref())?;
-        let revision = service.own_revision().ok_or_else(|| Error::nothing_deployed(&service))?;
-        let release = Release::new(&service, revision, &self.templates);
+        let release = self.release_of(&service)?;
         if let Some(image) = release.engine_image()?.filter(|image| !images::is_present(image)) {
             images::pull(&image, pulling).map_err(|reason| Error::Pull { image, reason })?;
         }
@@ -142,21 +169,33 @@ impl Conductor {
         fs::create_dir_all(directory).at("create", directory)?;
         let meeting = Meeting::new(&self.paths.runtime, directory)?;
         let unit = release.task_unit(meeting.name());
-        let file = directory.join(unit.as_str());
-        let parts = runtime::OneOff {
-            unit_file: host_path(&file)?,
-            attached: match terminal {
-                Some(terminal) => Some(Attached { socket: host_path(meeting.path())?, terminal }),
-                None => None,
-            },
+        let attached = match terminal {
+            Some(terminal) => Some(Attached { socket: host_path(meeting.path())?, terminal }),
+            None => None,
         };
-        let task = one_off.task(parts);
-        let scope = self.paths.scope;
-        let text = release.compile_task(task, &unit, "run", scope, &self.templates)?;
+        let text = self.compile_one_off(&release, one_off, &unit, attached)?;
+        let file = directory.join(unit.as_str());
         // Nobody reads it before systemd is told its name, so that it need not appear in one go.
         let written = File::create_new(&file).and_then(|mut file| file.write_all(text.as_bytes()));
         written.and_then(|()| atomic::renew(directory)).at("write", &file)?;
         Ok((meeting, unit, systemd))
+    }
+
+    fn compile_one_off(
+        &self,
+        release: &Release<'_>,
+        one_off: &OneOff,
+        unit: &UnitName,
+        attached: Option<Attached>,
+    ) -> Result<String, Error> {
+        let unit_file = host_path(&self.paths.transient.join(unit.as_str()))?;
+        let task = one_off.task(runtime::OneOff { unit_file, attached });
+        Ok(release.compile_task(task, unit, "run", self.paths.scope, &self.templates)?)
+    }
+
+    fn release_of<'s>(&self, service: &'s Service) -> Result<Release<'s>, Error> {
+        let revision = service.own_revision().ok_or_else(|| Error::nothing_deployed(service))?;
+        Ok(Release::new(service, revision, &self.templates))
     }
 
     /// Gives a service at the revision that was asked for, or is deployed, or is its own.

@@ -11,6 +11,7 @@ pub(super) fn every_line_is_as_its_schema_says(host: &Host) {
     failures(&contract);
     jobs(&contract);
     reports(&contract);
+    one_offs(&contract);
     locks(&contract);
     departures(&contract);
     // Nothing was left out.
@@ -153,6 +154,25 @@ fn reports(contract: &Contract<'_>) {
     assert_eq!(answer["CONDUCTOR_ID"], "web");
     let none = contract.host.conductor(&[&["logs", "--id", "nobody"], &JSON[..]].concat());
     assert_eq!(none.stdout, "", "{none}");
+}
+
+/// Commands that run once; what conductor waits for has no JSON.
+fn one_offs(contract: &Contract<'_>) {
+    let run = |options: &[&str], program: &str, status| {
+        let words = [&["run", "--id", "web", "--output", "json"], options, &[program]].concat();
+        let ran = contract.host.conductor(&words).exits(status);
+        contract.check(&["run"], &ran)
+    };
+    let answer = run(&["--detach"], "true", 0);
+    assert!(answer["unit"].is_string(), "{answer}");
+    let answer = run(&["--detach"], "/no/such", 125);
+    assert_eq!(answer["error"]["kind"], "not_begun", "{answer}");
+    let answer = run(&["--dry-run", "--memory", "64M"], "true", 0);
+    assert!(answer["text"].to_string().contains("MemoryMax=64M") && answer["pull"].is_null());
+    run(&["--memory", "lots"], "true", 2);
+    let words = ["run", "--id", "nobody", "--output", "json", "true"];
+    let ran = contract.host.conductor(&words).exits(125);
+    assert!(ran.stdout.is_empty() && ran.stderr.starts_with("error: "), "{ran}");
 }
 
 /// Who is kept waiting says so; who does not want to is told.

@@ -9,8 +9,10 @@ use std::process::ExitCode;
 
 use conductor_core::conductor::OneOff;
 use conductor_core::host::UnitEnd;
+use conductor_core::name::UnitName;
 use conductor_core::service::Limits;
-use serde_json::json;
+use schemars::JsonSchema;
+use serde::Serialize;
 
 use self::signals::Signals;
 use self::terminal::Terminal;
@@ -26,14 +28,43 @@ const TIMED_OUT: u8 = 124;
 /// It is not the command that failed, as container engines say it.
 const FAILED: u8 = 125;
 
+/// A command that nobody waits for.
+#[derive(Debug, Serialize, JsonSchema)]
+pub(crate) struct Detached {
+    /// The unit in which it runs.
+    unit: UnitName,
+}
+
 /// The exit status of a command is its own, so that conductor's failures have another one here.
 pub(crate) fn run(context: &Context, options: &Run) -> ExitCode {
-    let output = if options.detach { context.output } else { Output::Text };
-    let result = if options.detach { detach(context, options) } else { wait(context, options) };
+    let (result, output) = if options.dry_run {
+        (plan(context, options), context.output)
+    } else if options.detach {
+        (detach(context, options), context.output)
+    } else {
+        // Standard output is the command's.
+        (wait(context, options), Output::Text)
+    };
     ExitCode::from(result.unwrap_or_else(|failure| {
         failure.print(output);
         FAILED
     }))
+}
+
+/// Says what would be done.
+fn plan(context: &Context, options: &Run) -> Result<u8, Failure> {
+    let service = context.conductor.find(&options.id)?;
+    let plan = context.conductor.plan_run(&service, &one_off(options, None))?;
+    if context.json() {
+        Context::print_json(&plan)?;
+        return Ok(0);
+    }
+    if let Some(image) = &plan.pull {
+        print::line(format_args!("# pull {image}"))?;
+    }
+    print::line(format_args!("# {}", plan.unit))?;
+    print::text(format_args!("{}", plan.text))?;
+    Ok(0)
 }
 
 /// Starts the command and leaves it alone.
@@ -43,7 +74,7 @@ fn detach(context: &Context, options: &Run) -> Result<u8, Failure> {
     let one_off = one_off(options, None);
     let unit = context.conductor.run_detached(&service, &one_off, &mut pulling(&signals))?;
     match context.json() {
-        true => Context::print_json(&json!({ "unit": unit }))?,
+        true => Context::print_json(&Detached { unit })?,
         false => print::line(format_args!("{unit}"))?,
     }
     Ok(0)
@@ -81,9 +112,7 @@ fn pulling(signals: &Signals) -> impl FnMut(Option<&str>) -> bool {
 }
 
 fn one_off(options: &Run, term: Option<&str>) -> OneOff {
-    let Run {
-        id: _, revision, tty: _, detach: _, env, memory, cpu, timeout, run_as, command, ..
-    } = options;
+    let Run { revision, env, memory, cpu, timeout, run_as, command, .. } = options;
     let term = term.and_then(|term| format!("TERM={term}").parse().ok());
     let env = term.iter().chain(env);
     OneOff {
