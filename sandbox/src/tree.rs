@@ -57,15 +57,30 @@ impl Tree {
     ///
     /// If the machine cannot run sandboxes (see [`Host::prepare`]) or the tree cannot be made.
     pub fn ensure(progress: &mut dyn FnMut(&str)) -> Result<Self, Error> {
+        Self::ensure_with(&[], progress)
+    }
+
+    /// Makes a tree that has more Debian packages, or finds it, like [`Tree::ensure`].
+    ///
+    /// It is another tree, so that those that need no more stay small.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Tree::ensure`].
+    pub fn ensure_with(
+        packages: &[&str],
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Self, Error> {
         require_root()?;
         let cache = cache_directory();
         fs::create_dir_all(&cache).map_err(Error::at(&cache))?;
         // Guards apt-get as well: it does not wait for another one.
         let _lock = lock(&cache.join("lock"), progress)?;
         let host = Host::prepare(progress)?;
-        let path = cache.join(format!("trixie-{:016x}", recipe_hash()));
+        let recipe = recipe(packages);
+        let path = cache.join(format!("trixie-{:016x}", hash(&recipe.join("\n"))));
         if !path.exists() {
-            make(&path, progress)?;
+            make(&path, &recipe, progress)?;
         }
         Ok(Self { path, host })
     }
@@ -90,25 +105,22 @@ pub(crate) fn lock(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<File, 
     Ok(file)
 }
 
-fn make(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<(), Error> {
+fn make(path: &Path, recipe: &[String], progress: &mut dyn FnMut(&str)) -> Result<(), Error> {
     progress("making the Debian tree (once, about half a minute) ...");
     let unfinished = path.with_extension("unfinished");
     // A maker that was killed may have left mounts in there: never follow them to the host's files.
     run(Command::new("rm").args(["-rf", "--one-file-system"]).arg(&unfinished))?;
-    run(Command::new("mmdebstrap").args(recipe()).arg("trixie").arg(&unfinished))?;
+    run(Command::new("mmdebstrap").args(recipe).arg("trixie").arg(&unfinished))?;
     fs::rename(&unfinished, path).map_err(Error::at(path))
 }
 
-fn recipe() -> impl Iterator<Item = String> {
+/// Gives the options of mmdebstrap. Their hash names the tree, so that a changed recipe is a new tree.
+fn recipe(packages: &[&str]) -> Vec<String> {
+    let include = [&[PACKAGES], packages].concat().join(",");
     let options =
-        ["--mode=root".to_owned(), "--variant=minbase".to_owned(), format!("--include={PACKAGES}")];
+        ["--mode=root".to_owned(), "--variant=minbase".to_owned(), format!("--include={include}")];
     let hooks = CUSTOMIZE.map(|hook| format!("--customize-hook={hook}"));
-    options.into_iter().chain(hooks)
-}
-
-/// Hashes the recipe, so that a changed recipe is a new tree.
-fn recipe_hash() -> u64 {
-    hash(&recipe().collect::<Vec<_>>().join("\n"))
+    options.into_iter().chain(hooks).collect()
 }
 
 /// Hashes a text: FNV-1a, because std's hasher differs between Rust releases.
