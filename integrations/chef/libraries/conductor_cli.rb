@@ -1,0 +1,74 @@
+# frozen_string_literal: true
+
+require 'json'
+require 'mixlib/shellout'
+require_relative 'conductor_errors'
+
+module ConductorCookbook
+  # The program `conductor`: all that the cookbook knows of a host, and does to it, goes through here.
+  class CLI
+    # Deploys pull images and wait for health; an hour is for those that hang.
+    PATIENCE = 3600
+
+    # @param program [String] a path, or a name that is looked for in PATH
+    # @param patience [Integer] after how many seconds a run is ended
+    def initialize(program: 'conductor', patience: PATIENCE)
+      @program = program
+      @patience = patience
+    end
+
+    # Runs a command and gives its result, the last line of its JSON; events come before it.
+    #
+    # @param doing [String] what it is for, as a verb, for the error
+    # @param rename [Hash] paths that are called something else in what it says
+    # @param text [String, nil] the definition that is asked about
+    # @raise [Refused] conductor says `error`
+    # @raise [Failed] the result has a failure, or steps that were not taken
+    def json(*arguments, doing:, rename: {}, text: nil)
+      ran = run(*arguments, '--output', 'json')
+      answer = parse(ran, rename)
+      raise Refused.new(answer, doing: doing, text: text) if answer.key?('error')
+      raise Failed, answer if ran.error? && answer.key?('services')
+      raise Error, "cannot #{doing}: #{ending(ran)}" if ran.error?
+
+      answer
+    end
+
+    # Runs a command to its end, whatever that is.
+    #
+    # @param input [String, nil] its standard input
+    # @return [Mixlib::ShellOut]
+    def run(*arguments, input: nil)
+      command = Mixlib::ShellOut.new(@program, *arguments, input: input, timeout: @patience)
+      command.run_command
+      command
+    rescue Errno::ENOENT, Errno::EACCES
+      raise NotInstalled, @program
+    rescue Mixlib::ShellOut::CommandTimeout
+      raise Error, "#{@program} #{arguments.join(' ')} did not end within #{@patience} seconds"
+    end
+
+    # Gives what a program wrote as text, whatever the locale of the Chef client is.
+    def self.text(output)
+      output.dup.force_encoding(Encoding::UTF_8).scrub
+    end
+
+    private
+
+    def parse(ran, rename)
+      last = self.class.text(ran.stdout).lines.last.to_s
+      rename.each { |from, to| last = last.gsub(from, to) }
+      answer = JSON.parse(last)
+      raise Error, "#{@program} prints no object: #{last}" unless answer.is_a?(Hash)
+
+      answer
+    rescue JSON::ParserError
+      raise Error, "#{@program} prints no JSON: #{ending(ran)}"
+    end
+
+    def ending(ran)
+      how = ran.exitstatus ? "exit status #{ran.exitstatus}" : 'ended by a signal'
+      [how, self.class.text(ran.stderr).strip].reject(&:empty?).join("\n")
+    end
+  end
+end

@@ -1,0 +1,87 @@
+# frozen_string_literal: true
+
+module ConductorCookbook
+  # Something that conductor, or the cookbook, refuses or fails to do; the message is the whole story.
+  class Error < StandardError
+  end
+
+  # There is no program `conductor` on this host.
+  class NotInstalled < Error
+    def initialize(program)
+      super("#{program} is not installed on this host, or not in the PATH of the Chef client")
+    end
+  end
+
+  # conductor's own `error` and `errors`: it refused before it changed anything, or could not go on.
+  class Refused < Error
+    attr_reader :kind, :problems
+
+    # @param answer [Hash] what conductor printed
+    # @param doing [String] what it was asked to do
+    # @param text [String, nil] the definition, of which the lines that are named are shown
+    def initialize(answer, doing:, text: nil)
+      @kind = answer.fetch('error').fetch('kind')
+      @problems = answer.fetch('errors', [answer.fetch('error')])
+      @lines = text.to_s.lines(chomp: true)
+      super(["cannot #{doing}:", *@problems.flat_map { |problem| describe(problem) }].join("\n"))
+    end
+
+    private
+
+    def describe(problem)
+      place = problem.values_at('file', 'line', 'column').compact.join(':')
+      text = [place, problem['path'].to_s, problem['message']].reject(&:empty?).join(': ')
+      lines = ["  #{text}"]
+      lines << "    #{problem['line']} | #{source(problem)}" if source(problem)
+      lines << "    hint: #{problem['hint']}" if problem['hint']
+      lines
+    end
+
+    def source(problem)
+      line = problem['line']
+      @lines[line - 1] if line&.positive?
+    end
+  end
+
+  # A change that did not work out: which step, how, the last health check, and the end of the journal.
+  class Failed < Error
+    attr_reader :failures
+
+    # @param report [Hash] the result of `apply`, `deploy` or `remove`
+    def initialize(report)
+      services = report.fetch('services').reject { |service| complete?(service) }
+      @failures = services.filter_map { |service| service['failure'] }
+      super(services.flat_map { |service| describe(service) }.join("\n"))
+    end
+
+    private
+
+    def complete?(service)
+      !service['failure'] && Array(service['left']).empty?
+    end
+
+    def describe(service)
+      failure = service['failure']
+      lines = failure ? describe_failure(service['id'], failure) : ["#{service['id']}: interrupted"]
+      lines + Array(service['left']).map { |step| "  not done: #{step}" }
+    end
+
+    def describe_failure(id, failure)
+      unit = failure['unit']
+      unit = unit && !failure['step'].include?(unit) ? " (#{unit})" : ''
+      ["#{id}: #{failure['step']}#{unit}: #{failure['reason']}", *evidence(failure), *outcome(id, failure)]
+    end
+
+    def evidence(failure)
+      check = failure['status'] && "  last health check: #{failure['status']}"
+      [*check, *failure['journal'].map { |line| "  | #{line}" }]
+    end
+
+    def outcome(id, failure)
+      { 'undone' => 'what was new is removed again',
+        'old_serves' => 'the release before it serves as it did',
+        'retried' => "systemd goes on trying; conductor logs --id #{id} has more" }
+        .filter_map { |key, text| "  #{text}" if failure[key] }
+    end
+  end
+end

@@ -1,0 +1,104 @@
+# frozen_string_literal: true
+
+require_relative 'conductor_change'
+require_relative 'conductor_cli'
+
+module ConductorCookbook
+  # A command that runs once in the image of a service, with its environment, secrets, volumes and user.
+  class Run
+    # What conductor says with its exit status; all others are the command's own.
+    CONDUCTOR_FAILED = 125
+    NOT_FOUND = 127
+    TIMED_OUT = 124
+    # How many of the last lines of a command that failed are shown.
+    TAIL = 20
+    # The end is told by conductor's own `--timeout`; without one a command may run for a week.
+    PATIENCE = 7 * 24 * 3600
+
+    # Makes one of a resource, or of anything that has its properties.
+    def self.of(resource)
+      options = %i[id revision env user memory cpu timeout detach input returns sensitive creates]
+      options = options.to_h { |option| [option, resource.public_send(option)] }
+      new(resource.command, cli: CLI.new(program: resource.program, patience: PATIENCE), **options)
+    end
+
+    # @param command [Array<String>] the program and its arguments, without a shell
+    # @param creates [String, nil] a file that says that there is nothing to do
+    # @param returns [Integer, Array<Integer>] the exit statuses that are no failure
+    def initialize(command, id:, cli: CLI.new, revision: nil, env: {}, user: nil, memory: nil, cpu: nil,
+                   timeout: nil, detach: false, input: nil, returns: 0, sensitive: false, creates: nil)
+      @command = command.map(&:to_s)
+      @id = id
+      @cli = cli
+      @options = { 'revision' => revision, 'user' => user, 'memory' => memory, 'cpu' => cpu,
+                   'timeout' => timeout }
+      @env = env
+      @detach = detach
+      @input = input
+      @returns = Array(returns)
+      @sensitive = sensitive
+      @creates = creates
+    end
+
+    # Gives the run as a change: there is one, unless the file `creates` is there.
+    #
+    # What carrying it out gives is what the command wrote on its standard output; with `detach`, the unit.
+    def change
+      return Change.new([]) if @creates && File.exist?(@creates)
+
+      Change.new([description]) { @detach ? start : run }
+    end
+
+    private
+
+    def description
+      command = @sensitive ? '(sensitive)' : @command.join(' ')
+      "run #{command} in #{@id}#{' and not wait for its end' if @detach}"
+    end
+
+    def arguments
+      options = @options.compact.flat_map { |name, value| ["--#{name}", value.to_s] }
+      env = @env.flat_map { |name, value| ['--env', "#{name}=#{value}"] }
+      ['run', '--id', @id, *options, *env]
+    end
+
+    def start
+      ran = @cli.run(*arguments, '--detach', '--output', 'json', '--', *@command, input: @input)
+      raise Error, failure(ran) if ran.error?
+
+      JSON.parse(CLI.text(ran.stdout).lines.last.to_s).fetch('unit')
+    rescue JSON::ParserError, KeyError
+      raise Error, "cannot #{description}: it prints no unit: #{CLI.text(ran.stdout)}"
+    end
+
+    def run
+      ran = @cli.run(*arguments, '--', *@command, input: @input)
+      return CLI.text(ran.stdout) if @returns.include?(ran.exitstatus)
+
+      raise Error, failure(ran)
+    end
+
+    def failure(ran)
+      lines = ["cannot #{description}: #{reason(ran.exitstatus)}"]
+      # conductor's own words are no secret of the command's.
+      shows = !@sensitive || ran.exitstatus == CONDUCTOR_FAILED
+      lines += tail(ran.stderr) if shows
+      lines += tail(ran.stdout) unless @sensitive
+      lines.join("\n")
+    end
+
+    def reason(status)
+      case status
+      when nil then 'it was ended by a signal'
+      when CONDUCTOR_FAILED then 'conductor failed'
+      when NOT_FOUND then 'there is no such program'
+      when TIMED_OUT then "exit status #{TIMED_OUT}, as after its timeout"
+      else "exit status #{status}"
+      end
+    end
+
+    def tail(output)
+      CLI.text(output).lines(chomp: true).last(TAIL).map { |line| "  | #{line}" }
+    end
+  end
+end

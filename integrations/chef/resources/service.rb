@@ -1,0 +1,74 @@
+# frozen_string_literal: true
+
+provides :conductor_service
+unified_mode true
+
+property :id, String, name_property: true,
+                      description: 'The name of the service on this host.'
+property :definition, Hash, default: {},
+                            description: 'The definition as a hash, for example of node attributes.'
+property :revision, String, required: %i[deploy],
+                            description: 'The version: what :deploy runs, and :create writes down.'
+
+# The single keys of the definition; each wins over the same key of `definition`.
+property :runtime, String, equal_to: %w[native docker podman], desired_state: false
+property :image, String, desired_state: false
+property :command, Array, desired_state: false
+property :instances, Integer, desired_state: false
+property :port, Integer, desired_state: false
+property :listen, String, desired_state: false
+property :env, Hash, desired_state: false
+property :env_files, Array, desired_state: false
+property :secrets, Hash, desired_state: false
+property :volumes, Array, desired_state: false
+property :user, String, desired_state: false
+property :limits, Hash, desired_state: false
+property :health, Hash, desired_state: false
+property :deploy, Hash, desired_state: false
+property :proxy, Hash, desired_state: false
+property :sandbox, [true, false], desired_state: false
+property :cron, Hash, desired_state: false
+property :systemd, Hash, desired_state: false
+
+property :directory, String, default: '/etc/conductor/services', desired_state: false,
+                             description: 'Where the definitions of this host are.'
+property :program, String, default: 'conductor', desired_state: false,
+                           description: 'The program conductor, if it is not in the PATH.'
+property :timeout, Integer, default: 3600, desired_state: false,
+                            description: 'After how many seconds a run of conductor is ended.'
+
+default_action :create
+
+load_current_value do |new_resource|
+  service = ConductorCookbook::Service.of(new_resource)
+  current = service.current_definition
+  current_value_does_not_exist! unless current
+  definition current.hash
+  running = service.current_revision
+  revision running if running
+end
+
+# Write the definition and make the host run it.
+action :create do
+  converge service.create
+end
+
+# Replace what runs by the revision, without a gap.
+action :deploy do
+  converge service.deploy
+end
+
+# Stop the service, and remove its units and its definition.
+action :delete do
+  converge service.delete
+end
+
+action_class do
+  def service
+    ConductorCookbook::Service.of(new_resource, why_run: whyrun_mode?)
+  end
+
+  def converge(change)
+    converge_by(change.descriptions) { change.carry_out } unless change.empty?
+  end
+end

@@ -1,0 +1,57 @@
+# frozen_string_literal: true
+
+# What only a program that is not conductor does.
+RSpec.describe ConductorCookbook::CLI do
+  around do |example|
+    Dir.mktmpdir do |directory|
+      @directory = directory
+      example.run
+    end
+  end
+
+  def program(script)
+    path = "#{@directory}/program"
+    File.write(path, "#!/bin/sh\n#{script}\n")
+    File.chmod(0o755, path)
+    path
+  end
+
+  def ask(script, patience: 60)
+    described_class.new(program: program(script), patience: patience).json('status', doing: 'ask')
+  end
+
+  it 'says that a program is missing' do
+    cli = described_class.new(program: '/nowhere/conductor')
+    expect { cli.json('status', doing: 'ask') }
+      .to raise_error(ConductorCookbook::NotInstalled, %r{\A/nowhere/conductor is not installed on this host})
+  end
+
+  it 'shows what is said in place of JSON' do
+    expect { ask('echo out; echo sorry >&2; exit 1') }
+      .to raise_error(ConductorCookbook::Error, "#{@directory}/program prints no JSON: exit status 1\nsorry")
+    expect { ask('echo 1') }.to raise_error(ConductorCookbook::Error, /prints no object: 1/)
+    expect { ask('kill -9 $$') }.to raise_error(ConductorCookbook::Error, /prints no JSON: ended by a signal/)
+    expect { ask("echo '{}'; exit 7") }.to raise_error(ConductorCookbook::Error, 'cannot ask: exit status 7')
+  end
+
+  it 'does not wait for ever' do
+    expect { ask('exec sleep 60', patience: 1) }
+      .to raise_error(ConductorCookbook::Error, /status --output json did not end within 1 seconds/)
+  end
+
+  it 'reads what is not ASCII, whatever the locale is' do
+    before = Encoding.default_external
+    silently { Encoding.default_external = Encoding::US_ASCII }
+    expect(ask(%q(echo '{"a": "Grüße"}'))).to eq('a' => 'Grüße')
+  ensure
+    silently { Encoding.default_external = before }
+  end
+
+  def silently
+    verbose = $VERBOSE
+    $VERBOSE = nil
+    yield
+  ensure
+    $VERBOSE = verbose
+  end
+end

@@ -1,0 +1,100 @@
+# frozen_string_literal: true
+
+require 'chef-utils'
+require 'chef-utils/mash'
+
+RSpec.describe ConductorCookbook::Definition do
+  def definition(hash)
+    described_class.new(hash)
+  end
+
+  describe '.merge' do
+    it 'lets single properties win over the hash, and leaves out those that are not given' do
+      merged = described_class.merge('web', { 'port' => 80, env: { A: '1' } }, { port: 81, user: nil })
+      expect(merged.hash).to eq('id' => 'web', 'port' => 81, 'env' => { 'A' => '1' })
+    end
+
+    it 'takes node attributes, which only look like hashes' do
+      attributes = ChefUtils::Mash.new(command: ['/bin/sleep', :infinity], limits: { cpu: 0.5 })
+      merged = described_class.merge('web', attributes, {}).hash
+      expect(merged)
+        .to eq('id' => 'web', 'command' => %w[/bin/sleep infinity], 'limits' => { 'cpu' => 0.5 })
+      expect([merged, merged['limits']].map(&:class)).to eq([Hash, Hash])
+    end
+
+    it 'keeps false, which is a value' do
+      merged = described_class.merge('web', {}, { sandbox: false })
+      expect(merged.hash).to eq('id' => 'web', 'sandbox' => false)
+    end
+
+    it 'refuses the definition of another service' do
+      expect { described_class.merge('web', { 'id' => 'shop' }, {}) }
+        .to raise_error(ConductorCookbook::Error, /the definition of web says that its id is shop/)
+    end
+  end
+
+  describe '#differences' do
+    let(:old) do
+      definition('id' => 'web', 'port' => 80, 'env' => { 'A' => '1', 'B' => '2' }, 'health' => {})
+    end
+    let(:new) do
+      definition(
+        'id' => 'web', 'port' => 81, 'env' => { 'A' => '1', 'C' => '3' }, 'health' => { 'tcp' => true }
+      )
+    end
+
+    it 'names what is other, new and gone' do
+      expect(new.differences(old)).to eq(
+        ['set port to 81 (was 80)', 'set env.C to "3"', 'set health.tcp to true',
+         'remove env.B (was "2")', 'remove health (was {})']
+      )
+    end
+
+    it 'names everything of a new one' do
+      differences = definition('id' => 'web', 'env' => {}).differences(nil)
+      expect(differences).to eq(['set id to "web"', 'set env to {}'])
+    end
+
+    it 'keeps sensitive values to itself' do
+      expect(new.differences(old, sensitive: true).join).not_to match(/8[01]|[23]"/)
+    end
+
+    it 'tells null from nothing' do
+      expect(definition('a' => nil).differences(definition({}))).to eq(['set a to null'])
+    end
+  end
+
+  describe 'a file' do
+    around do |example|
+      Dir.mktmpdir do |directory|
+        @path = "#{directory}/new/web.json"
+        example.run
+      end
+    end
+
+    it 'is written with its directory, readable for all, whatever the umask is' do
+      before = File.umask(0o077)
+      definition('id' => 'web', 'description' => 'Grüße').write(@path)
+      expect(format('%o', File.stat(@path).mode)).to eq('100644')
+      expect(described_class.read(@path).hash).to eq('id' => 'web', 'description' => 'Grüße')
+      expect(Dir.children(File.dirname(@path))).to eq(['web.json'])
+    ensure
+      File.umask(before)
+    end
+
+    it 'is as it was, and nothing lies beside it, when it cannot be replaced' do
+      FileUtils.mkdir_p("#{@path}/in the way")
+      expect { definition('id' => 'web').write(@path) }.to raise_error(SystemCallError)
+      expect(Dir.children(File.dirname(@path))).to eq(['web.json'])
+    end
+
+    it 'is nil if it is not there, and empty if it is no definition' do
+      expect(described_class.read(@path)).to be_nil
+      definition('id' => 'web').write(@path)
+      ['[]', '{', "\xff"].each do |text|
+        File.write(@path, text)
+        expect(described_class.read(@path).hash).to eq({})
+      end
+    end
+  end
+end

@@ -1,0 +1,214 @@
+# frozen_string_literal: true
+
+# The part of Chef's language that the cookbook's resources and the guide's recipes are written in.
+#
+# It is no Chef: there are no notifications, guards, ordering or coercion, and resources that are not the
+# cookbook's are noted and not run. It is strict about what it has: any other word is an error.
+module StandIn
+  # `current_value_does_not_exist!`
+  class NoCurrentValue < StandardError
+  end
+
+  # What Chef would call Chef::Resource.
+  class Resource
+    OPTIONS = %i[name_property default required desired_state description equal_to].freeze
+
+    class << self
+      attr_reader :provided, :properties, :actions, :loader, :provider
+
+      # Makes a class of a file in `resources`.
+      def load(file)
+        Class.new(self) do
+          @properties = { sensitive: [[true, false], { default: false }] }
+          @actions = {}
+          @provider = Class.new(Provider)
+          class_eval(File.read(file), file, 1)
+        end
+      end
+
+      def provides(name)
+        @provided = name
+      end
+
+      def unified_mode(mode)
+        @unified_mode = mode
+      end
+
+      def unified_mode?
+        @unified_mode
+      end
+
+      def property(name, types, **options)
+        unknown = options.keys - OPTIONS
+        raise ArgumentError, "#{name}: unknown options #{unknown}" if unknown.any?
+        raise ArgumentError, "#{name} is a method already" if method_defined?(name)
+
+        @properties[name] = [Array(types), options]
+        define_method(name) { |*value| value.empty? ? get(name) : set(name, value.first) }
+      end
+
+      def default_action(name = nil)
+        @default_action = name if name
+        @default_action
+      end
+
+      def action(name, &block)
+        @actions[name] = block
+      end
+
+      def action_class(&block)
+        @provider.class_eval(&block)
+      end
+
+      def load_current_value(&block)
+        @loader = block
+      end
+    end
+
+    attr_reader :name, :node
+
+    def initialize(name, node)
+      @name = name
+      @node = node
+      @values = {}
+      @action = Array(self.class.default_action)
+    end
+
+    def to_s
+      "#{self.class.provided}[#{name}]"
+    end
+
+    def action(*names)
+      @action = names.flatten if names.any?
+      @action
+    end
+
+    def sensitive(*value)
+      value.empty? ? get(:sensitive) : set(:sensitive, value.first)
+    end
+
+    def current_value_does_not_exist!
+      raise NoCurrentValue
+    end
+
+    def get(property)
+      _, options = self.class.properties.fetch(property)
+      return @values[property] if @values.key?(property)
+      raise ArgumentError, "#{self}: #{property} is a required property" if required?(options)
+
+      options[:name_property] ? name : options[:default]
+    end
+
+    def set(property, value)
+      types, options = self.class.properties.fetch(property)
+      fits = types.any? { |type| type === value } # rubocop:disable Style/CaseEquality -- true and false, too
+      fits &&= options[:equal_to].include?(value) if options[:equal_to]
+      raise ArgumentError, "#{self}: #{property} cannot be #{value.inspect}" unless fits
+
+      @values[property] = value
+    end
+
+    # Gives what load_current_value finds; only what is no desired state is known before.
+    def current
+      return unless self.class.loader
+
+      found = self.class.new(name, node)
+      @values.each { |property, value| found.set(property, value) unless state?(property) }
+      found.instance_exec(self, &self.class.loader)
+      found
+    rescue NoCurrentValue
+      nil
+    end
+
+    private
+
+    def required?(options)
+      required = options[:required]
+      required.is_a?(Array) ? required.intersect?(action) : required
+    end
+
+    def state?(property)
+      self.class.properties.fetch(property).last.fetch(:desired_state, true)
+    end
+  end
+
+  # What Chef would call Chef::Provider.
+  class Provider
+    attr_reader :new_resource, :current_resource, :descriptions
+
+    def initialize(resource, why_run)
+      @new_resource = resource
+      @why_run = why_run
+      @descriptions = []
+      @updated = false
+    end
+
+    def run(action)
+      block = new_resource.class.actions.fetch(action)
+      @current_resource = new_resource.current
+      instance_exec(&block)
+      new_resource.current
+      Outcome.new(new_resource.to_s, action, !@descriptions.empty?, @descriptions, @current_resource)
+    end
+
+    def whyrun_mode?
+      @why_run
+    end
+
+    def converge_by(descriptions)
+      yield unless whyrun_mode?
+      @descriptions += Array(descriptions)
+    end
+
+    def logger
+      @logger ||= Logger.new(IO::NULL)
+    end
+  end
+
+  # How an action of a resource ended.
+  Outcome = Struct.new(:resource, :action, :updated, :descriptions, :current)
+
+  # A recipe: what Chef would call Chef::Recipe.
+  class Recipe
+    # Chef's own resources that the guide names. They are noted, and nothing is done.
+    NOTED = %i[cookbook_file].freeze
+
+    attr_reader :node, :outcomes
+
+    def initialize(classes, attributes, why_run)
+      @classes = classes.to_h { |resource| [resource.provided, resource] }
+      @node = attributes
+      @why_run = why_run
+      @outcomes = []
+    end
+
+    def respond_to_missing?(word, include_private = false)
+      @classes.key?(word) || NOTED.include?(word) || super
+    end
+
+    # As in unified mode: a resource is run where it stands.
+    def method_missing(word, *arguments, &block)
+      return @outcomes << "#{word}[#{arguments.first}]" if NOTED.include?(word)
+      return super unless @classes.key?(word)
+
+      resource = @classes.fetch(word).new(arguments.first, node)
+      resource.instance_exec(&block) if block
+      resource.action.each { |action| run(resource, action) }
+    end
+
+    private
+
+    def run(resource, action)
+      provider = resource.class.provider.new(resource, @why_run)
+      @outcomes << provider.run(action)
+    end
+  end
+
+  # Runs a recipe, and gives the outcomes of its resources.
+  def self.converge(recipe, why_run: false, attributes: {})
+    classes = Dir[File.expand_path('../../resources/*.rb', __dir__)].map { |file| Resource.load(file) }
+    context = Recipe.new(classes, attributes, why_run)
+    context.instance_eval(recipe, 'recipe')
+    context.outcomes
+  end
+end
