@@ -14,6 +14,7 @@ mod bad_input;
 mod boot;
 mod calls;
 mod cases;
+mod chef;
 mod containers;
 mod contract;
 mod cron;
@@ -66,6 +67,7 @@ fn main() -> ExitCode {
         eprintln!("CONDUCTOR_TEST_NO_SANDBOX=1: the tests against a real systemd are left out");
     } else {
         trials.extend(machine::trials(&pool));
+        trials.extend(chef::trials(&pool));
         // The slowest come first, so that no core is idle at the end.
         for (theme, tests) in [
             ("deploy", deploy::under_load::TESTS),

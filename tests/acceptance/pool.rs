@@ -1,6 +1,6 @@
 //! Sandboxes, booted when needed and reused by the tests that come after.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 use conductor_sandbox::{Sandbox, Tree, Vm, build};
@@ -8,6 +8,10 @@ use libtest_mimic::Failed;
 
 use crate::cases;
 use crate::host::Host;
+
+/// What the cookbook for Chef is tested with, and what of Chef Debian has.
+const RUBY: &[&str] =
+    &["ruby", "ruby-rspec", "ruby-mixlib-shellout", "ruby-chef-utils", "rubocop"];
 
 /// A program that tests run in a sandbox, beside conductor and its probe.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +42,8 @@ pub(crate) struct Pool {
     /// A service to deploy, and clients of it.
     programs: [OnceLock<Result<PathBuf, String>>; 3],
     tree: OnceLock<Result<Tree, String>>,
+    /// The same with Ruby in it.
+    ruby: OnceLock<Result<Tree, String>>,
     idle: Mutex<Vec<Host>>,
 }
 
@@ -45,7 +51,7 @@ impl Pool {
     /// Runs a test in a sandbox that no other test has at the time.
     pub(crate) fn run(&self, test: impl FnOnce(&Host)) -> Result<(), Failed> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let host = idle.map_or_else(|| self.boot(), Ok)?;
+        let host = idle.map_or_else(|| self.boot(self.tree()?, &[]), Ok)?;
         // A test that panics drops its sandbox: who knows what is in it.
         test(&host);
         if let Some(host) = host.tidy()? {
@@ -53,6 +59,23 @@ impl Pool {
             idle.push(host);
         }
         Ok(())
+    }
+
+    /// Runs a test in a sandbox of its own that has Ruby, and a directory of this repository at
+    /// `/usr/local/src`.
+    pub(crate) fn run_with_ruby(
+        &self,
+        directory: &Path,
+        test: impl FnOnce(&Host),
+    ) -> Result<(), Failed> {
+        let tree = self.ruby.get_or_init(|| {
+            Tree::ensure_with(RUBY, &mut |line| eprintln!("{line}"))
+                .map_err(|error| error.to_string())
+        });
+        let tree = tree.as_ref().map_err(Failed::from)?;
+        let host = self.boot(tree, &[(directory, "/usr/local/src")])?;
+        test(&host);
+        Ok(host.sandbox.kill()?)
     }
 
     /// Gives the binary `conductor`, built once.
@@ -88,11 +111,14 @@ impl Pool {
         tree.as_ref().map_err(Failed::from)
     }
 
-    fn boot(&self) -> Result<Host, Failed> {
+    fn boot(&self, tree: &Tree, binds: &[(&Path, &str)]) -> Result<Host, Failed> {
         let (binary, probe) = (self.binary()?, self.probe()?);
         let programs = [Program::App, Program::Load, Program::Killer];
         let programs = programs.map(|which| (which, self.program(which)));
-        let mut builder = Sandbox::builder(self.tree()?);
+        let mut builder = Sandbox::builder(tree);
+        for (directory, inside) in binds {
+            builder = builder.bind_read_only(directory, inside);
+        }
         for (which, path) in programs {
             builder = builder.bind_read_only(path?, format!("/usr/local/bin/{}", which.name()));
         }

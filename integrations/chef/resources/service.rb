@@ -7,8 +7,8 @@ property :id, String, name_property: true,
                       description: 'The name of the service on this host.'
 property :definition, Hash, default: {},
                             description: 'The definition as a hash, for example of node attributes.'
-property :revision, String, required: %i[deploy],
-                            description: 'The version: what :deploy runs, and :create writes down.'
+property :revision, String,
+         description: 'The version: what :deploy runs, and :create writes down.'
 
 # The single keys of the definition; each wins over the same key of `definition`.
 property :runtime, String, equal_to: %w[native docker podman], desired_state: false

@@ -42,7 +42,9 @@ RSpec.describe 'the resources', :host do
     end
 
     it 'does not deploy without a revision' do
-      expect { converge(web.sub('end', "action :deploy\nend")) }.to raise_error(/revision is (a )?required/)
+      expect do
+        converge(web.sub('end', "action :deploy\nend"))
+      end.to raise_error(/cannot deploy web: no revision is given/)
       expect(files).to be_empty
     end
 

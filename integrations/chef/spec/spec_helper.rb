@@ -5,8 +5,8 @@
 require 'json'
 require 'open3'
 require 'tmpdir'
-Dir[File.expand_path('../libraries/*.rb', __dir__)].each { |file| require file }
 require_relative 'support/host'
+Dir[File.expand_path('../libraries/*.rb', __dir__)].each { |file| require file }
 if ENV['CONDUCTOR_SPEC_CHEF'] == '1'
   require_relative 'support/real_chef'
   CHEF = RealChef

@@ -33,13 +33,13 @@ module RealChef
     end
   end
 
+  # What a run list is compiled from.
+  RunList = Struct.new(:recipes)
+
   def self.converge(recipe, why_run: false, attributes: {})
     Chef::Config[:why_run] = why_run
     recorder = Recorder.new
     context = context(recorder, attributes)
-    Dir[File.expand_path('../../resources/*.rb', __dir__)].each do |file|
-      Chef::Resource::LWRPBase.build_from_file('conductor', file, context)
-    end
     Chef::Recipe.new('conductor', 'spec', context).instance_eval(recipe, 'recipe')
     Chef::Runner.new(context).converge
     recorder.outcomes
@@ -47,13 +47,24 @@ module RealChef
     Chef::Config[:why_run] = false
   end
 
+  # Loads the cookbook as a run does: its metadata, its libraries, its resources.
   def self.context(recorder, attributes)
+    loader = Chef::CookbookLoader.new(File.expand_path('../../..', __dir__))
+    loader.load_cookbooks
+    events = Chef::EventDispatch::Dispatcher.new(recorder)
+    context = Chef::RunContext.new(node(attributes), Chef::CookbookCollection.new(loader), events)
+    compiler = Chef::RunContext::CookbookCompiler.new(context, RunList.new(['conductor']), events)
+    compiler.compile_libraries
+    compiler.compile_lwrps
+    context
+  end
+
+  def self.node(attributes)
     node = Chef::Node.new
     node.name('spec')
     node.automatic['platform'] = 'debian'
     node.automatic['platform_version'] = '13'
     node.default = attributes
-    events = Chef::EventDispatch::Dispatcher.new(recorder)
-    Chef::RunContext.new(node, Chef::CookbookCollection.new, events)
+    node
   end
 end
