@@ -22,10 +22,11 @@ module ConductorCookbook
     # @param doing [String] what it is for, as a verb, for the error
     # @param rename [Hash] paths that are called something else in what it says
     # @param text [String, nil] the definition that is asked about
+    # @return [Hash]
     # @raise [Refused] conductor says `error`
     # @raise [Failed] the result has a failure, or steps that were not taken
     def json(*arguments, doing:, rename: {}, text: nil)
-      ran = run(*arguments, '--output', 'json')
+      ran = run('--output', 'json', *arguments)
       answer = parse(ran, rename)
       raise Refused.new(answer, doing: doing, text: text) if answer.key?('error')
       raise Failed, answer if ran.error? && answer.key?('services')

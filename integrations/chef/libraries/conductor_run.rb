@@ -6,10 +6,15 @@ require_relative 'conductor_cli'
 module ConductorCookbook
   # A command that runs once in the image of a service, with its environment, secrets, volumes and user.
   class Run
-    # What conductor says with its exit status; all others are the command's own.
+    # What the exit status says when it is not the command's own.
+    REASONS = {
+      nil => 'a signal ended conductor',
+      124 => 'exit status 124, as after its timeout',
+      125 => 'conductor failed',
+      126 => 'the program cannot be run',
+      127 => 'there is no such program'
+    }.freeze
     CONDUCTOR_FAILED = 125
-    NOT_FOUND = 127
-    TIMED_OUT = 124
     # How many of the last lines of a command that failed are shown.
     TAIL = 20
     # The end is told by conductor's own `--timeout`; without one a command may run for a week.
@@ -30,8 +35,7 @@ module ConductorCookbook
       @command = command.map(&:to_s)
       @id = id
       @cli = cli
-      @options = { 'revision' => revision, 'user' => user, 'memory' => memory, 'cpu' => cpu,
-                   'timeout' => timeout }
+      @options = { revision: revision, user: user, memory: memory, cpu: cpu, timeout: timeout }.compact
       @env = env
       @detach = detach
       @input = input
@@ -44,6 +48,7 @@ module ConductorCookbook
     #
     # What carrying it out gives is what the command wrote on its standard output; with `detach`, the unit.
     def change
+      raise Error, "cannot #{description}: it would have no standard input" if @detach && @input
       return Change.new([]) if @creates && File.exist?(@creates)
 
       Change.new([description]) { @detach ? start : run }
@@ -57,18 +62,13 @@ module ConductorCookbook
     end
 
     def arguments
-      options = @options.compact.flat_map { |name, value| ["--#{name}", value.to_s] }
+      options = @options.flat_map { |name, value| ["--#{name}", value.to_s] }
       env = @env.flat_map { |name, value| ['--env', "#{name}=#{value}"] }
       ['run', '--id', @id, *options, *env]
     end
 
     def start
-      ran = @cli.run(*arguments, '--detach', '--output', 'json', '--', *@command, input: @input)
-      raise Error, failure(ran) if ran.error?
-
-      JSON.parse(CLI.text(ran.stdout).lines.last.to_s).fetch('unit')
-    rescue JSON::ParserError, KeyError
-      raise Error, "cannot #{description}: it prints no unit: #{CLI.text(ran.stdout)}"
+      @cli.json(*arguments, '--detach', '--', *@command, doing: description).fetch('unit')
     end
 
     def run
@@ -79,22 +79,12 @@ module ConductorCookbook
     end
 
     def failure(ran)
-      lines = ["cannot #{description}: #{reason(ran.exitstatus)}"]
+      status = ran.exitstatus
+      lines = ["cannot #{description}: #{REASONS.fetch(status, "exit status #{status}")}"]
       # conductor's own words are no secret of the command's.
-      shows = !@sensitive || ran.exitstatus == CONDUCTOR_FAILED
-      lines += tail(ran.stderr) if shows
+      lines += tail(ran.stderr) if !@sensitive || status == CONDUCTOR_FAILED
       lines += tail(ran.stdout) unless @sensitive
       lines.join("\n")
-    end
-
-    def reason(status)
-      case status
-      when nil then 'it was ended by a signal'
-      when CONDUCTOR_FAILED then 'conductor failed'
-      when NOT_FOUND then 'there is no such program'
-      when TIMED_OUT then "exit status #{TIMED_OUT}, as after its timeout"
-      else "exit status #{status}"
-      end
     end
 
     def tail(output)

@@ -36,7 +36,7 @@ RSpec.describe ConductorCookbook::CLI do
 
   it 'does not wait for ever' do
     expect { ask('exec sleep 60', patience: 1) }
-      .to raise_error(ConductorCookbook::Error, /status --output json did not end within 1 seconds/)
+      .to raise_error(ConductorCookbook::Error, /--output json status did not end within 1 seconds/)
   end
 
   it 'reads what is not ASCII, whatever the locale is' do

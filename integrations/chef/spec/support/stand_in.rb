@@ -1,9 +1,12 @@
 # frozen_string_literal: true
 
+require 'logger'
+
 # The part of Chef's language that the cookbook's resources and the guide's recipes are written in.
 #
-# It is no Chef: there are no notifications, guards, ordering or coercion, and resources that are not the
-# cookbook's are noted and not run. It is strict about what it has: any other word is an error.
+# It is no Chef: there are no guards and no coercion, of notifications there is `subscribes` only, and
+# resources that are not the cookbook's are noted and not run. It is strict about what it has: any other word
+# is an error.
 module StandIn
   # `current_value_does_not_exist!`
   class NoCurrentValue < StandardError
@@ -65,12 +68,13 @@ module StandIn
       end
     end
 
-    attr_reader :name, :node
+    attr_reader :name, :node, :subscriptions
 
     def initialize(name, node)
       @name = name
       @node = node
       @values = {}
+      @subscriptions = {}
       @action = Array(self.class.default_action)
     end
 
@@ -81,6 +85,11 @@ module StandIn
     def action(*names)
       @action = names.flatten if names.any?
       @action
+    end
+
+    # At the end of the run, as Chef does unless told otherwise.
+    def subscribes(action, resource)
+      @subscriptions[resource] = action
     end
 
     def sensitive(*value)
@@ -180,6 +189,7 @@ module StandIn
       @node = attributes
       @why_run = why_run
       @outcomes = []
+      @resources = []
     end
 
     def respond_to_missing?(word, include_private = false)
@@ -193,7 +203,17 @@ module StandIn
 
       resource = @classes.fetch(word).new(arguments.first, node)
       resource.instance_exec(&block) if block
-      resource.action.each { |action| run(resource, action) }
+      @resources << resource
+      (resource.action - [:nothing]).each { |action| run(resource, action) }
+    end
+
+    # Runs what subscribes to resources that were updated.
+    def notify
+      updated = @outcomes.grep(Outcome).select(&:updated).map(&:resource)
+      @resources.each do |resource|
+        actions = resource.subscriptions.values_at(*updated).compact.uniq
+        actions.each { |action| run(resource, action) }
+      end
     end
 
     private
@@ -209,6 +229,7 @@ module StandIn
     classes = Dir[File.expand_path('../../resources/*.rb', __dir__)].map { |file| Resource.load(file) }
     context = Recipe.new(classes, attributes, why_run)
     context.instance_eval(recipe, 'recipe')
+    context.notify
     context.outcomes
   end
 end

@@ -1,0 +1,106 @@
+# frozen_string_literal: true
+
+RSpec.describe ConductorCookbook::Run, :host, :needs_run do
+  before do
+    definition = { 'id' => 'web', 'command' => %w[/usr/bin/sleep infinity], 'env' => { 'A' => '1' } }
+    definition = ConductorCookbook::Definition.new(definition)
+    ConductorCookbook::Service.new('web', definition: definition, revision: 'v1').deploy.carry_out
+  end
+
+  def shell(script, **options)
+    described_class.new(['/bin/sh', '-c', script], id: 'web', **options).change
+  end
+
+  it 'gives what the command writes, in the environment of the service' do
+    change = shell('echo "$A $B"', env: { 'B' => '2 =3' })
+    expect(change.descriptions).to eq(['run /bin/sh -c echo "$A $B" in web'])
+    expect(change.carry_out).to eq("1 2 =3\n")
+  end
+
+  it 'passes on input, user and revision, and arguments that look like options' do
+    expect(shell('cat', input: "Grüße\n").carry_out).to eq("Grüße\n")
+    expect(shell('id -un', user: 'nobody').carry_out).to eq("nobody\n")
+    options = { memory: '64M', cpu: 0.5, timeout: '1min', revision: 'v1' }
+    expect(shell('true', **options).carry_out).to eq('')
+    odd = described_class.new(['/usr/bin/printf', '%s', '--', '--id', 'shop'], id: 'web').change
+    expect(odd.carry_out).to eq('----idshop')
+  end
+
+  it 'fails with the status and the end of what the command wrote' do
+    expect { shell('seq 100; echo sorry >&2; exit 3').carry_out }
+      .to raise_error(ConductorCookbook::Error) { |error|
+        lines = error.message.lines(chomp: true)
+        expect(lines.first)
+          .to eq('cannot run /bin/sh -c seq 100; echo sorry >&2; exit 3 in web: exit status 3')
+        expect(lines.drop(1)).to eq(['  | sorry', *(81..100).map { |number| "  | #{number}" }])
+      }
+    expect(shell('echo fine; exit 3', returns: [0, 3]).carry_out).to eq("fine\n")
+  end
+
+  it 'tells what is not the command' do
+    missing = described_class.new(['/nowhere/program'], id: 'web').change
+    expect { missing.carry_out }.to raise_error(ConductorCookbook::Error, /: there is no such program$/)
+    expect { shell('sleep 60', timeout: '1s').carry_out }
+      .to raise_error(ConductorCookbook::Error, /as after its timeout$/)
+    unknown = described_class.new(['/bin/true'], id: 'shop').change
+    expect { unknown.carry_out }
+      .to raise_error(ConductorCookbook::Error, /in shop: conductor failed\n  \| error: .*shop/)
+  end
+
+  it 'does not wait if it is not to' do
+    change = shell('until [ -e /run/conductor-spec ]; do sleep 0.1; done', detach: true)
+    expect(change.descriptions.first).to end_with(' in web and not wait for its end')
+    unit = change.carry_out
+    expect(sh('systemctl', 'show', '--value', '--property=ActiveState', unit)).to match(/\Aactiv/)
+    sh('systemctl', 'stop', unit)
+    unknown = described_class.new(['/bin/true'], id: 'shop', detach: true).change
+    expect { unknown.carry_out }.to raise_error(ConductorCookbook::Refused, /shop/)
+    expect { shell('cat', detach: true, input: 'x') }
+      .to raise_error(ConductorCookbook::Error, /no standard input/)
+  end
+
+  it 'keeps what is sensitive out of the log' do
+    change = shell('echo secret; echo secret >&2; exit 1', sensitive: true)
+    expect { change.carry_out }
+      .to raise_error(ConductorCookbook::Error, 'cannot run (sensitive) in web: exit status 1')
+  end
+
+  describe 'conductor_run' do
+    recipe = <<~RUBY
+      conductor_run 'migrate' do
+        id 'web'
+        command ['/bin/sh', '-c', 'echo migrated >>/run/conductor-spec']
+      end
+    RUBY
+    # Nothing but /run outside of the sandbox of a native service is needed, so it is let out.
+    before do
+      define('web.json', <<~JSON)
+        {"id": "web", "command": ["/usr/bin/sleep", "infinity"], "revision": "v1", "sandbox": false}
+      JSON
+      sh('conductor', 'apply')
+    end
+    after { FileUtils.rm_f('/run/conductor-spec') }
+
+    it 'runs each time' do
+      2.times { expect(CHEF.converge(recipe).first).to have_attributes(action: :run, updated: true) }
+      expect(File.readlines('/run/conductor-spec')).to eq(["migrated\n"] * 2)
+    end
+
+    it 'does not run if what it creates is there' do
+      once = recipe.sub("id 'web'", "id 'web'\ncreates '/run/conductor-spec'")
+      expect(CHEF.converge(once).first).to have_attributes(updated: true)
+      expect(CHEF.converge(once).first).to have_attributes(updated: false, descriptions: [])
+    end
+
+    it 'only says so in why-run' do
+      would = CHEF.converge(recipe, why_run: true).first
+      expect(would.descriptions).to eq(['run /bin/sh -c echo migrated >>/run/conductor-spec in web'])
+      expect(File).not_to exist('/run/conductor-spec')
+    end
+
+    it 'fails with what the command wrote' do
+      expect { CHEF.converge(recipe.sub('echo migrated', 'echo no database >&2; exit 1; :')) }
+        .to raise_error(/exit status 1\n  \| no database/)
+    end
+  end
+end
