@@ -67,10 +67,7 @@ impl Tree {
     /// # Errors
     ///
     /// As for [`Tree::ensure`].
-    pub fn ensure_with(
-        packages: &[&str],
-        progress: &mut dyn FnMut(&str),
-    ) -> Result<Self, Error> {
+    pub fn ensure_with(packages: &[&str], progress: &mut dyn FnMut(&str)) -> Result<Self, Error> {
         require_root()?;
         let cache = cache_directory();
         fs::create_dir_all(&cache).map_err(Error::at(&cache))?;

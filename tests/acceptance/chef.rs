@@ -1,34 +1,47 @@
-//! The cookbook for Chef (`integrations/chef`): its specs and RuboCop, in a sandbox that has Ruby.
+//! The cookbook for Chef (`integrations/chef`) in a sandbox that has Ruby: its specs, which run the real
+//! conductor, and what `rubocop` finds.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use libtest_mimic::Trial;
 
-use crate::pool::Pool;
+use crate::Test;
+use crate::host::Host;
+use crate::pool::{Pool, REPOSITORY};
 use crate::ran::Ran;
 
-/// Where the sandbox has the repository.
-const COOKBOOK: &str = "cd /usr/local/src/integrations/chef";
+/// How many seconds a command may take.
+const PATIENCE: &str = "500";
 
-/// The commands, as the cookbook's README has them.
-const COMMANDS: [(&str, &str); 3] = [
-    ("every_file_is_ruby", "find . -name '*.rb' -exec ruby -wc {} +"),
-    ("rubocop_finds_nothing", "rubocop --cache false"),
-    ("the_specs_pass", "rspec"),
-];
+/// Ruby's own opinion of each file, warnings included.
+const SYNTAX: &str = "for file in $(find . -name '*.rb'); do ruby -wc \"$file\" 2>&1; done";
+
+const TESTS: &[Test] =
+    &[("the_specs_pass", the_specs_pass), ("nothing_is_wrong", nothing_is_wrong)];
 
 pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
-    let trial = |(name, command): (&str, &'static str)| {
+    let trial = |&(name, test): &Test| {
         let pool = Arc::clone(pool);
-        Trial::test(format!("chef::{name}"), move || {
-            let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
-            pool.run_with_ruby(repository, |host| {
-                let mut inside = host.sandbox.command("timeout");
-                inside.args(["500", "sh", "-ec", &format!("{COOKBOOK}; {command}")]);
-                Ran::new(&mut inside).exits(0);
-            })
-        })
+        Trial::test(format!("chef::{name}"), move || pool.run_with_ruby(test))
     };
-    COMMANDS.into_iter().map(trial).collect()
+    TESTS.iter().map(trial).collect()
+}
+
+/// Runs a command in the cookbook; it has to succeed.
+#[track_caller]
+fn run(host: &Host, command: &str) -> Ran {
+    let mut inside = host.sandbox.command("timeout");
+    let script = format!("cd {REPOSITORY}/integrations/chef; {command}");
+    Ran::new(inside.args([PATIENCE, "sh", "-ec", &script])).exits(0)
+}
+
+fn the_specs_pass(host: &Host) {
+    run(host, "rspec").says("the guide").says(" examples, 0 failures");
+}
+
+fn nothing_is_wrong(host: &Host) {
+    run(host, "rubocop --cache false").says("no offenses detected");
+    let ran = run(host, SYNTAX);
+    assert!(ran.stdout.lines().count() > 10, "{ran}");
+    assert!(ran.stdout.lines().all(|line| line == "Syntax OK"), "{ran}");
 }

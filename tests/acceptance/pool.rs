@@ -10,8 +10,10 @@ use crate::cases;
 use crate::host::Host;
 
 /// What the cookbook for Chef is tested with, and what of Chef Debian has.
-const RUBY: &[&str] =
-    &["ruby", "ruby-rspec", "ruby-mixlib-shellout", "ruby-chef-utils", "rubocop"];
+const RUBY: &[&str] = &["ruby", "ruby-rspec", "ruby-mixlib-shellout", "ruby-chef-utils", "rubocop"];
+
+/// Where a sandbox with Ruby has this repository.
+pub(crate) const REPOSITORY: &str = "/usr/local/src";
 
 /// A program that tests run in a sandbox, beside conductor and its probe.
 #[derive(Debug, Clone, Copy)]
@@ -61,19 +63,14 @@ impl Pool {
         Ok(())
     }
 
-    /// Runs a test in a sandbox of its own that has Ruby, and a directory of this repository at
-    /// `/usr/local/src`.
-    pub(crate) fn run_with_ruby(
-        &self,
-        directory: &Path,
-        test: impl FnOnce(&Host),
-    ) -> Result<(), Failed> {
+    /// Runs a test in a sandbox of its own that has Ruby, and this repository at [`REPOSITORY`].
+    pub(crate) fn run_with_ruby(&self, test: impl FnOnce(&Host)) -> Result<(), Failed> {
         let tree = self.ruby.get_or_init(|| {
             Tree::ensure_with(RUBY, &mut |line| eprintln!("{line}"))
                 .map_err(|error| error.to_string())
         });
         let tree = tree.as_ref().map_err(Failed::from)?;
-        let host = self.boot(tree, &[(directory, "/usr/local/src")])?;
+        let host = self.boot(tree, &[(Path::new(env!("CARGO_MANIFEST_DIR")), REPOSITORY)])?;
         test(&host);
         Ok(host.sandbox.kill()?)
     }

@@ -62,9 +62,10 @@ module ConductorCookbook
 
     # Writes the definition, with the revision if there is one, and makes the host run it.
     def create
-      wanted = @revision ? pinned : @definition
+      agree_on_revision
+      wanted = @revision ? @definition.with('revision', @revision) : @definition
       steps = try_out(wanted) { |file, options| plan('apply', file, **options) }
-      change(differences(wanted) + steps) do
+      Change.new(differences(wanted) + steps) do
         write(wanted)
         @cli.json('apply', path, doing: "apply #{path}")
       end
@@ -74,9 +75,9 @@ module ConductorCookbook
     def deploy
       raise Error, "cannot deploy #{id}: no revision is given" unless @revision
 
-      pinned if @definition.hash.key?('revision')
+      agree_on_revision
       steps = defines? ? plan_with_candidate : plan_as_it_is
-      change((defines? ? differences(@definition) : []) + steps) do
+      Change.new((defines? ? differences(@definition) : []) + steps) do
         write(@definition) if defines?
         @cli.json(*deployment(@directory), doing: "deploy #{@revision} of #{id}")
       end
@@ -87,7 +88,7 @@ module ConductorCookbook
       refuse_other_definition
       running = status
       exists = File.exist?(path)
-      change([*removals(running), *("delete #{path}" if exists)]) do
+      Change.new([*removals(running), *("delete #{path}" if exists)]) do
         @cli.json('remove', '--id', id, doing: "remove #{id}") if running
         FileUtils.rm_f(path)
       end
@@ -99,10 +100,6 @@ module ConductorCookbook
 
     private
 
-    def change(descriptions, &work)
-      Change.new(descriptions, &work)
-    end
-
     def write(definition)
       definition.write(path) unless definition == current_definition
     end
@@ -112,14 +109,12 @@ module ConductorCookbook
       @definition.hash.keys != ['id']
     end
 
-    def pinned
+    def agree_on_revision
       named = @definition.hash['revision']
-      unless [nil, @revision].include?(named)
-        raise Error, "the definition of #{id} names revision #{named}, and the resource #{@revision}; " \
-                     'leave one of them out'
-      end
+      return if named.nil? || @revision.nil? || named == @revision
 
-      @definition.with('revision', @revision)
+      raise Error, "the definition of #{id} names revision #{named}, and the resource #{@revision}; " \
+                   'leave one of them out'
     end
 
     def differences(wanted)
