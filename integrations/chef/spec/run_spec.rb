@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-RSpec.describe ConductorCookbook::Run, :host, :needs_run do
+RSpec.describe ConductorCookbook::Run, :host do
   before do
     definition = { 'id' => 'web', 'command' => %w[/usr/bin/sleep infinity], 'env' => { 'A' => '1' } }
     definition = ConductorCookbook::Definition.new(definition)
