@@ -12,6 +12,7 @@ mod background;
 mod bad_host;
 mod bad_input;
 mod boot;
+mod calendars;
 mod calls;
 mod cases;
 mod chef;
@@ -100,6 +101,7 @@ fn main() -> ExitCode {
             ("sandboxing", sandboxing::TESTS),
             ("resources", resources::TESTS),
             ("cron", cron::TESTS),
+            ("calendars", calendars::TESTS),
             ("crontabs", crontabs::TESTS),
             ("reporting", reporting::TESTS),
         ] {
