@@ -8,6 +8,7 @@ use std::process::Command;
 
 use crate::error::{Error, run};
 use crate::kernel::takes_bpf_programs;
+use crate::tree::lock;
 
 /// The Debian packages a host needs, each with one file of it that proves it is there.
 const PACKAGES: [(&str, &str); 4] = [
@@ -66,6 +67,24 @@ pub(crate) fn require_root() -> Result<(), Error> {
     let process = Path::new("/proc/self");
     let owner = fs::metadata(process).map_err(Error::at(process))?.uid();
     if owner == 0 { Ok(()) } else { Err(Error::NotRoot) }
+}
+
+/// Installs what a test needs on the machine itself: Debian packages, each with one file of it that proves
+/// it is there.
+///
+/// # Errors
+///
+/// If it is not run by root, or they cannot be installed.
+pub fn install_packages(
+    packages: &[(&'static str, &str)],
+    progress: &mut dyn FnMut(&str),
+) -> Result<(), Error> {
+    require_root()?;
+    let cache = cache_directory();
+    fs::create_dir_all(&cache).map_err(Error::at(&cache))?;
+    // The lock of everything that calls apt-get, which does not wait for another one.
+    let _lock = lock(&cache.join("lock"), progress)?;
+    install_missing(packages, progress)
 }
 
 /// Installs those of the packages whose file is not there.

@@ -11,14 +11,16 @@ use crate::host::{Host, cache_directory, require_root};
 /// stands beside the engines is only recommended, but without it there are no bridges and no `--init`.
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,redis-server,\
                         python3,curl,iproute2,procps,busybox-static,nftables,iptables,\
-                        udev,kmod,squashfs-tools,nginx,wrk,\
+                        udev,kmod,squashfs-tools,nginx,wrk,openssh-server,\
                         podman,conmon,crun,netavark,aardvark-dns,catatonit,docker.io,docker-cli,tini";
 
 /// What happens to the tree after its packages are installed; `$1` is its path.
 const CUSTOMIZE: [&str; 8] = [
     // Nothing runs on its own, so that tests see only what they start.
     r#"systemctl --root="$1" --quiet disable redis-server.service nginx.service docker.service docker.socket \
-        containerd.service podman.service podman.socket podman-restart.service"#,
+        containerd.service podman.service podman.socket podman-restart.service ssh.service ssh.socket
+        mkdir -p "$1/etc/systemd/system-generators"
+        ln -s /dev/null "$1/etc/systemd/system-generators/systemd-ssh-generator""#,
     // What has no place in a container: modules, the host's consoles, disks and kernel.
     r#"systemctl --root="$1" --quiet mask apt-daily.timer apt-daily-upgrade.timer \
         dpkg-db-backup.timer fstrim.timer podman-auto-update.timer systemd-modules-load.service \
