@@ -1,0 +1,156 @@
+# Copyright: the conductor authors
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Calls conductor and understands its answers: all that the modules know of a host."""
+
+from __future__ import annotations
+
+import json
+
+# Where the role installs it, should a login without a profile not look there.
+DIRECTORIES = ["/usr/local/bin", "/usr/bin"]
+# Exit statuses after which nothing of the host is different: bad input, the old release serves as
+# before, another run holds the lock.
+NOTHING_CHANGED = (2, 3, 4)
+
+ARGUMENTS = dict(
+    executable=dict(type="str", default="conductor"),
+    definitions=dict(type="path", default="/etc/conductor/services"),
+    templates=dict(type="path"),
+)
+
+
+class Answer:
+    """What a call of conductor said."""
+
+    def __init__(self, command, rc, stdout, stderr):
+        self.command = command
+        self.rc = rc
+        self.stdout = stdout
+        self.stderr = stderr
+        self.json = self._last_object()
+
+    def _last_object(self):
+        """Gives the result; events come before it, one on each line."""
+        lines = self.stdout.strip().splitlines()
+        try:
+            value = json.loads(lines[-1])
+        except (IndexError, ValueError):
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    @property
+    def ok(self):
+        return self.rc == 0
+
+    @property
+    def kind(self):
+        """Names the kind of an error in conductor's one word, or is None."""
+        return self.json.get("error", {}).get("kind")
+
+    @property
+    def failures(self):
+        """Gives what did not work out, service by service."""
+        services = self.json.get("services") or []
+        return [(each["id"], each["failure"]) for each in services if each.get("failure")]
+
+    @property
+    def steps(self):
+        services = self.json.get("services") or []
+        return [step["step"] for service in services for step in service.get("steps", [])]
+
+    @property
+    def changed_nothing(self):
+        """Tells whether a call that failed left the host as it was."""
+        if self.rc in NOTHING_CHANGED:
+            return True
+        failures = self.failures
+        return bool(failures) and all(failure["undone"] for _id, failure in failures)
+
+    def rename(self, old, new):
+        """Names a file in errors as its owner knows it."""
+        for error in self._errors():
+            for key in ("file", "message", "hint"):
+                if error.get(key):
+                    error[key] = error[key].replace(old, new)
+        return self
+
+    def failure(self):
+        """Gives the arguments of fail_json: the message, and what it is made of."""
+        result = dict(rc=self.rc, cmd=self.command, stderr=self.stderr)
+        errors = self._errors()
+        if errors:
+            result["errors"] = errors
+            result["hint"] = errors[0].get("hint")
+            result["msg"] = "\n".join(_error_text(error) for error in errors)
+        elif self.failures:
+            result["failures"] = [dict(failure, id=name) for name, failure in self.failures]
+            result["journal"] = [line for _id, each in self.failures for line in each["journal"]]
+            result["steps"] = self.steps
+            result["msg"] = "\n".join(_failure_text(name, each) for name, each in self.failures)
+        else:
+            said = self.stderr.strip() or self.stdout.strip() or "it said nothing"
+            result["msg"] = "conductor ended with exit status %d: %s" % (self.rc, said)
+        return result
+
+    def _errors(self):
+        errors = self.json.get("errors")
+        if errors:
+            return errors
+        error = self.json.get("error")
+        return [error] if error else []
+
+
+class Cli:
+    """The program conductor on this host."""
+
+    def __init__(self, module):
+        self._module = module
+        params = module.params
+        self.path = module.get_bin_path(params["executable"], opt_dirs=DIRECTORIES)
+        self.definitions = params["definitions"]
+        self.templates = params["templates"]
+
+    def require(self):
+        """Fails unless there is such a program."""
+        if self.path is None:
+            self._module.fail_json(
+                msg="there is no program %s on this host\nhint: the role conductor.conductor.conductor installs it"
+                % self._module.params["executable"]
+            )
+
+    def command(self, arguments, definitions=None):
+        """Gives the command line of a call."""
+        command = [self.path, "--definitions", definitions or self.definitions]
+        if self.templates:
+            command += ["--templates", self.templates]
+        return command + arguments
+
+    def ask(self, arguments, definitions=None):
+        """Calls conductor and gives its answer, whatever it is."""
+        command = self.command(["--output", "json"] + arguments, definitions)
+        rc, stdout, stderr = self._module.run_command(command, environ_update=dict(NO_COLOR="1"))
+        return Answer(command, rc, stdout, stderr)
+
+    def fail(self, answer, **more):
+        """Ends the module with what conductor said."""
+        self._module.fail_json(**dict(answer.failure(), **more))
+
+
+def _error_text(error):
+    place = ":".join(str(error[key]) for key in ("file", "line", "column") if error.get(key))
+    parts = [part for part in (place, error.get("path"), error.get("message")) if part]
+    return "\n  hint: ".join([": ".join(parts)] + ([error["hint"]] if error.get("hint") else []))
+
+
+def _failure_text(name, failure):
+    lines = ["%s: %s: %s" % (name, failure["step"], failure["reason"])]
+    if failure.get("status"):
+        lines.append("  last health check: %s" % failure["status"])
+    lines += ["  | %s" % line for line in failure["journal"]]
+    if failure["undone"]:
+        lines.append("  what was new is removed again")
+    if failure["old_serves"]:
+        lines.append("  the release before it serves as it did")
+    if failure["retried"]:
+        lines.append("  systemd goes on trying; conductor logs --id %s has more" % name)
+    return "\n".join(lines)

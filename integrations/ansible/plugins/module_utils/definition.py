@@ -1,0 +1,125 @@
+# Copyright: the conductor authors
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""The file of a service's definition on a host: read, replaced as a whole, and put back."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+
+from ansible.module_utils.common.text.converters import to_bytes, to_native, to_text
+
+# The names that conductor reads in a directory of definitions.
+ENDINGS = (".yaml", ".yml", ".json", ".toml")
+
+
+def text_of(service, definition):
+    """Writes a definition that was given as a mapping; equal mappings are equal texts."""
+    whole = dict(definition, id=definition.get("id", service))
+    return json.dumps(whole, indent=4, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def ending_of(path):
+    """Gives the ending of a file of a definition, or None if conductor would not read it."""
+    ending = os.path.splitext(path)[1]
+    return ending if ending in ENDINGS else None
+
+
+class Definition:
+    """The files that are called as one service in a directory of definitions."""
+
+    def __init__(self, module, service):
+        self._module = module
+        self._service = service
+        self.directory = module.params["definitions"]
+        self._before = {path: self._read(path) for path in self._own() if os.path.isfile(path)}
+
+    def _own(self):
+        return [self.path(ending) for ending in ENDINGS]
+
+    def path(self, ending):
+        """Gives where the definition of this service is, in a format."""
+        return os.path.join(self.directory, self._service + ending)
+
+    @property
+    def paths(self):
+        """Gives the files that were there."""
+        return sorted(self._before)
+
+    def others(self):
+        """Gives the files of other names in the directory."""
+        try:
+            names = sorted(os.listdir(self.directory))
+        except FileNotFoundError:
+            return []
+        paths = [os.path.join(self.directory, name) for name in names if ending_of(name)]
+        return [path for path in paths if path not in self._own()]
+
+    def differs(self, path, text):
+        """Tells whether writing this would change anything."""
+        return self._before != {path: to_bytes(text)}
+
+    def diff(self, path, text):
+        """Gives what would change, as Ansible shows it; without a text, all goes."""
+        gone = [
+            dict(before_header=old, before=to_text(content), after_header=old + " (removed)", after="")
+            for old, content in sorted(self._before.items())
+            if old != path
+        ]
+        if path is None:
+            return gone
+        before = to_text(self._before.get(path, b""))
+        if before == text:
+            return gone
+        return gone + [dict(before_header=path, before=before, after_header=path, after=text)]
+
+    def write(self, path, text):
+        """Puts a definition in the place of all that were there."""
+        if not os.path.isdir(self.directory):
+            os.makedirs(self.directory, 0o755)
+        self._replace(path, to_bytes(text))
+        for old in self._before:
+            if old != path:
+                os.unlink(old)
+
+    def remove(self):
+        """Removes the definition."""
+        for path in self._before:
+            os.unlink(path)
+
+    def restore(self):
+        """Makes the files what they were."""
+        for path in self._own():
+            if path in self._before:
+                if not os.path.exists(path) or self._read(path) != self._before[path]:
+                    self._replace(path, self._before[path])
+            elif os.path.exists(path):
+                os.unlink(path)
+
+    def candidate(self, ending, text):
+        """Writes a definition to a directory of its own, where it can be tried out."""
+        directory = tempfile.mkdtemp(dir=self._module.tmpdir)
+        # Not called as the service: its name is not known to be a good one yet.
+        path = os.path.join(directory, "definition" + ending)
+        with open(path, "wb") as file:
+            file.write(to_bytes(text))
+        return path
+
+    def _replace(self, path, content):
+        """Replaces a file so that it is the old one or the new one at every moment."""
+        # Beside the definitions, under a name that conductor does not read.
+        temporary = os.path.join(self.directory, ".%s.ansible" % self._service)
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        self._module.atomic_move(temporary, path)
+
+    def _read(self, path):
+        try:
+            with open(path, "rb") as file:
+                return file.read()
+        except OSError as error:
+            self._module.fail_json(msg="cannot read %s: %s" % (path, to_native(error)))

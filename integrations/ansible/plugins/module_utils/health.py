@@ -1,0 +1,49 @@
+# Copyright: the conductor authors
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Waits until a service is healthy, for as long as somebody is patient."""
+
+from __future__ import annotations
+
+import json
+import time
+
+# How often conductor is asked, in seconds, and how much of the journal a failure shows.
+INTERVAL = 0.5
+LINES = "20"
+
+
+def wait_until_healthy(module, cli, service, patience, changed):
+    """Returns once every instance is healthy, or fails with what those say that are not."""
+    deadline = time.monotonic() + patience
+    while True:
+        answer = cli.ask(["status", "--id", service])
+        # Without instances and jobs there is nothing of it on the host.
+        if answer.kind == "unknown_service":
+            return
+        if not answer.ok:
+            cli.fail(answer, changed=changed)
+        instances = answer.json["services"][0]["instances"]
+        ill = [instance for instance in instances if not instance["healthy"]]
+        if not ill:
+            return
+        if time.monotonic() >= deadline:
+            break
+        time.sleep(INTERVAL)
+    lines = ["%s: %d of %d instances are not healthy" % (service, len(ill), len(instances))]
+    for instance in ill:
+        state = "%s (%s)" % (instance["active_state"], instance["sub_state"])
+        lines.append("  %s: %s" % (instance["unit"], instance.get("status") or state))
+    journal = _journal(cli, service)
+    lines += ["  | %s" % line for line in journal]
+    module.fail_json(msg="\n".join(lines), instances=ill, journal=journal, changed=changed)
+
+
+def _journal(cli, service):
+    """Gives the last lines that a service wrote."""
+    messages = []
+    for line in cli.ask(["logs", "--id", service, "--lines", LINES]).stdout.splitlines():
+        try:
+            messages.append(str(json.loads(line).get("MESSAGE")))
+        except ValueError:
+            continue
+    return messages

@@ -1,0 +1,253 @@
+#!/usr/bin/python
+
+# Copyright: the conductor authors
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Runs a one-off command as a service of conductor's runs."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: conductor_run
+short_description: Runs a one-off command in the image of a service
+version_added: 0.1.0
+description:
+  - Runs C(conductor run) on a host, a command with the image, environment, secrets, volumes, user and limits of a
+    service, at the revision that is deployed there unless another is given.
+  - There is no shell between this task and the command.
+options:
+  id:
+    description:
+      - The service.
+    type: str
+    required: true
+  command:
+    description:
+      - The program and its arguments.
+    type: list
+    elements: str
+    required: true
+  revision:
+    description:
+      - The revision to run, in place of the deployed one.
+    type: str
+  env:
+    description:
+      - Variables on top of those of the service.
+      - They are arguments of C(conductor), so every user of the host can see them while it runs.
+    type: dict
+  user:
+    description:
+      - The user to run as, in place of the service's.
+    type: str
+  memory:
+    description:
+      - The memory it may use, in place of the service's limit; V(512M), for example.
+    type: str
+  cpu:
+    description:
+      - The processors it may use, in place of the service's limit; V(1.5), for example.
+    type: str
+  timeout:
+    description:
+      - After which time it is ended, and the task fails; V(10min), for example.
+    type: str
+  detach:
+    description:
+      - Whether to return once it runs, with the RV(unit) in which it does.
+    type: bool
+    default: false
+  stdin:
+    description:
+      - What the command reads on its standard input.
+    type: str
+  stdin_add_newline:
+    description:
+      - Whether to add a line end to O(stdin).
+    type: bool
+    default: true
+  creates:
+    description:
+      - A path on the host, or a pattern. If there is such a file, the command does not run.
+    type: str
+  removes:
+    description:
+      - A path on the host, or a pattern. If there is no such file, the command does not run.
+    type: str
+extends_documentation_fragment:
+  - conductor.conductor.cli
+attributes:
+  check_mode:
+    support: partial
+    description: The command is never run.
+    details: With O(creates) or O(removes) the task says whether it would run; without them it is skipped.
+  diff_mode:
+    support: none
+    description: What a command changes is not known.
+notes:
+  - A command that ran counts as a change. C(changed_when) tells better.
+seealso:
+  - module: conductor.conductor.conductor_service
+  - module: ansible.builtin.command
+"""
+
+EXAMPLES = r"""
+- name: Count the accounts
+  conductor.conductor.conductor_run:
+    id: shop
+    command: [bin/rails, runner, puts Account.count]
+  register: accounts
+  changed_when: false
+
+- name: Load the first data, once
+  conductor.conductor.conductor_run:
+    id: shop
+    command: [bin/load, /srv/uploads/first.sql]
+    creates: /srv/uploads/first.done
+    timeout: 10min
+
+- name: Start a long report, and go on
+  conductor.conductor.conductor_run:
+    id: shop
+    command: [bin/report, --year, "2026"]
+    memory: 2G
+    detach: true
+"""
+
+RETURN = r"""
+cmd:
+  description: The command that was run.
+  returned: always
+  type: list
+  elements: str
+rc:
+  description: The exit status of the command; 125 if conductor could not run it, 124 if O(timeout) ended it.
+  returned: when it ran
+  type: int
+stdout:
+  description: What the command wrote to standard output.
+  returned: when it ran
+  type: str
+stderr:
+  description: What the command wrote to standard error.
+  returned: when it ran
+  type: str
+start:
+  description: When it was started.
+  returned: when it ran
+  type: str
+end:
+  description: When it ended.
+  returned: when it ran
+  type: str
+delta:
+  description: How long it took.
+  returned: when it ran
+  type: str
+unit:
+  description: The unit in which the command runs.
+  returned: with O(detach)
+  type: str
+"""
+
+import datetime
+import glob
+import json
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ansible_collections.conductor.conductor.plugins.module_utils.cli import ARGUMENTS, Cli
+
+# What conductor run exits with in place of the command.
+TIMED_OUT = 124
+REFUSED = 125
+NOT_FOUND = 127
+
+
+def command_line(params):
+    """Gives the arguments of conductor."""
+    arguments = ["run", "--id", params["id"]]
+    for option in ("revision", "user", "memory", "cpu", "timeout"):
+        if params[option] is not None:
+            arguments += ["--" + option, params[option]]
+    for name, value in sorted((params["env"] or {}).items()):
+        arguments += ["--env", "%s=%s" % (name, value)]
+    if params["detach"]:
+        arguments += ["--detach", "--output", "json"]
+    return arguments + ["--"] + params["command"]
+
+
+def reason_to_skip(params):
+    """Says why the command need not run, or gives None."""
+    if params["creates"] and glob.glob(params["creates"]):
+        return "skipped, since %s exists" % params["creates"]
+    if params["removes"] and not glob.glob(params["removes"]):
+        return "skipped, since %s does not exist" % params["removes"]
+    return None
+
+
+def explain(params, rc, stderr):
+    """Says why the task failed."""
+    last = stderr.strip().splitlines()[-1:]
+    if rc == REFUSED and stderr.strip():
+        return stderr.strip()
+    if rc == TIMED_OUT and params["timeout"]:
+        return "the command did not end within %s" % params["timeout"]
+    if rc == NOT_FOUND:
+        return ": ".join(["there is no program %s" % params["command"][0]] + last)
+    return ": ".join(["the command ended with exit status %d" % rc] + last)
+
+
+def main():
+    """Runs the command unless there is a reason not to."""
+    module = AnsibleModule(
+        argument_spec=dict(
+            ARGUMENTS,
+            id=dict(type="str", required=True),
+            command=dict(type="list", elements="str", required=True),
+            revision=dict(type="str"),
+            env=dict(type="dict"),
+            user=dict(type="str"),
+            memory=dict(type="str"),
+            cpu=dict(type="str"),
+            timeout=dict(type="str"),
+            detach=dict(type="bool", default=False),
+            stdin=dict(type="str"),
+            stdin_add_newline=dict(type="bool", default=True),
+            creates=dict(type="str"),
+            removes=dict(type="str"),
+        ),
+        mutually_exclusive=[("detach", "stdin")],
+        supports_check_mode=True,
+    )
+    params = module.params
+    if not params["command"]:
+        module.fail_json(msg="command is empty: it needs a program")
+    result = dict(changed=False, cmd=params["command"])
+    reason = reason_to_skip(params)
+    if reason:
+        module.exit_json(msg=reason, rc=0, stdout="", stderr="", **result)
+    if module.check_mode:
+        # Nobody knows what a command would change, unless somebody said what it is for.
+        result["changed"] = bool(params["creates"] or params["removes"])
+        module.exit_json(msg="would have run", skipped=not result["changed"], **result)
+
+    cli = Cli(module)
+    cli.require()
+    start = datetime.datetime.now()
+    rc, stdout, stderr = module.run_command(
+        cli.command(command_line(params)),
+        data=params["stdin"],
+        binary_data=not params["stdin_add_newline"],
+    )
+    end = datetime.datetime.now()
+    result.update(changed=rc != REFUSED, rc=rc, stdout=stdout.rstrip("\r\n"), stderr=stderr.rstrip("\r\n"))
+    result.update(start=str(start), end=str(end), delta=str(end - start))
+    if rc != 0:
+        module.fail_json(msg=explain(params, rc, stderr), **result)
+    if params["detach"]:
+        result["unit"] = json.loads(stdout)["unit"]
+    module.exit_json(**result)
+
+
+if __name__ == "__main__":
+    main()

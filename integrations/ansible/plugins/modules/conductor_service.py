@@ -1,0 +1,382 @@
+#!/usr/bin/python
+
+# Copyright: the conductor authors
+# SPDX-License-Identifier: MIT OR Apache-2.0
+"""Makes a host run a service of conductor's, or stop it."""
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: conductor_service
+short_description: Defines, deploys and removes services with conductor
+version_added: 0.1.0
+description:
+  - Puts the definition of a service on a host and has C(conductor) make the host run it, or takes a service away.
+  - A definition is checked before it takes the place of the old one, and so is all that conductor would do. One that
+    is refused changes nothing.
+  - If a new release does not become healthy, conductor takes it away again, the release before it serves as it did,
+    the old definition is put back, and the task fails with the last health check and the end of the journal.
+options:
+  id:
+    description:
+      - The name of the service.
+    type: str
+    required: true
+  state:
+    description:
+      - V(present) writes the definition and applies it, at the revision that runs or that the definition names.
+      - V(deployed) writes the definition, if one is given, and deploys O(revision).
+      - V(absent) stops the service and removes its units and its definition.
+    type: str
+    choices: [present, deployed, absent]
+    default: present
+  definition:
+    description:
+      - The definition as a mapping. C(id) may be left out.
+      - It is written as JSON, to C(ID.json) in O(definitions).
+      - Variables in C(env) are in the log of the task, like all its arguments; use C(secrets), or C(no_log) on the
+        task.
+    type: dict
+  src:
+    description:
+      - A file with the definition, in YAML, JSON or TOML; found in the ways of M(ansible.builtin.copy).
+      - It is written as it is, to C(ID.yaml), C(ID.yml), C(ID.json) or C(ID.toml) in O(definitions). The service in it
+        has to be O(id).
+    type: path
+  remote_src:
+    description:
+      - Whether O(src) is on the host already.
+    type: bool
+    default: false
+  revision:
+    description:
+      - What to deploy, an image tag or C(sha256:DIGEST).
+      - Required with O(state=deployed), and only allowed there.
+    type: str
+  wait:
+    description:
+      - Whether to insist that every instance of the service is healthy at the end. conductor itself always waits for
+        the instances that it starts; this is about those that were there already.
+    type: bool
+    default: true
+  wait_timeout:
+    description:
+      - For how many seconds O(wait) is patient.
+    type: int
+    default: 60
+  lock_timeout:
+    description:
+      - How long to wait for another run of conductor on the host to end, as a time span of systemd's. V(0) fails at
+        once.
+    type: str
+    default: 10min
+extends_documentation_fragment:
+  - ansible.builtin.files
+  - conductor.conductor.cli
+attributes:
+  check_mode:
+    support: full
+    description: The steps are those that would be taken. A host without conductor is said to change, with a warning.
+  diff_mode:
+    support: full
+    description: Shows the file of the definition and the unit files.
+notes:
+  - The files C(ID.yaml), C(ID.yml), C(ID.json) and C(ID.toml) in O(definitions) belong to this module. If a file of
+    another name defines the same service, the task fails and changes nothing.
+seealso:
+  - module: conductor.conductor.conductor_info
+  - module: conductor.conductor.conductor_run
+"""
+
+EXAMPLES = r"""
+- name: Run a service that the host has the program of
+  conductor.conductor.conductor_service:
+    id: hello
+    definition:
+      command: [/usr/bin/python3, /srv/hello/server.py]
+      instances: 2
+      port: 8080
+      env: {GREETING: Hello}
+      health: {http: /}
+
+- name: Run a service that is defined in files/shop.yaml
+  conductor.conductor.conductor_service:
+    id: shop
+    src: shop.yaml
+
+- name: Deploy another version, without a gap
+  conductor.conductor.conductor_service:
+    id: shop
+    state: deployed
+    revision: v42
+
+- name: Stop a service and forget it
+  conductor.conductor.conductor_service:
+    id: shop
+    state: absent
+"""
+
+RETURN = r"""
+file:
+  description: Where the definition is; null if the task did not give one.
+  returned: success
+  type: str
+  sample: /etc/conductor/services/hello.json
+revision:
+  description: The revision that is to run; null if the service is gone, or would not run.
+  returned: success
+  type: str
+  sample: v42
+steps:
+  description: What conductor did to the host, in order; in check mode, what it would do.
+  returned: when conductor was called
+  type: list
+  elements: str
+  sample: [start conductor-hello-host.a32f80-1.service]
+downtime:
+  description: Whether the service would be briefly down.
+  returned: in check mode
+  type: bool
+service:
+  description: What C(conductor status --output json) says of the service.
+  returned: success, unless in check mode or absent
+  type: dict
+rc:
+  description: The exit status of conductor.
+  returned: failure
+  type: int
+hint:
+  description: What conductor proposes to do about the first error; may be null.
+  returned: when conductor refuses
+  type: str
+errors:
+  description: All errors, each with C(message), C(hint), C(file), C(line), C(column) and C(path).
+  returned: when conductor refuses
+  type: list
+  elements: dict
+failures:
+  description: What failed, with C(step), C(unit), C(reason), C(status), C(journal), C(old_serves) and C(undone).
+  returned: when something did not start
+  type: list
+  elements: dict
+journal:
+  description: The end of the journal of what failed.
+  returned: when something did not start
+  type: list
+  elements: str
+"""
+
+import os
+
+from ansible.module_utils.basic import AnsibleModule
+from ansible.module_utils.common.text.converters import to_native, to_text
+
+from ansible_collections.conductor.conductor.plugins.module_utils.cli import ARGUMENTS, Cli
+from ansible_collections.conductor.conductor.plugins.module_utils.definition import Definition, ending_of, text_of
+from ansible_collections.conductor.conductor.plugins.module_utils.health import wait_until_healthy
+
+
+class Service:
+    """One service on one host, and what is wanted of it."""
+
+    def __init__(self, module):
+        self.module = module
+        self.params = module.params
+        self.id = module.params["id"]
+        self.cli = Cli(module)
+        self.files = Definition(module, self.id)
+        self.result = dict(changed=False, file=None, revision=None)
+        self.diff = []
+
+    def present(self):
+        """Writes the definition, if there is one, and applies or deploys it."""
+        path = text = candidate = None
+        if self.params["definition"] is not None or self.params["src"] is not None:
+            text, ending = self._wanted()
+            self.result["file"] = path = self.files.path(ending)
+            self.result["changed"] = self.files.differs(path, text)
+            self.diff += self.files.diff(path, text)
+            if self.cli.path is not None:
+                candidate = self.files.candidate(ending, text)
+                self._check(candidate, path)
+        if self.cli.path is None and self.module.check_mode:
+            self._without_conductor()
+        self.cli.require()
+        plan = self._plan(candidate, path)
+        if self.module.check_mode:
+            self.result["downtime"] = any(each["downtime"] for each in plan.json["services"])
+            self._set_attributes(path)
+            self._took(plan)
+            return
+        self._change(path, text)
+        if self.params["wait"]:
+            wait_until_healthy(self.module, self.cli, self.id, self.params["wait_timeout"], self.result["changed"])
+        self.result["service"] = self._status()
+
+    def absent(self):
+        """Stops the service, then removes its definition."""
+        self.result["changed"] = bool(self.files.paths)
+        self.diff += self.files.diff(None, None)
+        if self.cli.path is None:
+            # Nothing of it runs where conductor never was.
+            if not self.module.check_mode:
+                self.files.remove()
+            return
+        self._refuse_others()
+        if self.module.check_mode:
+            running = self._status() is not None
+            self.result["changed"] = self.result["changed"] or running
+            return
+        answer = self.cli.ask(["remove", "--id", self.id, "--lock-timeout", self.params["lock_timeout"]])
+        if answer.ok:
+            self._took(answer)
+        elif answer.kind != "unknown_service":
+            self.cli.fail(answer)
+        self.files.remove()
+
+    def finish(self):
+        """Ends the module with the result."""
+        if self.module._diff and self.diff:
+            self.result["diff"] = self.diff
+        self.module.exit_json(**self.result)
+
+    def _wanted(self):
+        """Gives the text of the definition, and the ending of its file."""
+        definition, src = self.params["definition"], self.params["src"]
+        if src is None:
+            return text_of(self.id, definition), ".json"
+        ending = ending_of(src)
+        if ending is None:
+            self.module.fail_json(msg="%s does not say its format: it has to end in .yaml, .yml, .json or .toml" % src)
+        try:
+            with open(src, "rb") as file:
+                return to_text(file.read(), errors="strict"), ending
+        except (OSError, UnicodeError) as error:
+            return self.module.fail_json(msg="cannot read %s: %s" % (src, to_native(error)))
+
+    def _check(self, candidate, path):
+        """Fails unless the definition is a good one, and of this service alone."""
+        answer = self.cli.ask(["check", candidate]).rename(candidate, path)
+        if not answer.ok:
+            self.cli.fail(answer)
+        for warning in answer.json["warnings"]:
+            self.module.warn("%s: %s" % (path, warning["message"]))
+        if answer.json["services"] != [self.id]:
+            self.module.fail_json(
+                msg="this is the definition of %s and not of %s" % (", ".join(answer.json["services"]), self.id)
+            )
+        self._refuse_others()
+
+    def _refuse_others(self):
+        """Fails if a file of another name defines this service, too: conductor would refuse both."""
+        others = self.files.others()
+        if not others:
+            return
+        answer = self.cli.ask(["check"] + others)
+        if answer.ok and self.id not in answer.json["services"]:
+            return
+        for other in others:
+            if self.id in self.cli.ask(["check", other]).json.get("services", []):
+                self.module.fail_json(msg="%s is defined in %s, too\nhint: remove that file" % (self.id, other))
+
+    def _plan(self, candidate, path):
+        """Has conductor say what it would do, and shows how units would change."""
+        directory = candidate and os.path.dirname(candidate)
+        plan = self.cli.ask(self._converge(candidate) + ["--dry-run"], directory)
+        if candidate:
+            plan.rename(candidate, path)
+        if not plan.ok:
+            self.cli.fail(plan)
+        if self.module._diff:
+            units = plan.json.get("diff")
+            if units is None:
+                units = self.cli.ask(["diff", candidate]).json.get("diff")
+            if units:
+                self.diff.append(dict(prepared=units))
+        return plan
+
+    def _change(self, path, text):
+        """Writes the definition and has conductor make the host what it says."""
+        rewrites = path is not None and self.files.differs(path, text)
+        if rewrites:
+            self.files.write(path, text)
+        self._set_attributes(path)
+        answer = self.cli.ask(self._converge(path))
+        if not answer.ok:
+            restored = rewrites and answer.changed_nothing
+            if restored:
+                self.files.restore()
+            written = self.result["changed"] and not restored
+            self.cli.fail(answer, changed=bool(answer.json.get("changed")) or written)
+        self._took(answer)
+
+    def _set_attributes(self, path):
+        """Gives the file of the definition the owner and the mode that the task names."""
+        if path is not None and os.path.exists(path):
+            arguments = self.module.load_file_common_arguments(dict(self.params, path=path))
+            self.result["changed"] = self.module.set_fs_attributes_if_different(arguments, self.result["changed"])
+
+    def _converge(self, path):
+        """Gives the command that makes the host what the definition says."""
+        lock = ["--lock-timeout", self.params["lock_timeout"]]
+        if self.params["state"] == "deployed":
+            return ["deploy", "--id", self.id, "--revision", self.params["revision"]] + lock
+        return ["apply", path] + lock
+
+    def _took(self, answer):
+        self.result["changed"] = self.result["changed"] or answer.json["changed"]
+        self.result["steps"] = answer.steps
+        for service in answer.json["services"]:
+            self.result["revision"] = service["revision"]
+
+    def _status(self):
+        """Gives what conductor says of the service, or None if nothing of it is here."""
+        answer = self.cli.ask(["status", "--id", self.id])
+        if answer.kind == "unknown_service":
+            return None
+        if not answer.ok:
+            self.cli.fail(answer)
+        return answer.json["services"][0]
+
+    def _without_conductor(self):
+        """Ends check mode on a host where an earlier task would have installed conductor."""
+        self.module.warn("conductor is not on this host yet, so the definition of %s was not checked" % self.id)
+        self.result["changed"] = True
+        self.finish()
+
+
+def main():
+    """Reads the arguments and does what they say."""
+    module = AnsibleModule(
+        argument_spec=dict(
+            ARGUMENTS,
+            id=dict(type="str", required=True),
+            state=dict(type="str", choices=["present", "deployed", "absent"], default="present"),
+            definition=dict(type="dict"),
+            src=dict(type="path"),
+            remote_src=dict(type="bool", default=False),
+            revision=dict(type="str"),
+            wait=dict(type="bool", default=True),
+            wait_timeout=dict(type="int", default=60),
+            lock_timeout=dict(type="str", default="10min"),
+        ),
+        add_file_common_args=True,
+        mutually_exclusive=[("definition", "src")],
+        required_if=[
+            ("state", "present", ("definition", "src"), True),
+            ("state", "deployed", ("revision",)),
+        ],
+        supports_check_mode=True,
+    )
+    if module.params["revision"] is not None and module.params["state"] != "deployed":
+        module.fail_json(msg="revision is for state=deployed; with state=present it belongs into the definition")
+    service = Service(module)
+    if module.params["state"] == "absent":
+        service.absent()
+    else:
+        service.present()
+    service.finish()
+
+
+if __name__ == "__main__":
+    main()
