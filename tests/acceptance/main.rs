@@ -7,6 +7,7 @@
 
 #![expect(clippy::print_stderr, reason = "progress and times are for whoever runs the tests")]
 
+mod ansible;
 mod apply;
 mod background;
 mod bad_host;
@@ -111,6 +112,7 @@ fn main() -> ExitCode {
             }
         }
         trials.extend(verify::trials(&pool));
+        trials.extend(ansible::trials(&pool));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
     // Ends the sandboxes before the process.

@@ -101,6 +101,11 @@ impl Pool {
         Ok(Vm::boot(self.tree()?, &mut |line| eprintln!("{line}"))?)
     }
 
+    /// Boots a sandbox without conductor, for tests that install it.
+    pub(crate) fn bare(&self) -> Result<Host, Failed> {
+        Ok(Host::new(Sandbox::builder(self.tree()?).boot()?))
+    }
+
     fn tree(&self) -> Result<&Tree, Failed> {
         let tree = self.tree.get_or_init(|| {
             Tree::ensure(&mut |line| eprintln!("{line}")).map_err(|error| error.to_string())

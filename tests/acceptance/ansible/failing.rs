@@ -1,0 +1,166 @@
+//! The module `conductor_service` where something is wrong: what it says, and that the host stays as it was.
+
+use libtest_mimic::Failed;
+use serde_json::{Value, json};
+
+use super::FleetTest;
+use super::service::{FILE, MODULE, definition, web, with_host};
+use crate::host::SERVICES;
+use crate::pool::Pool;
+
+pub(crate) const TESTS: &[FleetTest] = &[
+    ("what_is_wrong_changes_nothing", what_is_wrong_changes_nothing),
+    ("what_does_not_start_is_put_back", what_does_not_start_is_put_back),
+    ("a_host_that_is_being_changed_is_left_alone", being_changed),
+    ("health_is_insisted_on", health_is_insisted_on),
+];
+
+fn what_is_wrong_changes_nothing(pool: &Pool) -> Result<(), Failed> {
+    with_host(pool, |host, fleet| {
+        fleet.task(MODULE, &web("v1"), &[]).changed(true);
+        let state = || {
+            (host.files(), host.running("web"), host.sh(&format!("cat {FILE}; ls -A {SERVICES}")))
+        };
+        let before = state();
+        let with = |key: &str, value: Value| {
+            let mut arguments = web("v2");
+            arguments["definition"][key] = value;
+            arguments
+        };
+        host.write("/root/shop.yaml", "id: shop\nimage: registry.example/shop\nruntime: docker\n");
+        host.write("/root/web.ini", "");
+        for (arguments, texts) in [
+            // Found by `conductor check`, all at once, with where and what instead.
+            (
+                with("limits", json!({"memroy": "1G", "cpu": "fast"})),
+                &[
+                    "/etc/conductor/services/web.json:",
+                    "limits.memroy: unknown key",
+                    "hint: did you mean memory?",
+                    "\"fast\" is not an amount of CPU",
+                ][..],
+            ),
+            (with("id", json!("other")), &["this is the definition of other and not of web"]),
+            // A good definition that cannot be applied.
+            (json!({"id": "shop", "src": "/root/shop.yaml", "remote_src": true}), &["revision"]),
+            (json!({"id": "web", "src": "/root/none.yaml", "remote_src": true}), &["cannot read"]),
+            (
+                json!({"id": "web", "src": "/root/web.ini", "remote_src": true}),
+                &["does not say its format"],
+            ),
+            (json!({"id": "../web", "definition": definition("v2")}), &["id: \"../web\""]),
+            (json!({"id": "../web", "state": "absent"}), &["../web"]),
+            (json!({"id": "web", "src": "none.yaml"}), &["Could not find"]),
+            (json!({"id": "web", "state": "deployed"}), &["revision"]),
+            (
+                json!({"id": "web", "revision": "v2", "definition": definition("v2")}),
+                &["state=deployed"],
+            ),
+            (json!({"id": "unknown", "state": "deployed", "revision": "v1"}), &["unknown"]),
+            (
+                json!({"id": "web", "definition": definition("v2"), "executable": "/usr/bin/no"}),
+                &["no program /usr/bin/no", "hint: the role"],
+            ),
+        ] {
+            let options: &[&[&str]] = match texts.iter().any(|text| text.contains("no program")) {
+                true => &[&[]],
+                false => &[&["--check"], &[]],
+            };
+            for options in options {
+                fleet.task(MODULE, &arguments, options).fails(texts);
+                assert_eq!(state(), before, "{arguments}");
+            }
+        }
+        // A file of another name, with the same service.
+        host.define("other.yaml", "id: web\ncommand: [/bin/true]\n");
+        host.define("broken.yaml", "id: broken\nwhat: {");
+        for arguments in [web("v2"), json!({"id": "web", "state": "absent"})] {
+            let texts = [
+                "web is defined in /etc/conductor/services/other.yaml, too",
+                "hint: remove that file",
+            ];
+            fleet.task(MODULE, &arguments, &[]).fails(&texts);
+        }
+        host.undefine("other.yaml");
+        host.undefine("broken.yaml");
+        assert_eq!(state(), before);
+    })
+}
+
+fn what_does_not_start_is_put_back(pool: &Pool) -> Result<(), Failed> {
+    with_host(pool, |host, fleet| {
+        let exits = web("v2-exits");
+        let failed = fleet.task(MODULE, &exits, &[]);
+        let failed = failed.fails(&[
+            "start conductor-web-host.",
+            "| v2-exits cannot go on",
+            "what was new is removed again",
+        ]);
+        assert_eq!(failed.result["rc"], 1);
+        assert_eq!(host.sh(&format!("ls -A {SERVICES}")), "");
+        assert!(host.files().is_empty());
+
+        fleet.task(MODULE, &web("v1"), &[]).changed(true);
+        let before = (host.sh(&format!("cat {FILE}")), host.running("web"), host.files());
+        let mut sick = web("v2-sick");
+        sick["definition"]["health"]["start_period"] = "1s".into();
+        let failed = fleet.task(MODULE, &sick, &[]);
+        let failed = failed
+            .fails(&["last health check: never healthy", "the release before it serves as it did"]);
+        assert_eq!(failed.result["rc"], 3);
+        assert_eq!(failed.result["failures"][0]["old_serves"], true);
+        let journal = failed.result["journal"].to_string();
+        assert!(journal.contains("v2-sick listens"), "{journal}");
+        assert_eq!((host.sh(&format!("cat {FILE}")), host.running("web"), host.files()), before);
+        host.is_converged();
+
+        let mut deployed = web("{revision}-exits");
+        deployed["state"] = "deployed".into();
+        deployed["revision"] = "v3".into();
+        fleet.task(MODULE, &deployed, &[]).fails(&["v3-exits cannot go on", "serves as it did"]);
+        assert_eq!((host.sh(&format!("cat {FILE}")), host.running("web"), host.files()), before);
+    })
+}
+
+fn being_changed(pool: &Pool) -> Result<(), Failed> {
+    with_host(pool, |host, fleet| {
+        fleet.task(MODULE, &web("v1"), &[]).changed(true);
+        let before = host.sh(&format!("cat {FILE}"));
+        let hold = "flock /run/conductor/lock sh -c 'touch /run/held; sleep infinity'";
+        host.sh(&format!("systemd-run --quiet --unit=holder {hold}"));
+        host.eventually("the lock is held", |host| host.path("/run/held").exists());
+        let mut arguments = web("v2");
+        arguments["lock_timeout"] = "0".into();
+        let failed = fleet.task(MODULE, &arguments, &[]).fails(&["holds the lock"]);
+        assert_eq!(failed.result["rc"], 4);
+        assert_eq!(host.sh(&format!("cat {FILE}")), before);
+        // Check mode takes no lock.
+        fleet.task(MODULE, &arguments, &["--check"]).changed(true);
+        host.sh("systemctl stop holder.service; rm /run/held");
+        fleet.task(MODULE, &arguments, &[]).changed(true);
+    })
+}
+
+fn health_is_insisted_on(pool: &Pool) -> Result<(), Failed> {
+    with_host(pool, |host, fleet| {
+        let mut arguments = web("v1");
+        // Patient with failures, so that an instance that is not well stays.
+        arguments["definition"]["health"] = json!({"command": ["/usr/bin/test", "!", "-e", "/srv/ill"],
+            "interval": "100ms", "retries": 600});
+        arguments["wait_timeout"] = 1.into();
+        fleet.task(MODULE, &arguments, &[]).changed(true);
+        host.sh("touch /srv/ill");
+        host.eventually("the check fails", |host| {
+            let status = host.conductor(&["status", "--id", "web", "--output", "json"]).json();
+            status["services"][0]["instances"][0]["healthy"] == false
+        });
+        let failed = fleet.task(MODULE, &arguments, &[]);
+        failed.fails(&["instances are not healthy", "conductor-web-host.", "| v1 listens"]);
+        arguments["wait"] = false.into();
+        fleet.task(MODULE, &arguments, &[]).changed(false);
+        arguments["wait"] = true.into();
+        arguments["wait_timeout"] = 60.into();
+        host.sh("(sleep 2; rm /srv/ill) >/dev/null 2>&1 &");
+        fleet.task(MODULE, &arguments, &[]).changed(false);
+    })
+}

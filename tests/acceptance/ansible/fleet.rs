@@ -1,0 +1,159 @@
+//! Hosts as Ansible sees them: sandboxes with an SSH server each, and a directory of playbooks.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use libtest_mimic::Failed;
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::control::{Control, run};
+use crate::host::Host;
+use crate::ran::Ran;
+
+/// Some hosts, by the names that Ansible knows them by, and what a user of Ansible has: a directory, a
+/// home, and a key.
+pub(crate) struct Fleet<'h> {
+    control: &'static Control,
+    directory: TempDir,
+    hosts: Vec<(&'static str, &'h Host)>,
+}
+
+/// What a task did.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    /// What stands before the result: the diff.
+    pub(crate) diff: String,
+    pub(crate) result: Value,
+    ran: Ran,
+}
+
+impl<'h> Fleet<'h> {
+    /// Makes hosts reachable. They cannot be used again afterwards.
+    pub(crate) fn new(hosts: Vec<(&'static str, &'h Host)>) -> Result<Self, Failed> {
+        let control = Control::get()?;
+        let directory = TempDir::new()?;
+        let fleet = Self { control, directory, hosts };
+        fs::create_dir(fleet.home())?;
+        let mut keygen = Command::new("ssh-keygen");
+        run(keygen.args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(fleet.path("home/key")))?;
+        let key = fs::read_to_string(fleet.path("home/key.pub"))?;
+        let mut config = String::new();
+        let mut inventory = "web:\n  hosts:\n".to_owned();
+        for (name, host) in &fleet.hosts {
+            host.spoil();
+            host.write("/root/.ssh/authorized_keys", &key);
+            host.sh("systemctl start ssh.service");
+            // A sandbox has a network of its own, without a way out.
+            writeln!(
+                config,
+                "Host {name}\n  ProxyCommand nsenter --target {} --mount --net -- \
+                 busybox nc 127.0.0.1 22",
+                host.sandbox.leader()
+            )?;
+            writeln!(inventory, "    {name}:")?;
+        }
+        writeln!(
+            config,
+            "Host *\n  User root\n  IdentityFile {}\n  StrictHostKeyChecking no\n  \
+             UserKnownHostsFile /dev/null\n  LogLevel ERROR",
+            fleet.path("home/key").display()
+        )?;
+        fs::write(fleet.path("home/ssh_config"), config)?;
+        fs::write(fleet.path("home/inventory.yml"), inventory)?;
+        Ok(fleet)
+    }
+
+    /// Gives a path in the directory of playbooks.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn home(&self) -> PathBuf {
+        self.path("home")
+    }
+
+    /// Writes a playbook, or what one needs.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().expect("a file is in a directory"))
+            .expect("it can be made");
+        fs::write(path, text).expect("it can be written");
+    }
+
+    /// Gives a command of a user who has configured nothing but SSH.
+    pub(crate) fn plain(&self, program: &str) -> Command {
+        let mut command = self.control.command(program, self.directory.path(), &self.home());
+        let options = "-o ControlMaster=auto -o ControlPersist=15s";
+        let config = self.path("home/ssh_config");
+        command.env("ANSIBLE_SSH_ARGS", format!("-F {} {options}", config.display()));
+        // The first Python it finds is the right one, and no warning is needed.
+        command.env("ANSIBLE_PYTHON_INTERPRETER", "auto_silent");
+        command
+    }
+
+    /// Gives a command that knows the collection and the hosts, too.
+    pub(crate) fn command(&self, program: &str) -> Command {
+        let mut command = self.plain(program);
+        command.env("ANSIBLE_COLLECTIONS_PATH", &self.control.collections);
+        command.env("ANSIBLE_INVENTORY", self.path("home/inventory.yml"));
+        command.env("ANSIBLE_PIPELINING", "1");
+        command
+    }
+
+    /// Runs a playbook.
+    #[track_caller]
+    pub(crate) fn play(&self, arguments: &[&str]) -> Ran {
+        Ran::new(self.command("ansible-playbook").args(arguments))
+    }
+
+    /// Runs one task on the first host.
+    #[track_caller]
+    pub(crate) fn task(&self, module: &str, arguments: &Value, options: &[&str]) -> Outcome {
+        let module = format!("conductor.conductor.{module}");
+        let host = self.hosts[0].0;
+        let mut command = self.command("ansible");
+        command.args([host, "--module-name", &module, "--args", &arguments.to_string()]);
+        let ran = Ran::new(command.args(options));
+        let word = format!("{host} | ");
+        let (diff, rest) = ran.stdout.split_once(&word).unwrap_or_else(|| panic!("{ran}"));
+        let result = match rest.split_once(" => ") {
+            Some((_, result)) => {
+                serde_json::from_str(result).unwrap_or_else(|error| panic!("{error}\n{ran}"))
+            }
+            // Ansible shows no more of a task that was skipped.
+            None => json!({"changed": false, "skipped": rest.trim_end() == "SKIPPED"}),
+        };
+        Outcome { diff: diff.to_owned(), result, ran }
+    }
+}
+
+impl Outcome {
+    /// Insists that it succeeded and changed something, or that it did not.
+    #[track_caller]
+    pub(crate) fn changed(self, changed: bool) -> Self {
+        assert_eq!(self.ran.status, Some(0), "{}", self.ran);
+        assert_eq!(self.result["changed"], changed, "{}", self.ran);
+        self
+    }
+
+    /// Insists that it failed, changed nothing, and says something.
+    #[track_caller]
+    pub(crate) fn fails(self, texts: &[&str]) -> Self {
+        assert_eq!(self.ran.status, Some(2), "{}", self.ran);
+        assert_eq!(self.result["changed"], false, "{}", self.ran);
+        let message = self.result["msg"].as_str().unwrap_or_default();
+        for text in texts {
+            assert!(message.contains(text), "no {text:?} in the message\n{}", self.ran);
+        }
+        self
+    }
+
+    /// Gives the steps that were taken.
+    #[track_caller]
+    pub(crate) fn steps(&self) -> &Vec<Value> {
+        self.result["steps"].as_array().unwrap_or_else(|| panic!("no steps\n{}", self.ran))
+    }
+}

@@ -1,0 +1,30 @@
+//! The Ansible collection in `integrations/ansible`: the real Ansible, over SSH, on real hosts.
+
+mod control;
+mod failing;
+mod fleet;
+mod guide;
+mod quality;
+mod role;
+mod roll;
+mod run;
+mod service;
+
+use std::sync::Arc;
+
+use libtest_mimic::{Failed, Trial};
+
+use crate::pool::Pool;
+
+/// A test that asks for the hosts it needs.
+type FleetTest = (&'static str, fn(&Pool) -> Result<(), Failed>);
+
+pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
+    let tests =
+        [guide::TESTS, quality::TESTS, roll::TESTS, service::TESTS, failing::TESTS, role::TESTS];
+    let trial = |&(name, test): &FleetTest| {
+        let pool = Arc::clone(pool);
+        Trial::test(format!("ansible::{name}"), move || test(&pool))
+    };
+    tests.into_iter().flatten().map(trial).collect()
+}

@@ -1,0 +1,69 @@
+//! What Ansible's own tools say of the collection.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use libtest_mimic::Failed;
+use tempfile::TempDir;
+
+use super::FleetTest;
+use super::control::{Control, copy_collection};
+use crate::pool::Pool;
+use crate::ran::Ran;
+
+pub(crate) const TESTS: &[FleetTest] =
+    &[("the_collection_is_sane", is_sane), ("the_collection_is_lint_free", is_lint_free)];
+
+/// Stands in for the script that `ansible-test` would download to install pip: Python brings one.
+const GET_PIP: (&str, &str) = ("get_pip_24_2.py", "import ensurepip\n\nensurepip.bootstrap()\n");
+
+/// Runs all tests of `ansible-test sanity` for which there is a program here.
+fn is_sane(_pool: &Pool) -> Result<(), Failed> {
+    let control = Control::get()?;
+    let home = Control::home();
+    let cache = home.join(".ansible/test/cache");
+    fs::create_dir_all(&cache)?;
+    fs::write(cache.join(GET_PIP.0), GET_PIP.1)?;
+    let copy = Copy::new()?;
+    let mut command = control.command("ansible-test", &copy.collection, &home);
+    let ran = Ran::new(command.args(["sanity", "--color", "no"])).exits(0);
+    // Tests without their program are left out; these have none.
+    for test in
+        ["validate-modules", "pylint", "pep8", "yamllint", "import", "compile", "ansible-doc"]
+    {
+        let line = format!("Running sanity test \"{test}\"");
+        assert!(ran.stderr.contains(&line) || ran.stdout.contains(&line), "no {test}\n{ran}");
+    }
+    Ok(())
+}
+
+fn is_lint_free(_pool: &Pool) -> Result<(), Failed> {
+    let copy = Copy::new()?;
+    lint(Control::get()?, &copy.collection)
+}
+
+/// The collection outside of any repository: Ansible's tools look at no file that git ignores.
+struct Copy {
+    _directory: TempDir,
+    collection: PathBuf,
+}
+
+impl Copy {
+    fn new() -> Result<Self, Failed> {
+        let directory = TempDir::new()?;
+        let collection = directory.path().join("ansible_collections/conductor/conductor");
+        copy_collection(&collection)?;
+        Ok(Self { _directory: directory, collection })
+    }
+}
+
+/// Insists that ansible-lint, at its strictest, has nothing to say of what is in a directory.
+pub(crate) fn lint(control: &Control, directory: &Path) -> Result<(), Failed> {
+    let home = TempDir::new()?;
+    let mut command = control.command("ansible-lint", directory, home.path());
+    command.env("ANSIBLE_COLLECTIONS_PATH", &control.collections);
+    let ran = Ran::new(command.args(["--offline", "--strict", "--profile", "production"]));
+    let ran = ran.exits(0).complains("0 failure(s), 0 warning(s)");
+    assert!(!ran.stderr.contains("in 0 files"), "it looked at nothing\n{ran}");
+    Ok(())
+}

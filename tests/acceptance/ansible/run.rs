@@ -1,0 +1,92 @@
+//! The module `conductor_run`.
+
+use libtest_mimic::Failed;
+use serde_json::json;
+
+use super::FleetTest;
+use super::fleet::Fleet;
+use crate::pool::Pool;
+
+#[expect(dead_code, reason = "conductor run is not there yet")]
+pub(crate) const TESTS: &[FleetTest] = &[("a_command_is_run_in_a_service", a_command_is_run)];
+
+fn a_command_is_run(pool: &Pool) -> Result<(), Failed> {
+    pool.run(|host| {
+        let fleet = Fleet::new(vec![("web1", host)]).expect("the host is reachable");
+        host.define(
+            "web.yaml",
+            "id: web\ncommand: [/usr/bin/sleep, infinity]\nenv: {GREETING: Hello}\n",
+        );
+        host.apply();
+        let run = |arguments: serde_json::Value, options: &[&str]| {
+            let mut all = json!({"id": "web"});
+            let given = arguments.as_object().expect("arguments are an object").clone();
+            all.as_object_mut().expect("this one, too").extend(given);
+            fleet.task("conductor_run", &all, options)
+        };
+        let shell = |script: &str| json!(["/bin/sh", "-c", script]);
+
+        let greets = run(
+            json!({"command": shell("echo $GREETING $NAME; echo well >&2"),
+            "env": {"NAME": "you  there"}}),
+            &[],
+        )
+        .changed(true);
+        assert_eq!(greets.result["stdout"], "Hello you there");
+        assert_eq!(greets.result["stderr"], "well");
+        assert_eq!(greets.result["rc"], 0);
+        let reads =
+            run(json!({"command": ["/usr/bin/cat"], "stdin": "one\ntwo"}), &[]).changed(true);
+        assert_eq!(reads.result["stdout"], "one\ntwo");
+        let user = run(
+            json!({"command": ["/usr/bin/id", "-un"], "user": "nobody", "memory": "100M",
+            "cpu": "0.5"}),
+            &[],
+        )
+        .changed(true);
+        assert_eq!(user.result["stdout"], "nobody");
+
+        for (command, more, status, message) in [
+            (
+                shell("echo oh no >&2; exit 7"),
+                json!({}),
+                7,
+                "the command ended with exit status 7: oh no",
+            ),
+            (json!(["/usr/bin/no-such"]), json!({}), 127, "there is no program /usr/bin/no-such"),
+            (
+                json!(["/usr/bin/sleep", "60"]),
+                json!({"timeout": "1s"}),
+                124,
+                "did not end within 1s",
+            ),
+            (json!(["/usr/bin/true"]), json!({"id": "nothing"}), 125, "nothing"),
+        ] {
+            let mut arguments = more;
+            arguments["command"] = command;
+            let failed = run(arguments, &[]);
+            assert_eq!(failed.result["rc"], status, "{failed:?}");
+            assert_eq!(failed.result["changed"], status != 125, "{failed:?}");
+            let said = failed.result["msg"].as_str().unwrap_or_default();
+            assert!(said.contains(message), "{failed:?}");
+        }
+
+        let once =
+            json!({"command": shell("echo ran"), "creates": "/etc/conductor/services/web.*"});
+        let skipped = run(once, &[]).changed(false);
+        assert_eq!(skipped.result["stdout"], "");
+        let once = json!({"command": ["/usr/bin/true"], "creates": "/srv/never"});
+        run(once.clone(), &["--check"]).changed(true);
+        run(once, &[]).changed(true);
+        let once = json!({"command": ["/usr/bin/true"], "removes": "/srv/never"});
+        run(once, &[]).changed(false);
+        let dry = run(json!({"command": shell("echo ran")}), &["--check"]).changed(false);
+        assert_eq!(dry.result["skipped"], true);
+
+        let detached =
+            run(json!({"command": ["/usr/bin/sleep", "300"], "detach": true}), &[]).changed(true);
+        let unit = detached.result["unit"].as_str().expect("a unit").to_owned();
+        assert_eq!(host.property(&unit, "ActiveState"), "active");
+        host.sh(&format!("systemctl stop {unit}"));
+    })
+}
