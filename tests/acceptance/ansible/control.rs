@@ -104,8 +104,13 @@ fn python() -> Result<&'static str, Failed> {
     if is_good(any) {
         return Ok(any);
     }
-    let packages = [("python3-venv", "/usr/share/doc/python3-venv/copyright")];
-    install_packages(&packages, &mut |line| eprintln!("{line}"))?;
+    // Debian's Python has ensurepip in a package of its own.
+    let of_debian_12 = fs::read_to_string("/etc/debian_version")?.starts_with("12");
+    let proof = match of_debian_12 {
+        true => "/usr/lib/python3.11/ensurepip/__init__.py",
+        false => "/usr/lib/python3.13/ensurepip/__init__.py",
+    };
+    install_packages(&[("python3-venv", proof)], &mut |line| eprintln!("{line}"))?;
     if is_good(debian) { Ok(debian) } else { Err("Ansible needs Python 3.11 or newer".into()) }
 }
 

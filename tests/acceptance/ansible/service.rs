@@ -85,8 +85,9 @@ fn defined_changed_and_removed(pool: &Pool) -> Result<(), Failed> {
         let absent = json!({"id": "web", "state": "absent"});
         let check = fleet.task(MODULE, &absent, &["--check", "--diff"]).changed(true);
         assert!(check.diff.contains("-    \"id\": \"web\","), "{check:?}");
+        assert!(check.diff.contains("--- conductor-web.target"), "{check:?}");
         assert_eq!(host.running("web").len(), 2);
-        task(&absent).changed(true);
+        assert_eq!(task(&absent).changed(true).steps(), check.steps());
         assert_eq!(host.sh(&format!("ls -A {SERVICES}")), "");
         assert!(host.instances().is_empty());
         task(&absent).changed(false);

@@ -223,15 +223,21 @@ class Service:
                 self.files.remove()
             return
         self._refuse_others()
+        remove = ["remove", "--id", self.id, "--lock-timeout", self.params["lock_timeout"]]
+        plan = self.cli.ask(remove + ["--dry-run"])
+        if plan.ok:
+            self._show(plan)
+        elif plan.kind != "unknown_service":
+            self.cli.fail(plan)
         if self.module.check_mode:
-            running = self._status() is not None
-            self.result["changed"] = self.result["changed"] or running
+            if plan.ok:
+                self._took(plan)
             return
-        answer = self.cli.ask(["remove", "--id", self.id, "--lock-timeout", self.params["lock_timeout"]])
-        if answer.ok:
+        if plan.ok:
+            answer = self.cli.ask(remove)
+            if not answer.ok:
+                self.cli.fail(answer)
             self._took(answer)
-        elif answer.kind != "unknown_service":
-            self.cli.fail(answer)
         self.files.remove()
 
     def finish(self):
@@ -287,13 +293,13 @@ class Service:
             plan.rename(candidate, path)
         if not plan.ok:
             self.cli.fail(plan)
-        if self.module._diff:
-            units = plan.json.get("diff")
-            if units is None:
-                units = self.cli.ask(["diff", candidate]).json.get("diff")
-            if units:
-                self.diff.append(dict(prepared=units))
+        self._show(plan)
         return plan
+
+    def _show(self, plan):
+        """Notes how units would change, and what proxies are told."""
+        if plan.json["diff"]:
+            self.diff.append(dict(prepared=plan.json["diff"]))
 
     def _change(self, path, text):
         """Writes the definition and has conductor make the host what it says."""
