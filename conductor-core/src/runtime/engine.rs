@@ -42,7 +42,7 @@ pub(super) fn docker(instance: &Instance<'_>) -> Parts {
     socket::make(&mut exec, instance);
     exec.push("ExecStart", create);
     if service.health.is_some() {
-        exec.push("ExecStop", health::stop(PROBE));
+        exec.push("ExecStop", health::stop("-", PROBE));
     }
     let seconds = stop_seconds(instance);
     exec.push("ExecStop", command_line("-", &[DOCKER, "stop", "-t", &seconds, &name]));
@@ -91,7 +91,7 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
     socket::make(&mut exec, instance);
     exec.push("ExecStart", run);
     if health::is_probed(instance.service) {
-        exec.push("ExecStop", health::stop(PROBE));
+        exec.push("ExecStop", health::stop("-", PROBE));
     }
     exec.push("ExecStop", command_line("-", &stop));
     // The first try fails for a container whose conmon was killed, and marks it as stopped.

@@ -101,8 +101,10 @@ fn http(http: &HttpCheck, instance: &Instance<'_>) -> Vec<String> {
 
 /// Gives the command that ends the prober before its service stops: one that answers no more while it
 /// finishes its requests is not unhealthy, and a restart would cut them off.
-pub(super) fn stop(probe: &str) -> CommandLine {
-    command_line("-", &[probe, "stop"])
+///
+/// `prefix` comes before it in the unit.
+pub(super) fn stop(prefix: &str, probe: &str) -> CommandLine {
+    command_line(prefix, &[probe, "stop"])
 }
 
 /// Gives the directives that make the probe's word systemd's own.

@@ -79,8 +79,17 @@ pub(super) fn parts(instance: &Instance<'_>) -> Parts {
     socket::make(&mut exec, instance);
     exec.push("ExecStart", line);
     if probed {
-        // Only the service itself is in the image if commands around it need the host's files.
-        exec.push("ExecStop", health::stop(if has_socket { PROBE } else { probe }));
+        // As root on the host: to set a sandbox up for it takes longer than what it does. In an image it is
+        // only where the service is, unless commands around that need the host's files.
+        let on_host = instance.image.is_none() || has_socket;
+        exec.push(
+            "ExecStop",
+            match (on_host, scope) {
+                (true, Scope::System) => health::stop("-+", PROBE),
+                (true, Scope::User) => health::stop("-", PROBE),
+                (false, _) => health::stop("-", probe),
+            },
+        );
     }
     socket::remove(&mut exec, instance);
     Parts {
