@@ -131,6 +131,7 @@ impl Conductor {
             paths: &self.paths,
             watcher,
             old_workers: BTreeMap::new(),
+            tried_out: BTreeMap::new(),
         }
     }
 }

@@ -16,7 +16,7 @@ use super::report::{Failure, ServiceReport};
 use crate::host::{
     Job, LastWords, Lock, OldWorkers, Paths, Proxies, Systemd, UnitDirectory, last_words,
 };
-use crate::name::{ProxyName, UnitName};
+use crate::name::{ProxyName, ServiceId, UnitName};
 use crate::plan::{ServicePlan, Step};
 use batch::Batch;
 use work::{Phase, Work};
@@ -36,6 +36,8 @@ pub(super) struct Executor<'c> {
     pub(super) watcher: &'c mut dyn Watcher,
     /// What is left of a proxy's processes from before its reload.
     pub(super) old_workers: BTreeMap<ProxyName, OldWorkers>,
+    /// What was tried out for a service's proxy and found good, and when.
+    pub(super) tried_out: BTreeMap<(ProxyName, ServiceId), (Option<String>, Instant)>,
 }
 
 /// A step that did not work out, of the service at an index.
@@ -172,7 +174,7 @@ impl Executor<'_> {
 }
 
 /// Makes faults of all steps for which something says why they failed.
-fn faults<'t>(todo: &Todo<'t>, why: impl Fn(&Step) -> Option<String>) -> Vec<Fault<'t>> {
+fn faults<'t>(todo: &Todo<'t>, mut why: impl FnMut(&Step) -> Option<String>) -> Vec<Fault<'t>> {
     let faults = todo
         .iter()
         .filter_map(|&(work, step)| Some(Fault { work, step, reason: why(step)?, unit: None }));

@@ -1,26 +1,43 @@
 //! Steps that change where requests go.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{Executor, Fault, Todo, faults};
 use crate::conductor::error::Error;
 use crate::host::{ProxyError, sockets};
-use crate::name::ProxyName;
+use crate::name::{ProxyName, ServiceId};
 use crate::plan::Step;
+use crate::proxy::UpstreamFile;
 
 use super::work::Work;
+
+/// For how long a proxy's configuration that was found good is taken for good. Who breaks it meanwhile is
+/// noticed when it is reloaded.
+const GOOD_FOR: Duration = Duration::from_secs(10);
 
 impl Executor<'_> {
     pub(super) fn test_proxies<'t>(&mut self, todo: &Todo<'t>) -> Vec<Fault<'t>> {
         let online = self.systemd.is_some();
         faults(todo, |step| match step {
             Step::TestProxy { proxy, service, text } if online => {
-                let result = self.proxies.try_out(proxy, service, text.as_deref());
-                result.err().map(|error| explained(&error))
+                match self.proxies.try_out(proxy, service, text.as_deref()) {
+                    Ok(()) => {
+                        let key = (proxy.clone(), service.clone());
+                        self.tried_out.insert(key, (text.clone(), Instant::now()));
+                        None
+                    }
+                    Err(error) => Some(explained(&error)),
+                }
             }
             _ => None,
         })
+    }
+
+    /// Tells whether a text was found good a moment ago, before the instances were started that it names.
+    fn was_tried_out(&self, proxy: &ProxyName, service: &ServiceId, text: Option<&str>) -> bool {
+        let tried = self.tried_out.get(&(proxy.clone(), service.clone()));
+        tried.is_some_and(|(tried, at)| tried.as_deref() == text && at.elapsed() < GOOD_FOR)
     }
 
     pub(super) fn route<'t>(&mut self, todo: &Todo<'t>) -> Vec<Fault<'t>> {
@@ -29,12 +46,15 @@ impl Executor<'_> {
             let online = self.systemd.is_some();
             let result = match step {
                 Step::WriteUpstream { file, restore } => {
-                    let (text, tested) = (Some(file.text.as_str()), online && !restore);
-                    let written = self.proxies.write(&file.proxy, &file.service, text, tested);
+                    let UpstreamFile { proxy, service, text, .. } = file;
+                    let tested =
+                        online && !restore && !self.was_tried_out(proxy, service, Some(text));
+                    let written = self.proxies.write(proxy, service, Some(text), tested);
                     written.map_err(|error| explained(&error))
                 }
                 Step::RemoveUpstream { proxy, service, restore } => {
-                    let removed = self.proxies.write(proxy, service, None, online && !restore);
+                    let tested = online && !restore && !self.was_tried_out(proxy, service, None);
+                    let removed = self.proxies.write(proxy, service, None, tested);
                     removed.map_err(|error| explained(&error))
                 }
                 Step::Switch { service, instance, socket } => {
