@@ -164,7 +164,7 @@ fn with_mistakes_are_judged_as_by_systemd(host: &Host) {
     let mut texts = Vec::new();
     while texts.len() < MISTAKES {
         let mut text: Vec<char> = GOOD[numbers.below(GOOD.len())].chars().collect();
-        for _ in 0..1 + numbers.below(2) {
+        for _ in 0..=numbers.below(2) {
             let at = numbers.below(text.len());
             let character = CHARACTERS[numbers.below(CHARACTERS.len())];
             match numbers.below(3) {

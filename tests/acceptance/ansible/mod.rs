@@ -20,8 +20,15 @@ use crate::pool::Pool;
 type FleetTest = (&'static str, fn(&Pool) -> Result<(), Failed>);
 
 pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
-    let tests =
-        [guide::TESTS, quality::TESTS, roll::TESTS, service::TESTS, failing::TESTS, role::TESTS];
+    let tests = [
+        guide::TESTS,
+        quality::TESTS,
+        roll::TESTS,
+        service::TESTS,
+        failing::TESTS,
+        role::TESTS,
+        run::TESTS,
+    ];
     let trial = |&(name, test): &FleetTest| {
         let pool = Arc::clone(pool);
         Trial::test(format!("ansible::{name}"), move || test(&pool))

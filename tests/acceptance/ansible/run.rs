@@ -7,7 +7,6 @@ use super::FleetTest;
 use super::fleet::Fleet;
 use crate::pool::Pool;
 
-#[expect(dead_code, reason = "conductor run is not there yet")]
 pub(crate) const TESTS: &[FleetTest] = &[("a_command_is_run_in_a_service", a_command_is_run)];
 
 fn a_command_is_run(pool: &Pool) -> Result<(), Failed> {
