@@ -20,6 +20,8 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) engine: Option<Engine>,
     pub(crate) nginx: bool,
+    /// Whether systemd sets a sandbox up for it.
+    pub(crate) sandbox: bool,
 }
 
 impl Case {
@@ -34,8 +36,9 @@ impl Case {
                 engine.program()
             ),
         };
+        let sandbox = if self.sandbox { "" } else { "sandbox: false\n" };
         let proxy = if self.nginx { "proxy: {nginx: {upstream: app}}\n" } else { "" };
-        format!("id: web\n{what}port: 8080\nhealth: {{http: /health}}\n{proxy}")
+        format!("id: web\n{what}port: 8080\nhealth: {{http: /health}}\n{sandbox}{proxy}")
     }
 }
 

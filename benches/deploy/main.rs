@@ -25,10 +25,12 @@ fn main() {
     }
     let mut report = Report::new(place.nothing());
     let cases = [
-        Case { name: "native", engine: None, nginx: false },
-        Case { name: "native, nginx", engine: None, nginx: true },
-        Case { name: "docker", engine: Some(Engine::Docker), nginx: false },
-        Case { name: "podman", engine: Some(Engine::Podman), nginx: false },
+        Case { name: "native", engine: None, nginx: false, sandbox: true },
+        Case { name: "native, nginx", engine: None, nginx: true, sandbox: true },
+        Case { name: "native, sandbox: false", engine: None, nginx: false, sandbox: false },
+        Case { name: "native, nginx, sandbox: false", engine: None, nginx: true, sandbox: false },
+        Case { name: "docker", engine: Some(Engine::Docker), nginx: false, sandbox: true },
+        Case { name: "podman", engine: Some(Engine::Podman), nginx: false, sandbox: true },
     ];
     for case in &cases {
         measure(&place, case, "", &mut report);
