@@ -12,6 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::Test;
 use crate::host::Host;
+use crate::numbers::Numbers;
 
 pub(crate) const TESTS: &[Test] = &[
     ("elapse_as_systemd_says_where_clocks_change", elapse_as_systemd_says_where_clocks_change),
@@ -127,18 +128,6 @@ fn elapse_as_systemd_says_where_clocks_change(host: &Host) {
     assert!(wrong.is_empty(), "{}", wrong[..wrong.len().min(20)].join("\n"));
 }
 
-/// Numbers that are the same in every run (xorshift, Marsaglia 2003).
-struct Numbers(u64);
-
-impl Numbers {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % u64::try_from(end).expect("small")).expect("small")
-    }
-}
-
 /// Changes good events by a character or two, and asks systemd what it thinks of them.
 fn with_mistakes_are_judged_as_by_systemd(host: &Host) {
     const GOOD: [&str; 12] = [
@@ -163,10 +152,10 @@ fn with_mistakes_are_judged_as_by_systemd(host: &Host) {
     let mut numbers = Numbers(0x2027_0229);
     let mut texts = Vec::new();
     while texts.len() < MISTAKES {
-        let mut text: Vec<char> = GOOD[numbers.below(GOOD.len())].chars().collect();
+        let mut text: Vec<char> = GOOD[numbers.index(GOOD.len())].chars().collect();
         for _ in 0..=numbers.below(2) {
-            let at = numbers.below(text.len());
-            let character = CHARACTERS[numbers.below(CHARACTERS.len())];
+            let at = numbers.index(text.len());
+            let character = CHARACTERS[numbers.index(CHARACTERS.len())];
             match numbers.below(3) {
                 0 => text[at] = character,
                 1 => text.insert(at, character),

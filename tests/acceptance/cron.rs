@@ -13,6 +13,7 @@ use jiff::tz::TimeZone;
 
 use crate::Test;
 use crate::host::Host;
+use crate::numbers::Numbers;
 
 pub(crate) const TESTS: &[Test] = &[
     ("expressions_elapse_when_cron_would_run", expressions_elapse_when_cron_would_run),
@@ -33,17 +34,8 @@ const BASES: [&str; 6] = [
     "2026-09-30 22:00:00",
 ];
 
-/// Numbers that are the same in every run (xorshift, Marsaglia 2003).
-struct Numbers(u64);
-
+/// What makes expressions up.
 impl Numbers {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-
     fn field(&mut self, least: u64, most: u64, names: &[&str], stars: bool) -> String {
         let value = |numbers: &mut Self| least + numbers.below(most - least + 1);
         let name = |value: u64, numbers: &mut Self| {

@@ -33,6 +33,7 @@ mod leftovers;
 mod machine;
 mod mishaps;
 mod nasty;
+mod numbers;
 mod one_off;
 mod pool;
 mod ports;

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use self::create::{CreateError, create};
 pub(crate) use self::engine::Engine;
 use self::engine::{Condition, EngineError, Wait};
+pub(crate) use self::signals::SIGNALS;
 use self::signals::Signals;
 use crate::args::Docker;
 use crate::background::{self, BackgroundError};

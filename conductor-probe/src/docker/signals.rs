@@ -8,8 +8,9 @@ use super::engine::Engine;
 use crate::print::{Whole, complain};
 use crate::stop;
 
-/// What is passed on. SIGABRT is not: that is how systemd's watchdog ends this process.
-const SIGNALS: [Signal; 8] = [
+/// What is passed on, to a container and to a command that runs once. SIGABRT is not: that is how systemd's
+/// watchdog ends this process.
+pub(crate) const SIGNALS: [Signal; 8] = [
     Signal::SIGHUP,
     Signal::SIGINT,
     Signal::SIGQUIT,

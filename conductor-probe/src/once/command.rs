@@ -14,6 +14,7 @@ use rustix::process::{ioctl_tiocsctty, setsid};
 use super::OnceError;
 use super::leash::Ends;
 use crate::background::itself;
+use crate::docker;
 use crate::print::{complain, reason};
 
 /// The first word of the command line of a process that becomes a command; it is not parsed as others
@@ -28,18 +29,6 @@ const GROUP: &str = "group";
 const NOT_FOUND: u8 = 127;
 const CANNOT_RUN: u8 = 126;
 
-/// What is passed on to a command.
-const PASSED_ON: [Signal; 8] = [
-    Signal::SIGHUP,
-    Signal::SIGINT,
-    Signal::SIGQUIT,
-    Signal::SIGUSR1,
-    Signal::SIGUSR2,
-    Signal::SIGALRM,
-    Signal::SIGTERM,
-    Signal::SIGWINCH,
-];
-
 /// Signals that are looked at when there is time.
 #[derive(Debug)]
 pub(super) struct Signals(SignalFd);
@@ -47,7 +36,7 @@ pub(super) struct Signals(SignalFd);
 impl Signals {
     /// Keeps what is passed on, and the end of children, from now on.
     pub(super) fn keep() -> Result<Self, OnceError> {
-        let mut signals: SigSet = PASSED_ON.into_iter().collect();
+        let mut signals: SigSet = docker::SIGNALS.into_iter().collect();
         signals.add(Signal::SIGCHLD);
         let keep = || {
             signals.thread_block()?;
