@@ -103,6 +103,9 @@ impl<'a> Builder<'a> {
             .args(if host.seccomp { FILTERED } else { UNFILTERED })
             .env("SYSTEMD_SECCOMP", if host.seccomp { "1" } else { "0" })
             .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
+            // Nothing writes to the tree. A sandbox that ends would hold its lock alone for a moment, and
+            // one that begins would find the tree busy.
+            .env("SYSTEMD_NSPAWN_LOCK", "0")
             // A Ctrl-C at the owner's terminal must not end the supervisor before it has tidied up.
             .process_group(0)
             .stdin(Stdio::piped());

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Invalid, PathError, Problem, Problems};
-use crate::host::{LockError, ProxyError, SystemdError, WaitError};
+use crate::host::{LockError, ProxyError, SystemdError};
 use crate::name::{JobName, ReleaseName, Revision, ServiceId, UnitName};
 use crate::plan::PortError;
 use crate::proxy::UpstreamError;
@@ -96,9 +96,6 @@ pub enum Error {
         /// What the journal has of it.
         journal: Vec<String>,
     },
-    /// The end of a command cannot be waited for.
-    #[error(transparent)]
-    Wait(#[from] WaitError),
     /// A timer on the host says something that is not known here.
     #[error("{timer}: {reason}")]
     Timer {
@@ -168,11 +165,9 @@ impl Error {
             Self::Undefined { .. } => "undefined_service",
             Self::NoRollback { .. } => "no_rollback",
             Self::Lock(LockError::Held { .. }) => "locked",
-            Self::Lock(LockError::Path(_)) | Self::Path(_) | Self::Wait(WaitError::Meet { .. }) => {
-                "file"
-            }
+            Self::Lock(LockError::Path(_)) | Self::Path(_) => "file",
             Self::Proxy(_) | Self::Upstream(_) => "proxy",
-            Self::Wait(WaitError::Systemd(_)) | Self::Systemd(_) => "systemd",
+            Self::Systemd(_) => "systemd",
         }
     }
 

@@ -81,7 +81,7 @@ impl Running {
     /// The command was not even begun, or how it ended is not known; what it ended with is none.
     pub fn wait(self) -> Result<UnitEnd, Error> {
         let Self { unit, unit_file, scope, meeting, ends, controller, systemd } = self;
-        match meeting.wait(&unit, ends, &controller, &systemd)? {
+        match meeting.wait(&unit, ends, &controller, systemd)? {
             Some(end) if end.begun => Ok(end),
             // If systemd could not even run what reports, nobody has removed the file.
             _ => Err(not_begun(scope, &unit, &unit_file)),

@@ -30,7 +30,7 @@ pub use journal::{Follower, JournalQuery, LastWords, last_words};
 pub use listeners::listening_ports;
 pub use lock::{Lock, LockError};
 pub(crate) use one_off::Meeting;
-pub use one_off::{Controller, Ends, UnitEnd, WaitError};
+pub use one_off::{Controller, Ends, UnitEnd};
 pub use paths::Paths;
 pub use proxy::{OldWorkers, Proxies, ProxyError};
 pub use scheduled::{End, JobDetails};

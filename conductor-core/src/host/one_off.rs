@@ -4,29 +4,32 @@
 //! when the unit has ended. Anybody on the host can connect, so who does is looked at first.
 
 use std::fs::{self, Permissions};
-use std::io::{self, BufRead as _, BufReader, ErrorKind, IoSlice, Write as _};
+use std::io::{self, BufRead as _, BufReader, ErrorKind, IoSlice, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, SystemTime};
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg, sockopt};
 use tempfile::NamedTempFile;
 
 use super::directory::make_open;
 use super::scheduled::End;
-use super::systemd::{Systemd, SystemdError};
+use super::systemd::Systemd;
 use crate::error::{PathContext as _, PathError};
 use crate::name::UnitName;
 
 /// How long a peer may take to say what it wants; both say it at once.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// How often is looked whether the unit is still there, in case that nobody says that it ended.
-const PAUSE: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+/// How long to wait at first before looking whether the unit is still there.
+const PAUSE: Duration = Duration::from_secs(2);
+/// How long to wait at last.
+const LONG_PAUSE: Duration = Duration::from_mins(1);
 /// How old a socket is that nobody listens on because its process was killed, and not because it is being
 /// made.
 const LEFT: Duration = Duration::from_mins(1);
@@ -167,54 +170,70 @@ impl Meeting {
         unit: &UnitName,
         ends: Ends,
         controller: &Controller,
-        systemd: &Systemd,
-    ) -> Result<Option<UnitEnd>, WaitError> {
+        systemd: Systemd,
+    ) -> Result<Option<UnitEnd>, PathError> {
         let listener = self.0.as_file();
-        let meet = |source| WaitError::Meet { path: self.path().to_owned(), source };
+        let watch = watch(systemd, unit.clone()).at("wait at", self.path())?;
         let mut ends = Some(ends);
         let mut begun = false;
-        // It has ended if it is not there twice in a row: its report may be on its way.
-        let mut missing = false;
         loop {
-            let mut watched = [PollFd::new(listener, PollFlags::IN)];
-            match poll(&mut watched, Some(&PAUSE)) {
-                Ok(0) if systemd.is_held(unit)? => missing = false,
-                Ok(0) if missing => return Ok(None),
-                Ok(0) => missing = true,
-                Ok(_) => {
-                    let (stream, _) = listener.accept().map_err(meet)?;
-                    let Some(word) = hear(&stream, unit) else { continue };
-                    if word != "run" {
-                        return Ok(Some(UnitEnd::read(&word, begun)));
-                    }
-                    // Nobody else gets it; and the command has to see the end of its input, so that
-                    // nothing of it stays open here.
-                    if let Some(ends) = ends.take() {
-                        begun = ends.send(&stream).and_then(|()| controller.attach(stream)).is_ok();
-                    }
+            let mut watched =
+                [PollFd::new(listener, PollFlags::IN), PollFd::new(&watch, PollFlags::IN)];
+            match poll(&mut watched, None) {
+                Ok(_) | Err(rustix::io::Errno::INTR) => {}
+                Err(errno) => return Err(io::Error::from(errno)).at("wait at", self.path()),
+            }
+            let [called, gone] = watched.map(|fd| !fd.revents().is_empty());
+            if called {
+                let (stream, _) = listener.accept().at("meet the command at", self.path())?;
+                let Some(word) = hear(&stream, unit) else { continue };
+                if word != "run" {
+                    return Ok(Some(UnitEnd::read(&word, begun)));
                 }
-                Err(rustix::io::Errno::INTR) => {}
-                Err(errno) => return Err(meet(errno.into())),
+                // Nobody else gets it; and the command has to see the end of its input, so that
+                // nothing of it stays open here.
+                if let Some(ends) = ends.take() {
+                    begun = ends.send(&stream).and_then(|()| controller.attach(stream)).is_ok();
+                }
+            } else if gone {
+                return Ok(None);
             }
         }
     }
 }
 
-/// Why the end of a command is not waited for.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum WaitError {
-    /// The socket fails.
-    #[error("cannot meet the command at {}", path.display())]
-    Meet {
-        /// The socket.
-        path: PathBuf,
-        /// What the kernel said.
-        source: io::Error,
-    },
-    /// systemd fails.
-    #[error(transparent)]
-    Systemd(#[from] SystemdError),
+/// Watches a unit in case that nobody says how it ended, and gives a connection that is closed when the
+/// unit is gone; closing it ends the watch.
+///
+/// A busy systemd takes a minute to answer, and whoever comes to the meeting does not wait that long. So
+/// it is asked by a thread of its own, and seldom: hundreds may be asking. That it does not answer
+/// means nothing.
+fn watch(systemd: Systemd, unit: UnitName) -> io::Result<UnixStream> {
+    let (ours, theirs) = UnixStream::pair()?;
+    let mut pause = PAUSE;
+    let mut missing = false;
+    let until_gone = move || {
+        while is_open_for(&theirs, pause) {
+            match systemd.is_held(&unit) {
+                Ok(true) | Err(_) => {
+                    missing = false;
+                    pause = pause.mul_f32(1.25).min(LONG_PAUSE);
+                }
+                // It is gone if it is not there twice in a row: its report may be on its way.
+                Ok(false) if missing => break,
+                Ok(false) => (missing, pause) = (true, PAUSE),
+            }
+        }
+    };
+    thread::Builder::new().name("watch".to_owned()).spawn(until_gone)?;
+    Ok(ours)
+}
+
+/// Waits, and tells whether the other end of a connection, which says nothing, is open all the while.
+fn is_open_for(mut stream: &UnixStream, pause: Duration) -> bool {
+    let read = stream.set_read_timeout(Some(pause)).and_then(|()| stream.read(&mut [0]));
+    // A signal may end the wait early, which is as well.
+    read.is_err()
 }
 
 impl UnitEnd {

@@ -286,18 +286,12 @@ impl Systemd {
     /// systemd does not answer.
     pub(super) fn up(&self, unit: &UnitName) -> Result<Option<u32>, SystemdError> {
         zbus::block_on(async {
-            let path = match self.manager.get_unit(unit.as_str()).await {
-                Ok(path) => path,
-                // systemd holds no unit of this name.
-                Err(zbus::Error::MethodError(..)) => return Ok(None),
-                Err(source) => return Err(SystemdError::Call { call: "GetUnit", source }),
-            };
-            let state = self.get(&path, UNIT, "ActiveState").await?;
-            let state = state.and_then(|value| String::try_from(value).ok()).unwrap_or_default();
+            let Some(path) = self.path(unit).await? else { return Ok(None) };
+            let state = self.active_state(&path).await?;
             let main = self.get(&path, SERVICE, "MainPID").await?;
             let main = main.and_then(|value| u32::try_from(value).ok()).unwrap_or_default();
             let up = matches!(
-                ActiveState::from_property(&state),
+                state,
                 ActiveState::Active | ActiveState::Reloading | ActiveState::Activating
             );
             Ok(up.then_some(main))
@@ -310,15 +304,25 @@ impl Systemd {
     /// systemd does not answer.
     pub(super) fn is_held(&self, unit: &UnitName) -> Result<bool, SystemdError> {
         zbus::block_on(async {
-            let held = self.list().await?;
-            let held = held.into_iter().find(|held| held.name == unit.as_str());
-            Ok(held.is_some_and(|held| {
-                !matches!(
-                    ActiveState::from_property(&held.active_state),
-                    ActiveState::Inactive | ActiveState::Failed
-                )
-            }))
+            let Some(path) = self.path(unit).await? else { return Ok(false) };
+            let state = self.active_state(&path).await?;
+            Ok(!matches!(state, ActiveState::Inactive | ActiveState::Failed))
         })
+    }
+
+    /// Gives the object of a unit; `None` if systemd holds none of this name.
+    async fn path(&self, unit: &UnitName) -> Result<Option<OwnedObjectPath>, SystemdError> {
+        match self.manager.get_unit(unit.as_str()).await {
+            Ok(path) => Ok(Some(path)),
+            Err(zbus::Error::MethodError(..)) => Ok(None),
+            Err(source) => Err(SystemdError::Call { call: "GetUnit", source }),
+        }
+    }
+
+    async fn active_state(&self, path: &OwnedObjectPath) -> Result<ActiveState, SystemdError> {
+        let state = self.get(path, UNIT, "ActiveState").await?;
+        let state = state.and_then(|value| String::try_from(value).ok()).unwrap_or_default();
+        Ok(ActiveState::from_property(&state))
     }
 
     /// Reads a property; `None` if the unit is gone, or of a type without it.

@@ -1,6 +1,7 @@
 //! Instances in containers: the command lines of docker and podman.
 
 use super::{Instance, PROBE, Parts, health, socket};
+use crate::definition::Runtime;
 use crate::service::Limits;
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, command_line, percent};
@@ -122,14 +123,20 @@ pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
     run.words(["--name", &name, "--log-driver=none"]);
     run.word(&format!("--cgroup-parent={}", instance.slice));
     options(&mut run, instance);
-    // What is shown is the command's own output, not that there is nothing to remove.
-    let quietly = "exec \"$0\" rm --force \"$1\" 2>/dev/null";
-    let remove = command_line("-", &["/bin/sh", "-c", quietly, DOCKER, &name]);
     let mut exec = Lines::default();
-    exec.push("ExecStartPre", &remove);
-    show_secrets(&mut exec, instance);
-    exec.push("ExecStart", run);
-    exec.push("ExecStopPost", &remove);
+    if instance.one_off.is_some() {
+        // Nobody else has its name, and what reports its end removes it.
+        show_secrets(&mut exec, instance);
+        exec.push("ExecStart", run);
+    } else {
+        // What is shown is the command's own output, not that there is nothing to remove.
+        let quietly = "exec \"$0\" rm --force \"$1\" 2>/dev/null";
+        let remove = command_line("-", &["/bin/sh", "-c", quietly, DOCKER, &name]);
+        exec.push("ExecStartPre", &remove);
+        show_secrets(&mut exec, instance);
+        exec.push("ExecStart", run);
+        exec.push("ExecStopPost", &remove);
+    }
     let mut unit = Lines::default();
     for directive in ["Wants", "After"] {
         unit.push(directive, "docker.service");
@@ -241,6 +248,11 @@ fn directory(instance: &Instance<'_>) -> String {
 fn container_name(instance: &Instance<'_>) -> String {
     let unit = instance.unit.as_str();
     unit.strip_suffix(".service").unwrap_or(unit).to_owned()
+}
+
+/// Gives the name of the container if it is one of Docker's.
+pub(super) fn docker_container(instance: &Instance<'_>) -> Option<String> {
+    (instance.service.runtime == Runtime::Docker).then(|| container_name(instance))
 }
 
 /// The engine's deadline comes before systemd's, so that it can still kill and clean up.

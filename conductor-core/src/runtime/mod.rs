@@ -97,7 +97,8 @@ pub(crate) fn once(instance: &Instance<'_>) -> Parts {
         Some(one_off) => {
             // It is started once its program is; its end is for whoever waits.
             parts.service_type = "exec";
-            parts.exec.extend(one_off::directives(one_off));
+            let container = engine::docker_container(instance);
+            parts.exec.extend(one_off::directives(one_off, container.as_deref()));
             // Nothing is left of it when it has ended.
             parts.unit.push("CollectMode", "inactive-or-failed");
         }

@@ -51,12 +51,13 @@ impl<'a> Instance<'a> {
     }
 }
 
-/// Gives what is the same for all runtimes.
-pub(super) fn directives(one_off: &OneOff) -> Lines {
+/// Gives what is the same for all runtimes; `container` is one of Docker's that goes with the unit.
+pub(super) fn directives(one_off: &OneOff, container: Option<&str>) -> Lines {
     let OneOff { unit_file, attached } = one_off;
     let mut lines = Lines::default();
     let mut end = vec![PROBE.to_owned(), "ended".to_owned(), format!("--unit-file={unit_file}")];
     end.extend(attached.as_ref().map(|attached| format!("--socket={}", attached.socket)));
+    end.extend(container.map(|name| format!("--container={name}")));
     // As root, and with the host's view of its files.
     lines.push("ExecStopPost", command_line("-+", &end));
     // As for every command that somebody runs by hand.

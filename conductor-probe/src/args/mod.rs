@@ -173,6 +173,12 @@ pub(crate) struct Ended {
     /// The file of the unit, which is removed
     #[arg(long, value_name = "PATH")]
     pub(crate) unit_file: PathBuf,
+    /// A container of Docker's, which is removed
+    #[arg(long, value_name = "NAME")]
+    pub(crate) container: Option<String>,
+    /// Where the engine listens
+    #[arg(long, value_name = "PATH", default_value = "/run/docker.sock")]
+    pub(crate) engine_socket: PathBuf,
 }
 
 #[cfg(test)]

@@ -114,6 +114,16 @@ impl Engine {
         self.post(&format!("{id}/start"), None).map(drop)
     }
 
+    /// Tells whether a container of this name runs. An engine that is starting it answers, too.
+    pub(crate) fn runs(&self, name: &str) -> Result<bool, EngineError> {
+        // {"name":["NAME"]}
+        let filters = format!("%7B%22name%22%3A%5B%22{name}%22%5D%7D");
+        let request = self.agent.get(format!("http://docker/containers/json?filters={filters}"));
+        let answer = request.config().timeout_global(Some(PATIENCE)).build().call();
+        let running = json(self.accepted(answer)?)?;
+        Ok(running.as_array().is_some_and(|running| !running.is_empty()))
+    }
+
     /// Sends a signal to a container.
     pub(crate) fn kill(&self, id: &str, signal: &str) -> Result<(), EngineError> {
         self.post(&format!("{id}/kill?signal={signal}"), Some(PATIENCE)).map(drop)

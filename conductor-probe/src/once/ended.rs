@@ -10,13 +10,22 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 
 use crate::args::Ended;
+use crate::docker::Engine;
+use crate::print::{Whole, complain};
 
 /// How long whoever waits may take to hear the report.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Removes the file of the unit, which is needed no more, and reports how the unit ended.
+/// Removes what is needed no more, the file of the unit and what its container left, and reports how the
+/// unit ended.
 pub(crate) fn report(arguments: &Ended) -> io::Result<()> {
     remove(&arguments.unit_file)?;
+    if let Some(container) = &arguments.container
+        // It removes itself, unless its client was killed.
+        && let Err(error) = Engine::new(&arguments.engine_socket).remove(container)
+    {
+        complain(format_args!("cannot remove {container}: {}", Whole(&error)));
+    }
     let Some(socket) = &arguments.socket else { return Ok(()) };
     match UnixStream::connect(socket) {
         Ok(mut stream) => {

@@ -7,9 +7,10 @@ mod command;
 mod ended;
 mod init;
 mod leash;
+mod turn;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
@@ -21,6 +22,7 @@ pub(crate) use self::init::{INIT, init};
 
 use self::command::{Child, Signals};
 use self::leash::{Leash, Word};
+use self::turn::Turn;
 use crate::args::Run;
 use crate::background::BackgroundError;
 use crate::check::socket::wait_until;
@@ -33,6 +35,8 @@ use crate::print::{Whole, complain};
 pub(crate) enum OnceError {
     #[error("cannot get what it is to run with from {}", socket.display())]
     Leash { socket: PathBuf, source: io::Error },
+    #[error("cannot wait for a turn in {}", directory.display())]
+    Turn { directory: PathBuf, source: io::Error },
     #[error("cannot keep signals")]
     Signals(#[source] io::Error),
     #[error(transparent)]
@@ -48,18 +52,33 @@ pub(crate) fn run(arguments: &Run) -> Result<u8, OnceError> {
     let no_leash = |source| OnceError::Leash { socket: arguments.socket.clone(), source };
     let (leash, ends) = Leash::take(&arguments.socket).map_err(no_leash)?;
     let signals = Signals::keep()?;
-    let mut command = Running { child: Child::spawn(&arguments.program, ends)?, arguments };
+    let container = arguments.container.as_ref();
+    let container =
+        container.map(|name| Container { name, engine: Engine::new(&arguments.engine_socket) });
+    let mut turn = None;
+    if container.is_some() {
+        let directory = arguments.socket.parent().unwrap_or(Path::new("/"));
+        match Turn::wait(directory, &signals, &leash)? {
+            Ok(its) => turn = Some(its),
+            Err(signal) => return Ok(command::death_by(signal)),
+        }
+    }
+    let mut command = Running { child: Child::spawn(&arguments.program, ends)?, container };
     let mut leash = Some(leash);
     let mut deadline = None;
     loop {
         let mut watched = vec![PollFd::new(&signals, PollFlags::IN)];
         watched.extend(leash.as_ref().map(|leash| PollFd::new(leash, PollFlags::IN)));
-        let in_time = wait_until(&mut watched, deadline);
+        let until = deadline.into_iter().chain(turn.as_ref().map(Turn::look)).min();
+        let in_time = wait_until(&mut watched, until);
         let in_time = in_time.map_err(|errno| OnceError::Wait(errno.into()))?;
         let speaks = watched.get(1).is_some_and(|fd| !fd.revents().is_empty());
-        if !in_time {
+        if !in_time && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             // systemd kills what is left in the unit.
             return Ok(command::death_by(Signal::SIGTERM));
+        }
+        if turn.as_mut().is_some_and(|turn| command.has_had(turn)) {
+            turn = None;
         }
         for signal in signals.pending()? {
             match signal {
@@ -86,15 +105,25 @@ pub(crate) fn run(arguments: &Run) -> Result<u8, OnceError> {
 /// A command that runs, here or in a container.
 struct Running<'a> {
     child: Child,
-    arguments: &'a Run,
+    container: Option<Container<'a>>,
+}
+
+/// What Docker's client runs.
+struct Container<'a> {
+    name: &'a str,
+    engine: Engine,
 }
 
 impl Running<'_> {
+    /// Tells whether its turn to start is over.
+    fn has_had(&self, turn: &mut Turn) -> bool {
+        self.container.as_ref().is_none_or(|it| turn.is_over(&it.engine, it.name))
+    }
+
     /// Delivers a signal. Docker's client passes some on and dies of others, so the engine is asked.
     fn deliver(&self, signal: Signal) {
-        if let Some(container) = &self.arguments.container {
-            let engine = Engine::new(&self.arguments.engine_socket);
-            match engine.kill(container, signal.as_str()) {
+        if let Some(Container { name, engine }) = &self.container {
+            match engine.kill(name, signal.as_str()) {
                 Ok(()) => return,
                 // Before it runs and after it ended, there is only the client.
                 Err(error) if error.is_not_running() => {}

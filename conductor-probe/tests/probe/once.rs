@@ -7,12 +7,18 @@ use std::os::fd::AsFd as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, ExitStatus};
+use std::thread;
+use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::Signal;
 use tempfile::TempDir;
 
 use crate::unit::{eventually, probe};
+
+/// How long something may take that is about to happen.
+const PATIENCE: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
 
 /// All three streams come.
 const STREAMS: u8 = 0b111;
@@ -34,13 +40,30 @@ impl Waiting {
         self.directory.path().join(name).display().to_string()
     }
 
+    /// Waits for a connection.
+    fn accept(&self) -> UnixStream {
+        let mut watched = [PollFd::new(&self.listener, PollFlags::IN)];
+        assert_eq!(poll(&mut watched, Some(&PATIENCE)), Ok(1), "nobody comes");
+        self.listener.accept().unwrap().0
+    }
+
     /// Starts the probe, and gives the command a file for each stream.
     fn start(&self, words: &[&str], streams: [&File; 3]) -> (Child, UnixStream) {
+        self.start_with(&[], words, streams)
+    }
+
+    /// Starts the probe with more options.
+    fn start_with(
+        &self,
+        options: &[&str],
+        words: &[&str],
+        streams: [&File; 3],
+    ) -> (Child, UnixStream) {
         let socket = format!("--socket={}", self.path("socket"));
         let mut command = probe();
-        command.args(["run", &socket, "--stop-timeout=60s", "--"]).args(words);
+        command.args(["run", &socket, "--stop-timeout=60s"]).args(options).arg("--").args(words);
         let child = command.spawn().unwrap();
-        let (mut stream, _) = self.listener.accept().unwrap();
+        let mut stream = self.accept();
         let mut word = [0; 4];
         stream.read_exact(&mut word).unwrap();
         assert_eq!(&word, b"run\n");
@@ -125,6 +148,44 @@ fn nothing_of_ours_keeps_a_pipe_open() {
 }
 
 #[test]
+fn containers_are_started_in_turns() {
+    let waiting = Waiting::new();
+    let null = File::options().read(true).write(true).open("/dev/null").unwrap();
+    let turns = 4 * thread::available_parallelism().unwrap().get();
+    let turn = |number: usize| {
+        let turn = File::create(waiting.path(&format!("start-{number}"))).unwrap();
+        turn.lock().unwrap();
+        turn
+    };
+    let mut others: Vec<_> = (0..turns).map(turn).collect();
+    let begun = waiting.path("begun");
+    let start = || {
+        let engine = waiting.path("engine");
+        let options = ["--container=a", "--engine-socket", &engine];
+        waiting.start_with(&options, &["/bin/touch", &begun], [&null, &null, &null])
+    };
+    // A signal is the end of the wait, but for one that only says that a window was resized.
+    let (mut child, mut stream) = start();
+    for signal in [Signal::WINCH, Signal::INT] {
+        thread::sleep(Duration::from_millis(300));
+        assert!(child.try_wait().unwrap().is_none());
+        stream.write_all(&[u8::try_from(signal.as_raw()).unwrap()]).unwrap();
+    }
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let (mut child, stream) = start();
+    drop(stream);
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    let (mut child, _stream) = start();
+    thread::sleep(Duration::from_millis(300));
+    assert!(child.try_wait().unwrap().is_none() && !Path::new(&begun).exists());
+    others.pop();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(Path::new(&begun).exists());
+    // Without containers nobody waits.
+    assert!(waiting.run("true").0.success());
+}
+
+#[test]
 fn the_end_is_reported_and_the_file_removed() {
     let waiting = Waiting::new();
     let unit = waiting.path("unit");
@@ -139,7 +200,7 @@ fn the_end_is_reported_and_the_file_removed() {
         command.spawn().unwrap()
     };
     let mut child = ended(&waiting.path("socket"));
-    let (mut stream, _) = waiting.listener.accept().unwrap();
+    let mut stream = waiting.accept();
     let mut line = [0; 16];
     stream.read_exact(&mut line).unwrap();
     assert_eq!(&line, b"signal killed 9\n");

@@ -12,8 +12,9 @@ use std::time::Duration;
 use super::disk::Disk;
 use crate::error::Error;
 
-/// How long the machine may say nothing: a boot takes half a minute, and more on a busy host.
-const DEADLINE: Duration = Duration::from_mins(5);
+/// How long the machine may say nothing: a boot takes half a minute, and more on a busy host, where what
+/// is started at boot has to become healthy, too.
+const DEADLINE: Duration = Duration::from_mins(10);
 
 /// How much of the console an error shows; all of it is some 300 lines.
 const CONSOLE_LINES: usize = 60;

@@ -56,7 +56,7 @@ impl Vm {
     ///
     /// # Errors
     ///
-    /// If the machine does not answer within 5 minutes.
+    /// If the machine does not answer within 10 minutes.
     pub fn run(&mut self, script: &str) -> Result<Output, Error> {
         self.request(script, &mut io::empty(), 0)
     }

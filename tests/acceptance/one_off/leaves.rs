@@ -59,8 +59,12 @@ pub(super) fn signals(host: &Host, engine: Option<Engine>) {
     nothing_is_left(host, engine);
 }
 
-pub(super) fn two_hundred_at_once(host: &Host) {
-    define(host, None, &format!("systemd: {FEW_FILTERS}\n"));
+pub(super) fn two_hundred_at_once(host: &Host, engine: Option<Engine>) {
+    let rest = match engine {
+        Some(_) => String::new(),
+        None => format!("systemd: {FEW_FILTERS}\n"),
+    };
+    define(host, engine, &rest);
     let script = "mkdir -p /srv/many; cd /srv/many; \
          for i in $(seq 200); do \
            (status=0; echo $i | conductor run --id a sh -c 'read x; echo $x; sleep 1; exit $((x % 100))' >out.$i 2>err.$i || status=$?; echo $status >status.$i) & \
@@ -70,7 +74,7 @@ pub(super) fn two_hundred_at_once(host: &Host) {
              echo \"$i: $(cat out.$i) $(cat err.$i) $(cat status.$i)\"; \
          done";
     assert_eq!(host.sh(script), "");
-    nothing_is_left(host, None);
+    nothing_is_left(host, engine);
 }
 
 pub(super) fn detached(host: &Host) {

@@ -15,7 +15,6 @@ use crate::host::Host;
 use crate::ran::Ran;
 
 pub(crate) const TESTS: &[Test] = &[
-    ("two_hundred_at_once", leaves::two_hundred_at_once),
     ("native_exit_statuses_and_input_and_output", |host| ends::statuses_and_streams(host, None)),
     ("docker_exit_statuses_and_input_and_output", |host| {
         ends::statuses_and_streams(host, Some(Engine::Docker));
@@ -29,6 +28,13 @@ pub(crate) const TESTS: &[Test] = &[
     }),
     ("podman_signals_and_the_death_of_conductor", |host| {
         leaves::signals(host, Some(Engine::Podman));
+    }),
+    ("native_two_hundred_at_once", |host| leaves::two_hundred_at_once(host, None)),
+    ("docker_two_hundred_at_once", |host| {
+        leaves::two_hundred_at_once(host, Some(Engine::Docker));
+    }),
+    ("podman_two_hundred_at_once", |host| {
+        leaves::two_hundred_at_once(host, Some(Engine::Podman));
     }),
     ("native_terminals", |host| terminal::works(host, None)),
     ("docker_terminals", |host| terminal::works(host, Some(Engine::Docker))),
