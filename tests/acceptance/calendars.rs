@@ -15,6 +15,7 @@ use crate::host::Host;
 use crate::numbers::Numbers;
 
 pub(crate) const TESTS: &[Test] = &[
+    ("leave_nothing_out_where_steps_are_open", leave_nothing_out_where_steps_are_open),
     ("elapse_as_systemd_says_where_clocks_change", elapse_as_systemd_says_where_clocks_change),
     ("with_mistakes_are_judged_as_by_systemd", with_mistakes_are_judged_as_by_systemd),
 ];
@@ -126,6 +127,38 @@ fn elapse_as_systemd_says_where_clocks_change(host: &Host) {
     );
     assert!(backwards <= 3, "{backwards}");
     assert!(wrong.is_empty(), "{}", wrong[..wrong.len().min(20)].join("\n"));
+}
+
+/// systemd leaves midnight out of `*:0/7`; out of what conductor makes of it, it leaves nothing.
+fn leave_nothing_out_where_steps_are_open(host: &Host) {
+    let base: Timestamp = "2027-12-31T23:59:58Z".parse().expect("a time");
+    // In seconds of 2028.
+    let expected: [(&str, &[i64]); 6] = [
+        ("*:0/7", &[0, 420, 840]),
+        ("00/5:00", &[0, 5 * 3600, 10 * 3600]),
+        ("*:*:0/25", &[0, 25, 50, 60]),
+        ("*:*:0/2.5", &[0, 2, 5, 7]),
+        ("*-*-1/14 06:00", &[6 * 3600, (14 * 24 + 6) * 3600]),
+        ("*-1/5-1 03:00", &[3 * 3600, ((31 + 29 + 31 + 30 + 31) * 24 + 3) * 3600]),
+    ];
+    let bounded = expected.map(|(event, _)| {
+        let event: CalendarEvent = event.parse().expect("an event");
+        (event.bounded().to_string(), base)
+    });
+    let written = expected.map(|(event, _)| (event.to_owned(), base));
+    let left_out =
+        elapses(host, &written).into_iter().filter(|times| times[0] > base.as_second() + 2);
+    eprintln!(
+        "open steps: systemd leaves out the first of {} of {}",
+        left_out.count(),
+        written.len()
+    );
+    for ((event, _), (found, (_, times))) in
+        bounded.iter().zip(elapses(host, &bounded).iter().zip(expected))
+    {
+        let found: Vec<_> = found.iter().map(|second| second - base.as_second() - 2).collect();
+        assert_eq!(&found[..times.len()], times, "{event}");
+    }
 }
 
 /// Changes good events by a character or two, and asks systemd what it thinks of them.

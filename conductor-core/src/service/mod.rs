@@ -243,7 +243,7 @@ impl When {
         match self {
             Self::Crontab(crontab) => crontab.expression().calendar_events(timezone),
             Self::Calendar(calendar) => {
-                let event = calendar.event().clone();
+                let event = calendar.event().clone().bounded();
                 vec![match timezone {
                     Some(zone) => event.in_time_zone(zone),
                     None => event,

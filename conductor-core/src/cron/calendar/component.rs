@@ -33,6 +33,14 @@ impl Component {
         self
     }
 
+    /// Ends a repetition that has no end at the last value up to `most` that it reaches.
+    fn bounded(mut self, most: i32) -> Self {
+        if self.stop.is_none() && self.repeat > 0 {
+            self.stop = Some(most);
+        }
+        self.normal()
+    }
+
     fn is_within(self, least: i32, most: i32, end: End) -> bool {
         let Self { start, stop, repeat } = self;
         let bounds = least..=most;
@@ -77,6 +85,13 @@ impl Chain {
         }
         self.0.sort_unstable();
         self.0.dedup();
+    }
+
+    /// Ends repetitions that have no end at `most` at the latest.
+    pub(super) fn bound(&mut self, most: i32) {
+        for component in &mut self.0 {
+            *component = component.bounded(most);
+        }
     }
 
     /// Tells whether systemd takes all values.

@@ -68,6 +68,25 @@ impl CalendarEvent {
         self.zone.as_deref()
     }
 
+    /// Gives the event with an end for each of its repetitions, without which systemd leaves out the first
+    /// value of each round: `*:0/7` has no midnight, and `*:0..56/7` has.
+    #[must_use]
+    pub fn bounded(mut self) -> Self {
+        let Fields { weekdays: _, from_the_end, year: _, month, day, hour, minute, second } =
+            &mut self.fields;
+        for (chain, most) in [(month, 12), (hour, 23), (minute, 59)] {
+            chain.bound(most);
+        }
+        // From the end of a month, such a repetition goes on to its last day.
+        if !*from_the_end {
+            day.bound(31);
+        }
+        if *second != Chain::every_second() {
+            second.bound(60 * component::SECOND - 1);
+        }
+        self
+    }
+
     /// Gives the event in a time zone, in place of the one it names.
     #[must_use]
     pub fn in_time_zone(mut self, zone: &str) -> Self {
