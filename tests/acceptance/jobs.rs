@@ -197,13 +197,14 @@ fn what_a_job_gets(host: &Host) {
 }
 
 fn time_zones(host: &Host) {
-    let job = |zone: &str| format!("schedule: '0 9 * * *', command: [/bin/true], timezone: {zone}");
-    define(host, "", &[("tokyo", &job("Asia/Tokyo")), ("utc", &job("UTC"))]);
+    let plain = "schedule: '0 9 * * *', command: [/bin/true]";
+    let job = |zone: &str| format!("{plain}, timezone: {zone}");
+    define(host, "", &[("tokyo", &job("Asia/Tokyo")), ("utc", &job("UTC")), ("hosts", plain)]);
     host.apply();
     let next = |name: &str| jobs(host)[name]["next"].as_u64().expect("a time") / 1_000_000;
     let of_day = |name: &str| next(name) % 86_400 / 3600;
     // Japan is nine hours ahead all year.
-    assert_eq!((of_day("tokyo"), of_day("utc")), (0, 9));
+    assert_eq!((of_day("tokyo"), of_day("utc"), of_day("hosts")), (0, 9, 9));
     let json = host.conductor(&["cron", "next", "--output", "json"]).exits(0).json();
     for job in json["jobs"].as_array().expect("jobs") {
         let name = job["job"].as_str().expect("a name");
@@ -211,16 +212,17 @@ fn time_zones(host: &Host) {
     }
     host.conductor(&["cron", "next"]).exits(0).says("*-*-* 09:00:00 Asia/Tokyo");
     // Timers go by the host's zone, whatever the caller's is.
-    let shown = host.sh("TZ=America/New_York conductor cron next | grep utc");
-    assert!(
-        shown.contains("09:00:00") && host.path("/usr/share/zoneinfo/America").exists(),
-        "{shown}"
-    );
+    assert!(host.path("/usr/share/zoneinfo/America/New_York").exists());
+    let shown = host.sh("TZ=America/New_York conductor cron next | grep hosts");
+    assert!(shown.contains("09:00:00"), "{shown}");
+    let elsewhere = host.sh("TZ=America/New_York conductor cron next --output json");
+    let elsewhere: serde_json::Value = serde_json::from_str(&elsewhere).expect("JSON");
+    assert_eq!(elsewhere["jobs"], json["jobs"]);
 
     define(host, "", &[("moon", &job("Moon/Tranquility"))]);
     let ran = host.conductor(&["apply"]).exits(2);
     ran.complains("cron.moon.timezone: Moon/Tranquility is not a time zone that this host knows");
-    assert_eq!(jobs(host).len(), 2);
+    assert_eq!(jobs(host).len(), 3);
 }
 
 fn at_boot(host: &Host) {
