@@ -10,7 +10,7 @@ use crate::place::{DELAY, Moment, Place};
 use crate::table::{Part, Report, Sample};
 
 /// How many deploys are measured, after one that is not.
-const DEPLOYS: u32 = 11;
+pub(crate) const DEPLOYS: u32 = 11;
 
 /// What conductor adds an upstream for.
 const SITE: &str = "server { listen 8081; location / { proxy_pass http://app; } }\n";
@@ -25,7 +25,8 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    fn definition(&self) -> String {
+    /// Gives the service that is deployed.
+    pub(crate) fn definition(&self) -> String {
         let what = match self.engine {
             None => {
                 format!("command: [/usr/local/bin/app, '127.0.0.1:{{port}}', '{DELAY}']\n")

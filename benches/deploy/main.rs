@@ -5,6 +5,7 @@
 //! machine makes them worse, though not equally.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a person")]
 
+mod bare;
 mod crowd;
 mod deploys;
 mod peers;
@@ -34,6 +35,9 @@ fn main() {
     ];
     for case in &cases {
         measure(&place, case, "", &mut report);
+    }
+    for sandbox in [true, false] {
+        bare::measure(&place, sandbox, &mut report);
     }
     for peer in Peer::ALL {
         peer.measure(&place, &mut report);

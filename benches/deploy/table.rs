@@ -150,10 +150,11 @@ impl fmt::Display for Report {
             let [overhead, most] = summary(samples, |sample| sample.overhead);
             let [noticed, latest] = summary(samples, |sample| sample.noticed);
             let count = samples.len();
-            writeln!(
-                f,
-                "| {name} | {count} | {overhead:.0} | {most:.0} | {noticed:.1} | {latest:.1} |"
-            )?;
+            write!(f, "| {name} | {count} | {overhead:.0} | {most:.0} |")?;
+            match noticed.is_nan() {
+                true => writeln!(f, " | |")?,
+                false => writeln!(f, " {noticed:.1} | {latest:.1} |")?,
+            }
         }
 
         let heads: Vec<_> = Part::ALL.iter().map(|(_, name)| *name).collect();
