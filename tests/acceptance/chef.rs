@@ -21,8 +21,7 @@ const TESTS: &[Test] =
 
 pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
     let trial = |&(name, test): &Test| {
-        let pool = Arc::clone(pool);
-        Trial::test(format!("chef::{name}"), move || pool.run_with_ruby(test))
+        pool.trial(format!("chef::{name}"), move |pool| pool.run_with_ruby(test))
     };
     TESTS.iter().map(trial).collect()
 }

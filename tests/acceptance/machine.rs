@@ -20,15 +20,14 @@ const ALL: &str = "image podman docker";
 
 /// Gives all tests of the machine: one, because a boot takes as long as all the rest.
 pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
-    let pool = Arc::clone(pool);
-    vec![Trial::test("machine::limits_images_and_a_power_cut", move || {
+    vec![pool.trial("machine::limits_images_and_a_power_cut".to_owned(), |pool| {
         let mut vm = pool.machine()?;
-        install(&mut vm, &pool)?;
+        install(&mut vm, pool)?;
         for runtime in ["native", "podman", "docker"] {
             limits_bind(&mut vm, runtime)?;
         }
         let ports = everything_runs(&mut vm)?;
-        power::deploys_are_cut(&mut vm, &pool)?;
+        power::deploys_are_cut(&mut vm, pool)?;
         vm.power_cut()?;
         power::they_are_finished(&mut vm)?;
         everything_is_back(&mut vm, &ports)?;

@@ -52,7 +52,7 @@ use std::env;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Arguments;
 
 use host::Host;
 use pool::Pool;
@@ -108,9 +108,11 @@ fn main() -> ExitCode {
             ("reporting", reporting::TESTS),
         ] {
             for &(name, test) in tests {
-                let pool = Arc::clone(&pool);
-                trials.push(Trial::test(format!("{theme}::{name}"), move || pool.run(test)));
+                trials.push(pool.trial(format!("{theme}::{name}"), move |pool| pool.run(test)));
             }
+        }
+        for &(name, test) in one_off::ALONE {
+            trials.push(pool.trial_alone(format!("one_off::{name}"), move |pool| pool.run(test)));
         }
         trials.extend(verify::trials(&pool));
         trials.extend(ansible::trials(&pool));

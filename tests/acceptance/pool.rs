@@ -1,10 +1,10 @@
 //! Sandboxes, booted when needed and reused by the tests that come after.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use conductor_sandbox::{Sandbox, Tree, Vm, build};
-use libtest_mimic::Failed;
+use libtest_mimic::{Failed, Trial};
 
 use crate::cases;
 use crate::host::Host;
@@ -47,9 +47,37 @@ pub(crate) struct Pool {
     /// The same with Ruby in it.
     ruby: OnceLock<Result<Tree, String>>,
     idle: Mutex<Vec<Host>>,
+    /// Written to by a test that runs while no other does.
+    crowd: RwLock<()>,
 }
 
 impl Pool {
+    /// Makes a test that runs beside others.
+    pub(crate) fn trial(
+        self: &Arc<Self>,
+        name: String,
+        test: impl FnOnce(&Self) -> Result<(), Failed> + Send + 'static,
+    ) -> Trial {
+        let pool = Arc::clone(self);
+        Trial::test(name, move || {
+            let _beside = pool.crowd.read().unwrap_or_else(PoisonError::into_inner);
+            test(&pool)
+        })
+    }
+
+    /// Makes a test that starts hundreds of processes, which others would have to wait for.
+    pub(crate) fn trial_alone(
+        self: &Arc<Self>,
+        name: String,
+        test: impl FnOnce(&Self) -> Result<(), Failed> + Send + 'static,
+    ) -> Trial {
+        let pool = Arc::clone(self);
+        Trial::test(name, move || {
+            let _alone = pool.crowd.write().unwrap_or_else(PoisonError::into_inner);
+            test(&pool)
+        })
+    }
+
     /// Runs a test in a sandbox that no other test has at the time.
     pub(crate) fn run(&self, test: impl FnOnce(&Host)) -> Result<(), Failed> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();

@@ -36,8 +36,7 @@ pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
         renders && cases::ends_well(case)
     });
     let trial = |case: String| {
-        let pool = Arc::clone(pool);
-        Trial::test(format!("verify::{case}"), move || pool.run(|host| verify(host, &case)))
+        pool.trial(format!("verify::{case}"), move |pool| pool.run(|host| verify(host, &case)))
     };
     rendered.map(trial).collect()
 }

@@ -29,9 +29,6 @@ pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
         role::TESTS,
         run::TESTS,
     ];
-    let trial = |&(name, test): &FleetTest| {
-        let pool = Arc::clone(pool);
-        Trial::test(format!("ansible::{name}"), move || test(&pool))
-    };
+    let trial = |&(name, test): &FleetTest| pool.trial(format!("ansible::{name}"), test);
     tests.into_iter().flatten().map(trial).collect()
 }

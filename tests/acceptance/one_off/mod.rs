@@ -29,13 +29,6 @@ pub(crate) const TESTS: &[Test] = &[
     ("podman_signals_and_the_death_of_conductor", |host| {
         leaves::signals(host, Some(Engine::Podman));
     }),
-    ("native_two_hundred_at_once", |host| leaves::two_hundred_at_once(host, None)),
-    ("docker_two_hundred_at_once", |host| {
-        leaves::two_hundred_at_once(host, Some(Engine::Docker));
-    }),
-    ("podman_two_hundred_at_once", |host| {
-        leaves::two_hundred_at_once(host, Some(Engine::Podman));
-    }),
     ("native_terminals", |host| terminal::works(host, None)),
     ("docker_terminals", |host| terminal::works(host, Some(Engine::Docker))),
     ("podman_terminals", |host| terminal::works(host, Some(Engine::Podman))),
@@ -53,6 +46,17 @@ pub(crate) const TESTS: &[Test] = &[
     ("what_was_killed_before_it_began", leaves::what_was_killed_before_it_began),
     ("a_users_manager", gets::a_users_manager),
     ("mistakes", ends::mistakes),
+];
+
+/// Tests that keep the machine busy.
+pub(crate) const ALONE: &[Test] = &[
+    ("native_two_hundred_at_once", |host| leaves::two_hundred_at_once(host, None)),
+    ("docker_two_hundred_at_once", |host| {
+        leaves::two_hundred_at_once(host, Some(Engine::Docker));
+    }),
+    ("podman_two_hundred_at_once", |host| {
+        leaves::two_hundred_at_once(host, Some(Engine::Podman));
+    }),
 ];
 
 /// Defines a service without instances, at revision v1, in the test's image or on the host.
