@@ -5,6 +5,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
@@ -88,8 +89,12 @@ impl Turn {
 /// Opens as many files as there are turns at a time.
 fn places(directory: &Path) -> io::Result<Vec<File>> {
     let processors = available_parallelism().map_or(1, usize::from);
-    let paths = (0..PER_PROCESSOR * processors).map(|number| format!("start-{number}"));
-    paths.map(|name| File::create(directory.join(name))).collect()
+    let mut options = File::options();
+    // Whoever can open it can lock it.
+    options.create(true).truncate(true).write(true).mode(0o600);
+    (0..PER_PROCESSOR * processors)
+        .map(|number| options.open(directory.join(format!("start-{number}"))))
+        .collect()
 }
 
 /// Locks a file that nobody has locked, and gives its number.

@@ -4,6 +4,7 @@ use std::fs::{self, File};
 use std::io::{IoSlice, Read as _, Write as _, pipe};
 use std::mem::MaybeUninit;
 use std::os::fd::AsFd as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, ExitStatus};
@@ -157,13 +158,17 @@ fn containers_are_started_in_turns() {
         turn.lock().unwrap();
         turn
     };
-    let mut others: Vec<_> = (0..turns).map(turn).collect();
     let begun = waiting.path("begun");
     let start = || {
         let engine = waiting.path("engine");
         let options = ["--container=a", "--engine-socket", &engine];
         waiting.start_with(&options, &["/bin/touch", &begun], [&null, &null, &null])
     };
+    assert!(start().0.wait().unwrap().success());
+    fs::remove_file(&begun).unwrap();
+    let mode = fs::metadata(waiting.path("start-0")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600, "anybody could take all turns");
+    let mut others: Vec<_> = (0..turns).map(turn).collect();
     // A signal is the end of the wait, but for one that only says that a window was resized.
     let (mut child, mut stream) = start();
     for signal in [Signal::WINCH, Signal::INT] {
