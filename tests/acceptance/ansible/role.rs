@@ -63,10 +63,19 @@ fn the_role(pool: &Pool) -> Result<(), Failed> {
         .exits(2)
         .says("conductor_binary and conductor_probe_binary have to say");
     assert!(!host.path("/usr/local/bin/conductor").exists());
+    // What is no program does not take the place of one that is.
+    fleet.write("bin/text", "no program\n");
+    let text = fleet.path("bin/text");
+    play(settings.clone(), &["-e", &format!("conductor_probe_binary={}", text.display())]).exits(2);
+    assert!(!host.path("/usr/bin/conductor-probe").exists());
     play(settings.clone(), &["--check", "--diff"]).exits(0).says("+ports: 21000-21099");
     assert!(!host.path("/usr/local/bin/conductor").exists());
     play(settings.clone(), &[]).exits(0).says("failed=0");
     play(settings.clone(), &[]).exits(0).says("changed=0");
+    // A line that includes more is left as it is.
+    host.sh(r"sed -i 's|    include /etc/nginx/upstreams/.*|\tinclude /etc/nginx/upstreams/*;|' /etc/nginx/nginx.conf");
+    play(settings.clone(), &[]).exits(0).says("changed=0");
+    assert_eq!(host.sh("grep -c 'upstreams/\\*;' /etc/nginx/nginx.conf"), "1");
     let kept = host.sh("cat /etc/conductor/host.yaml");
     play(json!({"ports": "a few"}), &[]).exits(2).says("ports");
     assert_eq!(host.sh("cat /etc/conductor/host.yaml"), kept);
