@@ -69,13 +69,29 @@ fn a_command_is_run(pool: &Pool) -> Result<(), Failed> {
             let said = failed.result["msg"].as_str().unwrap_or_default();
             assert!(said.contains(message), "{failed:?}");
         }
+        // What conductor refuses is no command that failed.
+        let bad = ["/bin/sh", "-c", "exit 2"];
+        for (arguments, message) in [
+            (json!({"command": bad, "timeout": "soon"}), "\"soon\" is not a time span"),
+            (json!({"command": bad, "id": "nothing", "detach": true}), "no definition in"),
+            (json!({"command": ["/usr/bin/no"], "detach": true}), "did not come as far as"),
+            (json!({"command": bad, "env": {"A": true}}), "env.A: expected text or a number"),
+            (json!({"command": bad, "env": {"A": null}}), "env.A: expected text or a number"),
+        ] {
+            run(arguments, &[]).fails(&[message]);
+        }
+        let hinted = run(json!({"command": "/usr/bin/echo one two"}), &[]);
+        let said = hinted.result["msg"].as_str().unwrap_or_default();
+        assert!(said.contains("hint: command is a list"), "{hinted:?}");
 
         let once =
             json!({"command": shell("echo ran"), "creates": "/etc/conductor/services/web.*"});
         let skipped = run(once, &[]).changed(false);
         assert_eq!(skipped.result["stdout"], "");
         let once = json!({"command": ["/usr/bin/true"], "creates": "/srv/never"});
-        run(once.clone(), &["--check"]).changed(true);
+        let check = run(once.clone(), &["--check"]).changed(true);
+        // Playbooks look at these, also when they are tried out.
+        assert_eq!((&check.result["stdout"], &check.result["rc"]), (&json!(""), &json!(0)));
         run(once, &[]).changed(true);
         let once = json!({"command": ["/usr/bin/true"], "removes": "/srv/never"});
         run(once, &[]).changed(false);

@@ -34,6 +34,7 @@ options:
     description:
       - Variables on top of those of the service.
       - They are arguments of C(conductor), so every user of the host can see them while it runs.
+      - Values are text or numbers; put others in quotes.
     type: dict
   user:
     description:
@@ -121,15 +122,15 @@ cmd:
   elements: str
 rc:
   description: The exit status of the command; 125 if conductor could not run it, 124 if O(timeout) ended it.
-  returned: when it ran
+  returned: always, unless the arguments are refused
   type: int
 stdout:
-  description: What the command wrote to standard output.
-  returned: when it ran
+  description: What the command wrote to standard output; nothing if it did not run.
+  returned: always, unless the arguments are refused
   type: str
 stderr:
-  description: What the command wrote to standard error.
-  returned: when it ran
+  description: What the command wrote to standard error; nothing if it did not run.
+  returned: always, unless the arguments are refused
   type: str
 start:
   description: When it was started.
@@ -151,19 +152,19 @@ unit:
 
 import datetime
 import glob
-import json
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.conductor.conductor.plugins.module_utils.cli import ARGUMENTS, Cli
+from ansible_collections.conductor.conductor.plugins.module_utils.cli import ARGUMENTS, Answer, Cli
 
 # What conductor run exits with in place of the command.
+BAD_USAGE = 2
 TIMED_OUT = 124
 REFUSED = 125
 NOT_FOUND = 127
 
 
-def command_line(params):
+def command_line(params, options):
     """Gives the arguments of conductor."""
     arguments = ["run", "--id", params["id"]]
     for option in ("revision", "user", "memory", "cpu", "timeout"):
@@ -171,9 +172,7 @@ def command_line(params):
             arguments += ["--" + option, params[option]]
     for name, value in sorted((params["env"] or {}).items()):
         arguments += ["--env", "%s=%s" % (name, value)]
-    if params["detach"]:
-        arguments += ["--detach", "--output", "json"]
-    return arguments + ["--"] + params["command"]
+    return arguments + options + ["--"] + params["command"]
 
 
 def reason_to_skip(params):
@@ -193,7 +192,9 @@ def explain(params, rc, stderr):
     if rc == TIMED_OUT and params["timeout"]:
         return "the command did not end within %s" % params["timeout"]
     if rc == NOT_FOUND:
-        return ": ".join(["there is no program %s" % params["command"][0]] + last)
+        program = params["command"][0]
+        hint = "\n  hint: command is a list: [PROGRAM, ARGUMENT]" if " " in program else ""
+        return ": ".join(["there is no program %s" % program] + last) + hint
     return ": ".join(["the command ended with exit status %d" % rc] + last)
 
 
@@ -222,6 +223,9 @@ def main():
     params = module.params
     if not params["command"]:
         module.fail_json(msg="command is empty: it needs a program")
+    for name, value in sorted((params["env"] or {}).items()):
+        if value is None or isinstance(value, (bool, dict, list)):
+            module.fail_json(msg="env.%s: expected text or a number, found %s\n  hint: put it in quotes" % (name, value))
     result = dict(changed=False, cmd=params["command"])
     reason = reason_to_skip(params)
     if reason:
@@ -229,23 +233,36 @@ def main():
     if module.check_mode:
         # Nobody knows what a command would change, unless somebody said what it is for.
         result["changed"] = bool(params["creates"] or params["removes"])
-        module.exit_json(msg="would have run", skipped=not result["changed"], **result)
+        module.exit_json(
+            msg="would have run", skipped=not result["changed"], rc=0, stdout="", stderr="", **result
+        )
 
     cli = Cli(module)
     cli.require()
     start = datetime.datetime.now()
+    line = cli.command(command_line(params, ["--detach", "--output", "json"] if params["detach"] else []))
     rc, stdout, stderr = module.run_command(
-        cli.command(command_line(params)),
+        line,
         data=params["stdin"],
         binary_data=not params["stdin_add_newline"],
     )
     end = datetime.datetime.now()
     result.update(changed=rc != REFUSED, rc=rc, stdout=stdout.rstrip("\r\n"), stderr=stderr.rstrip("\r\n"))
     result.update(start=str(start), end=str(end), delta=str(end - start))
+    if params["detach"]:
+        answer = Answer(line, rc, stdout, stderr)
+        if rc != 0:
+            result["changed"] = False
+            cli.fail(answer, **result)
+        module.exit_json(unit=answer.json["unit"], **result)
+    if rc == BAD_USAGE:
+        # The command's, or conductor's own; a dry run has only its own.
+        answer = cli.ask(command_line(params, ["--dry-run"]))
+        if answer.rc == BAD_USAGE:
+            result["changed"] = False
+            cli.fail(answer, **result)
     if rc != 0:
         module.fail_json(msg=explain(params, rc, stderr), **result)
-    if params["detach"]:
-        result["unit"] = json.loads(stdout)["unit"]
     module.exit_json(**result)
 
 
