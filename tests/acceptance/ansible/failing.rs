@@ -99,6 +99,10 @@ fn what_does_not_start_is_put_back(pool: &Pool) -> Result<(), Failed> {
         assert_eq!(failed.result["rc"], 1);
         assert_eq!(host.sh(&format!("ls -A {SERVICES}")), "");
         assert!(host.files().is_empty());
+        let pulled = json!({"id": "web", "state": "deployed", "revision": "v1",
+            "definition": {"runtime": "podman", "image": "127.0.0.1:1/web"}});
+        fleet.task(MODULE, &pulled, &[]).fails(&["pull 127.0.0.1:1/web:v1", "connection refused"]);
+        assert_eq!(host.sh(&format!("ls -A {SERVICES}")), "");
 
         fleet.task(MODULE, &web("v1"), &[]).changed(true);
         let before = (host.sh(&format!("cat {FILE}")), host.running("web"), host.files());

@@ -61,7 +61,7 @@ class Answer:
     @property
     def changed_nothing(self):
         """Tells whether a call that failed left the host as it was."""
-        if self.rc in NOTHING_CHANGED:
+        if self.rc in NOTHING_CHANGED or self.json.get("changed") is False:
             return True
         failures = self.failures
         return bool(failures) and all(failure["undone"] for _id, failure in failures)
