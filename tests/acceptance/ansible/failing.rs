@@ -29,13 +29,15 @@ fn what_is_wrong_changes_nothing(pool: &Pool) -> Result<(), Failed> {
         };
         host.write("/root/shop.yaml", "id: shop\nimage: registry.example/shop\nruntime: docker\n");
         host.write("/root/web.ini", "");
+        host.write("/root/prot.yaml", "id: shop\nprot: 80\n");
+        fleet.write("prot.yaml", "id: web\ncommand: [/bin/true]\nprot: 80\n");
+        fleet.write("web.conf", "");
         for (arguments, texts) in [
             // Found by `conductor check`, all at once, with where and what instead.
             (
                 with("limits", json!({"memroy": "1G", "cpu": "fast"})),
                 &[
-                    "/etc/conductor/services/web.json:",
-                    "limits.memroy: unknown key",
+                    "definition: limits.memroy: unknown key",
                     "hint: did you mean memory?",
                     "\"fast\" is not an amount of CPU",
                 ][..],
@@ -51,6 +53,16 @@ fn what_is_wrong_changes_nothing(pool: &Pool) -> Result<(), Failed> {
             (json!({"id": "../web", "definition": definition("v2")}), &["id: \"../web\""]),
             (json!({"id": "../web", "state": "absent"}), &["../web"]),
             (json!({"id": "web", "src": "none.yaml"}), &["Could not find"]),
+            // Files are named as the task names them, not as they are called on the host.
+            (
+                json!({"id": "web", "src": "prot.yaml"}),
+                &["prot.yaml:3:1: prot: unknown key", "hint: did you mean port?"],
+            ),
+            (
+                json!({"id": "shop", "src": "/root/prot.yaml", "remote_src": true}),
+                &["/root/prot.yaml:2:1: prot: unknown key"],
+            ),
+            (json!({"id": "web", "src": "web.conf"}), &["web.conf does not say its format"]),
             (json!({"id": "web", "state": "deployed"}), &["revision"]),
             (
                 json!({"id": "web", "revision": "v2", "definition": definition("v2")}),

@@ -26,8 +26,8 @@ class ActionModule(ActionBase):
         in_background = self._task.async_val
         try:
             if src is not None and not boolean(arguments.get("remote_src", False), strict=False):
+                # remote_src stays false: the module knows by it that this path means nothing to the user.
                 arguments["src"] = self._carry(src)
-                arguments["remote_src"] = True
             done = self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=in_background)
             result.update(done)
         finally:
@@ -43,10 +43,8 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(to_native(error)) from error
         if self._connection._shell.tmpdir is None:
             self._make_tmp_path()
-        # The ending says the format.
-        remote = self._connection._shell.join_path(
-            self._connection._shell.tmpdir, "definition" + os.path.splitext(src)[1]
-        )
+        # Errors name the file, and its ending says the format.
+        remote = self._connection._shell.join_path(self._connection._shell.tmpdir, os.path.basename(src))
         self._transfer_file(local, remote)
         self._fixup_perms2((self._connection._shell.tmpdir, remote))
         return remote

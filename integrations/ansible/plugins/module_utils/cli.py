@@ -66,9 +66,11 @@ class Answer:
         failures = self.failures
         return bool(failures) and all(failure["undone"] for _id, failure in failures)
 
-    def rename(self, old, new):
-        """Names a file in errors as its owner knows it."""
+    def rename(self, old, new, lines=True):
+        """Names a file in errors as its owner knows it, who may not know it by lines."""
         for error in self._errors():
+            if error.get("file") == old and not lines:
+                error.update(line=None, column=None)
             for key in ("file", "message", "hint"):
                 if error.get(key):
                     error[key] = error[key].replace(old, new)

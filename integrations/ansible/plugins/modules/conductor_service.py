@@ -150,7 +150,9 @@ hint:
   returned: when conductor refuses
   type: str
 errors:
-  description: All errors, each with C(message), C(hint), C(file), C(line), C(column) and C(path).
+  description:
+    - All errors, each with C(message), C(hint), C(file), C(line), C(column) and C(path).
+    - Of a definition C(file) is the name of O(src), or the word C(definition).
   returned: when conductor refuses
   type: list
   elements: dict
@@ -196,13 +198,13 @@ class Service:
             self.result["file"] = path = self.files.path(ending)
             self.result["changed"] = self.files.differs(path, text)
             self.diff += self.files.diff(path, text)
-            if self.cli.path is not None:
-                candidate = self.files.candidate(ending, text)
-                self._check(candidate, path)
         if self.cli.path is None and self.module.check_mode:
             self._without_conductor()
         self.cli.require()
-        plan = self._plan(candidate, path)
+        if text is not None:
+            candidate = self.files.candidate(ending, text)
+            self._check(candidate)
+        plan = self._plan(candidate)
         if self.module.check_mode:
             self.result["downtime"] = any(each["downtime"] for each in plan.json["services"])
             self._set_attributes(path)
@@ -253,20 +255,34 @@ class Service:
             return text_of(self.id, definition), ".json"
         ending = ending_of(src)
         if ending is None:
-            self.module.fail_json(msg="%s does not say its format: it has to end in .yaml, .yml, .json or .toml" % src)
+            self.module.fail_json(
+                msg="%s does not say its format: it has to end in .yaml, .yml, .json or .toml"
+                % self._source()
+            )
         try:
             with open(src, "rb") as file:
                 return to_text(file.read(), errors="strict"), ending
         except (OSError, UnicodeError) as error:
             return self.module.fail_json(msg="cannot read %s: %s" % (src, to_native(error)))
 
-    def _check(self, candidate, path):
+    def _source(self):
+        """Names the file of the definition as the task does; the action plugin has carried it over."""
+        src = self.params["src"]
+        return src if self.params["remote_src"] else os.path.basename(src)
+
+    def _named(self, answer, candidate):
+        """Names the definition in errors as the task does: a mapping has no lines."""
+        if self.params["src"] is None:
+            return answer.rename(candidate, "definition", lines=False)
+        return answer.rename(candidate, self._source())
+
+    def _check(self, candidate):
         """Fails unless the definition is a good one, and of this service alone."""
-        answer = self.cli.ask(["check", candidate]).rename(candidate, path)
+        answer = self._named(self.cli.ask(["check", candidate]), candidate)
         if not answer.ok:
             self.cli.fail(answer)
         for warning in answer.json["warnings"]:
-            self.module.warn("%s: %s" % (path, warning["message"]))
+            self.module.warn("%s: %s" % (self.id, warning["message"]))
         if answer.json["services"] != [self.id]:
             self.module.fail_json(
                 msg="this is the definition of %s and not of %s" % (", ".join(answer.json["services"]), self.id)
@@ -285,12 +301,12 @@ class Service:
             if self.id in self.cli.ask(["check", other]).json.get("services", []):
                 self.module.fail_json(msg="%s is defined in %s, too\nhint: remove that file" % (self.id, other))
 
-    def _plan(self, candidate, path):
+    def _plan(self, candidate):
         """Has conductor say what it would do, and shows how units would change."""
         directory = candidate and os.path.dirname(candidate)
         plan = self.cli.ask(self._converge(candidate) + ["--dry-run"], directory)
         if candidate:
-            plan.rename(candidate, path)
+            self._named(plan, candidate)
         if not plan.ok:
             self.cli.fail(plan)
         self._show(plan)
