@@ -73,6 +73,11 @@ fn what_is_wrong_changes_nothing(pool: &Pool) -> Result<(), Failed> {
                 json!({"id": "web", "definition": definition("v2"), "executable": "/usr/bin/no"}),
                 &["no program /usr/bin/no", "hint: the role"],
             ),
+            // Its units would stay, and nothing would say so.
+            (
+                json!({"id": "web", "state": "absent", "executable": "/usr/bin/no"}),
+                &["no program /usr/bin/no"],
+            ),
         ] {
             let options: &[&[&str]] = match texts.iter().any(|text| text.contains("no program")) {
                 true => &[&[]],
@@ -96,6 +101,10 @@ fn what_is_wrong_changes_nothing(pool: &Pool) -> Result<(), Failed> {
         host.undefine("other.yaml");
         host.undefine("broken.yaml");
         assert_eq!(state(), before);
+        // Units that no definition names any more do not vanish without conductor, either.
+        host.sh(&format!("rm {FILE}"));
+        let gone = json!({"id": "web", "state": "absent", "executable": "/usr/bin/no"});
+        fleet.task(MODULE, &gone, &[]).fails(&["no program /usr/bin/no"]);
     })
 }
 

@@ -219,11 +219,10 @@ class Service:
         """Stops the service, then removes its definition."""
         self.result["changed"] = bool(self.files.paths)
         self.diff += self.files.diff(None, None)
-        if self.cli.path is None:
-            # Nothing of it runs where conductor never was.
-            if not self.module.check_mode:
-                self.files.remove()
+        if self.cli.path is None and not self.files.paths and not self._has_units():
+            # Nothing of it is where conductor never was.
             return
+        self.cli.require()
         self._refuse_others()
         remove = ["remove", "--id", self.id, "--lock-timeout", self.params["lock_timeout"]]
         plan = self.cli.ask(remove + ["--dry-run"])
@@ -359,6 +358,10 @@ class Service:
         if not answer.ok:
             self.cli.fail(answer)
         return answer.json["services"][0]
+
+    def _has_units(self):
+        """Tells, without conductor, whether units of the service are on the host."""
+        return os.path.lexists("/etc/systemd/system/conductor-%s.target" % self.id)
 
     def _without_conductor(self):
         """Ends check mode on a host where an earlier task would have installed conductor."""
