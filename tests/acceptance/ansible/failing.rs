@@ -11,6 +11,8 @@ use crate::pool::Pool;
 pub(crate) const TESTS: &[FleetTest] = &[
     ("what_is_wrong_changes_nothing", what_is_wrong_changes_nothing),
     ("what_does_not_start_is_put_back", what_does_not_start_is_put_back),
+    ("a_conductor_of_another_contract_is_refused", another_contract),
+    ("only_root_may", only_root_may),
     ("a_host_that_is_being_changed_is_left_alone", being_changed),
     ("health_is_insisted_on", health_is_insisted_on),
 ];
@@ -144,6 +146,61 @@ fn what_does_not_start_is_put_back(pool: &Pool) -> Result<(), Failed> {
         deployed["revision"] = "v3".into();
         fleet.task(MODULE, &deployed, &[]).fails(&["v3-exits cannot go on", "serves as it did"]);
         assert_eq!((host.sh(&format!("cat {FILE}")), host.running("web"), host.files()), before);
+    })
+}
+
+fn another_contract(pool: &Pool) -> Result<(), Failed> {
+    with_host(pool, |host, fleet| {
+        fleet.task(MODULE, &web("v1"), &[]).changed(true);
+        let state = || (host.files(), host.running("web"), host.sh(&format!("cat {FILE}")));
+        let before = state();
+        for (program, says, messages) in [
+            (
+                "newer",
+                r#"echo '{"x-contract-version": 2, "changed": false}'"#,
+                &["/usr/local/bin/newer keeps version 2 of the contract", "hint: "][..],
+            ),
+            (
+                "older",
+                "echo 'error: unexpected argument --output' >&2; exit 2",
+                &["older is not a conductor that", "unexpected argument --output", "hint: "],
+            ),
+            ("other", "echo fine", &["other is not a conductor that this collection knows: fine"]),
+        ] {
+            host.write(&format!("/usr/local/bin/{program}"), &format!("#!/bin/sh\n{says}\n"));
+            host.sh(&format!("chmod 755 /usr/local/bin/{program}"));
+            for (module, mut arguments) in [
+                (MODULE, web("v2")),
+                (MODULE, json!({"id": "web", "state": "deployed", "revision": "v2"})),
+                (MODULE, json!({"id": "web", "state": "absent"})),
+                ("conductor_info", json!({})),
+                ("conductor_run", json!({"id": "web", "command": ["/usr/bin/true"]})),
+            ] {
+                arguments["executable"] = program.into();
+                fleet.task(module, &arguments, &[]).fails(messages);
+                assert_eq!(state(), before, "{arguments}");
+            }
+        }
+    })
+}
+
+fn only_root_may(pool: &Pool) -> Result<(), Failed> {
+    with_host(pool, |host, fleet| {
+        fleet.task(MODULE, &web("v1"), &[]).changed(true);
+        let before = (host.files(), host.running("web"), host.sh(&format!("cat {FILE}")));
+        host.sh("useradd --create-home joe");
+        let joe = ["--become", "--become-method", "su", "--become-user", "joe"];
+        for (arguments, message) in [
+            (web("v2"), "cannot write /etc/conductor/services/web.json: Permission denied"),
+            (json!({"id": "web", "state": "deployed", "revision": "v2"}), "Permission denied"),
+            (json!({"id": "web", "state": "absent"}), "Permission denied"),
+        ] {
+            fleet
+                .task(MODULE, &arguments, &joe)
+                .fails(&[message, "hint: this needs root: add become"]);
+        }
+        let after = (host.files(), host.running("web"), host.sh(&format!("cat {FILE}")));
+        assert_eq!(after, before);
     })
 }
 

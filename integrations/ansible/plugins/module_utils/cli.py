@@ -5,12 +5,17 @@
 from __future__ import annotations
 
 import json
+import os
 
+# The version of the contract, docs/cli.md, that the modules are written for.
+CONTRACT = 1
 # Where the role installs it, should a login without a profile not look there.
 DIRECTORIES = ["/usr/local/bin", "/usr/bin"]
 # Exit statuses after which nothing of the host is different: bad input, the old release serves as
 # before, another run holds the lock.
 NOTHING_CHANGED = (2, 3, 4)
+# What to do about a file that only root may change.
+NOT_ROOT = "this needs root: add become: true"
 
 ARGUMENTS = dict(
     executable=dict(type="str", default="conductor"),
@@ -113,11 +118,26 @@ class Cli:
         self.templates = params["templates"]
 
     def require(self):
-        """Fails unless there is such a program."""
+        """Fails unless there is such a program, and it keeps the contract that the modules know."""
         if self.path is None:
             self._module.fail_json(
                 msg="there is no program %s on this host\nhint: the role conductor.conductor.conductor installs it"
                 % self._module.params["executable"]
+            )
+        schema = self.ask(["schema", "--output-of", "status"])
+        try:
+            found = json.loads(schema.stdout)["x-contract-version"]
+        except (ValueError, LookupError, TypeError):
+            # An old one, or another program of this name.
+            said = (schema.stderr.strip() or schema.stdout.strip()).splitlines()[:1]
+            self._module.fail_json(
+                msg=": ".join(["%s is not a conductor that this collection knows" % self.path] + said)
+                + "\nhint: install the conductor of the same checkout; the role conductor.conductor.conductor does"
+            )
+        if found != CONTRACT:
+            self._module.fail_json(
+                msg="%s keeps version %s of the contract, and this collection knows version %d" % (self.path, found, CONTRACT)
+                + "\nhint: use conductor and the collection of the same checkout"
             )
 
     def command(self, arguments, definitions=None):
@@ -135,7 +155,11 @@ class Cli:
 
     def fail(self, answer, **more):
         """Ends the module with what conductor said."""
-        self._module.fail_json(**dict(answer.failure(), **more))
+        failure = answer.failure()
+        if answer.kind == "file" and os.geteuid() != 0:
+            failure["hint"] = NOT_ROOT
+            failure["msg"] = "%s\n  hint: %s" % (failure["msg"].split("\n  hint: ")[0], NOT_ROOT)
+        self._module.fail_json(**dict(failure, **more))
 
 
 def _error_text(error):

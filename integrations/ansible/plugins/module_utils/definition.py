@@ -10,6 +10,8 @@ import tempfile
 
 from ansible.module_utils.common.text.converters import to_bytes, to_native, to_text
 
+from ansible_collections.conductor.conductor.plugins.module_utils.cli import NOT_ROOT
+
 # The names that conductor reads in a directory of definitions.
 ENDINGS = (".yaml", ".yml", ".json", ".toml")
 
@@ -53,6 +55,8 @@ class Definition:
             names = sorted(os.listdir(self.directory))
         except FileNotFoundError:
             return []
+        except OSError as error:
+            self._refused("read", self.directory, error)
         paths = [os.path.join(self.directory, name) for name in names if ending_of(name)]
         return [path for path in paths if path not in self._own()]
 
@@ -76,17 +80,17 @@ class Definition:
 
     def write(self, path, text):
         """Puts a definition in the place of all that were there."""
-        if not os.path.isdir(self.directory):
-            os.makedirs(self.directory, 0o755)
-        self._replace(path, to_bytes(text))
-        for old in self._before:
-            if old != path:
-                os.unlink(old)
+        try:
+            if not os.path.isdir(self.directory):
+                os.makedirs(self.directory, 0o755)
+            self._replace(path, to_bytes(text))
+        except OSError as error:
+            self._refused("write", path, error)
+        self._unlink(old for old in self._before if old != path)
 
     def remove(self):
         """Removes the definition."""
-        for path in self._before:
-            os.unlink(path)
+        self._unlink(self._before)
 
     def restore(self):
         """Makes the files what they were."""
@@ -117,9 +121,21 @@ class Definition:
             os.fsync(file.fileno())
         self._module.atomic_move(temporary, path)
 
+    def _unlink(self, paths):
+        for path in paths:
+            try:
+                os.unlink(path)
+            except OSError as error:
+                self._refused("remove", path, error)
+
     def _read(self, path):
         try:
             with open(path, "rb") as file:
                 return file.read()
         except OSError as error:
-            self._module.fail_json(msg="cannot read %s: %s" % (path, to_native(error)))
+            self._refused("read", path, error)
+
+    def _refused(self, what, path, error):
+        """Ends the module where the file system does not let it do something."""
+        hint = "" if os.geteuid() == 0 else "\n  hint: " + NOT_ROOT
+        self._module.fail_json(msg="cannot %s %s: %s%s" % (what, path, to_native(error.strerror), hint))
