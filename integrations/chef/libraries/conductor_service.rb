@@ -125,8 +125,11 @@ module ConductorCookbook
        *wanted.differences(current, sensitive: @sensitive)]
     end
 
+    # Gives what runs, or nil. What is no id conductor refuses, before a file of that name is deleted.
     def status
-      @cli.json('status', doing: 'ask what runs')['services'].find { |service| service['id'] == id }
+      @cli.json('status', '--id', id, doing: "ask what runs of #{id}")['services'].first
+    rescue Refused => e
+      raise unless e.kind == 'unknown_service'
     end
 
     def plan_with_candidate
@@ -152,7 +155,8 @@ module ConductorCookbook
     # what the block makes of it.
     def try_out(wanted)
       Dir.mktmpdir('conductor') do |directory|
-        file = File.join(directory, "#{id}.json")
+        # Not by the id, which may be none and lead out of the directory.
+        file = File.join(directory, 'candidate.json')
         wanted.write(file)
         # What conductor says is about the file that it would be.
         options = { rename: { file => path }, text: (wanted.text unless @sensitive) }

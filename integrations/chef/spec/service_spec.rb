@@ -128,6 +128,19 @@ RSpec.describe ConductorCookbook::Service, :host do
         .to raise_error(ConductorCookbook::Refused) { |error| expect(error.message).not_to include('64M') }
     end
 
+    it 'makes nothing by the name of what is no id' do
+      outside = "#{Dir.tmpdir}/spec.json"
+      merged = ConductorCookbook::Definition.merge('../spec', sleeper, {})
+      %i[create deploy].each do |action|
+        service = described_class.new('../spec', definition: merged, revision: 'v1')
+        expect { service.public_send(action) }
+          .to raise_error(ConductorCookbook::Refused, %r{"\.\./spec" is not an id(.|\n)*hint: use lower-case})
+      end
+      expect(File).not_to exist(outside)
+    ensure
+      FileUtils.rm_f(outside)
+    end
+
     it 'refuses a second definition of the same service' do
       define('other.yaml', "id: web\ncommand: [/usr/bin/sleep, infinity]\n")
       expect { service(sleeper).create }
