@@ -33,6 +33,7 @@ module ConductorCookbook
     # Reads the definition in a file.
     #
     # @return [Definition, nil] nil if there is no file; what is no JSON object is taken for an empty one
+    # @raise [Error] there is something that cannot be read
     def self.read(path)
       content = JSON.parse(File.read(path, encoding: Encoding::UTF_8))
       new(content.is_a?(Hash) ? content : {})
@@ -40,6 +41,19 @@ module ConductorCookbook
       nil
     rescue JSON::ParserError, EncodingError
       new({})
+    rescue SystemCallError => e
+      raise Error.of_system("read #{path}", e)
+    end
+
+    # Deletes a file, if it is there.
+    #
+    # @raise [Error] it stays
+    def self.delete(path)
+      File.delete(path)
+    rescue Errno::ENOENT
+      nil
+    rescue SystemCallError => e
+      raise Error.of_system("delete #{path}", e)
     end
 
     # Makes plain hashes with text as keys out of node attributes, which only look like hashes.
@@ -85,6 +99,8 @@ module ConductorCookbook
     end
 
     # Writes the file: all of it or nothing, also if the power goes.
+    #
+    # @raise [Error] the file is as it was
     def write(path)
       directory = File.dirname(path)
       FileUtils.mkdir_p(directory, mode: 0o755)
@@ -98,6 +114,8 @@ module ConductorCookbook
         raise
       end
       File.open(directory, &:fsync)
+    rescue SystemCallError => e
+      raise Error.of_system("write #{path}", e)
     end
 
     private

@@ -3,6 +3,14 @@
 module ConductorCookbook
   # Something that conductor, or the cookbook, refuses or fails to do; the message is the whole story.
   class Error < StandardError
+    # Makes one of a refusal of the system, in its words and without Ruby's.
+    #
+    # @param doing [String] what it refuses, as a verb
+    def self.of_system(doing, error)
+      words = SystemCallError.new(nil, error.errno).message
+      hint = error.is_a?(Errno::EACCES) ? "\n  hint: the Chef client has to run as root" : ''
+      new("cannot #{doing}: #{words}#{hint}")
+    end
   end
 
   # There is no program `conductor` on this host.

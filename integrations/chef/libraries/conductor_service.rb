@@ -73,7 +73,7 @@ module ConductorCookbook
 
     # Writes the definition, unless there is nothing in it, and replaces what runs by the revision.
     def deploy
-      raise Error, "cannot deploy #{id}: no revision is given" unless @revision
+      raise Error, "cannot deploy #{id}: no revision is given; set the property revision" unless @revision
 
       agree_on_revision
       steps = defines? ? plan_with_candidate : plan_as_it_is
@@ -90,7 +90,7 @@ module ConductorCookbook
       exists = File.exist?(path)
       Change.new([*removals(running), *("delete #{path}" if exists)]) do
         @cli.json('remove', '--id', id, doing: "remove #{id}") if running
-        FileUtils.rm_f(path)
+        Definition.delete(path)
       end
     rescue NotInstalled
       raise unless @why_run
@@ -210,6 +210,9 @@ module ConductorCookbook
     # Looks at the text first, because most files are not worth a process.
     def names_it?(file)
       File.read(file, encoding: Encoding::BINARY).include?(id)
+    rescue SystemCallError
+      # conductor cannot read it either: a directory, say, or a link to nowhere.
+      false
     end
 
     def defines_it?(file)

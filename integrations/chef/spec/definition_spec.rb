@@ -84,8 +84,24 @@ RSpec.describe ConductorCookbook::Definition do
 
     it 'is as it was, and nothing lies beside it, when it cannot be replaced' do
       FileUtils.mkdir_p("#{@path}/in the way")
-      expect { definition('id' => 'web').write(@path) }.to raise_error(SystemCallError)
+      expect { definition('id' => 'web').write(@path) }
+        .to raise_error(ConductorCookbook::Error, "cannot write #{@path}: Is a directory")
       expect(Dir.children(File.dirname(@path))).to eq(['web.json'])
+    end
+
+    it 'says in plain words what the system refuses' do
+      allow(File).to receive(:rename).and_raise(Errno::EACCES, '/some/where')
+      refused = "cannot write #{@path}: Permission denied\n  hint: the Chef client has to run as root"
+      expect { definition('id' => 'web').write(@path) }.to raise_error(refused)
+      FileUtils.mkdir_p(@path)
+      expect { described_class.read(@path) }.to raise_error("cannot read #{@path}: Is a directory")
+      expect { described_class.delete(@path) }.to raise_error(/\Acannot delete #{@path}: [A-Z][a-z ]+\z/)
+    end
+
+    it 'is gone once it is deleted, also if it was not there' do
+      definition('id' => 'web').write(@path)
+      2.times { described_class.delete(@path) }
+      expect(File).not_to exist(@path)
     end
 
     it 'is nil if it is not there, and empty if it is no definition' do

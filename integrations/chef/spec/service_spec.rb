@@ -271,6 +271,31 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(files).to be_empty
     end
 
+    it 'deletes nothing by the name of what is no id' do
+      outside = "#{File.dirname(Host::SERVICES)}/spec.json"
+      FileUtils.mkdir_p(Host::SERVICES)
+      FileUtils.touch(outside)
+      expect { described_class.new('../spec').delete }
+        .to raise_error(ConductorCookbook::Refused, %r{"\.\./spec" is not an id})
+      expect(File).to exist(outside)
+    ensure
+      FileUtils.rm_f(outside)
+    end
+
+    it 'says so when the definition cannot be deleted' do
+      FileUtils.mkdir_p(path)
+      expect { service.delete.carry_out }
+        .to raise_error(ConductorCookbook::Error, /\Acannot delete #{path}: /)
+    end
+
+    it 'is not bothered by what is no file' do
+      create(sleeper)
+      FileUtils.mkdir_p("#{Host::SERVICES}/old.yaml")
+      FileUtils.ln_s('/nowhere', "#{Host::SERVICES}/gone.yaml")
+      service.delete.carry_out
+      expect(status).to be_empty
+    end
+
     it 'refuses when another file would bring it back' do
       define('shop.yaml', "id: web\ncommand: [/usr/bin/sleep, infinity]\n")
       define('mentions.yaml', "id: other # beside web\ncommand: [/usr/bin/sleep, infinity]\n")
