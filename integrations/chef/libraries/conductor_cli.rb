@@ -9,6 +9,8 @@ module ConductorCookbook
   class CLI
     # Deploys pull images and wait for health; an hour is for those that hang.
     PATIENCE = 3600
+    # The version of what conductor prints that the cookbook knows; docs/cli.md says when it goes up.
+    CONTRACT = 1
 
     # @param program [String] a path, or a name that is looked for in PATH
     # @param patience [Integer] after how many seconds a run is ended
@@ -26,13 +28,25 @@ module ConductorCookbook
     # @raise [Refused] conductor says `error`
     # @raise [Failed] the result has a failure, or steps that were not taken
     def json(*arguments, doing:, rename: {}, text: nil)
+      insist_on_contract
       ran = run('--output', 'json', *arguments)
-      answer = parse(ran, rename)
+      answer = parse(ran, last_line(ran, rename))
       raise Refused.new(answer, doing: doing, text: text) if answer.key?('error')
       raise Failed, answer if ran.error? && answer.key?('services')
       raise Error, "cannot #{doing}: #{ending(ran)}" if ran.error?
 
       answer
+    end
+
+    # Asks conductor which version of its contract it keeps, once.
+    #
+    # @raise [Error] not the one that the cookbook knows: its answers could mean anything
+    def insist_on_contract
+      @contract ||= contract
+      return if @contract == CONTRACT
+
+      raise Error, "#{@program} keeps version #{@contract} of its contract, and this cookbook knows " \
+                   "version #{CONTRACT}; install conductor and the cookbook of one release"
     end
 
     # Runs a command to its end, whatever that is.
@@ -46,7 +60,8 @@ module ConductorCookbook
     rescue Errno::ENOENT, Errno::EACCES
       raise NotInstalled, @program
     rescue Mixlib::ShellOut::CommandTimeout
-      raise Error, "#{@program} #{arguments.join(' ')} did not end within #{@patience} seconds"
+      late = "#{@program} #{arguments.join(' ')} did not end within #{@patience} seconds"
+      raise Error, [late, *busy_with(self.class.text(command.stdout).lines.last)].join("\n")
     end
 
     # Gives what a program wrote as text, whatever the locale of the Chef client is.
@@ -56,15 +71,32 @@ module ConductorCookbook
 
     private
 
-    def parse(ran, rename)
+    def contract
+      ran = run('schema', '--output-of', 'check')
+      parse(ran, self.class.text(ran.stdout)).fetch('x-contract-version', 'no')
+    end
+
+    def last_line(ran, rename)
       last = self.class.text(ran.stdout).lines.last.to_s
-      rename.each { |from, to| last = last.gsub(from, to) }
-      answer = JSON.parse(last)
-      raise Error, "#{@program} prints no object: #{last}" unless answer.is_a?(Hash)
+      rename.reduce(last) { |line, (from, to)| line.gsub(from, to) }
+    end
+
+    def parse(ran, text)
+      answer = JSON.parse(text)
+      raise Error, "#{@program} prints no object: #{text}" unless answer.is_a?(Hash)
 
       answer
     rescue JSON::ParserError
       raise Error, "#{@program} prints no JSON: #{ending(ran)}"
+    end
+
+    # Says what conductor was at, by the last event that it wrote.
+    def busy_with(line)
+      event = JSON.parse(line.to_s)
+      { 'waiting' => "  it waited for another run: #{event['holder']}",
+        'step' => "  its last step: #{event['step']}" }[event['event']]
+    rescue JSON::ParserError
+      nil
     end
 
     def ending(ran)

@@ -72,6 +72,7 @@ module ConductorCookbook
     end
 
     def run
+      @cli.insist_on_contract
       ran = @cli.run(*arguments, '--', *@command, input: @input)
       return CLI.text(ran.stdout) if @returns.include?(ran.exitstatus)
 

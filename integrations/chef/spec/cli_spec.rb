@@ -9,9 +9,11 @@ RSpec.describe ConductorCookbook::CLI do
     end
   end
 
-  def program(script)
+  # Makes a program that keeps a version of the contract, and does nothing else as conductor does.
+  def program(script, version: 1)
     path = "#{@directory}/program"
-    File.write(path, "#!/bin/sh\n#{script}\n")
+    schema = "[ \"$1\" != schema ] || { echo '{\"x-contract-version\":\n#{version}}'; exit; }"
+    File.write(path, "#!/bin/sh\n#{schema}\n#{script}\n")
     File.chmod(0o755, path)
     path
   end
@@ -34,9 +36,26 @@ RSpec.describe ConductorCookbook::CLI do
     expect { ask("echo '{}'; exit 7") }.to raise_error(ConductorCookbook::Error, 'cannot ask: exit status 7')
   end
 
-  it 'does not wait for ever' do
+  it 'does not wait for ever, and says what for' do
     expect { ask('exec sleep 60', patience: 1) }
-      .to raise_error(ConductorCookbook::Error, /--output json status did not end within 1 seconds/)
+      .to raise_error(ConductorCookbook::Error, /--output json status did not end within 1 seconds\z/)
+    { '{"event": "waiting", "holder": "process 7 (apply)"}' => 'it waited for another run: process 7 (apply)',
+      '{"event": "step", "service": "web", "step": "start web-1"}' => 'its last step: start web-1' }
+      .each do |event, words|
+        expect { ask("echo '#{event}'; exec sleep 60", patience: 1) }
+          .to raise_error(ConductorCookbook::Error, /within 1 seconds\n  #{Regexp.escape(words)}\z/)
+      end
+  end
+
+  it 'asks nothing of a conductor whose answers mean something else' do
+    other = described_class.new(program: program("touch #{@directory}/asked", version: 2))
+    run = ConductorCookbook::Run.new(['/bin/true'], id: 'web', cli: other).change
+    [-> { other.json('status', doing: 'ask') }, -> { run.carry_out }].each do |work|
+      expect(&work).to raise_error(ConductorCookbook::Error, /keeps version 2 of its contract, .* version 1;/)
+    end
+    none = described_class.new(program: '/bin/echo')
+    expect { none.json('status', doing: 'ask') }.to raise_error(ConductorCookbook::Error, /prints no JSON/)
+    expect(File).not_to exist("#{@directory}/asked")
   end
 
   it 'reads what is not ASCII, whatever the locale is' do
