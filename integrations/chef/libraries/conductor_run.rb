@@ -32,11 +32,11 @@ module ConductorCookbook
     # @param returns [Integer, Array<Integer>] the exit statuses that are no failure
     def initialize(command, id:, cli: CLI.new, revision: nil, env: {}, user: nil, memory: nil, cpu: nil,
                    timeout: nil, detach: false, input: nil, returns: 0, sensitive: false, creates: nil)
-      @command = command.map(&:to_s)
       @id = id
+      @command = command.each_with_index.map { |word, index| text(word, "command[#{index}]") }
       @cli = cli
       @options = { revision: revision, user: user, memory: memory, cpu: cpu, timeout: timeout }.compact
-      @env = env
+      @env = env.to_h { |name, value| [name, text(value, "env.#{name}")] }
       @detach = detach
       @input = input
       @returns = Array(returns)
@@ -48,6 +48,7 @@ module ConductorCookbook
     #
     # What carrying it out gives is what the command wrote on its standard output; with `detach`, the unit.
     def change
+      raise Error, "cannot run in #{@id}: command is empty" if @command.empty?
       raise Error, "cannot #{description}: it would have no standard input" if @detach && @input
       return Change.new([]) if @creates && File.exist?(@creates)
 
@@ -55,6 +56,14 @@ module ConductorCookbook
     end
 
     private
+
+    # Nothing, or a hash, would become a text that nobody means.
+    def text(value, path)
+      return value.to_s if [String, Symbol, Numeric].any? { |type| value.is_a?(type) }
+
+      kind = value.nil? ? 'nil' : "a #{value.class}"
+      raise Error, "cannot run in #{@id}: #{path} has to be text, and is #{kind}"
+    end
 
     def description
       command = @sensitive ? '(sensitive)' : @command.join(' ')

@@ -37,6 +37,20 @@ RSpec.describe ConductorCookbook::Run, :host do
     expect(shell('echo fine; exit 3', returns: [0, 3]).carry_out).to eq("fine\n")
   end
 
+  it 'passes on numbers and symbols, and nothing that is no text' do
+    odd = described_class.new(['/bin/echo', 1, :b], id: 'web').change
+    expect(odd.carry_out).to eq("1 b\n")
+    { { 'B' => nil } => 'env.B has to be text, and is nil',
+      { B: { c: 1 } } => 'env.B has to be text, and is a Hash' }.each do |env, words|
+        expect { shell('true', env: env) }
+          .to raise_error(ConductorCookbook::Error, "cannot run in web: #{words}")
+      end
+    expect { described_class.new(['/bin/echo', nil], id: 'web') }
+      .to raise_error(ConductorCookbook::Error, /command\[1\] has to be text/)
+    expect { described_class.new([], id: 'web').change }
+      .to raise_error(ConductorCookbook::Error, /command is empty/)
+  end
+
   it 'tells what is not the command' do
     missing = described_class.new(['/nowhere/program'], id: 'web').change
     expect { missing.carry_out }.to raise_error(ConductorCookbook::Error, /: there is no such program$/)
