@@ -4,6 +4,7 @@ use std::error::Error as _;
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use conductor_core::conductor::Error;
 use conductor_core::error::{Invalid, Problem};
 
@@ -174,6 +175,15 @@ impl Failure {
     }
 }
 
+/// Has clap say what to write instead of a value that is none: of an error it prints the message alone.
+pub(crate) fn with_hint(mut error: clap::Error) -> clap::Error {
+    let invalid = error.source().and_then(|source| source.downcast_ref::<Invalid>());
+    if let Some(hint) = invalid.and_then(|invalid| invalid.hint.clone()) {
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.into()]));
+    }
+    error
+}
+
 /// Prints a command line that does not parse in its JSON form.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     const BAD_USAGE: u8 = 2;
@@ -214,9 +224,19 @@ mod tests {
                 "the following required arguments were not provided: --id <ID> --revision <REVISION>",
                 "conductor help",
             ),
+            (
+                &["run", "--id", "web", "--memory", "lots", "true"],
+                "invalid value 'lots' for '--memory <MEMORY>': \"lots\" is not a size",
+                "write 512M, 1.5G or a number of bytes",
+            ),
+            (
+                &["status", "--id", "../Web"],
+                "invalid value '../Web' for '--id <ID>': \"../Web\" is not an id",
+                "use lower-case letters, digits, _ and single -: for example web",
+            ),
         ] {
             let arguments = ["conductor"].iter().chain(arguments);
-            let error = Arguments::try_parse_from(arguments).unwrap_err();
+            let error = with_hint(Arguments::try_parse_from(arguments).unwrap_err());
             let details = usage_details(&error.to_string());
             assert_eq!((details.message.as_str(), details.hint.as_deref()), (message, Some(hint)));
         }

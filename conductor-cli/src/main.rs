@@ -23,7 +23,7 @@ use args::{Arguments, Command};
 use context::Context;
 
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let arguments = match Arguments::try_parse().map_err(failure::with_hint) {
         Ok(arguments) => arguments,
         Err(error) if error.use_stderr() && asks_for_json() => return failure::usage(&error),
         Err(error) => error.exit(),
