@@ -61,7 +61,7 @@ module ConductorCookbook
       raise NotInstalled, @program
     rescue Mixlib::ShellOut::CommandTimeout
       late = "#{@program} #{arguments.join(' ')} did not end within #{@patience} seconds"
-      raise Error, [late, *busy_with(self.class.text(command.stdout).lines.last)].join("\n")
+      raise Error, [late, *busy_with(self.class.text(command.stdout))].join("\n")
     end
 
     # Gives what a program wrote as text, whatever the locale of the Chef client is.
@@ -90,11 +90,16 @@ module ConductorCookbook
       raise Error, "#{@program} prints no JSON: #{ending(ran)}"
     end
 
-    # Says what conductor was at, by the last event that it wrote.
-    def busy_with(line)
-      event = JSON.parse(line.to_s)
-      { 'waiting' => "  it waited for another run: #{event['holder']}",
-        'step' => "  its last step: #{event['step']}" }[event['event']]
+    # Says what conductor was at, by the last event of it that it wrote; hooks and engines have lines, too.
+    def busy_with(events)
+      events.lines.reverse_each do |line|
+        event = JSON.parse(line)
+        case event['event']
+        when 'waiting' then return "  it waited for another run: #{event['holder']}"
+        when 'step' then return "  its last step: #{event['step']}"
+        end
+      end
+      nil
     rescue JSON::ParserError
       nil
     end

@@ -42,7 +42,7 @@ RSpec.describe ConductorCookbook::CLI do
     { '{"event": "waiting", "holder": "process 7 (apply)"}' => 'it waited for another run: process 7 (apply)',
       '{"event": "step", "service": "web", "step": "start web-1"}' => 'its last step: start web-1' }
       .each do |event, words|
-        expect { ask("echo '#{event}'; exec sleep 60", patience: 1) }
+        expect { ask("echo '#{event}'; echo '{\"event\": \"output\"}'; exec sleep 60", patience: 1) }
           .to raise_error(ConductorCookbook::Error, /within 1 seconds\n  #{Regexp.escape(words)}\z/)
       end
   end
