@@ -90,18 +90,20 @@ module ConductorCookbook
       raise Error, "#{@program} prints no JSON: #{ending(ran)}"
     end
 
-    # Says what conductor was at, by the last event of it that it wrote; hooks and engines have lines, too.
+    # Says what conductor was at, by the events that it wrote: what it is told to end at has failed, and the
+    # steps after that are those that undo.
     def busy_with(events)
-      events.lines.reverse_each do |line|
+      at = nil
+      events.each_line do |line|
         event = JSON.parse(line)
-        case event['event']
-        when 'waiting' then return "  it waited for another run: #{event['holder']}"
-        when 'step' then return "  its last step: #{event['step']}"
-        end
+        at = "  it waited for another run: #{event['holder']}" if event['event'] == 'waiting'
+        at = "  it was at: #{event['step']}" if %w[step failed].include?(event['event'])
+        break if event['event'] == 'failed'
       end
-      nil
+      at
     rescue JSON::ParserError
-      nil
+      # A line that was cut off.
+      at
     end
 
     def ending(ran)

@@ -40,9 +40,10 @@ RSpec.describe ConductorCookbook::CLI do
     expect { ask('exec sleep 60', patience: 1) }
       .to raise_error(ConductorCookbook::Error, /--output json status did not end within 1 seconds\z/)
     { '{"event": "waiting", "holder": "process 7 (apply)"}' => 'it waited for another run: process 7 (apply)',
-      '{"event": "step", "service": "web", "step": "start web-1"}' => 'its last step: start web-1' }
+      '{"event": "step", "service": "web", "step": "start web-1"}' => 'it was at: start web-1' }
       .each do |event, words|
-        expect { ask("echo '#{event}'; echo '{\"event\": \"output\"}'; exec sleep 60", patience: 1) }
+        script = "echo '#{event}'; echo '{\"event\": \"output\"}'; printf '{'; exec sleep 60"
+        expect { ask(script, patience: 1) }
           .to raise_error(ConductorCookbook::Error, /within 1 seconds\n  #{Regexp.escape(words)}\z/)
       end
   end

@@ -175,6 +175,15 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(running('web')).to eq(before)
     end
 
+    it 'says at what a run was ended that takes too long' do
+      slow = sleeper.merge('port' => 8000, 'health' => { 'tcp' => true })
+      cli = ConductorCookbook::CLI.new(patience: 3)
+      expect { create(slow, cli: cli) }.to raise_error(
+        ConductorCookbook::Error, /within 3 seconds\n  it was at: start conductor-web-host.*-1\.service\z/
+      )
+      expect(running('web')).to be_empty
+    end
+
     it 'tries again the next time' do
       expect { create(failing) }.to raise_error(ConductorCookbook::Failed)
       expect(service(failing).create).not_to be_empty
