@@ -7,7 +7,7 @@ use libtest_mimic::Trial;
 
 use crate::Test;
 use crate::host::Host;
-use crate::pool::{Pool, REPOSITORY};
+use crate::pool::{Company, Pool, REPOSITORY};
 use crate::ran::Ran;
 
 /// How many seconds a command may take.
@@ -21,7 +21,7 @@ const TESTS: &[Test] =
 
 pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
     let trial = |&(name, test): &Test| {
-        pool.trial(format!("chef::{name}"), move |pool| pool.run_with_ruby(test))
+        pool.trial(Company::Others, format!("chef::{name}"), move |pool| pool.run_with_ruby(test))
     };
     TESTS.iter().map(trial).collect()
 }

@@ -7,7 +7,7 @@ use conductor_sandbox::Vm;
 use libtest_mimic::{Failed, Trial};
 
 use crate::deploy::power;
-use crate::pool::Pool;
+use crate::pool::{Company, Pool};
 
 /// Uses more processes than it may, then all of the processor, then all of the memory.
 const GREEDY: &str = "(i=0; while [ $i -lt 60 ]; do sleep 9999 & i=$((i+1)); done); \
@@ -20,7 +20,7 @@ const ALL: &str = "image podman docker";
 
 /// Gives all tests of the machine: one, because a boot takes as long as all the rest.
 pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
-    vec![pool.trial("machine::limits_images_and_a_power_cut".to_owned(), |pool| {
+    vec![pool.trial(Company::Others, "machine::limits_images_and_a_power_cut".to_owned(), |pool| {
         let mut vm = pool.machine()?;
         install(&mut vm, pool)?;
         for runtime in ["native", "podman", "docker"] {

@@ -55,7 +55,7 @@ use std::sync::Arc;
 use libtest_mimic::Arguments;
 
 use host::Host;
-use pool::Pool;
+use pool::{Company, Pool};
 
 /// A test that works in a sandbox of its own for as long as it runs.
 type Test = (&'static str, fn(&Host));
@@ -108,11 +108,15 @@ fn main() -> ExitCode {
             ("reporting", reporting::TESTS),
         ] {
             for &(name, test) in tests {
-                trials.push(pool.trial(format!("{theme}::{name}"), move |pool| pool.run(test)));
+                trials.push(pool.trial(Company::Others, format!("{theme}::{name}"), move |pool| {
+                    pool.run(test)
+                }));
             }
         }
         for &(name, test) in one_off::ALONE {
-            trials.push(pool.trial_alone(format!("one_off::{name}"), move |pool| pool.run(test)));
+            trials.push(
+                pool.trial(Company::Nobody, format!("one_off::{name}"), move |pool| pool.run(test)),
+            );
         }
         trials.extend(verify::trials(&pool));
         trials.extend(ansible::trials(&pool));

@@ -36,6 +36,14 @@ impl Program {
     }
 }
 
+/// Who runs at the same time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Company {
+    Others,
+    /// For what starts hundreds of processes, which others would have to wait for.
+    Nobody,
+}
+
 /// What all tests share; dropping it ends the sandboxes.
 #[derive(Default)]
 pub(crate) struct Pool {
@@ -52,28 +60,24 @@ pub(crate) struct Pool {
 }
 
 impl Pool {
-    /// Makes a test that runs beside others.
+    /// Makes a test that runs beside others, or by itself.
     pub(crate) fn trial(
         self: &Arc<Self>,
+        company: Company,
         name: String,
         test: impl FnOnce(&Self) -> Result<(), Failed> + Send + 'static,
     ) -> Trial {
         let pool = Arc::clone(self);
         Trial::test(name, move || {
-            let _beside = pool.crowd.read().unwrap_or_else(PoisonError::into_inner);
-            test(&pool)
-        })
-    }
-
-    /// Makes a test that starts hundreds of processes, which others would have to wait for.
-    pub(crate) fn trial_alone(
-        self: &Arc<Self>,
-        name: String,
-        test: impl FnOnce(&Self) -> Result<(), Failed> + Send + 'static,
-    ) -> Trial {
-        let pool = Arc::clone(self);
-        Trial::test(name, move || {
-            let _alone = pool.crowd.write().unwrap_or_else(PoisonError::into_inner);
+            let crowd = &pool.crowd;
+            let (_beside, _alone) = match company {
+                Company::Others => {
+                    (Some(crowd.read().unwrap_or_else(PoisonError::into_inner)), None)
+                }
+                Company::Nobody => {
+                    (None, Some(crowd.write().unwrap_or_else(PoisonError::into_inner)))
+                }
+            };
             test(&pool)
         })
     }

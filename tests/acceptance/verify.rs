@@ -6,7 +6,7 @@ use libtest_mimic::Trial;
 
 use crate::cases;
 use crate::host::Host;
-use crate::pool::Pool;
+use crate::pool::{Company, Pool};
 use crate::ran::Ran;
 
 /// Verifies the units of the directory `$0` with the remaining arguments as options.
@@ -36,7 +36,9 @@ pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
         renders && cases::ends_well(case)
     });
     let trial = |case: String| {
-        pool.trial(format!("verify::{case}"), move |pool| pool.run(|host| verify(host, &case)))
+        pool.trial(Company::Others, format!("verify::{case}"), move |pool| {
+            pool.run(|host| verify(host, &case))
+        })
     };
     rendered.map(trial).collect()
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use libtest_mimic::{Failed, Trial};
 
-use crate::pool::Pool;
+use crate::pool::{Company, Pool};
 
 /// A test that asks for the hosts it needs.
 type FleetTest = (&'static str, fn(&Pool) -> Result<(), Failed>);
@@ -29,6 +29,7 @@ pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
         role::TESTS,
         run::TESTS,
     ];
-    let trial = |&(name, test): &FleetTest| pool.trial(format!("ansible::{name}"), test);
+    let trial =
+        |&(name, test): &FleetTest| pool.trial(Company::Others, format!("ansible::{name}"), test);
     tests.into_iter().flatten().map(trial).collect()
 }
