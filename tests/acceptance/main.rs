@@ -9,6 +9,7 @@
 
 mod ansible;
 mod apply;
+mod attacks;
 mod background;
 mod bad_host;
 mod bad_input;
@@ -83,6 +84,15 @@ fn main() -> ExitCode {
             ("killed", killed::TESTS),
             ("leftovers", leftovers::TESTS),
             ("containers", containers::TESTS),
+            ("attacks", attacks::one_offs::TESTS),
+            ("attacks", attacks::health::TESTS),
+            ("attacks", attacks::sockets::TESTS),
+            ("attacks", attacks::modes::TESTS),
+            ("attacks", attacks::files::TESTS),
+            ("attacks", attacks::environment::TESTS),
+            ("attacks", attacks::definitions::TESTS),
+            ("attacks", attacks::journal::TESTS),
+            ("attacks", attacks::held::TESTS),
             ("jobs", jobs::TESTS),
             ("one_off", one_off::TESTS),
             ("contract", contract::TESTS),

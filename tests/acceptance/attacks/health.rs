@@ -1,0 +1,5 @@
+//! Attacks on readiness and the health of a service.
+
+use crate::Test;
+
+pub(crate) const TESTS: &[Test] = &[];

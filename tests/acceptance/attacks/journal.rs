@@ -1,0 +1,5 @@
+//! Attacks on the journal.
+
+use crate::Test;
+
+pub(crate) const TESTS: &[Test] = &[];

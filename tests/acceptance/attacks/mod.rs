@@ -1,0 +1,29 @@
+//! Attacks on a host, each by somebody who may do something there, but not this.
+//!
+//! `docs/security.md` says who that is, and which of these tests stands for which attack.
+
+pub(crate) mod definitions;
+pub(crate) mod environment;
+pub(crate) mod files;
+pub(crate) mod health;
+pub(crate) mod held;
+pub(crate) mod journal;
+pub(crate) mod modes;
+pub(crate) mod one_offs;
+pub(crate) mod sockets;
+
+use crate::host::Host;
+use crate::ran::Ran;
+
+#[allow(dead_code, reason = "used by the tests below")]
+/// The user id of an ordinary user of the host, who has a home and no privileges.
+pub(crate) const EVE: &str = "1000";
+
+#[allow(dead_code, reason = "used by the tests below")]
+/// Runs a shell script as an ordinary user of the host.
+#[track_caller]
+pub(crate) fn as_eve(host: &Host, script: &str) -> Ran {
+    let mut command = host.sandbox.command("timeout");
+    command.args(["300", "setpriv", "--reuid", EVE, "--regid", "100", "--clear-groups"]);
+    Ran::new(command.args(["env", "HOME=/home/operator", "sh", "-ec", script]))
+}

@@ -1,0 +1,5 @@
+//! Attacks on one-off commands.
+
+use crate::Test;
+
+pub(crate) const TESTS: &[Test] = &[];

@@ -1,0 +1,5 @@
+//! Attacks on the sockets of services.
+
+use crate::Test;
+
+pub(crate) const TESTS: &[Test] = &[];
