@@ -20,6 +20,7 @@ mod watch;
 
 use std::env;
 use std::error::Error;
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -38,7 +39,8 @@ const FAILED: u8 = 1;
 /// What engines say when it was not the command that failed.
 const ENGINE_FAILED: u8 = 125;
 
-fn main() -> ExitCode {
+/// Does what the arguments of the process say.
+pub fn main() -> ExitCode {
     let mut words = env::args_os().skip(1);
     match words.next().unwrap_or_default().to_str() {
         Some(background::RELAY) => {
@@ -96,15 +98,35 @@ fn main() -> ExitCode {
     }
 }
 
-fn check_once(arguments: &CheckArguments) -> Result<ExitCode, CheckError> {
+/// Checks once, as `conductor-probe check` with these arguments does, and returns whether the service is
+/// healthy and what is said of it.
+///
+/// # Errors
+/// The arguments are no check.
+pub fn check<A: Into<OsString>>(
+    arguments: impl IntoIterator<Item = A>,
+) -> Result<(bool, String), Box<dyn Error>> {
+    let words = ["conductor-probe", "check"].map(OsString::from);
+    let words = words.into_iter().chain(arguments.into_iter().map(Into::into));
+    match Arguments::try_parse_from(words)?.command {
+        Command::Check(arguments) => Ok(judge(&arguments)?),
+        _ => Err(CheckError::Missing.into()),
+    }
+}
+
+fn judge(arguments: &CheckArguments) -> Result<(bool, String), CheckError> {
     let check = Check::new(arguments)?.ok_or(CheckError::Missing)?;
-    let (said, code) = match check.run(arguments.timing.timeout) {
-        Ok(healthy) => (line(format_args!("healthy: {healthy}")), ExitCode::SUCCESS),
-        Err(reason) => (line(format_args!("unhealthy: {reason}")), ExitCode::from(FAILED)),
-    };
-    // The exit status says it, too.
-    drop(said);
-    Ok(code)
+    Ok(match check.run(arguments.timing.timeout) {
+        Ok(healthy) => (true, format!("healthy: {healthy}")),
+        Err(reason) => (false, format!("unhealthy: {reason}")),
+    })
+}
+
+fn check_once(arguments: &CheckArguments) -> Result<ExitCode, CheckError> {
+    let (healthy, said) = judge(arguments)?;
+    // Nothing can be done where nobody reads it; the exit status says it, too.
+    drop(line(format_args!("{said}")));
+    Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
 fn failure(error: &dyn Error, code: u8) -> ExitCode {
