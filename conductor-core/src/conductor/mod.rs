@@ -33,7 +33,7 @@ pub use upcoming::{Upcoming, UpcomingJob};
 use crate::error::{PathContext as _, Problems};
 use crate::host::{
     Paths, Proxies, Settings, Systemd, UnitDirectory, find_definition, last_port, read_definitions,
-    sockets,
+    read_template, sockets,
 };
 use crate::name::ServiceId;
 use crate::plan::Observed;
@@ -198,7 +198,7 @@ fn read_templates(directory: &Path) -> Result<Vec<Override>, Error> {
     for entry in directory.read_dir().at("read", directory)? {
         let file = entry.at("read", directory)?.path();
         if file.extension().is_some_and(|extension| extension == "hbs") {
-            let text = std::fs::read_to_string(&file).at("read", &file)?;
+            let text = read_template(&file)?;
             overrides.push(Override { file, text });
         }
     }

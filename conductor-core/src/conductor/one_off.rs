@@ -1,7 +1,7 @@
 //! Commands that run once, in the place of a service.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -13,7 +13,9 @@ use super::deploy::at;
 use super::error::Error;
 use super::planning::deployed_revision;
 use crate::error::{Invalid, PathContext as _, PathError};
-use crate::host::{Controller, Ends, Job, Meeting, Systemd, UnitEnd, atomic, images, last_words};
+use crate::host::{
+    Controller, Ends, Job, Meeting, Systemd, UnitEnd, atomic, images, last_words, open,
+};
 use crate::name::{Revision, UnitName};
 use crate::release::{Release, Task};
 use crate::runtime::{self, Attached, PROBE, Scope};
@@ -166,7 +168,7 @@ impl Conductor {
             images::pull(&image, pulling).map_err(|reason| Error::Pull { image, reason })?;
         }
         let directory = &self.paths.transient;
-        fs::create_dir_all(directory).at("create", directory)?;
+        open::make_directories(directory)?;
         let meeting = Meeting::new(&self.paths.runtime, directory)?;
         let unit = release.task_unit(meeting.name());
         let attached = match terminal {
@@ -176,7 +178,8 @@ impl Conductor {
         let text = self.compile_one_off(&release, one_off, &unit, attached)?;
         let file = directory.join(unit.as_str());
         // Nobody reads it before systemd is told its name, so that it need not appear in one go.
-        let written = File::create_new(&file).and_then(|mut file| file.write_all(text.as_bytes()));
+        let written = open::make_new(&file, open::READABLE)
+            .and_then(|mut file| file.write_all(text.as_bytes()));
         written.and_then(|()| atomic::renew(directory)).at("write", &file)?;
         Ok((meeting, unit, systemd))
     }

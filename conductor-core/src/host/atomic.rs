@@ -1,13 +1,13 @@
 //! Files that are replaced in one go: a crash leaves each old or new.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::SystemTime;
 
 use tempfile::NamedTempFile;
 
+use super::open;
 use crate::error::{PathContext as _, PathError};
 
 /// The prefix of files that are being written. systemd skips what begins with a dot, and so do proxies,
@@ -41,11 +41,14 @@ pub(crate) fn renew(directory: &Path) -> io::Result<()> {
     File::open(directory)?.set_modified(SystemTime::now())
 }
 
-/// Makes a file next to where it will be; it goes when it is dropped.
+/// Makes a file next to where it will be, for everybody to read; it goes when it is dropped.
 pub(crate) fn temporary(directory: &Path) -> Result<NamedTempFile, PathError> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY).permissions(Permissions::from_mode(0o644));
-    builder.tempfile_in(directory).at("create a file in", directory)
+    // Its own mode is 0600, and what the umask leaves of it.
+    let file =
+        builder.prefix(TEMPORARY).tempfile_in(directory).at("create a file in", directory)?;
+    open::set_mode(file.as_file(), open::READABLE).at("open", file.path())?;
+    Ok(file)
 }
 
 /// Removes temporary files of a process that was killed while it wrote; the lock is held, so nobody

@@ -1,9 +1,8 @@
 //! Reads crontabs, and finds those that cron would read.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::open::{self, Links, ReadError};
 use crate::error::Problem;
 
 /// The longest crontab that is read; cron takes 10,000 lines of at most 1,000 bytes.
@@ -14,18 +13,13 @@ const LONGEST: u64 = 10 * 1024 * 1024;
 /// # Errors
 /// It cannot be read, is no regular file, or is far too long.
 pub fn read_crontab(file: &Path) -> Result<Vec<u8>, Problem> {
-    let cannot = |error: std::io::Error| Problem::of_file(file, format!("cannot read it: {error}"));
-    let opened = File::open(file).map_err(cannot)?;
-    if !opened.metadata().map_err(cannot)?.is_file() {
-        return Err(Problem::of_file(file, "not a regular file"));
-    }
-    let mut text = Vec::new();
-    opened.take(LONGEST + 1).read_to_end(&mut text).map_err(cannot)?;
-    match text.len() as u64 > LONGEST {
-        true => Err(Problem::of_file(file, format!("longer than {LONGEST} bytes"))
-            .hint("cron ignores such a file, too")),
-        false => Ok(text),
-    }
+    open::read(file, Links::Followed, LONGEST).map_err(|error| match error {
+        ReadError::Io(error) => Problem::of_file(file, format!("cannot read it: {error}")),
+        ReadError::NotRegular => Problem::of_file(file, error.to_string()),
+        ReadError::TooLong(_) => {
+            Problem::of_file(file, error.to_string()).hint("cron ignores such a file, too")
+        }
+    })
 }
 
 /// Gives the crontabs in a directory, sorted, and what else is there: cron reads names of letters,

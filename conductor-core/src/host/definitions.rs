@@ -1,14 +1,13 @@
 //! Reads definition files.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
+use super::open::{self, Links, ReadError};
 use crate::definition::EXTENSIONS;
-use crate::error::{Problem, Problems};
+use crate::error::{PathContext as _, PathError, Problem, Problems};
 use crate::name::ServiceId;
 use crate::service::{Service, check_together};
 
@@ -110,22 +109,19 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Problem> {
     Ok(files)
 }
 
+/// Reads a template of the operator's.
+pub(crate) fn read_template(file: &Path) -> Result<String, PathError> {
+    open::read_text(file, Links::Followed, LONGEST_FILE).at("read", file)
+}
+
 /// Reads a whole file of sane size as UTF-8.
 pub(crate) fn read_text(file: &Path) -> Result<String, Problem> {
-    let cannot = |error: std::io::Error| Problem::of_file(file, format!("cannot read it: {error}"));
-    let opened = File::open(file).map_err(cannot)?;
-    let metadata = opened.metadata().map_err(cannot)?;
-    if !metadata.is_file() {
-        return Err(Problem::of_file(file, "not a regular file"));
-    }
-    // One more, so that the end is found without making room for more.
-    let length = metadata.len().min(LONGEST_FILE) + 1;
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or_default());
-    opened.take(LONGEST_FILE + 1).read_to_end(&mut bytes).map_err(cannot)?;
-    if bytes.len() as u64 > LONGEST_FILE {
-        return Err(Problem::of_file(file, format!("longer than {LONGEST_FILE} bytes"))
-            .hint("one file holds one service; put data into files of their own"));
-    }
+    let bytes = open::read(file, Links::Followed, LONGEST_FILE).map_err(|error| match error {
+        ReadError::Io(error) => Problem::of_file(file, format!("cannot read it: {error}")),
+        ReadError::NotRegular => Problem::of_file(file, error.to_string()),
+        ReadError::TooLong(_) => Problem::of_file(file, error.to_string())
+            .hint("one file holds one service; put data into files of their own"),
+    })?;
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = good.split(|byte| *byte == b'\n').count();

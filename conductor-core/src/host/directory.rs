@@ -1,14 +1,14 @@
 //! The unit directory: read in one go, changed atomically, and only where it is conductor's.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use tempfile::TempPath;
 
-use super::{atomic, observe};
+use super::{atomic, observe, open};
 use crate::error::{PathContext as _, PathError};
 use crate::name::UnitName;
 use crate::plan::{Change, Observed, Step};
@@ -53,7 +53,7 @@ impl UnitDirectory {
         if !steps.iter().any(|step| step.is_file()) {
             return Ok(());
         }
-        fs::create_dir_all(&self.path).at("create", &self.path)?;
+        open::make_directories(&self.path)?;
         atomic::remove_leftovers(&self.path)?;
         let written = steps.par_iter().filter_map(|step| match step {
             Step::Write { name, unit, change } => Some(self.write(name, &unit.text, *change)),
@@ -114,7 +114,10 @@ impl UnitDirectory {
     fn enable(&self, links: &[&Link]) -> Result<(), DirectoryError> {
         let Some(first) = links.first() else { return Ok(()) };
         let directory = self.path.join(first.directory());
-        made(fs::create_dir(&directory)).at("create", &directory)?;
+        match first.by.as_str().starts_with(PREFIX) {
+            true => open::make_own_directory(&directory)?,
+            false => open::make_directories(&directory)?,
+        }
         for link in links {
             let path = directory.join(link.unit.as_str());
             made(symlink(link_target(&link.unit), &path)).at("create", &path)?;
@@ -162,17 +165,4 @@ fn remove_file(path: &Path) -> Result<(), DirectoryError> {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at("remove", path),
         _ => Ok(()),
     }
-}
-
-/// Makes a directory and those above it, open to everybody whatever the umask is: a proxy is another
-/// user.
-pub(super) fn make_open(directory: &Path) -> Result<(), PathError> {
-    if directory.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = directory.parent() {
-        make_open(parent)?;
-    }
-    made(fs::create_dir(directory)).at("create", directory)?;
-    fs::set_permissions(directory, Permissions::from_mode(0o755)).at("open", directory)
 }

@@ -1,27 +1,20 @@
 //! A note of the last port that an instance was given; a reboot makes it moot.
 
-use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use super::atomic;
-use crate::error::{PathContext as _, PathError};
+use super::{atomic, open};
+use crate::error::PathError;
 use crate::value::Port;
 
 /// The note, in the directory of what has to be gone after a reboot.
 const NAME: &str = "last-port";
 
-/// Reads the note; there is none until a port was given.
+/// Reads the note; there is none until a port was given, and what is not a port counts as none.
 ///
 /// # Errors
-/// It cannot be read.
+/// The operating system does not let it be read.
 pub fn read(runtime: &Path) -> Result<Option<Port>, PathError> {
-    let path = path(runtime);
-    match fs::read_to_string(&path) {
-        Ok(text) => Ok(text.trim_end().parse().ok()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error).at("read", &path),
-    }
+    Ok(open::read_note(&path(runtime))?.and_then(|text| text.trim_end().parse().ok()))
 }
 
 /// Writes it.

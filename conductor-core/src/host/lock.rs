@@ -2,12 +2,11 @@
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::directory::make_open;
+use super::{atomic, open};
 use crate::error::{PathContext as _, PathError};
 
 /// Why the lock is not to be had.
@@ -57,17 +56,9 @@ impl Lock {
     ) -> Result<Self, LockError> {
         const PAUSE: Duration = Duration::from_millis(50);
         // The sockets of instances are below it.
-        make_open(directory)?;
+        open::make_own_directory(directory)?;
         let path = directory.join("lock");
-        let mut options = File::options();
-        let mut file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(&path)
-            .at("open", &path)?;
+        let mut file = open::open_or_make(&path, open::OWN).at("open", &path)?;
         let began = Instant::now();
         loop {
             match file.try_lock() {
@@ -97,12 +88,14 @@ impl Lock {
     /// The note cannot be written.
     pub fn note_stale(&self) -> Result<(), PathError> {
         let path = self.stale_path();
-        File::create(&path).map(drop).at("create", &path)
+        let note = atomic::temporary(&self.directory)?;
+        // Whatever is in its place goes.
+        note.persist(&path).map(drop).map_err(|error| error.error).at("create", &path)
     }
 
     /// Tells whether an earlier process changed unit files and never told systemd.
     pub fn was_stale(&self) -> bool {
-        self.stale_path().exists()
+        self.stale_path().symlink_metadata().is_ok()
     }
 
     /// Takes the note back: systemd knows.

@@ -13,6 +13,7 @@ mod lock;
 mod manager;
 mod observe;
 mod one_off;
+pub(crate) mod open;
 mod paths;
 mod proxy;
 mod scheduled;
@@ -23,6 +24,7 @@ mod systemd;
 mod zones;
 
 pub use crontabs::{crontabs_in, read_crontab};
+pub(crate) use definitions::read_template;
 pub use definitions::{defined_services, find_definition, read_definitions};
 pub use directory::{DirectoryError, UnitDirectory};
 pub use jobs::{Job, JobError};

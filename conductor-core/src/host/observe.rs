@@ -23,6 +23,8 @@ use crate::unit::{Link, Metadata, Unit, UnitSet};
 
 /// How much of a file is read at a time; few units are longer.
 const BLOCK: usize = 16 * 1024;
+/// The longest unit that is read; one has all of a definition in it, which is at most a mebibyte.
+const LONGEST: usize = 16 * 1024 * 1024;
 
 /// Reads what is conductor's in a unit directory, and what only looks like it.
 pub(super) fn observe(path: &Path) -> Result<Observed, DirectoryError> {
@@ -56,10 +58,13 @@ pub(super) fn observe(path: &Path) -> Result<Observed, DirectoryError> {
     let read = |buffer: &mut Vec<u8>, name: UnitName| Ok((directory.unit(&name, buffer)?, name));
     let units = files.into_par_iter().map_init(Vec::new, read);
     for (unit, name) in units.collect::<Result<Vec<_>, DirectoryError>>()? {
-        if let Some(unit) = unit {
-            set.units.insert(name, unit);
-        } else {
-            foreign.insert(name.to_string(), "a file without [X-Conductor] metadata");
+        match unit {
+            Ok(unit) => {
+                set.units.insert(name, unit);
+            }
+            Err(what) => {
+                foreign.insert(name.to_string(), what);
+            }
         }
     }
     let links = wants.into_par_iter().map(|(by, name)| directory.links(&by, &name));
@@ -124,24 +129,35 @@ impl Directory {
         Ok(entries)
     }
 
-    /// Reads a unit file; `None` if it is not conductor's.
-    fn unit(&self, name: &UnitName, buffer: &mut Vec<u8>) -> Result<Option<Unit>, DirectoryError> {
+    /// Reads a unit file; or says what it is if it is not conductor's.
+    fn unit(
+        &self,
+        name: &UnitName,
+        buffer: &mut Vec<u8>,
+    ) -> Result<Result<Unit, &'static str>, DirectoryError> {
         self.read(name.as_str(), buffer).at("read", &self.path.join(name.as_str()))?;
+        if buffer.len() > LONGEST {
+            return Ok(Err("a file longer than any unit"));
+        }
         // What is not UTF-8 is not conductor's either.
         let text = str::from_utf8(buffer).ok();
         let unit = |text: &str| {
             Metadata::parse(text).map(|metadata| Unit { metadata, text: text.to_owned() })
         };
-        Ok(text.and_then(unit))
+        Ok(text.and_then(unit).ok_or("a file without [X-Conductor] metadata"))
     }
 
+    /// Reads a file, and of one that is too long only so much that this can be told.
     fn read(&self, name: &str, buffer: &mut Vec<u8>) -> io::Result<()> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        // The listing called it a file, which it may have been.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = openat(&self.descriptor, name, flags, Mode::empty())?;
         buffer.clear();
         loop {
             buffer.reserve(BLOCK);
-            if rustix::io::retry_on_intr(|| rustix::io::read(&file, spare_capacity(buffer)))? == 0 {
+            let read =
+                rustix::io::retry_on_intr(|| rustix::io::read(&file, spare_capacity(buffer)))?;
+            if read == 0 || buffer.len() > LONGEST {
                 return Ok(());
             }
         }

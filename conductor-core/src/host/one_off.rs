@@ -18,7 +18,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg, sockopt};
 use tempfile::NamedTempFile;
 
-use super::directory::make_open;
+use super::open::make_own_directory;
 use super::scheduled::End;
 use super::systemd::Systemd;
 use crate::error::{PathContext as _, PathError};
@@ -142,7 +142,7 @@ impl Meeting {
     /// Makes a place, in a runtime directory, and removes what others left there who were killed before
     /// their units were started; `units` is where those are.
     pub(crate) fn new(runtime: &Path, units: &Path) -> Result<Self, PathError> {
-        make_open(runtime)?;
+        make_own_directory(runtime)?;
         remove_left(runtime, units)?;
         let mut builder = tempfile::Builder::new();
         let socket =

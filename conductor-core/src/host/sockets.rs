@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::directory::make_open;
+use super::open::make_own_directory;
 use super::systemd::{Systemd, SystemdError};
 use crate::error::{Invalid, PathContext as _, PathError};
 use crate::name::ServiceId;
@@ -84,7 +84,8 @@ pub fn switch(
 ) -> Result<(), PathError> {
     let path = name(directory, service, instance);
     let parent = directory.join(service.as_str());
-    make_open(&parent)?;
+    make_own_directory(directory)?;
+    make_own_directory(&parent)?;
     let temporary = path.with_extension("new");
     remove(&temporary)?;
     symlink(socket.as_path(), &temporary).at("create", &temporary)?;

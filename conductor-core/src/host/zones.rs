@@ -1,16 +1,18 @@
 //! Time zones, from the files that systemd reads: a variable `TZ` of whoever calls is not the host's.
 
-use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
 use jiff::tz::TimeZone;
 
+use super::open::{self, Links, ReadError};
 use crate::error::Invalid;
 
 const ZONES: &str = "/usr/share/zoneinfo";
 /// The zone that needs no file.
 const UTC: &str = "UTC";
+/// The longest file that is read; a zone takes a few kilobytes.
+const LONGEST: u64 = 1024 * 1024;
 
 /// Gives a time zone of the IANA database by its name, which is that of a file.
 ///
@@ -20,7 +22,7 @@ pub fn time_zone(name: &str) -> Result<TimeZone, Invalid> {
     if name == UTC {
         return Ok(TimeZone::UTC);
     }
-    let data = fs::read(Path::new(ZONES).join(name)).ok();
+    let data = open::read(&Path::new(ZONES).join(name), Links::Followed, LONGEST).ok();
     let zone = data.and_then(|data| TimeZone::tzif(name, &data).ok());
     zone.ok_or_else(|| {
         Invalid::new(format!("{name} is not a time zone that this host knows"))
@@ -36,15 +38,17 @@ pub fn time_zone(name: &str) -> Result<TimeZone, Invalid> {
 pub fn local_time_zone(root: &Path) -> Result<TimeZone, Invalid> {
     let path = root.join("etc/localtime");
     let unreadable = |why: String| Invalid::new(format!("{}: {why}", path.display()));
-    match fs::read(&path) {
+    match open::read(&path, Links::Followed, LONGEST) {
         Ok(data) => TimeZone::tzif("", &data).map_err(|error| unreadable(error.to_string())),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(TimeZone::UTC),
+        Err(ReadError::Io(error)) if error.kind() == ErrorKind::NotFound => Ok(TimeZone::UTC),
         Err(error) => Err(unreadable(error.to_string())),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

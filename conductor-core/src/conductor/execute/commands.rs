@@ -7,7 +7,7 @@ use super::{Executor, Fault, Todo, faults};
 use crate::conductor::error::Error;
 use crate::conductor::event::Event;
 use crate::error::PathContext as _;
-use crate::host::{Follower, Job, Systemd, atomic, images};
+use crate::host::{Follower, Job, Systemd, atomic, images, open};
 use crate::plan::{Hook, Step};
 
 use super::work::Work;
@@ -78,7 +78,7 @@ impl Executor<'_> {
     ) -> Result<Option<String>, Error> {
         // Where systemd looks for units that do not outlive the boot.
         let directory = &self.paths.transient;
-        fs::create_dir_all(directory).at("create", directory)?;
+        open::make_directories(directory)?;
         let path = directory.join(hook.unit.as_str());
         atomic::replace(directory, hook.unit.as_str(), Some(&hook.text))?;
         atomic::renew(directory).at("touch", directory)?;

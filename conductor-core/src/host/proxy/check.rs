@@ -6,6 +6,7 @@ use std::process::{Command, Output, Stdio};
 
 use super::error::ProxyError;
 use crate::error::PathContext as _;
+use crate::host::open::make_own_directory;
 use crate::host::settings::ProxySettings;
 use crate::name::ProxyName;
 use crate::value::Argument;
@@ -67,7 +68,7 @@ pub(super) fn with(
     let directory = settings.directory.as_path();
     directory.read_dir().at("read", directory)?;
     let scratch = runtime.join("proxy-check");
-    std::fs::create_dir_all(&scratch).at("create", &scratch)?;
+    make_own_directory(&scratch)?;
     let mut test: Vec<_> = settings.test.iter().map(Argument::as_str).collect();
     let prints = candidate.text.is_some() && print_configuration(&mut test);
     let mut before: Vec<&str> = CHANGED.into();

@@ -16,11 +16,12 @@ use std::time::{Duration, Instant};
 pub use error::ProxyError;
 pub use workers::OldWorkers;
 
-use super::atomic;
+use super::definitions::read_template;
 use super::jobs::Job;
 use super::paths::stays_below;
 use super::settings::{ProxySettings, Settings};
 use super::systemd::Systemd;
+use super::{atomic, open};
 use crate::error::{PathContext as _, PathError};
 use crate::name::{ProxyName, ServiceId};
 use crate::proxy::{ProxyTemplates, Upstreams, mark};
@@ -60,7 +61,7 @@ impl Proxies {
         for (proxy, settings) in &self.proxies {
             if let Some(template) = &settings.template {
                 let file = self.below_root(template.as_path());
-                let text = std::fs::read_to_string(&file).at("read", &file)?;
+                let text = read_template(&file)?;
                 own.push((proxy.clone(), Override { file, text }));
             }
         }
@@ -128,7 +129,7 @@ impl Proxies {
         files::refuse_foreign(&path, proxy, service)?;
         if let Some(root) = &self.root {
             stays_below(root, &directory)?;
-            std::fs::create_dir_all(&directory).at("create", &directory)?;
+            open::make_directories(&directory)?;
         } else {
             match tested.then(|| self.try_out(proxy, service, text)) {
                 // Nobody reads the file any more.

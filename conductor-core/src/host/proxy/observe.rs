@@ -1,10 +1,10 @@
 //! Finds conductor's files in the directory of a proxy, and what is in their way.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use crate::error::{PathContext as _, PathError};
+use crate::host::open::{self, Links, ReadError};
 use crate::name::{ProxyName, ServiceId};
 use crate::proxy::{UpstreamFile, Upstreams};
 use crate::release::PREFIX;
@@ -42,12 +42,10 @@ pub(super) fn observe(
 
 /// Reads a file of conductor's; `None` if it is none.
 pub(super) fn read(path: &Path) -> Result<Option<UpstreamFile>, PathError> {
-    // Also a link to a file: what is behind it is somebody else's.
-    if !fs::symlink_metadata(path).at("read", path)?.is_file() {
-        return Ok(None);
-    }
-    let mut bytes = Vec::new();
-    let file = File::open(path).at("open", path)?;
-    file.take(LONGEST).read_to_end(&mut bytes).at("read", path)?;
+    let bytes = match open::read(path, Links::Refused, LONGEST) {
+        // Also a link to a file: what is behind it is somebody else's.
+        Err(ReadError::NotRegular | ReadError::TooLong(_)) => return Ok(None),
+        read => read.at("read", path)?,
+    };
     Ok(String::from_utf8(bytes).ok().and_then(|text| UpstreamFile::parse(&text)))
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use crate::error::{PathContext as _, PathError};
 use crate::host::atomic::temporary;
+use crate::host::open::{make_own_directory, read_note};
 use crate::name::{ProxyName, ServiceId};
 
 /// Gives all notes: the services, and for each the proxies, one on each line of the note.
@@ -37,12 +38,9 @@ pub(super) fn note(
     service: &ServiceId,
 ) -> Result<(), PathError> {
     let directory = directory(runtime);
-    fs::create_dir_all(&directory).at("create", &directory)?;
+    make_own_directory(&directory)?;
     let path = directory.join(service.as_str());
-    let mut proxies = match path.exists() {
-        true => read(&path)?,
-        false => BTreeSet::new(),
-    };
+    let mut proxies = read(&path)?;
     proxies.insert(proxy.clone());
     let mut file = temporary(&directory)?;
     for proxy in proxies {
@@ -67,6 +65,6 @@ fn directory(runtime: &Path) -> PathBuf {
 }
 
 fn read(path: &Path) -> Result<BTreeSet<ProxyName>, PathError> {
-    let text = fs::read_to_string(path).at("read", path)?;
+    let text = read_note(path)?.unwrap_or_default();
     Ok(text.lines().filter_map(|line| line.parse().ok()).collect())
 }

@@ -45,7 +45,7 @@ impl Settings {
     /// # Errors
     /// The file cannot be read, or something in it is wrong.
     pub fn read(file: &Path) -> Result<Self, Problems> {
-        if !file.exists() {
+        if !file.try_exists().unwrap_or(true) {
             return Ok(Self::default());
         }
         let text = read_text(file).map_err(|problem| Problems(vec![problem]))?;
