@@ -1,15 +1,20 @@
 //! The journal of a service, read by systemd's own `journalctl`.
+//!
+//! Any user may write an entry with any field whose name does not begin with `_`, so `CONDUCTOR_ID=` and
+//! `UNIT=` alone say nothing. Each match has a field that journald itself added
+//! (systemd.journal-fields(7)).
 
 use std::process::Command;
 use std::time::SystemTime;
 
 use crate::name::{ServiceId, UnitName};
+use crate::release::slice_unit;
 use crate::runtime::Scope;
 
 /// What to read of a service's journal.
 #[derive(Debug, Clone)]
 pub struct JournalQuery {
-    /// The service; its lines carry `CONDUCTOR_ID`, whichever release wrote them.
+    /// The service, in whichever release.
     pub service: ServiceId,
     /// Only this instance.
     pub instance: Option<u16>,
@@ -24,13 +29,14 @@ pub struct JournalQuery {
 }
 
 impl JournalQuery {
-    /// Gives the command that answers the query on its standard output.
+    /// Returns the command that answers the query on its standard output.
     pub fn command(&self, scope: Scope) -> Command {
         let mut command = journalctl(scope);
-        command.arg(format!("CONDUCTOR_ID={}", self.service));
-        if let Some(instance) = self.instance {
-            command.arg(format!("CONDUCTOR_INSTANCE={instance}"));
+        if let (Some(instance), Scope::User) = (self.instance, scope) {
+            // journald adds the fields of `LogExtraFields=` to lines of the host's units only.
+            command.arg(format!("--user-unit=conductor-{}-*-{instance}.service", self.service));
         }
+        matches(&mut command, &self.groups(scope));
         if self.follow {
             command.arg("--follow");
         }
@@ -42,6 +48,65 @@ impl JournalQuery {
         }
         command.arg(if self.json { "--output=json" } else { "--output=short-iso" });
         command
+    }
+
+    /// Returns what matches the lines of the service; see [`matches`].
+    fn groups(&self, scope: Scope) -> Vec<Vec<String>> {
+        let slice = slice_unit(&self.service);
+        let id = || format!("CONDUCTOR_ID={}", self.service);
+        let group = |trusted: &str| vec![trusted.to_owned(), id()];
+        let mut groups = match scope {
+            Scope::System => vec![
+                // What its processes write, in whichever way.
+                vec![format!("_SYSTEMD_SLICE={slice}")],
+                // The same when a process was gone before journald asked for its slice: it knows the unit from
+                // systemd, and on this way an entry has no fields of its writer's.
+                group("_TRANSPORT=stdout"),
+                group("_PID=1"),
+                // What docker writes for a container has fields from its labels.
+                group("_SYSTEMD_UNIT=docker.service"),
+            ],
+            Scope::User => vec![
+                vec![format!("_SYSTEMD_USER_SLICE={slice}")],
+                group("_SYSTEMD_USER_UNIT=init.scope"),
+                group("_SYSTEMD_USER_UNIT=docker.service"),
+            ],
+        };
+        if let (Some(instance), Scope::System) = (self.instance, scope) {
+            let instance = format!("CONDUCTOR_INSTANCE={instance}");
+            for group in &mut groups {
+                group.push(instance.clone());
+            }
+        }
+        groups
+    }
+}
+
+/// Adds matches to a command: all of one group, or all of another.
+fn matches(command: &mut Command, groups: &[Vec<String>]) {
+    for (place, group) in groups.iter().enumerate() {
+        if place > 0 {
+            command.arg("+");
+        }
+        command.args(group);
+    }
+}
+
+/// Returns what matches what systemd says of a unit.
+fn said(scope: Scope, unit: &UnitName) -> Vec<String> {
+    let fields = match scope {
+        // Also what systemd says in a child of its own, before that becomes the unit's process.
+        Scope::System => ["UNIT", "_UID=0"],
+        Scope::User => ["USER_UNIT", "_SYSTEMD_USER_UNIT=init.scope"],
+    };
+    vec![format!("{}={unit}", fields[0]), fields[1].to_owned()]
+}
+
+/// Returns what matches what the processes of a unit write.
+fn wrote(scope: Scope, unit: &UnitName) -> String {
+    match scope {
+        Scope::System => format!("_SYSTEMD_UNIT={unit}"),
+        Scope::User => format!("_SYSTEMD_USER_UNIT={unit}"),
     }
 }
 
@@ -66,18 +131,23 @@ pub fn last_words(scope: Scope, unit: &UnitName, lines: u32) -> LastWords {
     const PROBE: &str = "conductor-probe: ";
     // journald may not have read yet what systemd wrote a moment ago.
     sync(scope);
-    // What the unit's processes wrote, what systemd said of it, and what docker wrote for it.
-    let (wrote, said) = match scope {
-        Scope::System => ("_SYSTEMD_UNIT", "UNIT"),
-        Scope::User => ("_SYSTEMD_USER_UNIT", "USER_UNIT"),
+    let engine = match scope {
+        Scope::System => "_SYSTEMD_UNIT=docker.service",
+        Scope::User => "_SYSTEMD_USER_UNIT=docker.service",
     };
+    let groups = [
+        vec![wrote(scope, unit)],
+        said(scope, unit),
+        vec![format!("CONDUCTOR_UNIT={unit}"), engine.to_owned()],
+    ];
     let mut command = journalctl(scope);
-    for field in [wrote, "+", said, "+", "CONDUCTOR_UNIT"] {
-        command.arg(if field == "+" { field.to_owned() } else { format!("{field}={unit}") });
-    }
+    matches(&mut command, &groups);
     let journal = read(command.arg(format!("--lines={lines}")).arg("--output=cat"));
     let mut command = journalctl(scope);
-    command.arg(format!("{said}={unit}")).args([ENDED, "--lines=1", "--output=json"]);
+    command.args(said(scope, unit)).args([ENDED, "--lines=1", "--output=json"]);
+    if scope == Scope::System {
+        command.arg("_PID=1");
+    }
     let end = read(&mut command).pop().and_then(|entry| end(&entry));
     let probe = journal.iter().rev().find_map(|line| line.strip_prefix(PROBE));
     LastWords { health: probe.map(str::to_owned), journal, end }
@@ -122,13 +192,9 @@ impl Follower {
     /// Gives the lines since the last time. It is best effort, as an error message's are.
     pub fn lines(&mut self) -> Vec<String> {
         const CURSOR: &str = "-- cursor: ";
-        let field = match self.scope {
-            Scope::System => "_SYSTEMD_UNIT",
-            Scope::User => "_SYSTEMD_USER_UNIT",
-        };
         let mut command = journalctl(self.scope);
         // Not what an engine itself says in the unit's name.
-        command.arg(format!("{field}={}", self.unit)).arg("_TRANSPORT=stdout");
+        command.arg(wrote(self.scope, &self.unit)).arg("_TRANSPORT=stdout");
         command.args(["--output=cat", "--show-cursor", &self.position]);
         let mut lines = read(&mut command);
         if let Some(cursor) = lines.pop_if(|line| line.starts_with(CURSOR)) {
@@ -158,4 +224,42 @@ fn journalctl(scope: Scope) -> Command {
         command.arg("--user");
     }
     command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn matched(scope: Scope, instance: Option<u16>) -> String {
+        let service = "a-b".parse().unwrap();
+        let query =
+            JournalQuery { service, instance, follow: true, lines: None, since: None, json: false };
+        let command = query.command(scope);
+        let words = command.get_args().filter_map(|word| word.to_str());
+        words.filter(|word| word.contains(['+', '='])).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn every_match_has_a_field_of_journalds() {
+        for scope in [Scope::System, Scope::User] {
+            for instance in [None, Some(2)] {
+                let matched = matched(scope, instance);
+                let trusted = |group: &str| group.starts_with('_') || group.contains(" _");
+                assert!(matched.split(" + ").all(trusted), "{matched}");
+            }
+        }
+        assert_eq!(
+            matched(Scope::System, Some(2)),
+            "_SYSTEMD_SLICE=conductor-a\\x2db.slice CONDUCTOR_INSTANCE=2 \
+             + _TRANSPORT=stdout CONDUCTOR_ID=a-b CONDUCTOR_INSTANCE=2 \
+             + _PID=1 CONDUCTOR_ID=a-b CONDUCTOR_INSTANCE=2 \
+             + _SYSTEMD_UNIT=docker.service CONDUCTOR_ID=a-b CONDUCTOR_INSTANCE=2 --output=short-iso"
+        );
+        assert_eq!(
+            matched(Scope::User, Some(2)),
+            "--user-unit=conductor-a-b-*-2.service _SYSTEMD_USER_SLICE=conductor-a\\x2db.slice \
+             + _SYSTEMD_USER_UNIT=init.scope CONDUCTOR_ID=a-b \
+             + _SYSTEMD_USER_UNIT=docker.service CONDUCTOR_ID=a-b --output=short-iso"
+        );
+    }
 }
