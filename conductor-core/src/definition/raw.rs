@@ -14,6 +14,15 @@ use crate::value::{
     Setting, Span, StatusCodes, TimeZone, UnitReference, UpstreamName, UserName, Volume,
 };
 
+/// The most instances of one service on one host.
+pub(crate) const MOST_INSTANCES: u16 = 1000;
+/// The most checks in a row that have to fail, or to succeed.
+pub(crate) const MOST_CHECKS: u32 = 1000;
+/// The most processes: what Linux can number (`kernel.pid_max`).
+pub(crate) const MOST_PIDS: u32 = 1 << 22;
+/// The most old releases that are kept.
+pub(crate) const MOST_RELEASES: u16 = 1000;
+
 /// A service: what to run, how many of it, and how to tell that it is well.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -34,7 +43,7 @@ pub struct Definition {
     #[schemars(length(min = 1))]
     pub command: Field<Vec<Field<Argument>>>,
     /// How many instances run side by side; 1 unless given.
-    #[schemars(range(max = 1000))]
+    #[schemars(range(max = MOST_INSTANCES))]
     pub instances: Field<u16>,
     /// The port that the service listens on; each instance gets a port of the host.
     pub port: Field<Port>,
@@ -93,8 +102,8 @@ pub struct Limits {
     pub memory: Field<Memory>,
     /// Processor time; an instance that needs more is slowed down.
     pub cpu: Field<Cpu>,
-    /// Processes and threads.
-    #[schemars(range(min = 1, max = u32::MAX))]
+    /// Processes and threads; at most 4194304, as Linux has it.
+    #[schemars(range(min = 1, max = MOST_PIDS))]
     pub pids: Field<u32>,
 }
 
@@ -131,10 +140,10 @@ pub struct Health {
     /// The longest that one check may take; 2s unless given.
     pub timeout: Field<Span>,
     /// How many checks in a row have to fail before the instance is restarted; 3 unless given.
-    #[schemars(range(min = 1, max = u32::MAX))]
+    #[schemars(range(min = 1, max = MOST_CHECKS))]
     pub retries: Field<u32>,
     /// How many checks in a row have to succeed until an instance is ready; 1 unless given.
-    #[schemars(range(min = 1, max = u32::MAX))]
+    #[schemars(range(min = 1, max = MOST_CHECKS))]
     pub success_threshold: Field<u32>,
     /// How long after its start the failures of an instance do not count; 60s unless given.
     pub start_period: Field<Span>,
@@ -162,13 +171,14 @@ pub struct Deploy {
     /// Whether new instances start before or after the old ones stop; start-first unless given.
     pub order: Field<Order>,
     /// How many instances start at a time; all unless given.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = MOST_INSTANCES))]
     pub batch: Field<u16>,
     /// The longest wait for the proxy's old connections; 30s unless given.
     pub drain: Field<Span>,
     /// The longest that an instance may take to stop before it is killed; 30s unless given.
     pub stop_timeout: Field<Span>,
     /// How many old releases are kept for a rollback; 2 unless given.
+    #[schemars(range(max = MOST_RELEASES))]
     pub keep: Field<u16>,
     /// How long new instances have to stay healthy before they take over; not at all unless given.
     pub min_healthy_time: Field<Span>,

@@ -119,7 +119,7 @@ pub(super) fn directives(service: &Service) -> Lines {
         lines.push("TimeoutStartSec", seconds(start_timeout(service)));
         // The probe reports after each check and asks for the restart itself; this ends an instance
         // whose probe is gone.
-        let report = health.interval.duration() + health.timeout.duration() + SLACK;
+        let report = per_check(health).saturating_add(SLACK);
         lines.push("WatchdogSec", seconds(report));
         match service.runtime {
             Runtime::Native => {
@@ -157,9 +157,11 @@ pub(super) fn restart(service: &Service) -> Lines {
 pub(super) fn start_limit(service: &Service) -> Lines {
     let mut lines = Lines::default();
     if is_probed(service) {
-        let attempt =
-            start_timeout(service) + service.deploy.stop_timeout.duration() + LONGEST_DELAY;
-        lines.push("StartLimitIntervalSec", seconds(attempt * START_LIMIT_BURST));
+        let attempt = start_timeout(service)
+            .saturating_add(service.deploy.stop_timeout.duration())
+            .saturating_add(LONGEST_DELAY);
+        let interval = attempt.saturating_mul(START_LIMIT_BURST);
+        lines.push("StartLimitIntervalSec", seconds(interval));
         lines.push("StartLimitBurst", START_LIMIT_BURST);
     } else {
         lines.push("StartLimitIntervalSec", 0);
@@ -172,12 +174,20 @@ fn start_timeout(service: &Service) -> Duration {
     let Some(health) = &service.health else {
         return DEFAULT_START;
     };
-    let check = health.interval.duration() + health.timeout.duration();
-    health.start_period.duration() + check * (health.retries + health.success_threshold) + SLACK
+    let checks = health.retries.saturating_add(health.success_threshold);
+    let checks = per_check(health).saturating_mul(checks);
+    health.start_period.duration().saturating_add(checks).saturating_add(SLACK)
 }
 
+/// The longest from one check to the end of the next.
+fn per_check(health: &Health) -> Duration {
+    health.interval.duration().saturating_add(health.timeout.duration())
+}
+
+/// Writes a duration in whole seconds, rounded up.
 fn seconds(duration: Duration) -> String {
-    format!("{}s", duration.as_secs() + u64::from(duration.subsec_nanos() > 0))
+    let seconds = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
+    format!("{seconds}s")
 }
 
 /// Writes a span as the probe reads it: one number with its unit.
@@ -186,5 +196,33 @@ fn time(span: Span) -> String {
     match duration.subsec_nanos() {
         0 => format!("{}s", duration.as_secs()),
         _ => format!("{}ms", duration.as_micros().div_ceil(1000)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// What systemd reads of a time: it counts in microseconds, and takes 2^64 of them for no time.
+    fn is_read(seconds: &str) -> bool {
+        let seconds = seconds.strip_suffix('s').and_then(|number| number.parse::<u64>().ok());
+        seconds
+            .and_then(|seconds| seconds.checked_mul(1_000_000))
+            .is_some_and(|usec| usec < u64::MAX)
+    }
+
+    #[test]
+    fn the_largest_values_give_times_that_systemd_reads() {
+        let text = "id: web\nport: 80\ncommand: [/bin/x]\ndeploy: {stop_timeout: 1d}\nhealth: {tcp: true, \
+                    retries: 1000, success_threshold: 1000, interval: 1d, timeout: 1d, start_period: 1d}\n";
+        let service = Service::parse(Path::new("web.yaml"), text).unwrap();
+        for lines in [start_limit(&service), directives(&service)] {
+            let text = serde_json::to_value(&lines).unwrap();
+            let text = text.as_str().unwrap();
+            let times = text.lines().filter_map(|line| line.split_once("Sec=").map(|pair| pair.1));
+            assert!(times.clone().count() > 0 && times.clone().all(is_read), "{text}");
+        }
     }
 }

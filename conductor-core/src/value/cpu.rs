@@ -7,12 +7,15 @@ use super::memory::scale;
 use crate::error::{Invalid, shown};
 use crate::text::{Numbers, written_as_text};
 
-/// An amount of processor time in thousandths of one CPU, at least 0.01 CPU.
+/// An amount of processor time in thousandths of one CPU, from 0.01 to 8192 CPUs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cpu(u32);
 
 /// The kernel takes no quota below one millisecond in a period of a tenth of a second.
 const LEAST: u64 = 10;
+
+/// Linux knows no more CPUs, and systemd takes no quota that is much higher.
+const MOST: u64 = 8192 * 1000;
 
 impl Cpu {
     /// Gives the value for `CPUQuota=`, such as `150%`.
@@ -27,13 +30,13 @@ impl FromStr for Cpu {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         let refuse = || {
             Invalid::new(format!("{} is not an amount of CPU", shown(text)))
-                .hint("write 1.5 or 150% for one and a half CPUs; at least 0.01")
+                .hint("write 1.5 or 150% for one and a half CPUs; from 0.01 to 8192")
         };
         let milli = match text.strip_suffix('%') {
             Some(percent) => scale(percent, 10),
             None => scale(text, 1000),
         };
-        let milli = milli.filter(|milli| *milli >= LEAST).ok_or_else(refuse)?;
+        let milli = milli.filter(|milli| (LEAST..=MOST).contains(milli)).ok_or_else(refuse)?;
         u32::try_from(milli).map(Self).map_err(|_| refuse())
     }
 }
@@ -71,6 +74,7 @@ mod tests {
             ("0.125", "12.5%", "0.125"),
             ("0.01", "1%", "0.01"),
             ("10", "1000%", "10"),
+            ("8192", "819200%", "8192"),
         ] {
             let cpu: Cpu = text.parse().unwrap();
             assert_eq!((cpu.percent().as_str(), cpu.to_string().as_str()), (percent, printed));
@@ -80,7 +84,9 @@ mod tests {
 
     #[test]
     fn what_is_no_amount_is_refused() {
-        for bad in ["", "0", "0.001", "-1", ".nan", ".inf", "1,5", "150 %", "all", "99999999999"] {
+        for bad in
+            ["", "0", "0.001", "-1", ".nan", ".inf", "1,5", "150 %", "all", "99999999999", "8193"]
+        {
             assert!(bad.parse::<Cpu>().is_err(), "{bad:?}");
         }
     }

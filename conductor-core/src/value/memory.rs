@@ -41,8 +41,10 @@ impl FromStr for Memory {
         if shift == 0 && digits.contains('.') {
             return Err(refuse());
         }
-        let bytes = scale(digits, 1 << shift).filter(|bytes| *bytes <= MOST).ok_or_else(refuse)?;
-        match bytes {
+        match scale(digits, 1 << shift).ok_or_else(refuse)? {
+            bytes if bytes > MOST => {
+                Err(Invalid::new(format!("{} is too much", shown(text))).hint("less than 8E"))
+            }
             0 => Err(Invalid::new(format!("{} is no memory at all", shown(text))).hint(HINT)),
             bytes => Ok(Self(bytes)),
         }

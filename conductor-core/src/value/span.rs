@@ -8,7 +8,8 @@ use super::memory::scale;
 use crate::error::{Invalid, shown};
 use crate::text::{Numbers, written_as_text};
 
-/// A span of time in microseconds, systemd's own resolution.
+/// A span of time in microseconds, systemd's own resolution; at most a year, so that sums and products
+/// of spans are far from what overflows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(u64);
 
@@ -29,6 +30,9 @@ const UNITS: [(&[&str], u64); 9] = [
     (&["ms", "msec"], 1000),
     (&["us", "usec", "µs", "μs"], 1),
 ];
+
+/// The longest span: a year.
+const LONGEST: u64 = 31_557_600 * SECOND;
 
 impl Span {
     /// Makes a span of whole seconds.
@@ -66,8 +70,12 @@ impl FromStr for Span {
                 _ => UNITS.iter().find(|(names, _)| names.contains(&name)).ok_or_else(refuse)?.1,
             };
             let part = scale(digits, unit).ok_or_else(refuse)?;
-            total = total.checked_add(part).ok_or_else(refuse)?;
+            total = total.saturating_add(part);
             rest = tail.trim_start_matches(' ');
+        }
+        if total > LONGEST {
+            return Err(Invalid::new(format!("{} is longer than a year", shown(text)))
+                .hint("no time span is longer than 1y; what is to have no end is left out"));
         }
         Ok(Self(total))
     }
@@ -147,5 +155,14 @@ mod tests {
         ] {
             assert!(bad.parse::<Span>().is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn no_span_is_longer_than_a_year() {
+        for long in ["150y", "1y 1us", "367d", "584542y", "500000y 500000y", "31557601"] {
+            let error = long.parse::<Span>().unwrap_err();
+            assert!(error.message.ends_with("is longer than a year"), "{long}: {error}");
+        }
+        assert!("365d 6h".parse::<Span>().is_ok());
     }
 }

@@ -1,7 +1,7 @@
 //! Checks how the health of instances is told.
 
 use super::{Check, table};
-use crate::definition::{self, Fault, Field, Located, Method, NodeId, Table};
+use crate::definition::{self, Fault, Field, Located, MOST_CHECKS, Method, NodeId, Table};
 use crate::service::{Health, HealthCheck, HttpCheck};
 use crate::value::{BodyText, HeaderName, HeaderValue, HostPath, RequestPath, Span, StatusCodes};
 
@@ -63,15 +63,16 @@ impl Check<'_> {
         };
         let interval = self.span(interval, Span::from_secs(5));
         let timeout = self.span(timeout, Span::from_secs(2));
-        let retries = self.at_least_one(retries, "retries").unwrap_or(3);
-        let success_threshold = self.at_least_one(success_threshold, "successes").unwrap_or(1);
+        let retries = self.number(retries, "retries", MOST_CHECKS).unwrap_or(3);
+        let success_threshold =
+            self.number(success_threshold, "successes", MOST_CHECKS).unwrap_or(1);
         Some(Health {
             check: check?,
             interval,
             timeout,
             retries,
             success_threshold,
-            start_period: start_period.into_value().unwrap_or(Span::from_secs(60)),
+            start_period: self.wait(start_period, Span::from_secs(60)),
         })
     }
 

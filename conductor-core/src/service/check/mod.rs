@@ -6,15 +6,15 @@ mod parts;
 mod reached;
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use super::{Origin, Service};
-use crate::definition::{Definition, Fault, Field, Job, NodeId, ROOT, Runtime, Source, Table};
+use crate::definition::{
+    Definition, Fault, Field, Job, MOST_INSTANCES, NodeId, ROOT, Runtime, Source, Table,
+};
 use crate::error::Invalid;
 use crate::name::{JobName, Revision};
 use crate::value::{Argument, HostPath, ImageReference, Listen, Tokens};
-
-/// The most instances of one service on one host.
-const MOST_INSTANCES: u16 = 1000;
 
 /// Stand-ins for tokens, to check a text before the real values are known.
 const SAMPLE: Tokens<'_> =
@@ -67,7 +67,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     }
     let no_command = command.is_absent();
     let command = check.command(command, runtime);
-    let instances = check.instances(instances);
+    let instances = check.at_most(instances, "instances on one host", MOST_INSTANCES).unwrap_or(1);
     if runtime == Some(Runtime::Native) && instances > 0 && no_command {
         let fault = Fault::new("the key command is missing");
         let hint = "a native service needs one: command: [/usr/bin/PROGRAM, ARGUMENT]";
@@ -185,15 +185,17 @@ impl Check<'_> {
         }
     }
 
-    fn instances(&self, instances: Field<u16>) -> u16 {
-        let Some(count) = instances.given() else {
-            return 1;
-        };
-        if count.value > MOST_INSTANCES {
-            let fault = Fault::new(format!("{} instances on one host", count.value));
-            self.refuse(count.at, fault.hint(format!("at most {MOST_INSTANCES}")));
+    /// Reads a number from 0 to `most`.
+    fn at_most<T>(&self, field: Field<T>, what: &str, most: T) -> Option<T>
+    where
+        T: Copy + PartialOrd + Display,
+    {
+        let located = field.given()?;
+        if located.value > most {
+            let fault = Fault::new(format!("{} {what}", located.value));
+            self.refuse(located.at, fault.hint(format!("at most {most}")));
         }
-        count.value
+        Some(located.value)
     }
 
     fn sandbox(&self, sandbox: &Field<bool>, runtime: Option<Runtime>) {

@@ -1,12 +1,18 @@
 //! Checks the parts of a definition that have keys of their own.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 
 use super::{Check, table};
-use crate::definition::{self, Fault, Field, Located, Runtime, Table};
+use crate::definition::{
+    self, Fault, Field, Located, MOST_INSTANCES, MOST_PIDS, MOST_RELEASES, Runtime, Table,
+};
 use crate::name::{JobName, ProxyName};
 use crate::service::{Deploy, Job, Limits, Proxy, When};
 use crate::value::Span;
+
+/// The longest that a deploy waits for anything: whoever waits holds the lock.
+const LONGEST_WAIT: Span = Span::from_secs(24 * 60 * 60);
 
 impl Check<'_> {
     pub(super) fn limits(&self, limits: Field<definition::Limits>) -> Limits {
@@ -14,29 +20,43 @@ impl Check<'_> {
         Limits {
             memory: memory.into_value(),
             cpu: cpu.into_value(),
-            pids: self.at_least_one(pids, "processes"),
+            pids: self.number(pids, "processes", MOST_PIDS),
         }
     }
 
-    pub(super) fn at_least_one<T: PartialEq + Default>(
-        &self,
-        field: Field<T>,
-        what: &str,
-    ) -> Option<T> {
+    /// Reads a number from 1 to `most`.
+    pub(super) fn number<T>(&self, field: Field<T>, what: &str, most: T) -> Option<T>
+    where
+        T: Copy + Default + PartialOrd + Display,
+    {
         let located = field.given()?;
+        let fault = |hint: String| Fault::new(format!("{} {what}", located.value)).hint(hint);
         if located.value == T::default() {
-            self.refuse(located.at, Fault::new(format!("0 {what}")).hint("write 1 or more"));
+            self.refuse(located.at, fault("write 1 or more".to_owned()));
+        } else if located.value > most {
+            self.refuse(located.at, fault(format!("at most {most}")));
         }
         Some(located.value)
     }
 
     /// Reads a span that must not be zero.
     pub(super) fn span(&self, field: Field<Span>, default: Span) -> Span {
+        if let Field::Given(span) = &field
+            && span.value.duration().is_zero()
+        {
+            self.refuse(span.at, Fault::new("no time at all").hint("for example 5s"));
+        }
+        self.wait(field, default)
+    }
+
+    /// Reads a span that something waits for, which may be none.
+    pub(super) fn wait(&self, field: Field<Span>, default: Span) -> Span {
         let Some(located) = field.given() else {
             return default;
         };
-        if located.value.duration().is_zero() {
-            self.refuse(located.at, Fault::new("no time at all").hint("for example 5s"));
+        if located.value > LONGEST_WAIT {
+            let fault = Fault::new(format!("{} is longer than a day", located.value));
+            self.refuse(located.at, fault.hint("at most 1d"));
         }
         located.value
     }
@@ -54,11 +74,11 @@ impl Check<'_> {
         Deploy {
             before: self.command(before, None),
             order: order.into_value().unwrap_or_default(),
-            batch: self.at_least_one(batch, "instances at a time"),
-            drain: drain.into_value().unwrap_or(Span::from_secs(30)),
+            batch: self.number(batch, "instances at a time", MOST_INSTANCES),
+            drain: self.wait(drain, Span::from_secs(30)),
             stop_timeout: self.span(stop_timeout, Span::from_secs(30)),
-            keep: keep.into_value().unwrap_or(2),
-            min_healthy_time: min_healthy_time.into_value().unwrap_or(Span::from_secs(0)),
+            keep: self.at_most(keep, "releases", MOST_RELEASES).unwrap_or(2),
+            min_healthy_time: self.wait(min_healthy_time, Span::from_secs(0)),
         }
     }
 
