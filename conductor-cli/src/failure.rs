@@ -5,6 +5,7 @@ use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
+use conductor_core::caught::{self, Panicked};
 use conductor_core::conductor::Error;
 use conductor_core::error::{Invalid, Problem};
 
@@ -36,6 +37,13 @@ pub(crate) enum Failure {
     Signals(io::Error),
     /// A result has no JSON form.
     Json(serde_json::Error),
+    /// conductor itself is at fault.
+    Internal(Panicked),
+}
+
+/// Does some work, and returns a panic in it as a failure, so that there is a result for whoever reads it.
+pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
+    caught::caught(work).unwrap_or_else(|panicked| Err(Failure::Internal(panicked)))
 }
 
 impl From<Error> for Failure {
@@ -84,7 +92,8 @@ impl Failure {
             | Self::Output(_)
             | Self::Terminal(_)
             | Self::Signals(_)
-            | Self::Json(_) => FAILED,
+            | Self::Json(_)
+            | Self::Internal(_) => FAILED,
         }
     }
 
@@ -108,6 +117,7 @@ impl Failure {
             Self::Signals(error) => format!("cannot catch signals: {error}"),
             Self::Output(error) => format!("cannot write the output: {error}"),
             Self::Json(error) => format!("cannot print JSON: {error}"),
+            Self::Internal(panicked) => panicked.to_string(),
         }
     }
 
@@ -122,6 +132,7 @@ impl Failure {
             Self::NoTerminal => {
                 Some("leave -t out: input and output are passed on all the same".to_owned())
             }
+            Self::Internal(_) => Some(caught::HINT.to_owned()),
             Self::Crontab(_)
             | Self::Output(_)
             | Self::Terminal(_)
@@ -158,6 +169,7 @@ impl Failure {
             Self::NoTerminal | Self::Terminal(_) => "terminal",
             Self::Signals(_) => "signals",
             Self::Json(_) => "json",
+            Self::Internal(_) => "internal",
         };
         let errors = ErrorDetails::list(kind, self.problems());
         if let Some(first) = errors.first() {
@@ -210,6 +222,15 @@ mod tests {
 
     use super::*;
     use crate::args::Arguments;
+
+    #[test]
+    fn a_panic_has_a_result() {
+        let failure = super::caught::<()>(|| panic!("index 5")).unwrap_err();
+        let object = failure.to_json();
+        assert_eq!((failure.status(), object.error.kind), (1, "internal"));
+        assert_eq!(object.error.message, "conductor itself failed: index 5");
+        assert_eq!(object.error.hint.as_deref(), Some(caught::HINT));
+    }
 
     #[test]
     fn bad_usage_says_what_is_wrong() {

@@ -33,8 +33,7 @@ fn main() -> ExitCode {
     let _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
     let output = arguments.global.output;
     let lock_timeout = arguments.command.lock_timeout();
-    let context = Context::new(&arguments.global, lock_timeout);
-    let result = context.and_then(|context| match &arguments.command {
+    let command = |context: Context| match &arguments.command {
         Command::Check(options) => commands::check::run(&context, options),
         Command::Render(options) => commands::render::run(&context, options),
         Command::Diff(options) => commands::diff::run(&context, options),
@@ -47,7 +46,9 @@ fn main() -> ExitCode {
         Command::Logs(options) => commands::logs::run(&context, options),
         Command::Remove(options) => commands::remove::run(&context, options),
         Command::Schema(options) => commands::schema::run(&context, options),
-    });
+    };
+    let context = || Context::new(&arguments.global, lock_timeout);
+    let result = failure::caught(|| context().and_then(command));
     match result {
         Ok(code) => code,
         Err(failure) => failure.print(output),

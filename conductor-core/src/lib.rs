@@ -10,6 +10,7 @@
 //!
 //! The modules are layers; each uses only those above it in this list.
 
+pub mod caught;
 pub mod conductor;
 pub mod cron;
 pub mod crontab;

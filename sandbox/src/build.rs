@@ -41,7 +41,7 @@ pub fn probe(release: bool) -> Result<PathBuf, Error> {
 /// # Errors
 /// cargo cannot be run, or the build fails; what the compiler said is on standard error.
 pub fn linked_statically(package: &str, name: &str, release: bool) -> Result<PathBuf, Error> {
-    let options = ["--", "-C", "target-feature=+crt-static"];
+    let options = ["--", "-C", "target-feature=+crt-static", "-C", "panic=abort"];
     build(package, ["--bin", name], release, &options)
 }
 

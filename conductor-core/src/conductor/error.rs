@@ -3,6 +3,7 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::caught;
 use crate::error::{Invalid, PathError, Problem, Problems};
 use crate::host::{LockError, ProxyError, SystemdError};
 use crate::name::{JobName, ReleaseName, Revision, ServiceId, UnitName};
@@ -180,6 +181,7 @@ impl Error {
             ) => {
                 return hint.clone();
             }
+            Self::Compile(CompileError::Panicked { .. }) => caught::HINT,
             Self::Compile(CompileError::UserScope { .. }) => "remove user, or run without --user",
             Self::Ports(_) => "widen ports in the host settings",
             Self::Foreign { .. } => "move it away if nothing needs it; nothing was changed",
@@ -225,7 +227,7 @@ impl Error {
         Some(hint.to_owned())
     }
 
-    /// Gives file, line and column of an error in a template.
+    /// Gives file, line and column of an error in a template, or of a definition that conductor fails at.
     pub fn place(&self) -> Option<(&Path, (usize, usize))> {
         match self {
             Self::Template(error) | Self::Compile(CompileError::Template(error)) => match error {
@@ -235,6 +237,7 @@ impl Error {
                 }
                 TemplateError::Unknown { .. } | TemplateError::Output { .. } => None,
             },
+            Self::Compile(CompileError::Panicked { file, position, .. }) => Some((file, *position)),
             _ => None,
         }
     }

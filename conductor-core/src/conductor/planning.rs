@@ -8,16 +8,17 @@ use rayon::prelude::*;
 
 use super::error::Error;
 use super::{Conductor, Prune};
+use crate::caught::caught;
 use crate::error::{Invalid, Problem, Problems};
 use crate::host::{Settings, Systemd, listening_ports, sockets, time_zone};
 use crate::name::{Revision, ServiceId};
 use crate::plan::{self, Desired, Foreign, Hook, Observed, Plan, allocate, needs_ports};
 use crate::proxy::{ProxyTemplates, UpstreamFile};
-use crate::release::{Release, Task};
+use crate::release::{CompileError, Release, Task};
 use crate::runtime::{PROBE, Scope, is_probed};
 use crate::service::Service;
 use crate::unit::{Record, UnitSet};
-use crate::value::{Endpoint, Span};
+use crate::value::{Endpoint, Port, Span};
 
 /// The longest wait for who is connected to a service that goes away, whose definition may be gone.
 pub(super) const REMOVE_DRAIN: Span = Span::from_secs(30);
@@ -153,10 +154,11 @@ impl Conductor {
             let revision = revision.or_else(|| service.default_revision()).ok_or(service)?;
             Ok(Release::new(service, revision, &self.templates))
         };
-        let all: Vec<Result<_, &Service>> = services.par_iter().map(release).collect();
+        let all = services.par_iter().map(|service| guarded(service, || release(service)));
+        let all: Vec<Result<Result<_, &Service>, CompileError>> = all.collect();
         let (mut releases, mut without) = (Vec::with_capacity(all.len()), Vec::new());
         for release in all {
-            match release {
+            match release? {
                 Ok(release) => releases.push(release),
                 Err(service) => without.push(service),
             }
@@ -169,14 +171,18 @@ impl Conductor {
         let ports =
             allocate(&releases, &observed.set, &listening, settings.ports, observed.last_port)?;
         let scope = self.paths.scope;
-        let compiled = releases.into_par_iter().zip(ports).map(|(release, ports)| {
+        let one = |release: Release<'s>, ports: &BTreeMap<u16, Port>| {
             let Service { id, origin, .. } = release.service;
             let definition = || Some(origin.file.display().to_string());
             let record =
                 now.and_then(|now| plan::record(id, &release.name(), observed, now, definition()));
-            let units = release.compile(&ports, record.as_ref(), scope, &self.templates)?;
+            let units = release.compile(ports, record.as_ref(), scope, &self.templates)?;
             then(release, units, record.as_ref())
-        });
+        };
+        let compiled = releases
+            .into_par_iter()
+            .zip(ports)
+            .map(|(release, ports)| guarded(release.service, || one(release, &ports))?);
         // The first error, not that of the quickest thread.
         compiled.collect::<Vec<_>>().into_iter().collect()
     }
@@ -201,6 +207,16 @@ impl Conductor {
             None => Ok(()),
         }
     }
+}
+
+/// Does what there is to do for one service; a panic is that service's error.
+fn guarded<T>(service: &Service, work: impl FnOnce() -> T) -> Result<T, CompileError> {
+    caught(work).map_err(|source| CompileError::Panicked {
+        service: service.id.clone(),
+        file: service.origin.file.clone(),
+        position: service.origin.position,
+        source,
+    })
 }
 
 /// Refuses time zones that systemd would not find: it reads them from the same files.
@@ -241,4 +257,63 @@ fn refuse_proxies(services: &[Service]) -> Result<(), Problems> {
 pub(super) fn deployed_revision(service: &ServiceId, observed: &Observed) -> Option<Revision> {
     let releases = plan::releases(service, observed);
     releases.first().map(|release| release.revision.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use handlebars::{
+        Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason,
+    };
+
+    use super::*;
+    use crate::host::Paths;
+    use crate::unit::{Override, Templates};
+
+    /// Fails as a fault in the compiler would, at one service alone.
+    fn fails_at_bad(
+        helper: &Helper<'_>,
+        _: &Handlebars<'_>,
+        _: &Context,
+        _: &mut RenderContext<'_, '_>,
+        _: &mut dyn Output,
+    ) -> HelperResult {
+        let id = helper.param(0).and_then(|id| id.value().as_str());
+        let id = id.ok_or(RenderErrorReason::ParamNotFoundForIndex("fail", 0))?;
+        assert!(id != "bad", "at {id}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_panic_at_one_service_is_that_services_error() {
+        let root = tempfile::tempdir().unwrap();
+        let slice = Override {
+            file: "service.slice.hbs".into(),
+            text: "[Slice]\n{{fail id}}\n".to_owned(),
+        };
+        let conductor = Conductor {
+            paths: Paths::below(root.path()).unwrap(),
+            templates: Templates::new(&[slice]).unwrap().with_helper("fail", fails_at_bad),
+            online: false,
+            lock_timeout: Duration::ZERO,
+        };
+        let service = |id: &str| {
+            let text = format!("\nid: {id}\ncommand: [/bin/x]\n");
+            Service::parse(Path::new("/etc/x.yaml"), &text).unwrap()
+        };
+        let services = ["a", "bad", "c"].map(service);
+        let planned = conductor.plan(&services, Prune::Ignore).map(drop);
+        for result in [conductor.render(&services).map(drop), planned] {
+            let error = result.unwrap_err();
+            assert_eq!((error.kind(), error.to_string()), ("compile", "bad".to_owned()));
+            assert_eq!(error.place(), Some((Path::new("/etc/x.yaml"), (2, 5))));
+            assert_eq!(error.hint().as_deref(), Some(crate::caught::HINT));
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert_eq!(cause, "conductor itself failed: at bad");
+        }
+        // The others are as good as ever, also in the process that failed.
+        assert!(conductor.render(&services[..1]).is_ok());
+        assert!(conductor.plan(&services[2..], Prune::Ignore).is_ok());
+    }
 }

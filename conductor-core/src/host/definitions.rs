@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::open::{self, Links, ReadError};
+use crate::caught::{self, caught};
 use crate::definition::EXTENSIONS;
 use crate::error::{PathContext as _, PathError, Problem, Problems};
 use crate::name::ServiceId;
@@ -75,7 +76,9 @@ pub fn defined_services(directory: &Path) -> BTreeMap<ServiceId, PathBuf> {
 
 fn read_definition(file: &Path) -> Result<Service, Problems> {
     let text = read_text(file).map_err(|problem| Problems(vec![problem]))?;
-    Service::parse(file, &text)
+    caught(|| Service::parse(file, &text)).unwrap_or_else(|panicked| {
+        Err(Problems(vec![Problem::of_file(file, panicked.to_string()).hint(caught::HINT)]))
+    })
 }
 
 /// Gives the files behind a path: the file itself, or the definitions in a directory, sorted.

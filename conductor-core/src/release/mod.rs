@@ -6,10 +6,12 @@ mod jobs;
 mod once;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 pub(crate) use jobs::timer_link;
 pub(crate) use once::Task;
 
+use crate::caught::Panicked;
 use crate::error::Invalid;
 pub use crate::name::{PREFIX, job_unit, timer_unit};
 use crate::name::{ReleaseName, Revision, ServiceId, UnitName};
@@ -56,6 +58,18 @@ pub enum CompileError {
     Socket {
         /// The service.
         service: ServiceId,
+    },
+    /// conductor itself is at fault.
+    #[error("{service}")]
+    Panicked {
+        /// The service.
+        service: ServiceId,
+        /// The file of its definition.
+        file: PathBuf,
+        /// Line and column of its id, from 1.
+        position: (usize, usize),
+        /// What the panic said.
+        source: Panicked,
     },
     /// An instance has no port although the service asks for one.
     #[error("{service}: instance {instance} was given no port")]

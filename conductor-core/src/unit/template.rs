@@ -106,6 +106,17 @@ impl Templates {
         Ok(Self { registry, files, fingerprint })
     }
 
+    /// Adds a helper, with which a template does what no value can make it do.
+    #[cfg(test)]
+    pub(crate) fn with_helper(
+        mut self,
+        name: &str,
+        helper: impl handlebars::HelperDef + Send + Sync + 'static,
+    ) -> Self {
+        self.registry.register_helper(name, Box::new(helper));
+        self
+    }
+
     /// Gives what is part of a release's digest: the user's templates, not the embedded ones.
     pub(crate) fn fingerprint(&self) -> Option<&str> {
         self.fingerprint.as_deref()

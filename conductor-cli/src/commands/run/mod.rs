@@ -18,7 +18,7 @@ use self::signals::Signals;
 use self::terminal::Terminal;
 use crate::args::Output;
 use crate::context::Context;
-use crate::failure::Failure;
+use crate::failure::{Failure, caught};
 use crate::human::printable;
 use crate::print;
 use crate::run_args::{Run, Variable};
@@ -38,12 +38,12 @@ pub(crate) struct Detached {
 /// The exit status of a command is its own, so that conductor's failures have another one here.
 pub(crate) fn run(context: &Context, options: &Run) -> ExitCode {
     let (result, output) = if options.dry_run {
-        (plan(context, options), context.output)
+        (caught(|| plan(context, options)), context.output)
     } else if options.detach {
-        (detach(context, options), context.output)
+        (caught(|| detach(context, options)), context.output)
     } else {
         // Standard output is the command's.
-        (wait(context, options), Output::Text)
+        (caught(|| wait(context, options)), Output::Text)
     };
     ExitCode::from(result.unwrap_or_else(|failure| {
         failure.print(output);
