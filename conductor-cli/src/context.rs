@@ -48,7 +48,7 @@ impl Context {
 
     /// Prints an object for programs, which `conductor schema --output-of` describes.
     pub(crate) fn print_json(value: &(impl JsonSchema + Serialize)) -> Result<(), Failure> {
-        print::line(format_args!("{}", serde_json::to_string(value).map_err(Failure::json)?))
+        print::json(&serde_json::to_string(value).map_err(Failure::json)?)
     }
 
     /// Changes the host, and tells meanwhile what happens.

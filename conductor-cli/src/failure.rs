@@ -1,5 +1,6 @@
 //! How a command fails: the message, its JSON form, and the exit status.
 
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
@@ -187,13 +188,33 @@ impl Failure {
     }
 }
 
-/// Has clap say what to write instead of a value that is none: of an error it prints the message alone.
+/// Has clap say what to write instead of a value that is none: of an error it prints the message alone. What
+/// was typed is shown, and neither obeyed nor endless.
 pub(crate) fn with_hint(mut error: clap::Error) -> clap::Error {
+    let typed: Vec<_> = error
+        .context()
+        .filter_map(|(kind, value)| match value {
+            ContextValue::String(text) => Some((kind, text.clone())),
+            _ => None,
+        })
+        .collect();
+    for (kind, text) in typed {
+        let text = ContextValue::String(print::visible(&shortened(&text)).into_owned());
+        error.insert(kind, text);
+    }
     let invalid = error.source().and_then(|source| source.downcast_ref::<Invalid>());
     if let Some(hint) = invalid.and_then(|invalid| invalid.hint.clone()) {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.into()]));
     }
     error
+}
+
+fn shortened(text: &str) -> Cow<'_, str> {
+    const LONGEST: usize = 200;
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
 }
 
 /// Prints a command line that does not parse in its JSON form.

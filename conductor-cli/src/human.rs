@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use comfy_table::{ContentArrangement, Table, presets};
 
+use crate::print::is_obeyed;
+
 /// Writes a number of bytes with one digit behind the point, in powers of 1024 as systemd does.
 pub(crate) fn bytes(bytes: u64) -> String {
     let units = [("T", 40), ("G", 30), ("M", 20), ("K", 10)];
@@ -58,12 +60,12 @@ pub(crate) fn table(columns: &[&str]) -> Table {
     table
 }
 
-/// Makes text of others safe to print: without control characters, which a terminal would obey, and
-/// of a line that was written over and over the last version only.
+/// Makes a line of others safe to print: without what a terminal would obey, and of one that was written
+/// over and over the last version only.
 pub(crate) fn printable(text: &str) -> String {
     let text = text.trim_end_matches('\r');
     let last = text.rsplit('\r').next().unwrap_or(text);
-    last.replace('\t', "    ").chars().filter(|c| !c.is_control()).collect()
+    last.replace('\t', "    ").chars().filter(|c| !is_obeyed(*c)).collect()
 }
 
 #[cfg(test)]
@@ -87,7 +89,7 @@ mod tests {
 
     #[test]
     fn what_others_wrote_does_not_command_the_terminal() {
-        assert_eq!(printable("a\x1b[2Jb\tc\u{9b}1m"), "a[2Jb    c1m");
+        assert_eq!(printable("a\x1b[2Jb\tc\u{9b}1m\u{202e}"), "a[2Jb    c1m");
         assert_eq!(printable("1%\r50%\r100%\r"), "100%");
         assert_eq!(printable("Grüße"), "Grüße");
     }

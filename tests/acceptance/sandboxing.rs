@@ -19,7 +19,7 @@ fn a_default_unit_is_well_protected(host: &Host) {
     let level = level.and_then(|level| level.split_whitespace().next());
     let level: f64 =
         level.and_then(|level| level.parse().ok()).unwrap_or_else(|| panic!("{report}"));
-    assert!(level <= 1.5, "exposure level {level}\n{report}");
+    assert!(level <= 1.1, "exposure level {level}\n{report}");
     let redis = "redis-cli -p 20000 eval 'redis.call(\"set\", \"a\", ARGV[1]); \
                  return redis.call(\"get\", \"a\")' 0 works || true";
     host.eventually("Redis works", |host| host.sh(redis) == "works");

@@ -108,7 +108,7 @@ fn draw(messages: &Receiver<Message>) {
         let rows = if open { screen.rows(Instant::now(), size, color) } else { Vec::new() };
         if !lines.is_empty() || rows != drawn {
             let text = frame(&drawn, &lines, &rows, size);
-            let _ = print::text(format_args!("{text}"));
+            let _ = print::orders(&text);
             lines.clear();
             drawn = rows;
         }

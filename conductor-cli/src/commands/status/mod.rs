@@ -32,7 +32,7 @@ pub(crate) fn run(context: &Context, options: &args::Status) -> Result<ExitCode,
         } else {
             if options.watch && terminal::moves_its_cursor() {
                 // Home, then clear: ECMA-48's CUP and ED.
-                print::text(format_args!("\x1b[H\x1b[2J"))?;
+                print::orders("\x1b[H\x1b[2J")?;
             }
             let parts = [instances(&status), jobs::show(&status)];
             let parts: Vec<_> = parts.into_iter().flatten().collect();

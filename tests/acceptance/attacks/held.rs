@@ -1,5 +1,0 @@
-//! Attacks that never worked, so that they never will.
-
-use crate::Test;
-
-pub(crate) const TESTS: &[Test] = &[];
