@@ -117,8 +117,9 @@ pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
     run.words(instance.leash(PROBE, Some(&name)));
     run.words([DOCKER, "run", "--rm", "--init", "--interactive"]);
     if instance.has_terminal() {
-        // Docker's own keys to detach would hide Ctrl-P from the command.
-        run.words(["--tty", "--detach-keys=ctrl-^,ctrl-^,ctrl-^"]);
+        // Docker's own keys to detach would hide Ctrl-P from the command. A new size is told by the kernel:
+        // the client would send SIGWINCH as well, some time later.
+        run.words(["--tty", "--detach-keys=ctrl-^,ctrl-^,ctrl-^", "--sig-proxy=false"]);
     }
     run.words(["--name", &name, "--log-driver=none"]);
     run.word(&format!("--cgroup-parent={}", instance.slice));

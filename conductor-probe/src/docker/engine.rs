@@ -129,6 +129,11 @@ impl Engine {
         self.post(&format!("{id}/kill?signal={signal}"), Some(PATIENCE)).map(drop)
     }
 
+    /// Sets the size of a container's terminal; it is set when this comes back.
+    pub(crate) fn resize(&self, id: &str, rows: u16, columns: u16) -> Result<(), EngineError> {
+        self.post(&format!("{id}/resize?h={rows}&w={columns}"), Some(PATIENCE)).map(drop)
+    }
+
     /// Removes a container, whatever it does.
     pub(crate) fn remove(&self, id: &str) -> Result<(), EngineError> {
         let request = self.agent.delete(format!("http://docker/containers/{id}?force=true&v=true"));

@@ -7,6 +7,7 @@ mod command;
 mod ended;
 mod init;
 mod leash;
+mod size;
 mod turn;
 
 use std::io;
@@ -21,7 +22,8 @@ pub(crate) use self::ended::report;
 pub(crate) use self::init::{INIT, init};
 
 use self::command::{Child, Signals};
-use self::leash::{Leash, Word};
+use self::leash::{Ends, Leash, Word};
+use self::size::Size;
 use self::turn::Turn;
 use crate::args::Run;
 use crate::background::BackgroundError;
@@ -63,16 +65,23 @@ pub(crate) fn run(arguments: &Run) -> Result<u8, OnceError> {
             Err(signal) => return Ok(command::death_by(signal)),
         }
     }
+    let mut size = match (&ends, &container) {
+        (Ends::Terminal(terminal), Some(_)) => {
+            Some(Size::new(terminal.try_clone().map_err(OnceError::Start)?))
+        }
+        _ => None,
+    };
+    let has_terminal = matches!(ends, Ends::Terminal(_));
     let mut command = Running { child: Child::spawn(&arguments.program, ends)?, container };
     let mut leash = Some(leash);
     let mut deadline = None;
     loop {
         let mut watched = vec![PollFd::new(&signals, PollFlags::IN)];
         watched.extend(leash.as_ref().map(|leash| PollFd::new(leash, PollFlags::IN)));
-        let until = deadline.into_iter().chain(turn.as_ref().map(Turn::look)).min();
+        let until = deadline.into_iter().chain(turn.as_ref().map(Turn::look));
+        let until = until.chain(size.as_ref().and_then(Size::next)).min();
         let in_time = wait_until(&mut watched, until);
         let in_time = in_time.map_err(|errno| OnceError::Wait(errno.into()))?;
-        let speaks = watched.get(1).is_some_and(|fd| !fd.revents().is_empty());
         if !in_time && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             // systemd kills what is left in the unit.
             return Ok(command::death_by(Signal::SIGTERM));
@@ -80,6 +89,7 @@ pub(crate) fn run(arguments: &Run) -> Result<u8, OnceError> {
         if turn.as_mut().is_some_and(|turn| command.has_had(turn)) {
             turn = None;
         }
+        command.has_size(size.as_mut());
         for signal in signals.pending()? {
             match signal {
                 Signal::SIGCHLD => {
@@ -90,7 +100,12 @@ pub(crate) fn run(arguments: &Run) -> Result<u8, OnceError> {
                 signal => command.deliver(signal),
             }
         }
-        match leash.as_ref().filter(|_| speaks).map(Leash::hear) {
+        // Also if it was not waited for: an engine that is slow makes every wait late.
+        match leash.as_ref().map(Leash::hear) {
+            // The kernel tells whoever has the terminal itself.
+            Some(Word::Signal(Signal::SIGWINCH)) if has_terminal => {
+                size.iter_mut().for_each(Size::changed);
+            }
             Some(Word::Signal(signal)) => command.deliver(signal),
             Some(Word::End) => {
                 leash = None;
@@ -118,6 +133,13 @@ impl Running<'_> {
     /// Tells whether its turn to start is over.
     fn has_had(&self, turn: &mut Turn) -> bool {
         self.container.as_ref().is_none_or(|it| turn.is_over(&it.engine, it.name))
+    }
+
+    /// Sets the size of the container's terminal if it is time to.
+    fn has_size(&self, size: Option<&mut Size>) {
+        if let Some((size, Container { name, engine })) = size.zip(self.container.as_ref()) {
+            size.look(engine, name);
+        }
     }
 
     /// Delivers a signal. Docker's client passes some on and dies of others, so the engine is asked.

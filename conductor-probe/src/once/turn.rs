@@ -81,8 +81,9 @@ impl Turn {
         if now < self.look {
             return false;
         }
-        self.look = now + PAUSE;
-        now >= self.began + LONGEST || engine.runs(container).unwrap_or(false)
+        let over = now >= self.began + LONGEST || engine.runs(container).unwrap_or(false);
+        self.look = Instant::now() + PAUSE;
+        over
     }
 }
 

@@ -8,14 +8,18 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::process::{Child, ExitStatus};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use rustix::process::Signal;
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
+use rustix::termios::{Winsize, tcsetwinsize};
 use tempfile::TempDir;
 
+use crate::server::request;
 use crate::unit::{eventually, probe};
 
 /// How long something may take that is about to happen.
@@ -23,6 +27,8 @@ const PATIENCE: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
 
 /// All three streams come.
 const STREAMS: u8 = 0b111;
+/// A terminal comes in their place.
+const TERMINAL: u8 = 0b1000;
 
 /// Somebody who waits for a command.
 struct Waiting {
@@ -60,6 +66,17 @@ impl Waiting {
         words: &[&str],
         streams: [&File; 3],
     ) -> (Child, UnixStream) {
+        self.start_between(options, words, STREAMS, &streams)
+    }
+
+    /// Starts the probe, and sends it files and what they are.
+    fn start_between(
+        &self,
+        options: &[&str],
+        words: &[&str],
+        kind: u8,
+        files: &[&File],
+    ) -> (Child, UnixStream) {
         let socket = format!("--socket={}", self.path("socket"));
         let mut command = probe();
         command.args(["run", &socket, "--stop-timeout=60s"]).args(options).arg("--").args(words);
@@ -68,11 +85,11 @@ impl Waiting {
         let mut word = [0; 4];
         stream.read_exact(&mut word).unwrap();
         assert_eq!(&word, b"run\n");
-        let files = streams.map(|file| file.as_fd());
+        let files: Vec<_> = files.iter().map(|file| file.as_fd()).collect();
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
         assert!(ancillary.push(SendAncillaryMessage::ScmRights(&files)));
-        sendmsg(&stream, &[IoSlice::new(&[STREAMS])], &mut ancillary, SendFlags::empty()).unwrap();
+        sendmsg(&stream, &[IoSlice::new(&[kind])], &mut ancillary, SendFlags::empty()).unwrap();
         (child, stream)
     }
 
@@ -197,6 +214,64 @@ fn containers_are_started_in_turns() {
     assert!(Path::new(&begun).exists());
     // Without containers nobody waits.
     assert!(waiting.run("true").0.success());
+}
+
+/// An engine whose container does not run when it is first asked for; gives the sizes that it is told.
+fn engine(path: &str) -> Receiver<String> {
+    let listener = UnixListener::bind(path).unwrap();
+    let (told, sizes) = channel();
+    thread::spawn(move || {
+        let mut early = 2;
+        for mut stream in listener.incoming().flatten() {
+            let request = request(&stream);
+            let line = request.lines().next().unwrap_or_default();
+            let size = line.strip_prefix("POST /containers/a/resize?");
+            let status = match size {
+                Some(_) if early > 0 => {
+                    early -= 1;
+                    "409 Conflict"
+                }
+                Some(size) => {
+                    // Nobody listens any more when the test is over.
+                    let _ = told.send(size.trim_end_matches(" HTTP/1.1").to_owned());
+                    "200 OK"
+                }
+                None => "404 Not Found",
+            };
+            let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\n\r\n");
+            stream.write_all(answer.as_bytes()).unwrap();
+        }
+    });
+    sizes
+}
+
+#[test]
+fn a_containers_terminal_gets_the_size_until_it_has_it_and_whenever_it_changes() {
+    let waiting = Waiting::new();
+    let sizes = engine(&waiting.path("engine"));
+    let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY).unwrap();
+    unlockpt(&ours).unwrap();
+    let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
+    let theirs = File::from(ioctl_tiocgptpeer(&ours, flags).unwrap());
+    let resize = |rows, columns| {
+        let size = Winsize { ws_row: rows, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0 };
+        tcsetwinsize(&ours, size).unwrap();
+    };
+    let told = || sizes.recv_timeout(Duration::from_mins(1)).unwrap();
+    resize(24, 80);
+    let engine = waiting.path("engine");
+    let options = ["--container=a", "--engine-socket", &engine];
+    let (mut child, mut stream) =
+        waiting.start_between(&options, &["/bin/sleep", "60"], TERMINAL, &[&theirs]);
+    // Twice, in case that the client sets an older one in between.
+    assert_eq!([told(), told()], ["h=24&w=80", "h=24&w=80"]);
+    // It is the terminal that has the size; what comes says only that there is another.
+    resize(50, 132);
+    stream.write_all(&[u8::try_from(Signal::WINCH.as_raw()).unwrap()]).unwrap();
+    assert_eq!([told(), told()], ["h=50&w=132", "h=50&w=132"]);
+    drop(stream);
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert_eq!(sizes.try_iter().next(), None);
 }
 
 #[test]

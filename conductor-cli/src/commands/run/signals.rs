@@ -35,15 +35,25 @@ impl Signals {
         self.0.borrow_mut().pending().any(|signal| ENDING.contains(&signal))
     }
 
-    /// Passes signals on from now on. The size of a terminal is handed on; the kernel tells the command.
+    /// Passes signals on from now on. The size of a terminal is handed on; the kernel tells the command,
+    /// and a container's terminal is another one, which is told by the other end.
     pub(super) fn pass_on(
         self,
         controller: Controller,
         terminal: Option<Terminal>,
     ) -> Result<(), Failure> {
         let mut asked = 0;
+        let resize = {
+            let controller = controller.clone();
+            move |terminal: &Terminal| {
+                terminal.resize();
+                controller.signal(SIGWINCH);
+            }
+        };
+        // One that came while an image was pulled was not looked at.
+        terminal.iter().for_each(&resize);
         let mut pass_on = move |signal| match (signal, &terminal) {
-            (SIGWINCH, Some(terminal)) => terminal.resize(),
+            (SIGWINCH, Some(terminal)) => resize(terminal),
             (SIGWINCH, None) => {}
             (signal, _) => {
                 controller.signal(signal);
