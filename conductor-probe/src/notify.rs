@@ -8,6 +8,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+use crate::print::clean;
+
 /// The variables by which systemd says that it wants to be told; they are not for the service.
 pub(crate) const VARIABLES: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
 
@@ -92,10 +94,7 @@ impl Message {
             self.0.truncate(self.0.floor_char_boundary(start + STATUS));
             self.0.push('…');
         }
-        if self.0[start..].contains(char::is_control) {
-            let line = self.0.split_off(start);
-            self.0.extend(line.chars().map(|c| if c.is_control() { ' ' } else { c }));
-        }
+        clean(&mut self.0, start);
         self.0.push('\n');
         self
     }
@@ -134,8 +133,8 @@ mod tests {
     #[test]
     fn a_status_is_one_line_of_bounded_length() {
         let mut message = Message::default();
-        message.line("READY=1").status(format_args!("a\nREADY=1\x1b[m\u{85}é"));
-        assert_eq!(message.0, "READY=1\nSTATUS=a READY=1 [m é\n");
+        message.line("READY=1").status(format_args!("a\nREADY=1\x1b[m\u{85}\u{202e}é"));
+        assert_eq!(message.0, "READY=1\nSTATUS=a READY=1 [m  é\n");
         message.clear().status(format_args!("{}", "é".repeat(300))).line("WATCHDOG=1");
         assert_eq!(message.0, format!("STATUS={}…\nWATCHDOG=1\n", "é".repeat(200)));
         assert_eq!(message.said().chars().count(), 201);

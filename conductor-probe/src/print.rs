@@ -6,7 +6,27 @@ use std::io::{self, Write as _};
 
 /// Prints a line to standard output.
 pub(crate) fn line(text: Arguments<'_>) -> io::Result<()> {
+    let mut text = text.to_string();
+    clean(&mut text, 0);
     writeln!(io::stdout().lock(), "{text}")
+}
+
+/// Makes text from a place on harmless: one line, without what a terminal obeys.
+pub(crate) fn clean(text: &mut String, from: usize) {
+    if text[from..].contains(is_obeyed) {
+        let rest = text.split_off(from);
+        text.extend(rest.chars().map(|c| if is_obeyed(c) { ' ' } else { c }));
+    }
+}
+
+/// Tells whether a terminal does something else with a character than to show it; of what is no control
+/// character, those that change the direction or begin a line (Unicode, UAX #9 and #14).
+fn is_obeyed(c: char) -> bool {
+    c.is_control()
+        || matches!(
+            c,
+            '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+        )
 }
 
 /// Prints a line to standard error, where nothing can be done about a failure.

@@ -1,7 +1,7 @@
 //! A check over HTTP.
 
 use std::io::{self, Read as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::io::Errno;
 use ureq::config::ConfigBuilder;
@@ -9,6 +9,7 @@ use ureq::http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, he
 use ureq::typestate::AgentScope;
 use ureq::{Agent, Body, Error};
 
+use super::redirect::{self, Refused};
 use super::socket::Endpoint;
 use super::transport::{Route, address};
 use super::{Answer, CheckError, Unhealthy, UrlError, not_connected};
@@ -34,6 +35,7 @@ pub(crate) struct Http {
     url: String,
     expected: Statuses,
     contains: Option<String>,
+    follow_redirects: bool,
     /// What the agent's own timeout is.
     timeout: Duration,
 }
@@ -71,12 +73,11 @@ impl Http {
             request.headers_mut().append(name, value);
         }
         // Each line of the request has to fit, also of one that a redirect leads to.
-        let line = if *follow_redirects { 8 * 1024 } else { 256 };
+        let line = if *follow_redirects { redirect::LONGEST } else { 0 } + 256;
         let lines: usize = headers.iter().map(|header| header.to_string().len()).sum();
-        let config = config(timeout, contains.is_none(), *follow_redirects)
-            .output_buffer_size(url.len() + lines + line);
-        let route = Route { unix: unix.is_some().then(|| endpoint.clone()) };
-        let agent = route.agent(config.build());
+        let config =
+            config(timeout, contains.is_none()).output_buffer_size(url.len() + lines + line);
+        let agent = Route(endpoint.clone()).agent(config.build());
         Ok(Self {
             endpoint,
             agent,
@@ -84,19 +85,19 @@ impl Http {
             url: url.to_owned(),
             expected: status.clone(),
             contains: contains.clone(),
+            follow_redirects: *follow_redirects,
             timeout,
         })
     }
 
-    /// Asks once.
+    /// Asks once, and again for as long as redirects say so that are followed.
     pub(super) fn run(&self, timeout: Duration) -> Result<Answer, Unhealthy> {
-        let mut request = self.request.clone();
-        if timeout != self.timeout {
-            let config = self.agent.configure_request(request);
-            request = config.timeout_global(Some(timeout)).build();
-        }
         let failed = |error| self.failure(error, timeout);
-        let answer = self.agent.run(request).map_err(failed)?;
+        let answer = if self.follow_redirects {
+            self.follow(timeout)?
+        } else {
+            self.ask(self.request.clone(), timeout).map_err(failed)?
+        };
         let status = answer.status();
         if !self.expected.contain(status.as_u16()) {
             return Err(Unhealthy::Status {
@@ -114,6 +115,49 @@ impl Http {
             None => skip(answer),
         }
         Ok(Answer::Status(status.as_u16()))
+    }
+
+    fn ask(&self, mut request: Request<()>, timeout: Duration) -> Result<Response<Body>, Error> {
+        if timeout != self.timeout {
+            let config = self.agent.configure_request(request);
+            request = config.timeout_global(Some(timeout)).build();
+        }
+        self.agent.run(request)
+    }
+
+    /// Returns the first answer that is no redirect. ureq itself would follow one to wherever it leads.
+    fn follow(&self, timeout: Duration) -> Result<Response<Body>, Unhealthy> {
+        let failed = |error| self.failure(error, timeout);
+        let start = Instant::now();
+        let mut answer = self.ask(self.request.clone(), timeout).map_err(failed)?;
+        let mut url = redirect::effective(self.request.uri(), self.request.headers());
+        for _ in 0..redirect::MOST {
+            let status = answer.status();
+            let Some(location) = redirect::location(status, answer.headers()) else {
+                return Ok(answer);
+            };
+            url = redirect::follow(&url, location, &self.endpoint).map_err(|refused| {
+                let (status, location) = (status.as_u16(), redirect::shown(location));
+                match refused {
+                    Refused::Away => {
+                        Unhealthy::Away { location, status, endpoint: self.endpoint.clone() }
+                    }
+                    Refused::Malformed => Unhealthy::Location { location, status },
+                }
+            })?;
+            let left = timeout.saturating_sub(start.elapsed());
+            if left.is_zero() {
+                return Err(failed(Error::Timeout(ureq::Timeout::Global)));
+            }
+            let mut request = self.request.clone();
+            request.headers_mut().remove(header::HOST);
+            *request.uri_mut() = url.clone();
+            answer = self.ask(request, left).map_err(failed)?;
+        }
+        match redirect::location(answer.status(), answer.headers()) {
+            Some(_) => Err(Unhealthy::Redirects(self.url.clone())),
+            None => Ok(answer),
+        }
     }
 
     fn failure(&self, error: Error, within: Duration) -> Unhealthy {
@@ -150,13 +194,13 @@ fn parse(url: &str) -> Result<Uri, UrlError> {
     }
 }
 
-fn config(timeout: Duration, skip_body: bool, follow_redirects: bool) -> ConfigBuilder<AgentScope> {
+fn config(timeout: Duration, skip_body: bool) -> ConfigBuilder<AgentScope> {
     let config = Agent::config_builder()
         .timeout_global(Some(timeout))
         .timeout_recv_body(skip_body.then_some(COURTESY))
         .http_status_as_error(false)
-        .max_redirects(if follow_redirects { 5 } else { 0 })
-        .max_redirects_will_error(follow_redirects)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
         .proxy(None)
         .user_agent(concat!("conductor-probe/", env!("CARGO_PKG_VERSION")))
         .max_idle_connections(0)

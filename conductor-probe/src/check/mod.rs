@@ -2,6 +2,7 @@
 
 mod command;
 mod http;
+mod redirect;
 pub(crate) mod socket;
 pub(crate) mod transport;
 
@@ -102,6 +103,15 @@ pub(crate) enum Unhealthy {
     Status { status: String, url: String, expected: Statuses },
     #[error("the answer does not contain {0:?}")]
     Text(String),
+    #[error(
+        "{status} leads to {location}, away from {endpoint}; check the path that answers, or leave out \
+         follow_redirects and the redirect itself is judged"
+    )]
+    Away { status: u16, location: String, endpoint: Endpoint },
+    #[error("{status} leads to {location}, which is not a URL that can be asked for")]
+    Location { status: u16, location: String },
+    #[error("{0}: too many redirects")]
+    Redirects(String),
     #[error("{url}: {source}")]
     Http { url: String, source: ureq::Error },
     #[error("cannot run {program}: {}", reason(source))]

@@ -16,11 +16,9 @@ use ureq::{Agent, Error, Timeout};
 use super::socket::{Endpoint, Socket};
 use crate::value::{self, ValueError};
 
-/// The way to the server: by the address in the URI, or always by one unix socket.
+/// The way to the server: always to the same, whatever a URI says.
 #[derive(Debug, Clone)]
-pub(crate) struct Route {
-    pub(crate) unix: Option<Endpoint>,
-}
+pub(crate) struct Route(pub(crate) Endpoint);
 
 /// Finds the address and port in a URI.
 pub(crate) fn address(uri: &Uri) -> Result<SocketAddr, ValueError> {
@@ -45,12 +43,8 @@ impl Route {
 
 // ureq's own resolver starts a thread for every lookup that has a timeout.
 impl Resolver for Route {
-    fn resolve(&self, uri: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
-        let mut addresses = self.empty();
-        if self.unix.is_none() {
-            addresses.push(address(uri).map_err(|error| Error::Other(error.into()))?);
-        }
-        Ok(addresses)
+    fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
+        Ok(self.empty())
     }
 }
 
@@ -63,13 +57,7 @@ impl Connector for Route {
         _: Option<()>,
     ) -> Result<Option<Connection>, Error> {
         let deadline = deadline(details.timeout);
-        let socket = match &self.unix {
-            Some(unix) => unix.connect(deadline),
-            None => match details.addrs.first() {
-                Some(address) => Endpoint::Tcp(*address).connect(deadline),
-                None => return Err(Error::HostNotFound),
-            },
-        };
+        let socket = self.0.connect(deadline);
         let socket = socket.map_err(|error| map(error, details.timeout.reason))?;
         let buffers = LazyBuffers::new(
             details.config.input_buffer_size(),

@@ -81,8 +81,8 @@ impl Engine {
             .max_idle_connections(0)
             .input_buffer_size(16 * 1024)
             .output_buffer_size(4 * 1024);
-        let unix = Some(Endpoint::Unix(socket.to_owned()));
-        Self { agent: Route { unix }.agent(config.build()), socket: socket.display().to_string() }
+        let route = Route(Endpoint::Unix(socket.to_owned()));
+        Self { agent: route.agent(config.build()), socket: socket.display().to_string() }
     }
 
     /// Tells how a container is.

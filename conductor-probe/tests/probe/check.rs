@@ -3,11 +3,14 @@
 use std::fs;
 use std::io::Write as _;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixListener;
 use std::process::Output;
 use std::thread;
 use std::time::Duration;
 
-use crate::server::{OK, answer, answer_on_unix, endless, free, listen, request, serve};
+use crate::server::{
+    OK, answer, answer_on_unix, endless, free, listen, record, redirect, request, serve,
+};
 use crate::unit::{eventually, probe};
 
 /// Checks and gives what is printed.
@@ -106,25 +109,78 @@ fn a_body_without_end_is_not_read_to_the_end() {
 
 #[test]
 fn a_redirect_is_judged_or_followed() {
-    let bad = answer("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n");
-    let redirect = answer(format!(
-        "HTTP/1.1 302 Found\r\nlocation: http://{bad}/\r\ncontent-length: 0\r\n\r\n"
-    ));
-    assert!(http(redirect, &[]).starts_with("healthy: 302 in "));
+    let (address, requests) = record(|request| match request.lines().next() {
+        Some("GET /health HTTP/1.1") => redirect("/bad"),
+        _ => "HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n".to_owned(),
+    });
+    assert!(http(address, &[]).starts_with("healthy: 302 in "));
     assert_eq!(
-        http(redirect, &["--status=200-299"]),
+        http(address, &["--status=200-299"]),
         "unhealthy: 302 Found from http://ADDRESS/health (expected 200-299)"
     );
+    assert_eq!(requests.try_iter().count(), 2);
     assert_eq!(
-        http(redirect, &["--follow-redirects"]),
+        http(address, &["--follow-redirects"]),
         "unhealthy: 500 Internal Server Error from http://ADDRESS/health (expected 200-399)"
     );
-    let far = "x".repeat(4000);
-    let far =
-        answer(format!("HTTP/1.1 302 Found\r\nlocation: /{far}\r\ncontent-length: 0\r\n\r\n"));
-    assert!(http(far, &["--follow-redirects"]).ends_with("too many redirects"));
-    let elsewhere = answer("HTTP/1.1 302 Found\r\nlocation: http://example.org/\r\n\r\n");
-    assert!(http(elsewhere, &["--follow-redirects"]).contains("example.org"));
+    assert_eq!(requests.try_iter().count(), 2);
+    let (round, requests) = record(|_| redirect(&format!("/{}", "x".repeat(4000))));
+    assert!(http(round, &["--follow-redirects"]).ends_with("too many redirects"));
+    assert_eq!(requests.try_iter().count(), 6);
+    let nowhere = answer("HTTP/1.1 302 Found\r\ncontent-length: 0\r\n\r\n");
+    assert!(http(nowhere, &["--follow-redirects"]).starts_with("healthy: 302 in "));
+}
+
+/// What is sent with a check is for the service alone, and nobody else's answer is the service's.
+#[test]
+fn a_redirect_to_another_server_is_not_followed() {
+    let (other, stolen) = record(|_| OK.to_owned());
+    for to in [&format!("http://{other}/"), &format!("//{other}/"), "https://shop.example/"] {
+        let from = answer(redirect(to));
+        let words =
+            ["--follow-redirects", "--header=Authorization: secret", "--header=Host: a.example"];
+        assert_eq!(
+            http(from, &words),
+            format!(
+                "unhealthy: 302 leads to {to}, away from ADDRESS; check the path that answers, or leave \
+                 out follow_redirects and the redirect itself is judged"
+            )
+        );
+    }
+    assert_eq!(stolen.try_iter().count(), 0);
+
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("socket");
+    let listener = UnixListener::bind(&path).unwrap();
+    thread::spawn(move || {
+        for mut stream in listener.incoming().flatten() {
+            request(&stream);
+            let _ = stream.write_all(redirect(&format!("http://{other}/")).as_bytes());
+        }
+    });
+    let unix = format!("--unix={}", path.display());
+    let said = check(&["--http=http://localhost/", &unix, "--follow-redirects"]);
+    assert!(said.contains(&format!("away from {}; ", path.display())), "{said}");
+    assert_eq!(stolen.try_iter().count(), 0);
+}
+
+#[test]
+fn a_redirect_by_the_name_of_the_host_is_followed_to_the_same_address() {
+    let (address, requests) = record(|request| match request.lines().next() {
+        Some("GET /health HTTP/1.1") => redirect("http://Shop.example/login?x=1#top"),
+        Some("GET /login?x=1 HTTP/1.1") => redirect("done/../well"),
+        _ => OK.to_owned(),
+    });
+    let words = ["--follow-redirects", "--header=X-A: b", "--header=Host: shop.example"];
+    assert!(http(address, &words).starts_with("healthy: 200 in "));
+    let requests: Vec<_> = requests.try_iter().map(|request| request.to_lowercase()).collect();
+    let lines = ["get /health http/1.1", "get /login?x=1 http/1.1", "get /well http/1.1"];
+    assert_eq!(requests.len(), lines.len(), "{requests:#?}");
+    for (request, line) in requests.iter().zip(lines) {
+        for line in [line, "x-a: b", "host: shop.example", "connection: close"] {
+            assert_eq!(request.lines().filter(|it| *it == line).count(), 1, "{line} in {request}");
+        }
+    }
 }
 
 #[test]

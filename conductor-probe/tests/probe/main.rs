@@ -6,6 +6,7 @@ mod check;
 mod docker;
 mod engine;
 mod exec;
+mod hostile;
 mod once;
 mod restarts;
 mod server;

@@ -5,6 +5,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
 use std::path::Path;
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
@@ -73,6 +74,25 @@ pub(crate) fn answer_on(listener: TcpListener, text: impl Into<String>) -> Socke
         request(&stream);
         let _ = stream.write_all(text.as_bytes());
     })
+}
+
+/// Answers every request with what the function makes of it, and tells the requests.
+pub(crate) fn record(
+    answer: impl Fn(&str) -> String + Clone + Send + 'static,
+) -> (SocketAddr, Receiver<String>) {
+    let (sender, receiver) = channel();
+    let address = serve(listen(), move |mut stream| {
+        let request = request(&stream);
+        let answer = answer(&request);
+        let _ = sender.send(request);
+        let _ = stream.write_all(answer.as_bytes());
+    });
+    (address, receiver)
+}
+
+/// An answer that leads somewhere.
+pub(crate) fn redirect(location: &str) -> String {
+    format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n")
 }
 
 /// Sends the beginning, and then more and more with pauses between, until nobody reads.
