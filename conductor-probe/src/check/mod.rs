@@ -89,6 +89,8 @@ impl fmt::Display for Healthy {
 pub(crate) enum Unhealthy {
     #[error("connection refused on {0}")]
     Refused(Endpoint),
+    #[error("{0} is a symbolic link, which is not followed: it could lead to another's socket")]
+    Link(Endpoint),
     #[error("cannot connect to {endpoint}: {}", reason(source))]
     Connect { endpoint: Endpoint, source: io::Error },
     #[error("no answer within {} from {endpoint}", Spoken(*.within))]
@@ -173,6 +175,7 @@ fn not_connected(endpoint: &Endpoint, error: Errno, within: Duration) -> Unhealt
     let endpoint = endpoint.clone();
     match error {
         Errno::CONNREFUSED => Unhealthy::Refused(endpoint),
+        Errno::LOOP => Unhealthy::Link(endpoint),
         Errno::TIMEDOUT => Unhealthy::Silence { endpoint, within },
         other => Unhealthy::Connect { endpoint, source: other.into() },
     }

@@ -2,19 +2,21 @@
 
 use std::fmt;
 use std::net::SocketAddr;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 use rustix::io::Errno;
 use rustix::net::addr::SocketAddrArg as _;
 use rustix::net::{
     AddressFamily, RecvFlags, SendFlags, SocketAddrUnix, SocketFlags, SocketType, connect,
     getsockname, recv, send, socket_with, sockopt,
 };
+use rustix::process::geteuid;
 
 /// Where a service listens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +60,7 @@ impl Endpoint {
                 Ok(socket)
             }
             Self::Unix(path) => {
-                let address = unix_address(path)?;
+                let (address, _held) = unix_address(path)?;
                 let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
                 loop {
                     match connect(&socket, &address) {
@@ -85,11 +87,27 @@ fn is_itself(socket: &OwnedFd, address: SocketAddr) -> Result<bool, Errno> {
     Ok(getsockname(socket)? == address.as_any())
 }
 
-fn unix_address(path: &Path) -> Result<SocketAddrUnix, Errno> {
-    match path.as_os_str().as_bytes().strip_prefix(b"@") {
-        Some(name) => SocketAddrUnix::new_abstract_name(name),
-        None => SocketAddrUnix::new(path),
+/// Returns where to connect, and what has to stay open meanwhile; `LOOP` says that the path is that of a
+/// symbolic link.
+///
+/// Whoever listens may put a link in place of the socket, and this process may reach what they may not.
+fn unix_address(path: &Path) -> Result<(SocketAddrUnix, Option<OwnedFd>), Errno> {
+    if let Some(name) = path.as_os_str().as_bytes().strip_prefix(b"@") {
+        return Ok((SocketAddrUnix::new_abstract_name(name)?, None));
     }
+    let socket = open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
+    match FileType::from_raw_mode(fstat(&socket)?.st_mode) {
+        FileType::Socket => {}
+        FileType::Symlink => return Err(Errno::LOOP),
+        // As connect(2) itself.
+        _ => return Err(Errno::CONNREFUSED),
+    }
+    let itself = format!("/proc/self/fd/{}", socket.as_raw_fd());
+    // In a root directory without /proc, the service's own user goes nowhere that the service does not.
+    if !geteuid().is_root() && !Path::new(&itself).is_symlink() {
+        return Ok((SocketAddrUnix::new(path)?, None));
+    }
+    Ok((SocketAddrUnix::new(itself)?, Some(socket)))
 }
 
 /// A connected socket that never blocks.

@@ -1,8 +1,9 @@
 //! `check`: one check, its text and its exit status.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::net::SocketAddr;
+use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::process::Output;
 use std::thread;
@@ -199,6 +200,26 @@ fn a_unix_socket_and_headers() {
     let words = ["--http=http://app.example/health", "--method=HEAD", "--header", "Host: web"];
     let words = [&words[..], &["--header=X-A: b: c", &unix]].concat();
     assert!(check(&words).starts_with("healthy: 200 in "), "{}", check(&words));
+}
+
+#[test]
+fn a_link_to_a_socket_is_not_followed() {
+    let directory = tempfile::tempdir().unwrap();
+    let [socket, link, file] = ["socket", "link", "file"].map(|it| directory.path().join(it));
+    let listener = UnixListener::bind(&socket).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    symlink(&socket, &link).unwrap();
+    fs::write(&file, "").unwrap();
+    let [to_link, to_file, to_socket] =
+        [&link, &file, &socket].map(|path| format!("--unix={}", path.display()));
+    let followed = "is a symbolic link, which is not followed";
+    for words in [&[&*to_link][..], &["--http=http://localhost/", &to_link]] {
+        let said = check(words);
+        assert!(said.contains(followed), "{said}");
+    }
+    assert!(check(&[&to_file]).starts_with("unhealthy: connection refused"), "{file:?}");
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    assert!(check(&[&to_socket]).starts_with("healthy: connected in "));
 }
 
 #[test]
