@@ -8,6 +8,7 @@ mod exec;
 mod notify;
 mod occupied;
 mod once;
+mod place;
 mod prepare;
 mod print;
 mod restarts;
@@ -77,7 +78,7 @@ pub fn main() -> ExitCode {
             stop::run();
             ExitCode::SUCCESS
         }
-        Command::Socket(socket) => match share::run(&socket) {
+        Command::Socket(socket) => match place::run(&socket) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error, FAILED),
         },

@@ -77,6 +77,10 @@ if [ -z "$held$files" ]; then
 fi
 
 find "$units" -name 'conductor-*' -prune -exec rm -rf {} + 2>/dev/null || true
+# What sockets are in is mounted twice, and one of the two is read-only.
+if [ "$manager" = --system ]; then
+    umount --lazy /run/conductor/sockets /run/conductor/private/sockets 2>/dev/null || true
+fi
 rm -rf "$stamps"/stamp-conductor-* "$@"
 
 # Killed between two stops, because nobody wants to wait for TimeoutStopSec=, and a unit that is

@@ -8,7 +8,8 @@ use crate::host::Host;
 pub(crate) const TESTS: &[Test] = &[
     ("native", |host| is_switched(host, NATIVE)),
     ("native_in_a_directory", |host| {
-        is_switched(host, &in_image("native", "image: /usr/share/conductor-sandbox/root"));
+        let image = "image: /usr/share/conductor-sandbox/root";
+        is_switched(host, &in_image("native", image, SERVER));
     }),
     ("native_as_a_user", |host| is_switched(host, &format!("{NATIVE}\nuser: daemon"))),
     ("docker", |host| in_containers(host, Engine::Docker)),
@@ -17,6 +18,8 @@ pub(crate) const TESTS: &[Test] = &[
 
 /// The revision that is asked for is how well the server serves: 500 is never healthy.
 const NATIVE: &str = "command: [/usr/bin/python3, /srv/server.py, '{revision}']";
+
+const SERVER: &str = "/srv/server.py $VERSION";
 
 const COMMON: &str = "id: web
 listen: socket
@@ -35,11 +38,13 @@ const SITE: &str = "server {
 const LINK: &str = "/var/lib/conductor/sockets/web/1.sock";
 
 /// Gives the definition of a service in an image, which has no Python of its own.
-fn in_image(runtime: &str, rest: &str) -> String {
+///
+/// `program` is a script in Python, with its arguments.
+pub(crate) fn in_image(runtime: &str, rest: &str, program: &str) -> String {
     format!(
         "runtime: {runtime}\n{rest}\nvolumes: ['/usr:/mnt:ro', '/srv:/srv:ro']\n\
          command: [/bin/sh, -c, 'd=$(echo /mnt/lib/*-linux-gnu); export PYTHONHOME=/mnt; \
-         exec $d/ld-linux*.so.* --library-path $d /mnt/bin/python3 /srv/server.py $VERSION']"
+         exec $d/ld-linux*.so.* --library-path $d /mnt/bin/python3 {program}']"
     )
 }
 
@@ -47,7 +52,7 @@ fn in_containers(host: &Host, engine: Engine) {
     host.sandbox.load_image(engine).expect("the engine takes the image");
     let program = engine.program();
     host.sh(&format!("{program} tag localhost/app:v1 localhost/app:500"));
-    is_switched(host, &in_image(program, "image: localhost/app\nuser: app"));
+    is_switched(host, &in_image(program, "image: localhost/app\nuser: app", SERVER));
 }
 
 #[track_caller]
@@ -79,7 +84,7 @@ fn is_switched(host: &Host, definition: &str) {
     host.sh("systemctl start nginx.service");
     assert_eq!(ask(host), "v1");
     let (first, began) = (link(host), workers(host));
-    assert!(first.starts_with("/run/conductor/web."), "{first}");
+    assert!(first.starts_with("/run/conductor/sockets/web."), "{first}");
     assert_eq!(host.sh(&format!("stat --format %a {first}")), "666");
     // What nobody else is to see is kept apart.
     host.sh("for d in /run/conductor/conductor-web-*/; do \
@@ -121,7 +126,7 @@ fn is_switched(host: &Host, definition: &str) {
 
     host.sh("rm /etc/nginx/conf.d/site.conf");
     host.conductor(&["remove", "--id", "web"]).exits(0);
-    let left = host.sh("ls -d /var/lib/conductor/sockets/web /run/conductor/web.* \
+    let left = host.sh("ls -d /var/lib/conductor/sockets/web /run/conductor/sockets/web.* \
                         /etc/nginx/conf.d/conductor-web.conf 2>/dev/null || true");
     assert_eq!(left, "");
     host.sh("systemctl stop nginx.service");

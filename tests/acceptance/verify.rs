@@ -17,7 +17,8 @@ const VERIFY: &str = r#"
 cd "$0"
 made=
 for program in $(sed -n 's/^Exec[A-Za-z]*=[-:]*"\([^"]*\)".*/\1/p' *.service | sort -u); do
-    [ -e "$program" ] && continue
+    # systemd leaves an empty file where it bound one.
+    [ -x "$program" ] && continue
     mkdir -p "${program%/*}"
     install -m 755 /dev/null "$program"
     made="$made $program"

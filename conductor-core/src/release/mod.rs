@@ -15,7 +15,7 @@ use crate::caught::Panicked;
 use crate::error::Invalid;
 pub use crate::name::{PREFIX, job_unit, timer_unit};
 use crate::name::{ReleaseName, Revision, ServiceId, UnitName};
-use crate::runtime::Scope;
+use crate::runtime::{SOCKETS, Scope};
 use crate::service::Service;
 use crate::unit::{EngineImage, Link, Record, TemplateError, Templates, UnitSet, escape};
 use crate::value::{HostPath, Port, Tokens};
@@ -113,7 +113,7 @@ impl<'s> Release<'s> {
     /// The address of a socket has at most 107 bytes, so that the digest stands for the revision, too.
     pub(crate) fn socket(&self, instance: u16) -> HostPath {
         let (id, digest) = (&self.service.id, ReleaseName::digits(&self.digest));
-        let path = format!("/run/conductor/{id}.{digest}-{instance}/socket");
+        let path = format!("{SOCKETS}/{id}.{digest}-{instance}/socket");
         path.parse().expect("an id, hexadecimal digits and a number are good in a path")
     }
 

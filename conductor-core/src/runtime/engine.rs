@@ -191,8 +191,8 @@ fn options(line: &mut CommandLine, instance: &Instance<'_>) {
         line.word(&format!("--publish={}:{inside}", listen.with_port(*port)));
         line.word(&format!("--env=PORT={inside}"));
     }
-    if let (Some(socket), Some(directory)) = (tokens.socket, socket::directory(instance)) {
-        line.word(&format!("--volume={directory}:{directory}:rw"));
+    if let (Some(socket), Some((kept, shown))) = (tokens.socket, socket::directory(instance)) {
+        line.word(&format!("--volume={kept}:{shown}:rw"));
         line.word(&format!("--env=SOCKET={socket}"));
     }
     line.words(service.env_files.iter().map(|file| format!("--env-file={file}")));
@@ -241,7 +241,7 @@ fn resources(instance: &Instance<'_>) -> Lines {
 }
 
 /// Gives the unit's directory below systemd's runtime directory; see [`super::RUNTIME_DIRECTORY`].
-fn directory(instance: &Instance<'_>) -> String {
+pub(super) fn directory(instance: &Instance<'_>) -> String {
     format!("conductor/{}", container_name(instance))
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::Instance;
+use super::{Instance, socket};
 use crate::definition::{Method, Runtime};
 use crate::service::{Health, HealthCheck, HttpCheck, Service};
 use crate::unit::Lines;
@@ -62,7 +62,7 @@ pub(super) fn check(instance: &Instance<'_>, enter: &[&str]) -> Vec<String> {
     if *success_threshold > 1 {
         options.push(format!("--success-threshold={success_threshold}"));
     }
-    if let Some(socket) = instance.tokens.socket {
+    if let Some(socket) = socket::changed(instance) {
         options.push(format!("--share-socket={socket}"));
     }
     options

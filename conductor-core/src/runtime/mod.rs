@@ -15,6 +15,7 @@ use crate::value::{Endpoint, Port, Tokens};
 pub use health::PROBE;
 pub(crate) use health::is_probed;
 pub(crate) use one_off::{Attached, OneOff};
+pub(crate) use socket::SHOWN as SOCKETS;
 
 /// What a runtime contributes to the unit of an instance.
 #[derive(Debug, Default)]
@@ -73,6 +74,7 @@ pub(crate) fn parts(instance: &Instance<'_>) -> Parts {
         Runtime::Podman => engine::podman(instance),
     };
     parts.unit.extend(health::start_limit(service));
+    socket::order(&mut parts.unit, instance);
     parts.restart.extend(health::restart(service));
     parts.health.extend(health::directives(service));
     if is_probed(service) || service.runtime != Runtime::Native {

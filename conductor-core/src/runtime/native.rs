@@ -144,9 +144,9 @@ fn resources(instance: &Instance<'_>) -> Lines {
             lines.push("RootDirectoryStartOnly", "yes");
         }
     }
-    if let Some(directory) = socket::directory(instance) {
+    if let Some((kept, shown)) = socket::directory(instance) {
         // It is not there yet for the command that makes it.
-        lines.push("BindPaths", format_args!("-{directory}"));
+        lines.push("BindPaths", format_args!("-{kept}:{shown}"));
     }
     for Volume { source, target, read_only } in &service.volumes {
         let directive = if *read_only { "BindReadOnlyPaths" } else { "BindPaths" };

@@ -3,40 +3,74 @@
 //! It is no `RuntimeDirectory=`. One that is kept over restarts is in `/run/private` for a user that is
 //! made up (`DynamicUser=`), where a proxy does not get to, and all directories of a unit have the same
 //! mode, while that with the secrets is closed.
+//!
+//! All directories of sockets are in one file system, which `conductor-probe socket` mounts twice: for
+//! everybody, who changes nothing there and is led nowhere, and for the services, which see their own
+//! directory of it, in a place that only root enters.
 
-use super::{Instance, PROBE};
+use super::{Instance, PROBE, engine};
 use crate::definition::Runtime;
 use crate::unit::Lines;
-use crate::unit::escape::command_line;
+use crate::unit::escape::{CommandLine, command_line};
 
-/// Gives the directory of the instance's socket, if it has one. Its path is the same in containers.
-pub(super) fn directory<'a>(instance: &Instance<'a>) -> Option<&'a str> {
-    instance.tokens.socket?.rsplit_once('/').map(|(directory, _)| directory)
+/// Where everybody sees the directories; an instance sees its own at the same path.
+pub(crate) const SHOWN: &str = "/run/conductor/sockets";
+
+/// Where they can be written to, by whoever gets there.
+const KEPT: &str = "/run/conductor/private/sockets";
+
+/// What systemd calls the two mounts.
+const MOUNTS: &str = "run-conductor-private-sockets.mount run-conductor-sockets.mount";
+
+/// Returns the directory of the instance's socket as the host has it, and where the instance is to see
+/// it, if it has one.
+pub(super) fn directory<'a>(instance: &Instance<'a>) -> Option<(String, &'a str)> {
+    let (directory, _) = instance.tokens.socket?.rsplit_once('/')?;
+    Some((kept(directory), directory))
+}
+
+/// Returns the path of the instance's socket for the probe, which may have to change its mode.
+pub(super) fn changed(instance: &Instance<'_>) -> Option<String> {
+    let socket = instance.tokens.socket?;
+    Some(match instance.service.runtime {
+        // It is where the instance is.
+        Runtime::Native => socket.to_owned(),
+        Runtime::Docker | Runtime::Podman => kept(socket),
+    })
+}
+
+fn kept(shown: &str) -> String {
+    shown.replacen(SHOWN, KEPT, 1)
+}
+
+/// Keeps the mounts while the instance stops, when the host does.
+pub(super) fn order(unit: &mut Lines, instance: &Instance<'_>) {
+    if instance.tokens.socket.is_some() {
+        unit.push("After", MOUNTS);
+    }
 }
 
 /// Makes the directory, before all else, and without the socket of an instance that ended badly.
 ///
-/// Who runs in a container is the image's affair, so that anybody may make a socket there.
+/// Who runs in a container is the image's affair, so that anybody in it may make a socket there.
+/// Everything that the command needs to know is an argument: its environment is the service's.
 pub(super) fn make(exec: &mut Lines, instance: &Instance<'_>) {
     let Some(socket) = instance.tokens.socket else { return };
-    exec.push(
-        "ExecStartPre",
-        match instance.service.runtime {
-            // As root, and with the host's view of its files.
-            Runtime::Native => command_line("+", &[PROBE, "socket", socket]),
-            Runtime::Docker | Runtime::Podman => {
-                command_line("", &[PROBE, "socket", "--open", socket])
-            }
-        },
-    );
+    // As root, and with the host's view of its files.
+    let mut line = CommandLine::new("+");
+    line.words([PROBE, "socket"]);
+    match instance.service.runtime {
+        Runtime::Native => {
+            line.after_specifier("--owner-of=", "%t", &format!("/{}", engine::directory(instance)));
+        }
+        Runtime::Docker | Runtime::Podman => line.word("--open"),
+    }
+    line.word(socket);
+    exec.push("ExecStartPre", line);
 }
 
 /// Removes the directory, after all else.
 pub(super) fn remove(exec: &mut Lines, instance: &Instance<'_>) {
     let Some(socket) = instance.tokens.socket else { return };
-    let prefix = match instance.service.runtime {
-        Runtime::Native => "-+",
-        Runtime::Docker | Runtime::Podman => "-",
-    };
-    exec.push("ExecStopPost", command_line(prefix, &[PROBE, "socket", "--remove", socket]));
+    exec.push("ExecStopPost", command_line("-+", &[PROBE, "socket", "--remove", socket]));
 }

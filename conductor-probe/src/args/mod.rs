@@ -55,12 +55,13 @@ pub(crate) enum Command {
     Stop,
     /// Make the directory in which a service is to listen on a socket
     ///
-    /// Everybody gets into it, and the owner of the unit's runtime directory may write to it. A socket that
-    /// is left there is removed.
-    #[command(
-        after_help = "Example, in a unit with a RuntimeDirectory= and BindPaths=-/run/app:\n  \
-        ExecStartPre=+conductor-probe socket /run/app/socket"
-    )]
+    /// Everybody gets to the socket there. Only the service, for which
+    /// /run/conductor/private/sockets/NAME is to be mounted on /run/conductor/sockets/NAME, may make
+    /// files in it. What an earlier start left there is removed.
+    #[command(after_help = "Example, in a unit with RuntimeDirectory=app:\n  \
+        ExecStartPre=+conductor-probe socket --owner-of %t/app /run/conductor/sockets/app/socket\n  \
+        BindPaths=-/run/conductor/private/sockets/app:/run/conductor/sockets/app\n  \
+        ExecStopPost=-+conductor-probe socket --remove /run/conductor/sockets/app/socket")]
     Socket(Socket),
     /// What exec leaves in the background
     #[command(hide = true)]
@@ -83,14 +84,18 @@ pub(crate) struct Share {
 
 /// Make the directory of a socket.
 #[derive(Debug, Args)]
+#[group(id = "what", required = true, args = ["owner_of", "open", "remove"])]
 pub(crate) struct Socket {
-    /// Let every user make files in it
-    #[arg(long, conflicts_with = "remove")]
+    /// Give it to whoever owns this directory, which is in one of root's
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) owner_of: Option<PathBuf>,
+    /// Let every user of the container that sees it make files in it
+    #[arg(long)]
     pub(crate) open: bool,
-    /// Remove it with all that is in it, below /run/conductor only
+    /// Remove it with all that is in it
     #[arg(long)]
     pub(crate) remove: bool,
-    /// Where the service will listen
+    /// Where the service will listen: /run/conductor/sockets/NAME/FILE
     #[arg(value_name = "PATH")]
     pub(crate) path: PathBuf,
 }
