@@ -6,6 +6,7 @@
 mod address;
 mod character;
 mod cpu;
+mod env_name;
 mod http;
 mod image;
 mod memory;
@@ -20,6 +21,7 @@ mod words;
 
 pub use address::{Endpoint, Listen, ListenAddress};
 pub use cpu::Cpu;
+pub use env_name::EnvName;
 pub use http::{BodyText, HeaderName, HeaderValue, StatusCodes};
 pub use image::{Digest, ImageReference};
 pub use memory::Memory;
@@ -31,6 +33,6 @@ pub use systemd::{Directive, Section, Setting, UnitReference};
 pub use tokens::{Tokenized, Tokens, literal};
 pub use volume::Volume;
 pub use words::{
-    Argument, CredentialName, Description, EnvName, EnvValue, FileSuffix, RequestPath,
-    UpstreamName, UserName,
+    Argument, CredentialName, Description, EnvValue, FileSuffix, RequestPath, UpstreamName,
+    UserName,
 };

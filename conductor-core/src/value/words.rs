@@ -29,15 +29,6 @@ text_type!(
 );
 
 text_type!(
-    /// The name of an environment variable (environ(7), the portable set).
-    EnvName,
-    check_env_name,
-    "^[A-Za-z_][A-Za-z0-9_]*$",
-    numbers: Numbers::Refused,
-    "The name of an environment variable."
-);
-
-text_type!(
     /// One line of text that describes a service to people.
     Description,
     check_description,
@@ -135,15 +126,6 @@ fn check_argument(text: &str) -> Result<(), Invalid> {
     Ok(())
 }
 
-fn check_env_name(text: &str) -> Result<(), Invalid> {
-    let first = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if first && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_') {
-        return Ok(());
-    }
-    Err(Invalid::new(format!("{} is not the name of an environment variable", shown(text)))
-        .hint("use letters, digits and _, not beginning with a digit"))
-}
-
 fn check_description(text: &str) -> Result<(), Invalid> {
     const LONGEST: usize = 200;
     if text.is_empty() || text.trim() != text || text.chars().any(is_unfit) {
@@ -227,9 +209,6 @@ mod tests {
 
     #[test]
     fn names_are_narrow() {
-        for bad in ["", "1A", "A-B", "A B", "A=B", "A\n", "Ä"] {
-            assert!(bad.parse::<EnvName>().is_err(), "{bad:?}");
-        }
         for bad in ["", "a b", "root:root", "a/b", "99999999999", "Ä", "a\nb", "%n"] {
             assert!(bad.parse::<UserName>().is_err(), "{bad:?}");
         }

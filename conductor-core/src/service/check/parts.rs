@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
-use super::{Check, table};
+use super::Check;
 use crate::definition::{
     self, Fault, Field, Located, MOST_INSTANCES, MOST_PIDS, MOST_RELEASES, Runtime, Table,
 };
@@ -199,7 +199,8 @@ impl Check<'_> {
             on_success: on_success.into_value(),
             overlap: overlap.into_value().unwrap_or_default(),
             enabled: enabled.into_value().unwrap_or(true),
-            env: table(env),
+            // A job has neither a port nor a socket.
+            env: self.env(env, false, false),
             limits: self.limits(limits),
             user: user.into_value(),
             stdin: stdin.into_value(),
