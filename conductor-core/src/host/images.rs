@@ -15,7 +15,7 @@ const ATTENTION: Duration = Duration::from_millis(100);
 /// asked to pull.
 pub fn is_present(image: &EngineImage) -> bool {
     let mut command = Command::new(image.engine.program());
-    command.args(["image", "inspect", "--format", "{{.Id}}", &image.reference]);
+    command.args(["image", "inspect", "--format", "{{.Id}}", "--", &image.reference]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
@@ -30,7 +30,7 @@ pub fn pull(
     watch: &mut dyn FnMut(Option<&str>) -> bool,
 ) -> Result<(), String> {
     let mut command = Command::new(image.engine.program());
-    command.args(["pull", &image.reference]).stdin(Stdio::null());
+    command.args(["pull", "--", &image.reference]).stdin(Stdio::null());
     run(command, watch)
 }
 
@@ -40,7 +40,7 @@ pub fn pull(
 /// The engine's own last words: something uses it.
 pub fn remove(image: &EngineImage) -> Result<(), String> {
     let mut command = Command::new(image.engine.program());
-    command.args(["image", "rm", &image.reference]).stdin(Stdio::null());
+    command.args(["image", "rm", "--", &image.reference]).stdin(Stdio::null());
     run(command, &mut |_| true)
 }
 

@@ -211,6 +211,8 @@ fn options(line: &mut CommandLine, instance: &Instance<'_>) {
             &format!("/{}/secrets/{name}:/run/secrets/{name}:ro", directory(instance)),
         );
     }
+    // What follows is no option, whatever it looks like.
+    line.word("--");
     line.words(*image);
     line.words(service.command.iter().map(|argument| tokens.expand(argument.as_str())));
 }

@@ -95,8 +95,13 @@ fn check_name(name: &str) -> Result<(), &'static str> {
     };
     if let Some(registry) = registry {
         let (host, port) = registry.split_once(':').unwrap_or((registry, "443"));
+        // A dash only inside, or an engine would take the name for its option.
         let label = |part: &str| {
-            !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
+            !part.is_empty()
+                && part.bytes().all(is_plain)
+                && !part.starts_with('-')
+                && !part.ends_with('-')
         };
         if !host.split('.').all(label) || port.parse::<std::num::NonZeroU16>().is_err() {
             return Err("its registry is not a host name with or without a port");
@@ -174,6 +179,12 @@ mod tests {
             "a:b:c",
             "x.y:0/a",
             "--privileged",
+            "--privileged.x/a",
+            "-v.x/a",
+            "-x:5000/a",
+            "x.-y/a",
+            "x-.y/a",
+            "x.y/-a",
             "a\nb",
             "/srv/app",
             "a%b",

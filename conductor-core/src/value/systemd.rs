@@ -59,7 +59,7 @@ fn directive_pattern() -> String {
 }
 
 fn unit_reference_pattern() -> String {
-    format!(r"^(?=.{{1,255}}$)([A-Za-z0-9:_.@\\-]|%[{SPECIFIERS}])+\.(service|target)$")
+    format!(r"^(?=.{{1,255}}$)(?!-)([A-Za-z0-9:_.@\\-]|%[{SPECIFIERS}])+\.(service|target)$")
 }
 
 /// The value of a directive: each item is one assignment, in order.
@@ -105,6 +105,8 @@ fn check_unit_reference(text: &str) -> Result<(), Invalid> {
     let suffix = [".service", ".target"]
         .iter()
         .any(|suffix| text.len() > suffix.len() && text.ends_with(suffix));
+    // Some program of systemd's would take it for an option.
+    let plain = plain && !text.starts_with('-');
     match suffix && plain && text.len() <= LONGEST {
         true => Ok(()),
         false => Err(Invalid::new(format!("{} is not the name of a unit", shown(text)))
@@ -229,8 +231,15 @@ mod tests {
         }
         assert!("Install".parse::<Section>().is_err());
         assert!("notify@%n.service".parse::<UnitReference>().is_ok());
-        for bad in ["notify", ".service", "a%.service", "a%z.service", "a%%.service", "a\n.service"]
-        {
+        for bad in [
+            "notify",
+            "-x.service",
+            ".service",
+            "a%.service",
+            "a%z.service",
+            "a%%.service",
+            "a\n.service",
+        ] {
             assert!(bad.parse::<UnitReference>().is_err(), "{bad:?}");
         }
     }
