@@ -106,14 +106,16 @@ fn schedule() -> impl Strategy<Value = &'static str> {
 /// What a crontab is made of: a variable, a job, a comment or nothing.
 #[derive(Debug, Clone)]
 enum Piece {
-    Set(&'static str, String),
+    Set(String, String),
     Job { schedule: &'static str, user: &'static str, rest: String, stdin: Option<String> },
     Comment(String),
     Blank,
 }
 
 fn piece() -> impl Strategy<Value = Piece> {
-    let names = select(vec!["A", "B_1", "SHELL_X", "PATH", "MAILTO", "TZ"]);
+    let known = select(vec!["A", "B_1", "SHELL_X", "PATH", "MAILTO", "TZ"]);
+    let names =
+        prop_oneof![4 => known.prop_map(str::to_owned), 1 => "[A-Za-z_][A-Za-z0-9_]{40,254}"];
     let value = text().prop_map(|text| text.replace('"', ""));
     // A backslash at the end of a line of input would have cron take that line's end for a `%`.
     let line = text().prop_map(|text| text.trim_end_matches('\\').to_owned());
@@ -139,8 +141,8 @@ fn write(pieces: &[Piece]) -> (String, BTreeMap<String, Job>) {
     for (number, piece) in pieces.iter().enumerate() {
         match piece {
             Piece::Set(name, value) => {
-                text.extend([*name, " = \"", value, "\"\n"]);
-                env.insert((*name).to_owned(), value.clone());
+                text.extend([name, " = \"", value, "\"\n"]);
+                env.insert(name.clone(), value.clone());
             }
             Piece::Job { schedule, user, rest, stdin } => {
                 let name = format!("/opt/j{number}");
@@ -182,6 +184,7 @@ fn hostile() -> impl Strategy<Value = Vec<u8>> {
             "RANDOM_DELAY=5", "/bin/x", "conductor run --id web", "--revision", "r1", "61 * * * *",
             "{port}", "é", "\u{2028}", "0 0 1 1 1 root x\n", "---", "\u{feff}",
         ]).prop_map(|text| text.as_bytes().to_vec()),
+        1 => "[A-Z]{250,1100}(=x\n)?".prop_map(String::into_bytes),
         1 => vec(any::<u8>(), 0..4),
     ];
     vec(piece, 0..60).prop_map(|pieces| pieces.concat())
@@ -267,6 +270,55 @@ fn what_no_definition_can_hold_is_left_out() {
             "" => assert_eq!((imported.entries, imported.left_out.len()), (2, 0)),
             _ => assert!(imported.left_out[0].message.contains(why), "{:?}", imported.left_out),
         }
+    }
+}
+
+#[test]
+fn a_variable_that_no_definition_can_hold_is_left_out() {
+    let long = "X".repeat(1100);
+    for (name, why) in [
+        (long.as_str(), "is longer than 255 characters"),
+        ("EXIT_STATUS", "EXIT_STATUS is set by systemd"),
+        ("NOTIFY_SOCKET", "NOTIFY_SOCKET is set by systemd"),
+    ] {
+        let text = format!("{name}=0\nA=1\n@daily root /opt/x\n");
+        let imported = import(text.as_bytes(), Owner::Column);
+        let [problem] = imported.left_out.as_slice() else { panic!("{:?}", imported.left_out) };
+        assert_eq!(problem.position, Some((1, 1)));
+        assert!(problem.message.ends_with(why), "{}", problem.message);
+        let jobs = jobs(&services(&imported));
+        let names: Vec<_> = jobs["/opt/x"].env.keys().map(String::as_str).collect();
+        assert_eq!(names, ["A", "PATH", "SHELL"]);
+    }
+}
+
+#[test]
+fn only_roots_lines_become_jobs_of_other_services() {
+    let call = "conductor run --id web bin/steal";
+    let user = |name: &str| Owner::User(name.parse().unwrap());
+    for (text, owner, taken) in [
+        (format!("@daily root {call}\n"), Owner::Column, true),
+        (format!("@daily 0 {call}\n"), Owner::Column, true),
+        (format!("@daily {call}\n"), user("root"), true),
+        (format!("@daily {call}\n"), Owner::Manager, true),
+        (format!("@daily alice {call}\n"), Owner::Column, false),
+        (format!("@daily 1000 {call}\n"), Owner::Column, false),
+        (format!("@daily {call}\n"), user("alice"), false),
+    ] {
+        let imported = import(text.as_bytes(), owner.clone());
+        assert_eq!(imported.entries, usize::from(taken), "{text}");
+        match (taken, imported.left_out.as_slice()) {
+            (true, []) => assert_eq!(services(&imported)[0].id.as_str(), "web"),
+            (false, [problem]) => {
+                assert!(problem.message.contains("is no job of web"), "{problem}");
+                assert_eq!(imported.definitions, []);
+            }
+            other => panic!("{other:?}"),
+        }
+        // Without --run-id it is alice's command, as ever, and nobody is told to make more of it.
+        let as_is = import_all(&[("x", text.as_bytes(), owner)], false);
+        assert_eq!((as_is.entries, as_is.left_out.len()), (1, 0));
+        assert_eq!(as_is.notes[0].hint.is_some(), taken, "{:?}", as_is.notes);
     }
 }
 

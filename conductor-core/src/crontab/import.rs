@@ -5,9 +5,9 @@ use super::line::{Entry, Line, lines};
 use super::variables::Variables;
 use super::{Importer, Owner, Source, fold, naming, notes};
 use crate::error::{Invalid, Problem};
-
+use crate::name::ServiceId;
 use crate::service::Limits;
-use crate::value::{Argument, EnvValue, HostPath, literal};
+use crate::value::{Argument, EnvValue, HostPath, UserName, literal};
 
 /// cron reads no longer files.
 const MOST_LINES: usize = 10_000;
@@ -115,10 +115,17 @@ impl Walk<'_, '_> {
     fn entry(&mut self, entry: Entry) -> Result<(), Invalid> {
         if fold::is_run(&entry.command) {
             match fold::run(&entry.command) {
-                Ok(run) if self.importer.fold => return self.folded(entry, run),
+                Ok(run) if self.importer.fold => {
+                    self.may_call(entry.user.as_ref(), &run.id)?;
+                    return self.folded(entry, run);
+                }
                 Ok(run) => {
                     let note = Invalid::new(format!("the command runs in the service {}", run.id));
-                    self.note(entry.column, note.hint("--run-id makes it a job of that service"));
+                    let note = match self.may_call(entry.user.as_ref(), &run.id) {
+                        Ok(()) => note.hint("--run-id makes it a job of that service"),
+                        Err(_) => note,
+                    };
+                    self.note(entry.column, note);
                 }
                 Err(why) if self.importer.fold => {
                     let note = format!("not made a job of the service that it calls: {why}");
@@ -153,6 +160,25 @@ impl Walk<'_, '_> {
         }
         self.put(draft, job, &command);
         Ok(())
+    }
+
+    /// Insists that whose line it is may run commands in a service anyway: a job runs as the service's
+    /// user, with its secrets, and not as the user of the line.
+    fn may_call(&self, of_line: Option<&UserName>, id: &ServiceId) -> Result<(), Invalid> {
+        let user = match &self.source.owner {
+            Owner::Column => of_line,
+            Owner::User(user) => Some(user),
+            // The services are that user's own.
+            Owner::Manager => return Ok(()),
+        };
+        match user.map(UserName::as_str) {
+            Some("root" | "0") => Ok(()),
+            user => Err(Invalid::new(format!(
+                "a line of {} is no job of {id}: it would run as the user of {id}, and with its secrets",
+                user.unwrap_or("nobody")
+            ))
+            .hint(format!("if it is meant to, write the job into the definition of {id}"))),
+        }
     }
 
     /// Makes a job of the service that a line calls.

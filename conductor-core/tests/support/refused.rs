@@ -42,6 +42,13 @@ pub(crate) fn mistakes() -> Vec<(&'static str, Value)> {
         ("env", json!(["A=1"])),
         ("env", json!({"1A": "x"})),
         ("env", json!({"A": "a\0"})),
+        ("env", json!({"EXIT_STATUS": "0"})),
+        ("env", json!({"RUNTIME_DIRECTORY": "/home/eve"})),
+        ("env", json!({"A".repeat(256): "x"})),
+        (
+            "cron",
+            json!({"a": {"schedule": "@daily", "command": ["x"], "env": {"NOTIFY_SOCKET": "x"}}}),
+        ),
         ("env", json!({"A": true})),
         ("env_files", json!(["relative"])),
         ("env_files", json!(["/a/../b"])),
@@ -119,6 +126,10 @@ pub(crate) fn mistakes() -> Vec<(&'static str, Value)> {
         (
             "cron",
             json!({"a": {"schedule": "@daily", "command": ["x"], "on_failure": "a%z.service"}}),
+        ),
+        (
+            "cron",
+            json!({"a": {"schedule": "@daily", "command": ["x"], "on_failure": "-x.service"}}),
         ),
         ("cron", json!({"a": {"schedule": "@daily", "command": ["x"], "catch_up": "yes"}})),
         ("systemd", json!({"Install": {"WantedBy": "x"}})),

@@ -1,5 +1,76 @@
 //! Attacks on a definition, or its author.
 
 use crate::Test;
+use crate::host::{Host, SLEEP};
 
-pub(crate) const TESTS: &[Test] = &[];
+pub(crate) const TESTS: &[Test] = &[
+    ("no_definition_ends_the_work_on_the_others", no_definition_ends_the_work_on_the_others),
+    ("an_image_is_no_option", an_image_is_no_option),
+    ("lines_of_others_get_no_secrets", lines_of_others_get_no_secrets),
+    ("what_is_imported_can_be_read", what_is_imported_can_be_read),
+];
+
+/// Sums of such times overflowed, which ended the process with the work on all services.
+fn no_definition_ends_the_work_on_the_others(host: &Host) {
+    host.define("good.yaml", &format!("id: good\n{SLEEP}"));
+    let health = "health: {tcp: true, retries: 4294967294, interval: 150y}";
+    host.define("web.yaml", &format!("id: web\nport: 80\n{SLEEP}{health}\n"));
+    for command in ["apply", "diff", "render", "check"] {
+        let json = host.conductor(&[command, "--output", "json"]).exits(2).json();
+        assert_eq!(json["error"]["kind"], "definition", "{json}");
+        let paths = json["errors"].as_array().expect("a list").iter();
+        let paths: Vec<_> = paths.map(|error| error["path"].as_str().expect("text")).collect();
+        assert_eq!(paths, ["health.retries", "health.interval"], "{json}");
+    }
+    // The largest that are taken are times that systemd takes.
+    let health = "health: {tcp: true, retries: 1000, success_threshold: 1000, interval: 1d, timeout: 1d, \
+                  start_period: 1d}\ndeploy: {stop_timeout: 1d}\nlimits: {cpu: 8192, memory: 7E, \
+                  pids: 4194304}";
+    host.define("web.yaml", &format!("id: web\nport: 80\n{SLEEP}{health}\n"));
+    host.conductor(&["render", "--out", "/srv/units"]).exits(0);
+    let said = host.sh("systemd-analyze verify /srv/units/conductor-web-*-1.service 2>&1 || true");
+    let refused = ["out of range", "Failed to parse", "Invalid", "ignoring"];
+    assert!(!refused.iter().any(|word| said.contains(word)), "{said}");
+}
+
+fn an_image_is_no_option(host: &Host) {
+    for (runtime, image) in
+        [("docker", "-v.x/app:1"), ("podman", "--privileged.x/app:1"), ("docker", "x.-y/app:1")]
+    {
+        host.define("a.yaml", &format!("id: a\nruntime: {runtime}\nimage: {image}\n"));
+        let ran = host.conductor(&["render"]).exits(2);
+        ran.complains(&format!(
+            "image: \"{image}\" is not an image: its registry is not a host name"
+        ));
+    }
+    host.define("a.yaml", "id: a\nruntime: docker\nimage: registry.example/app:1\n");
+    let ran = host.conductor(&["render"]).exits(0);
+    assert!(ran.stdout.contains("\"--\" \"registry.example/app:1\""), "{ran}");
+}
+
+/// A user writes lines of their own crontab; a job of the service has its user and its secrets.
+fn lines_of_others_get_no_secrets(host: &Host) {
+    host.write("/srv/secret", "hidden");
+    let secret = "secrets: {token: /srv/secret}\n";
+    host.define("web.yaml", &format!("id: web\n{SLEEP}{secret}"));
+    let line = "conductor run --id web -- /bin/cp /srv/secret /tmp/stolen";
+    host.write("/srv/crontabs/operator", &format!("@daily {line}\n"));
+    host.write("/srv/system", &format!("@daily operator {line}\n@daily root {line}\n"));
+    let import = ["cron", "import", "--run-id", "/srv/crontabs/operator"];
+    let ran = host.conductor(&import).exits(1);
+    assert_eq!(ran.stdout, "", "{ran}");
+    ran.complains("/srv/crontabs/operator:1:8: a line of operator is no job of web");
+    let import = ["cron", "import", "--run-id", "--system", "/srv/system", "--output", "json"];
+    let json = host.conductor(&import).exits(1).json();
+    assert_eq!((&json["entries"], &json["left_out"][0]["line"]), (&1.into(), &1.into()), "{json}");
+}
+
+/// A key of YAML has at most 1024 characters.
+fn what_is_imported_can_be_read(host: &Host) {
+    let long = "X".repeat(1100);
+    host.write("/srv/system", &format!("{long}=1\n@daily root true\n"));
+    let ran = host.conductor(&["cron", "import", "--system", "/srv/system"]).exits(1);
+    host.define("system.yaml", &ran.stdout);
+    ran.complains("/srv/system:1:1: ").complains("is longer than 255 characters");
+    host.conductor(&["check"]).exits(0);
+}
