@@ -216,6 +216,9 @@ impl Error {
             Self::Systemd(SystemdError::Connect { .. }) => {
                 "is systemd running, and dbus? --root DIR writes units without them"
             }
+            Self::Systemd(SystemdError::TooOld { .. }) => {
+                "upgrade the host; conductor render shows units without it"
+            }
             Self::NoTemplates { .. } => "put NAME.hbs into it, or leave --templates out",
             Self::Path(error) | Self::Lock(LockError::Path(error))
                 if error.source.kind() == ErrorKind::PermissionDenied =>

@@ -21,6 +21,7 @@ mod settings;
 mod settle;
 pub mod sockets;
 mod systemd;
+mod version;
 mod zones;
 
 pub use crontabs::{crontabs_in, read_crontab};

@@ -10,6 +10,7 @@ use zbus::connection::Builder;
 use zbus::{Connection, OwnedObjectPath, OwnedVariant};
 
 use super::manager::{ListedUnit, ManagerProxy, PropertiesProxy};
+use super::version;
 use crate::name::UnitName;
 use crate::plan::ActiveState;
 use crate::release::PREFIX;
@@ -23,6 +24,7 @@ const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 pub(super) const UNIT: &str = "org.freedesktop.systemd1.Unit";
 pub(super) const SERVICE: &str = "org.freedesktop.systemd1.Service";
 const SLICE: &str = "org.freedesktop.systemd1.Slice";
+const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 
 /// Why systemd could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -45,6 +47,12 @@ pub enum SystemdError {
         /// What zbus said.
         #[source]
         source: zbus::Error,
+    },
+    /// It does not know directives that the units count on.
+    #[error("systemd {version} is too old: conductor needs {} or newer", version::OLDEST)]
+    TooOld {
+        /// Its version.
+        version: u32,
     },
     /// The connection ended while jobs were running.
     #[error("the connection to systemd ended while it was at work")]
@@ -94,7 +102,7 @@ impl Systemd {
     /// Connects to the host's systemd, over the system bus.
     ///
     /// # Errors
-    /// There is no bus, or no systemd on it.
+    /// There is no bus, or no systemd on it, or one that is too old.
     pub fn system() -> Result<Self, SystemdError> {
         let transient = PathBuf::from("/run/systemd/system");
         Self::connect("unix:path=/run/dbus/system_bus_socket".to_owned(), transient)
@@ -103,7 +111,7 @@ impl Systemd {
     /// Connects to a user's systemd, over the bus in the user's runtime directory.
     ///
     /// # Errors
-    /// There is no bus, or no systemd on it.
+    /// There is no bus, or no systemd on it, or one that is too old.
     pub fn user(runtime: &Path) -> Result<Self, SystemdError> {
         let transient = runtime.join("systemd/user");
         Self::connect(format!("unix:path={}/bus", runtime.display()), transient)
@@ -114,9 +122,22 @@ impl Systemd {
             let builder = Builder::address(address.as_str()).method_timeout(CALL_TIMEOUT);
             let connection = builder.build().await?;
             let manager = ManagerProxy::new(&connection).await?;
-            Ok(Self { connection, manager, transient, subscribed: OnceLock::new() })
+            let systemd = Self { connection, manager, transient, subscribed: OnceLock::new() };
+            let version = systemd.property(MANAGER, "Version").await?;
+            Ok((systemd, String::try_from(version).unwrap_or_default()))
         })
         .map_err(|source| SystemdError::Connect { address, source })
+        .and_then(|(systemd, version)| match version::too_old(&version) {
+            None => Ok(systemd),
+            Some(version) => Err(SystemdError::TooOld { version }),
+        })
+    }
+
+    /// Reads a property of the manager itself.
+    async fn property(&self, interface: &str, property: &str) -> zbus::Result<OwnedVariant> {
+        let path = self.manager.inner().path().to_owned();
+        let properties = PropertiesProxy::builder(&self.connection).path(path).build().await?;
+        properties.get(interface, property).await
     }
 
     /// Gives the state of every unit of conductor's that systemd holds, in one call.
