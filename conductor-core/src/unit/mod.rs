@@ -1,5 +1,6 @@
 //! Unit files as text: escaping, conductor's metadata, templates, and sets of units.
 
+mod bounds;
 pub(crate) mod escape;
 mod lines;
 mod metadata;

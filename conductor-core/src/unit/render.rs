@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use handlebars::{Context, Handlebars, RenderErrorReason, no_escape};
 use serde::Serialize;
 
+use super::bounds::{self, Refused};
 use super::template::TemplateError;
 
 /// What templates may refer to, made once for all that get the same.
@@ -32,6 +33,10 @@ pub(crate) fn register(
     text: &str,
     file: PathBuf,
 ) -> Result<(), TemplateError> {
+    if let Err(Refused { at, reason }) = bounds::check(text) {
+        let (line, column) = bounds::position(text, at);
+        return Err(TemplateError::Syntax { file, line, column, reason });
+    }
     registry.register_template_string(name, text).map_err(|error| {
         let (line, column) = error.pos().unwrap_or((1, 1));
         TemplateError::Syntax { file, line, column, reason: error.reason().to_string() }

@@ -176,6 +176,50 @@ mod tests {
         assert!(error.unwrap_err().to_string().contains("there is instance.service.hbs"));
     }
 
+    /// On a thread of the usual size, as those that compile have it.
+    #[test]
+    fn no_template_uses_up_the_stack() {
+        const MANY: usize = 100_000;
+        let values = Values::new(&serde_json::json!({"a": true}));
+        let nested = |depth: usize, open: &str, inner: &str, close: &str| {
+            format!("{}{inner}{}", open.repeat(depth), close.repeat(depth))
+        };
+        let inline = "{{#*inline \"a\"}}";
+        for text in [
+            nested(MANY, "{{#if a}}", "x", "{{/if}}"),
+            nested(MANY, "{{~ # if a}}", "x", "{{/if}}"),
+            format!("{{{{#if a}}}}{}{{{{/if}}}}", "{{else if a}}".repeat(MANY)),
+            format!("{{{{#if a}}}}{}{{{{/if}}}}", "{{^if a}}".repeat(MANY)),
+            nested(MANY, "{{#if a}}{{!-- {{/if}} --}}", "x", "{{/if}}"),
+            format!("{{{{#if {}a{}}}}}{{{{/if}}}}", "(not ".repeat(MANY), ")".repeat(MANY)),
+            format!("{{{{lookup {}1{} 0}}}}", "[".repeat(MANY), "]".repeat(MANY)),
+            format!("{{{{lookup {}1{} 0}}}}", "{ \"a\": ".repeat(MANY), " }".repeat(MANY)),
+            nested(MANY, inline, "x", "{{/inline}}"),
+            format!("{inline}{{{{> a}}}}{{{{/inline}}}}{{{{> a}}}}"),
+            "{{> service.slice.hbs}}".to_owned(),
+            "{{~ > service.slice.hbs}}".to_owned(),
+            "{{#> service.slice.hbs}}{{/service.slice.hbs}}".to_owned(),
+            "{{> (lookup this \"a\")}}".to_owned(),
+            "{{* inline a}}".to_owned(),
+        ] {
+            let error = Templates::new(&[template(&format!("\n {text}"))]).unwrap_err();
+            assert!(error.to_string().starts_with("own/service.slice.hbs:2:"), "{error}");
+        }
+        for text in [
+            nested(100, "{{#if a}}", "x", "{{/if}}"),
+            nested(50, "{{#each b}}{{else}}", "x", "{{/each}}"),
+            format!("{{{{#if a}}}}{}x{{{{/if}}}}", "{{else if a}}".repeat(99)),
+            format!("{{{{#if {}a{}}}}}x{{{{/if}}}}", "(not ".repeat(100), ")".repeat(100)),
+            format!("{{{{lookup {}1{} 0}}}}x", "[".repeat(100), "]".repeat(100)),
+            format!("{{{{lookup {}1{} 0}}}}x", "{ \"a\": ".repeat(100), " }".repeat(100)),
+            "{\"a\": ({{a}})} [Unit] x".to_owned(),
+        ] {
+            // What comes out is not the question, but that something does.
+            let templates = Templates::new(&[template(&text)]);
+            let _ = templates.unwrap().render(unit_templates::SLICE, &values);
+        }
+    }
+
     #[test]
     fn a_missing_value_is_an_error_with_its_place() {
         let templates = Templates::new(&[template("[Unit]\nX={{nothing}}\n")]).unwrap();

@@ -1,0 +1,55 @@
+//! What a template may be made of: parser and renderer of Handlebars go into themselves for all that
+//! stands within something else, and a stack that is used up ends the process.
+
+/// The most of anything that can stand within its like. conductor's own templates have some twenty blocks.
+const MOST: usize = 100;
+
+/// Why a template is refused, and at which byte.
+pub(super) struct Refused {
+    pub(super) at: usize,
+    pub(super) reason: String,
+}
+
+/// Refuses a template that could use up the stack.
+///
+/// It counts and does not parse: where a closing tag does not close (in a comment, in a string), a
+/// parser of ours would be deceived, and what is no more than [`MOST`] is nested no deeper.
+pub(super) fn check(text: &str) -> Result<(), Refused> {
+    let mut blocks = 0_usize;
+    for (start, _) in text.match_indices("{{") {
+        // White space may stand between the parts of a tag.
+        let is_filler = |c: char| c.is_ascii_whitespace() || c == '~' || c == '{';
+        let tag = text[start..].trim_start_matches(is_filler);
+        let at = text.len() - tag.len();
+        let kind = tag.strip_prefix('#').map(|rest| rest.trim_start_matches(is_filler));
+        if tag.starts_with(['>', '*']) || kind.is_some_and(|kind| kind.starts_with(['>', '*'])) {
+            let reason = "partials and inlines have no place here: write out what they stand for";
+            return Err(Refused { at, reason: reason.to_owned() });
+        }
+        blocks += usize::from(kind.is_some() || tag.starts_with('^') || tag.starts_with("else"));
+        if blocks > MOST {
+            return Err(Refused { at, reason: format!("there are more than {MOST} blocks") });
+        }
+    }
+    let within =
+        [('(', "opening parentheses"), ('[', "opening brackets"), ('{', "braces in values")];
+    for (character, what) in within {
+        // Two braces begin a tag.
+        let mut found = text.char_indices().filter(|(at, c)| {
+            let is_tag =
+                character == '{' && (text[*at..].starts_with("{{") || text[..*at].ends_with('{'));
+            *c == character && !is_tag
+        });
+        if let Some((at, _)) = found.nth(MOST) {
+            return Err(Refused { at, reason: format!("there are more than {MOST} {what}") });
+        }
+    }
+    Ok(())
+}
+
+/// Returns line and column of a byte, from 1.
+pub(super) fn position(text: &str, at: usize) -> (usize, usize) {
+    let before = &text[..at];
+    let start = before.rfind('\n').map_or(0, |end| end + 1);
+    (before.matches('\n').count() + 1, before[start..].chars().count() + 1)
+}
