@@ -9,6 +9,7 @@ use futures_util::stream::{self, StreamExt as _};
 use zbus::OwnedObjectPath;
 
 use super::atomic;
+use super::deadlines::Deadlines;
 use super::manager::JobRemovedStream;
 use super::systemd::{CALLS_AT_A_TIME, Systemd, SystemdError};
 use crate::name::UnitName;
@@ -29,6 +30,14 @@ pub enum JobError {
     /// The unit ended right after its start; systemd may have started it again since.
     #[error("it ended right after its start")]
     Ended,
+    /// The job took longer than it may take, so the unit was killed.
+    #[error("it did not {} within {} s and was killed", action(*.job), .limit.as_secs())]
+    Overdue {
+        /// The job.
+        job: Job,
+        /// How long it may take.
+        limit: Duration,
+    },
 }
 
 /// What a job does.
@@ -47,7 +56,20 @@ pub enum Job {
 }
 
 impl Systemd {
-    /// Runs jobs side by side and waits for all of them; gives how each unit fared.
+    /// Runs jobs side by side and waits for all of them, each for as long as it may take; returns how each unit
+    /// fared.
+    ///
+    /// # Errors
+    /// systemd does not answer; what a single job comes to is in the map.
+    pub fn run(
+        &self,
+        job: Job,
+        units: &[UnitName],
+    ) -> Result<BTreeMap<UnitName, Result<(), JobError>>, SystemdError> {
+        self.run_watched(job, units, Duration::from_secs(1), &mut || Ok(()))
+    }
+
+    /// Runs jobs without an end to the wait.
     ///
     /// The signals are subscribed to before the first job is asked for, and a job may be over
     /// before its number is known, so results that nobody waits for yet are kept. A job's result
@@ -55,7 +77,7 @@ impl Systemd {
     ///
     /// # Errors
     /// systemd does not answer; what a single job comes to is in the map.
-    pub fn run(
+    fn run_to_the_end(
         &self,
         job: Job,
         units: &[UnitName],
@@ -134,13 +156,17 @@ impl Systemd {
             let (sender, receiver) = channel();
             scope.spawn(move || {
                 // Whoever waits for it is there for as long as this scope.
-                let _ = sender.send(self.run(job, units));
+                let _ = sender.send(self.run_to_the_end(job, units));
             });
+            let mut deadlines = Deadlines::new(self, job, units);
             loop {
                 match receiver.recv_timeout(interval) {
-                    Ok(results) => return results,
+                    Ok(results) => return results.map(|results| deadlines.judge(results)),
                     Err(RecvTimeoutError::Disconnected) => return Err(SystemdError::Ended),
-                    Err(RecvTimeoutError::Timeout) => meanwhile()?,
+                    Err(RecvTimeoutError::Timeout) => {
+                        deadlines.enforce()?;
+                        meanwhile()?;
+                    }
                 }
             }
         })
@@ -211,6 +237,16 @@ impl Systemd {
             }
         }
         Ok(results)
+    }
+}
+
+/// Says what a job is to do, behind "did not".
+fn action(job: Job) -> &'static str {
+    match job {
+        Job::Start | Job::Run => "start",
+        Job::Restart => "restart",
+        Job::Stop => "end",
+        Job::Reload => "reload",
     }
 }
 

@@ -12,7 +12,8 @@ pub(super) struct ListedUnit {
     pub(super) sub_state: String,
     _following: String,
     pub(super) path: OwnedObjectPath,
-    _job_id: u32,
+    /// 0 if systemd has nothing to do with the unit.
+    pub(super) job_id: u32,
     _job_type: String,
     _job_path: OwnedObjectPath,
 }
@@ -32,6 +33,8 @@ pub(super) trait Manager {
     fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn clean_unit(&self, name: &str, mask: &[&str]) -> zbus::Result<()>;
     fn reset_failed_unit(&self, name: &str) -> zbus::Result<()>;
+    fn kill_unit(&self, name: &str, whom: &str, signal: i32) -> zbus::Result<()>;
+    fn cancel_job(&self, id: u32) -> zbus::Result<()>;
     fn list_units_by_patterns(
         &self,
         states: &[&str],

@@ -2,6 +2,7 @@
 
 pub(crate) mod atomic;
 mod crontabs;
+mod deadlines;
 mod definitions;
 mod directory;
 pub mod images;
