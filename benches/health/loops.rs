@@ -16,7 +16,7 @@ const WINDOW: Duration = Duration::from_secs(20);
 const SETTLE: Duration = Duration::from_secs(3);
 
 fn probers(place: &Place) -> Processes {
-    Processes::find(&place.sandbox, &["conductor-probe", "watch"])
+    Processes::find(&place.sandbox, &["conductor-probe", "exec"])
 }
 
 fn bare_loops(place: &Place) -> Processes {

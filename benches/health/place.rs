@@ -53,7 +53,7 @@ impl Place {
     /// Writes one whose program is checked by conductor-probe.
     pub(crate) fn probed(&self, name: &str, interval: &str, delay: &str) {
         let lines = format!(
-            "Type=notify\nNotifyAccess=all\nKillMode=mixed\nWatchdogSec=1min\n\
+            "Type=notify\nNotifyAccess=main\nKillMode=mixed\nWatchdogSec=1min\n\
              StandardOutput=truncate:/run/answers-%i\n\
              ExecStart=/usr/local/bin/conductor-probe exec --http http://127.0.0.1:%i/health \
              --interval {interval} -- /usr/local/bin/app 127.0.0.1:%i {delay}"

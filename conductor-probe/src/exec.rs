@@ -1,68 +1,166 @@
-//! `exec`: leaves a prober in the background and becomes the service.
+//! `exec`: starts a service, checks it, and ends as it ends.
 
 use std::convert::Infallible;
 use std::env;
 use std::ffi::{CString, OsString};
+use std::fs;
+use std::io;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
+use std::path::{Path, PathBuf};
+use std::process::{self, Command, ExitStatus};
+use std::time::Duration;
 
-use nix::unistd::execvpe;
+use nix::sys::signal::SigSet;
+use nix::unistd::{execvpe, setsid};
+use rustix::process::{Pid, getpid, set_child_subreaper};
 
 use crate::args::Exec;
-use crate::background::{self, BackgroundError};
-use crate::notify::{VARIABLES, WATCHDOG};
-use crate::prepare::{PrepareError, prepare};
+use crate::itself::{ItselfError, itself};
+use crate::notify::{Notifier, VARIABLES};
+use crate::prepare::{PrepareError, Prepared, await_end, prepare};
+use crate::print::complain;
+use crate::signals::{SignalError, Signals};
+use crate::supervise::{End, SIGNALS, SuperviseError, close_to_others, supervise};
+use crate::watch::Prober;
 
-/// Why the service was not started.
+/// The first word of the command line of a process that becomes a service; it is not parsed as others are,
+/// because what follows is the service's.
+pub(crate) const BECOME: &str = "become-service";
+
+/// What systemd itself says of a command that cannot be executed (systemd.exec(5)).
+pub(crate) const CANNOT_EXECUTE: u8 = 203;
+
+/// The variables by which systemd says which process they are meant for (`sd_listen_fds(3)`, systemd.exec(5)).
+const PROCESS_IDS: [&str; 2] = ["LISTEN_PID", "SYSTEMD_EXEC_PID"];
+
+/// Why the service was not started, or how it ended is not known.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum ExecError {
     #[error(transparent)]
     Prepare(#[from] PrepareError),
     #[error(transparent)]
-    Background(#[from] BackgroundError),
+    Itself(#[from] ItselfError),
+    #[error(transparent)]
+    Signals(#[from] SignalError),
+    #[error(transparent)]
+    Supervise(#[from] SuperviseError),
     #[error("cannot run {program}: {}", .errno.desc())]
     Run { program: String, errno: nix::Error },
+    #[error("cannot start {program}")]
+    Start { program: String, source: io::Error },
+    #[error("cannot start to check")]
+    Check(#[source] io::Error),
+    #[error("cannot find the process of the service in {}", file.display())]
+    PidFile { file: PathBuf, source: io::Error },
 }
 
-/// Becomes the command; comes back only if that fails.
-pub(crate) fn run(arguments: Exec) -> ExecError {
-    match prepare_and_become(arguments) {
-        Ok(never) => match never {},
-        Err(error) => error,
-    }
-}
-
-fn prepare_and_become(arguments: Exec) -> Result<Infallible, ExecError> {
-    let Exec { check, share, detached, program: words } = arguments;
+/// Runs the service to its end. Without a check, this process becomes the service and does not come back.
+pub(crate) fn run(arguments: Exec) -> Result<End, ExecError> {
+    let Exec { check, share, stop_signal, pid_file, program: words } = arguments;
     let program = words[0].display().to_string();
-    let prepared = prepare(&check, &program)?;
-    let after = detached.then(std::process::id);
-    let line = prepared.checked.then(|| background::start(&check, &share, after)).transpose()?;
-    // Without a check, it is for the service itself to notify.
-    let withheld = match (prepared.checked, detached) {
-        (false, _) => &[][..],
-        (true, false) => &VARIABLES[..],
-        (true, true) => &WATCHDOG[..],
+    let timing = check.timing.clone();
+    let Prepared { check, notifier, budget } = prepare(&check, &program)?;
+    let (Some(check), Some(notifier)) = (check, notifier) else {
+        let errno = match become_command(words) {
+            Ok(never) => match never {},
+            Err(errno) => errno,
+        };
+        return Err(ExecError::Run { program, errno });
     };
-    let errno = match become_command(words, withheld) {
-        Ok(never) => match never {},
-        Err(error) => error,
+    close_to_others();
+    let cannot_start = |source| ExecError::Start { program, source };
+    let signals;
+    let process = match pid_file {
+        None => {
+            // Before there is a child, so that its end is not missed.
+            signals = Signals::keep(&SIGNALS)?;
+            start(itself()?, words).map_err(cannot_start)?
+        }
+        Some(file) => {
+            let status = start_detached(&words, &notifier, budget).map_err(cannot_start)?;
+            if !status.success() {
+                return Ok(status.into());
+            }
+            signals = Signals::keep(&SIGNALS)?;
+            let found = read_pid(&file);
+            found.map_err(|source| ExecError::PidFile { file, source })?
+        }
     };
-    if let Some(line) = line {
-        line.cancel();
+    let prober = Prober::start(check, share, timing, notifier).map_err(ExecError::Check)?;
+    Ok(supervise(process, &signals, stop_signal, &prober)?)
+}
+
+/// Starts the service as a child, in a session of its own: what it sends to its process group is not for this
+/// process.
+fn start(itself: PathBuf, words: Vec<OsString>) -> io::Result<Pid> {
+    let mut command = Command::new(itself);
+    command.arg(BECOME).args(words);
+    for name in VARIABLES {
+        command.env_remove(name);
     }
-    Err(ExecError::Run { program, errno })
+    Ok(Pid::from_child(&command.spawn()?))
+}
+
+/// Runs a command that starts the service and ends, and returns how it ended. What it leaves running becomes a
+/// child of this process.
+fn start_detached(
+    words: &[OsString],
+    notifier: &Notifier,
+    budget: Duration,
+) -> io::Result<ExitStatus> {
+    set_child_subreaper(Some(getpid()))?;
+    let mut command = Command::new(&words[0]);
+    command.args(&words[1..]);
+    for name in VARIABLES {
+        command.env_remove(name);
+    }
+    let mut child = command.spawn()?;
+    await_end(&child, Some(notifier), budget)?;
+    let status = child.wait()?;
+    // What is orphaned from now on, such as what a check leaves behind, is for init to wait for.
+    set_child_subreaper(None)?;
+    Ok(status)
+}
+
+/// Reads which process is the service's. It has to be a child, so that its end and its status are seen.
+fn read_pid(file: &Path) -> io::Result<Pid> {
+    let text = fs::read_to_string(file)?;
+    let pid = text.trim().parse().ok().and_then(Pid::from_raw);
+    pid.ok_or_else(|| io::Error::other(format!("{:?} is not the number of a process", text.trim())))
+}
+
+/// Becomes the service, and comes back only if that fails, with the exit status.
+pub(crate) fn become_service(words: impl Iterator<Item = OsString>) -> u8 {
+    let words: Vec<_> = words.collect();
+    let Some(program) = words.first().map(|program| program.display().to_string()) else {
+        return CANNOT_EXECUTE;
+    };
+    let become_it = || {
+        setsid()?;
+        // What is kept to be passed on is not to be kept for the service.
+        SigSet::all().thread_unblock()?;
+        become_command(words)
+    };
+    let errno = match become_it() {
+        Ok(never) => match never {},
+        Err(errno) => errno,
+    };
+    complain(format_args!("cannot run {program}: {}", errno.desc()));
+    CANNOT_EXECUTE
 }
 
 /// Executes the command.
 ///
 /// The standard library's way would set SIGPIPE back to its default; systemd starts services with
 /// SIGPIPE ignored, and so does this.
-fn become_command(words: Vec<OsString>, withheld: &[&str]) -> nix::Result<Infallible> {
-    let kept = |name: &OsString| !withheld.iter().any(|withheld| name == withheld);
-    let assignment =
-        |(name, value): (OsString, OsString)| [name.as_bytes(), b"=", value.as_bytes()].concat();
-    let variables = env::vars_os().filter(|(name, _)| kept(name)).map(assignment);
+fn become_command(words: Vec<OsString>) -> nix::Result<Infallible> {
+    let id = process::id().to_string();
+    let variables = env::vars_os().map(|(name, value)| {
+        let is_id = PROCESS_IDS.iter().any(|variable| name == *variable);
+        let value = if is_id { OsString::from(&id) } else { value };
+        [name.as_bytes(), b"=", value.as_bytes()].concat()
+    });
     let variables: Vec<_> = variables.map(c_string).collect::<Result<_, _>>()?;
     let words: Vec<_> =
         words.into_iter().map(|word| c_string(word.into_vec())).collect::<Result<_, _>>()?;

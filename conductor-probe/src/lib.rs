@@ -1,10 +1,10 @@
 //! Turns the health of a service into systemd's own readiness and watchdog.
 
 mod args;
-mod background;
 mod check;
 mod docker;
 mod exec;
+mod itself;
 mod notify;
 mod occupied;
 mod once;
@@ -14,8 +14,10 @@ mod print;
 mod restarts;
 mod runtime;
 mod share;
+mod signals;
 mod spoken;
 mod stop;
+mod supervise;
 mod value;
 mod watch;
 
@@ -29,12 +31,10 @@ use clap::Parser as _;
 use args::{Arguments, CheckArguments, Command};
 use check::{Check, CheckError};
 use docker::DockerError;
-use exec::ExecError;
+use exec::{CANNOT_EXECUTE, ExecError};
 use prepare::PrepareError;
 use print::{Whole, complain, line};
 
-/// What systemd itself says of a command that cannot be executed (systemd.exec(5)).
-const CANNOT_EXECUTE: u8 = 203;
 const BAD_USAGE: u8 = 2;
 const FAILED: u8 = 1;
 /// What engines say when it was not the command that failed.
@@ -44,12 +44,7 @@ const ENGINE_FAILED: u8 = 125;
 pub fn main() -> ExitCode {
     let mut words = env::args_os().skip(1);
     match words.next().unwrap_or_default().to_str() {
-        Some(background::RELAY) => {
-            return match background::relay(words) {
-                Ok(()) => ExitCode::SUCCESS,
-                Err(error) => failure(&error, FAILED),
-            };
-        }
+        Some(exec::BECOME) => return ExitCode::from(exec::become_service(words)),
         Some(once::BECOME) => return ExitCode::from(once::become_command(words)),
         Some(once::INIT) => {
             return match once::init(words) {
@@ -61,9 +56,10 @@ pub fn main() -> ExitCode {
     }
     match Arguments::parse().command {
         Command::Exec(exec) => match exec::run(exec) {
-            error @ ExecError::Run { .. } => failure(&error, CANNOT_EXECUTE),
-            error @ ExecError::Prepare(PrepareError::Check(_)) => failure(&error, BAD_USAGE),
-            error => failure(&error, FAILED),
+            Ok(end) => ExitCode::from(end.repeat()),
+            Err(error @ ExecError::Run { .. }) => failure(&error, CANNOT_EXECUTE),
+            Err(error @ ExecError::Prepare(PrepareError::Check(_))) => failure(&error, BAD_USAGE),
+            Err(error) => failure(&error, FAILED),
         },
         Command::Docker(docker) => match docker::run(&docker) {
             Ok(code) => ExitCode::from(code),
@@ -88,12 +84,6 @@ pub fn main() -> ExitCode {
         },
         Command::Ended(ended) => match once::report(&ended) {
             Ok(()) => ExitCode::SUCCESS,
-            Err(error) => failure(&error, FAILED),
-        },
-        Command::Watch(watch) => match watch::run(&watch) {
-            Ok(never) => match never {},
-            // The one that cancels has said why.
-            Err(watch::WatchError::Line(watch::LineError::Cancelled)) => ExitCode::SUCCESS,
             Err(error) => failure(&error, FAILED),
         },
     }

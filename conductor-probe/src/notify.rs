@@ -13,9 +13,6 @@ use crate::print::clean;
 /// The variables by which systemd says that it wants to be told; they are not for the service.
 pub(crate) const VARIABLES: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
 
-/// Those of them that are about the watchdog alone.
-pub(crate) const WATCHDOG: [&str; 2] = ["WATCHDOG_PID", "WATCHDOG_USEC"];
-
 /// Longer texts say nothing more to a person.
 const STATUS: usize = 400;
 
@@ -25,7 +22,7 @@ const STATUS: usize = 400;
 pub(crate) enum NotifyError {
     #[error(
         "NOTIFY_SOCKET is not set, so systemd would never learn that the service is ready: \
-         its unit needs Type=notify and NotifyAccess=all"
+         its unit needs Type=notify and NotifyAccess=main"
     )]
     Missing,
     #[error("NOTIFY_SOCKET is {value:?}, which is no unix socket")]

@@ -1,12 +1,26 @@
 //! What comes before the service, whoever starts it.
 
-use std::time::Duration;
+use std::io;
+use std::process::Child;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use crate::args::CheckArguments;
+use crate::check::socket::wait_until;
 use crate::check::{Check, CheckError};
-use crate::notify::{Notifier, NotifyError};
+use crate::notify::{Message, Notifier, NotifyError};
 use crate::occupied::{self, Occupied};
 use crate::restarts;
+use crate::runtime;
+use crate::spoken::Spoken;
+
+/// For how long a command may fetch an image before the time to start counts.
+const FETCH: Duration = Duration::from_mins(30);
+
+/// How often systemd is asked for more time meanwhile.
+const PAUSE: Duration = Duration::from_secs(2);
 
 /// Why the service must not be started.
 #[derive(Debug, thiserror::Error)]
@@ -23,8 +37,8 @@ pub(crate) enum PrepareError {
 /// What is known then.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    /// Whether there is something to check.
-    pub(crate) checked: bool,
+    /// What is checked, if anything is.
+    pub(crate) check: Option<Check>,
     /// Whoever wants to be told; certainly somebody if there is something to check.
     pub(crate) notifier: Option<Notifier>,
     /// How long the start may take.
@@ -41,9 +55,32 @@ pub(crate) fn prepare(arguments: &CheckArguments, program: &str) -> Result<Prepa
         return Err(NotifyError::Missing.into());
     }
     let budget = if checked { arguments.timing.start_budget() } else { Duration::ZERO };
+    runtime::forget_stop();
     restarts::hold_back(notifier.as_ref(), !checked, budget);
     if let Some(endpoint) = check.as_ref().and_then(Check::endpoint) {
         occupied::refuse(endpoint, program)?;
     }
-    Ok(Prepared { checked, notifier, budget })
+    Ok(Prepared { check, notifier, budget })
+}
+
+/// Waits for the end of a command that makes a container, and asks systemd for time meanwhile.
+pub(crate) fn await_end(
+    child: &Child,
+    notifier: Option<&Notifier>,
+    budget: Duration,
+) -> io::Result<()> {
+    let ended = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
+    let start = Instant::now();
+    let mut message = Message::default();
+    loop {
+        let deadline = Instant::now().checked_add(PAUSE);
+        if wait_until(&mut [PollFd::new(&ended, PollFlags::IN)], deadline)? {
+            return Ok(());
+        }
+        let Some(notifier) = notifier.filter(|_| start.elapsed() < FETCH) else { continue };
+        let so_far = Spoken(start.elapsed());
+        message.clear().status(format_args!("creating the container for {so_far}"));
+        // Whoever does not hear this will end the start; there is nothing to do about it.
+        let _ = notifier.send(message.extend(budget.saturating_add(10 * PAUSE)));
+    }
 }

@@ -23,14 +23,6 @@ impl Share {
         let Some(path) = &self.share_socket else { return Ok(()) };
         share(path).map_err(|source| Unhealthy::Unshared { path: path.clone(), source })
     }
-
-    /// Writes the argument again, for the process that does it.
-    pub(crate) fn written(&self) -> Option<std::ffi::OsString> {
-        let path = self.share_socket.as_ref()?;
-        let mut word = std::ffi::OsString::from("--share-socket=");
-        word.push(path);
-        Some(word)
-    }
 }
 
 /// Whoever is in a container may put a link to anything in place of the socket: it is not followed.

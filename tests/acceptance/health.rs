@@ -6,7 +6,7 @@ use crate::ran::Ran;
 
 pub(crate) const TESTS: &[Test] = &[
     ("ready_when_it_answers_and_not_before", ready_when_it_answers_and_not_before),
-    ("the_main_process_is_the_program", the_main_process_is_the_program),
+    ("the_probe_is_the_main_process", the_probe_is_the_main_process),
     ("status_shows_the_last_check", status_shows_the_last_check),
     ("a_broken_instance_is_replaced", a_broken_instance_is_replaced),
     ("a_stubborn_one_is_killed", a_stubborn_one_is_killed),
@@ -58,21 +58,23 @@ fn ready_when_it_answers_and_not_before(host: &Host) {
     host.is_converged();
 }
 
-fn the_main_process_is_the_program(host: &Host) {
+fn the_probe_is_the_main_process(host: &Host) {
     let unit = start(host, "ok", "http: /");
-    let pid = host.running("web")[0].1;
+    let main = host.running("web")[0].1;
+    let pid = host.sh(&format!("pgrep --parent {main}"));
     let command = host.sh(&format!("tr '\\0' ' ' </proc/{pid}/cmdline"));
     assert_eq!(command, "/usr/bin/python3 /srv/server.py ok");
     let environment = host.sh(&format!("tr '\\0' '\\n' </proc/{pid}/environ"));
     for name in ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"] {
         assert!(!environment.contains(name), "{environment}");
     }
-    // The prober is nobody's child, and nothing waits to be reaped.
+    // Nobody else may speak to systemd for the unit, and nothing waits to be reaped.
+    assert_eq!(host.property(&unit, "NotifyAccess"), "main");
     assert_eq!(host.sh(&format!("ps --no-headers --ppid {pid} | wc -l")), "0");
     assert_eq!(host.sh("ps -eo stat= | grep -c '^Z' || true"), "0");
-    let probers = "systemctl show --value -p ControlGroup";
-    let count = format!("wc -l </sys/fs/cgroup$({probers} '{unit}')/cgroup.procs");
-    assert_eq!(host.sh(&count), "2", "the program and its prober");
+    let group = "systemctl show --value -p ControlGroup";
+    let count = format!("wc -l </sys/fs/cgroup$({group} '{unit}')/cgroup.procs");
+    assert_eq!(host.sh(&count), "2", "the program and its probe");
 
     host.conductor(&["remove", "--id", "web"]).exits(0);
     assert_eq!(host.sh("pgrep -c conductor-probe || true"), "0");

@@ -11,8 +11,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("podman_client_killed", |host| main_killed(host, Engine::Podman)),
     ("docker_container_killed", |host| container_killed(host, Engine::Docker)),
     ("podman_container_killed", |host| container_killed(host, Engine::Podman)),
-    ("docker_prober_killed", |host| prober_killed(host, Engine::Docker)),
-    ("podman_prober_killed", |host| prober_killed(host, Engine::Podman)),
+    ("docker_probe_hangs", |host| probe_hangs(host, Engine::Docker)),
+    ("podman_probe_hangs", |host| probe_hangs(host, Engine::Podman)),
     ("docker_start_failed", |host| start_failed(host, Engine::Docker)),
     ("podman_start_failed", |host| start_failed(host, Engine::Podman)),
     ("docker_never_well", |host| never_well(host, Engine::Docker)),
@@ -42,7 +42,7 @@ fn comes_back(host: &Host, engine: Engine, names: &[String], before: u32) {
     assert_eq!(containers(host, engine), names);
     let before = watchdog_requests(host);
     host.conductor(&["remove", "--id", "web"]).exits(0);
-    // The prober ended first: a container that is stopped is not unhealthy.
+    // The checks have no say then: a container that is stopped is not unhealthy.
     assert_eq!(watchdog_requests(host), before, "{}", host.sh("journalctl -n 30 --no-pager"));
     nothing_is_left(host, engine);
 }
@@ -65,10 +65,10 @@ fn container_killed(host: &Host, engine: Engine) {
     comes_back(host, engine, &names, pid);
 }
 
-fn prober_killed(host: &Host, engine: Engine) {
+fn probe_hangs(host: &Host, engine: Engine) {
     let names = start(host, engine, HEALTH);
     let pid = host.running("web")[0].1;
-    host.sh("pkill -KILL -f '[c]onductor-probe watch'");
+    host.sh(&format!("kill -STOP {pid}"));
     comes_back(host, engine, &names, pid);
 }
 

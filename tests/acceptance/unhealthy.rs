@@ -9,7 +9,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("one_that_ends_fails_at_once", one_that_ends_fails_at_once),
     ("a_missing_program_is_named", a_missing_program_is_named),
     ("a_port_that_answers_already", a_port_that_answers_already),
-    ("without_its_prober_it_is_restarted", without_its_prober_it_is_restarted),
+    ("without_its_probe_it_is_restarted", without_its_probe_it_is_restarted),
+    ("with_a_probe_that_hangs_it_is_restarted", with_a_probe_that_hangs_it_is_restarted),
     ("restarts_are_counted_and_given_up", restarts_are_counted_and_given_up),
     ("without_the_probe_nothing_is_changed", without_the_probe_nothing_is_changed),
 ];
@@ -80,16 +81,27 @@ fn a_port_that_answers_already(host: &Host) {
     host.eventually("it takes its port", |host| host.running("web").len() == 1);
 }
 
-fn without_its_prober_it_is_restarted(host: &Host) {
+/// Kills the main process or lets it hang, and gives what systemd says of it once the service is back.
+fn lose_the_probe(host: &Host, signal: &str) -> String {
     let unit = start(host, "ok", "http: /");
     let before = host.running("web")[0].1;
-    host.sh("pkill -KILL -f '[c]onductor-probe watch'");
+    host.sh(&format!("kill -{signal} {before}"));
     host.eventually("it is restarted", |host| {
         host.running("web").first().is_some_and(|(_, pid)| *pid != before)
     });
-    let journal = host.sh(&format!("journalctl -o cat UNIT='{unit}'"));
+    // The program went with it, or it would have the port still.
+    assert_eq!(host.sh("pgrep -fc '[s]rv/server.py ok'"), "2", "the program and its probe");
+    host.sh(&format!("journalctl -o cat UNIT='{unit}'"))
+}
+
+fn without_its_probe_it_is_restarted(host: &Host) {
+    let journal = lose_the_probe(host, "KILL");
+    assert!(journal.contains("status=9/KILL"), "{journal}");
+}
+
+fn with_a_probe_that_hangs_it_is_restarted(host: &Host) {
+    let journal = lose_the_probe(host, "STOP");
     assert!(journal.contains("Watchdog timeout"), "{journal}");
-    assert_eq!(host.sh("pgrep -fc '[c]onductor-probe watch'"), "1");
 }
 
 fn restarts_are_counted_and_given_up(host: &Host) {

@@ -43,7 +43,7 @@ pub(super) fn docker(instance: &Instance<'_>) -> Parts {
     socket::make(&mut exec, instance);
     exec.push("ExecStart", create);
     if service.health.is_some() {
-        exec.push("ExecStop", health::stop("-", PROBE));
+        exec.push("ExecStop", health::stop(PROBE));
     }
     let seconds = stop_seconds(instance);
     exec.push("ExecStop", command_line("-", &[DOCKER, "stop", "-t", &seconds, &name]));
@@ -58,24 +58,32 @@ pub(super) fn docker(instance: &Instance<'_>) -> Parts {
     Parts { service_type: "notify", unit, exec, resources, ..Parts::default() }
 }
 
-/// podman's own client goes once the container runs; what stays is conmon, of 2 MB.
+/// podman's own client goes once the container runs; what stays is conmon, of 2 MB, as a child of the probe.
+/// Without a check it is the main process itself.
 pub(super) fn podman(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
     let mut health = Lines::default();
-    if health::is_probed(instance.service) {
-        run.words([PROBE, "exec", "--detached"]);
+    let pid_file = format!("/{}/conmon.pid", directory(instance));
+    let is_probed = health::is_probed(instance.service);
+    if is_probed {
+        run.words([PROBE, "exec"]);
+        run.after_specifier("--pid-file=", "%t", &pid_file);
         run.words(health::check(instance, &[PODMAN, "exec", &name]));
         run.word("--");
     } else {
-        health.push("NotifyAccess", "all");
+        // podman's client is the main process until it names conmon.
+        health.push("NotifyAccess", "main");
     }
     run.words([PODMAN, "run", "--detach", "--replace", "--rm", "--name", &name]);
-    // Who says that the container is ready: the probe, or conmon as soon as it runs.
-    run.word(match health::is_probed(instance.service) {
-        true => "--sdnotify=container",
-        false => "--sdnotify=conmon",
-    });
+    // Who says that the container is ready: the probe, or podman as soon as it runs. It is never the container,
+    // which does not get to systemd's socket.
+    if is_probed {
+        run.word("--sdnotify=ignore");
+        run.after_specifier("--conmon-pidfile=", "%t", &pid_file);
+    } else {
+        run.word("--sdnotify=conmon");
+    }
     // With the unit's own cgroup, systemd sees every process of the container.
     run.words(["--cgroups=split", "--log-driver=passthrough"]);
     if instance.service.limits.pids.is_none() {
@@ -91,8 +99,8 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
     show_secrets(&mut exec, instance);
     socket::make(&mut exec, instance);
     exec.push("ExecStart", run);
-    if health::is_probed(instance.service) {
-        exec.push("ExecStop", health::stop("-", PROBE));
+    if is_probed {
+        exec.push("ExecStop", health::stop(PROBE));
     }
     exec.push("ExecStop", command_line("-", &stop));
     // The first try fails for a container whose conmon was killed, and marks it as stopped.

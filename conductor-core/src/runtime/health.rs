@@ -99,12 +99,20 @@ fn http(http: &HttpCheck, instance: &Instance<'_>) -> Vec<String> {
     options
 }
 
-/// Gives the command that ends the prober before its service stops: one that answers no more while it
-/// finishes its requests is not unhealthy, and a restart would cut them off.
-///
-/// `prefix` comes before it in the unit.
-pub(super) fn stop(prefix: &str, probe: &str) -> CommandLine {
-    command_line(prefix, &[probe, "stop"])
+/// Returns the command that tells the probe of a stop which begins with a command: a service that answers no
+/// more while it finishes its requests is not unhealthy, and a restart would cut them off.
+pub(super) fn stop(probe: &str) -> CommandLine {
+    command_line("-", &[probe, "stop"])
+}
+
+/// Returns the probe's option for the signal that stops the service, if the definition chooses one
+/// (`KillSignal=`, systemd.kill(5)): a stop by a signal is for the probe to see.
+pub(super) fn stop_signal(service: &Service) -> Option<String> {
+    let chosen = service.setting("KillSignal")?;
+    let name = chosen.strip_prefix("SIG").unwrap_or(chosen);
+    // The probe refuses what it does not know, such as a number or a real-time signal, and then nothing starts.
+    let is_known = ["HUP", "INT", "QUIT", "USR1", "USR2", "TERM", "WINCH"].contains(&name);
+    is_known.then(|| format!("--stop-signal=SIG{name}"))
 }
 
 /// Gives the directives that make the probe's word systemd's own.
@@ -113,8 +121,8 @@ pub(super) fn directives(service: &Service) -> Lines {
     if !is_probed(service) {
         return lines;
     }
-    // The probe is not the main process.
-    lines.push("NotifyAccess", "all");
+    // The probe is the main process. What it runs has no say, whoever it belongs to by now.
+    lines.push("NotifyAccess", "main");
     if let Some(health) = &service.health {
         lines.push("TimeoutStartSec", seconds(start_timeout(service)));
         // The probe reports after each check and asks for the restart itself; this ends an instance

@@ -66,30 +66,20 @@ pub(super) fn parts(instance: &Instance<'_>) -> Parts {
     let Instance { service, tokens, scope, .. } = instance;
     let probed = health::is_probed(service);
     let probe = if instance.image.is_some() { PROBE_IN_IMAGE } else { PROBE };
-    let has_socket = tokens.socket.is_some();
     let mut line = CommandLine::new("");
     line.words(instance.leash(probe, None));
     if probed {
         line.words([probe, "exec"]);
         line.words(health::check(instance, &[]));
+        line.words(health::stop_signal(service));
         line.word("--");
     }
     line.words(service.command.iter().map(|argument| tokens.expand(argument.as_str())));
     let mut exec = Lines::default();
     socket::make(&mut exec, instance);
     exec.push("ExecStart", line);
-    if probed {
-        // As root on the host: to set a sandbox up for it takes longer than what it does. In an image it is
-        // only where the service is, unless commands around that need the host's files.
-        let on_host = instance.image.is_none() || has_socket;
-        exec.push(
-            "ExecStop",
-            match (on_host, scope) {
-                (true, Scope::System) => health::stop("-+", PROBE),
-                (true, Scope::User) => health::stop("-", PROBE),
-                (false, _) => health::stop("-", probe),
-            },
-        );
+    if probed && service.setting("ExecStop").is_some() {
+        exec.push("ExecStop", health::stop(probe));
     }
     socket::remove(&mut exec, instance);
     Parts {
@@ -172,11 +162,11 @@ fn limits(instance: &Instance<'_>) -> Lines {
         lines.push("CPUQuota", cpu.percent());
     }
     if let Some(pids) = pids {
-        // The limit is the program's; the probe, and what it runs, come on top.
+        // The limit is the program's; the probe's two threads, and what it runs, come on top.
         let probe = match service.health.as_ref().map(|health| &health.check) {
             None => 0,
-            Some(HealthCheck::Http(_) | HealthCheck::Tcp) => 1,
-            Some(HealthCheck::Command(_)) => 2,
+            Some(HealthCheck::Http(_) | HealthCheck::Tcp) => 2,
+            Some(HealthCheck::Command(_)) => 3,
         };
         let leash = u64::from(instance.attached().is_some());
         lines.push("TasksMax", u64::from(pids) + probe + leash);
@@ -185,9 +175,7 @@ fn limits(instance: &Instance<'_>) -> Lines {
 }
 
 fn sandbox(service: &Service, scope: Scope) -> Lines {
-    let replaced = |name: &str| {
-        service.settings.values().any(|table| table.keys().any(|key| key.as_str() == name))
-    };
+    let replaced = |name: &str| service.setting(name).is_some();
     let all: Vec<_> = match scope {
         _ if !service.sandbox => Vec::new(),
         Scope::System => SANDBOX.iter().chain(&SYSTEM_CALLS).collect(),

@@ -254,6 +254,13 @@ impl When {
 }
 
 impl Service {
+    /// Returns the last value that the definition gives a directive of systemd's.
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
+        let mut tables = self.settings.values().flatten();
+        let (_, setting) = tables.find(|(directive, _)| directive.as_str() == name)?;
+        setting.values().last().map(String::as_str)
+    }
+
     /// Reads a service from the text of a file; the file's extension says the format.
     ///
     /// # Errors

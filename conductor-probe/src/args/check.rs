@@ -92,47 +92,6 @@ fn count() -> clap::builder::RangedI64ValueParser<u32> {
     clap::value_parser!(u32).range(1..)
 }
 
-impl CheckArguments {
-    /// Writes the arguments again, for the process that does the checking.
-    pub(crate) fn written(&self) -> Vec<OsString> {
-        let Self { http, tcp, words, request, timing } = self;
-        let RequestArguments { unix, method, headers, status, contains, follow_redirects } =
-            request;
-        let Timing { interval, timeout, retries, start_period, success_threshold } = timing;
-        let mut written = Vec::new();
-        let mut add = |name: &str, value: OsString| {
-            let mut word = OsString::from(format!("--{name}="));
-            word.push(value);
-            written.push(word);
-        };
-        if let Some(url) = http {
-            add("http", url.into());
-            let method = if *method == Method::Head { "HEAD" } else { "GET" };
-            add("method", method.into());
-            add("status", status.to_string().into());
-        }
-        let values = tcp
-            .iter()
-            .map(|address| ("tcp", address.to_string().into()))
-            .chain(words.iter().map(|word| ("command", word.clone())))
-            .chain(unix.iter().map(|path| ("unix", path.into())))
-            .chain(headers.iter().map(|header| ("header", header.to_string().into())))
-            .chain(contains.iter().map(|text| ("contains", text.into())));
-        for (name, value) in values {
-            add(name, value);
-        }
-        add("interval", value::written(*interval).into());
-        add("timeout", value::written(*timeout).into());
-        add("retries", retries.to_string().into());
-        add("start-period", value::written(*start_period).into());
-        add("success-threshold", success_threshold.to_string().into());
-        if *follow_redirects {
-            written.push("--follow-redirects".into());
-        }
-        written
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -144,25 +103,6 @@ mod tests {
         match Arguments::try_parse_from(words)?.command {
             Command::Check(check) => Ok(check),
             other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn what_is_written_is_read_again() {
-        for words in [
-            &["--http", "http://127.0.0.1:1/", "--status=204", "--method=HEAD", "--unix=/a b"][..],
-            &["--http=http://localhost/x", "--header", "Host: a", "--header=B: c", "--contains=-o"],
-            &["--http=http://localhost/x", "--follow-redirects", "--interval=1500ms"],
-            &["--unix=/run/a", "--retries=2"],
-            &["--tcp", "[::1]:80", "--timeout=1s", "--retries=1", "--success-threshold", "2"],
-            &["--command", "/bin/sh", "--command=-c", "--command=exit 1", "--start-period=2min"],
-            &["--command=a", "--command=", "--command=--"],
-            &[],
-        ] {
-            let read = check(words).unwrap();
-            let written = read.written();
-            let written: Vec<_> = written.iter().map(|word| word.to_str().unwrap()).collect();
-            assert_eq!(check(&written).unwrap(), read, "{words:?}");
         }
     }
 

@@ -4,9 +4,11 @@ mod check;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::str::FromStr as _;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use nix::sys::signal::Signal;
 
 use crate::value;
 
@@ -28,9 +30,11 @@ pub(crate) struct Arguments {
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Become COMMAND, and check it from the background for as long as its unit lives
+    /// Run COMMAND, and check it for as long as it runs
+    ///
+    /// It passes signals on and ends as COMMAND ends. COMMAND cannot speak to systemd for its unit.
     #[command(
-        after_help = "Example, in a unit with Type=notify, NotifyAccess=all and WatchdogSec=10s:\n  \
+        after_help = "Example, in a unit with Type=notify, NotifyAccess=main and WatchdogSec=10s:\n  \
         ExecStart=conductor-probe exec --http http://127.0.0.1:8080/health -- /usr/bin/app --port 8080"
     )]
     Exec(Exec),
@@ -38,7 +42,7 @@ pub(crate) enum Command {
     ///
     /// It stands in for `docker run`: it makes the container, starts it, passes signals on and ends with
     /// its exit status, in a fraction of the memory. Output is left to the container's log driver.
-    #[command(after_help = "Example, in a unit with Type=notify and NotifyAccess=all:\n  \
+    #[command(after_help = "Example, in a unit with Type=notify and NotifyAccess=main:\n  \
         ExecStart=conductor-probe docker --name web --http http://127.0.0.1:8080/ -- \\\n      \
         --rm --init --log-driver=journald --publish 127.0.0.1:8080:80 nginx:1.27")]
     Docker(Docker),
@@ -46,12 +50,14 @@ pub(crate) enum Command {
     #[command(after_help = "Example:\n  \
         conductor-probe check --http http://localhost/ping --unix /run/app.sock --status 200")]
     Check(CheckArguments),
-    /// End what exec left in the background, before the service is told to stop
+    /// Tell exec or docker that a command is about to stop the service
     ///
     /// Else it would take a service for unhealthy that closes its port and finishes what it is at, and
-    /// systemd would cut that short.
-    #[command(after_help = "Example, in a unit with exec and a RuntimeDirectory=:\n  \
-        ExecStop=conductor-probe stop")]
+    /// systemd would cut that short. A stop by a signal needs no such word.
+    #[command(
+        after_help = "Example, in a unit with exec, an ExecStop= of its own and a RuntimeDirectory=:\n  \
+        ExecStop=conductor-probe stop"
+    )]
     Stop,
     /// Make the directory in which a service is to listen on a socket
     ///
@@ -63,9 +69,6 @@ pub(crate) enum Command {
         BindPaths=-/run/conductor/private/sockets/app:/run/conductor/sockets/app\n  \
         ExecStopPost=-+conductor-probe socket --remove /run/conductor/sockets/app/socket")]
     Socket(Socket),
-    /// What exec leaves in the background
-    #[command(hide = true)]
-    Watch(Watch),
     /// Run COMMAND with what conductor run sends over a socket
     #[command(hide = true)]
     Run(Run),
@@ -100,18 +103,21 @@ pub(crate) struct Socket {
     pub(crate) path: PathBuf,
 }
 
-/// Become a command.
+/// Run a service.
 #[derive(Debug, Args)]
 pub(crate) struct Exec {
     #[command(flatten)]
     pub(crate) check: CheckArguments,
     #[command(flatten)]
     pub(crate) share: Share,
-    /// COMMAND starts the service and ends, as podman run --detach does: it may notify systemd
-    /// itself, and the start period begins when it has ended
-    #[arg(long)]
-    pub(crate) detached: bool,
-    /// The program to become, and its arguments
+    /// The signal that systemd stops the unit with (KillSignal=): from then on the checks have no say
+    #[arg(long, value_name = "SIGNAL", default_value = "SIGTERM", value_parser = Signal::from_str)]
+    pub(crate) stop_signal: Signal,
+    /// COMMAND starts the service and ends, as podman run --detach does, and leaves the number of the
+    /// service's process in this file; the start period begins when it has ended
+    #[arg(long, value_name = "PATH")]
+    pub(crate) pid_file: Option<PathBuf>,
+    /// The program to run, and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) program: Vec<OsString>,
 }
@@ -135,18 +141,6 @@ pub(crate) struct Docker {
     /// What follows the name on the command line of `docker create`
     #[arg(last = true, required = true, value_name = "ARGUMENT")]
     pub(crate) arguments: Vec<OsString>,
-}
-
-/// Check for as long as the unit lives.
-#[derive(Debug, Args)]
-pub(crate) struct Watch {
-    #[command(flatten)]
-    pub(crate) check: CheckArguments,
-    #[command(flatten)]
-    pub(crate) share: Share,
-    /// The start period begins when this process has ended
-    #[arg(long, value_name = "PID")]
-    pub(crate) after: Option<i32>,
 }
 
 /// Run a command for whoever is at the other end of a socket.

@@ -1,21 +1,11 @@
 //! Makes the container, which may take as long as its image takes to come.
 
 use std::io::{self, Read as _};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::time::{Duration, Instant};
-
-use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use std::process::{Command, ExitStatus, Stdio};
 
 use crate::args::Docker;
-use crate::check::socket::wait_until;
-use crate::notify::{Message, VARIABLES};
-use crate::prepare::Prepared;
-use crate::spoken::Spoken;
-use crate::watch::FETCH;
-
-/// How often systemd is asked for more time.
-const PAUSE: Duration = Duration::from_secs(2);
+use crate::notify::VARIABLES;
+use crate::prepare::{Prepared, await_end};
 
 /// Why there is no container.
 #[derive(Debug, thiserror::Error)]
@@ -41,7 +31,8 @@ pub(crate) fn create(arguments: &Docker, prepared: &Prepared) -> Result<String, 
         command.env_remove(name);
     }
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)?;
-    await_end(&child, prepared).map_err(failed)?;
+    // What is printed fits into the pipe.
+    await_end(&child, prepared.notifier.as_ref(), prepared.budget).map_err(failed)?;
     let mut printed = String::new();
     if let Some(mut stdout) = child.stdout.take() {
         stdout.read_to_string(&mut printed).map_err(failed)?;
@@ -55,24 +46,4 @@ pub(crate) fn create(arguments: &Docker, prepared: &Prepared) -> Result<String, 
         return Err(CreateError::Id { program: program(), printed });
     }
     Ok(id.to_owned())
-}
-
-/// Waits for the end, and asks systemd for time. What is printed fits into the pipe.
-fn await_end(child: &Child, prepared: &Prepared) -> io::Result<()> {
-    let ended = pidfd_open(Pid::from_child(child), PidfdFlags::empty())?;
-    let start = Instant::now();
-    let mut message = Message::default();
-    loop {
-        let deadline = Instant::now().checked_add(PAUSE);
-        if wait_until(&mut [PollFd::new(&ended, PollFlags::IN)], deadline)? {
-            return Ok(());
-        }
-        let Some(notifier) = prepared.notifier.as_ref().filter(|_| start.elapsed() < FETCH) else {
-            continue;
-        };
-        let so_far = Spoken(start.elapsed());
-        message.clear().status(format_args!("creating the container for {so_far}"));
-        // Whoever does not hear this will end the start; there is nothing to do about it.
-        let _ = notifier.send(message.extend(prepared.budget.saturating_add(10 * PAUSE)));
-    }
 }

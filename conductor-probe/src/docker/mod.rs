@@ -17,10 +17,11 @@ use self::engine::{Condition, EngineError, Wait};
 pub(crate) use self::signals::SIGNALS;
 use self::signals::Signals;
 use crate::args::Docker;
-use crate::background::{self, BackgroundError};
 use crate::notify::Message;
 use crate::prepare::{PrepareError, Prepared, prepare};
 use crate::print::{Whole, complain};
+use crate::supervise::close_to_others;
+use crate::watch::Prober;
 
 /// How long the engine may be away.
 const ABSENCE: Duration = Duration::from_secs(10);
@@ -33,8 +34,8 @@ pub(crate) enum DockerError {
     Prepare(#[from] PrepareError),
     #[error(transparent)]
     Create(#[from] CreateError),
-    #[error(transparent)]
-    Background(#[from] BackgroundError),
+    #[error("cannot start to check")]
+    Check(#[source] io::Error),
     #[error("cannot keep signals")]
     Signals(#[source] io::Error),
     #[error("the container was not started")]
@@ -45,56 +46,46 @@ pub(crate) enum DockerError {
 
 /// Runs a container and gives its exit status.
 pub(crate) fn run(arguments: &Docker) -> Result<u8, DockerError> {
+    close_to_others();
     let prepared = prepare(&arguments.check, &arguments.name.display().to_string())?;
     let id = create(arguments, &prepared)?;
     let signals = Signals::keep().map_err(|error| DockerError::Signals(error.into()))?;
     let engine = Engine::new(&arguments.socket);
-    let started = start(&engine, &id, arguments, &prepared);
-    let wait = started.inspect_err(|_| {
+    let wait = start(&engine, &id).map_err(DockerError::Start).inspect_err(|_| {
         if let Err(error) = engine.remove(&id) {
             complain(format_args!("cannot remove the container: {}", Whole(&error)));
         }
     })?;
-    signals.pass_on(engine.clone(), id.clone(), prepared.checked);
+    let prober = tell(arguments, prepared).map_err(DockerError::Check)?;
+    signals.pass_on(engine.clone(), id.clone(), prober);
     let status = exit_status(&engine, &id, wait)?;
     Ok(u8::try_from(status).unwrap_or(1))
 }
 
-/// Starts the container, and whoever checks it.
-fn start(
-    engine: &Engine,
-    id: &str,
-    arguments: &Docker,
-    prepared: &Prepared,
-) -> Result<Wait, DockerError> {
-    let checked = prepared.checked;
-    let line =
-        checked.then(|| background::start(&arguments.check, &arguments.share, None)).transpose()?;
-    let waited = engine.inspect(id).and_then(|state| {
-        let condition = if state.removed { Condition::Removed } else { Condition::NextExit };
-        // Who waits after the start may miss the end.
-        let wait = engine.wait(id, condition)?;
-        engine.start(id).map(|()| wait)
-    });
-    match (waited, line) {
-        (Ok(wait), Some(line)) => {
-            // The prober begins as this end closes.
-            drop(line);
-            Ok(wait)
+/// Starts the container.
+fn start(engine: &Engine, id: &str) -> Result<Wait, EngineError> {
+    let state = engine.inspect(id)?;
+    let condition = if state.removed { Condition::Removed } else { Condition::NextExit };
+    // Who waits after the start may miss the end.
+    let wait = engine.wait(id, condition)?;
+    engine.start(id).map(|()| wait)
+}
+
+/// Starts to check the container, or tells systemd that it runs.
+fn tell(arguments: &Docker, prepared: Prepared) -> io::Result<Option<Prober>> {
+    let Prepared { check, notifier, .. } = prepared;
+    match (check, notifier) {
+        (Some(check), Some(notifier)) => {
+            let (share, timing) = (arguments.share.clone(), arguments.check.timing.clone());
+            Prober::start(check, share, timing, notifier).map(Some)
         }
-        (Ok(wait), None) => {
+        (_, notifier) => {
             let mut message = Message::default();
             message.line("READY=1").status(format_args!("running"));
-            if let Some(Err(error)) = prepared.notifier.as_ref().map(|it| it.send(&message)) {
+            if let Some(Err(error)) = notifier.map(|it| it.send(&message)) {
                 complain(format_args!("cannot tell systemd: {error}"));
             }
-            Ok(wait)
-        }
-        (Err(error), line) => {
-            if let Some(line) = line {
-                line.cancel();
-            }
-            Err(DockerError::Start(error))
+            Ok(None)
         }
     }
 }

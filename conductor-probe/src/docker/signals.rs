@@ -6,7 +6,7 @@ use nix::sys::signal::{SigSet, Signal};
 
 use super::engine::Engine;
 use crate::print::{Whole, complain};
-use crate::stop;
+use crate::watch::Prober;
 
 /// What is passed on, to a container and to a command that runs once. SIGABRT is not: that is how systemd's
 /// watchdog ends this process.
@@ -33,12 +33,12 @@ impl Signals {
         Ok(signals)
     }
 
-    /// Passes them on from now on; a prober ends before the container is told to.
-    pub(crate) fn pass_on(self, engine: Engine, id: String, checked: bool) {
+    /// Passes them on from now on; the checks have no say any more once the container is told to end.
+    pub(crate) fn pass_on(self, engine: Engine, id: String, prober: Option<Prober>) {
         thread::spawn(move || {
             while let Ok(signal) = self.0.wait() {
-                if checked && matches!(signal, Signal::SIGTERM | Signal::SIGINT) {
-                    stop::run();
+                if matches!(signal, Signal::SIGTERM | Signal::SIGINT) {
+                    prober.iter().for_each(Prober::hush);
                 }
                 if let Err(error) = engine.kill(&id, signal.as_str()) {
                     complain(format_args!("{signal} is not passed on: {}", Whole(&error)));

@@ -2,19 +2,17 @@
 
 use std::ffi::OsString;
 use std::io;
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Command, ExitStatus, Stdio};
 
 use nix::sys::signal::{SigSet, Signal, kill};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::unistd::Pid;
 use rustix::process::{ioctl_tiocsctty, setsid};
 
 use super::OnceError;
 use super::leash::Ends;
-use crate::background::itself;
-use crate::docker;
+use crate::itself::itself;
 use crate::print::{complain, reason};
 
 /// The first word of the command line of a process that becomes a command; it is not parsed as others
@@ -28,41 +26,6 @@ const GROUP: &str = "group";
 /// What a shell says of a command that is not there, and of one that cannot be run.
 const NOT_FOUND: u8 = 127;
 const CANNOT_RUN: u8 = 126;
-
-/// Signals that are looked at when there is time.
-#[derive(Debug)]
-pub(super) struct Signals(SignalFd);
-
-impl Signals {
-    /// Keeps what is passed on, and the end of children, from now on.
-    pub(super) fn keep() -> Result<Self, OnceError> {
-        let mut signals: SigSet = docker::SIGNALS.into_iter().collect();
-        signals.add(Signal::SIGCHLD);
-        let keep = || {
-            signals.thread_block()?;
-            SignalFd::with_flags(&signals, SfdFlags::SFD_CLOEXEC | SfdFlags::SFD_NONBLOCK)
-        };
-        keep().map(Self).map_err(|errno| OnceError::Signals(errno.into()))
-    }
-
-    /// Gives those that have come.
-    pub(super) fn pending(&self) -> Result<Vec<Signal>, OnceError> {
-        let mut pending = Vec::new();
-        while let Some(info) =
-            self.0.read_signal().map_err(|errno| OnceError::Signals(errno.into()))?
-        {
-            let number = i32::try_from(info.ssi_signo).unwrap_or_default();
-            pending.extend(Signal::try_from(number).ok());
-        }
-        Ok(pending)
-    }
-}
-
-impl AsFd for Signals {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
-    }
-}
 
 /// A command that was started. It leads a process group.
 #[derive(Debug)]

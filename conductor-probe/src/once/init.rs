@@ -12,15 +12,17 @@ use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use rustix::event::{PollFd, PollFlags};
 
 use super::OnceError;
-use super::command::{Child, Signals, death_by};
+use super::command::{Child, death_by};
 use crate::check::socket::wait_until;
+use crate::docker;
+use crate::signals::Signals;
 
 /// The first word, which podman puts before the command.
 pub(crate) const INIT: &str = "--";
 
 /// Runs a command and gives its exit status, as a shell has it.
 pub(crate) fn init(words: impl Iterator<Item = OsString>) -> Result<u8, OnceError> {
-    let signals = Signals::keep()?;
+    let signals = Signals::keep(&docker::SIGNALS)?;
     let child = Child::spawn_in_group(&words.collect::<Vec<_>>())?;
     loop {
         let mut watched = [PollFd::new(&signals, PollFlags::IN)];

@@ -21,15 +21,16 @@ pub(crate) use self::command::{BECOME, become_command};
 pub(crate) use self::ended::report;
 pub(crate) use self::init::{INIT, init};
 
-use self::command::{Child, Signals};
+use self::command::Child;
 use self::leash::{Ends, Leash, Word};
 use self::size::Size;
 use self::turn::Turn;
 use crate::args::Run;
-use crate::background::BackgroundError;
 use crate::check::socket::wait_until;
-use crate::docker::Engine;
+use crate::docker::{self, Engine};
+use crate::itself::ItselfError;
 use crate::print::{Whole, complain};
+use crate::signals::{SignalError, Signals};
 
 /// Why a command does not run, or not any more.
 #[derive(Debug, thiserror::Error)]
@@ -39,10 +40,10 @@ pub(crate) enum OnceError {
     Leash { socket: PathBuf, source: io::Error },
     #[error("cannot wait for a turn in {}", directory.display())]
     Turn { directory: PathBuf, source: io::Error },
-    #[error("cannot keep signals")]
-    Signals(#[source] io::Error),
     #[error(transparent)]
-    Itself(#[from] BackgroundError),
+    Signals(#[from] SignalError),
+    #[error(transparent)]
+    Itself(#[from] ItselfError),
     #[error("cannot start the command")]
     Start(#[source] io::Error),
     #[error("cannot wait for the command")]
@@ -53,7 +54,7 @@ pub(crate) enum OnceError {
 pub(crate) fn run(arguments: &Run) -> Result<u8, OnceError> {
     let no_leash = |source| OnceError::Leash { socket: arguments.socket.clone(), source };
     let (leash, ends) = Leash::take(&arguments.socket).map_err(no_leash)?;
-    let signals = Signals::keep()?;
+    let signals = Signals::keep(&docker::SIGNALS)?;
     let container = arguments.container.as_ref();
     let container =
         container.map(|name| Container { name, engine: Engine::new(&arguments.engine_socket) });

@@ -14,10 +14,10 @@ use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags};
 
 use super::OnceError;
-use super::command::Signals;
 use super::leash::{Leash, Word};
 use crate::check::socket::wait_until;
 use crate::docker::Engine;
+use crate::signals::Signals;
 
 /// How many are started at a time, for each processor.
 const PER_PROCESSOR: usize = 4;

@@ -1,27 +1,19 @@
-//! The prober: checks a service for as long as its unit lives, and tells systemd.
+//! The prober: a thread that checks a service for as long as its unit lives, and tells systemd.
 
 mod health;
-mod line;
 
-use std::convert::Infallible;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
-use nix::sys::signal::SigSet;
-use rustix::event::{PollFd, PollFlags};
-use rustix::process::{Pid, PidfdFlags, pidfd_open};
-
 use self::health::{Event, Health};
-use crate::args::{Share, Timing, Watch};
-use crate::check::socket::wait_until;
-use crate::check::{Check, CheckError};
-use crate::notify::{Message, Notifier, NotifyError};
+use crate::args::{Share, Timing};
+use crate::check::Check;
+use crate::notify::{Message, Notifier};
 use crate::print::complain;
 use crate::restarts::Restarts;
 use crate::runtime;
-
-pub(crate) use self::line::{Line, LineError};
 
 /// How often systemd hears of a service that starts.
 const NEWS: Duration = Duration::from_millis(300);
@@ -31,64 +23,72 @@ const NEWS: Duration = Duration::from_millis(300);
 /// at every check.
 const RENEWAL: Duration = Duration::from_secs(4);
 
-/// For how long a command may fetch an image before the time to start counts.
-pub(crate) const FETCH: Duration = Duration::from_mins(30);
+/// A prober at work.
+#[derive(Debug)]
+pub(crate) struct Prober(Arc<Mutex<Voice>>);
 
-/// Why there is no checking.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub(crate) enum WatchError {
-    #[error(transparent)]
-    Check(#[from] CheckError),
-    #[error(transparent)]
-    Notify(#[from] NotifyError),
-    #[error(transparent)]
-    Line(#[from] LineError),
-    #[error("cannot unblock signals")]
-    Signals(#[source] io::Error),
-    #[error("cannot watch process {pid}")]
-    Process { pid: i32, source: io::Error },
+impl Prober {
+    /// Starts to check.
+    pub(crate) fn start(
+        check: Check,
+        share: Share,
+        timing: Timing,
+        notifier: Notifier,
+    ) -> io::Result<Self> {
+        let voice = Arc::new(Mutex::new(Voice { notifier, stopping: false, decided: false }));
+        let health = Health::new(timing.clone(), Instant::now());
+        let restarts = Restarts::from_environment();
+        let checks = Checks { check, share, timing, voice: Arc::clone(&voice), health, restarts };
+        thread::Builder::new().name("prober".to_owned()).spawn(move || checks.run())?;
+        Ok(Self(voice))
+    }
+
+    /// Takes the checks' say back: the unit is about to end, and a service that answers no more while it
+    /// finishes its work is not unhealthy.
+    pub(crate) fn hush(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).stop();
+    }
 }
 
-/// Checks until it is killed.
-pub(crate) fn run(arguments: &Watch) -> Result<Infallible, WatchError> {
-    // Whoever stands for a container blocks signals for itself; `stop` would have to kill this process.
-    SigSet::all().thread_unblock().map_err(|errno| WatchError::Signals(errno.into()))?;
-    let Watch { check, share, after } = arguments;
-    let timing = check.timing.clone();
-    let check = Check::new(check)?.ok_or(CheckError::Missing)?;
-    let notifier = Notifier::from_environment()?.ok_or(NotifyError::Missing)?;
-    let process = after.map(process).transpose()?;
-    // Without a runtime directory, it is only that `stop` does not find this process.
-    let _mark = runtime::directory().and_then(|directory| runtime::claim(&directory).ok());
-    Line::from_stdin()?.wait()?;
-    let health = Health::new(timing.clone(), Instant::now(), process.is_some());
-    let restarts = Restarts::from_environment();
-    Prober { check, share: share.clone(), timing, notifier, health, process, restarts }.run()
+/// What the checks may say.
+#[derive(Debug)]
+struct Voice {
+    notifier: Notifier,
+    /// The unit is about to end.
+    stopping: bool,
+    /// systemd has been asked for the end.
+    decided: bool,
 }
 
-fn process(pid: i32) -> Result<OwnedFd, WatchError> {
-    let open = |pid| pidfd_open(pid, PidfdFlags::empty());
-    let opened = Pid::from_raw(pid).ok_or(rustix::io::Errno::SRCH).and_then(open);
-    opened.map_err(|error| WatchError::Process { pid, source: error.into() })
+impl Voice {
+    /// Switches the watchdog off, which nobody feeds from here on. It is on again at the next start.
+    fn stop(&mut self) {
+        if self.stopping || self.decided {
+            return;
+        }
+        self.stopping = true;
+        let mut message = Message::default();
+        message.status(format_args!("stopping")).line("WATCHDOG_USEC=0");
+        if let Err(error) = self.notifier.send(&message) {
+            complain(format_args!("cannot tell systemd: {error}"));
+        }
+    }
 }
 
-struct Prober {
+struct Checks {
     check: Check,
     /// The socket that everybody is to get to once it answers.
     share: Share,
     timing: Timing,
-    notifier: Notifier,
+    voice: Arc<Mutex<Voice>>,
     health: Health,
-    /// What has to end before the start period begins.
-    process: Option<OwnedFd>,
     /// The count of restarts, until it is over.
     restarts: Option<Restarts>,
 }
 
-impl Prober {
-    fn run(mut self) -> ! {
-        let began = Instant::now();
+impl Checks {
+    /// Checks until the verdict is final, or the unit is about to end.
+    fn run(mut self) {
         let mut message = Message::default();
         let mut told: Option<Instant> = None;
         // READY=1 that could not be sent is sent with the next message.
@@ -117,58 +117,64 @@ impl Prober {
                 }
                 self.health.tell(&event, &mut message);
             }
-            if !self.health.begun() && now.duration_since(began) < FETCH {
-                message.extend(self.timing.start_budget());
-            }
             let starting = matches!(event, Event::Starting(_) | Event::Rising { .. });
             if !starting || told.is_none_or(|told| now.duration_since(told) >= NEWS) {
                 told = Some(now);
-                match self.notifier.send(&message) {
-                    Ok(()) => {
+                match self.say(&event, &message) {
+                    Said::Told => {
                         untold_ready = false;
                         well = well.or(healthy.then_some(now));
                     }
-                    Err(error) => complain(format_args!("cannot tell systemd: {error}")),
+                    Said::Unheard(error) => complain(format_args!("cannot tell systemd: {error}")),
+                    Said::Final => return,
                 }
-            }
-            if matches!(event, Event::Unhealthy { .. } | Event::NeverHealthy { .. }) {
-                complain(format_args!("{}", message.said()));
-                rest();
             }
             if self.health.at_rest(now) {
                 self.restarts.take().iter().for_each(Restarts::forget);
             }
-            self.pause(start, now);
+            thread::sleep(self.pause(start, now));
         }
     }
 
-    /// Waits until the next check is due, or until the start period begins.
-    fn pause(&mut self, start: Instant, now: Instant) {
-        let took = now.duration_since(start);
-        let mut pause = self.health.pause(now, took);
-        if matches!(self.check, Check::Command(_)) {
-            // A command in a tight loop would take the processor from the service that starts.
-            pause = pause.max(took.min(self.timing.interval));
+    /// Tells systemd what an event means, unless the unit is about to end.
+    fn say(&self, event: &Event, message: &Message) -> Said {
+        let mut voice = self.voice.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_failure = matches!(
+            event,
+            Event::Failing { .. } | Event::Unhealthy { .. } | Event::NeverHealthy { .. }
+        );
+        if is_failure && runtime::is_stopping() {
+            voice.stop();
         }
-        let deadline = now.checked_add(pause);
-        let waited = match &self.process {
-            None => wait_until(&mut [], deadline),
-            Some(process) => wait_until(&mut [PollFd::new(process, PollFlags::IN)], deadline),
-        };
-        match waited {
-            Ok(false) => {}
-            Ok(true) => {
-                self.health.begin(Instant::now());
-                self.process = None;
-            }
-            Err(_) => std::thread::sleep(pause),
+        if voice.stopping {
+            return Said::Final;
+        }
+        let sent = voice.notifier.send(message);
+        if matches!(event, Event::Unhealthy { .. } | Event::NeverHealthy { .. }) {
+            // If systemd does not hear it, the watchdog ends the unit.
+            voice.decided = true;
+            complain(format_args!("{}", message.said()));
+            return Said::Final;
+        }
+        sent.map_or_else(Said::Unheard, |()| Said::Told)
+    }
+
+    /// Returns how long to wait until the next check is due.
+    fn pause(&self, start: Instant, now: Instant) -> Duration {
+        let took = now.duration_since(start);
+        let pause = self.health.pause(now, took);
+        match self.check {
+            // A command in a tight loop would take the processor from the service that starts.
+            Check::Command(_) => pause.max(took.min(self.timing.interval)),
+            Check::Http(_) | Check::Connect(_) => pause,
         }
     }
 }
 
-/// Waits for the end that systemd has been asked for.
-fn rest() -> ! {
-    loop {
-        std::thread::park();
-    }
+/// What became of what was to be told.
+enum Said {
+    Told,
+    Unheard(io::Error),
+    /// There is nothing to say any more.
+    Final,
 }

@@ -43,30 +43,14 @@ fn a_container_is_checked_and_signals_reach_it() {
     let mut child = engine.docker(&unit).args([&tcp, "--", "image"]).spawn().unwrap();
     let pid = Pid::from_child(&child);
     unit.message_with("READY=1\nSTATUS=healthy: connected in ");
-    assert_eq!(unit.probers().len(), 1);
     for (signal, name) in [(Signal::HUP, "SIGHUP"), (Signal::TERM, "SIGTERM")] {
         kill_process(pid, signal).unwrap();
         let passed_on = format!("POST /kill?signal={name}");
         eventually(&passed_on, || engine.requests().contains(&passed_on));
     }
     assert_eq!(child.wait().unwrap().code(), Some(143));
-    // The prober has ended before the container was told to.
-    assert_eq!(unit.probers(), []);
+    // The checks had no say any more when the container was told to end.
     unit.message_with("STATUS=stopping\nWATCHDOG_USEC=0\n");
-}
-
-/// Else every stop would wait until it is killed.
-#[test]
-fn the_prober_does_not_keep_signals() {
-    let unit = Unit::new();
-    let engine = Engine::new(&unit, Ok(()), || {});
-    let port = free();
-    let mut child = engine.docker(&unit).args([&port.tcp(), "--", "image"]).spawn().unwrap();
-    unit.message_with("starting");
-    kill_process(unit.probers()[0], Signal::TERM).unwrap();
-    eventually("no prober", || unit.probers().is_empty());
-    engine.end.send(End::Exit(0)).unwrap();
-    child.wait().unwrap();
 }
 
 #[test]
@@ -81,7 +65,6 @@ fn a_container_that_cannot_be_started_is_removed() {
         "conductor-probe: the container was not started: no such program\n"
     );
     assert_eq!(engine.requests(), [&BEGIN[..], &["DELETE ?force=true&v=true"]].concat());
-    eventually("no prober", || unit.probers().is_empty());
 }
 
 #[test]

@@ -5,8 +5,9 @@ use std::fs;
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixListener;
+use std::os::unix::process::ExitStatusExt as _;
 
-use rustix::process::Signal;
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::server::{free, listen};
 use crate::unit::{Unit, eventually, probe};
@@ -31,12 +32,12 @@ fn arguments_arrive_byte_for_byte() {
 fn the_environment_arrives_without_the_watchdog() {
     let (unit, port) = (Unit::new(), free());
     let odd = OsString::from_vec(b"a=\xff\n".to_vec());
-    let port = port.tcp();
-    for (options, socket, watchdog) in [
-        (&[port.as_str()][..], false, false),
-        (&[&port, "--detached"], true, false),
+    let (port, file) = (port.tcp(), format!("--pid-file={}", unit.path("none").display()));
+    for (options, told) in [
+        (&[port.as_str()][..], false),
+        (&[&port, &file], false),
         // Then it is the service that notifies.
-        (&[], true, true),
+        (&[], true),
     ] {
         let mut command = unit.probe();
         command.env("ODD", &odd).env("RUNTIME_DIRECTORY", unit.path(""));
@@ -48,19 +49,93 @@ fn the_environment_arrives_without_the_watchdog() {
         assert_eq!(
             ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "RUNTIME_DIRECTORY", "PATH"]
                 .map(has),
-            [socket, watchdog, watchdog, true, true]
+            [told, told, told, true, true]
         );
     }
 }
 
+/// Sockets that systemd passes (`sd_listen_fds(3)`) are for the process whose number comes with them.
 #[test]
-fn the_service_is_the_main_process_and_has_no_children() {
+fn what_is_meant_for_the_main_process_is_for_the_service() {
+    let (unit, port) = (Unit::new(), free());
+    let file = unit.path("seen");
+    let mut command = unit.probe();
+    command.env("LISTEN_FDS", "1").env("LISTEN_PID", "1").env("SYSTEMD_EXEC_PID", "1");
+    command.args(["exec", &port.tcp(), "--", "/bin/sh", "-c"]);
+    command.arg("echo $$ $LISTEN_PID $SYSTEMD_EXEC_PID $LISTEN_FDS >\"$0\"").arg(&file);
+    assert!(unit.run(&mut command).status.success());
+    let seen = fs::read_to_string(file).unwrap();
+    let seen: Vec<_> = seen.split_whitespace().collect();
+    assert_eq!(seen[1..], [seen[0], seen[0], "1"]);
+}
+
+#[test]
+fn the_service_is_a_child_in_a_session_of_its_own() {
     let (mut unit, port) = (Unit::new(), free());
     let pid = unit.exec([&port.tcp(), "--", "/bin/sleep", "1000"]).id();
     unit.message_with("starting: ");
-    assert_eq!(fs::read_to_string(format!("/proc/{pid}/comm")).unwrap(), "sleep\n");
-    assert_eq!(fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap(), "");
-    assert_eq!(unit.probers().len(), 1);
+    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap();
+    let service = children.trim();
+    let is_it = || fs::read_to_string(format!("/proc/{service}/comm")).unwrap() == "sleep\n";
+    eventually("it is the service", is_it);
+    let stat = fs::read_to_string(format!("/proc/{service}/stat")).unwrap();
+    let fields: Vec<_> = stat.split_whitespace().collect();
+    // Process group and session, proc_pid_stat(5).
+    assert_eq!(fields[4..6], [service, service]);
+}
+
+#[test]
+fn it_ends_as_the_service_ends() {
+    for (script, code, signal) in [
+        ("exit 0", Some(0), None),
+        ("exit 42", Some(42), None),
+        ("kill -KILL $$", None, Some(9)),
+        ("kill -TERM $$", None, Some(15)),
+        ("kill -SEGV $$", None, Some(11)),
+        ("kill -PIPE $$", None, Some(13)),
+    ] {
+        let (mut unit, port) = (Unit::new(), free());
+        let script = ["/usr/bin/env", "--default-signal=PIPE", "/bin/sh", "-c", script];
+        let tcp = port.tcp();
+        let status = unit.exec([&*tcp, "--"].into_iter().chain(script)).wait().unwrap();
+        assert_eq!((status.code(), status.signal()), (code, signal), "{script:?}");
+        assert!(!status.core_dumped());
+    }
+}
+
+#[test]
+fn signals_are_passed_on() {
+    let (mut unit, port) = (Unit::new(), free());
+    let script = "for s in HUP USR1 CONT TERM; do trap \"echo $s >>$0; test $s = TERM && exit 3\" $s; done; \
+                  echo >$0; while :; do sleep 0.01; done";
+    let file = unit.path("signals");
+    let tcp = port.tcp();
+    let words = [&*tcp, "--", "/bin/sh", "-c", script, file.to_str().unwrap()];
+    let pid = Pid::from_child(unit.exec(words));
+    let seen = || fs::read_to_string(&file).unwrap_or_default();
+    eventually("it is up", || !seen().is_empty());
+    let signals = [(Signal::HUP, "HUP"), (Signal::USR1, "USR1"), (Signal::CONT, "CONT")];
+    for (signal, name) in signals {
+        kill_process(pid, signal).unwrap();
+        eventually(name, || seen().contains(name));
+    }
+    kill_process(pid, Signal::TERM).unwrap();
+    assert_eq!(unit.wait().code(), Some(3));
+    unit.message_with("STATUS=stopping\nWATCHDOG_USEC=0\n");
+}
+
+/// The service has the same user, and could use the say that this process has (ptrace(2)).
+#[test]
+fn the_service_cannot_read_its_parent() {
+    let (mut unit, port) = (Unit::new(), free());
+    let pid = unit.exec([&port.tcp(), "--", "/bin/sleep", "1000"]).id();
+    unit.message_with("starting: ");
+    // Files of a process that is not dumpable are root's; so are this test's, if root runs it.
+    let mut command = std::process::Command::new("setpriv");
+    let script = format!("cat /proc/{pid}/environ /proc/{pid}/maps");
+    let output =
+        command.args(["--bounding-set=-all", "--inh-caps=-all", "sh", "-c", &script]).output();
+    assert!(!output.unwrap().status.success());
 }
 
 #[test]
@@ -85,7 +160,7 @@ fn signals_are_as_systemd_sets_them() {
 }
 
 #[test]
-fn a_program_that_cannot_be_run_leaves_no_prober() {
+fn a_program_that_cannot_be_run_is_named() {
     let (unit, port) = (Unit::new(), free());
     let mut command = unit.probe();
     let output = unit.run(command.args(["exec", &port.tcp(), "--", "/no/such/program"]));
@@ -94,7 +169,6 @@ fn a_program_that_cannot_be_run_leaves_no_prober() {
         String::from_utf8(output.stderr).unwrap(),
         "conductor-probe: cannot run /no/such/program: No such file or directory\n"
     );
-    eventually("no prober", || unit.probers().is_empty());
 }
 
 #[test]
@@ -136,13 +210,12 @@ fn a_check_without_type_notify_is_refused() {
 }
 
 #[test]
-fn without_a_check_there_is_no_prober_and_no_message() {
+fn without_a_check_it_becomes_the_service() {
     let unit = Unit::new();
     let mut command = unit.probe();
     let output = unit.run(command.args(["exec", "--", "/bin/echo", "-n", "a b"]));
     assert!(output.status.success());
     assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (&b"a b"[..], &b""[..]));
-    assert!(unit.probers().is_empty());
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -52,9 +52,28 @@ impl Unit {
 
     /// Starts the unit's main process.
     pub(crate) fn exec(&mut self, words: impl IntoIterator<Item: AsRef<OsStr>>) -> &mut Child {
-        let child = self.probe().arg("exec").args(words).spawn().unwrap();
-        self.children.push(child);
+        let mut command = self.probe();
+        self.spawn(command.arg("exec").args(words))
+    }
+
+    /// Starts the unit's main process, which has a runtime directory.
+    pub(crate) fn exec_in(
+        &mut self,
+        runtime: &Path,
+        words: impl IntoIterator<Item: AsRef<OsStr>>,
+    ) -> &mut Child {
+        let mut command = self.probe();
+        self.spawn(command.env("RUNTIME_DIRECTORY", runtime).arg("exec").args(words))
+    }
+
+    fn spawn(&mut self, command: &mut Command) -> &mut Child {
+        self.children.push(command.spawn().unwrap());
         self.children.last_mut().unwrap()
+    }
+
+    /// Waits until the process that was started last has ended.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.children.last_mut().unwrap().wait().unwrap()
     }
 
     /// Runs the probe to its end; what it leaves behind does not hold its output.
@@ -93,32 +112,32 @@ impl Unit {
         silent
     }
 
-    /// The probers that are alive.
-    pub(crate) fn probers(&self) -> Vec<Pid> {
-        let variable = format!("NOTIFY_SOCKET={}", self.path("notify").display());
-        let belongs = |process: &Path| {
-            let read = |file| fs::read(process.join(file)).unwrap_or_default();
-            let environment = read("environ");
-            let words = read("cmdline");
-            environment.split(|byte| *byte == 0).any(|it| it == variable.as_bytes())
-                && words.split(|byte| *byte == 0).nth(1) == Some(b"watch")
+    /// The processes that belong to the unit.
+    fn processes(&self) -> Vec<Pid> {
+        let ours: Vec<_> = self.children.iter().map(|child| child.id().to_string()).collect();
+        let child_of = |process: &Path| {
+            let stat = fs::read_to_string(process.join("stat")).unwrap_or_default();
+            let parent = stat.rsplit(')').next().and_then(|rest| rest.split_whitespace().nth(1));
+            parent.is_some_and(|parent| ours.iter().any(|id| id == parent))
         };
         let processes = fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
-        let numbers = processes.filter(|path| belongs(path));
+        let numbers = processes.filter(|path| child_of(path));
         numbers
             .filter_map(|path| Pid::from_raw(path.file_name()?.to_str()?.parse().ok()?))
             .collect()
     }
 }
 
+/// As systemd does: whatever becomes of the main process, nothing of the unit is left.
 impl Drop for Unit {
     fn drop(&mut self) {
+        let processes = self.processes();
         for child in &mut self.children {
             let _ = child.kill();
             let _ = child.wait();
         }
-        for prober in self.probers() {
-            let _ = kill_process(prober, Signal::KILL);
+        for process in processes {
+            let _ = kill_process(process, Signal::KILL);
         }
     }
 }

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rustix::process::{Signal, kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 
 use crate::server::{OK, answer_on, free, request, serve};
-use crate::unit::{Unit, eventually};
+use crate::unit::Unit;
 
 const SLEEP: [&str; 3] = ["--", "/bin/sleep", "1000"];
 
@@ -71,7 +71,6 @@ fn failures_in_a_row_trigger_the_watchdog_and_are_then_left_to_it() {
     assert_eq!(unit.message(), format!("STATUS=unhealthy 2/3: {reason}WATCHDOG=1\n"));
     assert_eq!(unit.message(), format!("STATUS=unhealthy 3/3: {reason}WATCHDOG=trigger\n"));
     assert!(unit.is_silent_for(Duration::from_millis(500)));
-    assert_eq!(unit.probers().len(), 1);
 }
 
 #[test]
@@ -99,22 +98,30 @@ fn several_successes_can_be_asked_for() {
 }
 
 #[test]
-fn the_start_period_of_a_detached_service_begins_when_its_starter_ends() {
+fn a_detached_service_is_checked_when_its_starter_has_ended() {
     let mut unit = Unit::new();
     let port = free();
-    let tcp = port.tcp();
-    let timing = ["--interval=50ms", "--retries=1", "--start-period=100ms", "--detached"];
+    let (tcp, file) = (port.tcp(), unit.path("pid"));
+    let pid_file = format!("--pid-file={}", file.display());
     let gate = unit.path("gate");
-    let script = format!("until test -e {}; do sleep 0.05; done", gate.display());
-    let words = [&tcp].into_iter().map(String::as_str).chain(timing);
-    unit.exec(words.chain(["--", "/bin/sh", "-c", &script]));
-    for _ in 0..3 {
-        let message = unit.message();
-        assert!(message.starts_with("STATUS=starting: "), "{message}");
-        assert!(message.contains("\nEXTEND_TIMEOUT_USEC="), "{message}");
-    }
+    // The service outlives whoever starts it, and ends with a status.
+    let service =
+        format!("until test -e {}/end; do sleep 0.01; done; exit 7", unit.path("").display());
+    let script = format!(
+        "until test -e {}; do sleep 0.01; done; setsid sh -c '{service}' & echo $! >{}",
+        gate.display(),
+        file.display()
+    );
+    let words = [&*tcp, &pid_file, "--interval=50ms", "--retries=1", "--start-period=10min"];
+    unit.exec(words.into_iter().chain(["--", "/bin/sh", "-c", &script]));
+    let message = unit.message();
+    assert!(message.starts_with("STATUS=creating the container for 2"), "{message}");
+    assert!(message.contains("\nEXTEND_TIMEOUT_USEC="), "{message}");
     fs::write(gate, "").unwrap();
-    unit.message_with("WATCHDOG=trigger");
+    let _listener = port.listen();
+    unit.message_with("READY=1");
+    fs::write(unit.path("end"), "").unwrap();
+    assert_eq!(unit.wait().code(), Some(7));
 }
 
 #[test]
@@ -156,35 +163,45 @@ fn a_connection_that_hangs_does_not_delay_readiness() {
     unit.message_with("READY=1");
 }
 
+/// A stop that begins with a command, as `ExecStop=` does.
 #[test]
-fn stop_ends_the_prober_and_not_the_service() {
-    let (unit, port) = (Unit::new(), free());
-    let in_unit = || {
-        let mut command = unit.probe();
-        command.env("RUNTIME_DIRECTORY", unit.path(""));
-        command
-    };
-    let mut service = in_unit().arg("exec").arg(port.tcp()).args(SLEEP).spawn().unwrap();
-    unit.message_with("starting");
-    assert_eq!(unit.probers().len(), 1);
-    let output = unit.run(in_unit().arg("stop"));
+fn after_stop_a_failure_is_no_verdict() {
+    let (mut unit, port) = (Unit::new(), free());
+    let runtime = unit.path("");
+    let tcp = port.tcp();
+    let fast = ["--interval=20ms", "--retries=1"];
+    let listener = port.listen();
+    unit.exec_in(&runtime, [&*tcp].into_iter().chain(fast).chain(SLEEP));
+    unit.message_with("READY=1");
+    let mut command = unit.probe();
+    let output = unit.run(command.env("RUNTIME_DIRECTORY", &runtime).arg("stop"));
     assert!(output.status.success());
     assert_eq!(String::from_utf8(output.stderr).unwrap(), "");
-    assert_eq!(unit.probers(), []);
-    assert_eq!(unit.message_with("stopping"), "STATUS=stopping\nWATCHDOG_USEC=0\n");
-    assert!(service.try_wait().unwrap().is_none());
-    assert!(unit.run(in_unit().arg("stop")).status.success());
-    service.kill().unwrap();
-    service.wait().unwrap();
+    drop(listener);
+    unit.message_with("STATUS=stopping\nWATCHDOG_USEC=0\n");
+    assert!(unit.is_silent_for(Duration::from_millis(500)));
+    // The next start knows nothing of it.
+    let port = free();
+    let tcp = port.tcp();
+    unit.exec_in(&runtime, [&*tcp].into_iter().chain(fast).chain(SLEEP));
+    unit.message_with("starting");
+    assert!(!unit.path("stopping").exists());
 }
 
 #[test]
-fn the_prober_ends_at_sigterm() {
-    let mut unit = Unit::new();
-    let port = free();
-    let tcp = port.tcp();
-    unit.exec([tcp.as_str()].into_iter().chain(SLEEP));
-    unit.message_with("starting");
-    kill_process(unit.probers()[0], Signal::TERM).unwrap();
-    eventually("no prober", || unit.probers().is_empty());
+fn after_the_signal_to_stop_a_failure_is_no_verdict() {
+    for (option, signal) in [(None, Signal::TERM), (Some("--stop-signal=SIGQUIT"), Signal::QUIT)] {
+        let (mut unit, port) = (Unit::new(), free());
+        let tcp = port.tcp();
+        let listener = port.listen();
+        let words = [&*tcp, "--interval=20ms", "--retries=1"].into_iter().chain(option);
+        // It takes its time to end.
+        let script = ["--", "/bin/sh", "-c", "trap '' TERM QUIT; while :; do sleep 0.1; done"];
+        let pid = Pid::from_child(unit.exec(words.chain(script)));
+        unit.message_with("READY=1");
+        kill_process(pid, signal).unwrap();
+        unit.message_with("STATUS=stopping\nWATCHDOG_USEC=0\n");
+        drop(listener);
+        assert!(unit.is_silent_for(Duration::from_millis(300)));
+    }
 }

@@ -1,5 +1,110 @@
 //! Attacks on readiness and the health of a service.
+//!
+//! Whoever can speak to systemd for a unit says when it is ready, and how long its stop may take.
+
+use conductor_sandbox::Engine;
 
 use crate::Test;
+use crate::host::Host;
 
-pub(crate) const TESTS: &[Test] = &[];
+pub(crate) const TESTS: &[Test] = &[
+    ("a_container_cannot_say_that_it_is_ready", a_container_cannot_say_that_it_is_ready),
+    ("a_native_service_cannot_say_that_it_is_ready", a_native_service_cannot_say_that_it_is_ready),
+    ("a_native_service_cannot_put_off_its_end", a_native_service_cannot_put_off_its_end),
+    ("a_stop_that_is_put_off_is_ended", a_stop_that_is_put_off_is_ended),
+];
+
+/// Tells systemd whatever helps the service, from itself and from children, for as long as it runs, and
+/// listens only if it is told to.
+const LIAR: &str = r#"
+import os, signal, socket, sys, threading, time
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+lies = b"READY=1\nSTATUS=healthy: as if\nWATCHDOG=1\nEXTEND_TIMEOUT_USEC=86400000000\n"
+places = [os.environ.get("NOTIFY_SOCKET"), "/run/systemd/notify", "/host/notify"]
+def lie():
+    while True:
+        for place in places:
+            try:
+                socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(lies, place)
+            except (OSError, TypeError):
+                pass
+        time.sleep(0.05)
+os.fork()
+if len(sys.argv) > 1 and os.getpid() != 1:
+    try:
+        server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+    except OSError:
+        pass
+lie()
+"#;
+
+/// Says it from inside of a container that has nothing but a shell and a program of ours.
+fn a_container_cannot_say_that_it_is_ready(host: &Host) {
+    for engine in [Engine::Podman, Engine::Docker] {
+        host.sandbox.load_image(engine).expect("the engine takes the image");
+        let program = engine.program();
+        // The host's Python, because the image has none; and the directory that systemd listens in, as
+        // some images ask for it.
+        host.write("/srv/liar.py", LIAR);
+        let volumes = "['/usr:/usr:ro', '/lib:/lib:ro', '/lib64:/lib64:ro', '/srv:/srv:ro', '/run/systemd:/host']";
+        let definition = |mounts: &str| {
+            format!(
+                "id: liar\nruntime: {program}\nimage: localhost/app\nrevision: v1\nport: 8080\n\
+                 command: [/usr/bin/python3, /srv/liar.py]\nvolumes: {mounts}\n\
+                 deploy: {{stop_timeout: 1s}}\n\
+                 health: {{http: /, interval: 100ms, start_period: 2s, retries: 2}}\n"
+            )
+        };
+        host.define("liar.yaml", &definition(volumes));
+        let ran = host.conductor(&["apply"]).exits(1);
+        ran.complains("never healthy in ");
+        assert!(host.running("liar").is_empty(), "{:?}", host.instances());
+    }
+}
+
+fn native(host: &Host, arguments: &str, more: &str) {
+    host.write("/srv/liar.py", LIAR);
+    host.define(
+        "liar.yaml",
+        &format!(
+            "id: liar\ncommand: [/usr/bin/python3, /srv/liar.py{arguments}]\n\
+             deploy: {{stop_timeout: 1s}}\n{more}"
+        ),
+    );
+}
+
+fn a_native_service_cannot_say_that_it_is_ready(host: &Host) {
+    let health = "port: 80\nhealth: {tcp: true, interval: 100ms, start_period: 2s, retries: 2}\n";
+    native(host, "", health);
+    let ran = host.conductor(&["apply"]).exits(1);
+    ran.complains("never healthy in ");
+    assert!(host.running("liar").is_empty(), "{:?}", host.instances());
+}
+
+fn a_native_service_cannot_put_off_its_end(host: &Host) {
+    let health = "port: 80\nhealth: {tcp: true, interval: 100ms}\n";
+    native(host, ", '{port}'", health);
+    host.apply();
+    let (unit, _) = host.running("liar").remove(0);
+    let status = host.property(&unit, "StatusText");
+    assert!(status.starts_with("healthy: connected in "), "{status}");
+    // Without an end of its own, this test has the one that everything in a sandbox has.
+    host.conductor(&["remove", "--id", "liar"]).exits(0);
+    assert!(host.instances().is_empty(), "{:?}", host.instances());
+}
+
+/// Somebody who lets the service speak to systemd lets it put off its end, but not for ever.
+fn a_stop_that_is_put_off_is_ended(host: &Host) {
+    host.write(
+        "/etc/systemd/system/conductor-liar-.service.d/a.conf",
+        "[Service]\nNotifyAccess=all\n",
+    );
+    native(host, "", "");
+    host.apply();
+    let (unit, _) = host.running("liar").remove(0);
+    let ran = host.conductor(&["remove", "--id", "liar"]).exits(1);
+    ran.complains(&unit).complains("did not end within").complains("killed");
+    host.conductor(&["remove", "--id", "liar"]).exits(0);
+    assert!(host.instances().is_empty(), "{:?}", host.instances());
+    host.sh("rm -r /etc/systemd/system/conductor-liar-.service.d");
+}

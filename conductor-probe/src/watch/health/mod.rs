@@ -14,10 +14,8 @@ const REST: Duration = Duration::from_mins(1);
 #[derive(Debug)]
 pub(crate) struct Health {
     timing: Timing,
-    /// When the start period began; none while it has not.
-    began: Option<Instant>,
-    /// What the pauses between checks follow, see [`Self::pause`].
-    paced: Instant,
+    /// When the start period began.
+    began: Instant,
     ready: bool,
     successes: u32,
     failures: u32,
@@ -49,12 +47,11 @@ pub(crate) enum Event {
 }
 
 impl Health {
-    /// Begins; with `waiting`, the start period begins only with [`Self::begin`].
-    pub(crate) fn new(timing: Timing, now: Instant, waiting: bool) -> Self {
+    /// Begins the start period.
+    pub(crate) fn new(timing: Timing, now: Instant) -> Self {
         Self {
             timing,
-            began: (!waiting).then_some(now),
-            paced: now,
+            began: now,
             ready: false,
             successes: 0,
             failures: 0,
@@ -63,17 +60,6 @@ impl Health {
             healthy_since: None,
             checks: 0,
         }
-    }
-
-    /// Begins the start period.
-    pub(crate) fn begin(&mut self, now: Instant) {
-        self.began = Some(now);
-        self.paced = now;
-    }
-
-    /// Tells whether the start period has begun or is not needed any more.
-    pub(crate) fn begun(&self) -> bool {
-        self.ready || self.began.is_some()
     }
 
     /// Says what systemd is to hear about an event.
@@ -143,8 +129,8 @@ impl Health {
                 false => Event::Unhealthy { failures, reason },
             };
         }
-        let since = self.began.map(|began| now.saturating_duration_since(began));
-        let counts = self.seen_healthy || since.is_some_and(|it| it >= self.timing.start_period);
+        let after = now.saturating_duration_since(self.began);
+        let counts = self.seen_healthy || after >= self.timing.start_period;
         // Checks are frequent while the service starts. If each counted, a start period of 0 would
         // leave it a few milliseconds; so at most one in an interval does, as later.
         let due = self.counted.is_none_or(|counted| now >= counted + self.timing.interval);
@@ -152,11 +138,9 @@ impl Health {
             self.failures += 1;
             self.counted = Some(now);
         }
-        match since {
-            Some(after) if self.failures >= self.timing.retries => {
-                Event::NeverHealthy { after, reason }
-            }
-            _ => Event::Starting(reason),
+        match self.failures < self.timing.retries {
+            true => Event::Starting(reason),
+            false => Event::NeverHealthy { after, reason },
         }
     }
 
@@ -168,10 +152,9 @@ impl Health {
     pub(crate) fn patience(&self, now: Instant) -> Duration {
         const LEAST: Duration = Duration::from_millis(40);
         let timeout = self.timing.timeout;
-        match self.began {
-            _ if self.ready => timeout,
-            None => LEAST.min(timeout),
-            Some(began) => (now.saturating_duration_since(began) / 2).max(LEAST).min(timeout),
+        match self.ready {
+            true => timeout,
+            false => (now.saturating_duration_since(self.began) / 2).max(LEAST).min(timeout),
         }
     }
 
@@ -184,7 +167,7 @@ impl Health {
         if self.ready {
             return interval.saturating_sub(took).max(interval / 4);
         }
-        let elapsed = now.saturating_duration_since(self.paced);
+        let elapsed = now.saturating_duration_since(self.began);
         let pause = (elapsed / 4).min(Duration::from_millis(15)).max(elapsed / 4000);
         pause.max(Duration::from_millis(2)).min(interval)
     }

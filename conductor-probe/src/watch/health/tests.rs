@@ -18,7 +18,7 @@ fn timing() -> Timing {
 /// Plays results at their seconds, and gives what is told at each.
 fn play(timing: Timing, results: &[(u64, bool)]) -> Vec<String> {
     let start = Instant::now();
-    let mut health = Health::new(timing, start, false);
+    let mut health = Health::new(timing, start);
     let result = |healthy| match healthy {
         true => Ok(Healthy { answer: Answer::Status(200), took: Duration::from_millis(3) }),
         false => Err(Unhealthy::Text("ok".to_owned())),
@@ -77,7 +77,7 @@ fn failures_count_after_the_first_of_several_successes() {
 #[test]
 fn checks_are_short_and_frequent_at_first() {
     let start = Instant::now();
-    let mut health = Health::new(timing(), start, false);
+    let mut health = Health::new(timing(), start);
     let millis = Duration::from_millis;
     for (elapsed, pause) in
         [(0, 2), (8, 2), (40, 10), (60, 15), (60_000, 15), (600_000, 150), (40_000_000, 5000)]
@@ -92,23 +92,4 @@ fn checks_are_short_and_frequent_at_first() {
     assert_eq!(health.pause(start, millis(3)), millis(4997));
     assert_eq!(health.pause(start, millis(4900)), millis(1250));
     assert_eq!(health.pause(start, millis(7000)), millis(1250));
-}
-
-#[test]
-fn the_start_period_can_begin_later() {
-    let start = Instant::now();
-    let mut health = Health::new(timing(), start, true);
-    let fail = |health: &mut Health, seconds: u32| {
-        let event = health.observe(start + seconds * SECOND, Err(Unhealthy::Text(String::new())));
-        matches!(event, Event::NeverHealthy { .. })
-    };
-    assert!(!health.begun());
-    assert_eq!(health.patience(start + 9 * SECOND), Duration::from_millis(40));
-    assert!([100, 105, 110, 115].iter().all(|seconds| !fail(&mut health, *seconds)));
-    health.begin(start + 115 * SECOND);
-    assert!(health.begun());
-    assert_eq!(
-        [174, 175, 180, 185].map(|seconds| fail(&mut health, seconds)),
-        [false, false, false, true]
-    );
 }

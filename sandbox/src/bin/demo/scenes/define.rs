@@ -43,7 +43,7 @@ pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
         }
         first && TELLING.iter().any(|start| line.starts_with(start))
     })?;
-    for expected in ["MemoryMax=64M", "CPUQuota=50%", "TasksMax=33", "DynamicUser=yes"] {
+    for expected in ["MemoryMax=64M", "CPUQuota=50%", "TasksMax=34", "DynamicUser=yes"] {
         told(text.contains(expected), || format!("the unit should say {expected}"))?;
     }
     Ok(())
