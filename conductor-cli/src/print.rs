@@ -66,12 +66,12 @@ fn replaced(text: &str, escape: impl Fn(&mut String, char)) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Recognises control characters, also those of eight bits, and what changes the direction of text: with
-/// those a line looks like another.
+/// Recognises control characters, also those of eight bits, and what changes the direction of text or begins
+/// a line: with those a line looks like another.
 pub(crate) fn is_obeyed(c: char) -> bool {
     match c {
         '\n' | '\t' => false,
-        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
             true
         }
         c => c.is_control(),

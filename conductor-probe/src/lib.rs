@@ -33,7 +33,7 @@ use check::{Check, CheckError};
 use docker::DockerError;
 use exec::{CANNOT_EXECUTE, ExecError};
 use prepare::PrepareError;
-use print::{Whole, complain, line};
+use print::{Whole, clean, complain, line};
 
 const BAD_USAGE: u8 = 2;
 const FAILED: u8 = 1;
@@ -107,10 +107,12 @@ pub fn check<A: Into<OsString>>(
 
 fn judge(arguments: &CheckArguments) -> Result<(bool, String), CheckError> {
     let check = Check::new(arguments)?.ok_or(CheckError::Missing)?;
-    Ok(match check.run(arguments.timing.timeout) {
+    let (healthy, mut said) = match check.run(arguments.timing.timeout) {
         Ok(healthy) => (true, format!("healthy: {healthy}")),
         Err(reason) => (false, format!("unhealthy: {reason}")),
-    })
+    };
+    clean(&mut said, 0);
+    Ok((healthy, said))
 }
 
 fn check_once(arguments: &CheckArguments) -> Result<ExitCode, CheckError> {

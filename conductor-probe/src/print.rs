@@ -31,8 +31,11 @@ fn is_obeyed(c: char) -> bool {
 
 /// Prints a line to standard error, where nothing can be done about a failure.
 pub(crate) fn complain(text: Arguments<'_>) {
+    let mut text = format!("conductor-probe: {text}");
+    clean(&mut text, 0);
+    text.push('\n');
     // One write, so that the lines of several processes do not mix.
-    let _ = io::stderr().write_all(format!("conductor-probe: {text}\n").as_bytes());
+    let _ = io::stderr().write_all(text.as_bytes());
 }
 
 /// Gives the message of an error without the prefix and the number that say it again.

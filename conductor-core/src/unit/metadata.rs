@@ -187,6 +187,10 @@ impl Metadata {
         let (mut version, mut service, mut kind) = (None, None, None);
         let mut fields = Fields::default();
         for (key, value) in section.filter_map(|line| line.split_once('=')) {
+            // Nothing that conductor wrote has one.
+            if value.contains(char::is_control) {
+                return None;
+            }
             match key {
                 "Version" => version = Some(value.to_owned()),
                 "Service" => service = value.parse().ok(),
@@ -431,6 +435,7 @@ mod tests {
             "# [X-Conductor]\nVersion=1\nService=web\nKind=slice\n",
             "[X-Conductor]\nVersion=1\nService=../web\nKind=slice\n",
             "[X-Conductor]\nVersion=1\nService=web\nKind=other\n",
+            "[X-Conductor]\nVersion=1\u{1b}\nService=web\nKind=slice\n",
         ] {
             assert_eq!(Metadata::parse(text), None, "{text:?}");
         }

@@ -1,0 +1,3 @@
+//! `cargo fuzz run answer`
+#![no_main]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| conductor_fuzz::targets::answer(input));

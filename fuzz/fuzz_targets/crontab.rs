@@ -1,0 +1,3 @@
+//! `cargo fuzz run crontab`
+#![no_main]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| conductor_fuzz::targets::crontab(input));
