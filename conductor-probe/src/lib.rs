@@ -5,6 +5,7 @@ mod check;
 mod docker;
 mod exec;
 mod itself;
+mod limit;
 mod notify;
 mod occupied;
 mod once;
@@ -82,6 +83,7 @@ pub fn main() -> ExitCode {
             Ok(code) => ExitCode::from(code),
             Err(error) => failure(&error, ENGINE_FAILED),
         },
+        Command::Limit(limit) => ExitCode::from(limit::run(&limit)),
         Command::Ended(ended) => match once::report(&ended) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error, FAILED),

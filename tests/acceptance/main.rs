@@ -92,6 +92,7 @@ fn main() -> ExitCode {
             ("attacks::environment", attacks::environment::TESTS),
             ("attacks::definitions", attacks::definitions::TESTS),
             ("attacks::journal", attacks::journal::TESTS),
+            ("attacks::hung_checks", attacks::hung_checks::TESTS),
             ("attacks::held", attacks::held::TESTS),
             ("jobs", jobs::TESTS),
             ("one_off", one_off::TESTS),

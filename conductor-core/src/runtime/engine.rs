@@ -1,6 +1,6 @@
 //! Instances in containers: the command lines of docker and podman.
 
-use super::{Instance, PROBE, Parts, health, socket};
+use super::{Instance, PROBE, Parts, health, inside, socket};
 use crate::definition::Runtime;
 use crate::service::Limits;
 use crate::unit::Lines;
@@ -25,7 +25,7 @@ pub(super) fn docker(instance: &Instance<'_>) -> Parts {
     let Instance { service, tokens, unit, .. } = instance;
     let mut create = CommandLine::new("");
     create.words([PROBE, "docker", "--name", &name, "--engine", DOCKER]);
-    create.words(health::check(instance, &[DOCKER, "exec", &name]));
+    create.words(health::check(instance, &inside::enter(instance, DOCKER, &name)));
     create.words(["--", "--rm", "--init"]);
     create.word(&format!("--cgroup-parent={}", instance.slice));
     create.words(["--log-driver=journald", &format!("--log-opt=labels={FIELDS}")]);
@@ -34,6 +34,7 @@ pub(super) fn docker(instance: &Instance<'_>) -> Parts {
     create.word(&format!("--label=CONDUCTOR_REVISION={}", tokens.revision));
     create.word(&format!("--label=CONDUCTOR_INSTANCE={}", tokens.instance));
     create.word(&format!("--label=CONDUCTOR_UNIT={unit}"));
+    create.words(inside::mount(instance));
     options(&mut create, instance);
     let remove = command_line("-", &[DOCKER, "rm", "--force", &name]);
     let mut exec = Lines::default();
@@ -69,7 +70,7 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
     if is_probed {
         run.words([PROBE, "exec"]);
         run.after_specifier("--pid-file=", "%t", &pid_file);
-        run.words(health::check(instance, &[PODMAN, "exec", &name]));
+        run.words(health::check(instance, &inside::enter(instance, PODMAN, &name)));
         run.word("--");
     } else {
         // podman's client is the main process until it names conmon.
@@ -86,6 +87,7 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
     }
     // With the unit's own cgroup, systemd sees every process of the container.
     run.words(["--cgroups=split", "--log-driver=passthrough"]);
+    run.words(inside::mount(instance));
     if instance.service.limits.pids.is_none() {
         // Its default of 2048 is no limit of the definition's.
         run.word("--pids-limit=0");

@@ -36,7 +36,7 @@ pub(crate) fn is_probed(service: &Service) -> bool {
 
 /// Gives the probe's options for the check of an instance. `enter` is what comes before a command
 /// that is to run where the instance runs.
-pub(super) fn check(instance: &Instance<'_>, enter: &[&str]) -> Vec<String> {
+pub(super) fn check(instance: &Instance<'_>, enter: &[String]) -> Vec<String> {
     let Instance { service, tokens, .. } = instance;
     let Some(health) = &service.health else {
         return Vec::new();

@@ -2,6 +2,7 @@
 
 mod engine;
 mod health;
+mod inside;
 mod native;
 mod one_off;
 mod socket;

@@ -75,6 +75,9 @@ pub(crate) enum Command {
     /// Tell conductor run how its unit ended
     #[command(hide = true)]
     Ended(Ended),
+    /// Run COMMAND, and kill it with all that it started when its time is over
+    #[command(hide = true)]
+    Limit(Limit),
 }
 
 /// Who gets to the socket of a service.
@@ -178,6 +181,17 @@ pub(crate) struct Ended {
     /// Where the engine listens
     #[arg(long, value_name = "PATH", default_value = "/run/docker.sock")]
     pub(crate) engine_socket: PathBuf,
+}
+
+/// Run a command for a limited time.
+#[derive(Debug, Args)]
+pub(crate) struct Limit {
+    /// How long it may take
+    #[arg(long, value_name = "TIME", value_parser = value::time_above_zero)]
+    pub(crate) timeout: Duration,
+    /// The program and its arguments
+    #[arg(last = true, required = true, value_name = "COMMAND")]
+    pub(crate) program: Vec<OsString>,
 }
 
 #[cfg(test)]

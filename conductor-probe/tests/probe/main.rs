@@ -7,6 +7,7 @@ mod docker;
 mod engine;
 mod exec;
 mod hostile;
+mod limit;
 mod once;
 mod restarts;
 mod server;

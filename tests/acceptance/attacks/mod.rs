@@ -7,6 +7,7 @@ pub(crate) mod environment;
 pub(crate) mod files;
 pub(crate) mod health;
 pub(crate) mod held;
+pub(crate) mod hung_checks;
 pub(crate) mod journal;
 pub(crate) mod modes;
 pub(crate) mod one_offs;
