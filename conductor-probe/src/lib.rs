@@ -2,7 +2,6 @@
 
 mod args;
 mod check;
-mod conceal;
 mod docker;
 mod exec;
 mod itself;
@@ -56,11 +55,7 @@ pub fn main() -> ExitCode {
         }
         _ => {}
     }
-    let words = match conceal::arguments(env::args_os().collect()) {
-        Ok(words) => words,
-        Err(error) => return failure(&error, FAILED),
-    };
-    match Arguments::parse_from(words).command {
+    match Arguments::parse().command {
         Command::Exec(exec) => match exec::run(exec) {
             Ok(end) => ExitCode::from(end.repeat()),
             Err(error @ ExecError::Run { .. }) => failure(&error, CANNOT_EXECUTE),

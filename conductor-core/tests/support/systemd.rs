@@ -45,10 +45,16 @@ impl UnitFile {
         headers.map(|(section, _, _)| section.as_str())
     }
 
+    /// Returns section, name and value of each line; of a header there is the section alone.
+    pub(crate) fn lines(&self) -> impl Iterator<Item = (&str, &str, &str)> {
+        let lines = self.0.iter();
+        lines.map(|(section, name, value)| (section.as_str(), name.as_str(), value.as_str()))
+    }
+
     /// Gives the values that are assigned to a name.
     pub(crate) fn values(&self, section: &str, name: &str) -> Vec<&str> {
-        let lines = self.0.iter().filter(|line| line.0 == section && line.1 == name);
-        lines.map(|line| line.2.as_str()).collect()
+        let lines = self.lines().filter(|line| line.0 == section && line.1 == name);
+        lines.map(|line| line.2).collect()
     }
 
     /// Gives all of a file but the values.
