@@ -67,7 +67,7 @@ impl Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.file.display())?;
+        f.write_str(&shown_path(&self.file))?;
         if let Some((line, column)) = self.position {
             write!(f, ":{line}:{column}")?;
         }
@@ -102,7 +102,7 @@ impl fmt::Display for Problems {
 
 /// An operating system error together with the path it is about.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {}", path.display())]
+#[error("cannot {action} {}", shown_path(path))]
 pub struct PathError {
     /// What was tried, as a verb: "read", "write", "rename".
     pub action: &'static str,
@@ -125,6 +125,25 @@ impl<T, E: Into<std::io::Error>> PathContext<T> for Result<T, E> {
     }
 }
 
+/// Shows a path in a message, on one line: a name may hold ends of lines, what a terminal obeys, and what
+/// changes the direction of text.
+pub(crate) fn shown_path(path: &Path) -> String {
+    let is_shown_otherwise = |c: char| match c {
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            true
+        }
+        c => c.is_control(),
+    };
+    let mut shown = String::new();
+    for c in path.to_string_lossy().chars() {
+        match is_shown_otherwise(c) {
+            true => shown.extend(c.escape_debug()),
+            false => shown.push(c),
+        }
+    }
+    shown
+}
+
 /// Quotes text for a message: control characters become visible, and long text is cut.
 pub(crate) fn shown(text: &str) -> String {
     const LONGEST: usize = 60;
@@ -133,4 +152,24 @@ pub(crate) fn shown(text: &str) -> String {
         cut.push('…');
     }
     format!("{cut:?}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_shown_on_one_line_and_orders_nothing() {
+        for (path, shown) in [
+            ("/etc/a b\\c'.yaml", "/etc/a b\\c'.yaml"),
+            ("Grüße/日本", "Grüße/日本"),
+            ("a\nerror: b", "a\\nerror: b"),
+            ("\u{1b}]0;x\u{7}\u{9b}2J\r\t", "\\u{1b}]0;x\\u{7}\\u{9b}2J\\r\\t"),
+            ("\u{202e}lmay\u{2066}\u{200f}\u{61c}", "\\u{202e}lmay\\u{2066}\\u{200f}\\u{61c}"),
+        ] {
+            assert_eq!(shown_path(Path::new(path)), shown);
+            let problem = Problem::of_file(path, "it is bad").to_string();
+            assert_eq!(problem, format!("{shown}: it is bad"));
+        }
+    }
 }

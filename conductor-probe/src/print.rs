@@ -61,3 +61,16 @@ impl fmt::Display for Whole<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_obeys_nothing() {
+        let mut text =
+            "\u{1b}a\u{1b}]0;x\u{7}\r\u{9b}2J\u{85}\u{202e}\u{2066}\u{61c}b\nGrüße".to_owned();
+        clean(&mut text, 1);
+        assert_eq!(text, "\u{1b}a ]0;x   2J    b Grüße");
+    }
+}

@@ -58,7 +58,7 @@ impl Watcher for Progress {
             },
             How::Json => {
                 if let Some(line) = json::line(event) {
-                    let _ = print::line(format_args!("{line}"));
+                    let _ = print::json(&line);
                 }
             }
         }

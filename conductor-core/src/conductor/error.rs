@@ -24,7 +24,7 @@ pub enum Error {
     #[error(transparent)]
     Template(#[from] TemplateError),
     /// There are no templates where some were said to be.
-    #[error("{}: there are no templates in this directory", directory.display())]
+    #[error("{}: there are no templates in this directory", crate::error::shown_path(directory))]
     NoTemplates {
         /// The directory.
         directory: PathBuf,
@@ -36,7 +36,7 @@ pub enum Error {
     #[error(transparent)]
     Ports(#[from] PortError),
     /// Something that is not conductor's is in the way.
-    #[error("{} is {what}: foreign, or damaged", path.display())]
+    #[error("{} is {what}: foreign, or damaged", crate::error::shown_path(path))]
     Foreign {
         /// Where it is.
         path: PathBuf,
@@ -44,7 +44,7 @@ pub enum Error {
         what: &'static str,
     },
     /// The probe is not where units look for it.
-    #[error("{service} needs the probe, and there is no {}", probe.display())]
+    #[error("{service} needs the probe, and there is no {}", crate::error::shown_path(probe))]
     NoProbe {
         /// The service.
         service: ServiceId,
@@ -109,7 +109,7 @@ pub enum Error {
     #[error("nothing runs without systemd")]
     Offline,
     /// No definition is of this id.
-    #[error("no definition in {} has the id {service}", directory.display())]
+    #[error("no definition in {} has the id {service}", crate::error::shown_path(directory))]
     Undefined {
         /// The id.
         service: ServiceId,

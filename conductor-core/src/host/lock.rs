@@ -14,7 +14,7 @@ use crate::error::{PathContext as _, PathError};
 #[non_exhaustive]
 pub enum LockError {
     /// Another process holds it.
-    #[error("{holder} holds the lock {}", file.display())]
+    #[error("{holder} holds the lock {}", crate::error::shown_path(file))]
     Held {
         /// The lock file.
         file: PathBuf,

@@ -6,7 +6,7 @@ use std::path::Path;
 use jiff::tz::TimeZone;
 
 use super::open::{self, Links, ReadError};
-use crate::error::Invalid;
+use crate::error::{Invalid, shown_path};
 
 const ZONES: &str = "/usr/share/zoneinfo";
 /// The zone that needs no file.
@@ -37,7 +37,7 @@ pub fn time_zone(name: &str) -> Result<TimeZone, Invalid> {
 /// The file cannot be read, or is no time zone.
 pub fn local_time_zone(root: &Path) -> Result<TimeZone, Invalid> {
     let path = root.join("etc/localtime");
-    let unreadable = |why: String| Invalid::new(format!("{}: {why}", path.display()));
+    let unreadable = |why: String| Invalid::new(format!("{}: {why}", shown_path(&path)));
     match open::read(&path, Links::Followed, LONGEST) {
         Ok(data) => TimeZone::tzif("", &data).map_err(|error| unreadable(error.to_string())),
         Err(ReadError::Io(error)) if error.kind() == ErrorKind::NotFound => Ok(TimeZone::UTC),

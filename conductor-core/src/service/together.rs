@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Origin, Proxy, Service};
-use crate::error::{Problem, Problems};
+use crate::error::{Problem, Problems, shown_path};
 use crate::name::job_unit;
 
 /// Checks what only shows when all services of a host are seen together: an id, an upstream of a
@@ -25,7 +25,7 @@ pub fn check_together(services: &[Service]) -> Result<(), Problems> {
                 message,
                 hint: Some(format!(
                     "it is defined in {}; give one of them another {what}",
-                    other.file.display()
+                    shown_path(&other.file)
                 )),
             });
         };

@@ -22,7 +22,7 @@ pub struct Override {
 #[non_exhaustive]
 pub enum TemplateError {
     /// The text is not a Handlebars template.
-    #[error("{}:{line}:{column}: {reason}", file.display())]
+    #[error("{}:{line}:{column}: {reason}", crate::error::shown_path(file))]
     Syntax {
         /// The template.
         file: PathBuf,
@@ -34,7 +34,7 @@ pub enum TemplateError {
         reason: String,
     },
     /// A value is missing, or a helper failed.
-    #[error("{}:{line}:{column}: {reason}", file.display())]
+    #[error("{}:{line}:{column}: {reason}", crate::error::shown_path(file))]
     Render {
         /// The template.
         file: PathBuf,
@@ -46,7 +46,10 @@ pub enum TemplateError {
         reason: String,
     },
     /// The file has the name of no template.
-    #[error("{}: there is no template of this name; there is {known}", file.display())]
+    #[error(
+        "{}: there is no template of this name; there is {known}",
+        crate::error::shown_path(file)
+    )]
     Unknown {
         /// The file.
         file: PathBuf,
@@ -54,7 +57,7 @@ pub enum TemplateError {
         known: String,
     },
     /// The rendered text is none that would be read as it was meant.
-    #[error("{}: the rendered text {reason}", file.display())]
+    #[error("{}: the rendered text {reason}", crate::error::shown_path(file))]
     Output {
         /// The template.
         file: PathBuf,

@@ -63,7 +63,7 @@ pub enum ProxyError {
         said: String,
     },
     /// A file that is not conductor's stands where one of conductor's has to go.
-    #[error("{} is not conductor's", path.display())]
+    #[error("{} is not conductor's", crate::error::shown_path(path))]
     Foreign {
         /// The file.
         path: PathBuf,
