@@ -5,11 +5,14 @@
 //! directory, which `RuntimeDirectoryPreserve=restart` keeps from one start to the next, but not
 //! after `systemctl stop`.
 
-use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
+
+use rustix::fs::OFlags;
 
 use crate::notify::{Message, Notifier};
 use crate::print::complain;
@@ -35,7 +38,7 @@ impl Restarts {
     ///
     /// With `unchecked` nobody will say that the service has come to rest, so its age does.
     fn count(&self, unchecked: bool) -> u32 {
-        let text = fs::read_to_string(&self.file).unwrap_or_default();
+        let text = self.read().unwrap_or_default();
         let mut count: u32 = text.trim().parse().unwrap_or(0);
         if unchecked && self.age().is_some_and(|age| age > REST + delay(count)) {
             count = 0;
@@ -51,21 +54,38 @@ impl Restarts {
         fs::metadata(&self.file).and_then(|data| data.modified()).ok()?.elapsed().ok()
     }
 
+    /// Reads the file. The service can put anything in its place: that must not keep anybody waiting, and
+    /// is no count.
+    fn read(&self) -> io::Result<String> {
+        const LONGEST: u64 = 32;
+        let mut options = File::options();
+        options.read(true).custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+        let mut text = String::new();
+        options.open(&self.file)?.take(LONGEST).read_to_string(&mut text)?;
+        Ok(text)
+    }
+
     fn write(&self, count: u32) -> io::Result<()> {
         let new = self.file.with_extension("new");
-        fs::write(&new, format!("{count}\n"))?;
+        remove(&new)?;
+        let mut file = File::options().write(true).create_new(true).mode(0o600).open(&new)?;
+        writeln!(file, "{count}")?;
         fs::rename(&new, &self.file)
     }
 
     /// Forgets the count: the service has come to rest.
     pub(crate) fn forget(&self) {
-        match fs::remove_file(&self.file) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                let file = self.file.display();
-                complain(format_args!("cannot remove {file}: {error}"));
-            }
-            _ => {}
+        if let Err(error) = remove(&self.file) {
+            let file = self.file.display();
+            complain(format_args!("cannot remove {file}: {error}"));
         }
+    }
+}
+
+fn remove(file: &Path) -> io::Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
 }
 
@@ -120,6 +140,14 @@ mod tests {
         assert_eq!(restarts.count(false), 0);
         fs::write(&restarts.file, "garbage").unwrap();
         assert_eq!([0; 2].map(|_| restarts.count(false)), [0, 1]);
+        restarts.forget();
+        let elsewhere = directory.path().join("elsewhere");
+        fs::write(&elsewhere, "7\n").unwrap();
+        for file in [restarts.file.clone(), restarts.file.with_extension("new")] {
+            std::os::unix::fs::symlink(&elsewhere, file).unwrap();
+        }
+        assert_eq!([0; 2].map(|_| restarts.count(false)), [0, 1]);
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "7\n");
     }
 
     #[test]

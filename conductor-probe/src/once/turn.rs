@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags};
+use rustix::fs::OFlags;
 
 use super::OnceError;
 use super::leash::{Leash, Word};
@@ -91,11 +92,20 @@ impl Turn {
 fn places(directory: &Path) -> io::Result<Vec<File>> {
     let processors = available_parallelism().map_or(1, usize::from);
     let mut options = File::options();
-    // Whoever can open it can lock it.
-    options.create(true).truncate(true).write(true).mode(0o600);
-    (0..PER_PROCESSOR * processors)
-        .map(|number| options.open(directory.join(format!("start-{number}"))))
-        .collect()
+    // Whoever can open it can lock it. What is in its place neither leads elsewhere nor keeps waiting.
+    options.create(true).truncate(false).write(true).mode(0o600);
+    options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
+    let open = |number| {
+        let name = format!("start-{number}");
+        let file = options.open(directory.join(&name));
+        let is_file = |file: &File| file.metadata().is_ok_and(|metadata| metadata.is_file());
+        match file {
+            Ok(file) if is_file(&file) => Ok(file),
+            Ok(_) => Err(io::Error::other(format!("{name} is not a regular file"))),
+            Err(error) => Err(io::Error::new(error.kind(), format!("{name}: {error}"))),
+        }
+    };
+    (0..PER_PROCESSOR * processors).map(open).collect()
 }
 
 /// Locks a file that nobody has locked, and gives its number.
