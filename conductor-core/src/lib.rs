@@ -10,6 +10,8 @@
 //!
 //! The modules are layers; each uses only those above it in this list.
 
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
 pub mod caught;
 pub mod conductor;
 pub mod cron;
