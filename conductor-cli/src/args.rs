@@ -49,6 +49,9 @@ pub(crate) struct Global {
     /// Use the templates in DIR in place of those of the same name
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) templates: Option<PathBuf>,
+    /// Change the host also by files that somebody else than root and you can write
+    #[arg(long, global = true)]
+    pub(crate) allow_unsafe_permissions: bool,
 }
 
 /// How to print.
@@ -247,6 +250,12 @@ impl Command {
             _ => return None,
         };
         Some(lock.lock_timeout)
+    }
+
+    /// Tells whether this command has systemd do something, or would without `--dry-run`.
+    pub(crate) fn changes_the_host(&self) -> bool {
+        let run_now = matches!(self, Self::Cron(Cron { command: CronCommand::RunNow(_) }));
+        run_now || matches!(self, Self::Run(_)) || self.lock_timeout().is_some()
     }
 }
 

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 
 use conductor_core::conductor::{Conductor, Error, Watcher};
 use conductor_core::host::Paths;
-use conductor_core::value::Span;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::args::{Global, Output};
+use crate::args::{Command, Global, Output};
 use crate::failure::Failure;
 use crate::interrupt::Interrupts;
 use crate::print;
@@ -24,7 +23,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    pub(crate) fn new(global: &Global, lock_timeout: Option<Span>) -> Result<Self, Failure> {
+    pub(crate) fn new(global: &Global, command: &Command) -> Result<Self, Failure> {
         let mut paths = match (&global.root, global.user) {
             (Some(root), _) => Paths::below(root).map_err(Error::from)?,
             (None, false) => Paths::system(Path::new("/")),
@@ -33,9 +32,16 @@ impl Context {
         if let Some(definitions) = &global.definitions {
             paths.definitions.clone_from(definitions);
         }
-        let conductor = Conductor::new(paths, global.templates.as_deref())?;
+        let templates = global.templates.as_deref();
+        let conductor = Conductor::new(paths, templates)?;
         let conductor = if global.root.is_some() { conductor.offline() } else { conductor };
-        let conductor = match lock_timeout {
+        // An image, and what comes of a definition, is for whoever builds it to vouch for.
+        let vouched = global.root.is_some() || global.allow_unsafe_permissions;
+        let conductor = match command.changes_the_host() && !vouched {
+            true => conductor.refuse_what_others_write(templates)?,
+            false => conductor,
+        };
+        let conductor = match command.lock_timeout() {
             Some(timeout) => conductor.lock_timeout(timeout.duration()),
             None => conductor,
         };

@@ -15,6 +15,7 @@ mod progress;
 mod run_args;
 mod terminal;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -32,7 +33,6 @@ fn main() -> ExitCode {
     // a pool already, which does as well.
     let _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
     let output = arguments.global.output;
-    let lock_timeout = arguments.command.lock_timeout();
     let command = |context: Context| match &arguments.command {
         Command::Check(options) => commands::check::run(&context, options),
         Command::Render(options) => commands::render::run(&context, options),
@@ -47,7 +47,7 @@ fn main() -> ExitCode {
         Command::Remove(options) => commands::remove::run(&context, options),
         Command::Schema(options) => commands::schema::run(&context, options),
     };
-    let context = || Context::new(&arguments.global, lock_timeout);
+    let context = || Context::new(&arguments.global, &arguments.command);
     let result = failure::caught(|| context().and_then(command));
     match result {
         Ok(code) => code,
@@ -57,7 +57,7 @@ fn main() -> ExitCode {
 
 /// Tells whether a command line that does not parse asks for JSON all the same.
 fn asks_for_json() -> bool {
-    let words: Vec<_> = std::env::args().collect();
-    let pair = |pair: &[String]| pair[0] == "--output" && pair[1] == "json";
+    let words: Vec<_> = std::env::args_os().collect();
+    let pair = |pair: &[OsString]| pair[0] == "--output" && pair[1] == "json";
     words.windows(2).any(pair) || words.iter().any(|word| word == "--output=json")
 }

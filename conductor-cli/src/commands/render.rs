@@ -35,7 +35,8 @@ pub(crate) fn run(context: &Context, options: &Render) -> Result<ExitCode, Failu
         });
         let steps: Vec<_> = write.chain(set.links.iter().cloned().map(Step::Enable)).collect();
         let steps: Vec<_> = steps.iter().collect();
-        UnitDirectory::new(directory).carry_out(&steps).map_err(Error::from)?;
+        let units = UnitDirectory::new(directory);
+        units.make().and_then(|()| units.carry_out(&steps)).map_err(Error::from)?;
     }
     if context.json() {
         let units = set.units.iter().map(|(name, unit)| (name, unit.text.as_str())).collect();

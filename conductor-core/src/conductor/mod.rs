@@ -32,8 +32,8 @@ pub use upcoming::{Upcoming, UpcomingJob};
 
 use crate::error::{PathContext as _, Problems};
 use crate::host::{
-    Paths, Proxies, Settings, Systemd, UnitDirectory, find_definition, last_port, read_definitions,
-    read_template, sockets,
+    Paths, Proxies, Settings, Systemd, Trust, UnitDirectory, find_definition, last_port,
+    read_definitions, read_template, sockets,
 };
 use crate::name::ServiceId;
 use crate::plan::Observed;
@@ -50,6 +50,8 @@ pub struct Conductor {
     /// Whether there is a systemd to talk to.
     online: bool,
     lock_timeout: Duration,
+    /// What is insisted on of what is read.
+    trust: Option<Trust>,
 }
 
 impl Conductor {
@@ -60,7 +62,27 @@ impl Conductor {
     pub fn new(paths: Paths, templates: Option<&Path>) -> Result<Self, Error> {
         let overrides = templates.map_or(Ok(Vec::new()), read_templates)?;
         let templates = Templates::new(&overrides)?;
-        Ok(Self { paths, templates, online: true, lock_timeout: Duration::ZERO })
+        let lock_timeout = Duration::ZERO;
+        Ok(Self { paths, templates, online: true, lock_timeout, trust: None })
+    }
+
+    /// Insists that nobody but root and the caller can write what it reads from now on: definitions,
+    /// settings and templates, and whatever is on the way to them. `templates` are those that it was made
+    /// with.
+    ///
+    /// # Errors
+    /// Somebody else can write the templates.
+    pub fn refuse_what_others_write(mut self, templates: Option<&Path>) -> Result<Self, Error> {
+        let trust = Trust::new(self.paths.scope);
+        if let Some(directory) = templates {
+            let check = |path: &Path| trust.check(path).map_err(|problem| Problems(vec![problem]));
+            check(directory)?;
+            for file in template_files(directory)? {
+                check(&file)?;
+            }
+        }
+        self.trust = Some(trust);
+        Ok(self)
     }
 
     /// Writes files only and never talks to systemd, as for an image that is being built.
@@ -88,7 +110,7 @@ impl Conductor {
     /// Everything that is wrong with all the definitions.
     pub fn read(&self, paths: &[PathBuf]) -> Result<Vec<Service>, Error> {
         let all = [self.paths.definitions.clone()];
-        Ok(read_definitions(if paths.is_empty() { &all } else { paths })?)
+        Ok(read_definitions(if paths.is_empty() { &all } else { paths }, self.trust)?)
     }
 
     /// Finds the definition of one service in the definitions directory. A mistake in the definition
@@ -99,7 +121,7 @@ impl Conductor {
     /// the others, for it may be among them.
     pub fn find(&self, service: &ServiceId) -> Result<Service, Error> {
         let directory = &self.paths.definitions;
-        let (services, problems) = find_definition(directory, service)?;
+        let (services, problems) = find_definition(directory, service, self.trust)?;
         match <[Service; 1]>::try_from(services) {
             Ok([service]) => Ok(service),
             Err(services) if services.is_empty() && problems.is_empty() => {
@@ -118,7 +140,7 @@ impl Conductor {
     /// # Errors
     /// Everything that is wrong with them.
     pub fn settings(&self) -> Result<Settings, Error> {
-        Ok(Settings::read(&self.paths.settings)?)
+        Ok(Settings::read_trusted(&self.paths.settings, self.trust)?)
     }
 
     /// Compiles services as they would be on a host without any.
@@ -194,17 +216,23 @@ impl Conductor {
 
 /// Reads a directory of templates; every file in it has to be one.
 fn read_templates(directory: &Path) -> Result<Vec<Override>, Error> {
-    let mut overrides = Vec::new();
+    let files = template_files(directory)?;
+    if files.is_empty() {
+        return Err(Error::NoTemplates { directory: directory.to_owned() });
+    }
+    let read = |file: PathBuf| Ok(Override { text: read_template(&file)?, file });
+    files.into_iter().map(read).collect()
+}
+
+/// Returns the templates in a directory, sorted.
+fn template_files(directory: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
     for entry in directory.read_dir().at("read", directory)? {
         let file = entry.at("read", directory)?.path();
         if file.extension().is_some_and(|extension| extension == "hbs") {
-            let text = read_template(&file)?;
-            overrides.push(Override { file, text });
+            files.push(file);
         }
     }
-    if overrides.is_empty() {
-        return Err(Error::NoTemplates { directory: directory.to_owned() });
-    }
-    overrides.sort_by(|a, b| a.file.cmp(&b.file));
-    Ok(overrides)
+    files.sort();
+    Ok(files)
 }

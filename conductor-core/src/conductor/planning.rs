@@ -297,6 +297,7 @@ mod tests {
             templates: Templates::new(&[slice]).unwrap().with_helper("fail", fails_at_bad),
             online: false,
             lock_timeout: Duration::ZERO,
+            trust: None,
         };
         let service = |id: &str| {
             let text = format!("\nid: {id}\ncommand: [/bin/x]\n");

@@ -1,5 +1,6 @@
 //! Reads crontabs, and finds those that cron would read.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::open::{self, Links, ReadError};
@@ -13,13 +14,25 @@ const LONGEST: u64 = 10 * 1024 * 1024;
 /// # Errors
 /// It cannot be read, is no regular file, or is far too long.
 pub fn read_crontab(file: &Path) -> Result<Vec<u8>, Problem> {
-    open::read(file, Links::Followed, LONGEST).map_err(|error| match error {
+    open::read(file, Links::Followed, LONGEST).map_err(|error| problem(file, &error))
+}
+
+/// Reads a crontab from what is open already, such as standard input; `file` is what it is called.
+///
+/// # Errors
+/// It cannot be read, or is far too long.
+pub fn read_open_crontab(file: &Path, open: impl Read) -> Result<Vec<u8>, Problem> {
+    open::read_open(open, LONGEST).map_err(|error| problem(file, &error))
+}
+
+fn problem(file: &Path, error: &ReadError) -> Problem {
+    match error {
         ReadError::Io(error) => Problem::of_file(file, format!("cannot read it: {error}")),
         ReadError::NotRegular => Problem::of_file(file, error.to_string()),
         ReadError::TooLong(_) => {
             Problem::of_file(file, error.to_string()).hint("cron ignores such a file, too")
         }
-    })
+    }
 }
 
 /// Gives the crontabs in a directory, sorted, and what else is there: cron reads names of letters,

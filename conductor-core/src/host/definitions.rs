@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::open::{self, Links, ReadError};
+use super::trust::Trust;
 use crate::caught::{self, caught};
 use crate::definition::EXTENSIONS;
 use crate::error::{PathContext as _, PathError, Problem, Problems};
@@ -19,17 +20,21 @@ const LONGEST_FILE: u64 = 1024 * 1024;
 ///
 /// # Errors
 /// Everything that is wrong with all the files, in one go.
-pub fn read_definitions(paths: &[PathBuf]) -> Result<Vec<Service>, Problems> {
+pub(crate) fn read_definitions(
+    paths: &[PathBuf],
+    trust: Option<Trust>,
+) -> Result<Vec<Service>, Problems> {
     let mut problems = Vec::new();
     let mut all = Vec::new();
     for path in paths {
-        match files(path) {
+        match files(path, trust) {
             Ok(mut files) => all.append(&mut files),
             Err(problem) => problems.push(problem),
         }
     }
     let mut services = Vec::with_capacity(all.len());
-    for result in all.into_par_iter().map(|file| read_definition(&file)).collect::<Vec<_>>() {
+    let read = all.into_par_iter().map(|file| read_definition(&file, trust));
+    for result in read.collect::<Vec<_>>() {
         match result {
             Ok(service) => services.push(service),
             Err(mut found) => problems.append(&mut found.0),
@@ -46,14 +51,15 @@ pub fn read_definitions(paths: &[PathBuf]) -> Result<Vec<Service>, Problems> {
 ///
 /// # Errors
 /// The directory cannot be read.
-pub fn find_definition(
+pub(crate) fn find_definition(
     directory: &Path,
     service: &ServiceId,
+    trust: Option<Trust>,
 ) -> Result<(Vec<Service>, Vec<Problem>), Problems> {
-    let files = files(directory).map_err(|problem| Problems(vec![problem]))?;
+    let files = files(directory, trust).map_err(|problem| Problems(vec![problem]))?;
     let is_named = |file: &Path| file.file_stem().is_some_and(|stem| stem == service.as_str());
     let (mut services, mut own, mut others) = (Vec::new(), Vec::new(), Vec::new());
-    let read = files.into_par_iter().map(|file| (read_definition(&file), file));
+    let read = files.into_par_iter().map(|file| (read_definition(&file, trust), file));
     for (result, file) in read.collect::<Vec<_>>() {
         match result {
             Ok(found) if found.id == *service => services.push(found),
@@ -68,21 +74,22 @@ pub fn find_definition(
 /// Tells which services a directory defines, and where; files that are no good definitions count for
 /// nothing, and nor does a directory that cannot be read.
 pub fn defined_services(directory: &Path) -> BTreeMap<ServiceId, PathBuf> {
-    let files = files(directory).unwrap_or_default();
-    let read =
-        files.into_par_iter().filter_map(|file| Some((read_definition(&file).ok()?.id, file)));
+    let files = files(directory, None).unwrap_or_default();
+    let read = files.into_par_iter();
+    let read = read.filter_map(|file| Some((read_definition(&file, None).ok()?.id, file)));
     read.collect()
 }
 
-fn read_definition(file: &Path) -> Result<Service, Problems> {
-    let text = read_text(file).map_err(|problem| Problems(vec![problem]))?;
+fn read_definition(file: &Path, trust: Option<Trust>) -> Result<Service, Problems> {
+    let text = read_text(file, trust).map_err(|problem| Problems(vec![problem]))?;
     caught(|| Service::parse(file, &text)).unwrap_or_else(|panicked| {
         Err(Problems(vec![Problem::of_file(file, panicked.to_string()).hint(caught::HINT)]))
     })
 }
 
-/// Gives the files behind a path: the file itself, or the definitions in a directory, sorted.
-fn files(path: &Path) -> Result<Vec<PathBuf>, Problem> {
+/// Gives the files behind a path: the file itself, or the definitions in a directory, sorted. The way there
+/// is checked, and that to where links lead.
+fn files(path: &Path, trust: Option<Trust>) -> Result<Vec<PathBuf>, Problem> {
     let cannot =
         |error: &std::io::Error| Problem::of_file(path, format!("cannot read it: {error}"));
     let metadata = path.metadata().map_err(|error| match error.kind() {
@@ -92,15 +99,23 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Problem> {
         }
         _ => cannot(&error),
     })?;
+    trust.map_or(Ok(()), |trust| trust.check(path))?;
     if !metadata.is_dir() {
         return Ok(vec![path.to_owned()]);
     }
     let mut files = Vec::new();
     for entry in path.read_dir().map_err(|error| cannot(&error))? {
-        let file = entry.map_err(|error| cannot(&error))?.path();
+        let entry = entry.map_err(|error| cannot(&error))?;
+        let file = entry.path();
         let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
         let extension = file.extension().and_then(|extension| extension.to_str());
         if !hidden && extension.is_some_and(|extension| EXTENSIONS.contains(&extension)) {
+            // Of any other the file itself is checked when it is open.
+            if let Some(trust) = trust
+                && entry.file_type().is_ok_and(|kind| kind.is_symlink())
+            {
+                trust.check(&file)?;
+            }
             files.push(file);
         }
     }
@@ -118,13 +133,15 @@ pub(crate) fn read_template(file: &Path) -> Result<String, PathError> {
 }
 
 /// Reads a whole file of sane size as UTF-8.
-pub(crate) fn read_text(file: &Path) -> Result<String, Problem> {
-    let bytes = open::read(file, Links::Followed, LONGEST_FILE).map_err(|error| match error {
+pub(super) fn read_text(file: &Path, trust: Option<Trust>) -> Result<String, Problem> {
+    let read = open::read_with_metadata(file, Links::Followed, LONGEST_FILE);
+    let (bytes, metadata) = read.map_err(|error| match error {
         ReadError::Io(error) => Problem::of_file(file, format!("cannot read it: {error}")),
         ReadError::NotRegular => Problem::of_file(file, error.to_string()),
         ReadError::TooLong(_) => Problem::of_file(file, error.to_string())
             .hint("one file holds one service; put data into files of their own"),
     })?;
+    trust.map_or(Ok(()), |trust| trust.check_file(file, &metadata))?;
     String::from_utf8(bytes).map_err(|error| {
         let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
         let line = good.split(|byte| *byte == b'\n').count();

@@ -41,6 +41,15 @@ impl UnitDirectory {
         observe::observe(&self.path)
     }
 
+    /// Makes the directory if it is not there, and insists that it is no link to another: whoever can make
+    /// a link where units are written to must not choose where they go.
+    ///
+    /// # Errors
+    /// It is a link, or cannot be made.
+    pub fn make(&self) -> Result<(), DirectoryError> {
+        open::make_real_directory(&self.path).map(drop)
+    }
+
     /// Carries out the steps that change files, all of them durable when it returns.
     ///
     /// New content goes to temporary files first, one `syncfs(2)` makes all of it durable, and then
@@ -116,7 +125,7 @@ impl UnitDirectory {
         let directory = self.path.join(first.directory());
         match first.by.as_str().starts_with(PREFIX) {
             true => open::make_own_directory(&directory)?,
-            false => open::make_directories(&directory)?,
+            false => drop(open::make_real_directory(&directory)?),
         }
         for link in links {
             let path = directory.join(link.unit.as_str());

@@ -4,8 +4,8 @@
 //! not touched, a file without end is not read to its end; and what is made has the mode that it is to
 //! have, whatever the umask of the caller is. It never has more than that, not even for a moment.
 
-use std::fs::{DirBuilder, File, Permissions};
-use std::io::{self, ErrorKind, Read as _};
+use std::fs::{DirBuilder, File, Metadata, Permissions};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
@@ -57,14 +57,37 @@ impl From<ReadError> for io::Error {
 
 /// Reads a regular file of limited length.
 pub(crate) fn read(path: &Path, links: Links, longest: u64) -> Result<Vec<u8>, ReadError> {
-    let (file, length) = open(path, links)?;
-    // One more, so that the end is found without making room for more.
-    let expected = length.min(longest).saturating_add(1);
-    let mut bytes = Vec::with_capacity(usize::try_from(expected).unwrap_or_default());
-    file.take(longest.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(read_with_metadata(path, links, longest)?.0)
+}
+
+/// Reads a regular file of limited length, and returns with it what the very file is that was read.
+pub(crate) fn read_with_metadata(
+    path: &Path,
+    links: Links,
+    longest: u64,
+) -> Result<(Vec<u8>, Metadata), ReadError> {
+    let (file, metadata) = open(path, links)?;
+    // Not a byte of a long file is read, and room is made once for another.
+    if metadata.len() > longest {
+        return Err(ReadError::TooLong(longest));
+    }
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len() + 1).unwrap_or_default());
+    read_into(file, longest, &mut bytes)?;
+    Ok((bytes, metadata))
+}
+
+/// Reads what is open already, of limited length.
+pub(super) fn read_open(from: impl Read, longest: u64) -> Result<Vec<u8>, ReadError> {
+    let mut bytes = Vec::new();
+    read_into(from, longest, &mut bytes)?;
+    Ok(bytes)
+}
+
+fn read_into(from: impl Read, longest: u64, bytes: &mut Vec<u8>) -> Result<(), ReadError> {
+    from.take(longest.saturating_add(1)).read_to_end(bytes)?;
     match bytes.len() as u64 > longest {
         true => Err(ReadError::TooLong(longest)),
-        false => Ok(bytes),
+        false => Ok(()),
     }
 }
 
@@ -92,8 +115,8 @@ pub(crate) fn read_note(path: &Path) -> Result<Option<String>, PathError> {
     }
 }
 
-/// Opens a regular file, and returns its length.
-fn open(path: &Path, links: Links) -> Result<(File, u64), ReadError> {
+/// Opens a regular file.
+fn open(path: &Path, links: Links) -> Result<(File, Metadata), ReadError> {
     // To open a device can already do something.
     let seen = match links {
         Links::Followed => path.metadata()?,
@@ -105,7 +128,7 @@ fn open(path: &Path, links: Links) -> Result<(File, u64), ReadError> {
     let file = File::options().read(true).custom_flags(flags(links)).open(path)?;
     let metadata = file.metadata()?;
     match metadata.is_file() {
-        true => Ok((file, metadata.len())),
+        true => Ok((file, metadata)),
         false => Err(ReadError::NotRegular),
     }
 }
@@ -163,15 +186,23 @@ pub(crate) fn make_directories(directory: &Path) -> Result<(), PathError> {
 /// Makes a directory of conductor's own, for everybody to enter and for nobody but the owner to change.
 /// One that is there gets this mode: it was made under another umask, perhaps.
 pub(crate) fn make_own_directory(directory: &Path) -> Result<(), PathError> {
+    let found = make_real_directory(directory)?;
+    set_mode(&found, ENTERED).at("use", directory)
+}
+
+/// Makes a directory and those above it, for everybody to enter, and opens it. One that is there stays as
+/// it is, and must not be a link to another.
+pub(crate) fn make_real_directory(directory: &Path) -> Result<File, PathError> {
     if let Some(parent) = directory.parent() {
         make_directories(parent)?;
     }
     match make_directory(directory) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            enter(directory).and_then(|found| set_mode(&found, ENTERED)).at("use", directory)
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
+            return Err(error).at("create", directory);
         }
-        made => made.at("create", directory),
+        _ => {}
     }
+    enter(directory).at("use", directory)
 }
 
 fn make_directory(directory: &Path) -> io::Result<()> {
@@ -182,7 +213,12 @@ fn make_directory(directory: &Path) -> io::Result<()> {
 /// Opens a directory itself, and nothing that a link in its place leads to.
 fn enter(directory: &Path) -> io::Result<File> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
-    File::options().read(true).custom_flags(flags.bits().cast_signed()).open(directory)
+    let opened =
+        File::options().read(true).custom_flags(flags.bits().cast_signed()).open(directory);
+    opened.map_err(|error| match directory.is_symlink() {
+        true => io::Error::other("it is a symbolic link, and is not followed here"),
+        false => error,
+    })
 }
 
 fn flags(links: Links) -> i32 {

@@ -49,7 +49,8 @@ impl Paths {
     /// image would be written to this host.
     pub fn below(root: &Path) -> Result<Self, PathError> {
         let paths = Self::system(root);
-        for path in [&paths.units, &paths.runtime, &paths.sockets] {
+        let Self { definitions, settings, units, runtime, sockets, .. } = &paths;
+        for path in [definitions, settings, units, runtime, sockets] {
             stays_below(root, path)?;
         }
         Ok(paths)

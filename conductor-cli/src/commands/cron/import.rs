@@ -1,12 +1,11 @@
 //! `conductor cron import`: prints definitions that do what crontabs do.
 
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use conductor_core::crontab::{Imported, Importer, Owner, Source};
 use conductor_core::error::Problem;
-use conductor_core::host::{crontabs_in, defined_services, read_crontab};
+use conductor_core::host::{crontabs_in, defined_services, read_crontab, read_open_crontab};
 use conductor_core::name::ServiceId;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -54,7 +53,10 @@ pub(crate) fn run(context: &Context, options: &Import) -> Result<ExitCode, Failu
     let mut importer = Importer::new(defined).fold(options.run_id);
     for file in &files {
         let owner = owner(context, options, file).map_err(Failure::Crontab)?;
-        let text = if file == Path::new(STDIN) { stdin(file) } else { read_crontab(file) };
+        let text = match file == Path::new(STDIN) {
+            true => read_open_crontab(file, std::io::stdin().lock()),
+            false => read_crontab(file),
+        };
         let text = text.map_err(Failure::Crontab)?;
         let id = options.id.clone().or_else(|| match &owner {
             // It has no name, but its user has.
@@ -106,13 +108,6 @@ fn owner(context: &Context, options: &Import, file: &Path) -> Result<Owner, Prob
         let problem = Problem::of_file(file, "it does not say whose crontab it is");
         problem.hint("add --owner USER; or --system, if the lines name a user before the command")
     })
-}
-
-fn stdin(file: &Path) -> Result<Vec<u8>, Problem> {
-    let mut text = Vec::new();
-    let read = std::io::stdin().lock().read_to_end(&mut text);
-    read.map_err(|error| Problem::of_file(file, format!("cannot read it: {error}")))?;
-    Ok(text)
 }
 
 fn print_text(imported: &Imported) -> Result<(), Failure> {

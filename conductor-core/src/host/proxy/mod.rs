@@ -73,8 +73,13 @@ impl Proxies {
     /// # Errors
     /// A directory or a file of conductor's in it cannot be read.
     pub fn observe(&self) -> Result<Upstreams, PathError> {
-        let mut upstreams =
-            Upstreams { pending: pending::all(&self.runtime)?, ..Upstreams::default() };
+        let mut pending = pending::all(&self.runtime)?;
+        // One that is gone from the settings cannot be reloaded.
+        let known = |proxy: &ProxyName| self.proxies.contains_key(proxy);
+        for proxies in pending.values_mut() {
+            proxies.retain(known);
+        }
+        let mut upstreams = Upstreams { pending, ..Upstreams::default() };
         for (proxy, settings) in &self.proxies {
             let directory = self.directory(settings);
             observe::observe(proxy, &directory, settings.suffix.as_str(), &mut upstreams)?;

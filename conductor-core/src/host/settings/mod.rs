@@ -10,11 +10,12 @@ use serde::Deserialize;
 pub use proxy::ProxySettings;
 
 use super::definitions::read_text;
+use super::trust::Trust;
 use crate::definition::{Field, Source, Table};
 use crate::error::{Problem, Problems};
 use crate::name::ProxyName;
 use crate::service::Service;
-use crate::value::PortRange;
+use crate::value::{HostPath, PortRange};
 
 /// What an operator sets once for a host, apart from its services.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,11 +46,23 @@ impl Settings {
     /// # Errors
     /// The file cannot be read, or something in it is wrong.
     pub fn read(file: &Path) -> Result<Self, Problems> {
+        Self::read_trusted(file, None)
+    }
+
+    /// Reads the settings as [`Settings::read`] does, and insists that nobody else can write them, or the
+    /// templates that they name.
+    pub(crate) fn read_trusted(file: &Path, trust: Option<Trust>) -> Result<Self, Problems> {
         if !file.try_exists().unwrap_or(true) {
             return Ok(Self::default());
         }
-        let text = read_text(file).map_err(|problem| Problems(vec![problem]))?;
-        Self::parse(file, &text)
+        let alone = |problem| Problems(vec![problem]);
+        let check = |path: &Path| trust.map_or(Ok(()), |trust| trust.check(path)).map_err(alone);
+        check(file)?;
+        let text = read_text(file, trust).map_err(alone)?;
+        let settings = Self::parse(file, &text)?;
+        let templates = settings.proxies.values().filter_map(|proxy| proxy.template.as_ref());
+        templates.map(HostPath::as_path).try_for_each(check)?;
+        Ok(settings)
     }
 
     /// Reads the settings from the text of a file.
