@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::caught;
 use crate::error::{Invalid, PathError, Problem, Problems};
-use crate::host::{LockError, ProxyError, SystemdError};
+use crate::host::{LockError, MeetingError, ProxyError, SystemdError};
 use crate::name::{JobName, ReleaseName, Revision, ServiceId, UnitName};
 use crate::plan::PortError;
 use crate::proxy::UpstreamError;
@@ -143,6 +143,15 @@ pub enum Error {
     /// systemd could not be asked.
     #[error(transparent)]
     Systemd(#[from] SystemdError),
+}
+
+impl From<MeetingError> for Error {
+    fn from(error: MeetingError) -> Self {
+        match error {
+            MeetingError::Path(error) => Self::Path(error),
+            MeetingError::Systemd(error) => Self::Systemd(error),
+        }
+    }
 }
 
 impl Error {

@@ -14,10 +14,10 @@ use super::error::Error;
 use super::planning::deployed_revision;
 use crate::error::{Invalid, PathContext as _, PathError};
 use crate::host::{
-    Controller, Ends, Job, Meeting, Systemd, UnitEnd, atomic, images, last_words, open,
+    Controller, Ends, Expected, Job, Meeting, Systemd, UnitEnd, atomic, images, last_words, open,
 };
 use crate::name::{Revision, UnitName};
-use crate::release::{Release, Task};
+use crate::release::{Release, Task, slice_unit};
 use crate::runtime::{self, Attached, PROBE, Scope};
 use crate::service::{Limits, Service};
 use crate::value::{Argument, EnvName, EnvValue, HostPath, Span, UserName};
@@ -60,6 +60,7 @@ pub struct Running {
     unit: UnitName,
     unit_file: PathBuf,
     scope: Scope,
+    group: Option<String>,
     meeting: Meeting,
     ends: Ends,
     controller: Controller,
@@ -82,11 +83,12 @@ impl Running {
     /// # Errors
     /// The command was not even begun, or how it ended is not known; what it ended with is none.
     pub fn wait(self) -> Result<UnitEnd, Error> {
-        let Self { unit, unit_file, scope, meeting, ends, controller, systemd } = self;
-        match meeting.wait(&unit, ends, &controller, systemd)? {
-            Some(end) if end.begun => Ok(end),
+        let Self { unit, unit_file, scope, group, meeting, ends, controller, systemd } = self;
+        let expected = Expected { unit: &unit, group, ends };
+        match meeting.wait(expected, &controller, systemd)? {
+            Ok(end) => Ok(end),
             // If systemd could not even run what reports, nobody has removed the file.
-            _ => Err(not_begun(scope, &unit, &unit_file)),
+            Err(refused) => Err(not_begun(scope, &unit, &unit_file, &refused)),
         }
     }
 }
@@ -114,10 +116,12 @@ impl Conductor {
         let (meeting, unit, systemd) = self.prepare(service, one_off, Some(terminal), pulling)?;
         let (scope, unit_file) = (self.paths.scope, self.paths.transient.join(unit.as_str()));
         if systemd.begin(&unit)?.is_err() {
-            return Err(not_begun(scope, &unit, &unit_file));
+            return Err(not_begun(scope, &unit, &unit_file, &[]));
         }
         let controller = Controller::default();
-        Ok(Running { unit, unit_file, scope, meeting, ends, controller, systemd })
+        let group = (scope == Scope::System)
+            .then(|| format!("/conductor.slice/{}/{unit}", slice_unit(&service.id)));
+        Ok(Running { unit, unit_file, scope, group, meeting, ends, controller, systemd })
     }
 
     /// Runs a command that nobody waits for, and gives its unit: what it writes is in the journal.
@@ -136,7 +140,7 @@ impl Conductor {
             return Ok(unit);
         }
         let file = self.paths.transient.join(unit.as_str());
-        Err(not_begun(self.paths.scope, &unit, &file))
+        Err(not_begun(self.paths.scope, &unit, &file, &[]))
     }
 
     /// Tells what [`run_detached`](Self::run_detached) would do, and does nothing.
@@ -169,7 +173,7 @@ impl Conductor {
         }
         let directory = &self.paths.transient;
         open::make_directories(directory)?;
-        let meeting = Meeting::new(&self.paths.runtime, directory)?;
+        let meeting = Meeting::new(&self.paths.runtime, directory, self.paths.scope)?;
         let unit = release.task_unit(meeting.name());
         let attached = match terminal {
             Some(terminal) => Some(Attached { socket: host_path(meeting.path())?, terminal }),
@@ -217,14 +221,17 @@ impl Conductor {
     }
 }
 
-/// Says why a command does not run, and makes sure that nothing of it is left.
-fn not_begun(scope: Scope, unit: &UnitName, file: &Path) -> Error {
+/// Says why a command does not run, and who was turned away that came in its place; makes sure that nothing
+/// of it is left.
+fn not_begun(scope: Scope, unit: &UnitName, file: &Path, refused: &[String]) -> Error {
     match fs::remove_file(file) {
         Err(source) if source.kind() != ErrorKind::NotFound => {
             PathError { action: "remove", path: file.to_owned(), source }.into()
         }
         _ => {
-            Error::NotBegun { unit: unit.clone(), journal: last_words(scope, unit, LINES).journal }
+            let journal = last_words(scope, unit, LINES).journal;
+            let journal = refused.iter().cloned().chain(journal).collect();
+            Error::NotBegun { unit: unit.clone(), journal }
         }
     }
 }

@@ -32,6 +32,7 @@ pub(super) trait Manager {
     fn restart_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn stop_unit(&self, name: &str, mode: &str) -> zbus::Result<OwnedObjectPath>;
     fn clean_unit(&self, name: &str, mask: &[&str]) -> zbus::Result<()>;
+    fn ref_unit(&self, name: &str) -> zbus::Result<()>;
     fn reset_failed_unit(&self, name: &str) -> zbus::Result<()>;
     fn kill_unit(&self, name: &str, whom: &str, signal: i32) -> zbus::Result<()>;
     fn cancel_job(&self, id: u32) -> zbus::Result<()>;

@@ -17,6 +17,8 @@ use crate::error::{PathContext as _, PathError};
 pub(crate) const READABLE: u32 = 0o644;
 /// The mode of directories that others enter.
 pub(crate) const ENTERED: u32 = 0o755;
+/// The mode of directories for nobody but their owner.
+const PRIVATE: u32 = 0o700;
 /// The mode of files for nobody but their owner.
 pub(crate) const OWN: u32 = 0o600;
 
@@ -176,7 +178,7 @@ pub(crate) fn make_directories(directory: &Path) -> Result<(), PathError> {
     if let Some(parent) = directory.parent() {
         make_directories(parent)?;
     }
-    match make_directory(directory) {
+    match make_directory(directory, ENTERED) {
         // A link to a directory that was just made, too.
         Err(error) if error.kind() == ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
         made => made.at("create", directory),
@@ -186,17 +188,27 @@ pub(crate) fn make_directories(directory: &Path) -> Result<(), PathError> {
 /// Makes a directory of conductor's own, for everybody to enter and for nobody but the owner to change.
 /// One that is there gets this mode: it was made under another umask, perhaps.
 pub(crate) fn make_own_directory(directory: &Path) -> Result<(), PathError> {
-    let found = make_real_directory(directory)?;
+    let found = make_and_enter(directory, ENTERED)?;
     set_mode(&found, ENTERED).at("use", directory)
+}
+
+/// Makes a directory that nobody but the owner enters. One that is there gets this mode.
+pub(crate) fn make_private_directory(directory: &Path) -> Result<(), PathError> {
+    let found = make_and_enter(directory, PRIVATE)?;
+    set_mode(&found, PRIVATE).at("use", directory)
 }
 
 /// Makes a directory and those above it, for everybody to enter, and opens it. One that is there stays as
 /// it is, and must not be a link to another.
 pub(crate) fn make_real_directory(directory: &Path) -> Result<File, PathError> {
+    make_and_enter(directory, ENTERED)
+}
+
+fn make_and_enter(directory: &Path, mode: u32) -> Result<File, PathError> {
     if let Some(parent) = directory.parent() {
         make_directories(parent)?;
     }
-    match make_directory(directory) {
+    match make_directory(directory, mode) {
         Err(error) if error.kind() != ErrorKind::AlreadyExists => {
             return Err(error).at("create", directory);
         }
@@ -205,9 +217,9 @@ pub(crate) fn make_real_directory(directory: &Path) -> Result<File, PathError> {
     enter(directory).at("use", directory)
 }
 
-fn make_directory(directory: &Path) -> io::Result<()> {
-    DirBuilder::new().mode(ENTERED).create(directory)?;
-    set_mode(&enter(directory)?, ENTERED)
+fn make_directory(directory: &Path, mode: u32) -> io::Result<()> {
+    DirBuilder::new().mode(mode).create(directory)?;
+    set_mode(&enter(directory)?, mode)
 }
 
 /// Opens a directory itself, and nothing that a link in its place leads to.
@@ -294,6 +306,9 @@ mod tests {
         make_new(&file, READABLE).unwrap_err();
         drop(open_or_make(&file, OWN).unwrap());
         assert_eq!(mode(&file), 0o600);
+        make_private_directory(&own).unwrap();
+        make_private_directory(&own.join("private")).unwrap();
+        assert_eq!((mode(&own), mode(&own.join("private"))), (0o700, 0o700));
         symlink(&own, &link).unwrap();
         make_own_directory(&link).unwrap_err();
         make_directories(&link.join("below")).unwrap();

@@ -332,7 +332,10 @@ impl Systemd {
     }
 
     /// Gives the object of a unit; `None` if systemd holds none of this name.
-    async fn path(&self, unit: &UnitName) -> Result<Option<OwnedObjectPath>, SystemdError> {
+    pub(super) async fn path(
+        &self,
+        unit: &UnitName,
+    ) -> Result<Option<OwnedObjectPath>, SystemdError> {
         match self.manager.get_unit(unit.as_str()).await {
             Ok(path) => Ok(Some(path)),
             Err(zbus::Error::MethodError(..)) => Ok(None),

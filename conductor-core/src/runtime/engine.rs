@@ -124,7 +124,7 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
 pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
-    run.words(instance.leash(PROBE, Some(&name)));
+    run.words(instance.leash(PROBE, false, Some(&name)));
     run.words([DOCKER, "run", "--rm", "--init", "--interactive"]);
     if instance.has_terminal() {
         // Docker's own keys to detach would hide Ctrl-P from the command. A new size is told by the kernel:
@@ -159,7 +159,7 @@ pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
 pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
-    run.words(instance.leash(PROBE, None));
+    run.words(instance.leash(PROBE, false, None));
     run.words([PODMAN, "run", "--replace", "--rm", "--init", "--interactive"]);
     run.word(&format!("--init-path={PROBE}"));
     run.words(["--name", &name]);

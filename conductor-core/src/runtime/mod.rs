@@ -15,7 +15,7 @@ use crate::value::{Endpoint, Port, Tokens};
 
 pub use health::PROBE;
 pub(crate) use health::is_probed;
-pub(crate) use one_off::{Attached, OneOff};
+pub(crate) use one_off::{Attached, MEETING, OneOff};
 pub(crate) use socket::SHOWN as SOCKETS;
 
 /// What a runtime contributes to the unit of an instance.

@@ -1,5 +1,6 @@
 //! Instances that systemd runs by itself, sandboxed unless the definition says otherwise.
 
+use super::one_off::MEETING;
 use super::{Instance, PROBE, Parts, Scope, health, socket};
 use crate::service::{HealthCheck, Limits, Service};
 use crate::unit::Lines;
@@ -67,7 +68,7 @@ pub(super) fn parts(instance: &Instance<'_>) -> Parts {
     let probed = health::is_probed(service);
     let probe = if instance.image.is_some() { PROBE_IN_IMAGE } else { PROBE };
     let mut line = CommandLine::new("");
-    line.words(instance.leash(probe, None));
+    line.words(instance.leash(probe, instance.shown_socket().is_some(), None));
     if probed {
         line.words([probe, "exec"]);
         line.words(health::check(instance, &[]));
@@ -123,16 +124,15 @@ fn resources(instance: &Instance<'_>) -> Lines {
         let directive = if is_disk_image(image) { "RootImage" } else { "RootDirectory" };
         lines.push(directive, percent(image));
         lines.push("MountAPIVFS", "yes");
-        let attached = instance.attached();
-        if health::is_probed(service) || attached.is_some() {
+        if health::is_probed(service) || instance.attached().is_some() {
             lines.push("BindReadOnlyPaths", format_args!("{PROBE}:{PROBE_IN_IMAGE}"));
-        }
-        if let Some(attached) = attached {
-            lines.push("BindReadOnlyPaths", &attached.socket);
         }
         if tokens.socket.is_some() || instance.one_off.is_some() {
             lines.push("RootDirectoryStartOnly", "yes");
         }
+    }
+    if let Some(socket) = instance.shown_socket() {
+        lines.push("BindReadOnlyPaths", format_args!("{socket}:{MEETING}"));
     }
     if let Some((kept, shown)) = socket::directory(instance) {
         // It is not there yet for the command that makes it.

@@ -1,9 +1,16 @@
 //! A command that runs once because somebody asked for it: what comes around it, for whoever waits.
 
-use super::{Instance, PROBE};
+use super::{Instance, PROBE, Scope};
 use crate::unit::Lines;
 use crate::unit::escape::command_line;
 use crate::value::HostPath;
+
+/// Where a unit of another user's finds the socket at which it is met, in its own view of the host: the
+/// directory of the socket itself is root's alone.
+pub(crate) const MEETING: &str = "/run/conductor/one-off";
+
+/// What decides whose the processes of a unit are, and what they see.
+const USERS: [&str; 4] = ["User", "DynamicUser", "RootDirectory", "RootImage"];
 
 /// What a unit needs that is there for one command only.
 #[derive(Debug, Clone)]
@@ -34,15 +41,27 @@ impl<'a> Instance<'a> {
         self.attached().is_some_and(|attached| attached.terminal)
     }
 
-    /// Gives what comes before the command if somebody waits for it. `probe` is where the probe is, and
-    /// `container` what Docker's client runs.
-    pub(super) fn leash(&self, probe: &str, container: Option<&str>) -> Vec<String> {
+    /// Returns the socket if it has to be shown to the unit, at [`MEETING`]. A container's unit is root's,
+    /// and so is one without a user and a sandbox: that has no view of the host of its own.
+    pub(super) fn shown_socket(&self) -> Option<&'a HostPath> {
+        let Instance { service, image, scope, .. } = self;
+        let set = || {
+            service.settings.values().any(|it| it.keys().any(|key| USERS.contains(&key.as_str())))
+        };
+        let anothers = service.user.is_some() || service.sandbox || set();
+        let shown = image.is_some() || (*scope == Scope::System && anothers);
+        self.attached().filter(|_| shown).map(|attached| &attached.socket)
+    }
+
+    /// Gives what comes before the command if somebody waits for it. `probe` is where the probe is, `shown`
+    /// whether the socket is shown to the unit, and `container` what Docker's client runs.
+    pub(super) fn leash(&self, probe: &str, shown: bool, container: Option<&str>) -> Vec<String> {
         let Some(attached) = self.attached() else { return Vec::new() };
         let patience = self.service.deploy.stop_timeout.duration().as_millis();
         let mut words = vec![
             probe.to_owned(),
             "run".to_owned(),
-            format!("--socket={}", attached.socket),
+            format!("--socket={}", if shown { MEETING } else { attached.socket.as_str() }),
             format!("--stop-timeout={patience}ms"),
         ];
         words.extend(container.map(|name| format!("--container={name}")));

@@ -146,6 +146,7 @@ pub(super) fn a_users_manager(host: &Host) {
     let ran = ran.exits(3);
     assert_eq!(ran.stdout, format!("in\nb\n{}\n", operator("id -un").stdout.trim()));
     operator("conductor --user run --id a --user root true").exits(125).complains("user");
-    let left = "ls $XDG_RUNTIME_DIR/systemd/user/ $XDG_RUNTIME_DIR/conductor | grep run- || true";
+    let left =
+        "ls $XDG_RUNTIME_DIR/systemd/user/ $XDG_RUNTIME_DIR/conductor/runs | grep run- || true";
     assert_eq!(operator(left).stdout, "");
 }

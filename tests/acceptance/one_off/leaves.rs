@@ -103,22 +103,21 @@ pub(super) fn detached(host: &Host) {
 
 pub(super) fn what_was_killed_before_it_began(host: &Host) {
     define(host, None, "");
-    host.sh("mkdir -p /run/conductor; cd /run/conductor; \
+    host.sh("mkdir -p /run/conductor/runs; cd /run/conductor/runs; \
          python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"run-abcdefgh\")'; \
          touch -d '2 min ago' run-abcdefgh; \
          echo '[Service]' >/run/systemd/system/conductor-a-v1.123456-run-abcdefgh.service; \
          python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"run-ijklmnop\")'");
     host.conductor(&["run", "--id", "a", "true"]).exits(0);
-    let left =
-        "cd /run/systemd/system; ls -d *run-abcdefgh* /run/conductor/run-* 2>/dev/null || true";
+    let left = "cd /run/systemd/system; ls -d *run-abcdefgh* /run/conductor/runs/run-* 2>/dev/null || true";
     // One that was made just now may be somebody's who does not listen yet.
-    assert_eq!(host.sh(left), "/run/conductor/run-ijklmnop");
-    host.sh("rm /run/conductor/run-ijklmnop");
+    assert_eq!(host.sh(left), "/run/conductor/runs/run-ijklmnop");
+    host.sh("rm /run/conductor/runs/run-ijklmnop");
     host.write("/srv/stranger.py", include_str!("stranger.py"));
     // Strangers who connect get nothing, and are in nobody's way.
     host.sh(
         "(conductor run --id a sh -c 'sleep 3; echo mine' </dev/null >/srv/said; echo $? >>/srv/said) & \
-         until ls /run/conductor/run-* 2>/dev/null; do sleep 0.05; done; \
+         until ls /run/conductor/runs/run-* 2>/dev/null; do sleep 0.05; done; \
          python3 /srv/stranger.py; wait",
     );
     assert_eq!(host.sh("cat /srv/said"), "mine\n0");

@@ -82,7 +82,7 @@ fn nothing_is_left(host: &Host, engine: Option<Engine>) {
         engine.map_or_else(String::new, |engine| format!("{} ps --all --quiet", engine.program()));
     let script = format!(
         "systemctl list-units --all --plain --no-legend 'conductor-*-run-*'; {containers}
-         ls -d /run/systemd/system/conductor-*-run-* /run/conductor/*run-* 2>/dev/null || true"
+         ls -d /run/systemd/system/conductor-*-run-* /run/conductor/*run-* /run/conductor/runs/run-* 2>/dev/null || true"
     );
     let deadline = Instant::now() + Duration::from_secs(30);
     loop {

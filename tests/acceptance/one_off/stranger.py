@@ -3,7 +3,7 @@
 import glob
 import socket
 
-for path in glob.glob("/run/conductor/run-*"):
+for path in glob.glob("/run/conductor/runs/run-*"):
     with socket.socket(socket.AF_UNIX) as stranger:
         stranger.connect(path)
         try:

@@ -1,0 +1,96 @@
+//! What goes over the connection to the command: its input and output, and signals.
+
+use std::io::{self, IoSlice, Write as _};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+
+/// What a command is to run with.
+#[derive(Debug)]
+pub enum Ends {
+    /// Standard input, output and error. What is missing is as systemd has it: no input, and the journal.
+    Streams([Option<OwnedFd>; 3]),
+    /// A terminal, which controls the command.
+    Terminal(OwnedFd),
+}
+
+impl Ends {
+    /// Gives the first byte on the connection: what comes with it.
+    fn announcement(&self) -> u8 {
+        match self {
+            Self::Streams(streams) => streams
+                .iter()
+                .enumerate()
+                .fold(0, |bits, (number, stream)| bits | u8::from(stream.is_some()) << number),
+            Self::Terminal(_) => 1 << 3,
+        }
+    }
+
+    pub(super) fn send(&self, stream: &UnixStream) -> io::Result<()> {
+        let files: Vec<_> = match self {
+            Self::Streams(streams) => streams.iter().flatten().collect(),
+            Self::Terminal(terminal) => vec![terminal],
+        };
+        let files: Vec<_> = files.into_iter().map(|file| file.as_fd()).collect();
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        if !files.is_empty() {
+            ancillary.push(SendAncillaryMessage::ScmRights(&files));
+        }
+        let announcement = [self.announcement()];
+        let parts = [IoSlice::new(&announcement)];
+        sendmsg(stream, &parts, &mut ancillary, SendFlags::NOSIGNAL)?;
+        Ok(())
+    }
+}
+
+/// A way to the command while somebody waits for its end.
+#[derive(Debug, Clone, Default)]
+pub struct Controller(Arc<Mutex<Line>>);
+
+/// The connection to the command.
+#[derive(Debug, Default)]
+enum Line {
+    /// It is not there yet; these signals wait for it.
+    #[default]
+    Expected,
+    Waiting(Vec<u8>),
+    There(UnixStream),
+    Gone,
+}
+
+impl Controller {
+    /// Sends a signal, by its number; before the command runs it is kept.
+    pub fn signal(&self, number: i32) {
+        let Ok(number) = u8::try_from(number) else { return };
+        let mut line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *line {
+            Line::Expected => *line = Line::Waiting(vec![number]),
+            Line::Waiting(signals) => signals.push(number),
+            // One that has ended needs no signal.
+            Line::There(stream) => drop(stream.write_all(&[number])),
+            Line::Gone => {}
+        }
+    }
+
+    /// Lets go of the command: it is told to end, and killed if it takes longer than its definition
+    /// allows.
+    pub fn let_go(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Line::Gone;
+    }
+
+    /// Takes the connection, and says what was to be said meanwhile.
+    pub(super) fn attach(&self, mut stream: UnixStream) -> io::Result<()> {
+        let mut line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*line {
+            Line::Expected => {}
+            Line::Waiting(signals) => stream.write_all(signals)?,
+            Line::There(_) | Line::Gone => return Ok(()),
+        }
+        *line = Line::There(stream);
+        Ok(())
+    }
+}
