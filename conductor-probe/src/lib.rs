@@ -2,6 +2,7 @@
 
 mod args;
 mod check;
+mod conceal;
 mod docker;
 mod exec;
 mod itself;
@@ -55,7 +56,11 @@ pub fn main() -> ExitCode {
         }
         _ => {}
     }
-    match Arguments::parse().command {
+    let words = match conceal::arguments(env::args_os().collect()) {
+        Ok(words) => words,
+        Err(error) => return failure(&error, FAILED),
+    };
+    match Arguments::parse_from(words).command {
         Command::Exec(exec) => match exec::run(exec) {
             Ok(end) => ExitCode::from(end.repeat()),
             Err(error @ ExecError::Run { .. }) => failure(&error, CANNOT_EXECUTE),

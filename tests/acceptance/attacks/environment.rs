@@ -1,10 +1,17 @@
 //! Attacks by way of environment variables.
 
+use conductor_sandbox::Engine;
+
+use super::as_eve;
 use crate::Test;
+use crate::containers::start;
 use crate::host::{Host, SLEEP};
 
-pub(crate) const TESTS: &[Test] =
-    &[("what_systemd_says_is_not_said_by_others", what_systemd_says_is_not_said_by_others)];
+pub(crate) const TESTS: &[Test] = &[
+    ("what_systemd_says_is_not_said_by_others", what_systemd_says_is_not_said_by_others),
+    ("docker_command_lines_hold_no_values", |host| hold_no_values(host, Engine::Docker)),
+    ("podman_command_lines_hold_no_values", |host| hold_no_values(host, Engine::Podman)),
+];
 
 /// `EXIT_STATUS=0` would have a command that fails end well, `RUNTIME_DIRECTORY=` would have root make
 /// somebody's directory the service's: `Environment=` wins over what systemd itself sets.
@@ -30,4 +37,28 @@ fn what_systemd_says_is_not_said_by_others(host: &Host) {
         .complains("env.NOTIFY_SOCKET: NOTIFY_SOCKET is set by systemd")
         .complains("cron.tidy.env.EXIT_STATUS: EXIT_STATUS is set by systemd");
     assert_eq!(host.sh("stat -c %U /home/operator/own; rmdir /home/operator/own"), "operator");
+}
+
+/// Everybody reads the command lines of processes; what stays for as long as a service runs has no value of
+/// `env` in its own, and no header of the health check.
+fn hold_no_values(host: &Host, engine: Engine) {
+    let odd = "a=b 'c' \\\" # %n $HOME\\nhunter3 ";
+    let names = start(
+        host,
+        engine,
+        &format!(
+            "port: 8080\nhealth: {{http: /health, headers: {{Authorization: hunter2}}, interval: 200ms}}\n\
+             env: {{TOKEN: \"{odd}\"}}\n"
+        ),
+    );
+    let [name] = names.as_slice() else { panic!("{names:?}") };
+    let (engine, main) = (engine.program(), host.property(&format!("{name}.service"), "MainPID"));
+    let shown = as_eve(host, &format!("tr '\\0' ' ' </proc/{main}/cmdline")).exits(0).stdout;
+    assert!(shown.contains("--env=TOKEN=*** ") && shown.contains("Authorization:*** "), "{shown}");
+    // Nor has any other process of the host's.
+    let all = as_eve(host, "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'").stdout;
+    let found: Vec<_> = all.lines().filter(|line| line.contains("hunter")).collect();
+    assert_eq!(found, Vec::<&str>::new());
+    let token = host.sh(&format!("{engine} exec {name} sh -c 'printf \"[%s]\" \"$TOKEN\"'"));
+    assert_eq!(token, "[a=b 'c' \" # %n $HOME\nhunter3 ]");
 }

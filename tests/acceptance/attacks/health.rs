@@ -12,6 +12,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_native_service_cannot_say_that_it_is_ready", a_native_service_cannot_say_that_it_is_ready),
     ("a_native_service_cannot_put_off_its_end", a_native_service_cannot_put_off_its_end),
     ("a_stop_that_is_put_off_is_ended", a_stop_that_is_put_off_is_ended),
+    ("a_service_cannot_take_over_its_probe", a_service_cannot_take_over_its_probe),
 ];
 
 /// Tells systemd whatever helps the service, from itself and from children, for as long as it runs, and
@@ -91,6 +92,33 @@ fn a_native_service_cannot_put_off_its_end(host: &Host) {
     // Without an end of its own, this test has the one that everything in a sandbox has.
     host.conductor(&["remove", "--id", "liar"]).exits(0);
     assert!(host.instances().is_empty(), "{:?}", host.instances());
+}
+
+/// The service has the user of its probe, whose word systemd takes. Here nothing else protects it.
+fn a_service_cannot_take_over_its_probe(host: &Host) {
+    let script = "import http.server, os, sys\n\
+        class Answer(http.server.BaseHTTPRequestHandler):\n\
+        \x20   def do_GET(self):\n\
+        \x20       said = []\n\
+        \x20       for file in 'environ', 'mem':\n\
+        \x20           try:\n\
+        \x20               open(f'/proc/{os.getppid()}/{file}', 'rb').read(0)\n\
+        \x20               said.append('open')\n\
+        \x20           except PermissionError:\n\
+        \x20               said.append('closed')\n\
+        \x20       said.append(open(f'/proc/{os.getppid()}/comm').read())\n\
+        \x20       self.send_response(200)\n\
+        \x20       self.end_headers()\n\
+        \x20       self.wfile.write(' '.join(said).encode())\n\
+        http.server.HTTPServer(('127.0.0.1', int(sys.argv[1])), Answer).serve_forever()\n";
+    host.write("/srv/reader.py", script);
+    host.define(
+        "reader.yaml",
+        "id: reader\nuser: operator\nsandbox: false\nport: 80\nhealth: {http: /}\n\
+         command: [/usr/bin/python3, /srv/reader.py, '{port}']\n",
+    );
+    host.apply();
+    assert_eq!(host.sh("curl -sS http://127.0.0.1:20000/"), "closed closed conductor-probe");
 }
 
 /// Somebody who lets the service speak to systemd lets it put off its end, but not for ever.
