@@ -145,6 +145,14 @@ fn what_does_not_start_is_put_back(pool: &Pool) -> Result<(), Failed> {
         deployed["state"] = "deployed".into();
         deployed["revision"] = "v3".into();
         fleet.task(MODULE, &deployed, &[]).fails(&["v3-exits cannot go on", "serves as it did"]);
+        // Ansible censors the result of a task, and not what is registered.
+        let hidden = json!({"conductor.conductor.conductor_service": web("v2-exits"),
+            "no_log": true, "ignore_errors": true, "register": "result"});
+        let shown = json!({"ansible.builtin.debug": {"var": "result.msg"}});
+        let play = json!([{"hosts": "all", "gather_facts": false, "tasks": [hidden, shown]}]);
+        fleet.write("hidden.yml", &play.to_string());
+        let ran = fleet.play(&["hidden.yml"]).exits(0).says("conductor logs --id web has it");
+        assert!(!ran.stdout.contains("cannot go on"), "{ran}");
         assert_eq!((host.sh(&format!("cat {FILE}")), host.running("web"), host.files()), before);
     })
 }

@@ -34,6 +34,18 @@ fn a_command_is_run(pool: &Pool) -> Result<(), Failed> {
         assert_eq!(greets.result["stdout"], "Hello you there");
         assert_eq!(greets.result["stderr"], "well");
         assert_eq!(greets.result["rc"], 0);
+        // What only this task knows is in no log of the host.
+        let secret = run(
+            json!({"command": shell("echo $TOKEN $SHORT"),
+            "env": {"TOKEN": "hunter2-hunter2", "SHORT": "1"}}),
+            &[],
+        )
+        .changed(true);
+        assert_eq!(secret.result["stdout"], "******** 1");
+        host.sh("journalctl --sync");
+        let logged = host.sh("journalctl --output=cat | grep 'Invoked with'");
+        assert!(logged.contains("env=NOT_LOGGING_PARAMETER"), "{logged}");
+        assert!(!logged.contains("hunter2"), "{logged}");
         let reads =
             run(json!({"command": ["/usr/bin/cat"], "stdin": "one\ntwo"}), &[]).changed(true);
         assert_eq!(reads.result["stdout"], "one\ntwo");

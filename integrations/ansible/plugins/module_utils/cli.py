@@ -81,8 +81,10 @@ class Answer:
                     error[key] = error[key].replace(old, new)
         return self
 
-    def failure(self):
+    def failure(self, hides_journal=False):
         """Gives the arguments of fail_json: the message, and what it is made of."""
+        if hides_journal:
+            self._hide_journal()
         result = dict(rc=self.rc, cmd=self.command, stderr=self.stderr)
         errors = self._errors()
         if errors:
@@ -98,6 +100,12 @@ class Answer:
             said = self.stderr.strip() or self.stdout.strip() or "it said nothing"
             result["msg"] = "conductor ended with exit status %d: %s" % (self.rc, said)
         return result
+
+    def _hide_journal(self):
+        """Forgets what services wrote, which may hold what they were given."""
+        for name, failure in self.failures:
+            hint = "(not shown with no_log; conductor logs --id %s has it)" % name
+            failure.update(journal=[hint] if failure["journal"] else [], status=None)
 
     def _errors(self):
         errors = self.json.get("errors")
@@ -155,7 +163,8 @@ class Cli:
 
     def fail(self, answer, **more):
         """Ends the module with what conductor said."""
-        failure = answer.failure()
+        # A registered result is not censored, and is often shown.
+        failure = answer.failure(hides_journal=self._module.no_log)
         if answer.kind == "file" and os.geteuid() != 0:
             failure["hint"] = NOT_ROOT
             failure["msg"] = "%s\n  hint: %s" % (failure["msg"].split("\n  hint: ")[0], NOT_ROOT)

@@ -34,6 +34,7 @@ options:
     description:
       - Variables on top of those of the service.
       - They are arguments of C(conductor), so every user of the host can see them while it runs.
+      - They are kept out of logs, and those of eight characters and more are masked in what the task returns.
       - Values are text or numbers; put others in quotes.
     type: dict
   user:
@@ -162,6 +163,9 @@ BAD_USAGE = 2
 TIMED_OUT = 124
 REFUSED = 125
 NOT_FOUND = 127
+# Shorter values are masked where they are given only: they stand in words, and numbers, that are no secret.
+SECRET = 8
+MASK = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
 def command_line(params, options):
@@ -184,9 +188,9 @@ def reason_to_skip(params):
     return None
 
 
-def explain(params, rc, stderr):
+def explain(params, rc, stderr, no_log):
     """Says why the task failed."""
-    last = stderr.strip().splitlines()[-1:]
+    last = [] if no_log else stderr.strip().splitlines()[-1:]
     if rc == REFUSED and stderr.strip():
         return stderr.strip()
     if rc == TIMED_OUT and params["timeout"]:
@@ -206,7 +210,7 @@ def main():
             id=dict(type="str", required=True),
             command=dict(type="list", elements="str", required=True),
             revision=dict(type="str"),
-            env=dict(type="dict"),
+            env=dict(type="dict", no_log=True),
             user=dict(type="str"),
             memory=dict(type="str"),
             cpu=dict(type="str"),
@@ -221,12 +225,18 @@ def main():
         supports_check_mode=True,
     )
     params = module.params
+    module.no_log_values = {value for value in module.no_log_values if len(value) >= SECRET}
+    masked = dict(params, env=params["env"] and {name: MASK for name in params["env"]})
+    invocation = dict(invocation=dict(module_args=masked))
     if not params["command"]:
-        module.fail_json(msg="command is empty: it needs a program")
+        module.fail_json(msg="command is empty: it needs a program", **invocation)
     for name, value in sorted((params["env"] or {}).items()):
         if value is None or isinstance(value, (bool, dict, list)):
-            module.fail_json(msg="env.%s: expected text or a number, found %s\n  hint: put it in quotes" % (name, value))
-    result = dict(changed=False, cmd=params["command"])
+            found = {bool: "a truth value", dict: "a dictionary", list: "a list"}.get(type(value), "nothing")
+            module.fail_json(
+                msg="env.%s: expected text or a number, found %s\n  hint: put it in quotes" % (name, found), **invocation
+            )
+    result = dict(invocation, changed=False, cmd=params["command"])
     reason = reason_to_skip(params)
     if reason:
         module.exit_json(msg=reason, rc=0, stdout="", stderr="", **result)
@@ -262,7 +272,7 @@ def main():
             result["changed"] = False
             cli.fail(answer, **result)
     if rc != 0:
-        module.fail_json(msg=explain(params, rc, stderr), **result)
+        module.fail_json(msg=explain(params, rc, stderr, module.no_log), **result)
     module.exit_json(**result)
 
 
