@@ -126,13 +126,13 @@ fn an_environment_says_how_a_command_ended(host: &Host) {
 fn nobody_else_writes_where_a_one_off_is(host: &Host) {
     define(host, "");
     for umask in ["000", "077"] {
-        // As after a boot, but for what systemd made.
-        host.sh("rm -rf /run/conductor");
+        // As after a boot.
+        host.sh("rm -rf /run/conductor/runs /run/conductor/one-off");
         let unit = host.sh(&format!(
-            "umask {umask}; mkfifo -m 600 /srv/go; \
+            "umask {umask}; rm -f /srv/out; mkfifo -m 600 /srv/go; \
              (conductor run --id a sh -c 'echo ran; read x' </srv/go >/srv/out 2>&1 & \
               echo $! >/srv/pid); exec 3>/srv/go; \
-             until grep -q ran /srv/out; do sleep 0.05; done; \
+             until grep -qs ran /srv/out; do sleep 0.05; done; \
              ls /run/systemd/system/conductor-a-*-run-*; \
              stat -c '%a %n' /run/conductor /run/conductor/runs /run/systemd/system/conductor-a-* >/srv/modes; \
              setpriv --reuid 1000 --regid 100 --clear-groups sh -c \
