@@ -14,9 +14,11 @@ module ConductorCookbook
 
     # @param program [String] a path, or a name that is looked for in PATH
     # @param patience [Integer] after how many seconds a run is ended
-    def initialize(program: 'conductor', patience: PATIENCE)
+    # @param sensitive [Boolean] whether errors leave out arguments, and what services and commands wrote
+    def initialize(program: 'conductor', patience: PATIENCE, sensitive: false)
       @program = program
       @patience = patience
+      @sensitive = sensitive
     end
 
     # Runs a command and gives its result, the last line of its JSON; events come before it.
@@ -32,7 +34,7 @@ module ConductorCookbook
       ran = run('--output', 'json', *arguments)
       answer = parse(ran, last_line(ran, rename))
       raise Refused.new(answer, doing: doing, text: text) if answer.key?('error')
-      raise Failed, answer if ran.error? && answer.key?('services')
+      raise Failed.new(answer, sensitive: @sensitive) if ran.error? && answer.key?('services')
       raise Error, "cannot #{doing}: #{ending(ran)}" if ran.error?
 
       answer
@@ -60,8 +62,7 @@ module ConductorCookbook
     rescue Errno::ENOENT, Errno::EACCES
       raise NotInstalled, @program
     rescue Mixlib::ShellOut::CommandTimeout
-      late = "#{@program} #{arguments.join(' ')} did not end within #{@patience} seconds"
-      raise Error, [late, *busy_with(self.class.text(command.stdout))].join("\n")
+      raise Error, late(arguments, self.class.text(command.stdout))
     end
 
     # Gives what a program wrote as text, whatever the locale of the Chef client is.
@@ -88,6 +89,13 @@ module ConductorCookbook
       answer
     rescue JSON::ParserError
       raise Error, "#{@program} prints no JSON: #{ending(ran)}"
+    end
+
+    # Says that a run was ended, and at what. With `sensitive` its arguments and its output may be secrets.
+    def late(arguments, events)
+      shown = @sensitive ? '(sensitive)' : arguments.join(' ')
+      text = "#{@program} #{shown} did not end within #{@patience} seconds"
+      @sensitive ? text : [text, *busy_with(events)].join("\n")
     end
 
     # Says what conductor was at, by the events that it wrote: what it is told to end at has failed, and the

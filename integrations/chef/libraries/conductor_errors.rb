@@ -56,7 +56,9 @@ module ConductorCookbook
     attr_reader :failures
 
     # @param report [Hash] the result of `apply`, `deploy` or `remove`
-    def initialize(report)
+    # @param sensitive [Boolean] whether what the service wrote is kept out of the message
+    def initialize(report, sensitive: false)
+      @sensitive = sensitive
       services = report.fetch('services').reject { |service| complete?(service) }
       @failures = services.filter_map { |service| service['failure'] }
       super(services.flat_map { |service| describe(service) }.join("\n"))
@@ -77,10 +79,13 @@ module ConductorCookbook
     def describe_failure(id, failure)
       unit = failure['unit']
       unit = unit && !failure['step'].include?(unit) ? " (#{unit})" : ''
-      ["#{id}: #{failure['step']}#{unit}: #{failure['reason']}", *evidence(failure), *outcome(id, failure)]
+      ["#{id}: #{failure['step']}#{unit}: #{failure['reason']}",
+       *evidence(id, failure), *outcome(id, failure)]
     end
 
-    def evidence(failure)
+    def evidence(id, failure)
+      return ["  (sensitive: conductor logs --id #{id} has what it wrote)"] if @sensitive
+
       check = failure['status'] && "  last health check: #{failure['status']}"
       [*check, *failure['journal'].map { |line| "  | #{line}" }]
     end

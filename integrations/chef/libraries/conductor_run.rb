@@ -15,6 +15,8 @@ module ConductorCookbook
       127 => 'there is no such program'
     }.freeze
     CONDUCTOR_FAILED = 125
+    # Shorter words are no secrets, and stand in words that are none.
+    SECRET = 4
     # How many of the last lines of a command that failed are shown.
     TAIL = 20
     # The end is told by conductor's own `--timeout`; without one a command may run for a week.
@@ -24,7 +26,8 @@ module ConductorCookbook
     def self.of(resource)
       options = %i[id revision env user memory cpu timeout detach input returns sensitive creates]
       options = options.to_h { |option| [option, resource.public_send(option)] }
-      new(resource.command, cli: CLI.new(program: resource.program, patience: PATIENCE), **options)
+      cli = CLI.new(program: resource.program, patience: PATIENCE, sensitive: resource.sensitive)
+      new(resource.command, cli: cli, **options)
     end
 
     # @param command [Array<String>] the program and its arguments, without a shell
@@ -78,6 +81,10 @@ module ConductorCookbook
 
     def start
       @cli.json(*arguments, '--detach', '--', *@command, doing: description).fetch('unit')
+    rescue Error => e
+      raise unless @sensitive
+
+      raise Error, without_secrets(e.message)
     end
 
     def run
@@ -94,7 +101,15 @@ module ConductorCookbook
       # conductor's own words are no secret of the command's.
       lines += tail(ran.stderr) if !@sensitive || status == CONDUCTOR_FAILED
       lines += tail(ran.stdout) unless @sensitive
-      lines.join("\n")
+      text = lines.join("\n")
+      @sensitive ? without_secrets(text) : text
+    end
+
+    # conductor may name the program or a variable that it refuses.
+    def without_secrets(text)
+      secrets = [*@command, *@env.values, @input].compact.map { |secret| CLI.text(secret).strip }
+      secrets = secrets.select { |secret| secret.length >= SECRET }.sort_by { |secret| -secret.length }
+      secrets.reduce(text) { |shown, secret| shown.gsub(secret, '(sensitive)') }
     end
 
     def tail(output)

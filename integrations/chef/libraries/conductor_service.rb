@@ -23,7 +23,7 @@ module ConductorCookbook
         definition: Definition.merge(resource.id, resource.definition, fields),
         revision: resource.revision, sensitive: resource.sensitive, why_run: why_run,
         directory: resource.directory,
-        cli: CLI.new(program: resource.program, patience: resource.timeout)
+        cli: CLI.new(program: resource.program, patience: resource.timeout, sensitive: resource.sensitive)
       )
     end
 

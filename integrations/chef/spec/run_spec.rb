@@ -77,6 +77,17 @@ RSpec.describe ConductorCookbook::Run, :host do
     change = shell('echo secret; echo secret >&2; exit 1', sensitive: true)
     expect { change.carry_out }
       .to raise_error(ConductorCookbook::Error, 'cannot run (sensitive) in web: exit status 1')
+    unknown = described_class.new(['/bin/secret'], id: 'shop', env: { 'A' => 'secret' }, sensitive: true)
+    expect { unknown.change.carry_out }
+      .to raise_error(ConductorCookbook::Error) { |error| expect(error.message).not_to include('secret') }
+  end
+
+  it 'keeps what is sensitive out of the log when a run is ended' do
+    cli = ConductorCookbook::CLI.new(patience: 1, sensitive: true)
+    options = { id: 'web', cli: cli, env: { 'A' => 'secret' }, sensitive: true }
+    run = described_class.new(['/bin/sh', '-c', 'echo secret; sleep 60'], **options)
+    expect { run.change.carry_out }
+      .to raise_error(ConductorCookbook::Error, 'conductor (sensitive) did not end within 1 seconds')
   end
 
   describe 'conductor_run' do

@@ -111,7 +111,7 @@ RSpec.describe ConductorCookbook::Service, :host do
               hint: did you mean memory?
             #{path}:9:12: limits.cpu: "fast" is not an amount of CPU
               9 |     "cpu": "fast"
-              hint: write 1.5 or 150% for one and a half CPUs; at least 0.01
+              hint: write 1.5 or 150% for one and a half CPUs; from 0.01 to 8192
         TEXT
       }
       expect(files).to eq(before)
@@ -173,6 +173,14 @@ RSpec.describe ConductorCookbook::Service, :host do
         expect(error.message).to end_with("\n  the release before it serves as it did")
       }
       expect(running('web')).to eq(before)
+    end
+
+    it 'keeps what a sensitive one wrote to itself' do
+      cli = ConductorCookbook::CLI.new(sensitive: true)
+      expect { create(failing, cli: cli) }.to raise_error(ConductorCookbook::Failed) { |error|
+        expect(error.message).not_to include('no database')
+        expect(error.message).to include('(sensitive: conductor logs --id web has what it wrote)')
+      }
     end
 
     it 'says at what a run was ended that takes too long' do
