@@ -11,7 +11,8 @@ pub(crate) struct Instance {
     pub(crate) unit: String,
     pub(crate) port: u64,
     pub(crate) restarts: u64,
-    /// systemd's `MainPID`: 0 while there is none, as between an end and the next start.
+    /// The program: the child of the probe, which is systemd's `MainPID`, or that itself where there is no probe; 0
+    /// while there is none, as between an end and the next start.
     pub(crate) process: u64,
 }
 
@@ -29,11 +30,17 @@ pub(crate) fn instances(operator: &Operator<'_>, id: &str) -> Result<Vec<Instanc
             unit: unit.to_owned(),
             port: instance["port"].as_u64().ok_or_else(unclear)?,
             restarts: instance["restarts"].as_u64().ok_or_else(unclear)?,
-            process: instance["main_pid"].as_u64().unwrap_or(0),
+            process: program(operator, instance["main_pid"].as_u64().unwrap_or(0))?,
         });
     }
     told(!instances.is_empty(), || format!("{id} should have instances"))?;
     Ok(instances)
+}
+
+/// Returns the program that a main process runs, or that process itself.
+fn program(operator: &Operator<'_>, main: u64) -> Result<u64, Failure> {
+    let children = operator.runs(&format!("pgrep --oldest --parent {main}"))?;
+    Ok(if main == 0 { 0 } else { children.text.parse().unwrap_or(main) })
 }
 
 /// Waits until an instance of hello answers, and returns its answer.
