@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::{Executor, Fault, Todo, faults};
+use super::{Executor, Fault, Todo, faults, is_undoing};
 use crate::conductor::error::Error;
 use crate::host::{ProxyError, sockets};
 use crate::name::{ProxyName, ServiceId};
@@ -15,6 +15,9 @@ use super::work::Work;
 /// For how long a proxy's configuration that was found good is taken for good. Who breaks it meanwhile is
 /// noticed when it is reloaded.
 const GOOD_FOR: Duration = Duration::from_secs(10);
+
+/// For how long requests that are under way are waited for by somebody who was told to stop.
+const BRIEFLY: Duration = Duration::from_secs(2);
 
 impl Executor<'_> {
     pub(super) fn test_proxies<'t>(&mut self, todo: &Todo<'t>) -> Vec<Fault<'t>> {
@@ -113,17 +116,21 @@ impl Executor<'_> {
             }
         }
         let watcher = &*self.watcher;
+        let began = Instant::now();
+        // On the way back, the proxy's old processes still send requests to what is stopped next: those have to
+        // come through. Who is interrupted a second time does not get here.
+        let undoes = todo.iter().any(|(work, _)| is_undoing(&works[*work]));
+        let interrupted = || watcher.is_interrupted() && (!undoes || began.elapsed() > BRIEFLY);
         for (proxy, longest) in longest {
             if let Some(old) = self.old_workers.get(proxy) {
-                self.proxies.drain(old, longest, &|| watcher.is_interrupted());
+                self.proxies.drain(old, longest, &interrupted);
             }
         }
         for &(work, step) in todo {
             match step {
                 Step::DrainSockets { service, sockets, longest } => {
                     let Some(systemd) = self.systemd else { continue };
-                    let (longest, interrupted) = (longest.duration(), &|| watcher.is_interrupted());
-                    sockets::drain(systemd, service, sockets, longest, interrupted)?;
+                    sockets::drain(systemd, service, sockets, longest.duration(), &interrupted)?;
                 }
                 Step::DrainProxy { .. } if !watcher.is_interrupted() => {
                     self.proxies.forget_pending(&works[work].plan.service)?;
