@@ -18,6 +18,7 @@ mod runtime;
 mod share;
 mod signals;
 mod spoken;
+mod status;
 mod stop;
 mod supervise;
 mod value;

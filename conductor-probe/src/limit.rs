@@ -4,8 +4,8 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Command, ExitStatus};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::time::Instant;
 
 use rustix::event::{PollFd, PollFlags};
@@ -17,12 +17,10 @@ use rustix::process::{
 use crate::args::Limit;
 use crate::check::socket::wait_until;
 use crate::print::{complain, reason};
+use crate::status;
 
 /// What `timeout` of coreutils says.
 const TIME_OVER: u8 = 124;
-/// What a shell says of a command that is not there, and of one that cannot be run.
-const NOT_FOUND: u8 = 127;
-const CANNOT_RUN: u8 = 126;
 /// How often what keeps starting processes is killed again.
 const ROUNDS: usize = 1000;
 
@@ -37,24 +35,21 @@ pub(crate) fn run(arguments: &Limit) -> u8 {
         Ok(child) => child,
         Err(error) => {
             complain(format_args!("cannot run {}: {}", program.display(), reason(&error)));
-            return match error.kind() {
-                io::ErrorKind::NotFound => NOT_FOUND,
-                _ => CANNOT_RUN,
-            };
+            return status::of_failure(&error);
         }
     };
     let group = Pid::from_child(&child);
     let in_time = wait(group, deadline);
     // The child is not waited for yet, so that its number is still its own.
     let _ = kill_process_group(group, Signal::KILL);
-    let status = child.wait();
+    let ended = child.wait();
     kill_the_rest();
-    match (in_time, status) {
-        (Ok(true), Ok(status)) => shell_status(status),
+    match (in_time, ended) {
+        (Ok(true), Ok(ended)) => status::of_end(ended),
         (Ok(false), _) => TIME_OVER,
         (Err(error), _) | (_, Err(error)) => {
             complain(format_args!("cannot wait for {}: {}", program.display(), reason(&error)));
-            CANNOT_RUN
+            status::CANNOT_RUN
         }
     }
 }
@@ -78,9 +73,4 @@ fn kill_the_rest() {
             return;
         }
     }
-}
-
-fn shell_status(status: ExitStatus) -> u8 {
-    let status = status.code().or_else(|| Some(128 + status.signal()?));
-    status.and_then(|status| u8::try_from(status).ok()).unwrap_or(u8::MAX)
 }

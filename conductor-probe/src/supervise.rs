@@ -93,7 +93,8 @@ pub(crate) fn close_to_others() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
-/// Waits for the end of a child. With `stop`, the unit is about to end, and the checks have no say any more.
+/// Waits for the end of a child. When the signal `stop` comes, the unit is about to end, and the checks have no say
+/// any more.
 pub(crate) fn supervise(
     process: Pid,
     signals: &Signals,

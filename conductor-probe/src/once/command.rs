@@ -3,8 +3,8 @@
 use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
-use std::process::{Command, ExitStatus, Stdio};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
 
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
@@ -14,6 +14,7 @@ use super::OnceError;
 use super::leash::Ends;
 use crate::itself::itself;
 use crate::print::{complain, reason};
+use crate::status;
 
 /// The first word of the command line of a process that becomes a command; it is not parsed as others
 /// are, because what follows is the command's.
@@ -22,10 +23,6 @@ pub(crate) const BECOME: &str = "become-command";
 const SESSION: &str = "session";
 const TERMINAL: &str = "terminal";
 const GROUP: &str = "group";
-
-/// What a shell says of a command that is not there, and of one that cannot be run.
-const NOT_FOUND: u8 = 127;
-const CANNOT_RUN: u8 = 126;
 
 /// A command that was started. It leads a process group.
 #[derive(Debug)]
@@ -73,7 +70,7 @@ impl Child {
 
     /// Gives the exit status, as a shell has it, if the command has ended.
     pub(super) fn ended(&mut self) -> io::Result<Option<u8>> {
-        Ok(self.0.try_wait()?.map(shell_status))
+        Ok(self.0.try_wait()?.map(status::of_end))
     }
 }
 
@@ -82,26 +79,18 @@ pub(super) fn death_by(signal: Signal) -> u8 {
     u8::try_from(128 + signal as i32).unwrap_or(u8::MAX)
 }
 
-fn shell_status(status: ExitStatus) -> u8 {
-    let status = status.code().or_else(|| Some(128 + status.signal()?));
-    status.and_then(|status| u8::try_from(status).ok()).unwrap_or(u8::MAX)
-}
-
 /// Becomes a command, with all signals as they are by default; comes back only if that fails, with the
 /// exit status.
 pub(crate) fn become_command(mut words: impl Iterator<Item = OsString>) -> u8 {
     let kind = words.next().unwrap_or_default();
-    let Some(program) = words.next() else { return CANNOT_RUN };
+    let Some(program) = words.next() else { return status::CANNOT_RUN };
     let error = match prepare(&kind) {
         // The standard library sets SIGPIPE back, too.
         Ok(()) => Command::new(&program).args(words).exec(),
         Err(error) => error,
     };
     complain(format_args!("cannot run {}: {}", program.display(), reason(&error)));
-    match error.kind() {
-        io::ErrorKind::NotFound => NOT_FOUND,
-        _ => CANNOT_RUN,
-    }
+    status::of_failure(&error)
 }
 
 /// Sets up what only the process itself can.

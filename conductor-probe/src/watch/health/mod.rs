@@ -75,7 +75,7 @@ impl Health {
             Event::Ready(healthy) | Event::Healthy(healthy) => {
                 message.status(format_args!("healthy: {healthy}, {checks}")).line("WATCHDOG=1")
             }
-            // The prober lives, and its verdict is not final.
+            // The checks go on, and the verdict is not final.
             Event::Failing { failures, reason } => message
                 .status(format_args!("unhealthy {failures}/{retries}: {reason}"))
                 .line("WATCHDOG=1"),
