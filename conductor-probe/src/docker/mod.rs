@@ -12,8 +12,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use self::create::{CreateError, create};
-pub(crate) use self::engine::Engine;
-use self::engine::{Condition, EngineError, Wait};
+use self::engine::{Condition, Wait};
+pub(crate) use self::engine::{Engine, EngineError};
 pub(crate) use self::signals::SIGNALS;
 use self::signals::Signals;
 use crate::args::Docker;

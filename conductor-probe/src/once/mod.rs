@@ -4,6 +4,7 @@
 //! does the command. So nothing is left behind when the one who waits is killed.
 
 mod command;
+mod container;
 mod ended;
 mod init;
 mod leash;
@@ -22,6 +23,7 @@ pub(crate) use self::ended::report;
 pub(crate) use self::init::{INIT, init};
 
 use self::command::Child;
+use self::container::Container;
 use self::leash::{Ends, Leash, Word};
 use self::size::Size;
 use self::turn::Turn;
@@ -29,7 +31,6 @@ use crate::args::Run;
 use crate::check::socket::wait_until;
 use crate::docker::{self, Engine};
 use crate::itself::ItselfError;
-use crate::print::{Whole, complain};
 use crate::signals::{SignalError, Signals};
 
 /// Why a command does not run, or not any more.
@@ -57,7 +58,7 @@ pub(crate) fn run(arguments: &Run) -> Result<u8, OnceError> {
     let signals = Signals::keep(&docker::SIGNALS)?;
     let container = arguments.container.as_ref();
     let container =
-        container.map(|name| Container { name, engine: Engine::new(&arguments.engine_socket) });
+        container.map(|name| Container::new(name, Engine::new(&arguments.engine_socket)));
     let mut turn = None;
     if container.is_some() {
         let directory = arguments.socket.parent().unwrap_or(Path::new("/"));
@@ -80,17 +81,21 @@ pub(crate) fn run(arguments: &Run) -> Result<u8, OnceError> {
         let mut watched = vec![PollFd::new(&signals, PollFlags::IN)];
         watched.extend(leash.as_ref().map(|leash| PollFd::new(leash, PollFlags::IN)));
         let until = deadline.into_iter().chain(turn.as_ref().map(Turn::look));
-        let until = until.chain(size.as_ref().and_then(Size::next)).min();
+        let until = until.chain(size.as_ref().and_then(Size::next));
+        let until = until.chain(command.container.as_ref().and_then(Container::next)).min();
         let in_time = wait_until(&mut watched, until);
         let in_time = in_time.map_err(|errno| OnceError::Wait(errno.into()))?;
         if !in_time && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             // systemd kills what is left in the unit.
             return Ok(command::death_by(Signal::SIGTERM));
         }
-        if turn.as_mut().is_some_and(|turn| command.has_had(turn)) {
-            turn = None;
+        if let Some(container) = &mut command.container {
+            turn.take_if(|turn| container.has_had(turn));
+            if let Some(size) = &mut size {
+                container.has_size(size);
+            }
+            container.look();
         }
-        command.has_size(size.as_mut());
         for signal in signals.pending()? {
             match signal {
                 Signal::SIGCHLD => {
@@ -124,37 +129,11 @@ struct Running<'a> {
     container: Option<Container<'a>>,
 }
 
-/// What Docker's client runs.
-struct Container<'a> {
-    name: &'a str,
-    engine: Engine,
-}
-
 impl Running<'_> {
-    /// Tells whether its turn to start is over.
-    fn has_had(&self, turn: &mut Turn) -> bool {
-        self.container.as_ref().is_none_or(|it| turn.is_over(&it.engine, it.name))
-    }
-
-    /// Sets the size of the container's terminal if it is time to.
-    fn has_size(&self, size: Option<&mut Size>) {
-        if let Some((size, Container { name, engine })) = size.zip(self.container.as_ref()) {
-            size.look(engine, name);
-        }
-    }
-
     /// Delivers a signal. Docker's client passes some on and dies of others, so the engine is asked.
-    fn deliver(&self, signal: Signal) {
-        if let Some(Container { name, engine }) = &self.container {
-            match engine.kill(name, signal.as_str()) {
-                Ok(()) => return,
-                // Before it runs and after it ended, there is only the client.
-                Err(error) if error.is_not_running() => {}
-                Err(error) => {
-                    complain(format_args!("{signal} is not passed on: {}", Whole(&error)));
-                }
-            }
+    fn deliver(&mut self, signal: Signal) {
+        if self.container.as_mut().is_none_or(|container| container.signal(signal)) {
+            self.child.deliver(signal);
         }
-        self.child.deliver(signal);
     }
 }

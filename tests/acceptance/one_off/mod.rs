@@ -29,6 +29,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("podman_signals_and_the_death_of_conductor", |host| {
         leaves::signals(host, Some(Engine::Podman));
     }),
+    ("native_a_signal_at_any_moment", |host| leaves::a_signal_at_any_moment(host, None)),
+    ("docker_a_signal_at_any_moment", |host| {
+        leaves::a_signal_at_any_moment(host, Some(Engine::Docker));
+    }),
     ("native_terminals", |host| terminal::works(host, None)),
     ("docker_terminals", |host| terminal::works(host, Some(Engine::Docker))),
     ("podman_terminals", |host| terminal::works(host, Some(Engine::Podman))),
