@@ -53,6 +53,8 @@ pub(crate) struct Engine {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct State {
     pub(crate) running: bool,
+    /// Its first process, as the host sees it; 0 if there is none.
+    pub(crate) pid: i64,
     pub(crate) exit_code: i64,
     /// Whether the engine removes the container when it has ended.
     pub(crate) removed: bool,
@@ -94,6 +96,7 @@ impl Engine {
         let removed = container.pointer("/HostConfig/AutoRemove").and_then(Value::as_bool);
         Ok(State {
             running: state.get("Running").and_then(Value::as_bool).unwrap_or_default(),
+            pid: state.get("Pid").and_then(Value::as_i64).unwrap_or_default(),
             exit_code: state.get("ExitCode").and_then(Value::as_i64).unwrap_or(1),
             removed: removed.unwrap_or_default(),
         })

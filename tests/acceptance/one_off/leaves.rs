@@ -130,7 +130,7 @@ pub(super) fn what_was_killed_before_it_began(host: &Host) {
     host.write("/srv/stranger.py", include_str!("stranger.py"));
     // Strangers who connect get nothing, and are in nobody's way.
     host.sh(
-        "(conductor run --id a sh -c 'sleep 3; echo mine' </dev/null >/srv/said; echo $? >>/srv/said) & \
+        "docker rm -f xx; (conductor run --id a sh -c 'sleep 3; echo mine' </dev/null >/srv/said; echo $? >>/srv/said) & \
          until ls /run/conductor/runs/run-* 2>/dev/null; do sleep 0.05; done; \
          python3 /srv/stranger.py; wait",
     );
