@@ -2,12 +2,15 @@
 
 use crate::Test;
 use crate::host::{Host, SLEEP};
+use crate::ran::Ran;
 
 pub(crate) const TESTS: &[Test] = &[
     ("no_definition_ends_the_work_on_the_others", no_definition_ends_the_work_on_the_others),
     ("an_image_is_no_option", an_image_is_no_option),
     ("lines_of_others_get_no_secrets", lines_of_others_get_no_secrets),
     ("what_is_imported_can_be_read", what_is_imported_can_be_read),
+    ("no_template_uses_up_the_stack", no_template_uses_up_the_stack),
+    ("an_older_systemd_is_refused", an_older_systemd_is_refused),
 ];
 
 /// Sums of such times overflowed, which ended the process with the work on all services.
@@ -73,4 +76,35 @@ fn what_is_imported_can_be_read(host: &Host) {
     host.define("system.yaml", &ran.stdout);
     ran.complains("/srv/system:1:1: ").complains("is longer than 255 characters");
     host.conductor(&["check"]).exits(0);
+}
+
+/// A template that was nested deeply ended the process by SIGSEGV.
+fn no_template_uses_up_the_stack(host: &Host) {
+    host.define("web.yaml", &format!("id: web\n{SLEEP}"));
+    for (open, close) in [("{{#if a}}", "{{/if}}"), ("{{#*inline \"a\"}}", "{{/inline}}")] {
+        let template = format!("[Unit]\n{}{}\n", open.repeat(20_000), close.repeat(20_000));
+        host.write("/srv/templates/service.slice.hbs", &template);
+        let ran = host.conductor(&["--templates", "/srv/templates", "check"]).exits(2);
+        ran.complains("/srv/templates/service.slice.hbs:2:");
+    }
+}
+
+/// It would take units without what it does not know of them: what keeps a service in is among that.
+fn an_older_systemd_is_refused(host: &Host) {
+    host.define("web.yaml", &format!("id: web\n{SLEEP}"));
+    host.write("/srv/older.py", include_str!("older.py"));
+    let version = host
+        .sh("busctl get-property org.freedesktop.systemd1 /org/freedesktop/systemd1 \
+                           org.freedesktop.systemd1.Manager Version | cut -d '\"' -f 2");
+    host.sh(&format!(
+        "setsid python3 /srv/older.py /srv/bus {version} >/dev/null 2>&1 </dev/null & \
+         until [ -S /srv/bus ]; do sleep 0.05; done"
+    ));
+    let as_older = "mount --bind /srv/bus /run/dbus/system_bus_socket; exec conductor";
+    for command in ["apply", "run --id web true"] {
+        let mut asked = host.sandbox.command("unshare");
+        asked.args(["--mount", "sh", "-ec", &format!("{as_older} {command}")]);
+        Ran::new(&mut asked).complains("systemd 251 is too old: conductor needs 252 or newer");
+    }
+    assert!(host.files().is_empty());
 }

@@ -16,11 +16,9 @@ pub(crate) mod sockets;
 use crate::host::Host;
 use crate::ran::Ran;
 
-#[allow(dead_code, reason = "used by the tests below")]
 /// The user id of an ordinary user of the host, who has a home and no privileges.
 pub(crate) const EVE: &str = "1000";
 
-#[allow(dead_code, reason = "used by the tests below")]
 /// Runs a shell script as an ordinary user of the host.
 #[track_caller]
 pub(crate) fn as_eve(host: &Host, script: &str) -> Ran {
