@@ -124,7 +124,7 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
 pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
-    run.words(instance.leash(PROBE, false, Some(&name)));
+    instance.leash(&mut run, PROBE, false, |run| run.word(&format!("--container={name}")));
     run.words([DOCKER, "run", "--rm", "--init", "--interactive"]);
     if instance.has_terminal() {
         // Docker's own keys to detach would hide Ctrl-P from the command. A new size is told by the kernel:
@@ -159,8 +159,13 @@ pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
 pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
-    run.words(instance.leash(PROBE, false, None));
+    let pid_file = format!("/{}/container.pid", directory(instance));
+    instance
+        .leash(&mut run, PROBE, false, |run| run.after_specifier("--pid-file=", "%t", &pid_file));
     run.words([PODMAN, "run", "--replace", "--rm", "--init", "--interactive"]);
+    if instance.attached().is_some() {
+        run.after_specifier("--pidfile=", "%t", &pid_file);
+    }
     run.word(&format!("--init-path={PROBE}"));
     run.words(["--name", &name]);
     run.words(["--cgroups=split", "--sdnotify=ignore"]);

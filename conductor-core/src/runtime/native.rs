@@ -68,7 +68,7 @@ pub(super) fn parts(instance: &Instance<'_>) -> Parts {
     let probed = health::is_probed(service);
     let probe = if instance.image.is_some() { PROBE_IN_IMAGE } else { PROBE };
     let mut line = CommandLine::new("");
-    line.words(instance.leash(probe, instance.shown_socket().is_some(), None));
+    instance.leash(&mut line, probe, instance.shown_socket().is_some(), |_| ());
     if probed {
         line.words([probe, "exec"]);
         line.words(health::check(instance, &[]));

@@ -2,7 +2,7 @@
 
 use super::{Instance, PROBE, Scope};
 use crate::unit::Lines;
-use crate::unit::escape::command_line;
+use crate::unit::escape::{CommandLine, command_line};
 use crate::value::HostPath;
 
 /// Where a unit of another user's finds the socket at which it is met, in its own view of the host: the
@@ -53,20 +53,22 @@ impl<'a> Instance<'a> {
         self.attached().filter(|_| shown).map(|attached| &attached.socket)
     }
 
-    /// Gives what comes before the command if somebody waits for it. `probe` is where the probe is, `shown`
-    /// whether the socket is shown to the unit, and `container` what Docker's client runs.
-    pub(super) fn leash(&self, probe: &str, shown: bool, container: Option<&str>) -> Vec<String> {
-        let Some(attached) = self.attached() else { return Vec::new() };
+    /// Adds what comes before the command if somebody waits for it. `probe` is where the probe is, `shown`
+    /// whether the socket is shown to the unit, and `container` adds how a container is told of signals.
+    pub(super) fn leash(
+        &self,
+        line: &mut CommandLine,
+        probe: &str,
+        shown: bool,
+        container: impl FnOnce(&mut CommandLine),
+    ) {
+        let Some(attached) = self.attached() else { return };
         let patience = self.service.deploy.stop_timeout.duration().as_millis();
-        let mut words = vec![
-            probe.to_owned(),
-            "run".to_owned(),
-            format!("--socket={}", if shown { MEETING } else { attached.socket.as_str() }),
-            format!("--stop-timeout={patience}ms"),
-        ];
-        words.extend(container.map(|name| format!("--container={name}")));
-        words.push("--".to_owned());
-        words
+        line.words([probe, "run"]);
+        line.word(&format!("--socket={}", if shown { MEETING } else { attached.socket.as_str() }));
+        line.word(&format!("--stop-timeout={patience}ms"));
+        container(line);
+        line.word("--");
     }
 }
 

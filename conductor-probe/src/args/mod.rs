@@ -161,6 +161,10 @@ pub(crate) struct Run {
     /// Where the engine listens
     #[arg(long, value_name = "PATH", default_value = "/run/docker.sock")]
     pub(crate) engine_socket: PathBuf,
+    /// COMMAND is podman's client, and writes here which process the container's first is: before that one has
+    /// started another, signals wait
+    #[arg(long, value_name = "FILE", conflicts_with = "container")]
+    pub(crate) pid_file: Option<PathBuf>,
     /// The program and its arguments
     #[arg(last = true, required = true, value_name = "COMMAND")]
     pub(crate) program: Vec<OsString>,

@@ -1,12 +1,13 @@
-//! The container of a command, which Docker's client runs.
+//! The container of a command, which an engine's client runs.
 
 use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use super::size::Size;
-use super::turn::Turn;
+use super::command::Child;
+use crate::args::Run;
 use crate::docker::{Engine, EngineError};
 use crate::print::{Whole, complain};
 
@@ -15,18 +16,27 @@ const PAUSE: Duration = Duration::from_millis(50);
 
 /// A container, and what it is still to be told.
 ///
-/// Docker's client loses what comes between its own start and the container's: it neither dies of it nor
+/// An engine's client loses what comes between its own start and the container's: it neither dies of it nor
 /// passes it on. And until the container's init has begun, the kernel or what makes the container takes it.
 #[derive(Debug)]
 pub(super) struct Container<'a> {
-    name: &'a str,
-    engine: Engine,
+    made_by: MadeBy<'a>,
     /// Whether its init passes signals on.
     listens: bool,
     /// Signals that came before, oldest first.
     kept: Vec<Signal>,
     /// When to send them.
     next: Option<Instant>,
+}
+
+/// Who makes the container.
+#[derive(Debug)]
+pub(super) enum MadeBy<'a> {
+    /// Docker, of which the container with this name can be asked. Its client passes some signals on and dies
+    /// of others.
+    Docker(&'a str, Engine),
+    /// podman, which says in a file which process the first is. Its client passes signals on.
+    Podman(&'a Path),
 }
 
 /// What became of a signal.
@@ -40,13 +50,26 @@ enum Sent {
 }
 
 impl<'a> Container<'a> {
-    pub(super) fn new(name: &'a str, engine: Engine) -> Self {
-        Self { name, engine, listens: false, kept: Vec::new(), next: None }
+    /// Returns the container that a command makes, if it makes one.
+    pub(super) fn of(arguments: &'a Run) -> Option<Self> {
+        let Run { container, engine_socket, pid_file, .. } = arguments;
+        let docker = container.as_ref();
+        let docker = docker.map(|name| MadeBy::Docker(name, Engine::new(engine_socket)));
+        let made_by = docker.or_else(|| pid_file.as_deref().map(MadeBy::Podman))?;
+        Some(Self { made_by, listens: false, kept: Vec::new(), next: None })
     }
 
-    /// Sends a signal, now or as soon as the container listens; tells whether its client has to have it, too.
-    pub(super) fn signal(&mut self, signal: Signal) -> bool {
-        let sent = self.send(signal).unwrap_or_else(|error| {
+    /// Returns its name and engine if that can be asked.
+    pub(super) fn docker(&self) -> Option<(&'a str, &Engine)> {
+        match &self.made_by {
+            MadeBy::Docker(name, engine) => Some((name, engine)),
+            MadeBy::Podman(_) => None,
+        }
+    }
+
+    /// Sends a signal, now or as soon as the container listens.
+    pub(super) fn signal(&mut self, signal: Signal, client: &Child) {
+        let sent = self.send(signal, client).unwrap_or_else(|error| {
             complain(format_args!("{signal} is not passed on: {}", Whole(&error)));
             Sent::Absent
         });
@@ -54,8 +77,10 @@ impl<'a> Container<'a> {
             self.kept.push(signal);
             self.next = Instant::now().checked_add(PAUSE);
         }
-        // It may die of it before it makes a container.
-        sent == Sent::Absent
+        if sent == Sent::Absent {
+            // It may die of it before it makes a container.
+            client.deliver(signal);
+        }
     }
 
     /// Returns when to [`look`](Self::look), if ever.
@@ -64,45 +89,63 @@ impl<'a> Container<'a> {
     }
 
     /// Sends what was kept if it is time to.
-    pub(super) fn look(&mut self) {
+    pub(super) fn look(&mut self, client: &Child) {
         if self.next.is_none_or(|next| Instant::now() < next) {
             return;
         }
         // If the engine is gone for good, so is its client, and all of this ends.
         while let Some(&signal) = self.kept.first()
-            && matches!(self.send(signal), Ok(Sent::Taken))
+            && matches!(self.send(signal, client), Ok(Sent::Taken))
         {
             self.kept.remove(0);
         }
         self.next = if self.kept.is_empty() { None } else { Instant::now().checked_add(PAUSE) };
     }
 
-    fn send(&mut self, signal: Signal) -> Result<Sent, EngineError> {
+    /// Returns the signal that ended the client before it made a container, whatever status it has for that.
+    pub(super) fn ended_by(&self) -> Option<Signal> {
+        match self.made_by {
+            // Whether the container was there cannot be asked any more.
+            MadeBy::Docker(..) => None,
+            MadeBy::Podman(file) => self.kept.first().copied().filter(|_| !file.exists()),
+        }
+    }
+
+    fn send(&mut self, signal: Signal, client: &Child) -> Result<Sent, EngineError> {
         if !self.listens {
-            match self.engine.inspect(self.name) {
-                Ok(state) => self.listens = state.running && has_child(state.pid),
-                Err(EngineError::Gone) => return Ok(Sent::Absent),
-                Err(error) => return Err(error),
-            }
+            let Some(first) = self.first_process()? else { return Ok(Sent::Absent) };
+            self.listens = first != 0 && has_child(first);
             if !self.listens {
                 return Ok(Sent::Early);
             }
         }
-        match self.engine.kill(self.name, signal.as_str()) {
-            Ok(()) => Ok(Sent::Taken),
-            Err(error) if error.is_not_running() => Ok(Sent::Early),
-            Err(error) => Err(error),
+        match &self.made_by {
+            MadeBy::Docker(name, engine) => match engine.kill(name, signal.as_str()) {
+                Ok(()) => Ok(Sent::Taken),
+                Err(error) if error.is_not_running() => Ok(Sent::Early),
+                Err(error) => Err(error),
+            },
+            MadeBy::Podman(_) => {
+                client.deliver(signal);
+                Ok(Sent::Taken)
+            }
         }
     }
 
-    /// Tells whether its turn to start is over.
-    pub(super) fn has_had(&self, turn: &mut Turn) -> bool {
-        turn.is_over(&self.engine, self.name)
-    }
-
-    /// Sets the size of its terminal if it is time to.
-    pub(super) fn has_size(&self, size: &mut Size) {
-        size.look(&self.engine, self.name);
+    /// Returns the container's first process, as the host sees it; 0 if there is none yet, and `None` if there
+    /// is no container.
+    fn first_process(&self) -> Result<Option<i64>, EngineError> {
+        match &self.made_by {
+            MadeBy::Docker(name, engine) => match engine.inspect(name) {
+                Ok(state) => Ok(Some(state.pid)),
+                Err(EngineError::Gone) => Ok(None),
+                Err(error) => Err(error),
+            },
+            MadeBy::Podman(file) => {
+                let id = fs::read_to_string(file).ok();
+                Ok(id.map(|id| id.trim().parse().unwrap_or_default()))
+            }
+        }
     }
 }
 

@@ -29,7 +29,7 @@ use self::size::Size;
 use self::turn::Turn;
 use crate::args::Run;
 use crate::check::socket::wait_until;
-use crate::docker::{self, Engine};
+use crate::docker;
 use crate::itself::ItselfError;
 use crate::signals::{SignalError, Signals};
 
@@ -56,18 +56,18 @@ pub(crate) fn run(arguments: &Run) -> Result<u8, OnceError> {
     let no_leash = |source| OnceError::Leash { socket: arguments.socket.clone(), source };
     let (leash, ends) = Leash::take(&arguments.socket).map_err(no_leash)?;
     let signals = Signals::keep(&docker::SIGNALS)?;
-    let container = arguments.container.as_ref();
-    let container =
-        container.map(|name| Container::new(name, Engine::new(&arguments.engine_socket)));
+    let container = Container::of(arguments);
+    let engine = container.as_ref().and_then(Container::docker);
+    let engine = engine.map(|(name, engine)| (name, engine.clone()));
     let mut turn = None;
-    if container.is_some() {
+    if engine.is_some() {
         let directory = arguments.socket.parent().unwrap_or(Path::new("/"));
         match Turn::wait(directory, &signals, &leash)? {
             Ok(its) => turn = Some(its),
             Err(signal) => return Ok(command::death_by(signal)),
         }
     }
-    let mut size = match (&ends, &container) {
+    let mut size = match (&ends, &engine) {
         (Ends::Terminal(terminal), Some(_)) => {
             Some(Size::new(terminal.try_clone().map_err(OnceError::Start)?))
         }
@@ -89,18 +89,21 @@ pub(crate) fn run(arguments: &Run) -> Result<u8, OnceError> {
             // systemd kills what is left in the unit.
             return Ok(command::death_by(Signal::SIGTERM));
         }
-        if let Some(container) = &mut command.container {
-            turn.take_if(|turn| container.has_had(turn));
+        if let Some((name, engine)) = &engine {
+            turn.take_if(|turn| turn.is_over(engine, name));
             if let Some(size) = &mut size {
-                container.has_size(size);
+                size.look(engine, name);
             }
-            container.look();
+        }
+        if let Some(container) = &mut command.container {
+            container.look(&command.child);
         }
         for signal in signals.pending()? {
             match signal {
                 Signal::SIGCHLD => {
                     if let Some(status) = command.child.ended().map_err(OnceError::Wait)? {
-                        return Ok(status);
+                        let signal = command.container.as_ref().and_then(Container::ended_by);
+                        return Ok(signal.map_or(status, command::death_by));
                     }
                 }
                 signal => command.deliver(signal),
@@ -130,10 +133,11 @@ struct Running<'a> {
 }
 
 impl Running<'_> {
-    /// Delivers a signal. Docker's client passes some on and dies of others, so the engine is asked.
+    /// Delivers a signal.
     fn deliver(&mut self, signal: Signal) {
-        if self.container.as_mut().is_none_or(|container| container.signal(signal)) {
-            self.child.deliver(signal);
+        match &mut self.container {
+            Some(container) => container.signal(signal, &self.child),
+            None => self.child.deliver(signal),
         }
     }
 }

@@ -29,9 +29,11 @@ pub(crate) const TESTS: &[Test] = &[
     ("podman_signals_and_the_death_of_conductor", |host| {
         leaves::signals(host, Some(Engine::Podman));
     }),
-    ("native_a_signal_at_any_moment", |host| leaves::a_signal_at_any_moment(host, None)),
     ("docker_a_signal_at_any_moment", |host| {
-        leaves::a_signal_at_any_moment(host, Some(Engine::Docker));
+        leaves::a_signal_at_any_moment(host, Engine::Docker);
+    }),
+    ("podman_a_signal_at_any_moment", |host| {
+        leaves::a_signal_at_any_moment(host, Engine::Podman);
     }),
     ("native_terminals", |host| terminal::works(host, None)),
     ("docker_terminals", |host| terminal::works(host, Some(Engine::Docker))),
