@@ -114,8 +114,8 @@ fn is_refused(host: &Host, revision: &str, kind: &str) {
     }
     let mut ran = deploy(host, revision).exits(3);
     if kind == "exits" && !ran.stderr.contains(LAST_WORDS) {
-        // Docker itself loses what a container writes that ends at once: of 900 that were started without it,
-        // on busy processors, the lines of three.
+        // Docker itself may lose what a container writes that ends at once: of 1,100 that were started without
+        // conductor, on busy processors, the line of one.
         eprintln!(
             "{ran}\nwithout {LAST_WORDS:?}; the journal has\n{}",
             host.sh("journalctl --sync; journalctl --since=-30s --output=short-precise")
