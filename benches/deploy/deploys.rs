@@ -25,7 +25,7 @@ pub(crate) struct Case {
 }
 
 impl Case {
-    /// Gives the service that is deployed.
+    /// Returns the service that is deployed.
     pub(crate) fn definition(&self) -> String {
         let what = match self.engine {
             None => {

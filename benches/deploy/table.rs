@@ -107,7 +107,7 @@ impl Report {
         Self { nothing, deploys: Vec::new(), peers: Vec::new(), load: Vec::new(), only, began }
     }
 
-    /// Tells whether something of this name is to be measured, by the words of the command line.
+    /// Returns whether something of this name is to be measured, by the words of the command line.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|word| name.contains(word))
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 /// How many services there are in each measurement.
 pub(crate) const SIZES: [usize; 4] = [1, 100, 1000, 5000];
 
-/// Gives the name and text of a definition of usual length.
+/// Returns the name and text of a definition of usual length.
 pub(crate) fn definition(number: usize) -> (String, String) {
     let text = format!(
         "id: service-{number:04}\n\
@@ -18,7 +18,7 @@ pub(crate) fn definition(number: usize) -> (String, String) {
     (format!("service-{number:04}.yaml"), text)
 }
 
-/// Gives the same without what systemd needs seccomp filters for: a default unit has dozens, and Linux
+/// Returns the same without what systemd needs seccomp filters for: a default unit has dozens, and Linux
 /// 6.18 can lock up for good when those of a thousand units are freed at once.
 pub(crate) fn unfiltered(number: usize) -> (String, String) {
     let (file, mut text) = definition(number);

@@ -149,7 +149,7 @@ impl<'a> Container<'a> {
     }
 }
 
-/// Tells whether a process has started another, as an init does before it passes signals on; also if that
+/// Returns whether a process has started another, as an init has before it passes signals on; true if that
 /// cannot be seen.
 fn has_child(process: i64) -> bool {
     let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
