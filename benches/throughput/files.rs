@@ -5,9 +5,9 @@ use std::hint::black_box;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use conductor_core::conductor::Conductor;
-use conductor_core::host::{Paths, UnitDirectory};
 use conductor_core::plan::{Change, Step};
+use conductor_host::Conductor;
+use conductor_host::system::{Paths, UnitDirectory};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 
 use crate::fixture::{SIZES, definition, fill};

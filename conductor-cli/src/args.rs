@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use conductor_core::conductor::RollbackTarget;
 use conductor_core::name::{Revision, ServiceId};
 use conductor_core::value::Span;
+use conductor_host::RollbackTarget;
 
 use crate::contract::OutputOf;
 use crate::cron_args::{Cron, CronCommand};

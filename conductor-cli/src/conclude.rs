@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use conductor_core::conductor::{Failure, Report, ServiceReport};
+use conductor_host::{Failure, Report, ServiceReport};
 
 use crate::args::Output;
 use crate::human::printable;

@@ -3,8 +3,8 @@
 use std::env;
 use std::path::{Path, PathBuf};
 
-use conductor_core::conductor::{Conductor, Error, Watcher};
-use conductor_core::host::Paths;
+use conductor_host::system::Paths;
+use conductor_host::{Conductor, Error, Watcher};
 use schemars::JsonSchema;
 use serde::Serialize;
 

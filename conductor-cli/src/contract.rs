@@ -1,7 +1,7 @@
 //! The contract with programs: the JSON Schema of what each command prints with `--output json`.
 
 use clap::ValueEnum;
-use conductor_core::conductor::{OneOffPlan, Report, Status, Upcoming};
+use conductor_host::{OneOffPlan, Report, Status, Upcoming};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform as _};
 use schemars::{Schema, SchemaGenerator};

@@ -7,8 +7,8 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
 use conductor_core::caught::{self, Panicked};
-use conductor_core::conductor::Error;
 use conductor_core::error::{Invalid, Problem};
+use conductor_host::Error;
 
 use crate::args::Output;
 use crate::context::Context;

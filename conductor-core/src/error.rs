@@ -127,7 +127,7 @@ impl<T, E: Into<std::io::Error>> PathContext<T> for Result<T, E> {
 
 /// Shows a path in a message, on one line: a name may hold ends of lines, what a terminal obeys, and what
 /// changes the direction of text.
-pub(crate) fn shown_path(path: &Path) -> String {
+pub fn shown_path(path: &Path) -> String {
     let is_shown_otherwise = |c: char| match c {
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
             true
@@ -145,7 +145,7 @@ pub(crate) fn shown_path(path: &Path) -> String {
 }
 
 /// Quotes text for a message: control characters become visible, and long text is cut.
-pub(crate) fn shown(text: &str) -> String {
+pub fn shown(text: &str) -> String {
     const LONGEST: usize = 60;
     let mut cut: String = text.chars().take(LONGEST).collect();
     if cut.len() < text.len() {

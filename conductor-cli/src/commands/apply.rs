@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use conductor_core::conductor::Prune;
+use conductor_host::Prune;
 
 use super::outcome::{Detail, print_plan, print_report};
 use crate::args::Apply;

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use conductor_core::conductor::{Prune, diff};
+use conductor_host::{Prune, diff};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt as _;
 use std::process::ExitCode;
 
-use conductor_core::host::JournalQuery;
+use conductor_host::system::JournalQuery;
 use schemars::JsonSchema;
 
 use crate::args::Logs;

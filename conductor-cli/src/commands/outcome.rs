@@ -1,8 +1,8 @@
 //! What the commands that change a host say: the plan before, the summary after.
 
-use conductor_core::conductor::{Report, diff};
 use conductor_core::name::{Revision, ServiceId};
 use conductor_core::plan::{Observed, Plan};
+use conductor_host::{Report, diff};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -3,10 +3,10 @@
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use conductor_core::conductor::Error;
-use conductor_core::host::UnitDirectory;
 use conductor_core::name::UnitName;
 use conductor_core::plan::{Change, Step};
+use conductor_host::Error;
+use conductor_host::system::UnitDirectory;
 use schemars::JsonSchema;
 use serde::Serialize;
 

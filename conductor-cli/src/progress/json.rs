@@ -1,7 +1,7 @@
 //! Events for programs: one JSON object each, told from the result by its key `event`.
 
-use conductor_core::conductor::{self, Failure};
 use conductor_core::name::ServiceId;
+use conductor_host::Failure;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -58,21 +58,23 @@ pub(crate) enum Event<'e> {
 }
 
 /// Gives the object of an event, without a line's end; how instances fare is for people.
-pub(super) fn line(event: &conductor::Event<'_>) -> Option<String> {
+pub(super) fn line(event: &conductor_host::Event<'_>) -> Option<String> {
     let line = match *event {
-        conductor::Event::Waiting { holder } => Event::Waiting { holder },
-        conductor::Event::Step { service, step } => Event::Step { service, step: step.to_string() },
-        conductor::Event::Done { service, step, took } => Event::Done {
+        conductor_host::Event::Waiting { holder } => Event::Waiting { holder },
+        conductor_host::Event::Step { service, step } => {
+            Event::Step { service, step: step.to_string() }
+        }
+        conductor_host::Event::Done { service, step, took } => Event::Done {
             service,
             step: step.to_string(),
             usec: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         },
-        conductor::Event::Output { service, step, line } => {
+        conductor_host::Event::Output { service, step, line } => {
             Event::Output { service, step: step.to_string(), line }
         }
-        conductor::Event::Failed { service, failure } => Event::Failed { service, failure },
-        conductor::Event::Note { service, text } => Event::Note { service, text },
-        conductor::Event::Reload => Event::Reload,
+        conductor_host::Event::Failed { service, failure } => Event::Failed { service, failure },
+        conductor_host::Event::Note { service, text } => Event::Note { service, text },
+        conductor_host::Event::Reload => Event::Reload,
         _ => return None,
     };
     serde_json::to_string(&line).ok()

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use conductor_core::conductor::Event;
+use conductor_host::Event;
 
 use crate::human::{printable, took};
 
@@ -38,8 +38,8 @@ pub(super) fn waiting(holder: &str) -> String {
 
 #[cfg(test)]
 pub(super) mod tests {
-    use conductor_core::conductor::{Failure, Progress};
     use conductor_core::plan::{ActiveState, Step};
+    use conductor_host::{Failure, Progress};
 
     use super::*;
 

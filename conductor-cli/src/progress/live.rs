@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use conductor_core::conductor::{self, Event};
+use conductor_host::Event;
 
 use super::lines;
 use super::screen::{Drawn, Running, Screen, Size};
@@ -34,7 +34,7 @@ enum Message {
         step: String,
         line: String,
     },
-    Instances(Vec<conductor::Progress>),
+    Instances(Vec<conductor_host::Progress>),
     Line(String),
 }
 

@@ -11,7 +11,7 @@ mod screen;
 use std::cell::Cell;
 use std::time::Duration;
 
-use conductor_core::conductor::{Event, Watcher};
+use conductor_host::{Event, Watcher};
 
 use crate::args::Output;
 use crate::interrupt::Interrupts;

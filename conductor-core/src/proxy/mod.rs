@@ -47,7 +47,7 @@ impl UpstreamFile {
 }
 
 /// Writes the last line of a file.
-pub(crate) fn mark(proxy: &ProxyName, service: &ServiceId) -> String {
+pub fn mark(proxy: &ProxyName, service: &ServiceId) -> String {
     format!("{MARK}proxy={proxy} service={service}")
 }
 

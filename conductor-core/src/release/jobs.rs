@@ -73,7 +73,7 @@ pub(super) fn compile(
 }
 
 /// Gives the link by which a timer starts at boot.
-pub(crate) fn timer_link(timer: &UnitName) -> Link {
+pub fn timer_link(timer: &UnitName) -> Link {
     Link { by: UnitName::from_checked(TIMERS.to_owned()), unit: timer.clone() }
 }
 

@@ -8,8 +8,8 @@ mod once;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub(crate) use jobs::timer_link;
-pub(crate) use once::Task;
+pub use jobs::timer_link;
+pub use once::Task;
 
 use crate::caught::Panicked;
 use crate::error::Invalid;
@@ -156,7 +156,7 @@ impl<'s> Release<'s> {
 
     /// Names the unit of something that is done once for this release:
     /// `conductor-ID-REVISION.DIGEST-PURPOSE.service`.
-    pub(crate) fn task_unit(&self, purpose: &str) -> UnitName {
+    pub fn task_unit(&self, purpose: &str) -> UnitName {
         once::unit(self, purpose)
     }
 
@@ -164,7 +164,7 @@ impl<'s> Release<'s> {
     ///
     /// # Errors
     /// The image is none once its tokens are replaced.
-    pub(crate) fn engine_image(&self) -> Result<Option<EngineImage>, CompileError> {
+    pub fn engine_image(&self) -> Result<Option<EngineImage>, CompileError> {
         engine_image(self, &self.task_tokens())
     }
 
@@ -179,7 +179,7 @@ impl<'s> Release<'s> {
     ///
     /// # Errors
     /// A template that fails, or values that do not fit together at this revision.
-    pub(crate) fn compile_task(
+    pub fn compile_task(
         &self,
         task: Task,
         unit: &UnitName,

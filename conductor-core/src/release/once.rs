@@ -33,23 +33,23 @@ struct CommandView<'a> {
 
 /// A command that runs once and to its end, and in what it differs from the service's instances.
 #[derive(Debug, Default)]
-pub(crate) struct Task {
+pub struct Task {
     /// The program and its arguments, with their tokens.
-    pub(crate) command: Vec<Argument>,
+    pub command: Vec<Argument>,
     /// Environment variables, on top of the service's, with their tokens.
-    pub(crate) env: BTreeMap<EnvName, EnvValue>,
+    pub env: BTreeMap<EnvName, EnvValue>,
     /// Limits, each in place of the service's.
-    pub(crate) limits: Limits,
+    pub limits: Limits,
     /// The user to run as, in place of the service's.
-    pub(crate) user: Option<UserName>,
+    pub user: Option<UserName>,
     /// The longest that it may take.
-    pub(crate) timeout: Option<Span>,
+    pub timeout: Option<Span>,
     /// What it needs if it is neither a job nor a part of a deploy.
-    pub(crate) one_off: Option<OneOff>,
+    pub one_off: Option<OneOff>,
     /// Directives of the section `[Unit]` that are its own.
-    pub(crate) unit: Lines,
+    pub unit: Lines,
     /// Directives of the section `[Service]` that are its own.
-    pub(crate) service: Lines,
+    pub service: Lines,
 }
 
 /// Names the unit of something that is done once for a release.

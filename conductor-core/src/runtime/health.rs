@@ -30,7 +30,7 @@ const DEFAULT_START: Duration = Duration::from_secs(90);
 
 /// Tells whether the probe starts the instances of a service: it watches them, or it stands in for
 /// the client of a container engine.
-pub(crate) fn is_probed(service: &Service) -> bool {
+pub fn is_probed(service: &Service) -> bool {
     service.health.is_some() || service.runtime == Runtime::Docker
 }
 

@@ -14,9 +14,9 @@ use crate::unit::Lines;
 use crate::value::{Endpoint, Port, Tokens};
 
 pub use health::PROBE;
-pub(crate) use health::is_probed;
-pub(crate) use one_off::{Attached, MEETING, OneOff};
-pub(crate) use socket::SHOWN as SOCKETS;
+pub use health::is_probed;
+pub use one_off::{Attached, MEETING, OneOff};
+pub use socket::SHOWN as SOCKETS;
 
 /// What a runtime contributes to the unit of an instance.
 #[derive(Debug, Default)]

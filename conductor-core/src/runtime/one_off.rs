@@ -7,27 +7,27 @@ use crate::value::HostPath;
 
 /// Where a unit of another user's finds the socket at which it is met, in its own view of the host: the
 /// directory of the socket itself is root's alone.
-pub(crate) const MEETING: &str = "/run/conductor/one-off";
+pub const MEETING: &str = "/run/conductor/one-off";
 
 /// What decides whose the processes of a unit are, and what they see.
 const USERS: [&str; 4] = ["User", "DynamicUser", "RootDirectory", "RootImage"];
 
 /// What a unit needs that is there for one command only.
 #[derive(Debug, Clone)]
-pub(crate) struct OneOff {
+pub struct OneOff {
     /// The unit's own file, which goes with it.
-    pub(crate) unit_file: HostPath,
+    pub unit_file: HostPath,
     /// Who waits for it; `None` if nobody does.
-    pub(crate) attached: Option<Attached>,
+    pub attached: Option<Attached>,
 }
 
 /// How a command gets at the input and output of whoever waits for it.
 #[derive(Debug, Clone)]
-pub(crate) struct Attached {
+pub struct Attached {
     /// Where it meets them.
-    pub(crate) socket: HostPath,
+    pub socket: HostPath,
     /// Whether it gets a terminal.
-    pub(crate) terminal: bool,
+    pub terminal: bool,
 }
 
 impl<'a> Instance<'a> {

@@ -14,7 +14,7 @@ use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, command_line};
 
 /// Where everybody sees the directories; an instance sees its own at the same path.
-pub(crate) const SHOWN: &str = "/run/conductor/sockets";
+pub const SHOWN: &str = "/run/conductor/sockets";
 
 /// Where they can be written to, by whoever gets there.
 const KEPT: &str = "/run/conductor/private/sockets";

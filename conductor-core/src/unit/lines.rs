@@ -9,11 +9,11 @@ const ROOM: usize = 512;
 
 /// Lines of the form `Name=value`; the values are escaped already.
 #[derive(Debug, Default)]
-pub(crate) struct Lines(String);
+pub struct Lines(String);
 
 impl Lines {
     /// Adds one line.
-    pub(crate) fn push(&mut self, name: impl Display, value: impl Display) {
+    pub fn push(&mut self, name: impl Display, value: impl Display) {
         if self.0.is_empty() {
             self.0.reserve(ROOM);
         } else {
@@ -24,7 +24,7 @@ impl Lines {
     }
 
     /// Adds other lines behind these.
-    pub(crate) fn extend(&mut self, Lines(others): Lines) {
+    pub fn extend(&mut self, Lines(others): Lines) {
         if !self.0.is_empty() && !others.is_empty() {
             self.0.push('\n');
         }

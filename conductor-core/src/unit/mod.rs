@@ -8,7 +8,7 @@ pub(crate) mod render;
 mod set;
 mod template;
 
-pub(crate) use lines::Lines;
+pub use lines::Lines;
 pub use metadata::{Engine, EngineImage, Instance, JobUnit, Kind, Metadata, Record, TimerUnit};
 pub(crate) use render::Values;
 pub use set::{Link, Unit, UnitSet};

@@ -109,9 +109,10 @@ impl Templates {
         Ok(Self { registry, files, fingerprint })
     }
 
-    /// Adds a helper, with which a template does what no value can make it do.
-    #[cfg(test)]
-    pub(crate) fn with_helper(
+    /// Adds a helper, with which a test has a template fail as no value can make it.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn with_helper(
         mut self,
         name: &str,
         helper: impl handlebars::HelperDef + Send + Sync + 'static,

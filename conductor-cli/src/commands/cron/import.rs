@@ -5,8 +5,8 @@ use std::process::ExitCode;
 
 use conductor_core::crontab::{Imported, Importer, Owner, Source};
 use conductor_core::error::Problem;
-use conductor_core::host::{crontabs_in, defined_services, read_crontab, read_open_crontab};
 use conductor_core::name::ServiceId;
+use conductor_host::system::{crontabs_in, defined_services, read_crontab, read_open_crontab};
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use comfy_table::CellAlignment;
-use conductor_core::conductor::{Upcoming, UpcomingJob};
+use conductor_host::{Upcoming, UpcomingJob};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit, ZonedDateTime, ZonedDateTimeRound};
 

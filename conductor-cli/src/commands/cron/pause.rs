@@ -2,8 +2,8 @@
 
 use std::process::ExitCode;
 
-use conductor_core::conductor::Report;
 use conductor_core::plan::{Observed, Plan};
+use conductor_host::Report;
 
 use crate::commands::outcome::{Detail, print_plan, print_report};
 use crate::conclude::conclude;

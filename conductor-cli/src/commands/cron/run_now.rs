@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use conductor_core::conductor::JobRun;
+use conductor_host::JobRun;
 use schemars::JsonSchema;
 use serde::Serialize;
 

@@ -3,8 +3,8 @@
 use std::process::ExitCode;
 
 use conductor_core::cron::{Expression, Timetable};
-use conductor_core::host::time_zone;
 use conductor_core::value::TimeZone;
+use conductor_host::system::time_zone;
 use jiff::{Timestamp, ZonedDateTime};
 use schemars::JsonSchema;
 use serde::Serialize;

@@ -4,7 +4,7 @@ use std::env;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use conductor_core::host::Ends;
+use conductor_host::system::Ends;
 use rustix::fs::fstat;
 
 /// Gives those of this process. What leads to the journal is left to the command's own unit, so that its

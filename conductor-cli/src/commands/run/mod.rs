@@ -7,10 +7,10 @@ mod terminal;
 use std::env;
 use std::process::ExitCode;
 
-use conductor_core::conductor::OneOff;
-use conductor_core::host::UnitEnd;
 use conductor_core::name::UnitName;
 use conductor_core::service::Limits;
+use conductor_host::OneOff;
+use conductor_host::system::UnitEnd;
 use schemars::JsonSchema;
 use serde::Serialize;
 

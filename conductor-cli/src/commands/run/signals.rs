@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::fs;
 use std::thread;
 
-use conductor_core::host::Controller;
+use conductor_host::system::Controller;
 use signal_hook::consts::{SIGALRM, SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGWINCH};
 use signal_hook::iterator::Signals as Caught;
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use conductor_core::conductor::{JobStatus, Status};
+use conductor_host::{JobStatus, Status};
 
 use super::{age, now};
 use crate::human;

@@ -7,8 +7,8 @@ use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 use comfy_table::CellAlignment;
-use conductor_core::conductor::{InstanceStatus, Status};
 use conductor_core::name::ReleaseName;
+use conductor_host::{InstanceStatus, Status};
 
 use crate::args;
 use crate::context::Context;

@@ -7,8 +7,8 @@ use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 use std::time::Instant;
 
-use conductor_core::conductor::Progress;
 use conductor_core::plan::ActiveState;
+use conductor_host::Progress;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::human::{printable, took};

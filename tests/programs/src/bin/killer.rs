@@ -12,8 +12,8 @@ use std::env;
 use std::path::Path;
 use std::process::ExitCode;
 
-use conductor_core::conductor::{Conductor, Event, Report};
-use conductor_core::host::Paths;
+use conductor_host::system::Paths;
+use conductor_host::{Conductor, Event, Report};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::getpid;
 

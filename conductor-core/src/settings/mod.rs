@@ -1,0 +1,179 @@
+//! The settings of a host, in `/etc/conductor/host.yaml`.
+
+mod proxy;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde::Deserialize;
+
+pub use proxy::ProxySettings;
+
+use crate::definition::{Field, Source, Table};
+use crate::error::{Problem, Problems};
+use crate::name::ProxyName;
+use crate::service::Service;
+use crate::value::PortRange;
+
+/// What an operator sets once for a host, apart from its services.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// The ports that are given to instances.
+    pub ports: PortRange,
+    /// The proxies that services may stand behind; nginx is always among them.
+    pub proxies: BTreeMap<ProxyName, ProxySettings>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        let proxies = BTreeMap::from([(ProxyName::nginx(), ProxySettings::nginx())]);
+        Self { ports: PortRange::default(), proxies }
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct Raw {
+    ports: Field<PortRange>,
+    proxy: Field<Table<ProxyName, proxy::Raw>>,
+}
+
+impl Settings {
+    /// Reads the settings from the text of a file.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
+        let is_blank = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+        if text.lines().all(is_blank) {
+            return Ok(Self::default());
+        }
+        let source = Source::parse(file, text).map_err(Problems)?;
+        let Raw { ports, proxy } = source.read().unwrap_or_default();
+        let proxies = proxy::proxies(&source, proxy);
+        let problems = source.problems();
+        if !problems.is_empty() {
+            return Err(Problems(problems));
+        }
+        Ok(Self { ports: ports.into_value().unwrap_or_default(), proxies })
+    }
+
+    /// Checks that the proxies which services name are known.
+    ///
+    /// # Errors
+    /// One problem for each service that names another.
+    pub fn check_proxies(&self, services: &[Service]) -> Result<(), Problems> {
+        let problem = |service: &Service| {
+            let proxy = service.proxy.as_ref()?;
+            if self.proxies.contains_key(&proxy.name) {
+                return None;
+            }
+            let known: Vec<_> = self.proxies.keys().map(ProxyName::as_str).collect();
+            Some(Problem {
+                file: service.origin.file.clone(),
+                position: Some(service.origin.upstream.unwrap_or(service.origin.position)),
+                path: format!("proxy.{}", proxy.name),
+                message: format!("the host settings know no proxy {}", proxy.name),
+                hint: Some(format!(
+                    "there is {}; add proxy.{} to the host settings",
+                    known.join(", "),
+                    proxy.name
+                )),
+            })
+        };
+        let problems: Vec<_> = services.iter().filter_map(problem).collect();
+        if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Settings, String> {
+        Settings::parse(Path::new("host.yaml"), text).map_err(|problems| problems.to_string())
+    }
+
+    #[test]
+    fn what_is_set_for_nginx_leaves_the_rest_as_it_was() {
+        let built_in = ProxySettings::nginx();
+        assert_eq!(parse("# nothing\n"), Ok(Settings::default()));
+        let settings = parse("proxy:\n  nginx: {directory: /etc/nginx/upstreams}\n").unwrap();
+        let nginx = &settings.proxies[&ProxyName::nginx()];
+        assert_eq!(nginx.directory.as_str(), "/etc/nginx/upstreams");
+        let directory = built_in.directory.clone();
+        assert_eq!(ProxySettings { directory, ..nginx.clone() }, built_in);
+    }
+
+    #[test]
+    fn another_proxy_stands_beside_nginx() {
+        let settings = parse(
+            "ports: 20000-20009\nproxy:\n  haproxy:\n    directory: /etc/haproxy/conf.d\n    \
+             suffix: .cfg\n    template: /etc/conductor/haproxy.hbs\n    \
+             test: [/usr/sbin/haproxy, -c, -f, /etc/haproxy]\n    unit: haproxy.service\n",
+        )
+        .unwrap();
+        let names: Vec<_> = settings.proxies.keys().map(ProxyName::as_str).collect();
+        assert_eq!(names, ["haproxy", "nginx"]);
+        assert_eq!(settings.proxies[&"haproxy".parse().unwrap()].suffix.as_str(), ".cfg");
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_its_place() {
+        assert_eq!(
+            parse(
+                "proxy:\n  edge:\n    directory: conf.d\n    test: [haproxy]\n    unit: a.timer\n  \
+                 nginx:\n    sufix: .conf\n    suffix: '*.conf'\n    test: []\n  b: {}\n  \
+                 Nginx: {}\nport: 1-2\n"
+            )
+            .unwrap_err(),
+            "host.yaml:3:16: proxy.edge.directory: \"conf.d\" is not an absolute path\n  \
+             hint: begin it with /\n\
+             host.yaml:4:12: proxy.edge.test[0]: \"haproxy\" is not an absolute path\n  \
+             hint: begin it with /\n\
+             host.yaml:5:11: proxy.edge.unit: a.timer is not a service\n  \
+             hint: name the proxy's unit, such as nginx.service\n\
+             host.yaml:7:5: proxy.nginx.sufix: unknown key \"sufix\"\n  \
+             hint: did you mean suffix?\n\
+             host.yaml:8:13: proxy.nginx.suffix: \"*.conf\" is not the end of a file name\n  \
+             hint: write a dot and letters or digits, such as .conf\n\
+             host.yaml:9:11: proxy.nginx.test: the command is empty\n  \
+             hint: such as [/usr/sbin/nginx, -t, -q]\n\
+             host.yaml:10:6: proxy.b: the key directory is missing\n  \
+             hint: such as directory: /etc/nginx/conf.d\n\
+             host.yaml:10:6: proxy.b: the key test is missing\n  \
+             hint: such as test: [/usr/sbin/nginx, -t, -q]\n\
+             host.yaml:10:6: proxy.b: the key unit is missing\n  \
+             hint: such as unit: nginx.service\n\
+             host.yaml:11:3: proxy.Nginx: \"Nginx\" is not a proxy's name\n  \
+             hint: use lower-case letters, digits, _ and single -: for example nginx\n\
+             host.yaml:12:1: port: unknown key \"port\"\n  hint: did you mean ports?"
+        );
+    }
+
+    #[test]
+    fn two_proxies_do_not_share_their_files() {
+        let text = "proxy:\n  edge:\n    directory: /etc/nginx/conf.d\n    test: [/bin/true]\n    \
+                    unit: edge.service\n";
+        let error = parse(text).unwrap_err();
+        assert!(error.starts_with("host.yaml:3:5: proxy.edge: its files would be"), "{error}");
+        let moved = format!("{text}  nginx: {{directory: /etc/nginx/other}}\n");
+        assert!(parse(&moved).is_ok());
+    }
+
+    #[test]
+    fn a_service_names_a_proxy_of_the_host() {
+        let service = |proxy: &str| {
+            let text =
+                format!("id: a\ncommand: [/bin/x]\nport: 80\nproxy: {{{proxy}: {{upstream: a}}}}");
+            Service::parse(Path::new("a.yaml"), &text).unwrap()
+        };
+        let settings = Settings::default();
+        assert_eq!(settings.check_proxies(&[service("nginx")]), Ok(()));
+        assert_eq!(
+            settings.check_proxies(&[service("edge")]).unwrap_err().to_string(),
+            "a.yaml:4:26: proxy.edge: the host settings know no proxy edge\n  \
+             hint: there is nginx; add proxy.edge to the host settings"
+        );
+    }
+}

@@ -1,0 +1,22 @@
+//! What compiles and plans has nothing to touch a host with. Calls of the standard library are refused by
+//! `conductor-core/clippy.toml`; here are the libraries.
+
+use std::process::Command;
+
+/// Libraries for buses, system calls, files, threads and networks.
+const TOUCHES_A_HOST: [&str; 10] =
+    ["async-io", "mio", "nix", "rayon", "rustix", "socket2", "tempfile", "tokio", "ureq", "zbus"];
+
+#[test]
+fn nothing_that_touches_a_host_is_linked() {
+    let mut tree = Command::new(env!("CARGO"));
+    tree.args(["tree", "--locked", "--offline", "--package=conductor-core", "--edges=normal"]);
+    tree.args(["--target=all", "--prefix=none", "--format={p}"]);
+    let output = tree.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).unwrap();
+    let linked = || tree.lines().filter_map(|line| line.split(' ').next());
+    assert!(linked().any(|name| name == "handlebars"), "it lists something else:\n{tree}");
+    let touches: Vec<_> = linked().filter(|name| TOUCHES_A_HOST.contains(name)).collect();
+    assert_eq!(touches, [""; 0]);
+}

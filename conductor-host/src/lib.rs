@@ -1,0 +1,12 @@
+//! Brings a Linux host to what service definitions say.
+//!
+//! [`Conductor`] is what a program links this crate for, and what the command line is a thin layer over. The
+//! definitions, units and plans that it works with are those of [`conductor_core`].
+
+#![cfg_attr(not(test), warn(clippy::disallowed_methods))]
+
+mod ops;
+pub mod system;
+
+pub use conductor_core;
+pub use ops::*;

@@ -1,0 +1,311 @@
+//! Why something asked of the facade was not done.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use crate::system::{LockError, MeetingError, ProxyError, SystemdError};
+use conductor_core::caught;
+use conductor_core::error::{Invalid, PathError, Problem, Problems};
+use conductor_core::name::{JobName, ReleaseName, Revision, ServiceId, UnitName};
+use conductor_core::plan::PortError;
+use conductor_core::proxy::UpstreamError;
+use conductor_core::release::CompileError;
+use conductor_core::service::Service;
+use conductor_core::unit::{EngineImage, TemplateError};
+
+/// Everything that can go wrong, by what a caller would do about it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Definitions or settings are wrong.
+    #[error(transparent)]
+    Definition(#[from] Problems),
+    /// A template is wrong.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// There are no templates where some were said to be.
+    #[error(
+        "{}: there are no templates in this directory",
+        conductor_core::error::shown_path(directory)
+    )]
+    NoTemplates {
+        /// The directory.
+        directory: PathBuf,
+    },
+    /// A service does not compile.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The range of ports is used up.
+    #[error(transparent)]
+    Ports(#[from] PortError),
+    /// Something that is not conductor's is in the way.
+    #[error("{} is {what}: foreign, or damaged", conductor_core::error::shown_path(path))]
+    Foreign {
+        /// Where it is.
+        path: PathBuf,
+        /// What is in the way.
+        what: &'static str,
+    },
+    /// The probe is not where units look for it.
+    #[error(
+        "{service} needs the probe, and there is no {}",
+        conductor_core::error::shown_path(probe)
+    )]
+    NoProbe {
+        /// The service.
+        service: ServiceId,
+        /// Where it has to be.
+        probe: PathBuf,
+    },
+    /// No service of this id is on the host.
+    #[error("there is no service {service} on this host")]
+    UnknownService {
+        /// The id.
+        service: ServiceId,
+    },
+    /// A service on the host has no job of this name.
+    #[error("{service} has no job {job} on this host")]
+    UnknownJob {
+        /// The service.
+        service: ServiceId,
+        /// The job.
+        job: JobName,
+        /// The jobs that it has.
+        names: Vec<JobName>,
+    },
+    /// A job that is to run does so already.
+    #[error("{job} of {service} runs already")]
+    JobRuns {
+        /// The service.
+        service: ServiceId,
+        /// The job.
+        job: JobName,
+    },
+    /// systemd does not start a job.
+    #[error("systemd does not start it: {reason}")]
+    JobRefused {
+        /// What it says.
+        reason: String,
+    },
+    /// An image does not come.
+    #[error("cannot pull {image}: {reason}")]
+    Pull {
+        /// The image, with its engine.
+        image: EngineImage,
+        /// The engine's own last words.
+        reason: String,
+    },
+    /// A command that is to run once was not even begun.
+    #[error("systemd did not come as far as running the command in {unit}")]
+    NotBegun {
+        /// Its unit.
+        unit: UnitName,
+        /// What the journal has of it.
+        journal: Vec<String>,
+    },
+    /// A timer on the host says something that is not known here.
+    #[error("{timer}: {reason}")]
+    Timer {
+        /// The timer.
+        timer: UnitName,
+        /// What is wrong.
+        reason: String,
+    },
+    /// There is no systemd to ask.
+    #[error("nothing runs without systemd")]
+    Offline,
+    /// No definition is of this id.
+    #[error(
+        "no definition in {} has the id {service}",
+        conductor_core::error::shown_path(directory)
+    )]
+    Undefined {
+        /// The id.
+        service: ServiceId,
+        /// The directory of definitions.
+        directory: PathBuf,
+    },
+    /// There is nothing to go back to.
+    #[error("{}", no_rollback(service, wanted.as_deref(), current))]
+    NoRollback {
+        /// The service.
+        service: ServiceId,
+        /// What was asked for.
+        wanted: Option<String>,
+        /// The releases that are kept.
+        kept: Vec<ReleaseName>,
+        /// The current release.
+        current: ReleaseName,
+    },
+    /// Another process is changing the host.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A proxy cannot be asked or told.
+    #[error(transparent)]
+    Proxy(#[from] ProxyError),
+    /// What a proxy is to be told cannot be written.
+    #[error(transparent)]
+    Upstream(#[from] UpstreamError),
+    /// The file system refused.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// systemd could not be asked.
+    #[error(transparent)]
+    Systemd(#[from] SystemdError),
+}
+
+impl From<MeetingError> for Error {
+    fn from(error: MeetingError) -> Self {
+        match error {
+            MeetingError::Path(error) => Self::Path(error),
+            MeetingError::Systemd(error) => Self::Systemd(error),
+        }
+    }
+}
+
+impl Error {
+    /// Names the kind of error in one word, for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Definition(_) => "definition",
+            Self::Template(_) | Self::NoTemplates { .. } => "template",
+            Self::Compile(_) => "compile",
+            Self::Ports(_) => "ports",
+            Self::Foreign { .. } => "foreign_file",
+            Self::NoProbe { .. } => "no_probe",
+            Self::UnknownService { .. } => "unknown_service",
+            Self::UnknownJob { .. } => "unknown_job",
+            Self::JobRuns { .. } => "job_runs",
+            Self::JobRefused { .. } => "job_refused",
+            Self::Pull { .. } => "pull",
+            Self::NotBegun { .. } => "not_begun",
+            Self::Timer { .. } => "timer",
+            Self::Offline => "offline",
+            Self::Undefined { .. } => "undefined_service",
+            Self::NoRollback { .. } => "no_rollback",
+            Self::Lock(LockError::Held { .. }) => "locked",
+            Self::Lock(LockError::Path(_)) | Self::Path(_) => "file",
+            Self::Proxy(_) | Self::Upstream(_) => "proxy",
+            Self::Systemd(_) => "systemd",
+        }
+    }
+
+    /// Says what to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Compile(
+                CompileError::Image { source: Invalid { hint, .. }, .. }
+                | CompileError::Volume { source: Invalid { hint, .. }, .. },
+            ) => {
+                return hint.clone();
+            }
+            Self::Compile(CompileError::Panicked { .. }) => caught::HINT,
+            Self::Compile(CompileError::UserScope { .. }) => "remove user, or run without --user",
+            Self::Ports(_) => "widen ports in the host settings",
+            Self::Foreign { .. } => "move it away if nothing needs it; nothing was changed",
+            Self::NoProbe { .. } => "install conductor-probe there; it comes with conductor",
+            Self::UnknownService { .. } => "conductor status lists the services",
+            Self::UnknownJob { names, .. } if names.is_empty() => {
+                "its definition has no cron, or was not applied yet"
+            }
+            Self::UnknownJob { names, .. } => {
+                let names: Vec<_> = names.iter().map(JobName::as_str).collect();
+                return Some(format!("its jobs are {}", names.join(", ")));
+            }
+            Self::JobRuns { .. } => {
+                "conductor status shows since when; it does not run twice at once"
+            }
+            Self::NotBegun { journal, .. } => {
+                let lines = journal.iter().map(|line| format!("\n  | {line}"));
+                return Some(format!("the journal says:{}", lines.collect::<String>()));
+            }
+            Self::Timer { .. } => "time zones come with the package tzdata",
+            Self::Offline => "leave --root out",
+            Self::Proxy(error) => return error.hint(),
+            Self::Undefined { .. } => "conductor check lists the definitions",
+            Self::NoRollback { kept, .. } if kept.is_empty() => {
+                "no other release is kept; deploy.keep says how many"
+            }
+            Self::NoRollback { kept, .. } => {
+                let kept: Vec<_> = kept.iter().map(ReleaseName::as_str).collect();
+                return Some(format!("--to RELEASE names one that is kept: {}", kept.join(", ")));
+            }
+            Self::Lock(LockError::Held { .. }) => "wait for it to end, then run this again",
+            Self::Systemd(SystemdError::Connect { .. }) => {
+                "is systemd running, and dbus? --root DIR writes units without them"
+            }
+            Self::Systemd(SystemdError::TooOld { .. }) => {
+                "upgrade the host; conductor render shows units without it"
+            }
+            Self::NoTemplates { .. } => "put NAME.hbs into it, or leave --templates out",
+            Self::Path(error) | Self::Lock(LockError::Path(error))
+                if error.source.kind() == ErrorKind::PermissionDenied =>
+            {
+                "run it as root, or with --user for services of your own"
+            }
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    /// Gives file, line and column of an error in a template, or of a definition that conductor fails at.
+    pub fn place(&self) -> Option<(&Path, (usize, usize))> {
+        match self {
+            Self::Template(error) | Self::Compile(CompileError::Template(error)) => match error {
+                TemplateError::Syntax { file, line, column, .. }
+                | TemplateError::Render { file, line, column, .. } => {
+                    Some((file, (*line, *column)))
+                }
+                _ => None,
+            },
+            Self::Compile(CompileError::Panicked { file, position, .. }) => Some((file, *position)),
+            _ => None,
+        }
+    }
+
+    /// Gives the problems with their places, if there are such.
+    pub fn problems(&self) -> &[Problem] {
+        match self {
+            Self::Definition(problems) => &problems.0,
+            _ => &[],
+        }
+    }
+
+    pub(super) fn image_revision(service: &Service, own: &Revision, wanted: &Revision) -> Self {
+        Self::Definition(Problems(vec![Problem {
+            file: service.origin.file.clone(),
+            position: Some(service.origin.position),
+            path: "image".to_owned(),
+            message: format!("the image of {} is fixed to {own}, not {wanted}", service.id),
+            hint: Some("leave the tag out of image: the revision is the tag".to_owned()),
+        }]))
+    }
+
+    pub(super) fn nothing_deployed(service: &Service) -> Self {
+        Self::Definition(Problems(vec![Problem {
+            file: service.origin.file.clone(),
+            position: Some(service.origin.position),
+            path: "revision".to_owned(),
+            message: format!("{} has no revision, and none is on this host yet", service.id),
+            hint: Some("say which one with --revision, or add revision: TAG".to_owned()),
+        }]))
+    }
+
+    pub(super) fn no_revision(services: &[&Service]) -> Self {
+        let problem = |service: &&Service| Problem {
+            file: service.origin.file.clone(),
+            position: Some(service.origin.position),
+            path: "revision".to_owned(),
+            message: format!("{} has no revision, and none is on this host yet", service.id),
+            hint: Some("add revision: TAG".to_owned()),
+        };
+        Self::Definition(Problems(services.iter().map(problem).collect()))
+    }
+}
+
+fn no_rollback(service: &ServiceId, wanted: Option<&str>, current: &ReleaseName) -> String {
+    match wanted {
+        Some(wanted) => format!("no release {wanted} of {service} is kept on this host"),
+        None => format!("the release that {current} of {service} replaced is not kept"),
+    }
+}

@@ -1,0 +1,75 @@
+//! The kinds of steps that are carried out in one go for all services.
+
+use crate::system::Job;
+use conductor_core::plan::Step;
+
+/// A kind of steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Batch {
+    TestProxy,
+    Pull,
+    Run,
+    Files,
+    Jobs(Job),
+    /// The start of a target waits for all instances that it wants; for one that fails again and
+    /// again it would wait forever. So it comes when they are up.
+    StartTarget,
+    /// The stop of a slice stops at once all that is in it, also a container that its service's own
+    /// stop is about to let finish its work. So it comes when the services are down.
+    StopSlice,
+    Confirm,
+    /// Changes to where requests go, other than reloads.
+    Route,
+    Reload,
+    Drain,
+    RemoveImage,
+}
+
+impl Batch {
+    /// All of them, in the order in which those of one round are carried out.
+    pub(super) const ALL: [Self; 14] = [
+        Self::TestProxy,
+        Self::Pull,
+        Self::Run,
+        Self::Files,
+        Self::Jobs(Job::Stop),
+        Self::Jobs(Job::Start),
+        Self::Jobs(Job::Restart),
+        Self::StartTarget,
+        Self::StopSlice,
+        Self::Confirm,
+        Self::Route,
+        Self::Reload,
+        Self::Drain,
+        Self::RemoveImage,
+    ];
+
+    pub(super) fn of(step: &Step) -> Self {
+        match step {
+            Step::TestProxy { .. } => Self::TestProxy,
+            Step::Pull(_) => Self::Pull,
+            Step::Run(_) => Self::Run,
+            Step::Start(name) if name.kind() == "target" => Self::StartTarget,
+            Step::Stop(name) if name.kind() == "slice" => Self::StopSlice,
+            Step::Start(_) => Self::Jobs(Job::Start),
+            Step::Restart(_) => Self::Jobs(Job::Restart),
+            Step::Stop(_) => Self::Jobs(Job::Stop),
+            Step::Write { .. } | Step::Enable(_) | Step::Disable(_) | Step::Remove(_) => {
+                Self::Files
+            }
+            Step::Confirm { .. } => Self::Confirm,
+            Step::Switch { .. }
+            | Step::Unswitch { .. }
+            | Step::WriteUpstream { .. }
+            | Step::RemoveUpstream { .. } => Self::Route,
+            Step::ReloadProxy(_) => Self::Reload,
+            Step::DrainProxy { .. } | Step::DrainSockets { .. } => Self::Drain,
+            Step::RemoveImage(_) => Self::RemoveImage,
+        }
+    }
+
+    /// Tells whether a step of this kind leaves the host as it is.
+    pub(super) fn only_looks(self) -> bool {
+        matches!(self, Self::TestProxy | Self::Pull | Self::Confirm)
+    }
+}

@@ -1,0 +1,241 @@
+//! Jobs on a host: how they fare, and running one.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Conductor;
+use super::error::Error;
+use crate::system::{End, Follower, Job, JobDetails, JobError, Systemd, last_words};
+use conductor_core::name::{JobName, Revision, ServiceId, UnitName};
+use conductor_core::plan::{self, Observed, Plan};
+use conductor_core::release::{job_unit, timer_unit};
+use conductor_core::unit::{JobUnit, TimerUnit, Unit};
+
+/// How often is looked what a job wrote.
+const INTERVAL: Duration = Duration::from_millis(200);
+/// How many of the last lines of a job that failed are shown.
+const LINES: u32 = 10;
+
+/// One job.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct JobStatus {
+    /// Its name within its service.
+    pub name: JobName,
+    /// The unit that runs it.
+    pub unit: UnitName,
+    /// The unit that says when.
+    pub timer: UnitName,
+    /// The revision that it runs.
+    pub revision: Revision,
+    /// Whether it runs by the clock, as its definition says.
+    pub enabled: bool,
+    /// Since when an operator keeps it from running, in microseconds since 1970.
+    pub paused: Option<i64>,
+    /// Whether its timer is up.
+    pub waits: bool,
+    /// Whether it runs now.
+    pub running: bool,
+    /// When it runs next, in microseconds since 1970.
+    pub next: Option<u64>,
+    /// When it was last started, in microseconds since 1970.
+    pub last: Option<u64>,
+    /// When it last ended, in microseconds since 1970.
+    pub ended: Option<u64>,
+    /// How its last run ended, in systemd's word: `success`, `exit-code`, `timeout`, `signal`, ...
+    pub result: Option<String>,
+    /// The exit status of its last run; for a signal, 128 and its number.
+    pub exit_status: Option<i32>,
+    /// What it wrote last, if its last run failed.
+    pub journal: Vec<String>,
+}
+
+/// How a run of a job went.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct JobRun {
+    /// The service.
+    pub id: ServiceId,
+    /// The job.
+    pub job: JobName,
+    /// The unit.
+    pub unit: UnitName,
+    /// How it ended, in systemd's word.
+    pub result: String,
+    /// The exit status; for a signal, 128 and its number.
+    pub exit_status: Option<i32>,
+}
+
+impl JobRun {
+    /// Tells whether the job did what it was for.
+    pub fn succeeded(&self) -> bool {
+        self.result == "success"
+    }
+}
+
+impl Conductor {
+    /// Tells how the jobs of some services fare.
+    pub(super) fn jobs<'o>(
+        &self,
+        services: &[&ServiceId],
+        observed: &'o Observed,
+        systemd: Option<&Systemd>,
+    ) -> Result<BTreeMap<ServiceId, Vec<JobStatus>>, Error> {
+        let units = services.iter().flat_map(|id| observed.units_of(id));
+        let job = |unit: &'o Unit| Some((&unit.metadata.service, unit.metadata.kind.job()?));
+        let found: Vec<_> = units.filter_map(|(_, unit)| job(unit)).collect();
+        let pairs: Vec<_> = found
+            .iter()
+            .map(|(id, job)| (job_unit(id, &job.name), timer_unit(id, &job.name)))
+            .collect();
+        let details = match systemd {
+            Some(systemd) => systemd.job_details(&pairs)?,
+            None => vec![JobDetails::default(); pairs.len()],
+        };
+        let mut jobs: BTreeMap<ServiceId, Vec<JobStatus>> = BTreeMap::new();
+        for (((id, job), units), details) in found.into_iter().zip(pairs).zip(details) {
+            let status = self.job_status(id, job, units, details, observed);
+            jobs.entry(id.clone()).or_default().push(status);
+        }
+        Ok(jobs)
+    }
+
+    fn job_status(
+        &self,
+        id: &ServiceId,
+        job: &JobUnit,
+        (unit, timer): (UnitName, UnitName),
+        details: JobDetails,
+        observed: &Observed,
+    ) -> JobStatus {
+        let JobDetails {
+            waits,
+            next_usec,
+            started_usec,
+            ended_usec,
+            triggered_usec,
+            running,
+            result,
+            end,
+        } = details;
+        let paused = timer_of(&timer, observed).and_then(|timer| timer.paused);
+        // What systemd says of a unit that never ran is that it was a success.
+        let ended = ended_usec.or(started_usec).is_some() && !running;
+        let result = result.filter(|_| ended);
+        let failed = result.as_ref().is_some_and(|result| result != "success");
+        let journal = match failed {
+            true => last_words(self.paths.scope, &unit, LINES).journal,
+            false => Vec::new(),
+        };
+        JobStatus {
+            name: job.name.clone(),
+            revision: job.revision.clone(),
+            enabled: paused.is_some() || observed.links_to(id, &timer).next().is_some(),
+            paused: paused.map(Timestamp::as_microsecond),
+            waits,
+            running,
+            next: next_usec,
+            last: started_usec.or(triggered_usec),
+            ended: ended_usec,
+            exit_status: end.filter(|_| ended).map(End::status),
+            result,
+            journal,
+            unit,
+            timer,
+        }
+    }
+
+    /// Plans what [`run_now`](Self::run_now) would do, and does nothing.
+    ///
+    /// # Errors
+    /// As for [`run_now`](Self::run_now).
+    pub fn plan_run_now(
+        &self,
+        service: &ServiceId,
+        job: &JobName,
+    ) -> Result<(Plan, Observed), Error> {
+        let systemd = self.systemd()?;
+        let observed = self.observe(&self.settings()?, systemd.as_ref())?;
+        let units = find(service, job, &observed)?;
+        let Some(systemd) = systemd else { return Err(Error::Offline) };
+        refuse_second_run(service, job, &units, &systemd)?;
+        let plan = plan::run_now(service, &units.0, &observed);
+        Ok((Plan { services: vec![plan], orphans: Vec::new() }, observed))
+    }
+
+    /// Runs a job now, whatever its timer says, and waits for its end. `line` gets what it writes.
+    ///
+    /// # Errors
+    /// There is no such job on this host; it runs already; systemd does not answer. A run that fails is
+    /// no error here.
+    pub fn run_now(
+        &self,
+        service: &ServiceId,
+        job: &JobName,
+        line: &mut dyn FnMut(&str),
+    ) -> Result<JobRun, Error> {
+        let observed = self.directory().observe()?;
+        let units = find(service, job, &observed)?;
+        let Some(systemd) = self.systemd()? else { return Err(Error::Offline) };
+        refuse_second_run(service, job, &units, &systemd)?;
+        let mut follower = Follower::new(self.paths.scope, &units.0);
+        let unit = std::slice::from_ref(&units.0);
+        let results = systemd.run_watched(Job::Run, unit, INTERVAL, &mut || {
+            follower.lines().iter().for_each(|text| line(text));
+            Ok(())
+        })?;
+        follower.last_lines().iter().for_each(|text| line(text));
+        let details = systemd.job_details(std::slice::from_ref(&units))?.pop().unwrap_or_default();
+        let result = match (results.into_values().next().unwrap_or(Ok(())), details.result) {
+            (Ok(()), _) => "success".to_owned(),
+            (Err(JobError::Refused(reason)), _) => return Err(Error::JobRefused { reason }),
+            (Err(_), Some(result)) if result != "success" => result,
+            // systemd did not come as far as starting it.
+            (Err(error), _) => error.to_string(),
+        };
+        Ok(JobRun {
+            id: service.clone(),
+            job: job.clone(),
+            unit: units.0,
+            result,
+            exit_status: details.end.map(End::status),
+        })
+    }
+}
+
+/// Finds the units of a job: what runs it, and its timer.
+pub(super) fn find(
+    service: &ServiceId,
+    job: &JobName,
+    observed: &Observed,
+) -> Result<(UnitName, UnitName), Error> {
+    let jobs = observed.units_of(service).filter_map(|(_, unit)| unit.metadata.kind.job());
+    let names: Vec<_> = jobs.map(|job| job.name.clone()).collect();
+    match names.contains(job) {
+        true => Ok((job_unit(service, job), timer_unit(service, job))),
+        false if observed.units_of(service).next().is_none() => {
+            Err(Error::UnknownService { service: service.clone() })
+        }
+        false => Err(Error::UnknownJob { service: service.clone(), job: job.clone(), names }),
+    }
+}
+
+/// Refuses to run a job that runs already: systemd would only wait for that run.
+fn refuse_second_run(
+    service: &ServiceId,
+    job: &JobName,
+    units: &(UnitName, UnitName),
+    systemd: &Systemd,
+) -> Result<(), Error> {
+    let details = systemd.job_details(std::slice::from_ref(units))?;
+    match details.iter().any(|details| details.running) {
+        true => Err(Error::JobRuns { service: service.clone(), job: job.clone() }),
+        false => Ok(()),
+    }
+}
+
+fn timer_of<'o>(timer: &UnitName, observed: &'o Observed) -> Option<&'o TimerUnit> {
+    observed.set.units.get(timer)?.metadata.kind.timer()
+}

@@ -1,0 +1,261 @@
+//! Commands that run once, in the place of a service.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Conductor;
+use super::deploy::at;
+use super::error::Error;
+use super::planning::deployed_revision;
+use crate::system::{
+    Controller, Ends, Expected, Job, Meeting, Systemd, UnitEnd, atomic, images, last_words, open,
+};
+use conductor_core::error::{Invalid, PathContext as _, PathError};
+use conductor_core::name::{Revision, UnitName};
+use conductor_core::release::{Release, Task, slice_unit};
+use conductor_core::runtime::{self, Attached, PROBE, Scope};
+use conductor_core::service::{Limits, Service};
+use conductor_core::value::{Argument, EnvName, EnvValue, HostPath, Span, UserName};
+
+/// How much of the journal is shown if a command does not run.
+const LINES: u32 = 6;
+
+/// A command that runs once, in a service's image and environment and within its limits, and in what it
+/// differs from the service's instances. No token is replaced in it.
+#[derive(Debug, Clone, Default)]
+pub struct OneOff {
+    /// The program and its arguments.
+    pub command: Vec<Argument>,
+    /// The revision; without it, the one that is deployed.
+    pub revision: Option<Revision>,
+    /// Environment variables, on top of the service's.
+    pub env: BTreeMap<EnvName, EnvValue>,
+    /// Limits, each in place of the service's.
+    pub limits: Limits,
+    /// The user to run as, in place of the service's.
+    pub user: Option<UserName>,
+    /// The longest that it may take, from its start on.
+    pub timeout: Option<Span>,
+}
+
+/// What would be done to run a command once.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct OneOffPlan {
+    /// The image that would be pulled, with its engine; null if it is there, or none is needed.
+    pub pull: Option<String>,
+    /// The unit; in place of `NAME` it has a name of its own each time.
+    pub unit: UnitName,
+    /// The text of the unit, as it is if nobody waits for the command.
+    pub text: String,
+}
+
+/// A command that runs, for as long as somebody waits for it: it ends when this is dropped.
+#[derive(Debug)]
+pub struct Running {
+    unit: UnitName,
+    unit_file: PathBuf,
+    scope: Scope,
+    group: Option<String>,
+    meeting: Meeting,
+    ends: Ends,
+    controller: Controller,
+    systemd: Systemd,
+}
+
+impl Running {
+    /// Gives the unit in which the command runs.
+    pub fn unit(&self) -> &UnitName {
+        &self.unit
+    }
+
+    /// Gives a way to the command for other threads.
+    pub fn controller(&self) -> Controller {
+        self.controller.clone()
+    }
+
+    /// Gives the command its input and output, and waits until nothing of it is left.
+    ///
+    /// # Errors
+    /// The command was not even begun, or how it ended is not known; what it ended with is none.
+    pub fn wait(self) -> Result<UnitEnd, Error> {
+        let Self { unit, unit_file, scope, group, meeting, ends, controller, systemd } = self;
+        let expected = Expected { unit: &unit, group, ends };
+        match meeting.wait(expected, &controller, systemd)? {
+            Ok(end) => Ok(end),
+            // If systemd could not even run what reports, nobody has removed the file.
+            Err(refused) => Err(not_begun(scope, &unit, &unit_file, &refused)),
+        }
+    }
+}
+
+impl Conductor {
+    /// Runs a command for somebody who waits for it.
+    ///
+    /// `pulling` gets each line that an engine writes while it pulls the image, and `None` now and then;
+    /// it says whether to go on.
+    ///
+    /// # Errors
+    /// There is no revision, or the service does not compile; the image does not come; systemd refuses.
+    pub fn run(
+        &self,
+        service: &Service,
+        one_off: &OneOff,
+        ends: Ends,
+        pulling: &mut dyn FnMut(Option<&str>) -> bool,
+    ) -> Result<Running, Error> {
+        let probe = Path::new(PROBE);
+        if self.online && !probe.exists() {
+            return Err(Error::NoProbe { service: service.id.clone(), probe: probe.to_owned() });
+        }
+        let terminal = matches!(ends, Ends::Terminal(_));
+        let (meeting, unit, systemd) = self.prepare(service, one_off, Some(terminal), pulling)?;
+        let (scope, unit_file) = (self.paths.scope, self.paths.transient.join(unit.as_str()));
+        if systemd.begin(&unit)?.is_err() {
+            return Err(not_begun(scope, &unit, &unit_file, &[]));
+        }
+        let controller = Controller::default();
+        let group = (scope == Scope::System)
+            .then(|| format!("/conductor.slice/{}/{unit}", slice_unit(&service.id)));
+        Ok(Running { unit, unit_file, scope, group, meeting, ends, controller, systemd })
+    }
+
+    /// Runs a command that nobody waits for, and gives its unit: what it writes is in the journal.
+    ///
+    /// # Errors
+    /// As for [`run`](Self::run); or its program cannot be started.
+    pub fn run_detached(
+        &self,
+        service: &Service,
+        one_off: &OneOff,
+        pulling: &mut dyn FnMut(Option<&str>) -> bool,
+    ) -> Result<UnitName, Error> {
+        let (_, unit, systemd) = self.prepare(service, one_off, None, pulling)?;
+        let results = systemd.run(Job::Run, std::slice::from_ref(&unit))?;
+        if results.into_values().all(|result| result.is_ok()) {
+            return Ok(unit);
+        }
+        let file = self.paths.transient.join(unit.as_str());
+        Err(not_begun(self.paths.scope, &unit, &file, &[]))
+    }
+
+    /// Tells what [`run_detached`](Self::run_detached) would do, and does nothing.
+    ///
+    /// # Errors
+    /// There is no revision, or the service does not compile.
+    pub fn plan_run(&self, service: &Service, one_off: &OneOff) -> Result<OneOffPlan, Error> {
+        let service = self.at_revision(service, one_off.revision.as_ref())?;
+        let release = self.release_of(&service)?;
+        let missing = release.engine_image()?.filter(|image| !images::is_present(image));
+        // In place of the name that each has for itself.
+        let unit = release.task_unit("run-NAME");
+        let text = self.compile_one_off(&release, one_off, &unit, None)?;
+        Ok(OneOffPlan { pull: missing.map(|image| image.to_string()), unit, text })
+    }
+
+    /// Writes the unit of a command, once everything is there that it needs.
+    fn prepare(
+        &self,
+        service: &Service,
+        one_off: &OneOff,
+        terminal: Option<bool>,
+        pulling: &mut dyn FnMut(Option<&str>) -> bool,
+    ) -> Result<(Meeting, UnitName, Systemd), Error> {
+        let Some(systemd) = self.systemd()? else { return Err(Error::Offline) };
+        let service = self.at_revision(service, one_off.revision.as_ref())?;
+        let release = self.release_of(&service)?;
+        if let Some(image) = release.engine_image()?.filter(|image| !images::is_present(image)) {
+            images::pull(&image, pulling).map_err(|reason| Error::Pull { image, reason })?;
+        }
+        let directory = &self.paths.transient;
+        open::make_directories(directory)?;
+        let meeting = Meeting::new(&self.paths.runtime, directory, self.paths.scope)?;
+        let unit = release.task_unit(meeting.name());
+        let attached = match terminal {
+            Some(terminal) => Some(Attached { socket: host_path(meeting.path())?, terminal }),
+            None => None,
+        };
+        let text = self.compile_one_off(&release, one_off, &unit, attached)?;
+        let file = directory.join(unit.as_str());
+        // Nobody reads it before systemd is told its name, so that it need not appear in one go.
+        let written = open::make_new(&file, open::READABLE)
+            .and_then(|mut file| file.write_all(text.as_bytes()));
+        written.and_then(|()| atomic::renew(directory)).at("write", &file)?;
+        Ok((meeting, unit, systemd))
+    }
+
+    fn compile_one_off(
+        &self,
+        release: &Release<'_>,
+        one_off: &OneOff,
+        unit: &UnitName,
+        attached: Option<Attached>,
+    ) -> Result<String, Error> {
+        let unit_file = host_path(&self.paths.transient.join(unit.as_str()))?;
+        let task = one_off.task(runtime::OneOff { unit_file, attached });
+        Ok(release.compile_task(task, unit, "run", self.paths.scope, &self.templates)?)
+    }
+
+    fn release_of<'s>(&self, service: &'s Service) -> Result<Release<'s>, Error> {
+        let revision = service.own_revision().ok_or_else(|| Error::nothing_deployed(service))?;
+        Ok(Release::new(service, revision, &self.templates))
+    }
+
+    /// Gives a service at the revision that was asked for, or is deployed, or is its own.
+    fn at_revision(&self, service: &Service, wanted: Option<&Revision>) -> Result<Service, Error> {
+        if let Some(revision) = wanted {
+            return at(service, revision);
+        }
+        let deployed = match service.image_revision() {
+            Some(fixed) => Some(fixed),
+            None => deployed_revision(&service.id, &self.directory().observe()?),
+        };
+        let revision =
+            deployed.or_else(|| service.own_revision()).or_else(|| service.default_revision());
+        let revision = revision.ok_or_else(|| Error::nothing_deployed(service))?;
+        at(service, &revision)
+    }
+}
+
+/// Says why a command does not run, and who was turned away that came in its place; makes sure that nothing
+/// of it is left.
+fn not_begun(scope: Scope, unit: &UnitName, file: &Path, refused: &[String]) -> Error {
+    match fs::remove_file(file) {
+        Err(source) if source.kind() != ErrorKind::NotFound => {
+            PathError { action: "remove", path: file.to_owned(), source }.into()
+        }
+        _ => {
+            let journal = last_words(scope, unit, LINES).journal;
+            let journal = refused.iter().cloned().chain(journal).collect();
+            Error::NotBegun { unit: unit.clone(), journal }
+        }
+    }
+}
+
+/// Gives a path that can stand in a unit; that of a user's runtime directory might not.
+fn host_path(path: &Path) -> Result<HostPath, Error> {
+    let checked = path.display().to_string().parse();
+    checked
+        .map_err(|invalid: Invalid| io::Error::other(invalid.message))
+        .at("use", path)
+        .map_err(Error::from)
+}
+
+impl OneOff {
+    fn task(&self, one_off: runtime::OneOff) -> Task {
+        let Self { command, revision: _, env, limits, user, timeout } = self;
+        Task {
+            command: command.iter().map(Argument::literal).collect(),
+            env: env.iter().map(|(name, value)| (name.clone(), value.literal())).collect(),
+            limits: *limits,
+            user: user.clone(),
+            timeout: *timeout,
+            one_off: Some(one_off),
+            ..Task::default()
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! What runs, from unit files and systemd.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Serialize;
+
+use super::Conductor;
+use super::error::Error;
+use super::jobs::JobStatus;
+use crate::system::UnitDetails;
+use conductor_core::name::{ReleaseName, Revision, ServiceId, UnitName};
+use conductor_core::plan::{self, ActiveState, Observed, ObservedRelease};
+use conductor_core::unit::Unit;
+use conductor_core::value::{Endpoint, Port};
+
+/// Everything on a host that is conductor's.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct Status {
+    /// Service by service, by id.
+    pub services: Vec<ServiceStatus>,
+}
+
+/// One service.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ServiceStatus {
+    /// The service.
+    pub id: ServiceId,
+    /// The revision of the current release.
+    pub revision: Option<Revision>,
+    /// Its instances: all that are to run, and all that do.
+    pub instances: Vec<InstanceStatus>,
+    /// Its releases on the host, the current one first; the others are kept for a rollback.
+    pub releases: Vec<ReleaseStatus>,
+    /// Its jobs, by name.
+    pub jobs: Vec<JobStatus>,
+}
+
+/// One release.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct ReleaseStatus {
+    /// Its name, as `rollback --to` takes it.
+    pub release: ReleaseName,
+    /// Its revision.
+    pub revision: Revision,
+    /// Whether it is the one that is to run.
+    pub current: bool,
+    /// When it was deployed, in microseconds since 1970.
+    pub deployed: Option<i64>,
+    /// The release in whose place it was deployed.
+    pub replaces: Option<ReleaseName>,
+    /// The release from which was rolled back to it.
+    pub undoes: Option<ReleaseName>,
+}
+
+/// One instance.
+#[derive(Debug, Clone, Serialize, JsonSchema)]
+pub struct InstanceStatus {
+    /// The unit.
+    pub unit: UnitName,
+    /// The number, from 1.
+    pub instance: u16,
+    /// The revision it runs.
+    pub revision: Revision,
+    /// The digest of its release, in hexadecimal.
+    pub digest: String,
+    /// The process that systemd supervises.
+    pub main_pid: Option<u32>,
+    /// The port it was given.
+    pub port: Option<u16>,
+    /// The socket at which it is reached in place of a port.
+    pub socket: Option<String>,
+    /// systemd's `ActiveState`; `unknown` where there is no systemd.
+    pub active_state: String,
+    /// systemd's `SubState`.
+    pub sub_state: String,
+    /// Whether it is up and its last check found it well.
+    pub healthy: bool,
+    /// What the last check found, in words.
+    pub status: Option<String>,
+    /// When the last check reported, in microseconds since 1970.
+    pub last_check: Option<u64>,
+    /// Why it last stopped, if not by being told to.
+    pub result: Option<String>,
+    /// How often systemd started it again.
+    pub restarts: Option<u32>,
+    /// Its memory in bytes.
+    pub memory_bytes: Option<u64>,
+    /// The processor time it used, in microseconds.
+    pub cpu_usec: Option<u64>,
+    /// When it entered its state, in microseconds since 1970.
+    pub since: Option<u64>,
+    /// The version of conductor that wrote its unit.
+    pub rendered_by: String,
+}
+
+impl Conductor {
+    /// Tells what runs: all services, or one.
+    ///
+    /// # Errors
+    /// There is no such service; systemd or the unit directory cannot be read.
+    pub fn status(&self, only: Option<&ServiceId>) -> Result<Status, Error> {
+        let systemd = self.systemd()?;
+        let observed = self.directory().observe()?;
+        let ids: Vec<_> =
+            observed.services().filter(|id| only.is_none_or(|only| only == *id)).collect();
+        if let (Some(only), []) = (only, ids.as_slice()) {
+            return Err(Error::UnknownService { service: only.clone() });
+        }
+        let instances = ids.iter().flat_map(|id| observed.units_of(id));
+        let names: Vec<_> = instances
+            .filter(|(_, unit)| unit.metadata.kind.is_instance())
+            .map(|(name, _)| name)
+            .collect();
+        let (states, mut details) = match &systemd {
+            Some(systemd) => {
+                let details = systemd.details(&names)?;
+                (Some(systemd.states()?), names.into_iter().zip(details).collect())
+            }
+            None => (None, BTreeMap::new()),
+        };
+        let mut jobs = self.jobs(&ids, &observed, systemd.as_ref())?;
+        let mut services = Vec::with_capacity(ids.len());
+        for id in ids {
+            let mut instances: Vec<_> = observed
+                .units_of(id)
+                .filter(|(name, _)| is_shown(id, name, &observed, states.as_ref()))
+                .filter_map(|(name, unit)| {
+                    let state = match &states {
+                        None => ("unknown".to_owned(), String::new()),
+                        Some(states) => states.get(name).map_or_else(
+                            || ("inactive".to_owned(), "dead".to_owned()),
+                            |(active, sub)| (active.to_string(), sub.clone()),
+                        ),
+                    };
+                    InstanceStatus::new(name, unit, state, details.remove(name).unwrap_or_default())
+                })
+                .collect();
+            instances.sort_by_key(|instance| instance.instance);
+            let releases = plan::releases(id, &observed).into_iter().enumerate();
+            let releases: Vec<_> =
+                releases.map(|(place, release)| ReleaseStatus::new(release, place == 0)).collect();
+            services.push(ServiceStatus {
+                id: id.clone(),
+                revision: releases.first().map(|release| release.revision.clone()),
+                instances,
+                releases,
+                jobs: jobs.remove(id).unwrap_or_default(),
+            });
+        }
+        Ok(Status { services })
+    }
+}
+
+/// Tells whether an instance is to run, or does: not what is only kept.
+fn is_shown(
+    service: &ServiceId,
+    unit: &UnitName,
+    observed: &Observed,
+    states: Option<&BTreeMap<UnitName, (ActiveState, String)>>,
+) -> bool {
+    let runs = |states: &BTreeMap<UnitName, (ActiveState, String)>| {
+        states.get(unit).is_some_and(|(state, _)| *state != ActiveState::Inactive)
+    };
+    observed.links_to(service, unit).next().is_some() || states.is_some_and(runs)
+}
+
+impl ReleaseStatus {
+    fn new(release: ObservedRelease, current: bool) -> Self {
+        let ObservedRelease { name, revision, record, .. } = release;
+        let (deployed, replaces, undoes) = match record {
+            Some(record) => {
+                (Some(record.deployed.as_microsecond()), record.replaces, record.undoes)
+            }
+            None => (None, None, None),
+        };
+        Self { release: name, revision, current, deployed, replaces, undoes }
+    }
+}
+
+impl InstanceStatus {
+    /// Puts together what is known of a unit; `None` if it is no instance.
+    fn new(
+        name: &UnitName,
+        unit: &Unit,
+        (active_state, sub_state): (String, String),
+        details: UnitDetails,
+    ) -> Option<Self> {
+        let instance = unit.metadata.kind.instance()?;
+        Some(Self {
+            unit: name.clone(),
+            instance: instance.number,
+            revision: instance.revision.clone(),
+            digest: instance.digest.clone(),
+            main_pid: details.main_pid,
+            port: instance.endpoint.as_ref().and_then(Endpoint::port).map(Port::number),
+            socket: match &instance.endpoint {
+                Some(Endpoint::Socket(path)) => Some(path.to_string()),
+                _ => None,
+            },
+            healthy: active_state == "active" && !finds_fault(details.status.as_deref()),
+            active_state,
+            sub_state,
+            status: details.status,
+            last_check: details.report_usec,
+            result: details.result.filter(|result| result != "success"),
+            restarts: details.restarts,
+            memory_bytes: details.memory_bytes,
+            cpu_usec: details.cpu_usec,
+            since: details.since_usec,
+            rendered_by: unit.metadata.version.clone(),
+        })
+    }
+}
+
+/// Tells whether the probe's words are those of a check that failed.
+fn finds_fault(status: Option<&str>) -> bool {
+    status.is_some_and(|status| status.starts_with("unhealthy"))
+}

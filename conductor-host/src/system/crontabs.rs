@@ -1,0 +1,102 @@
+//! Reads crontabs, and finds those that cron would read.
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use super::open::{self, Links, ReadError};
+use conductor_core::error::Problem;
+
+/// The longest crontab that is read; cron takes 10,000 lines of at most 1,000 bytes.
+const LONGEST: u64 = 10 * 1024 * 1024;
+
+/// Reads a crontab, whatever bytes are in it.
+///
+/// # Errors
+/// It cannot be read, is no regular file, or is far too long.
+pub fn read_crontab(file: &Path) -> Result<Vec<u8>, Problem> {
+    open::read(file, Links::Followed, LONGEST).map_err(|error| problem(file, &error))
+}
+
+/// Reads a crontab from what is open already, such as standard input; `file` is what it is called.
+///
+/// # Errors
+/// It cannot be read, or is far too long.
+pub fn read_open_crontab(file: &Path, open: impl Read) -> Result<Vec<u8>, Problem> {
+    open::read_open(open, LONGEST).map_err(|error| problem(file, &error))
+}
+
+fn problem(file: &Path, error: &ReadError) -> Problem {
+    match error {
+        ReadError::Io(error) => Problem::of_file(file, format!("cannot read it: {error}")),
+        ReadError::NotRegular => Problem::of_file(file, error.to_string()),
+        ReadError::TooLong(_) => {
+            Problem::of_file(file, error.to_string()).hint("cron ignores such a file, too")
+        }
+    }
+}
+
+/// Gives the crontabs in a directory, sorted, and what else is there: cron reads names of letters,
+/// digits, `_` and `-` alone (cron(8), run-parts(8)), so that what editors and packages leave is not run.
+///
+/// # Errors
+/// The directory cannot be read.
+pub fn crontabs_in(directory: &Path) -> Result<(Vec<PathBuf>, Vec<Problem>), Problem> {
+    let cannot =
+        |error: std::io::Error| Problem::of_file(directory, format!("cannot read it: {error}"));
+    let (mut crontabs, mut others) = (Vec::new(), Vec::new());
+    for entry in directory.read_dir().map_err(cannot)? {
+        let path = entry.map_err(cannot)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
+        if !plain {
+            // The placeholder that keeps the directory is nobody's crontab.
+            if name != ".placeholder" {
+                let other = Problem::of_file(&path, "cron reads no file of such a name");
+                others.push(other.hint("name the file itself to import it"));
+            }
+        } else if path.is_file() {
+            crontabs.push(path);
+        } else {
+            others.push(Problem::of_file(&path, "cron reads regular files only"));
+        }
+    }
+    crontabs.sort();
+    others.sort_by(|one, other| one.file.cmp(&other.file));
+    Ok((crontabs, others))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn only_what_cron_reads_is_a_crontab() {
+        let directory = tempfile::tempdir().unwrap();
+        for name in ["b", "A_1-x", "x.dpkg-old", "x~", ".placeholder", ".hidden", "ä"] {
+            fs::write(directory.path().join(name), "").unwrap();
+        }
+        fs::create_dir(directory.path().join("sub")).unwrap();
+        let (crontabs, others) = crontabs_in(directory.path()).unwrap();
+        let names = |paths: Vec<PathBuf>| -> Vec<_> {
+            let name = |path: PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
+            paths.into_iter().map(name).collect()
+        };
+        assert_eq!(names(crontabs), ["A_1-x", "b"]);
+        let others = others.into_iter().map(|problem| problem.file).collect();
+        assert_eq!(names(others), [".hidden", "sub", "x.dpkg-old", "x~", "ä"]);
+        assert!(crontabs_in(&directory.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn any_bytes_are_read_and_nothing_but_files() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("x");
+        fs::write(&file, b"\xff\0").unwrap();
+        assert_eq!(read_crontab(&file).unwrap(), b"\xff\0");
+        assert_eq!(read_crontab(directory.path()).unwrap_err().message, "not a regular file");
+        fs::write(&file, vec![b'#'; 11 << 20]).unwrap();
+        assert!(read_crontab(&file).unwrap_err().message.contains("longer than"));
+    }
+}

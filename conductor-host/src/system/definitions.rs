@@ -1,0 +1,153 @@
+//! Reads definition files.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::open::{self, Links, ReadError};
+use super::trust::Trust;
+use conductor_core::caught::{self, caught};
+use conductor_core::definition::EXTENSIONS;
+use conductor_core::error::{PathContext as _, PathError, Problem, Problems};
+use conductor_core::name::ServiceId;
+use conductor_core::service::{Service, check_together};
+
+/// The longest file that is read: one service takes a few kilobytes.
+const LONGEST_FILE: u64 = 1024 * 1024;
+
+/// Reads and checks services: each path is a file, or a directory of files.
+///
+/// # Errors
+/// Everything that is wrong with all the files, in one go.
+pub(crate) fn read_definitions(
+    paths: &[PathBuf],
+    trust: Option<Trust>,
+) -> Result<Vec<Service>, Problems> {
+    let mut problems = Vec::new();
+    let mut all = Vec::new();
+    for path in paths {
+        match files(path, trust) {
+            Ok(mut files) => all.append(&mut files),
+            Err(problem) => problems.push(problem),
+        }
+    }
+    let mut services = Vec::with_capacity(all.len());
+    let read = all.into_par_iter().map(|file| read_definition(&file, trust));
+    for result in read.collect::<Vec<_>>() {
+        match result {
+            Ok(service) => services.push(service),
+            Err(mut found) => problems.append(&mut found.0),
+        }
+    }
+    if let Err(mut found) = check_together(&services) {
+        problems.append(&mut found.0);
+    }
+    if problems.is_empty() { Ok(services) } else { Err(Problems(problems)) }
+}
+
+/// Reads the definitions of one service in a directory, and what is wrong with files that may be its
+/// own: one named like it, or else all.
+///
+/// # Errors
+/// The directory cannot be read.
+pub(crate) fn find_definition(
+    directory: &Path,
+    service: &ServiceId,
+    trust: Option<Trust>,
+) -> Result<(Vec<Service>, Vec<Problem>), Problems> {
+    let files = files(directory, trust).map_err(|problem| Problems(vec![problem]))?;
+    let is_named = |file: &Path| file.file_stem().is_some_and(|stem| stem == service.as_str());
+    let (mut services, mut own, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    let read = files.into_par_iter().map(|file| (read_definition(&file, trust), file));
+    for (result, file) in read.collect::<Vec<_>>() {
+        match result {
+            Ok(found) if found.id == *service => services.push(found),
+            Ok(_) => {}
+            Err(mut problems) if is_named(&file) => own.append(&mut problems.0),
+            Err(mut problems) => others.append(&mut problems.0),
+        }
+    }
+    Ok((services, if own.is_empty() { others } else { own }))
+}
+
+/// Tells which services a directory defines, and where; files that are no good definitions count for
+/// nothing, and nor does a directory that cannot be read.
+pub fn defined_services(directory: &Path) -> BTreeMap<ServiceId, PathBuf> {
+    let files = files(directory, None).unwrap_or_default();
+    let read = files.into_par_iter();
+    let read = read.filter_map(|file| Some((read_definition(&file, None).ok()?.id, file)));
+    read.collect()
+}
+
+fn read_definition(file: &Path, trust: Option<Trust>) -> Result<Service, Problems> {
+    let text = read_text(file, trust).map_err(|problem| Problems(vec![problem]))?;
+    caught(|| Service::parse(file, &text)).unwrap_or_else(|panicked| {
+        Err(Problems(vec![Problem::of_file(file, panicked.to_string()).hint(caught::HINT)]))
+    })
+}
+
+/// Gives the files behind a path: the file itself, or the definitions in a directory, sorted. The way there
+/// is checked, and that to where links lead.
+fn files(path: &Path, trust: Option<Trust>) -> Result<Vec<PathBuf>, Problem> {
+    let cannot =
+        |error: &std::io::Error| Problem::of_file(path, format!("cannot read it: {error}"));
+    let metadata = path.metadata().map_err(|error| match error.kind() {
+        std::io::ErrorKind::NotFound => {
+            Problem::of_file(path, "there is no such file or directory")
+                .hint("give the path of a definition, or of a directory with definitions")
+        }
+        _ => cannot(&error),
+    })?;
+    trust.map_or(Ok(()), |trust| trust.check(path))?;
+    if !metadata.is_dir() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let mut files = Vec::new();
+    for entry in path.read_dir().map_err(|error| cannot(&error))? {
+        let entry = entry.map_err(|error| cannot(&error))?;
+        let file = entry.path();
+        let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
+        let extension = file.extension().and_then(|extension| extension.to_str());
+        if !hidden && extension.is_some_and(|extension| EXTENSIONS.contains(&extension)) {
+            // Of any other the file itself is checked when it is open.
+            if let Some(trust) = trust
+                && entry.file_type().is_ok_and(|kind| kind.is_symlink())
+            {
+                trust.check(&file)?;
+            }
+            files.push(file);
+        }
+    }
+    if files.is_empty() {
+        return Err(Problem::of_file(path, "there are no definitions in this directory")
+            .hint("put one service into each file: NAME.yaml, NAME.json or NAME.toml"));
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Reads a template of the operator's.
+pub(crate) fn read_template(file: &Path) -> Result<String, PathError> {
+    open::read_text(file, Links::Followed, LONGEST_FILE).at("read", file)
+}
+
+/// Reads a whole file of sane size as UTF-8.
+pub(super) fn read_text(file: &Path, trust: Option<Trust>) -> Result<String, Problem> {
+    let read = open::read_with_metadata(file, Links::Followed, LONGEST_FILE);
+    let (bytes, metadata) = read.map_err(|error| match error {
+        ReadError::Io(error) => Problem::of_file(file, format!("cannot read it: {error}")),
+        ReadError::NotRegular => Problem::of_file(file, error.to_string()),
+        ReadError::TooLong(_) => Problem::of_file(file, error.to_string())
+            .hint("one file holds one service; put data into files of their own"),
+    })?;
+    trust.map_or(Ok(()), |trust| trust.check_file(file, &metadata))?;
+    String::from_utf8(bytes).map_err(|error| {
+        let good = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = good.split(|byte| *byte == b'\n').count();
+        let start = good.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+        let column = String::from_utf8_lossy(&good[start..]).chars().count() + 1;
+        let problem = Problem::of_file(file, "not UTF-8").hint("save the file as UTF-8");
+        Problem { position: Some((line, column)), ..problem }
+    })
+}

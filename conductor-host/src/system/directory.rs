@@ -1,0 +1,177 @@
+//! The unit directory: read in one go, changed atomically, and only where it is conductor's.
+
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use tempfile::TempPath;
+
+use super::{atomic, observe, open};
+use conductor_core::error::{PathContext as _, PathError};
+use conductor_core::name::UnitName;
+use conductor_core::plan::{Change, Observed, Step};
+use conductor_core::release::PREFIX;
+use conductor_core::unit::Link;
+
+/// How the directory with what a unit wants is named, behind the unit.
+pub(super) const WANTS: &str = ".wants";
+
+/// Why the unit directory cannot be used.
+pub type DirectoryError = PathError;
+
+/// A directory of unit files, such as `/etc/systemd/system`.
+#[derive(Debug, Clone)]
+pub struct UnitDirectory {
+    path: PathBuf,
+}
+
+impl UnitDirectory {
+    /// Names a directory; it need not exist until something is written.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// Reads what is conductor's, and what only looks like it.
+    ///
+    /// # Errors
+    /// The directory or a file of conductor's in it cannot be read.
+    pub fn observe(&self) -> Result<Observed, DirectoryError> {
+        observe::observe(&self.path)
+    }
+
+    /// Makes the directory if it is not there, and insists that it is no link to another: whoever can make
+    /// a link where units are written to must not choose where they go.
+    ///
+    /// # Errors
+    /// It is a link, or cannot be made.
+    pub fn make(&self) -> Result<(), DirectoryError> {
+        open::make_real_directory(&self.path).map(drop)
+    }
+
+    /// Carries out the steps that change files, all of them durable when it returns.
+    ///
+    /// New content goes to temporary files first, one `syncfs(2)` makes all of it durable, and then
+    /// each is renamed; so a crash leaves every file either old or new, and the cost of the sync
+    /// does not grow with the number of files. Steps of other kinds are skipped.
+    ///
+    /// # Errors
+    /// Whatever the file system says; files that were not renamed yet are removed again.
+    pub fn carry_out(&self, steps: &[&Step]) -> Result<(), DirectoryError> {
+        if !steps.iter().any(|step| step.is_file()) {
+            return Ok(());
+        }
+        open::make_directories(&self.path)?;
+        atomic::remove_leftovers(&self.path)?;
+        let written = steps.par_iter().filter_map(|step| match step {
+            Step::Write { name, unit, change } => Some(self.write(name, &unit.text, *change)),
+            _ => None,
+        });
+        let written = written.collect::<Result<Vec<_>, _>>()?;
+        if !written.is_empty() {
+            self.sync()?;
+        }
+        written.into_par_iter().try_for_each(|(path, temporary): (PathBuf, TempPath)| {
+            temporary.persist(&path).map_err(|error| error.error).at("write", &path)
+        })?;
+        let enabled = steps.iter().filter_map(|step| match step {
+            Step::Enable(link) => Some(link),
+            _ => None,
+        });
+        let mut links: Vec<_> = enabled.collect();
+        links.sort_unstable();
+        links.par_chunk_by(|a, b| a.by == b.by).try_for_each(|links| self.enable(links))?;
+        for step in steps {
+            match step {
+                Step::Disable(link) => self.disable(link)?,
+                Step::Remove(name) => remove_file(&self.path.join(name.as_str()))?,
+                _ => {}
+            }
+        }
+        // systemd looks for new files only if the directory has another time than when it last looked.
+        atomic::renew(&self.path).at("touch", &self.path)?;
+        self.sync()
+    }
+
+    /// Writes a text next to where it is to be; the file is closed, so that any number of them may
+    /// wait for the rename, and goes when it is dropped before.
+    fn write(
+        &self,
+        name: &UnitName,
+        text: &str,
+        change: Change,
+    ) -> Result<(PathBuf, TempPath), DirectoryError> {
+        let mut file = atomic::temporary(&self.path)?;
+        file.write_all(text.as_bytes()).at("write", file.path())?;
+        let path = self.path.join(name.as_str());
+        if change == Change::Record {
+            // systemd takes a file of another time for one that it has to read again.
+            let time =
+                path.metadata().and_then(|metadata| metadata.modified()).at("look at", &path)?;
+            file.as_file().set_modified(time).at("write", file.path())?;
+        }
+        Ok((path, file.into_temp_path()))
+    }
+
+    fn sync(&self) -> Result<(), DirectoryError> {
+        let directory = File::open(&self.path).at("open", &self.path)?;
+        rustix::fs::syncfs(&directory).at("sync", &self.path)
+    }
+
+    /// Makes links in one directory, which is made, too; in most cases it is not there.
+    fn enable(&self, links: &[&Link]) -> Result<(), DirectoryError> {
+        let Some(first) = links.first() else { return Ok(()) };
+        let directory = self.path.join(first.directory());
+        match first.by.as_str().starts_with(PREFIX) {
+            true => open::make_own_directory(&directory)?,
+            false => drop(open::make_real_directory(&directory)?),
+        }
+        for link in links {
+            let path = directory.join(link.unit.as_str());
+            made(symlink(link_target(&link.unit), &path)).at("create", &path)?;
+        }
+        Ok(())
+    }
+
+    fn disable(&self, link: &Link) -> Result<(), DirectoryError> {
+        let directory = self.path.join(link.directory());
+        remove_file(&directory.join(link.unit.as_str()))?;
+        // The directory of a target of conductor's own goes with its last link.
+        if link.by.as_str().starts_with(PREFIX) {
+            match fs::remove_dir(&directory) {
+                Err(error)
+                    if !matches!(
+                        error.kind(),
+                        ErrorKind::NotFound | ErrorKind::DirectoryNotEmpty
+                    ) =>
+                {
+                    return Err(error).at("remove", &directory);
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Gives what a link in a `.wants` directory points to. Relative, so that it holds in an image that
+/// is built under another root, too.
+pub(super) fn link_target(unit: &UnitName) -> String {
+    format!("../{unit}")
+}
+
+/// Takes what is there already as made: what is foreign was refused before.
+fn made(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        result => result,
+    }
+}
+
+fn remove_file(path: &Path) -> Result<(), DirectoryError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at("remove", path),
+        _ => Ok(()),
+    }
+}

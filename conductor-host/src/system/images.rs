@@ -1,0 +1,86 @@
+//! Images of container engines, by the engines' own programs: they know registries and credentials.
+
+use std::io::{self, BufRead as _, BufReader};
+use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use conductor_core::unit::EngineImage;
+
+/// How often is looked whether to go on.
+const ATTENTION: Duration = Duration::from_millis(100);
+
+/// Tells whether an engine has an image. One that does not answer has none: it says why when it is
+/// asked to pull.
+pub fn is_present(image: &EngineImage) -> bool {
+    let mut command = Command::new(image.engine.program());
+    command.args(["image", "inspect", "--format", "{{.Id}}", "--", &image.reference]);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// Pulls an image. `watch` gets each line that the engine writes, and `None` now and then; it says
+/// whether to go on.
+///
+/// # Errors
+/// The engine's own last words.
+pub fn pull(
+    image: &EngineImage,
+    watch: &mut dyn FnMut(Option<&str>) -> bool,
+) -> Result<(), String> {
+    let mut command = Command::new(image.engine.program());
+    command.args(["pull", "--", &image.reference]).stdin(Stdio::null());
+    run(command, watch)
+}
+
+/// Removes an image.
+///
+/// # Errors
+/// The engine's own last words: something uses it.
+pub fn remove(image: &EngineImage) -> Result<(), String> {
+    let mut command = Command::new(image.engine.program());
+    command.args(["image", "rm", "--", &image.reference]).stdin(Stdio::null());
+    run(command, &mut |_| true)
+}
+
+fn run(mut command: Command, watch: &mut dyn FnMut(Option<&str>) -> bool) -> Result<(), String> {
+    let program = command.get_program().to_string_lossy().into_owned();
+    let failed = |error: &io::Error| format!("cannot run {program}: {error}");
+    let (reader, writer) = io::pipe().map_err(|error| failed(&error))?;
+    let copy = writer.try_clone().map_err(|error| failed(&error))?;
+    let mut child = command.stdout(copy).stderr(writer).spawn().map_err(|error| failed(&error))?;
+    // It holds ends of the pipe that would keep it open.
+    drop(command);
+    let (sender, lines) = channel();
+    let reading = thread::spawn(move || {
+        let lines = BufReader::new(reader).split(b'\n').map_while(Result::ok);
+        let lines = lines.map(|line| String::from_utf8_lossy(&line).into_owned());
+        lines.map(|line| sender.send(line)).take_while(Result::is_ok).count()
+    });
+    let mut last = String::new();
+    let mut go_on = true;
+    loop {
+        match lines.recv_timeout(ATTENTION) {
+            Ok(line) => {
+                go_on &= watch(Some(&line));
+                if !line.trim().is_empty() {
+                    last = line;
+                }
+            }
+            Err(RecvTimeoutError::Timeout) => go_on &= watch(None),
+            Err(RecvTimeoutError::Disconnected) => break,
+        }
+        if !go_on {
+            child.kill().map_err(|error| failed(&error))?;
+        }
+    }
+    // It has nothing left to read.
+    let _ = reading.join();
+    let status = child.wait().map_err(|error| failed(&error))?;
+    match status.success() {
+        true => Ok(()),
+        false if last.is_empty() => Err(format!("{program} ended with {status}")),
+        false => Err(last),
+    }
+}

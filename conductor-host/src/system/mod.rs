@@ -1,0 +1,47 @@
+//! The effects: files, locks, ports and systemd. Each part is small and does one thing.
+
+pub(crate) mod atomic;
+mod crontabs;
+mod deadlines;
+mod definitions;
+mod directory;
+pub mod images;
+mod jobs;
+mod journal;
+pub mod last_port;
+mod listeners;
+mod lock;
+mod manager;
+mod observe;
+mod one_off;
+pub(crate) mod open;
+mod outcome;
+mod paths;
+mod proxy;
+mod scheduled;
+mod settings;
+mod settle;
+pub mod sockets;
+mod systemd;
+mod trust;
+mod version;
+mod zones;
+
+pub use conductor_core::settings::{ProxySettings, Settings};
+pub use crontabs::{crontabs_in, read_crontab, read_open_crontab};
+pub use definitions::defined_services;
+pub(crate) use definitions::{find_definition, read_definitions, read_template};
+pub use directory::{DirectoryError, UnitDirectory};
+pub use jobs::{Job, JobError};
+pub use journal::{Follower, JournalQuery, LastWords, last_words};
+pub use listeners::listening_ports;
+pub use lock::{Lock, LockError};
+pub use one_off::{Controller, Ends, UnitEnd};
+pub(crate) use one_off::{Expected, Meeting, MeetingError};
+pub use paths::Paths;
+pub use proxy::{OldWorkers, Proxies, ProxyError};
+pub use scheduled::{End, JobDetails};
+pub use settings::read_settings;
+pub use systemd::{Systemd, SystemdError, UnitDetails};
+pub use trust::Trust;
+pub use zones::{local_time_zone, time_zone};

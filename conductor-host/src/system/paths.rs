@@ -1,0 +1,105 @@
+//! Where everything is on a host.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use conductor_core::error::{PathContext as _, PathError};
+use conductor_core::runtime::Scope;
+
+/// The paths of a host, or of another root, or of a user.
+#[derive(Debug, Clone)]
+pub struct Paths {
+    /// Whose they are.
+    pub scope: Scope,
+    /// Where the definitions are.
+    pub definitions: PathBuf,
+    /// The host's own settings.
+    pub settings: PathBuf,
+    /// Where the unit files go.
+    pub units: PathBuf,
+    /// What has to be gone after a reboot: the lock.
+    pub runtime: PathBuf,
+    /// Where systemd looks for units that do not outlive the boot.
+    pub transient: PathBuf,
+    /// The fixed names of sockets, which proxies know.
+    pub sockets: PathBuf,
+    /// Another root, below which all of it is.
+    pub root: Option<PathBuf>,
+}
+
+impl Paths {
+    /// Gives the paths of a host whose root directory is `root`, usually `/`.
+    pub fn system(root: &Path) -> Self {
+        Self {
+            scope: Scope::System,
+            definitions: root.join("etc/conductor/services"),
+            settings: root.join("etc/conductor/host.yaml"),
+            units: root.join("etc/systemd/system"),
+            runtime: root.join("run/conductor"),
+            transient: root.join("run/systemd/system"),
+            sockets: root.join("var/lib/conductor/sockets"),
+            root: (root != Path::new("/")).then(|| root.to_owned()),
+        }
+    }
+
+    /// Gives the paths of a host below another root, such as that of an image.
+    ///
+    /// # Errors
+    /// There is no such directory, or a symbolic link in it leads out of it: what is meant for the
+    /// image would be written to this host.
+    pub fn below(root: &Path) -> Result<Self, PathError> {
+        let paths = Self::system(root);
+        let Self { definitions, settings, units, runtime, sockets, .. } = &paths;
+        for path in [definitions, settings, units, runtime, sockets] {
+            stays_below(root, path)?;
+        }
+        Ok(paths)
+    }
+
+    /// Gives the paths of a user, from `$XDG_CONFIG_HOME` and `$XDG_RUNTIME_DIR`.
+    pub fn user(config: &Path, runtime: &Path) -> Self {
+        Self {
+            scope: Scope::User,
+            definitions: config.join("conductor/services"),
+            settings: config.join("conductor/host.yaml"),
+            units: config.join("systemd/user"),
+            runtime: runtime.join("conductor"),
+            transient: runtime.join("systemd/user"),
+            sockets: config.join("conductor/sockets"),
+            root: None,
+        }
+    }
+}
+
+/// Insists that no symbolic link on the way leads out of a root.
+pub(super) fn stays_below(root: &Path, path: &Path) -> Result<(), PathError> {
+    let real_root = root.canonicalize().at("use", root)?;
+    let existing = path.ancestors().find(|path| path.exists()).unwrap_or(root);
+    let real = existing.canonicalize().at("use", existing)?;
+    if real.starts_with(&real_root) {
+        return Ok(());
+    }
+    let source = io::Error::other("a symbolic link leads out of the root");
+    Err(PathError { action: "use", path: existing.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn a_root_that_leads_elsewhere_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("root");
+        assert!(Paths::below(&root).is_err());
+        fs::create_dir_all(root.join("etc/systemd")).unwrap();
+        assert!(Paths::below(&root).is_ok());
+        fs::create_dir(directory.path().join("elsewhere")).unwrap();
+        symlink(directory.path().join("elsewhere"), root.join("etc/systemd/system")).unwrap();
+        let error = Paths::below(&root).unwrap_err();
+        assert!(error.path.ends_with("etc/systemd/system"), "{error}");
+    }
+}

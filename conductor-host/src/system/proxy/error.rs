@@ -1,0 +1,121 @@
+//! Why a proxy was not told of instances.
+
+use std::path::PathBuf;
+
+use crate::system::{JobError, SystemdError};
+use conductor_core::error::PathError;
+use conductor_core::name::{ProxyName, UnitName};
+use conductor_core::unit::TemplateError;
+use conductor_core::value::HostPath;
+
+/// Why a proxy was not told of instances, or did not listen.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProxyError {
+    /// The host settings do not know it.
+    #[error("the host settings know no proxy {proxy}")]
+    Unknown {
+        /// The proxy.
+        proxy: ProxyName,
+    },
+    /// The program that checks its configuration is not there.
+    #[error("the configuration of {proxy} cannot be checked: there is no {program}")]
+    NoProgram {
+        /// The proxy.
+        proxy: ProxyName,
+        /// The program.
+        program: String,
+    },
+    /// Its configuration is broken, whatever conductor does.
+    #[error("the configuration of {proxy} is broken: {said}")]
+    Broken {
+        /// The proxy.
+        proxy: ProxyName,
+        /// What the proxy said.
+        said: String,
+    },
+    /// Its configuration is right as it is, and would not be with conductor's change.
+    #[error("{proxy} refuses the change: {said}")]
+    Refused {
+        /// The proxy.
+        proxy: ProxyName,
+        /// What the proxy said.
+        said: String,
+        /// Whether the change is the removal of the file.
+        removal: bool,
+    },
+    /// It does not read the directory that conductor writes to.
+    #[error("{proxy} does not read what is in {directory}")]
+    NotIncluded {
+        /// The proxy.
+        proxy: ProxyName,
+        /// The directory.
+        directory: HostPath,
+        /// The line that is missing in its configuration.
+        include: String,
+    },
+    /// The check could not be made.
+    #[error("the configuration of {proxy} cannot be checked: {said}")]
+    NotChecked {
+        /// The proxy.
+        proxy: ProxyName,
+        /// What went wrong.
+        said: String,
+    },
+    /// A file that is not conductor's stands where one of conductor's has to go.
+    #[error("{} is not conductor's", conductor_core::error::shown_path(path))]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It was not reloaded.
+    #[error("{unit} was not reloaded: {source}")]
+    Reload {
+        /// Its unit.
+        unit: UnitName,
+        /// Why.
+        source: JobError,
+    },
+    /// It was reloaded and goes on with the old configuration.
+    #[error("{unit} was reloaded, and still works with the old configuration")]
+    NotTakenOver {
+        /// Its unit.
+        unit: UnitName,
+    },
+    /// The host's own template is wrong.
+    #[error(transparent)]
+    Template(#[from] TemplateError),
+    /// The file system refused.
+    #[error(transparent)]
+    Path(#[from] PathError),
+    /// systemd could not be asked.
+    #[error(transparent)]
+    Systemd(#[from] SystemdError),
+}
+
+impl ProxyError {
+    /// Says what to do about it, where that is known.
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Unknown { proxy } => format!("add proxy.{proxy} to the host settings"),
+            Self::NoProgram { proxy, .. } => {
+                format!("install it, or set proxy.{proxy}.test in the host settings")
+            }
+            Self::Broken { .. } => "repair it; conductor did not change it".to_owned(),
+            Self::Refused { removal: true, .. } => "remove what refers to it first".to_owned(),
+            Self::NotIncluded { include, .. } => {
+                format!("add {include} to the http section of its configuration")
+            }
+            Self::Foreign { .. } => "move it away if nothing needs it".to_owned(),
+            Self::NotTakenOver { .. } => {
+                "its error log says why, for example that it cannot listen on a port".to_owned()
+            }
+            Self::Refused { removal: false, .. }
+            | Self::NotChecked { .. }
+            | Self::Reload { .. }
+            | Self::Template(_)
+            | Self::Path(_)
+            | Self::Systemd(_) => return None,
+        })
+    }
+}

@@ -1,0 +1,170 @@
+//! What needs no proxy that runs.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use super::*;
+use conductor_core::service::Proxy;
+use conductor_core::value::Endpoint;
+
+/// Another root, with a runtime directory.
+struct Root(tempfile::TempDir);
+
+impl Root {
+    fn new() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        fs::create_dir_all(directory.path().join("run")).unwrap();
+        Self(directory)
+    }
+
+    fn path(&self, inside: &str) -> PathBuf {
+        self.0.path().join(inside.trim_start_matches('/'))
+    }
+
+    fn proxies(&self, settings: &Settings) -> Proxies {
+        Proxies::new(settings, Some(self.0.path()), &self.path("run"))
+    }
+}
+
+fn nginx() -> ProxyName {
+    ProxyName::nginx()
+}
+
+fn web() -> ServiceId {
+    "web".parse().unwrap()
+}
+
+fn text(proxies: &Proxies, proxy: &ProxyName, port: &str) -> String {
+    let proxy = Proxy { name: proxy.clone(), upstream: "app".parse().unwrap() };
+    let endpoint =
+        Endpoint::Tcp { listen: "127.0.0.1".parse().unwrap(), port: port.parse().unwrap() };
+    proxies.templates().unwrap().render(&proxy, &web(), &[endpoint]).unwrap().text
+}
+
+#[test]
+fn another_root_gets_its_files_and_no_notes() {
+    let root = Root::new();
+    let proxies = root.proxies(&Settings::default());
+    assert_eq!(proxies.observe().unwrap(), Upstreams::default());
+    for port in ["20001", "20002"] {
+        let text = text(&proxies, &nginx(), port);
+        proxies.write(&nginx(), &web(), Some(&text), true).unwrap();
+        let observed = proxies.observe().unwrap();
+        assert_eq!(observed.files.first().unwrap().text, text);
+        assert_eq!((observed.files.len(), observed.pending.len()), (1, 0));
+    }
+    assert!(root.path("/etc/nginx/conf.d/conductor-web.conf").is_file());
+    proxies.write(&nginx(), &web(), None, true).unwrap();
+    assert_eq!(proxies.observe().unwrap(), Upstreams::default());
+}
+
+#[test]
+fn nothing_is_written_where_a_link_leads_out_of_the_root() {
+    let (root, elsewhere) = (Root::new(), Root::new());
+    fs::create_dir_all(root.path("/etc/nginx")).unwrap();
+    symlink(elsewhere.path("/run"), root.path("/etc/nginx/conf.d")).unwrap();
+    let error = root.proxies(&Settings::default()).write(&nginx(), &web(), Some(""), true);
+    assert!(error.unwrap_err().to_string().ends_with("/etc/nginx/conf.d"));
+    assert_eq!(elsewhere.path("/run").read_dir().unwrap().count(), 0);
+}
+
+#[test]
+fn files_of_another_proxy_or_service_are_foreign() {
+    let root = Root::new();
+    let proxies = root.proxies(&Settings::default());
+    let own = text(&proxies, &nginx(), "80");
+    let directory = root.path("/etc/nginx/conf.d");
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join("conductor-other.conf"), &own).unwrap();
+    fs::write(directory.join("conductor-edge.conf"), own.replace("proxy=nginx", "proxy=edge"))
+        .unwrap();
+    fs::write(directory.join("conductor-binary.conf"), [0xff]).unwrap();
+    fs::write(directory.join("conductor-Web.conf"), "not the file of any service").unwrap();
+    fs::write(directory.join("conductor-web.conf.bak"), &own).unwrap();
+    let observed = proxies.observe().unwrap();
+    assert!(observed.files.is_empty());
+    let foreign: Vec<_> = observed.foreign.keys().map(|(_, service)| service.as_str()).collect();
+    assert_eq!(foreign, ["binary", "edge", "other"]);
+    let error = proxies.write(&nginx(), &"other".parse().unwrap(), None, true).unwrap_err();
+    assert!(matches!(error, ProxyError::Foreign { .. }), "{error}");
+}
+
+#[test]
+fn what_a_killed_run_left_goes_with_the_next() {
+    let root = Root::new();
+    let proxies = root.proxies(&Settings::default());
+    let directory = root.path("/etc/nginx/conf.d");
+    fs::create_dir_all(&directory).unwrap();
+    fs::write(directory.join(".conductor-x"), "half").unwrap();
+    proxies.write(&nginx(), &web(), Some(&text(&proxies, &nginx(), "80")), true).unwrap();
+    let names: Vec<_> = directory.read_dir().unwrap().map(|e| e.unwrap().file_name()).collect();
+    assert_eq!(names, ["conductor-web.conf"]);
+}
+
+#[test]
+fn a_note_names_the_proxies_that_are_concerned() {
+    let root = Root::new();
+    let runtime = root.path("run");
+    let edge: ProxyName = "edge".parse().unwrap();
+    for proxy in [nginx(), edge.clone(), nginx()] {
+        pending::note(&runtime, &proxy, &web()).unwrap();
+    }
+    let proxies = root.proxies(&Settings::default());
+    let all = pending::all(&runtime).unwrap();
+    assert_eq!(all, BTreeMap::from([(web(), BTreeSet::from([edge, nginx()]))]));
+    // The settings have no other that could be reloaded.
+    let noted = proxies.observe().unwrap().pending;
+    assert_eq!(noted, BTreeMap::from([(web(), BTreeSet::from([nginx()]))]));
+    for _ in 0..2 {
+        proxies.forget_pending(&web()).unwrap();
+        assert_eq!(proxies.observe().unwrap().pending, BTreeMap::new());
+    }
+}
+
+#[test]
+fn a_template_of_the_hosts_own_is_read_below_the_root() {
+    let root = Root::new();
+    let mut settings = Settings::default();
+    let own = settings.proxies.get_mut(&nginx()).unwrap();
+    own.template = Some("/etc/conductor/own.hbs".parse().unwrap());
+    let proxies = root.proxies(&settings);
+    let error = proxies.templates().unwrap_err().to_string();
+    assert!(error.starts_with("cannot read ") && error.ends_with("own.hbs"), "{error}");
+    fs::create_dir_all(root.path("/etc/conductor")).unwrap();
+    fs::write(root.path("/etc/conductor/own.hbs"), "own {{upstream}}").unwrap();
+    assert_eq!(text(&proxies, &nginx(), "80"), "own app\n# X-Conductor: proxy=nginx service=web\n");
+}
+
+#[test]
+fn the_file_of_a_proxy_that_was_uninstalled_can_go() {
+    let root = Root::new();
+    let mut settings = Settings::default();
+    let own = settings.proxies.get_mut(&nginx()).unwrap();
+    own.directory = root.path("").to_str().unwrap().parse().unwrap();
+    own.test = vec!["/no/nginx".parse().unwrap()];
+    let proxies = Proxies::new(&settings, None, &root.path("run"));
+    let text = text(&proxies, &nginx(), "80");
+    let error = proxies.write(&nginx(), &web(), Some(&text), true).unwrap_err();
+    assert!(matches!(error, ProxyError::NoProgram { .. }), "{error}");
+    assert_eq!(proxies.observe().unwrap(), Upstreams::default());
+    proxies.write(&nginx(), &web(), Some(&text), false).unwrap();
+    assert!(proxies.observe().unwrap().pending.contains_key(&web()));
+    proxies.write(&nginx(), &web(), None, true).unwrap();
+    assert!(proxies.observe().unwrap().files.is_empty());
+    proxies.write(&nginx(), &web(), None, true).unwrap();
+}
+
+#[test]
+fn what_a_check_says_is_in_the_error() {
+    let runtime = Root::new();
+    let mut settings = Settings::default();
+    let own = settings.proxies.get_mut(&nginx()).unwrap();
+    let script = "echo to the log >&2; exit 1";
+    own.test = ["/bin/sh", "-c", script].iter().map(|word| word.parse().unwrap()).collect();
+    let proxies = Proxies::new(&settings, None, &runtime.path("run"));
+    let error = proxies.test(&nginx()).unwrap_err();
+    assert_eq!(error.to_string(), "the configuration of nginx is broken: to the log");
+    let unknown = proxies.test(&"edge".parse().unwrap()).unwrap_err();
+    assert_eq!(unknown.to_string(), "the host settings know no proxy edge");
+}

@@ -1,0 +1,140 @@
+//! What systemd knows of jobs: of the timer that says when, and of the service that runs.
+
+use std::collections::HashMap;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use zbus::{OwnedObjectPath, OwnedVariant};
+
+use super::systemd::{CALLS_AT_A_TIME, SERVICE, Systemd, SystemdError, UNIT};
+use conductor_core::name::UnitName;
+use conductor_core::plan::ActiveState;
+
+const TIMER: &str = "org.freedesktop.systemd1.Timer";
+
+/// What systemd tells about a job. Times are in microseconds since 1970.
+#[derive(Debug, Clone, Default)]
+pub struct JobDetails {
+    /// Whether its timer is up, and will run it when its time comes.
+    pub waits: bool,
+    /// When it runs next, its random delay included.
+    pub next_usec: Option<u64>,
+    /// When it was last started, if since the host was booted.
+    pub started_usec: Option<u64>,
+    /// When it last ended.
+    pub ended_usec: Option<u64>,
+    /// When the clock last started it; known beyond a reboot if its runs are caught up on.
+    pub triggered_usec: Option<u64>,
+    /// Whether it runs.
+    pub running: bool,
+    /// How its last run ended, in systemd's word: `success`, `exit-code`, `timeout`, ...
+    pub result: Option<String>,
+    /// What its main process ended with.
+    pub end: Option<End>,
+}
+
+/// How a process ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// By itself, with this status.
+    Exited(i32),
+    /// By a signal of this number.
+    Killed(i32),
+}
+
+impl End {
+    /// Gives the exit status as a shell has it: for a signal, 128 and its number.
+    pub fn status(self) -> i32 {
+        match self {
+            Self::Exited(status) => status,
+            Self::Killed(signal) => 128 + signal,
+        }
+    }
+}
+
+impl Systemd {
+    /// Gives what systemd knows of jobs, each the service that runs it and its timer.
+    ///
+    /// # Errors
+    /// systemd does not answer.
+    pub fn job_details(
+        &self,
+        jobs: &[(UnitName, UnitName)],
+    ) -> Result<Vec<JobDetails>, SystemdError> {
+        zbus::block_on(async {
+            let held: HashMap<String, (OwnedObjectPath, String)> = self
+                .list()
+                .await?
+                .into_iter()
+                .map(|unit| (unit.name, (unit.path, unit.active_state)))
+                .collect();
+            let details = stream::iter(jobs).map(|(service, timer)| {
+                self.job_of(held.get(service.as_str()), held.get(timer.as_str()))
+            });
+            details.buffered(CALLS_AT_A_TIME / 8).try_collect().await
+        })
+    }
+
+    /// Lets systemd forget when timers last ran their jobs, which it notes in files of its own for those
+    /// that catch up. One without such a file refuses, and is as it should be.
+    pub fn forget_runs(&self, timers: &[&UnitName]) {
+        zbus::block_on(async {
+            let calls = stream::iter(timers)
+                .map(|timer| self.manager.clean_unit(timer.as_str(), &["state"]));
+            calls.buffer_unordered(CALLS_AT_A_TIME).for_each(|_| async {}).await;
+        });
+    }
+
+    async fn job_of(
+        &self,
+        service: Option<&(OwnedObjectPath, String)>,
+        timer: Option<&(OwnedObjectPath, String)>,
+    ) -> Result<JobDetails, SystemdError> {
+        let mut details = JobDetails::default();
+        if let Some((path, state)) = timer {
+            details.waits = ActiveState::from_property(state).is_up();
+            details.next_usec = time(self.get(path, TIMER, "NextElapseUSecRealtime").await?);
+            details.triggered_usec = time(self.get(path, TIMER, "LastTriggerUSec").await?);
+        }
+        let Some((path, state)) = service else { return Ok(details) };
+        details.running = matches!(
+            ActiveState::from_property(state),
+            ActiveState::Activating | ActiveState::Active | ActiveState::Deactivating
+        );
+        details.started_usec = time(self.get(path, UNIT, "InactiveExitTimestamp").await?);
+        details.ended_usec = time(self.get(path, UNIT, "InactiveEnterTimestamp").await?);
+        details.result = self.result(path).await?;
+        details.end = self.end(path).await?;
+        Ok(details)
+    }
+
+    /// Gives how the last run of a service ended, in systemd's word.
+    pub(super) async fn result(
+        &self,
+        path: &OwnedObjectPath,
+    ) -> Result<Option<String>, SystemdError> {
+        let result = self.get(path, SERVICE, "Result").await?;
+        Ok(result.and_then(|value| String::try_from(value).ok()).filter(|text| !text.is_empty()))
+    }
+
+    /// Gives how the main process of a service ended (`siginfo_t`, `si_code` and `si_status`).
+    pub(super) async fn end(&self, path: &OwnedObjectPath) -> Result<Option<End>, SystemdError> {
+        const EXITED: i32 = 1;
+        let code = number(self.get(path, SERVICE, "ExecMainCode").await?);
+        let status = number(self.get(path, SERVICE, "ExecMainStatus").await?);
+        Ok(match (code, status) {
+            (None | Some(0), _) | (_, None) => None,
+            (Some(EXITED), Some(status)) => Some(End::Exited(status)),
+            (Some(_), Some(signal)) => Some(End::Killed(signal)),
+        })
+    }
+}
+
+fn number(value: Option<OwnedVariant>) -> Option<i32> {
+    value.and_then(|value| i32::try_from(value).ok())
+}
+
+/// Reads a time; systemd says "never" with 0 or the largest number.
+fn time(value: Option<OwnedVariant>) -> Option<u64> {
+    let time = value.and_then(|value| u64::try_from(value).ok());
+    time.filter(|time| *time > 0 && *time != u64::MAX)
+}

@@ -1,0 +1,229 @@
+//! Fixed names for the sockets of instances: symbolic links that are switched to a new release in one
+//! rename, so that a proxy which knows the name needs no reload.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt as _, symlink};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::open::make_own_directory;
+use super::systemd::{Systemd, SystemdError};
+use conductor_core::error::{Invalid, PathContext as _, PathError};
+use conductor_core::name::ServiceId;
+use conductor_core::release::slice_unit;
+use conductor_core::value::{Endpoint, HostPath};
+
+/// How a name ends.
+const SUFFIX: &str = ".sock";
+/// How often is looked whether somebody is still connected.
+const PAUSE: Duration = Duration::from_millis(10);
+/// The flag of a listening socket in `/proc/net/unix` (`__SO_ACCEPTCON`).
+const LISTENS: u32 = 0x1_0000;
+
+/// Where the names of the services' sockets point, by number of the instance.
+pub type Sockets = BTreeMap<ServiceId, BTreeMap<u16, HostPath>>;
+
+/// Gives the fixed name of an instance's socket.
+pub fn name(directory: &Path, service: &ServiceId, instance: u16) -> PathBuf {
+    directory.join(service.as_str()).join(format!("{instance}{SUFFIX}"))
+}
+
+/// Gives the fixed name as proxies are told it.
+///
+/// # Errors
+/// The directory has a path that is none for a configuration.
+pub fn endpoint(
+    directory: &Path,
+    service: &ServiceId,
+    instance: u16,
+) -> Result<Endpoint, PathError> {
+    let path = name(directory, service, instance);
+    let checked = path.to_str().unwrap_or_default().parse();
+    checked.map(Endpoint::Socket).map_err(|invalid: Invalid| PathError {
+        action: "use",
+        path,
+        source: io::Error::other(invalid.message),
+    })
+}
+
+/// Reads all names.
+///
+/// # Errors
+/// A directory cannot be read. What is no link of conductor's is left out.
+pub fn observe(directory: &Path) -> Result<Sockets, PathError> {
+    let mut sockets = Sockets::new();
+    for service in entries(directory)? {
+        let Some(id) = service.file_name().and_then(|id| id.to_str()?.parse().ok()) else {
+            continue;
+        };
+        let mut names = BTreeMap::new();
+        for path in entries(&service)? {
+            let number = path.file_name().and_then(|name| name.to_str()?.strip_suffix(SUFFIX));
+            let target = fs::read_link(&path).ok().and_then(|to| to.to_str()?.parse().ok());
+            if let (Some(number), Some(target)) = (number.and_then(|n| n.parse().ok()), target) {
+                names.insert(number, target);
+            }
+        }
+        sockets.insert(id, names);
+    }
+    Ok(sockets)
+}
+
+/// Points a name to a socket, at once and for good.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn switch(
+    directory: &Path,
+    service: &ServiceId,
+    instance: u16,
+    socket: &HostPath,
+) -> Result<(), PathError> {
+    let path = name(directory, service, instance);
+    let parent = directory.join(service.as_str());
+    make_own_directory(directory)?;
+    make_own_directory(&parent)?;
+    let temporary = path.with_extension("new");
+    remove(&temporary)?;
+    symlink(socket.as_path(), &temporary).at("create", &temporary)?;
+    fs::rename(&temporary, &path).at("write", &path)?;
+    sync(&parent)
+}
+
+/// Removes a name.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn unswitch(directory: &Path, service: &ServiceId, instance: u16) -> Result<(), PathError> {
+    remove(&name(directory, service, instance))?;
+    let parent = directory.join(service.as_str());
+    match fs::remove_dir(&parent) {
+        // The names of other instances are in it.
+        Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => sync(&parent),
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at("remove", &parent),
+        _ => Ok(()),
+    }
+}
+
+/// Waits until nobody is connected to some sockets of a service.
+///
+/// # Errors
+/// systemd does not answer.
+pub fn drain(
+    systemd: &Systemd,
+    service: &ServiceId,
+    sockets: &[HostPath],
+    longest: Duration,
+    interrupted: &dyn Fn() -> bool,
+) -> Result<(), SystemdError> {
+    let Some(group) = systemd.control_group(&slice_unit(service))? else {
+        return Ok(());
+    };
+    let began = Instant::now();
+    while connections(&group, sockets) > 0 && began.elapsed() < longest && !interrupted() {
+        thread::sleep(PAUSE);
+    }
+    Ok(())
+}
+
+/// Counts the connections to sockets that processes of a control group accepted.
+///
+/// Each network has its own table, and a container has a network of its own. A process that ends
+/// meanwhile has no connections.
+fn connections(group: &Path, sockets: &[HostPath]) -> usize {
+    let mut networks = BTreeSet::new();
+    let tables = processes(group).into_iter().filter_map(|pid| {
+        let process = Path::new("/proc").join(pid);
+        let network = fs::metadata(process.join("ns/net")).ok()?.ino();
+        networks.insert(network).then(|| fs::read_to_string(process.join("net/unix")).ok())?
+    });
+    tables.map(|table| table.lines().filter(|line| is_connection(line, sockets)).count()).sum()
+}
+
+fn is_connection(line: &str, sockets: &[HostPath]) -> bool {
+    let mut columns = line.split_whitespace();
+    let flags = columns.nth(3).and_then(|flags| u32::from_str_radix(flags, 16).ok());
+    let path = columns.nth(3);
+    flags.is_some_and(|flags| flags & LISTENS == 0)
+        && path.is_some_and(|path| sockets.iter().any(|socket| socket.as_str() == path))
+}
+
+/// Gives the processes in a control group and those below it.
+fn processes(group: &Path) -> Vec<String> {
+    let own = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
+    let mut all: Vec<_> = own.lines().map(str::to_owned).collect();
+    for entry in fs::read_dir(group).into_iter().flatten().flatten() {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            all.extend(processes(&entry.path()));
+        }
+    }
+    all
+}
+
+fn entries(directory: &Path) -> Result<Vec<PathBuf>, PathError> {
+    match fs::read_dir(directory) {
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(Vec::new())
+        }
+        entries => entries
+            .and_then(|entries| entries.map(|entry| Ok(entry?.path())).collect())
+            .at("read", directory),
+    }
+}
+
+fn remove(path: &Path) -> Result<(), PathError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at("remove", path),
+        _ => Ok(()),
+    }
+}
+
+fn sync(directory: &Path) -> Result<(), PathError> {
+    fs::File::open(directory)
+        .and_then(|file: fs::File| -> io::Result<()> { file.sync_all() })
+        .at("sync", directory)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::{UnixListener, UnixStream};
+
+    use super::*;
+
+    #[test]
+    fn a_name_is_switched_and_seen() {
+        let directory = tempfile::tempdir().unwrap();
+        let web = "web".parse().unwrap();
+        for socket in ["/run/a", "/run/b"] {
+            switch(directory.path(), &web, 2, &socket.parse().unwrap()).unwrap();
+            let observed = observe(directory.path()).unwrap();
+            assert_eq!(observed[&web][&2].as_str(), socket);
+            let mode = fs::metadata(directory.path().join("web")).unwrap().mode();
+            assert_eq!(mode & 0o7777, 0o755);
+        }
+        unswitch(directory.path(), &web, 2).unwrap();
+        unswitch(directory.path(), &web, 2).unwrap();
+        assert!(observe(directory.path()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_connection_counts_and_a_listener_does_not() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let listener = UnixListener::bind(&path).unwrap();
+        let socket: HostPath = path.to_str().unwrap().parse().unwrap();
+        let count = || {
+            let table = fs::read_to_string("/proc/self/net/unix").unwrap();
+            table.lines().filter(|line| is_connection(line, std::slice::from_ref(&socket))).count()
+        };
+        assert_eq!(count(), 0);
+        let client = UnixStream::connect(&path).unwrap();
+        let accepted = listener.accept().unwrap();
+        assert_eq!(count(), 1);
+        drop((client, accepted));
+        assert_eq!(count(), 0);
+    }
+}

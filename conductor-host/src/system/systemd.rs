@@ -1,0 +1,369 @@
+//! systemd over D-Bus: state of units, jobs, and the reload that is avoided where it can be.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use zbus::connection::Builder;
+use zbus::{Connection, OwnedObjectPath, OwnedVariant};
+
+use super::manager::{ListedUnit, ManagerProxy, PropertiesProxy};
+use super::version;
+use conductor_core::name::UnitName;
+use conductor_core::plan::ActiveState;
+use conductor_core::release::PREFIX;
+
+/// How many calls wait for their replies at a time: dbus-daemon refuses more than 128.
+pub(super) const CALLS_AT_A_TIME: usize = 64;
+
+/// How long one call may take; a reload with thousands of units takes several seconds.
+const CALL_TIMEOUT: Duration = Duration::from_mins(1);
+
+pub(super) const UNIT: &str = "org.freedesktop.systemd1.Unit";
+pub(super) const SERVICE: &str = "org.freedesktop.systemd1.Service";
+const SLICE: &str = "org.freedesktop.systemd1.Slice";
+const MANAGER: &str = "org.freedesktop.systemd1.Manager";
+
+/// Why systemd could not be asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SystemdError {
+    /// There is no bus.
+    #[error("cannot reach systemd over D-Bus at {address}")]
+    Connect {
+        /// The address of the bus.
+        address: String,
+        /// What zbus said.
+        #[source]
+        source: zbus::Error,
+    },
+    /// A call failed.
+    #[error("systemd does not answer {call}")]
+    Call {
+        /// The method or property.
+        call: &'static str,
+        /// What zbus said.
+        #[source]
+        source: zbus::Error,
+    },
+    /// It does not know directives that the units count on.
+    #[error("systemd {version} is too old: conductor needs {} or newer", version::OLDEST)]
+    TooOld {
+        /// Its version.
+        version: u32,
+    },
+    /// The connection ended while jobs were running.
+    #[error("the connection to systemd ended while it was at work")]
+    Ended,
+}
+
+/// What systemd tells about one running unit.
+#[derive(Debug, Clone, Default)]
+pub struct UnitDetails {
+    /// How often it was restarted on its own.
+    pub restarts: Option<u32>,
+    /// The memory it uses, in bytes; `None` where the controller is missing.
+    pub memory_bytes: Option<u64>,
+    /// The processor time it used, in microseconds.
+    pub cpu_usec: Option<u64>,
+    /// When it was last started, in microseconds of the monotonic clock.
+    pub active_enter_usec: Option<u64>,
+    /// When its state last changed, in microseconds since 1970.
+    pub since_usec: Option<u64>,
+    /// What it says of itself (`STATUS=`).
+    pub status: Option<String>,
+    /// Whether systemd ends it when it does not report any more (`WatchdogSec=`).
+    pub watched: bool,
+    /// When it last reported, in microseconds since 1970.
+    pub report_usec: Option<u64>,
+    /// The process that systemd supervises.
+    pub main_pid: Option<u32>,
+    /// Why it last stopped, in systemd's word: `success`, `exit-code`, `signal`, ...
+    pub result: Option<String>,
+}
+
+/// A connection to a systemd.
+///
+/// Current zbus is asynchronous; this is the one place where its futures are waited for. Calls must
+/// therefore not come from inside an asynchronous runtime: use its `spawn_blocking`.
+#[derive(Debug)]
+pub struct Systemd {
+    connection: Connection,
+    pub(super) manager: ManagerProxy<'static>,
+    /// Where it looks for units that do not outlive the boot.
+    pub(super) transient: PathBuf,
+    /// Set once systemd was asked to send signals.
+    pub(super) subscribed: OnceLock<()>,
+}
+
+impl Systemd {
+    /// Connects to the host's systemd, over the system bus.
+    ///
+    /// # Errors
+    /// There is no bus, or no systemd on it, or one that is too old.
+    pub fn system() -> Result<Self, SystemdError> {
+        let transient = PathBuf::from("/run/systemd/system");
+        Self::connect("unix:path=/run/dbus/system_bus_socket".to_owned(), transient)
+    }
+
+    /// Connects to a user's systemd, over the bus in the user's runtime directory.
+    ///
+    /// # Errors
+    /// There is no bus, or no systemd on it, or one that is too old.
+    pub fn user(runtime: &Path) -> Result<Self, SystemdError> {
+        let transient = runtime.join("systemd/user");
+        Self::connect(format!("unix:path={}/bus", runtime.display()), transient)
+    }
+
+    fn connect(address: String, transient: PathBuf) -> Result<Self, SystemdError> {
+        zbus::block_on(async {
+            let builder = Builder::address(address.as_str()).method_timeout(CALL_TIMEOUT);
+            let connection = builder.build().await?;
+            let manager = ManagerProxy::new(&connection).await?;
+            let systemd = Self { connection, manager, transient, subscribed: OnceLock::new() };
+            let version = systemd.property(MANAGER, "Version").await?;
+            Ok((systemd, String::try_from(version).unwrap_or_default()))
+        })
+        .map_err(|source| SystemdError::Connect { address, source })
+        .and_then(|(systemd, version)| match version::too_old(&version) {
+            None => Ok(systemd),
+            Some(version) => Err(SystemdError::TooOld { version }),
+        })
+    }
+
+    /// Reads a property of the manager itself.
+    async fn property(&self, interface: &str, property: &str) -> zbus::Result<OwnedVariant> {
+        let path = self.manager.inner().path().to_owned();
+        let properties = PropertiesProxy::builder(&self.connection).path(path).build().await?;
+        properties.get(interface, property).await
+    }
+
+    /// Gives the state of every unit of conductor's that systemd holds, in one call.
+    ///
+    /// # Errors
+    /// systemd does not answer.
+    pub fn states(&self) -> Result<BTreeMap<UnitName, (ActiveState, String)>, SystemdError> {
+        let units = zbus::block_on(self.list())?;
+        let state = |unit: ListedUnit| {
+            let name = unit.name.parse().ok()?;
+            Some((name, (ActiveState::from_property(&unit.active_state), unit.sub_state)))
+        };
+        // A unit that is only referred to is not found and not active; one whose file was removed
+        // while it ran is not found and active.
+        let held =
+            |unit: &ListedUnit| unit.load_state != "not-found" || unit.active_state != "inactive";
+        Ok(units.into_iter().filter(held).filter_map(state).collect())
+    }
+
+    pub(super) async fn list(&self) -> Result<Vec<ListedUnit>, SystemdError> {
+        let pattern = format!("{PREFIX}*");
+        let units = self.manager.list_units_by_patterns(&[], &[&pattern]).await;
+        units.map_err(|source| SystemdError::Call { call: "ListUnitsByPatterns", source })
+    }
+
+    /// Reloads systemd's configuration if one of these units, as it holds them, is stale. With
+    /// `None` all of conductor's units are looked at. Tells whether it did.
+    ///
+    /// A reload costs a tenth of a second on an empty host and seconds on a full one.
+    ///
+    /// # Errors
+    /// systemd does not answer.
+    pub fn reload_if_stale(&self, changed: Option<&[UnitName]>) -> Result<bool, SystemdError> {
+        if changed.is_some_and(<[_]>::is_empty) {
+            return Ok(false);
+        }
+        zbus::block_on(async {
+            let held = self.list().await?;
+            let concerned = held.into_iter().filter(|unit| {
+                changed.is_none_or(|names| names.iter().any(|name| name.as_str() == unit.name))
+            });
+            let concerned: Vec<_> = concerned.collect();
+            // One that systemd could not load is not called stale by it, and may load now.
+            let mut stale = concerned
+                .iter()
+                .any(|unit| unit.load_state != "loaded" && unit.active_state != "inactive");
+            let mut answers = stream::iter(&concerned)
+                .map(|unit| self.get(&unit.path, UNIT, "NeedDaemonReload"))
+                .buffer_unordered(CALLS_AT_A_TIME);
+            while let Some(answer) = answers.next().await {
+                stale |= answer?.is_some_and(|value| bool::try_from(value).unwrap_or(false));
+            }
+            if stale {
+                let reload = self.manager.reload().await;
+                reload.map_err(|source| SystemdError::Call { call: "Reload", source })?;
+            }
+            Ok(stale)
+        })
+    }
+
+    /// Forgets that units failed, so that they are not listed once they are gone. A unit that
+    /// systemd does not hold any more is what was wanted, so that refusal is no error.
+    pub fn reset_failed(&self, units: &[UnitName]) {
+        zbus::block_on(async {
+            let calls =
+                stream::iter(units).map(|unit| self.manager.reset_failed_unit(unit.as_str()));
+            calls.buffer_unordered(CALLS_AT_A_TIME).for_each(|_| async {}).await;
+        });
+    }
+
+    /// Gives what systemd knows of some units beyond their state.
+    ///
+    /// # Errors
+    /// systemd does not answer. A property that a unit does not have is `None`.
+    pub fn details(&self, units: &[&UnitName]) -> Result<Vec<UnitDetails>, SystemdError> {
+        zbus::block_on(async {
+            let paths: HashMap<String, OwnedObjectPath> =
+                self.list().await?.into_iter().map(|unit| (unit.name, unit.path)).collect();
+            let details = stream::iter(units)
+                .map(|unit| async {
+                    match paths.get(unit.as_str()) {
+                        Some(path) => self.details_of(path).await,
+                        None => Ok(UnitDetails::default()),
+                    }
+                })
+                .buffered(CALLS_AT_A_TIME / 8);
+            details.try_collect().await
+        })
+    }
+
+    /// Gives the state of some units, and what each says of itself.
+    ///
+    /// # Errors
+    /// systemd does not answer.
+    pub fn words(
+        &self,
+        units: &[&UnitName],
+    ) -> Result<Vec<(ActiveState, Option<String>)>, SystemdError> {
+        zbus::block_on(async {
+            let held: HashMap<String, ListedUnit> =
+                self.list().await?.into_iter().map(|unit| (unit.name.clone(), unit)).collect();
+            let words = stream::iter(units).map(|name| async {
+                let Some(unit) = held.get(name.as_str()) else {
+                    return Ok((ActiveState::Inactive, None));
+                };
+                let status = self.get(&unit.path, SERVICE, "StatusText").await?;
+                let status = status.and_then(|value| String::try_from(value).ok());
+                let status = status.filter(|status| !status.is_empty());
+                Ok((ActiveState::from_property(&unit.active_state), status))
+            });
+            words.buffered(CALLS_AT_A_TIME / 8).try_collect().await
+        })
+    }
+
+    /// Gives the directory of a unit's control group; `None` if nothing runs in it.
+    ///
+    /// # Errors
+    /// systemd does not answer.
+    pub fn control_group(&self, unit: &UnitName) -> Result<Option<PathBuf>, SystemdError> {
+        zbus::block_on(async {
+            let held = self.list().await?;
+            let Some(unit) = held.into_iter().find(|held| held.name == unit.as_str()) else {
+                return Ok(None);
+            };
+            let group = self.get(&unit.path, SLICE, "ControlGroup").await?;
+            let group = group.and_then(|value| String::try_from(value).ok());
+            let group = group.filter(|group| !group.is_empty());
+            Ok(group.map(|group| Path::new("/sys/fs/cgroup").join(group.trim_start_matches('/'))))
+        })
+    }
+
+    async fn details_of(&self, path: &OwnedObjectPath) -> Result<UnitDetails, SystemdError> {
+        // systemd says "not set" with the largest number.
+        let number = |value: Option<OwnedVariant>| {
+            let number = value.and_then(|value| u64::try_from(value).ok());
+            number.filter(|number| *number != u64::MAX)
+        };
+        let text = |value: Option<OwnedVariant>| {
+            let text = value.and_then(|value| String::try_from(value).ok());
+            text.filter(|text| !text.is_empty())
+        };
+        let watchdog = number(self.get(path, SERVICE, "WatchdogUSec").await?);
+        let report = number(self.get(path, SERVICE, "WatchdogTimestamp").await?);
+        let restarts = self.get(path, SERVICE, "NRestarts").await?;
+        let main_pid = self.get(path, SERVICE, "MainPID").await?;
+        let cpu = number(self.get(path, SERVICE, "CPUUsageNSec").await?);
+        let entered = number(self.get(path, UNIT, "ActiveEnterTimestampMonotonic").await?);
+        let since = number(self.get(path, UNIT, "StateChangeTimestamp").await?);
+        Ok(UnitDetails {
+            restarts: restarts.and_then(|value| u32::try_from(value).ok()),
+            memory_bytes: number(self.get(path, SERVICE, "MemoryCurrent").await?),
+            cpu_usec: cpu.map(|nsec| nsec / 1000),
+            active_enter_usec: entered,
+            since_usec: since.filter(|at| *at > 0),
+            status: text(self.get(path, SERVICE, "StatusText").await?),
+            watched: watchdog.is_some_and(|usec| usec > 0),
+            report_usec: report.filter(|at| *at > 0),
+            main_pid: main_pid.and_then(|value| u32::try_from(value).ok()).filter(|pid| *pid > 0),
+            result: self.result(path).await?,
+        })
+    }
+
+    /// Gives the main process of a unit that is up, whosever it is, 0 if it has none; `None` if it is
+    /// not up.
+    ///
+    /// # Errors
+    /// systemd does not answer.
+    pub(super) fn up(&self, unit: &UnitName) -> Result<Option<u32>, SystemdError> {
+        zbus::block_on(async {
+            let Some(path) = self.path(unit).await? else { return Ok(None) };
+            let state = self.active_state(&path).await?;
+            let main = self.get(&path, SERVICE, "MainPID").await?;
+            let main = main.and_then(|value| u32::try_from(value).ok()).unwrap_or_default();
+            let up = matches!(
+                state,
+                ActiveState::Active | ActiveState::Reloading | ActiveState::Activating
+            );
+            Ok(up.then_some(main))
+        })
+    }
+
+    /// Tells whether systemd has something to do with a unit: it runs, or is about to, or ends.
+    ///
+    /// # Errors
+    /// systemd does not answer.
+    pub(super) fn is_held(&self, unit: &UnitName) -> Result<bool, SystemdError> {
+        zbus::block_on(async {
+            let Some(path) = self.path(unit).await? else { return Ok(false) };
+            let state = self.active_state(&path).await?;
+            Ok(!matches!(state, ActiveState::Inactive | ActiveState::Failed))
+        })
+    }
+
+    /// Gives the object of a unit; `None` if systemd holds none of this name.
+    pub(super) async fn path(
+        &self,
+        unit: &UnitName,
+    ) -> Result<Option<OwnedObjectPath>, SystemdError> {
+        match self.manager.get_unit(unit.as_str()).await {
+            Ok(path) => Ok(Some(path)),
+            Err(zbus::Error::MethodError(..)) => Ok(None),
+            Err(source) => Err(SystemdError::Call { call: "GetUnit", source }),
+        }
+    }
+
+    async fn active_state(&self, path: &OwnedObjectPath) -> Result<ActiveState, SystemdError> {
+        let state = self.get(path, UNIT, "ActiveState").await?;
+        let state = state.and_then(|value| String::try_from(value).ok()).unwrap_or_default();
+        Ok(ActiveState::from_property(&state))
+    }
+
+    /// Reads a property; `None` if the unit is gone, or of a type without it.
+    pub(super) async fn get(
+        &self,
+        path: &OwnedObjectPath,
+        interface: &str,
+        property: &'static str,
+    ) -> Result<Option<OwnedVariant>, SystemdError> {
+        let answer = async {
+            let properties = PropertiesProxy::builder(&self.connection).path(path).build().await?;
+            properties.get(interface, property).await
+        };
+        match answer.await {
+            Ok(value) => Ok(Some(value)),
+            Err(zbus::Error::MethodError(..) | zbus::Error::FDO(_)) => Ok(None),
+            Err(source) => Err(SystemdError::Call { call: property, source }),
+        }
+    }
+}

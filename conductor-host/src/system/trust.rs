@@ -1,0 +1,186 @@
+//! Who else can change what conductor acts on as root.
+//!
+//! A definition says which programs root has systemd start, so whoever can write one is root. As sudo does
+//! with its rules and sshd with its keys, what somebody else can write is refused: the file, and every
+//! directory and link on the way to it.
+
+use std::ffi::OsString;
+use std::fs::Metadata;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::path::{Component, Path, PathBuf, absolute};
+
+use conductor_core::error::{Problem, shown_path};
+use conductor_core::runtime::Scope;
+
+const ROOT: u32 = 0;
+const STICKY: u32 = 0o1000;
+const GROUP_WRITES: u32 = 0o020;
+const OTHERS_WRITE: u32 = 0o002;
+/// The kernel follows no more links than this (`path_resolution(7)`).
+const MOST_LINKS: usize = 40;
+
+/// What is insisted on: that nobody can write a file but root and whoever calls.
+#[derive(Debug, Clone, Copy)]
+pub struct Trust {
+    caller: u32,
+    scope: Scope,
+}
+
+impl Trust {
+    /// Trusts root and the caller. What root's group can write is fine for root, and what any group can for the
+    /// services of a user's manager.
+    pub fn new(scope: Scope) -> Self {
+        Self { caller: rustix::process::geteuid().as_raw(), scope }
+    }
+
+    /// Checks a file or directory, and everything on the way to it. What is not there is for whoever
+    /// reads it to say.
+    ///
+    /// # Errors
+    /// Somebody else can write it, or it cannot be looked at.
+    pub fn check(self, path: &Path) -> Result<(), Problem> {
+        let cannot =
+            |error: &io::Error| Problem::of_file(path, format!("cannot look at it: {error}"));
+        let whole = absolute(path).map_err(|error| cannot(&error))?;
+        let mut rest = parts(&whole);
+        let mut links = 0;
+        let mut at = PathBuf::from("/");
+        loop {
+            let metadata = match at.symlink_metadata() {
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) =>
+                {
+                    return Ok(());
+                }
+                metadata => metadata.map_err(|error| cannot(&error))?,
+            };
+            if metadata.is_symlink() {
+                links += 1;
+                if links > MOST_LINKS {
+                    return Err(cannot(&io::Error::other("too many symbolic links")));
+                }
+                let to = at.read_link().map_err(|error| cannot(&error))?;
+                rest.extend(parts(&to));
+                if to.is_absolute() {
+                    at = PathBuf::from("/");
+                } else {
+                    at.pop();
+                }
+            } else {
+                self.check_one(&at, &metadata, rest.is_empty())?;
+            }
+            let Some(next) = rest.pop() else { return Ok(()) };
+            if next == ".." {
+                at.pop();
+            } else {
+                at.push(next);
+            }
+        }
+    }
+
+    /// Checks what is known of a file that is open.
+    pub(crate) fn check_file(self, path: &Path, metadata: &Metadata) -> Result<(), Problem> {
+        self.check_one(path, metadata, true)
+    }
+
+    fn check_one(self, path: &Path, metadata: &Metadata, last: bool) -> Result<(), Problem> {
+        // Anything else is not read at all.
+        if !metadata.is_file() && !metadata.is_dir() {
+            return Ok(());
+        }
+        let (owner, group) = (metadata.uid(), metadata.gid());
+        let mode = metadata.permissions().mode() & 0o7777;
+        if owner != ROOT && owner != self.caller {
+            let problem = Problem::of_file(path, format!("it belongs to user {owner}"));
+            return Err(problem.hint(hint("chown root", path)));
+        }
+        // In /tmp, others can add files and change none.
+        if mode & STICKY != 0 && !last {
+            return Ok(());
+        }
+        let who = if mode & OTHERS_WRITE != 0 {
+            "everybody".to_owned()
+        } else if mode & GROUP_WRITES != 0 && group != ROOT && self.scope == Scope::System {
+            format!("its group {group}")
+        } else {
+            return Ok(());
+        };
+        let problem = Problem::of_file(path, format!("{who} can write it (mode {mode:04o})"));
+        Err(problem.hint(hint("chmod go-w", path)))
+    }
+}
+
+fn hint(command: &str, path: &Path) -> String {
+    format!(
+        "{command} {}; or, where nobody else works, --allow-unsafe-permissions",
+        shown_path(path)
+    )
+}
+
+/// Returns the parts of a path, the last one first.
+fn parts(path: &Path) -> Vec<OsString> {
+    let parts = path.components().filter_map(|component| match component {
+        Component::Normal(name) => Some(name.to_owned()),
+        Component::ParentDir => Some("..".into()),
+        Component::RootDir | Component::CurDir | Component::Prefix(_) => None,
+    });
+    let mut parts: Vec<_> = parts.collect();
+    parts.reverse();
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    fn set(path: &Path, mode: u32) {
+        fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn what_others_can_write_is_refused_all_the_way() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().canonicalize().unwrap();
+        let [closed, open] = ["closed", "open"].map(|name| base.join(name));
+        for path in [&closed, &open] {
+            fs::create_dir(path).unwrap();
+            set(path, 0o755);
+        }
+        let (file, link) = (open.join("web.yaml"), closed.join("web.yaml"));
+        fs::write(&file, "").unwrap();
+        set(&file, 0o644);
+        symlink("../open/web.yaml", &link).unwrap();
+        let trust = Trust::new(Scope::System);
+        for path in [&file, &link, &closed, &open, &closed.join("none"), Path::new("/dev/null/x")] {
+            assert_eq!(trust.check(path).map_err(|problem| problem.to_string()), Ok(()));
+        }
+        let refused = |of: &Path, at: &Path, what: &str| {
+            let problem = trust.check(of).unwrap_err();
+            assert_eq!((problem.file.as_path(), problem.message.as_str()), (at, what));
+            problem.hint.unwrap()
+        };
+        set(&open, 0o777);
+        let hint = refused(&link, &open, "everybody can write it (mode 0777)");
+        assert!(hint.starts_with(&format!("chmod go-w {};", open.display())), "{hint}");
+        // Nobody can replace a file of somebody else's there, but add one.
+        set(&open, 0o1777);
+        trust.check(&link).unwrap();
+        refused(&open, &open, "everybody can write it (mode 1777)");
+        set(&open, 0o755);
+        set(&file, 0o666);
+        refused(&link, &file, "everybody can write it (mode 0666)");
+        set(&file, 0o664);
+        let users = Trust { scope: Scope::User, ..trust };
+        users.check(&link).unwrap();
+        let other = Trust { caller: 4711, ..trust };
+        let owner = fs::metadata(&file).unwrap().uid();
+        // Where root runs this, everything is root's.
+        assert_eq!(other.check(&base).is_err(), owner != ROOT);
+        symlink("loop", closed.join("loop")).unwrap();
+        assert!(trust.check(&closed.join("loop")).unwrap_err().message.contains("too many"));
+    }
+}
