@@ -1,6 +1,6 @@
 //! What systemd takes by itself, with nobody who decides, checks or notices anything.
 
-use crate::deploys::{Case, DEPLOYS};
+use crate::deploys::{Case, count};
 use crate::place::{Moment, Place};
 use crate::table::{Part, Report, Sample};
 
@@ -21,7 +21,7 @@ pub(crate) fn measure(place: &Place, sandbox: bool, report: &mut Report) {
     place.sh("conductor deploy --id web --revision r0; conductor deploy --id web --revision r1
          cd /etc/systemd/system; mkdir -p conductor-web.target.wants
          for unit in conductor-web-r?.*-1.service; do ln -sf ../$unit conductor-web.target.wants; done");
-    let samples = (0..DEPLOYS).map(|number| replace(place, number % 2)).collect();
+    let samples = (0..count()).map(|number| replace(place, number % 2)).collect();
     place.sh("rm /etc/conductor/services/web.yaml; conductor remove --id web");
     report.deploys(name, samples);
 }

@@ -6,11 +6,13 @@ use std::process::Stdio;
 use conductor_sandbox::Engine;
 use serde_json::Value;
 
-use crate::place::{DELAY, Moment, Place};
+use crate::place::{Moment, Place, delay, is_trial};
 use crate::table::{Part, Report, Sample};
 
-/// How many deploys are measured, after one that is not.
-pub(crate) const DEPLOYS: u32 = 11;
+/// Returns how many deploys are measured, after one that is not.
+pub(crate) fn count() -> u32 {
+    if is_trial() { 1 } else { 11 }
+}
 
 /// What conductor adds an upstream for.
 const SITE: &str = "server { listen 8081; location / { proxy_pass http://app; } }\n";
@@ -27,12 +29,13 @@ pub(crate) struct Case {
 impl Case {
     /// Returns the service that is deployed.
     pub(crate) fn definition(&self) -> String {
+        let delay = delay();
         let what = match self.engine {
             None => {
-                format!("command: [/usr/local/bin/app, '127.0.0.1:{{port}}', '{DELAY}']\n")
+                format!("command: [/usr/local/bin/app, '127.0.0.1:{{port}}', '{delay}']\n")
             }
             Some(engine) => format!(
-                "runtime: {}\nimage: localhost/app\ncommand: [/mnt/app, '0.0.0.0:8080', '{DELAY}']\n\
+                "runtime: {}\nimage: localhost/app\ncommand: [/mnt/app, '0.0.0.0:8080', '{delay}']\n\
                  volumes: ['/usr/local/bin/app:/mnt/app:ro']\n",
                 engine.program()
             ),
@@ -54,7 +57,8 @@ pub(crate) fn measure(place: &Place, case: &Case, beside: &str, report: &mut Rep
     if let Some(engine) = case.engine {
         let program = engine.program();
         place.sh(&format!(
-            "for n in $(seq 0 {DEPLOYS}); do {program} tag localhost/app:v1 localhost/app:r$n; done"
+            "for n in $(seq 0 {}); do {program} tag localhost/app:v1 localhost/app:r$n; done",
+            count()
         ));
     }
     if case.nginx {
@@ -64,7 +68,7 @@ pub(crate) fn measure(place: &Place, case: &Case, beside: &str, report: &mut Rep
     if case.nginx {
         place.sh("systemctl start nginx; curl -sS --fail -o /dev/null 127.0.0.1:8081");
     }
-    let samples = (1..=DEPLOYS).map(|number| deploy(place, &format!("r{number}"))).collect();
+    let samples = (1..=count()).map(|number| deploy(place, &format!("r{number}"))).collect();
     if case.nginx {
         place.sh("curl -sS --fail -o /dev/null 127.0.0.1:8081; systemctl stop nginx
              rm /etc/nginx/conf.d/site.conf");

@@ -2,7 +2,9 @@
 //!
 //! `cargo bench --bench deploy` does it all in one sandbox, in some ten minutes; a word behind `--` keeps it
 //! to the cases that have the word in their name. Compare only figures of one run: other work on the
-//! machine makes them worse, though not equally.
+//! machine makes them worse, though not equally. `cargo test` tries out one deploy of a native service, with
+//! and without nginx. It leaves out the engines, whose images take longer to load than all the rest, and Compose,
+//! which has to be fetched from Debian.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a person")]
 
 mod bare;
@@ -12,15 +14,25 @@ mod peers;
 mod place;
 mod table;
 
+use std::env;
+
 use conductor_sandbox::Engine;
 
 use crate::deploys::{Case, measure};
 use crate::peers::Peer;
-use crate::place::Place;
+use crate::place::{Place, is_trial};
 use crate::table::Report;
 
 fn main() {
+    if env::var_os("CONDUCTOR_TEST_NO_SANDBOX").is_some_and(|value| value == "1") {
+        eprintln!("CONDUCTOR_TEST_NO_SANDBOX=1: the benchmark of deploys is left out");
+        return;
+    }
     let place = Place::boot();
+    if is_trial() {
+        try_out(&place);
+        return;
+    }
     for engine in [Engine::Docker, Engine::Podman] {
         place.sandbox.load_image(engine).expect("the image");
     }
@@ -55,5 +67,18 @@ fn main() {
             measure(&place, case, crowd::OWN, &mut report);
         }
     }
+    println!("{report}");
+}
+
+/// Takes each part of the benchmark that needs neither an image nor the network once.
+fn try_out(place: &Place) {
+    eprintln!(
+        "podman, docker and Compose are left out: their images take longer to load than the rest"
+    );
+    let mut report = Report::new(place.nothing());
+    for (name, nginx) in [("native", false), ("native, nginx", true)] {
+        measure(place, &Case { name, engine: None, nginx, sandbox: true }, "", &mut report);
+    }
+    bare::measure(place, false, &mut report);
     println!("{report}");
 }

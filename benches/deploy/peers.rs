@@ -1,6 +1,6 @@
 //! The same application by Docker Compose and by a Quadlet unit.
 
-use crate::place::{DELAY, Moment, Place};
+use crate::place::{Moment, Place, delay};
 use crate::table::{Report, Sample};
 
 const PORT: u16 = 18080;
@@ -78,10 +78,11 @@ impl Peer {
     }
 
     fn compose(self, version: &str) -> String {
+        let delay = delay();
         let interval = self.interval.map_or(String::new(), |it| format!("      interval: {it}\n"));
         format!(
             "services:\n  web:\n    image: localhost/app:{version}\n    init: true\n\
-             \x20   command: [/mnt/app, '0.0.0.0:8080', '{DELAY}']\n\
+             \x20   command: [/mnt/app, '0.0.0.0:8080', '{delay}']\n\
              \x20   volumes: ['/usr/local/bin/app:/mnt/app:ro']\n\
              \x20   ports: ['127.0.0.1:{PORT}:8080']\n\
              \x20   healthcheck:\n      test: {CHECK}\n{interval}"
@@ -89,9 +90,10 @@ impl Peer {
     }
 
     fn quadlet(self, version: &str) -> String {
+        let delay = delay();
         let interval = self.interval.map_or(String::new(), |it| format!("HealthInterval={it}\n"));
         format!(
-            "[Container]\nImage=localhost/app:{version}\nExec=/mnt/app 0.0.0.0:8080 {DELAY}\n\
+            "[Container]\nImage=localhost/app:{version}\nExec=/mnt/app 0.0.0.0:8080 {delay}\n\
              Volume=/usr/local/bin/app:/mnt/app:ro\nPublishPort=127.0.0.1:{PORT}:8080\n\
              RunInit=true\nNotify=healthy\nHealthCmd={CHECK}\n{interval}"
         )

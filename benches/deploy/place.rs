@@ -13,8 +13,16 @@ const PACKAGE: &str = "conductor-bench-programs";
 /// Where Docker looks for its plugins.
 const PLUGINS: &str = "/usr/libexec/docker/cli-plugins";
 
-/// How long the application takes before it listens, in milliseconds.
-pub(crate) const DELAY: u32 = 1500;
+/// Returns whether everything is only tried out, with the smallest input: unless cargo says that it
+/// benchmarks.
+pub(crate) fn is_trial() -> bool {
+    !env::args().any(|argument| argument == "--bench")
+}
+
+/// Returns how long the application takes before it listens, in milliseconds.
+pub(crate) fn delay() -> u32 {
+    if is_trial() { 50 } else { 1500 }
+}
 
 /// A moment of the clock that all processes share.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
@@ -40,23 +48,25 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn boot() -> Self {
-        let conductor = build::conductor(true).expect("conductor builds");
-        let probe = build::probe(true).expect("conductor-probe builds");
-        let app = build::linked_statically(PACKAGE, "app", true).expect("the application builds");
+        let release = !is_trial();
+        let conductor = build::conductor(release).expect("conductor builds");
+        let probe = build::probe(release).expect("conductor-probe builds");
+        let app =
+            build::linked_statically(PACKAGE, "app", release).expect("the application builds");
         let tree = Tree::ensure(&mut |line| eprintln!("{line}")).expect("a Debian tree");
-        let plugins = env::temp_dir().join("conductor-bench-compose");
-        run(Command::new("sh").args(["-euc", include_str!("compose.sh")]).arg(&plugins));
-        let sandbox = Sandbox::builder(&tree)
+        let mut builder = Sandbox::builder(&tree)
             .bind_read_only(conductor, "/usr/bin/conductor")
             .bind_read_only(probe, "/usr/bin/conductor-probe")
-            .bind_read_only(app, "/usr/local/bin/app")
-            .bind_read_only(plugins, PLUGINS)
-            .boot()
-            .expect("the sandbox boots");
-        Self { sandbox }
+            .bind_read_only(app, "/usr/local/bin/app");
+        if !is_trial() {
+            let plugins = env::temp_dir().join("conductor-bench-compose");
+            run(Command::new("sh").args(["-euc", include_str!("compose.sh")]).arg(&plugins));
+            builder = builder.bind_read_only(plugins, PLUGINS);
+        }
+        Self { sandbox: builder.boot().expect("the sandbox boots") }
     }
 
-    /// Runs a script, and gives what it wrote.
+    /// Runs a script, and returns what it wrote.
     pub(crate) fn sh(&self, script: &str) -> String {
         let output = self.sandbox.sh(script).expect("the script succeeds");
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()

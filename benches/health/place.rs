@@ -1,5 +1,6 @@
 //! The sandbox, the units in it, and how much processor time all of it has taken.
 
+use std::env;
 use std::fs;
 use std::process::Command;
 use std::thread;
@@ -17,6 +18,17 @@ const UNITS: [(&str, &str); 4] = [
     ("client", "Type=exec\nExecStart=/bin/sh /run/client.sh %i"),
 ];
 
+/// Returns whether everything is only tried out, with the smallest input: unless cargo says that it
+/// benchmarks.
+pub(crate) fn is_trial() -> bool {
+    !env::args().any(|argument| argument == "--bench")
+}
+
+/// Returns how long something is measured, or just so long that there is a check.
+pub(crate) fn window(usual: Duration) -> Duration {
+    if is_trial() { usual / 15 } else { usual }
+}
+
 /// A sandbox with the programs to measure.
 pub(crate) struct Place {
     pub(crate) sandbox: Sandbox,
@@ -24,8 +36,9 @@ pub(crate) struct Place {
 
 impl Place {
     pub(crate) fn boot() -> Self {
-        let probe = build::probe(true).expect("conductor-probe builds");
-        let program = |name| build::linked_statically(PACKAGE, name, true).expect("it builds");
+        let release = !is_trial();
+        let probe = build::probe(release).expect("conductor-probe builds");
+        let program = |name| build::linked_statically(PACKAGE, name, release).expect("it builds");
         let (bare, app) = (program("bare-loop"), program("app"));
         let tree = Tree::ensure(&mut |line| eprintln!("{line}")).expect("a Debian tree");
         let sandbox = Sandbox::builder(&tree)
@@ -67,7 +80,7 @@ impl Place {
         run(command.arg(verb).args(ports.map(|port| format!("{unit}@{port}.service"))));
     }
 
-    /// Runs a script, and gives what it wrote.
+    /// Runs a script, and returns what it wrote.
     pub(crate) fn sh(&self, script: &str) -> String {
         let output = self.sandbox.sh(script).expect("the script succeeds");
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
@@ -90,7 +103,7 @@ impl Place {
     /// What all of the sandbox takes of each second, measured for a while.
     pub(crate) fn rate(&self, during: Duration) -> f64 {
         let (before, start) = (self.spent(), Instant::now());
-        thread::sleep(during);
+        thread::sleep(window(during));
         let spent = self.spent().saturating_sub(before);
         spent.as_secs_f64() / start.elapsed().as_secs_f64()
     }

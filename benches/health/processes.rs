@@ -32,15 +32,21 @@ impl Processes {
         f64::from(sum) / f64::from(u32::try_from(self.count()).expect("few processes"))
     }
 
-    /// The time that they ran, in user space and in the kernel; they have one thread each.
+    /// The time that their threads ran, in user space and in the kernel.
     pub(crate) fn ran(&self) -> Duration {
-        let all = self.0.iter().map(|process| {
-            let text = fs::read_to_string(process.join("schedstat")).expect("it still runs");
-            let nanos = text.split(' ').next().and_then(|word| word.parse().ok());
-            Duration::from_nanos(nanos.expect("a number"))
-        });
-        all.sum()
+        self.0.iter().flat_map(|process| threads(process)).map(|thread| ran(&thread)).sum()
     }
+}
+
+fn threads(process: &Path) -> impl Iterator<Item = PathBuf> {
+    let threads = fs::read_dir(process.join("task")).expect("it still runs");
+    threads.map(|thread| thread.expect("a thread").path())
+}
+
+fn ran(thread: &Path) -> Duration {
+    let text = fs::read_to_string(thread.join("schedstat")).expect("it still runs");
+    let nanos = text.split(' ').next().and_then(|word| word.parse().ok());
+    Duration::from_nanos(nanos.expect("a number"))
 }
 
 fn begins(process: &Path, words: &[&str]) -> bool {

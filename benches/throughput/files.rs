@@ -10,7 +10,7 @@ use conductor_host::Conductor;
 use conductor_host::system::{Paths, UnitDirectory};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 
-use crate::fixture::{SIZES, definition, fill};
+use crate::fixture::{definition, fill, sizes};
 
 /// A tmpfs that every Linux has.
 const TMPFS: &str = "/dev/shm";
@@ -19,7 +19,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     let scratch = tempfile::tempdir_in(TMPFS).expect("a directory on tmpfs");
     let mut group = criterion.benchmark_group("definition files to unit files");
     group.sample_size(10);
-    for size in SIZES {
+    for &size in sizes() {
         let root = scratch.path().join(size.to_string());
         let definitions = root.join("etc/conductor/services");
         fill(&definitions, size, definition);

@@ -1,10 +1,19 @@
 //! The services that are compiled, and the same for Quadlet.
 
+use std::env;
 use std::fs;
 use std::path::Path;
 
-/// How many services there are in each measurement.
-pub(crate) const SIZES: [usize; 4] = [1, 100, 1000, 5000];
+/// Returns whether each measurement is only tried out once, as Criterion does unless cargo says that it
+/// benchmarks.
+pub(crate) fn is_trial() -> bool {
+    !env::args().any(|argument| argument == "--bench")
+}
+
+/// Returns how many services there are in each measurement.
+pub(crate) fn sizes() -> &'static [usize] {
+    if is_trial() { &[1] } else { &[1, 100, 1000, 5000] }
+}
 
 /// Returns the name and text of a definition of usual length.
 pub(crate) fn definition(number: usize) -> (String, String) {
@@ -43,7 +52,7 @@ pub(crate) fn unfiltered(number: usize) -> (String, String) {
     (file, text)
 }
 
-/// Gives the name and text of the same service for Quadlet, which has no key for CPU.
+/// Returns the name and text of the same service for Quadlet, which has no key for CPU.
 pub(crate) fn container(number: usize) -> (String, String) {
     let text = format!(
         "[Unit]\nDescription=Service number {number}\n\n\

@@ -1,6 +1,7 @@
 //! How fast conductor compiles and converges, next to bare file access and Quadlet's generator.
 //!
-//! `cargo bench` runs all of it; the parts that need the sandbox say so. Absolute times mean little
+//! `cargo bench` runs all of it; the parts that need the sandbox say so. `cargo test` tries each part out
+//! once, with the smallest input. Absolute times mean little
 //! from one machine to the next: compare figures of one run.
 
 mod files;
