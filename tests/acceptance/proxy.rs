@@ -38,7 +38,7 @@ http.server.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), Handler).serve_
 fn proxy(host: &Host, arguments: &[&str]) -> Ran {
     static PROGRAM: OnceLock<Vec<u8>> = OnceLock::new();
     let program = PROGRAM.get_or_init(|| {
-        let path = build::example("conductor-core", "proxy").expect("the example is built");
+        let path = build::example("conductor-host", "proxy").expect("the example is built");
         fs::read(path).expect("the example can be read")
     });
     let path = host.path("/usr/local/bin/proxy");
