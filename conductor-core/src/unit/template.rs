@@ -1,6 +1,7 @@
 //! Renders unit texts with Handlebars, from the embedded templates or the user's own.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use handlebars::Handlebars;
 use sha2::{Digest as _, Sha256};
@@ -69,7 +70,9 @@ pub enum TemplateError {
 /// The templates in use.
 #[derive(Debug)]
 pub struct Templates {
-    registry: Handlebars<'static>,
+    /// Filled with the embedded templates when it is first needed, if there are no others: parsing them
+    /// takes as long as asking systemd for the state of a service.
+    registry: OnceLock<Handlebars<'static>>,
     /// Where each overridden template came from, for messages.
     files: Vec<(&'static str, PathBuf)>,
     fingerprint: Option<String>,
@@ -81,17 +84,12 @@ impl Templates {
     /// # Errors
     /// A replacement that is no template, or whose file name is none of theirs.
     pub fn new(overrides: &[Override]) -> Result<Self, TemplateError> {
-        let mut registry = render::engine();
+        if overrides.is_empty() {
+            return Ok(Self { registry: OnceLock::new(), files: Vec::new(), fingerprint: None });
+        }
+        let mut registry = embedded();
         let mut files = Vec::new();
         let mut hasher = Sha256::new();
-        for template in unit_templates::ALL {
-            render::register(
-                &mut registry,
-                template.file,
-                template.text,
-                PathBuf::from(template.file),
-            )?;
-        }
         for Override { file, text } in overrides {
             let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             let Some(template) = unit_templates::ALL.iter().find(|known| known.file == name) else {
@@ -105,8 +103,17 @@ impl Templates {
                 hasher.update(part);
             }
         }
-        let fingerprint = (!overrides.is_empty()).then(|| hex(&hasher.finalize()));
-        Ok(Self { registry, files, fingerprint })
+        let fingerprint = Some(hex(&hasher.finalize()));
+        Ok(Self { registry: OnceLock::from(registry), files, fingerprint })
+    }
+
+    /// Parses the embedded templates, unless that was done; a program may call it while it waits.
+    pub fn load(&self) {
+        self.registry();
+    }
+
+    fn registry(&self) -> &Handlebars<'static> {
+        self.registry.get_or_init(embedded)
     }
 
     /// Adds a helper, with which a test has a template fail as no value can make it.
@@ -117,7 +124,10 @@ impl Templates {
         name: &str,
         helper: impl handlebars::HelperDef + Send + Sync + 'static,
     ) -> Self {
-        self.registry.register_helper(name, Box::new(helper));
+        self.load();
+        if let Some(registry) = self.registry.get_mut() {
+            registry.register_helper(name, Box::new(helper));
+        }
         self
     }
 
@@ -136,7 +146,7 @@ impl Templates {
             let own = self.files.iter().find(|(name, _)| *name == template.file);
             own.map_or_else(|| PathBuf::from(template.file), |(_, file)| file.clone())
         };
-        let text = render::render(&self.registry, template.file, values, file)?;
+        let text = render::render(self.registry(), template.file, values, file)?;
         let output = |reason: String| TemplateError::Output { file: file(), reason };
         let too_long = |line: &&str| line.len() > super::escape::LONGEST_LINE;
         // Almost every text as a whole is shorter.
@@ -152,6 +162,16 @@ impl Templates {
         }
         Ok(text)
     }
+}
+
+/// Returns an engine with the embedded templates.
+fn embedded() -> Handlebars<'static> {
+    let mut registry = render::engine();
+    for Template { file, text } in unit_templates::ALL {
+        render::register(&mut registry, file, text, PathBuf::from(file))
+            .expect("the embedded templates load");
+    }
+    registry
 }
 
 /// Writes bytes as lower-case hexadecimal digits.

@@ -87,7 +87,9 @@ impl Conductor {
             !watcher.is_interrupted()
         };
         let lock = Lock::wait(&self.paths.runtime, purpose, self.lock_timeout, &mut waiting)?;
-        let systemd = self.systemd()?;
+        // The templates are needed a little later.
+        let (systemd, ()) = rayon::join(|| self.systemd(), || self.templates.load());
+        let systemd = systemd?;
         let proxies = self.proxies(&self.settings()?);
         if let Some(systemd) = systemd.as_ref().filter(|_| lock.was_stale()) {
             // What a process that was killed before could not tell systemd any more.

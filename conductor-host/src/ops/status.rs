@@ -100,8 +100,10 @@ impl Conductor {
     /// # Errors
     /// There is no such service; systemd or the unit directory cannot be read.
     pub fn status(&self, only: Option<&ServiceId>) -> Result<Status, Error> {
-        let systemd = self.systemd()?;
-        let observed = self.directory().observe()?;
+        // systemd is reached while the files are read.
+        let directory = self.directory();
+        let (systemd, observed) = rayon::join(|| self.systemd(), || directory.observe());
+        let (systemd, observed) = (systemd?, observed?);
         let ids: Vec<_> =
             observed.services().filter(|id| only.is_none_or(|only| only == *id)).collect();
         if let (Some(only), []) = (only, ids.as_slice()) {
@@ -114,8 +116,8 @@ impl Conductor {
             .collect();
         let (states, mut details) = match &systemd {
             Some(systemd) => {
-                let details = systemd.details(&names)?;
-                (Some(systemd.states()?), names.into_iter().zip(details).collect())
+                let (states, details) = systemd.states_and_details(&names)?;
+                (Some(states), names.into_iter().zip(details).collect())
             }
             None => (None, BTreeMap::new()),
         };

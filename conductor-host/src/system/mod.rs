@@ -42,6 +42,6 @@ pub use paths::Paths;
 pub use proxy::{OldWorkers, Proxies, ProxyError};
 pub use scheduled::{End, JobDetails};
 pub use settings::read_settings;
-pub use systemd::{Systemd, SystemdError, UnitDetails};
+pub use systemd::{States, Systemd, SystemdError, UnitDetails};
 pub use trust::Trust;
 pub use zones::{local_time_zone, time_zone};

@@ -3,9 +3,10 @@
 use std::collections::HashMap;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures_util::try_join;
 use zbus::{OwnedObjectPath, OwnedVariant};
 
-use super::systemd::{CALLS_AT_A_TIME, SERVICE, Systemd, SystemdError, UNIT};
+use super::systemd::{CALLS_AT_A_TIME, SERVICE, Systemd, SystemdError, UNIT, UNITS_AT_A_TIME};
 use conductor_core::name::UnitName;
 use conductor_core::plan::ActiveState;
 
@@ -60,6 +61,9 @@ impl Systemd {
         &self,
         jobs: &[(UnitName, UnitName)],
     ) -> Result<Vec<JobDetails>, SystemdError> {
+        if jobs.is_empty() {
+            return Ok(Vec::new());
+        }
         zbus::block_on(async {
             let held: HashMap<String, (OwnedObjectPath, String)> = self
                 .list()
@@ -70,7 +74,7 @@ impl Systemd {
             let details = stream::iter(jobs).map(|(service, timer)| {
                 self.job_of(held.get(service.as_str()), held.get(timer.as_str()))
             });
-            details.buffered(CALLS_AT_A_TIME / 8).try_collect().await
+            details.buffered(UNITS_AT_A_TIME).try_collect().await
         })
     }
 
@@ -92,18 +96,25 @@ impl Systemd {
         let mut details = JobDetails::default();
         if let Some((path, state)) = timer {
             details.waits = ActiveState::from_property(state).is_up();
-            details.next_usec = time(self.get(path, TIMER, "NextElapseUSecRealtime").await?);
-            details.triggered_usec = time(self.get(path, TIMER, "LastTriggerUSec").await?);
+            let (next, triggered) = try_join!(
+                self.get(path, TIMER, "NextElapseUSecRealtime"),
+                self.get(path, TIMER, "LastTriggerUSec"),
+            )?;
+            (details.next_usec, details.triggered_usec) = (time(next), time(triggered));
         }
         let Some((path, state)) = service else { return Ok(details) };
         details.running = matches!(
             ActiveState::from_property(state),
             ActiveState::Activating | ActiveState::Active | ActiveState::Deactivating
         );
-        details.started_usec = time(self.get(path, UNIT, "InactiveExitTimestamp").await?);
-        details.ended_usec = time(self.get(path, UNIT, "InactiveEnterTimestamp").await?);
-        details.result = self.result(path).await?;
-        details.end = self.end(path).await?;
+        let (started, ended, result, end) = try_join!(
+            self.get(path, UNIT, "InactiveExitTimestamp"),
+            self.get(path, UNIT, "InactiveEnterTimestamp"),
+            self.result(path),
+            self.end(path),
+        )?;
+        (details.started_usec, details.ended_usec) = (time(started), time(ended));
+        (details.result, details.end) = (result, end);
         Ok(details)
     }
 
@@ -119,9 +130,11 @@ impl Systemd {
     /// Gives how the main process of a service ended (`siginfo_t`, `si_code` and `si_status`).
     pub(super) async fn end(&self, path: &OwnedObjectPath) -> Result<Option<End>, SystemdError> {
         const EXITED: i32 = 1;
-        let code = number(self.get(path, SERVICE, "ExecMainCode").await?);
-        let status = number(self.get(path, SERVICE, "ExecMainStatus").await?);
-        Ok(match (code, status) {
+        let (code, status) = try_join!(
+            self.get(path, SERVICE, "ExecMainCode"),
+            self.get(path, SERVICE, "ExecMainStatus"),
+        )?;
+        Ok(match (number(code), number(status)) {
             (None | Some(0), _) | (_, None) => None,
             (Some(EXITED), Some(status)) => Some(End::Exited(status)),
             (Some(_), Some(signal)) => Some(End::Killed(signal)),

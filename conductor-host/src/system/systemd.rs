@@ -6,6 +6,7 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
+use futures_util::try_join;
 use zbus::connection::Builder;
 use zbus::{Connection, OwnedObjectPath, OwnedVariant};
 
@@ -17,6 +18,9 @@ use conductor_core::release::PREFIX;
 
 /// How many calls wait for their replies at a time: dbus-daemon refuses more than 128.
 pub(super) const CALLS_AT_A_TIME: usize = 64;
+
+/// How many units are asked for their properties at a time, each for up to a dozen at once.
+pub(super) const UNITS_AT_A_TIME: usize = CALLS_AT_A_TIME / 8;
 
 /// How long one call may take; a reload with thousands of units takes several seconds.
 const CALL_TIMEOUT: Duration = Duration::from_mins(1);
@@ -58,6 +62,9 @@ pub enum SystemdError {
     #[error("the connection to systemd ended while it was at work")]
     Ended,
 }
+
+/// Units with their `ActiveState` and `SubState`.
+pub type States = BTreeMap<UnitName, (ActiveState, String)>;
 
 /// What systemd tells about one running unit.
 #[derive(Debug, Clone, Default)]
@@ -140,21 +147,12 @@ impl Systemd {
         properties.get(interface, property).await
     }
 
-    /// Gives the state of every unit of conductor's that systemd holds, in one call.
+    /// Returns the state of every unit of conductor's that systemd holds, in one call.
     ///
     /// # Errors
     /// systemd does not answer.
-    pub fn states(&self) -> Result<BTreeMap<UnitName, (ActiveState, String)>, SystemdError> {
-        let units = zbus::block_on(self.list())?;
-        let state = |unit: ListedUnit| {
-            let name = unit.name.parse().ok()?;
-            Some((name, (ActiveState::from_property(&unit.active_state), unit.sub_state)))
-        };
-        // A unit that is only referred to is not found and not active; one whose file was removed
-        // while it ran is not found and active.
-        let held =
-            |unit: &ListedUnit| unit.load_state != "not-found" || unit.active_state != "inactive";
-        Ok(units.into_iter().filter(held).filter_map(state).collect())
+    pub fn states(&self) -> Result<States, SystemdError> {
+        Ok(states(&zbus::block_on(self.list())?))
     }
 
     pub(super) async fn list(&self) -> Result<Vec<ListedUnit>, SystemdError> {
@@ -208,14 +206,27 @@ impl Systemd {
         });
     }
 
-    /// Gives what systemd knows of some units beyond their state.
+    /// Returns what systemd knows of some units beyond their state.
     ///
     /// # Errors
     /// systemd does not answer. A property that a unit does not have is `None`.
     pub fn details(&self, units: &[&UnitName]) -> Result<Vec<UnitDetails>, SystemdError> {
+        Ok(self.states_and_details(units)?.1)
+    }
+
+    /// Returns the [`states`](Self::states) of all units, and the [`details`](Self::details) of some, of one
+    /// moment.
+    ///
+    /// # Errors
+    /// systemd does not answer.
+    pub fn states_and_details(
+        &self,
+        units: &[&UnitName],
+    ) -> Result<(States, Vec<UnitDetails>), SystemdError> {
         zbus::block_on(async {
-            let paths: HashMap<String, OwnedObjectPath> =
-                self.list().await?.into_iter().map(|unit| (unit.name, unit.path)).collect();
+            let held = self.list().await?;
+            let paths: HashMap<&str, &OwnedObjectPath> =
+                held.iter().map(|unit| (unit.name.as_str(), &unit.path)).collect();
             let details = stream::iter(units)
                 .map(|unit| async {
                     match paths.get(unit.as_str()) {
@@ -223,8 +234,9 @@ impl Systemd {
                         None => Ok(UnitDetails::default()),
                     }
                 })
-                .buffered(CALLS_AT_A_TIME / 8);
-            details.try_collect().await
+                .buffered(UNITS_AT_A_TIME);
+            let details = details.try_collect().await?;
+            Ok((states(&held), details))
         })
     }
 
@@ -248,7 +260,7 @@ impl Systemd {
                 let status = status.filter(|status| !status.is_empty());
                 Ok((ActiveState::from_property(&unit.active_state), status))
             });
-            words.buffered(CALLS_AT_A_TIME / 8).try_collect().await
+            words.buffered(UNITS_AT_A_TIME).try_collect().await
         })
     }
 
@@ -279,24 +291,32 @@ impl Systemd {
             let text = value.and_then(|value| String::try_from(value).ok());
             text.filter(|text| !text.is_empty())
         };
-        let watchdog = number(self.get(path, SERVICE, "WatchdogUSec").await?);
-        let report = number(self.get(path, SERVICE, "WatchdogTimestamp").await?);
-        let restarts = self.get(path, SERVICE, "NRestarts").await?;
-        let main_pid = self.get(path, SERVICE, "MainPID").await?;
-        let cpu = number(self.get(path, SERVICE, "CPUUsageNSec").await?);
-        let entered = number(self.get(path, UNIT, "ActiveEnterTimestampMonotonic").await?);
-        let since = number(self.get(path, UNIT, "StateChangeTimestamp").await?);
+        // All at once: an answer takes longer on its way than systemd takes for it. `GetAll` would answer
+        // with some three hundred properties, among them what the kernel has to be asked for.
+        let service = |property| self.get(path, SERVICE, property);
+        let (watchdog, report, restarts, main_pid, cpu, memory, status, entered, since, result) = try_join!(
+            service("WatchdogUSec"),
+            service("WatchdogTimestamp"),
+            service("NRestarts"),
+            service("MainPID"),
+            service("CPUUsageNSec"),
+            service("MemoryCurrent"),
+            service("StatusText"),
+            self.get(path, UNIT, "ActiveEnterTimestampMonotonic"),
+            self.get(path, UNIT, "StateChangeTimestamp"),
+            self.result(path),
+        )?;
         Ok(UnitDetails {
             restarts: restarts.and_then(|value| u32::try_from(value).ok()),
-            memory_bytes: number(self.get(path, SERVICE, "MemoryCurrent").await?),
-            cpu_usec: cpu.map(|nsec| nsec / 1000),
-            active_enter_usec: entered,
-            since_usec: since.filter(|at| *at > 0),
-            status: text(self.get(path, SERVICE, "StatusText").await?),
-            watched: watchdog.is_some_and(|usec| usec > 0),
-            report_usec: report.filter(|at| *at > 0),
+            memory_bytes: number(memory),
+            cpu_usec: number(cpu).map(|nsec| nsec / 1000),
+            active_enter_usec: number(entered),
+            since_usec: number(since).filter(|at| *at > 0),
+            status: text(status),
+            watched: number(watchdog).is_some_and(|usec| usec > 0),
+            report_usec: number(report).filter(|at| *at > 0),
             main_pid: main_pid.and_then(|value| u32::try_from(value).ok()).filter(|pid| *pid > 0),
-            result: self.result(path).await?,
+            result,
         })
     }
 
@@ -366,4 +386,17 @@ impl Systemd {
             Err(source) => Err(SystemdError::Call { call: property, source }),
         }
     }
+}
+
+/// Reads the states out of a list of units.
+fn states(units: &[ListedUnit]) -> States {
+    // A unit that is only referred to is not found and not active; one whose file was removed while it
+    // ran is not found and active.
+    let held =
+        |unit: &&ListedUnit| unit.load_state != "not-found" || unit.active_state != "inactive";
+    let state = |unit: &ListedUnit| {
+        let name = unit.name.parse().ok()?;
+        Some((name, (ActiveState::from_property(&unit.active_state), unit.sub_state.clone())))
+    };
+    units.iter().filter(held).filter_map(state).collect()
 }
