@@ -237,7 +237,7 @@ pub(crate) struct Schema {
 }
 
 impl Command {
-    /// Tells how long to wait for another run, if this command changes the host.
+    /// Returns how long to wait for another run, if this command changes the host.
     pub(crate) fn lock_timeout(&self) -> Option<Span> {
         let lock = match self {
             Self::Apply(options) => &options.lock,
@@ -252,7 +252,7 @@ impl Command {
         Some(lock.lock_timeout)
     }
 
-    /// Tells whether this command has systemd do something, or would without `--dry-run`.
+    /// Returns whether this command has systemd do something, or would without `--dry-run`.
     pub(crate) fn changes_the_host(&self) -> bool {
         let run_now = matches!(self, Self::Cron(Cron { command: CronCommand::RunNow(_) }));
         run_now || matches!(self, Self::Run(_)) || self.lock_timeout().is_some()

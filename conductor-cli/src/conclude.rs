@@ -13,7 +13,7 @@ const OLD_SERVES: u8 = 3;
 /// How many of the steps that are left are named.
 const SHOWN: usize = 10;
 
-/// Prints what did not work out, and gives the exit status of a report.
+/// Prints what did not work out, and returns the exit status of a report.
 pub(crate) fn conclude(report: &Report, output: Output) -> ExitCode {
     if output == Output::Text {
         for line in report.services.iter().flat_map(explain) {

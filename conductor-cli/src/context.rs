@@ -70,7 +70,7 @@ impl Context {
     }
 }
 
-/// Gives the directory of a user's configuration (XDG Base Directory Specification).
+/// Returns the directory of a user's configuration (XDG Base Directory Specification).
 fn user_configuration() -> Result<PathBuf, Failure> {
     match env::var_os("XDG_CONFIG_HOME") {
         Some(directory) => Ok(directory.into()),

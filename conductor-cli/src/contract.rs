@@ -45,7 +45,7 @@ pub(crate) enum OutputOf {
 }
 
 impl OutputOf {
-    /// Gives the schema (draft 2020-12) of each line that the command writes to standard output.
+    /// Returns the schema (draft 2020-12) of each line that the command writes to standard output.
     pub(crate) fn schema(self) -> Schema {
         let mut generator = SchemaSettings::draft2020_12().for_serialize().into_generator();
         let lines: Vec<_> = self.lines(&mut generator).into_iter().map(Value::from).collect();
@@ -65,7 +65,7 @@ impl OutputOf {
         schema
     }
 
-    /// Gives what a line can be: an event, the result, or the error object.
+    /// Returns what a line can be: an event, the result, or the error object.
     fn lines(self, generator: &mut SchemaGenerator) -> Vec<Schema> {
         let mut lines = match self {
             Self::Check => vec![generator.subschema_for::<Checked<'_>>()],

@@ -58,7 +58,7 @@ impl Failure {
         Self::Json(error)
     }
 
-    /// Prints the failure and gives its exit status.
+    /// Prints the failure and returns its exit status.
     pub(crate) fn print(&self, output: Output) -> ExitCode {
         match (self, output) {
             // Whoever read this has had enough.

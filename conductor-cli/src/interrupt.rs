@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// Tells whether the process was asked to end.
+/// Returns whether the process was asked to end.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interrupts(Arc<AtomicBool>);
 

@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Tells whether a command line that does not parse asks for JSON all the same.
+/// Returns whether a command line that does not parse asks for JSON all the same.
 fn asks_for_json() -> bool {
     let words: Vec<_> = std::env::args_os().collect();
     let pair = |pair: &[OsString]| pair[0] == "--output" && pair[1] == "json";

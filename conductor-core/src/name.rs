@@ -77,7 +77,7 @@ impl ReleaseName {
         Self(format!("{}.{}", revision.short(), Self::digits(digest)))
     }
 
-    /// Gives the digits of a digest that stand for it in names.
+    /// Returns the digits of a digest that stand for it in names.
     pub(crate) fn digits(digest: &str) -> &str {
         digest.get(..Self::DIGITS).unwrap_or(digest)
     }
@@ -91,14 +91,14 @@ impl ProxyName {
 }
 
 impl Revision {
-    /// Gives the form that stands in unit names: of a digest its first twelve digits, because tools
+    /// Returns the form that stands in unit names: of a digest its first twelve digits, because tools
     /// take a colon in the name of a unit file for something else.
     pub fn short(&self) -> &str {
         const SHORT: usize = 12;
         self.0.strip_prefix("sha256:").map_or(&self.0, |digits| &digits[..SHORT])
     }
 
-    /// Tells whether this is a content digest rather than a tag.
+    /// Returns whether this is a content digest rather than a tag.
     pub fn is_digest(&self) -> bool {
         self.0.starts_with("sha256:")
     }
@@ -111,7 +111,7 @@ impl UnitName {
         Self(name)
     }
 
-    /// Gives the type suffix without its dot, such as `service`.
+    /// Returns the type suffix without its dot, such as `service`.
     pub fn kind(&self) -> &str {
         self.0.rsplit_once('.').map_or("", |(_, kind)| kind)
     }

@@ -43,7 +43,7 @@ macro_rules! text_type {
         pub struct $type(String);
 
         impl $type {
-            /// Gives the text.
+            /// Returns the text.
             pub fn as_str(&self) -> &str {
                 &self.0
             }

@@ -57,7 +57,7 @@ struct Job {
     env: BTreeMap<String, String>,
 }
 
-/// Gives the jobs of services by what their command begins with, which each has of its own.
+/// Returns the jobs of services by what their command begins with, which each has of its own.
 fn jobs(services: &[Service]) -> BTreeMap<String, Job> {
     let of_service = |service: &Service| -> Vec<_> {
         let jobs = service.jobs.values().map(|job| {
@@ -131,7 +131,7 @@ fn piece() -> impl Strategy<Value = Piece> {
     ]
 }
 
-/// Writes a crontab, and gives the jobs that are in it.
+/// Writes a crontab, and returns the jobs that are in it.
 fn write(pieces: &[Piece]) -> (String, BTreeMap<String, Job>) {
     let mut text = String::new();
     let mut jobs = BTreeMap::new();

@@ -42,7 +42,7 @@ fn the_three_formats_give_the_same_service() {
     assert_eq!(seen[0], seen[2]);
 }
 
-/// Takes the mark `«` out of a text and gives the line and column where it stood.
+/// Takes the mark `«` out of a text and returns the line and column where it stood.
 fn marked(text: &str) -> (String, (usize, usize)) {
     let (before, after) = text.split_once('«').expect("the text has a mark");
     let line = before.matches('\n').count() + 1;

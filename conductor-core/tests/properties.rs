@@ -58,7 +58,7 @@ fn description() -> impl Strategy<Value = String> {
     })
 }
 
-/// Compiles a native service and gives its unit files in the order of their names.
+/// Compiles a native service and returns its unit files in the order of their names.
 fn compile(
     arguments: &[String],
     env: &BTreeMap<String, String>,

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 
 use crate::Error;
 
-/// Builds the binary `conductor` and gives its path.
+/// Builds the binary `conductor` and returns its path.
 ///
 /// A test cannot ask cargo for a binary of another package, so it is built here, by the cargo that
 /// runs the test and into the same target directory: nothing is compiled twice.
@@ -17,7 +17,7 @@ pub fn conductor(release: bool) -> Result<PathBuf, Error> {
     build("conductor-cli", ["--bin", "conductor"], release, &[])
 }
 
-/// Builds an example of a package of this workspace, and gives its path.
+/// Builds an example of a package of this workspace, and returns its path.
 ///
 /// # Errors
 /// cargo cannot be run, or the build fails; what the compiler said is on standard error.
@@ -25,7 +25,7 @@ pub fn example(package: &str, name: &str) -> Result<PathBuf, Error> {
     build(package, ["--example", name], false, &[])
 }
 
-/// Builds the binary `conductor-probe` and gives its path, like [`conductor`].
+/// Builds the binary `conductor-probe` and returns its path, like [`conductor`].
 ///
 /// It is linked statically, because it also runs in file systems that have no C library. Only its own
 /// crate is compiled with that option, so that its dependencies are not compiled twice.
@@ -36,7 +36,7 @@ pub fn probe(release: bool) -> Result<PathBuf, Error> {
     linked_statically("conductor-probe", "conductor-probe", release)
 }
 
-/// Builds a binary of a package of this workspace in the way of [`probe`], and gives its path.
+/// Builds a binary of a package of this workspace in the way of [`probe`], and returns its path.
 ///
 /// # Errors
 /// cargo cannot be run, or the build fails; what the compiler said is on standard error.

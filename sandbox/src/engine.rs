@@ -23,7 +23,7 @@ impl Engine {
 }
 
 impl Sandbox {
-    /// Gives an engine the image `localhost/app`, with the tags `v1` and `v2`; Docker is started if it
+    /// Loads into an engine the image `localhost/app`, with the tags `v1` and `v2`; Docker is started if it
     /// does not run.
     ///
     /// There is no registry in a sandbox. The image holds busybox, the users `root` and `app` (1000),

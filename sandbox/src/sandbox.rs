@@ -30,7 +30,7 @@ impl Sandbox {
         self.leader
     }
 
-    /// Tells whether services in it can have seccomp filters; the kernel may be unable to.
+    /// Returns whether services in it can have seccomp filters; the kernel may be unable to.
     pub fn has_seccomp(&self) -> bool {
         self.seccomp
     }

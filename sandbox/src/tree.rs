@@ -113,7 +113,7 @@ fn make(path: &Path, recipe: &[String], progress: &mut dyn FnMut(&str)) -> Resul
     fs::rename(&unfinished, path).map_err(Error::at(path))
 }
 
-/// Gives the options of mmdebstrap. Their hash names the tree, so that a changed recipe is a new tree.
+/// Returns the options of mmdebstrap. Their hash names the tree, so that a changed recipe is a new tree.
 fn recipe(packages: &[&str]) -> Vec<String> {
     let include = [&[PACKAGES], packages].concat().join(",");
     let options =

@@ -40,7 +40,7 @@ impl Background {
         }
     }
 
-    /// Tells whether it has not ended.
+    /// Returns whether it has not ended.
     pub(crate) fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }

@@ -66,7 +66,7 @@ impl<'h> Calls<'h> {
         });
     }
 
-    /// Ends the recording and gives, in order, the calls that change something.
+    /// Ends the recording and returns, in order, the calls that change something.
     pub(crate) fn end(mut self) -> Vec<String> {
         self.settle("end");
         let _ = self.monitor.kill();

@@ -17,7 +17,7 @@ const ARGUMENTS: &str = "render services";
 /// Stands in `arguments` for a new empty directory.
 const TEMPORARY: &str = "{tmp}";
 
-/// Gives the directory of all cases.
+/// Returns the directory of all cases.
 pub(crate) fn directory() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/cases"))
 }
@@ -26,7 +26,7 @@ fn snapshots() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/snapshots"))
 }
 
-/// Gives the names of all cases, in order.
+/// Returns the names of all cases, in order.
 pub(crate) fn names() -> Vec<String> {
     names_in(directory())
 }
@@ -42,14 +42,14 @@ fn names_in(directory: &Path) -> Vec<String> {
     names
 }
 
-/// Gives the command line of a case.
+/// Returns the command line of a case.
 pub(crate) fn arguments(case: &str) -> Vec<String> {
     let line = fs::read_to_string(directory().join(case).join("arguments"));
     let line = line.unwrap_or_else(|_| ARGUMENTS.to_owned());
     line.split_whitespace().map(str::to_owned).collect()
 }
 
-/// Tells whether a case ends well, by its snapshot.
+/// Returns whether a case ends well, by its snapshot.
 pub(crate) fn ends_well(case: &str) -> bool {
     let snapshot = snapshots().join(case).with_extension("snap");
     fs::read_to_string(snapshot).is_ok_and(|text| text.contains("\nexit status: 0\n"))

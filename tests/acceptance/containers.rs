@@ -28,13 +28,13 @@ pub(crate) const TESTS: &[Test] = &[
 pub(crate) const HEALTH: &str =
     "port: 8080\nhealth: {http: /health, interval: 200ms, timeout: 2s}\n";
 
-/// Gives the definition of a service in the test's image.
+/// Returns the definition of a service in the test's image.
 pub(crate) fn definition(engine: Engine, rest: &str) -> String {
     let engine = engine.program();
     format!("id: web\nruntime: {engine}\nimage: localhost/app:v1\n{rest}")
 }
 
-/// Applies one and gives the names of its units, which are those of its containers, too.
+/// Applies one and returns the names of its units, which are those of its containers, too.
 #[track_caller]
 pub(crate) fn start(host: &Host, engine: Engine, rest: &str) -> Vec<String> {
     host.sandbox.load_image(engine).expect("the engine takes the image");
@@ -44,7 +44,7 @@ pub(crate) fn start(host: &Host, engine: Engine, rest: &str) -> Vec<String> {
     running.map(|(unit, _)| unit.trim_end_matches(".service").to_owned()).collect()
 }
 
-/// Gives the names of all containers of conductor's, running or not.
+/// Returns the names of all containers of conductor's, running or not.
 #[track_caller]
 pub(crate) fn containers(host: &Host, engine: Engine) -> Vec<String> {
     let engine = engine.program();
@@ -52,7 +52,7 @@ pub(crate) fn containers(host: &Host, engine: Engine) -> Vec<String> {
     names.lines().filter(|name| name.starts_with("conductor-")).map(str::to_owned).collect()
 }
 
-/// Gives the ports of the instances, from the first.
+/// Returns the ports of the instances, from the first.
 #[track_caller]
 pub(crate) fn ports(host: &Host) -> Vec<u64> {
     let json = host.conductor(&["status", "--output", "json"]).exits(0).json();

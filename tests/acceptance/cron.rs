@@ -130,7 +130,7 @@ fn elapses(host: &Host, sets: &[(Vec<String>, &str)]) -> Vec<Vec<i64>> {
     found
 }
 
-/// Gives the times that `conductor cron next` would tell.
+/// Returns the times that `conductor cron next` would tell.
 fn own_times(events: &[String], base: i64) -> Vec<i64> {
     let events = events.iter().map(|event| event.parse::<CalendarEvent>().expect("an event"));
     let timetable = Timetable::new(events, |_| Ok::<_, ()>(TimeZone::UTC)).expect("no zone");

@@ -15,7 +15,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_program_in_an_image_needs_no_library_for_it", a_program_in_an_image),
 ];
 
-/// Gives a definition of one such server that is checked often.
+/// Returns a definition of one such server that is checked often.
 pub(crate) fn definition(mode: &str, health: &str) -> String {
     format!(
         "id: web\ncommand: [/usr/bin/python3, /srv/server.py, {mode}]\nport: 80\n\
@@ -28,7 +28,7 @@ pub(crate) fn install(host: &Host) {
     host.write("/srv/server.py", include_str!("server.py"));
 }
 
-/// Applies one such server, which has to become ready, and gives its unit.
+/// Applies one such server, which has to become ready, and returns its unit.
 #[track_caller]
 pub(crate) fn start(host: &Host, mode: &str, health: &str) -> String {
     install(host);

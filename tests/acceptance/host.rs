@@ -89,7 +89,7 @@ impl Host {
         fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
-    /// Gives where the host sees a path of the sandbox.
+    /// Returns where the host sees a path of the sandbox.
     pub(crate) fn path(&self, inside: &str) -> PathBuf {
         self.sandbox.path(inside)
     }
@@ -120,7 +120,7 @@ impl Host {
         assert_eq!(ran.stdout, "nothing changed\n", "{ran}");
     }
 
-    /// Runs a shell script that has to succeed, and gives what it wrote without the last line end.
+    /// Runs a shell script that has to succeed, and returns what it wrote without the last line end.
     #[track_caller]
     pub(crate) fn sh(&self, script: &str) -> String {
         let mut command = self.sandbox.command("timeout");
@@ -136,7 +136,7 @@ impl Host {
         Ran::new(&mut command).exits(0).stdout.trim_end().to_owned()
     }
 
-    /// Gives all instances that systemd holds, by unit; independent of what conductor says.
+    /// Returns all instances that systemd holds, by unit; independent of what conductor says.
     #[track_caller]
     pub(crate) fn instances(&self) -> BTreeMap<String, Unit> {
         let mut command = self.sandbox.command("systemctl");
@@ -156,7 +156,7 @@ impl Host {
         units.filter(|(id, _)| !id.ends_with("-boot.service")).collect()
     }
 
-    /// Gives the running instances of a service, from the first, with their PIDs.
+    /// Returns the running instances of a service, from the first, with their PIDs.
     #[track_caller]
     pub(crate) fn running(&self, service: &str) -> Vec<(String, u32)> {
         let prefix = format!("conductor-{service}-");
@@ -167,7 +167,7 @@ impl Host {
             .collect()
     }
 
-    /// Gives everything of conductor's, or made for it, in the unit directory: where it points, or
+    /// Returns everything of conductor's, or made for it, in the unit directory: where it points, or
     /// what is in it, with what a rewrite would change even if it wrote the same.
     pub(crate) fn files(&self) -> BTreeMap<String, (u64, i64, Vec<u8>)> {
         let mut files = BTreeMap::new();
@@ -186,7 +186,7 @@ impl Host {
     }
 }
 
-/// Gives the content of a file without when it was deployed, which differs from run to run.
+/// Returns the content of a file without when it was deployed, which differs from run to run.
 pub(crate) fn undated(content: &[u8]) -> String {
     let text = String::from_utf8_lossy(content);
     let lines = text.split_inclusive('\n').filter(|line| !line.starts_with("Deployed="));

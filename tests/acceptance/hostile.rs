@@ -50,7 +50,7 @@ fn literal(text: &str) -> String {
     text
 }
 
-/// Gives definitions by id, always the same.
+/// Returns definitions by id, always the same.
 fn definitions() -> BTreeMap<String, Expected> {
     let mut runner = TestRunner::deterministic();
     let environment = btree_map("[A-Za-z_][A-Za-z0-9_]{0,12}", nasty(), 0..5);

@@ -18,7 +18,7 @@ const LIMITS: &str = "limits: {memory: 50M, cpu: 0.2, pids: 30}\ndeploy: {stop_t
 /// A service of each kind.
 const ALL: &str = "image podman docker";
 
-/// Gives all tests of the machine: one, because a boot takes as long as all the rest.
+/// Returns all tests of the machine: one, because a boot takes as long as all the rest.
 pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
     vec![pool.trial(Company::Others, "machine::limits_images_and_a_power_cut".to_owned(), |pool| {
         let mut vm = pool.machine()?;
@@ -98,7 +98,7 @@ fn limits_bind(vm: &mut Vm, runtime: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Gives the ports of the services.
+/// Returns the ports of the services.
 fn ports(vm: &mut Vm) -> Result<String, Failed> {
     let status = "conductor status --id $id --output json";
     text(

@@ -4,7 +4,7 @@
 pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    /// Gives the next number below an end.
+    /// Returns the next number below an end.
     pub(crate) fn below(&mut self, end: u64) -> u64 {
         self.0 ^= self.0 << 13;
         self.0 ^= self.0 >> 7;
@@ -12,7 +12,7 @@ impl Numbers {
         self.0 % end
     }
 
-    /// Gives the next index into something of a length.
+    /// Returns the next index into something of a length.
     pub(crate) fn index(&mut self, length: usize) -> usize {
         let below = self.below(u64::try_from(length).expect("small"));
         usize::try_from(below).expect("small")

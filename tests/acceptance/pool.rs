@@ -107,20 +107,20 @@ impl Pool {
         Ok(host.sandbox.kill()?)
     }
 
-    /// Gives the binary `conductor`, built once.
+    /// Returns the binary `conductor`, built once.
     pub(crate) fn binary(&self) -> Result<&PathBuf, Failed> {
         let built =
             self.binary.get_or_init(|| build::conductor(false).map_err(|error| error.to_string()));
         built.as_ref().map_err(Failed::from)
     }
 
-    /// Gives the binary `conductor-probe`, built once.
+    /// Returns the binary `conductor-probe`, built once.
     pub(crate) fn probe(&self) -> Result<&PathBuf, Failed> {
         let built = || build::probe(false).map_err(|error| error.to_string());
         self.probe.get_or_init(built).as_ref().map_err(Failed::from)
     }
 
-    /// Gives a program of the package `conductor-test-programs`, each built once.
+    /// Returns a program of the package `conductor-test-programs`, each built once.
     pub(crate) fn program(&self, which: Program) -> Result<&PathBuf, Failed> {
         let name = which.name();
         let build = || build::linked_statically("conductor-test-programs", name, false);

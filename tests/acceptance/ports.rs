@@ -11,7 +11,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("the_range_is_the_hosts", the_range_is_the_hosts),
 ];
 
-/// Gives the port of each instance, by unit, as its environment has it.
+/// Returns the port of each instance, by unit, as its environment has it.
 fn ports(host: &Host) -> BTreeMap<String, u16> {
     let instances = host.instances().into_iter();
     let port = |pid: u32| {

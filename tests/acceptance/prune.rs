@@ -25,7 +25,7 @@ fn only_web_is_left(host: &Host, web: &[(String, u32)]) {
     assert_eq!(host.sh(held), "");
 }
 
-/// Gives the instances of `web` alone: the other service's id begins with it, too.
+/// Returns the instances of `web` alone: the other service's id begins with it, too.
 fn web(host: &Host) -> Vec<(String, u32)> {
     let running = host.running("web").into_iter();
     running.filter(|(unit, _)| !unit.contains("worker")).collect()

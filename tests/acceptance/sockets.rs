@@ -37,7 +37,7 @@ const SITE: &str = "server {
 
 const LINK: &str = "/var/lib/conductor/sockets/web/1.sock";
 
-/// Gives the definition of a service in an image, which has no Python of its own.
+/// Returns the definition of a service in an image, which has no Python of its own.
 ///
 /// `program` is a script in Python, with its arguments.
 pub(crate) fn in_image(runtime: &str, rest: &str, program: &str) -> String {
@@ -60,7 +60,7 @@ fn ask(host: &Host) -> String {
     host.sh("curl -sS --fail --max-time 5 http://127.0.0.1:8080/")
 }
 
-/// Gives the processes of nginx's, which a reload replaces.
+/// Returns the processes of nginx's, which a reload replaces.
 #[track_caller]
 fn workers(host: &Host) -> String {
     host.sh("pgrep -f '^nginx: worker' | sort")

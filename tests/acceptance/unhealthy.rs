@@ -81,7 +81,7 @@ fn a_port_that_answers_already(host: &Host) {
     host.eventually("it takes its port", |host| host.running("web").len() == 1);
 }
 
-/// Kills the main process or lets it hang, and gives what systemd says of it once the service is back.
+/// Kills the main process or lets it hang, and returns what systemd says of it once the service is back.
 fn lose_the_probe(host: &Host, signal: &str) -> String {
     let unit = start(host, "ok", "http: /");
     let before = host.running("web")[0].1;

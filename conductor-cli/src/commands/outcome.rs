@@ -114,7 +114,7 @@ pub(super) fn print_report(context: &Context, report: &Report) -> Result<(), Fai
     }
 }
 
-/// Tells whether everything was done that was to be done.
+/// Returns whether everything was done that was to be done.
 pub(super) fn is_complete(report: &Report) -> bool {
     report.services.iter().all(|service| service.failure.is_none() && service.left.is_empty())
 }

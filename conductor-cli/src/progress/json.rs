@@ -57,7 +57,7 @@ pub(crate) enum Event<'e> {
     Reload,
 }
 
-/// Gives the object of an event, without a line's end; how instances fare is for people.
+/// Returns the object of an event, without a line's end; how instances fare is for people.
 pub(super) fn line(event: &conductor_host::Event<'_>) -> Option<String> {
     let line = match *event {
         conductor_host::Event::Waiting { holder } => Event::Waiting { holder },

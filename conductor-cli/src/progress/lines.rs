@@ -9,7 +9,7 @@ use crate::human::{printable, took};
 /// What takes less is not worth a line of its own.
 const QUICK: Duration = Duration::from_millis(100);
 
-/// Gives the line of an event, if it has one. Files are many and quick; a dry run lists them.
+/// Returns the line of an event, if it has one. Files are many and quick; a dry run lists them.
 pub(super) fn line(event: &Event<'_>) -> Option<String> {
     let line = match event {
         Event::Waiting { holder } => waiting(holder),

@@ -118,7 +118,7 @@ fn draw(messages: &Receiver<Message>) {
     }
 }
 
-/// Takes what is told for a while. Tells whether there may be more.
+/// Takes what is told for a while. Returns whether there may be more.
 fn collect(messages: &Receiver<Message>, screen: &mut Screen, lines: &mut Vec<String>) -> bool {
     let until = Instant::now() + INTERVAL;
     loop {

@@ -14,7 +14,7 @@ pub struct Timetable {
 }
 
 impl Timetable {
-    /// Makes a timetable. `zone` gives the time zone of a name, and the host's where there is none.
+    /// Makes a timetable. `zone` returns the time zone of a name, and the host's where there is none.
     ///
     /// # Errors
     /// What `zone` says of a name that it does not know.
@@ -29,12 +29,12 @@ impl Timetable {
         Ok(Self { events: events.collect::<Result<_, E>>()? })
     }
 
-    /// Gives the first time after `after`; `None` if there is none any more.
+    /// Returns the first time after `after`; `None` if there is none any more.
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         self.events.iter().filter_map(|(event, zone)| event.next_after(after, zone)).min()
     }
 
-    /// Gives all times after `after`, in order.
+    /// Returns all times after `after`, in order.
     pub fn times_after(&self, after: Timestamp) -> impl Iterator<Item = Timestamp> {
         iter::successors(self.next_after(after), |last| self.next_after(*last))
     }

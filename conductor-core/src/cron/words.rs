@@ -138,7 +138,7 @@ fn weekdays(field: Field, and: &str) -> String {
     runs(&days, |day| DAYS[usize::from(day)].to_owned(), and)
 }
 
-/// Gives first and last value and the distance of three and more that are evenly spaced.
+/// Returns first and last value and the distance of three and more that are evenly spaced.
 fn spaced(values: &[u8]) -> Option<(u8, u8, u8)> {
     match (even(values), values) {
         (Some(Span::Range { first, last, step }), _) => Some((first, last, step)),

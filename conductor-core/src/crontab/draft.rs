@@ -85,7 +85,7 @@ impl Draft {
         Self { kind, wanted, head, jobs, tail, names: BTreeSet::new(), values: 0, text: 0 }
     }
 
-    /// Tells whether a job would make the definition too long to be read.
+    /// Returns whether a job would make the definition too long to be read.
     pub(super) fn is_full(&self, job: &Job) -> bool {
         let (values, text) = self.weight(job);
         self.values + values > MOST_VALUES || self.text + text > MOST_TEXT
@@ -99,7 +99,7 @@ impl Draft {
         self.jobs.push((naming::job(command, &mut self.names), job));
     }
 
-    /// Gives how many values a job is, and about how many bytes.
+    /// Returns how many values a job is, and about how many bytes.
     fn weight(&self, job: &Job) -> (usize, usize) {
         let length = |text: &str| scalar(text).len() + 8;
         let own = self.own_env(job);
@@ -112,7 +112,7 @@ impl Draft {
         (10 + job.command.len() + own.len(), texts.map(length).chain(comments).sum::<usize>() + 300)
     }
 
-    /// Gives the environment that a job has on top of its definition's: that of the first job.
+    /// Returns the environment that a job has on top of its definition's: that of the first job.
     fn own_env<'j>(&self, job: &'j Job) -> Vec<(&'j EnvName, &'j EnvValue)> {
         let common = self.common_env();
         job.env.iter().filter(|(name, value)| common.get(name) != Some(value)).collect()

@@ -18,7 +18,7 @@ pub(super) struct Run {
     pub(super) command: Vec<String>,
 }
 
-/// Tells whether a command has to do with `conductor run`.
+/// Returns whether a command has to do with `conductor run`.
 pub(super) fn is_run(command: &str) -> bool {
     let words = command.split(|c: char| c.is_whitespace() || ";&|(){}`'\"".contains(c));
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();

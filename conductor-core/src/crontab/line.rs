@@ -165,7 +165,7 @@ fn skip_blanks(text: &str) -> &str {
     text.trim_start_matches([' ', '\t'])
 }
 
-/// Gives where the rest of a line begins, in characters from 1.
+/// Returns where the rest of a line begins, in characters from 1.
 fn column(line: &str, rest: &str) -> usize {
     line[..line.len() - rest.len()].chars().count() + 1
 }

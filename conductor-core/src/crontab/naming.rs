@@ -37,7 +37,7 @@ pub(super) fn service(wanted: &str, taken: &mut BTreeSet<ServiceId>) -> ServiceI
     unique(wanted, |id: &ServiceId| taken.insert(id.clone()))
 }
 
-/// Gives the id that a file's name suggests.
+/// Returns the id that a file's name suggests.
 pub(super) fn of_file(file: &Path) -> String {
     let name = file.file_name().unwrap_or_default().to_string_lossy();
     match slug(&name) {
@@ -83,7 +83,7 @@ fn simple_commands(command: &str) -> impl Iterator<Item = Vec<&str>> {
     command.split(separates).map(|command| command.split_whitespace().collect())
 }
 
-/// Gives what a simple command does, in a word.
+/// Returns what a simple command does, in a word.
 fn program(words: Vec<&str>) -> Option<String> {
     let mut words = words.into_iter().map(|word| word.trim_matches(['"', '\'', '\\'])).peekable();
     let mut wrapped = false;

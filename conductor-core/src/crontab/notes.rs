@@ -16,7 +16,7 @@ pub(super) fn of(command: &str) -> Vec<Invalid> {
     notes
 }
 
-/// Tells whether a shell would not wait for the last of a command.
+/// Returns whether a shell would not wait for the last of a command.
 fn is_background(command: &str) -> bool {
     let command = command.trim_end();
     command.ends_with('&') && !command.ends_with("&&") && !command.ends_with("\\&")

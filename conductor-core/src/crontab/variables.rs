@@ -23,7 +23,7 @@ pub(super) struct Variables {
 }
 
 impl Variables {
-    /// Gives what Debian's cron begins with, apart from what it knows of the user.
+    /// Returns what Debian's cron begins with, apart from what it knows of the user.
     pub(super) fn new() -> Self {
         const SHELL: &str = "/bin/sh";
         let defaults = [("PATH", "/usr/bin:/bin"), ("SHELL", SHELL)];
@@ -48,7 +48,7 @@ impl Variables {
         self.home.as_ref()
     }
 
-    /// Gives the program that runs commands.
+    /// Returns the program that runs commands.
     ///
     /// # Errors
     /// There is none of that name for systemd.
@@ -61,7 +61,7 @@ impl Variables {
         }
     }
 
-    /// Sets a variable; gives what is to be noted.
+    /// Sets a variable; returns what is to be noted.
     ///
     /// # Errors
     /// It cannot be carried over.
@@ -114,7 +114,7 @@ impl Variables {
         Ok(note)
     }
 
-    /// Gives comments for a job on what cron had and a definition says otherwise.
+    /// Returns comments for a job on what cron had and a definition says otherwise.
     pub(super) fn advice(&self) -> Advice {
         let mut advice = Advice::default();
         match self.mail.as_deref() {

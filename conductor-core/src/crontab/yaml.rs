@@ -10,7 +10,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Gives what was written.
+    /// Returns what was written.
     pub(super) fn finish(self) -> String {
         self.text
     }
@@ -67,7 +67,7 @@ impl Writer {
     }
 }
 
-/// Gives text as a scalar: as it is if that can mean nothing else, or in double quotes.
+/// Returns text as a scalar: as it is if that can mean nothing else, or in double quotes.
 pub(super) fn scalar(text: &str) -> String {
     const WORDS: [&str; 12] =
         ["true", "false", "null", "yes", "no", "on", "off", "y", "n", "inf", "nan", "~"];

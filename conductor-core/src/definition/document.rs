@@ -179,7 +179,7 @@ impl<'i> Document<'i> {
         self.duplicates.push((position, shown(key)));
     }
 
-    /// Gives the keys that stand twice in a mapping.
+    /// Returns the keys that stand twice in a mapping.
     pub(super) fn duplicates(&self) -> impl Iterator<Item = (Position, Fault)> {
         self.duplicates.iter().map(|(position, key)| {
             let fault = Fault::new(format!("the key {key} stands here twice"));

@@ -36,12 +36,12 @@ pub struct Located<T> {
 }
 
 impl<T> Field<T> {
-    /// Gives the value without its place.
+    /// Returns the value without its place.
     pub fn into_value(self) -> Option<T> {
         self.given().map(|located| located.value)
     }
 
-    /// Gives the value and its place.
+    /// Returns the value and its place.
     pub(crate) fn given(self) -> Option<Located<T>> {
         match self {
             Field::Given(located) => Some(located),

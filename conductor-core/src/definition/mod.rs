@@ -101,12 +101,12 @@ impl<'i> Source<'i> {
         self.findings.push(self.document.position(at), self.document.path(at), fault);
     }
 
-    /// Tells whether a value is a mapping with nothing in it.
+    /// Returns whether a value is a mapping with nothing in it.
     pub(crate) fn is_empty(&self, at: NodeId) -> bool {
         matches!(self.document.value(at), Value::Map(entries) if entries.is_empty())
     }
 
-    /// Gives line and column of a value, both from 1.
+    /// Returns line and column of a value, both from 1.
     pub(crate) fn position(&self, at: NodeId) -> (usize, usize) {
         self.document.position(at)
     }
@@ -116,7 +116,7 @@ impl<'i> Source<'i> {
         self.locate(fault.found(self.document.position(at), self.document.path(at)))
     }
 
-    /// Gives the problems in the order of the file.
+    /// Returns the problems in the order of the file.
     pub(crate) fn problems(&self) -> Vec<Problem> {
         let mut findings = self.findings.take();
         findings.extend(self.document.duplicates().map(|(position, fault)| {
@@ -137,7 +137,7 @@ impl<'i> Source<'i> {
         }
     }
 
-    /// Gives the file that was parsed.
+    /// Returns the file that was parsed.
     pub(crate) fn file(&self) -> &Path {
         self.file
     }

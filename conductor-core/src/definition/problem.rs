@@ -55,7 +55,7 @@ impl Fault {
         Finding { position, path, message, hint }
     }
 
-    /// Gives the value this is about, if it is known.
+    /// Returns the value this is about, if it is known.
     pub(super) fn at(&self) -> Option<NodeId> {
         self.at
     }

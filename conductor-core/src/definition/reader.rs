@@ -44,7 +44,7 @@ impl<'d, 'i> Reader<'d, 'i> {
         self.node
     }
 
-    /// Gives the reader of another value.
+    /// Returns the reader of another value.
     pub(super) fn to(self, node: NodeId) -> Self {
         Self { node, ..self }
     }

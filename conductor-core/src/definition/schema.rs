@@ -4,7 +4,7 @@ use schemars::{Schema, generate::SchemaSettings};
 
 use super::raw::Definition;
 
-/// Gives the JSON Schema (draft 2020-12) of a service definition, for editors and other checkers.
+/// Returns the JSON Schema (draft 2020-12) of a service definition, for editors and other checkers.
 pub fn schema() -> Schema {
     let generator = SchemaSettings::draft2020_12().into_generator();
     let mut schema = generator.into_root_schema_for::<Definition>();

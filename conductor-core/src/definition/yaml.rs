@@ -203,7 +203,7 @@ fn position(marker: &Marker) -> Position {
     (marker.line(), marker.col() + 1)
 }
 
-/// Tells whether nothing stands where a value is expected.
+/// Returns whether nothing stands where a value is expected.
 fn is_empty(event: &Event<'_>) -> bool {
     matches!(event, Event::Scalar(text, ScalarStyle::Plain, 0, None) if text.is_empty())
 }

@@ -237,7 +237,7 @@ fn instance_unit(
     Ok(Unit::new(text, metadata(service, kind)))
 }
 
-/// Gives the image of an instance: for an engine with its revision, else a path.
+/// Returns the image of an instance: for an engine with its revision, else a path.
 pub(super) fn image(
     release: &Release<'_>,
     tokens: &Tokens<'_>,
@@ -257,7 +257,7 @@ pub(super) fn image(
     checked.map(Some).map_err(wrong)
 }
 
-/// Gives the image of a release, if a container engine has it.
+/// Returns the image of a release, if a container engine has it.
 pub(super) fn engine_image(
     release: &Release<'_>,
     tokens: &Tokens<'_>,

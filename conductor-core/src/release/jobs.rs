@@ -72,7 +72,7 @@ pub(super) fn compile(
     Ok(set)
 }
 
-/// Gives the link by which a timer starts at boot.
+/// Returns the link by which a timer starts at boot.
 pub fn timer_link(timer: &UnitName) -> Link {
     Link { by: UnitName::from_checked(TIMERS.to_owned()), unit: timer.clone() }
 }

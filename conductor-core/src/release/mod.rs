@@ -108,7 +108,7 @@ impl<'s> Release<'s> {
         UnitName::from_checked(format!("{PREFIX}{id}-{name}-{instance}.service"))
     }
 
-    /// Gives where an instance listens that listens on a unix socket.
+    /// Returns where an instance listens that listens on a unix socket.
     ///
     /// The address of a socket has at most 107 bytes, so that the digest stands for the revision, too.
     pub(crate) fn socket(&self, instance: u16) -> HostPath {
@@ -160,7 +160,7 @@ impl<'s> Release<'s> {
         once::unit(self, purpose)
     }
 
-    /// Gives the image that commands run in which run once, if a container engine has it.
+    /// Returns the image that commands run in which run once, if a container engine has it.
     ///
     /// # Errors
     /// The image is none once its tokens are replaced.
@@ -168,7 +168,7 @@ impl<'s> Release<'s> {
         engine_image(self, &self.task_tokens())
     }
 
-    /// Gives what tokens stand for in a command that runs once: it is no instance, and listens nowhere.
+    /// Returns what tokens stand for in a command that runs once: it is no instance, and listens nowhere.
     fn task_tokens(&self) -> Tokens<'_> {
         let (id, revision) = (self.service.id.as_str(), self.revision.as_str());
         Tokens { id, revision, instance: "0", port: None, socket: None }
@@ -196,7 +196,7 @@ pub fn target_unit(service: &ServiceId) -> UnitName {
     UnitName::from_checked(format!("{PREFIX}{service}.target"))
 }
 
-/// Gives the link by which an instance belongs to its service's target.
+/// Returns the link by which an instance belongs to its service's target.
 pub fn link(service: &ServiceId, instance: &UnitName) -> Link {
     Link { by: target_unit(service), unit: instance.clone() }
 }

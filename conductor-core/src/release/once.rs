@@ -138,7 +138,7 @@ pub(super) fn compile(
     Ok(templates.render(unit_templates::COMMAND, &Values::new(&view))?)
 }
 
-/// Gives the definition's own directives, without those that are about what goes on and on.
+/// Returns the definition's own directives, without those that are about what goes on and on.
 fn settings(service: &Service) -> Lines {
     const LASTING: [&str; 5] = ["Exec", "Restart", "Timeout", "Watchdog", "RuntimeDirectory"];
     let mut lines = Lines::default();

@@ -106,7 +106,7 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Gives these limits, with each that is not set here as it is in others.
+    /// Returns these limits, with each that is not set here as it is in others.
     #[must_use]
     pub fn or(self, others: Self) -> Self {
         Self {
@@ -227,7 +227,7 @@ pub enum When {
 }
 
 impl Job {
-    /// Gives the names of the time zones that it needs.
+    /// Returns the names of the time zones that it needs.
     pub fn time_zones(&self) -> Vec<String> {
         let events = self.when.calendar_events(self.timezone.as_ref());
         events.iter().filter_map(|event| event.time_zone().map(str::to_owned)).collect()
@@ -235,7 +235,7 @@ impl Job {
 }
 
 impl When {
-    /// Gives the calendar events of a timer: none for `@reboot`, one, or two that it takes together.
+    /// Returns the calendar events of a timer: none for `@reboot`, one, or two that it takes together.
     ///
     /// `timezone` is that of the schedule, which names none itself.
     pub fn calendar_events(&self, timezone: Option<&TimeZone>) -> Vec<CalendarEvent> {
@@ -275,12 +275,12 @@ impl Service {
         }
     }
 
-    /// Gives the revision that the definition names, if it does: as its own key, or in the image.
+    /// Returns the revision that the definition names, if it does: as its own key, or in the image.
     pub fn own_revision(&self) -> Option<Revision> {
         self.revision.clone().or_else(|| self.image_revision())
     }
 
-    /// Gives the revision that the image names.
+    /// Returns the revision that the image names.
     pub fn image_revision(&self) -> Option<Revision> {
         if self.runtime == Runtime::Native {
             return None;
@@ -289,7 +289,7 @@ impl Service {
         image.revision()
     }
 
-    /// Gives the revision of a service that nothing names one for: `host` for a native service that the
+    /// Returns the revision of a service that nothing names one for: `host` for a native service that the
     /// host itself provides.
     pub fn default_revision(&self) -> Option<Revision> {
         const HOST: &str = "host";
@@ -301,12 +301,12 @@ impl Service {
         }
     }
 
-    /// Tells whether a token stands anywhere in what makes up an instance.
+    /// Returns whether a token stands anywhere in what makes up an instance.
     pub(crate) fn uses_token(&self, token: &str) -> bool {
         self.tokenized().any(|text| text.uses(token))
     }
 
-    /// Tells whether a token stands in what is a job's own.
+    /// Returns whether a token stands in what is a job's own.
     fn jobs_use(&self, token: &str) -> bool {
         self.jobs.values().any(|job| {
             let command = job.command.iter().map(Argument::as_str);
@@ -314,7 +314,7 @@ impl Service {
         })
     }
 
-    /// Gives every text of an instance in which tokens may stand.
+    /// Returns every text of an instance in which tokens may stand.
     fn tokenized(&self) -> impl Iterator<Item = &str> {
         let volumes = self.volumes.iter();
         let health = match self.health.as_ref().map(|health| &health.check) {

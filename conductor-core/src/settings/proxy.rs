@@ -31,7 +31,7 @@ pub struct ProxySettings {
 }
 
 impl ProxySettings {
-    /// Gives the settings of Debian's nginx.
+    /// Returns the settings of Debian's nginx.
     pub fn nginx() -> Self {
         Self {
             directory: value(DIRECTORY),
@@ -125,7 +125,7 @@ fn proxy(
     })
 }
 
-/// Gives the value, or another if there is none; what was refused is not replaced.
+/// Returns the value, or another if there is none; what was refused is not replaced.
 fn value_or<T: Clone>(field: Field<T>, default: Option<&T>) -> Option<T> {
     if field.is_absent() { default.cloned() } else { field.into_value() }
 }

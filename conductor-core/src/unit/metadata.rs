@@ -100,7 +100,7 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Gives the name of its program.
+    /// Returns the name of its program.
     pub fn program(self) -> &'static str {
         match self {
             Self::Docker => "docker",
@@ -129,12 +129,12 @@ pub struct Record {
 }
 
 impl Kind {
-    /// Tells whether it is an instance.
+    /// Returns whether it is an instance.
     pub fn is_instance(&self) -> bool {
         self.instance().is_some()
     }
 
-    /// Gives the instance, if it is one.
+    /// Returns the instance, if it is one.
     pub fn instance(&self) -> Option<&Instance> {
         match self {
             Self::Instance(instance) => Some(instance),
@@ -142,7 +142,7 @@ impl Kind {
         }
     }
 
-    /// Gives the job, if it is what runs one.
+    /// Returns the job, if it is what runs one.
     pub fn job(&self) -> Option<&JobUnit> {
         match self {
             Self::Job(job) => Some(job),
@@ -150,7 +150,7 @@ impl Kind {
         }
     }
 
-    /// Gives the timer, if it is one.
+    /// Returns the timer, if it is one.
     pub fn timer(&self) -> Option<&TimerUnit> {
         match self {
             Self::Timer(timer) => Some(timer),
@@ -158,7 +158,7 @@ impl Kind {
         }
     }
 
-    /// Gives the image that it runs in, if a container engine has it.
+    /// Returns the image that it runs in, if a container engine has it.
     pub fn image(&self) -> Option<&EngineImage> {
         match self {
             Self::Instance(instance) => instance.image.as_ref(),

@@ -31,17 +31,17 @@ impl Unit {
         Self { metadata, text: rendered }
     }
 
-    /// Gives the text without the metadata: what systemd reads.
+    /// Returns the text without the metadata: what systemd reads.
     pub fn body(&self) -> &str {
         self.text.rfind(metadata::HEADER).map_or(&self.text, |start| &self.text[..start])
     }
 
-    /// Gives the values of a directive, one for each of its lines.
+    /// Returns the values of a directive, one for each of its lines.
     pub fn values<'u>(&'u self, directive: &'u str) -> impl Iterator<Item = &'u str> {
         self.body().lines().filter_map(move |line| line.strip_prefix(directive)?.strip_prefix('='))
     }
 
-    /// Gives the unit of an instance or a job with another record of its deploy.
+    /// Returns the unit of an instance or a job with another record of its deploy.
     #[must_use]
     pub fn recorded(&self, record: Option<Record>) -> Self {
         let mut metadata = self.metadata.clone();
@@ -53,7 +53,7 @@ impl Unit {
         self.with(metadata)
     }
 
-    /// Gives the unit of a timer that an operator paused at some time, or did not.
+    /// Returns the unit of a timer that an operator paused at some time, or did not.
     #[must_use]
     pub fn paused(&self, since: Option<Timestamp>) -> Self {
         let mut metadata = self.metadata.clone();

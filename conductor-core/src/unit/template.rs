@@ -131,7 +131,7 @@ impl Templates {
         self
     }
 
-    /// Gives what is part of a release's digest: the user's templates, not the embedded ones.
+    /// Returns what is part of a release's digest: the user's templates, not the embedded ones.
     pub(crate) fn fingerprint(&self) -> Option<&str> {
         self.fingerprint.as_deref()
     }

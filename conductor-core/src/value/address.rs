@@ -19,7 +19,7 @@ impl ListenAddress {
         SocketAddr::new(self.0, port.number()).to_string()
     }
 
-    /// Gives the address at which the host itself reaches what listens on this one.
+    /// Returns the address at which the host itself reaches what listens on this one.
     #[must_use]
     pub fn reached_at(self) -> Self {
         match self.0 {
@@ -117,7 +117,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    /// Gives the port, if it has one.
+    /// Returns the port, if it has one.
     pub fn port(&self) -> Option<Port> {
         match self {
             Self::Tcp { port, .. } => Some(*port),
@@ -125,7 +125,7 @@ impl Endpoint {
         }
     }
 
-    /// Gives the socket, if it is one.
+    /// Returns the socket, if it is one.
     pub fn socket(&self) -> Option<&HostPath> {
         match self {
             Self::Tcp { .. } => None,

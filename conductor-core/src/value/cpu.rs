@@ -18,7 +18,7 @@ const LEAST: u64 = 10;
 const MOST: u64 = 8192 * 1000;
 
 impl Cpu {
-    /// Gives the value for `CPUQuota=`, such as `150%`.
+    /// Returns the value for `CPUQuota=`, such as `150%`.
     pub fn percent(self) -> String {
         format!("{}%", decimal(self.0, 10))
     }

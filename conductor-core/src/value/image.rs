@@ -28,7 +28,7 @@ pub struct ImageReference {
 }
 
 impl ImageReference {
-    /// Gives the version that the reference itself names; a digest counts before a tag.
+    /// Returns the version that the reference itself names; a digest counts before a tag.
     pub fn revision(&self) -> Option<Revision> {
         let digest = self.digest.as_ref().map(ToString::to_string);
         digest.or_else(|| self.tag.clone())?.parse().ok()

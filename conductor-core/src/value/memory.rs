@@ -20,7 +20,7 @@ const MOST: u64 = i64::MAX.cast_unsigned();
 const HINT: &str = "write 512M, 1.5G or a number of bytes";
 
 impl Memory {
-    /// Gives the number of bytes.
+    /// Returns the number of bytes.
     pub fn bytes(self) -> u64 {
         self.0
     }

@@ -14,12 +14,12 @@ use crate::text::{Numbers, written_as_text};
 pub struct HostPath(String);
 
 impl HostPath {
-    /// Gives the path as text.
+    /// Returns the path as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Gives the path.
+    /// Returns the path.
     pub fn as_path(&self) -> &Path {
         Path::new(&self.0)
     }

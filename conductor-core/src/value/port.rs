@@ -12,7 +12,7 @@ use crate::text::{Numbers, written_as_text};
 pub struct Port(NonZeroU16);
 
 impl Port {
-    /// Gives the number.
+    /// Returns the number.
     pub fn number(self) -> u16 {
         self.0.get()
     }
@@ -52,7 +52,7 @@ pub struct PortRange {
 }
 
 impl PortRange {
-    /// Gives every port of the range, lowest first.
+    /// Returns every port of the range, lowest first.
     pub fn ports(self) -> impl Iterator<Item = Port> {
         (self.first.number()..=self.last.number()).filter_map(NonZeroU16::new).map(Port)
     }

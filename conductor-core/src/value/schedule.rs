@@ -12,12 +12,12 @@ use crate::text::{Numbers, text_type, written_as_text};
 pub struct Crontab(Expression);
 
 impl Crontab {
-    /// Gives the expression.
+    /// Returns the expression.
     pub fn expression(&self) -> &Expression {
         &self.0
     }
 
-    /// Gives the text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         self.0.as_str()
     }
@@ -52,12 +52,12 @@ pub struct Calendar {
 }
 
 impl Calendar {
-    /// Gives the event.
+    /// Returns the event.
     pub fn event(&self) -> &CalendarEvent {
         &self.event
     }
 
-    /// Gives the text.
+    /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.text
     }

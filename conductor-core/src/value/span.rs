@@ -40,7 +40,7 @@ impl Span {
         Self(seconds as u64 * SECOND)
     }
 
-    /// Gives the span as the standard library has it.
+    /// Returns the span as the standard library has it.
     pub fn duration(self) -> Duration {
         Duration::from_micros(self.0)
     }

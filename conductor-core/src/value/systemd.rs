@@ -67,7 +67,7 @@ fn unit_reference_pattern() -> String {
 pub struct Setting(Vec<String>);
 
 impl Setting {
-    /// Gives the values, one for each line of the unit.
+    /// Returns the values, one for each line of the unit.
     pub fn values(&self) -> &[String] {
         &self.0
     }
@@ -114,7 +114,7 @@ fn check_unit_reference(text: &str) -> Result<(), Invalid> {
     }
 }
 
-/// Refuses what could end the line and begin another directive (SEMANTICS: CR and NUL end lines).
+/// Refuses what could end the line and begin another directive (systemd ends lines at CR and NUL, too).
 fn check_setting(text: &str) -> Result<(), Invalid> {
     const LONGEST: usize = 65_536;
     if let Some(control) = text.chars().find(|c| is_unfit(*c) && *c != '\t') {

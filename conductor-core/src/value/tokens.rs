@@ -50,10 +50,10 @@ impl Tokens<'_> {
 
 /// Text in which tokens may stand.
 pub trait Tokenized {
-    /// Gives the text with its tokens.
+    /// Returns the text with its tokens.
     fn text(&self) -> &str;
 
-    /// Tells whether the token of this name stands in the text.
+    /// Returns whether the token of this name stands in the text.
     fn uses(&self, name: &str) -> bool {
         pieces(self.text()).any(|piece| matches!(piece, Piece::Token(token) if token == name))
     }
@@ -65,7 +65,7 @@ impl Tokenized for str {
     }
 }
 
-/// Writes text in which no token is meant: each is doubled, so that [`Tokens::expand`] gives the text.
+/// Writes text in which no token is meant: each is doubled, so that [`Tokens::expand`] returns the text.
 pub fn literal(text: &str) -> Cow<'_, str> {
     let mut written = Cow::Borrowed(text);
     for token in NAMES.map(|name| format!("{{{name}}}")) {

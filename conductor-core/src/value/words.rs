@@ -91,7 +91,7 @@ text_type!(
 );
 
 impl Argument {
-    /// Gives an argument in which no token is meant.
+    /// Returns an argument in which no token is meant.
     #[must_use]
     pub fn literal(&self) -> Self {
         Self(literal(&self.0).into_owned())
@@ -99,7 +99,7 @@ impl Argument {
 }
 
 impl EnvValue {
-    /// Gives a value in which no token is meant.
+    /// Returns a value in which no token is meant.
     #[must_use]
     pub fn literal(&self) -> Self {
         Self(literal(&self.0).into_owned())

@@ -39,7 +39,7 @@ impl UnitFile {
         Self(lines, physical)
     }
 
-    /// Gives the names of the sections, in order.
+    /// Returns the names of the sections, in order.
     pub(crate) fn sections(&self) -> impl Iterator<Item = &str> {
         let headers = self.0.iter().filter(|(_, name, _)| name.is_empty());
         headers.map(|(section, _, _)| section.as_str())
@@ -51,13 +51,13 @@ impl UnitFile {
         lines.map(|(section, name, value)| (section.as_str(), name.as_str(), value.as_str()))
     }
 
-    /// Gives the values that are assigned to a name.
+    /// Returns the values that are assigned to a name.
     pub(crate) fn values(&self, section: &str, name: &str) -> Vec<&str> {
         let lines = self.lines().filter(|line| line.0 == section && line.1 == name);
         lines.map(|line| line.2).collect()
     }
 
-    /// Gives all of a file but the values.
+    /// Returns all of a file but the values.
     pub(crate) fn outline(&self) -> (usize, Vec<(&str, &str)>) {
         let lines = self.0.iter().map(|line| (line.0.as_str(), line.1.as_str()));
         (self.1, lines.collect())

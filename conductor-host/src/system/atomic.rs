@@ -35,7 +35,7 @@ pub(crate) fn replace(directory: &Path, name: &str, text: Option<&str>) -> Resul
     File::open(directory).and_then(|directory| directory.sync_all()).at("sync", directory)
 }
 
-/// Gives a directory the time of now, exactly: what changed it a moment ago has set it to the time of the
+/// Sets the time of a directory to now, exactly: what changed it a moment ago has set it to the time of the
 /// kernel's last tick, which may be that of the change before.
 pub(crate) fn renew(directory: &Path) -> io::Result<()> {
     File::open(directory)?.set_modified(SystemTime::now())

@@ -35,7 +35,7 @@ fn problem(file: &Path, error: &ReadError) -> Problem {
     }
 }
 
-/// Gives the crontabs in a directory, sorted, and what else is there: cron reads names of letters,
+/// Returns the crontabs in a directory, sorted, and what else is there: cron reads names of letters,
 /// digits, `_` and `-` alone (cron(8), run-parts(8)), so that what editors and packages leave is not run.
 ///
 /// # Errors

@@ -71,7 +71,7 @@ pub(crate) fn find_definition(
     Ok((services, if own.is_empty() { others } else { own }))
 }
 
-/// Tells which services a directory defines, and where; files that are no good definitions count for
+/// Returns which services a directory defines, and where; files that are no good definitions count for
 /// nothing, and nor does a directory that cannot be read.
 pub fn defined_services(directory: &Path) -> BTreeMap<ServiceId, PathBuf> {
     let files = files(directory, None).unwrap_or_default();
@@ -87,7 +87,7 @@ fn read_definition(file: &Path, trust: Option<Trust>) -> Result<Service, Problem
     })
 }
 
-/// Gives the files behind a path: the file itself, or the definitions in a directory, sorted. The way there
+/// Returns the files behind a path: the file itself, or the definitions in a directory, sorted. The way there
 /// is checked, and that to where links lead.
 fn files(path: &Path, trust: Option<Trust>) -> Result<Vec<PathBuf>, Problem> {
     let cannot =

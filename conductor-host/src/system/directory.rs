@@ -155,7 +155,7 @@ impl UnitDirectory {
     }
 }
 
-/// Gives what a link in a `.wants` directory points to. Relative, so that it holds in an image that
+/// Returns what a link in a `.wants` directory points to. Relative, so that it holds in an image that
 /// is built under another root, too.
 pub(super) fn link_target(unit: &UnitName) -> String {
     format!("../{unit}")

@@ -11,7 +11,7 @@ use conductor_core::unit::EngineImage;
 /// How often is looked whether to go on.
 const ATTENTION: Duration = Duration::from_millis(100);
 
-/// Tells whether an engine has an image. One that does not answer has none: it says why when it is
+/// Returns whether an engine has an image. One that does not answer has none: it says why when it is
 /// asked to pull.
 pub fn is_present(image: &EngineImage) -> bool {
     let mut command = Command::new(image.engine.program());

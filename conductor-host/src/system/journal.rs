@@ -189,7 +189,7 @@ impl Follower {
         Self { scope, unit: unit.clone(), position }
     }
 
-    /// Gives the lines since the last time. It is best effort, as an error message's are.
+    /// Returns the lines since the last time. It is best effort, as an error message's are.
     pub fn lines(&mut self) -> Vec<String> {
         const CURSOR: &str = "-- cursor: ";
         let mut command = journalctl(self.scope);
@@ -203,7 +203,7 @@ impl Follower {
         lines
     }
 
-    /// Gives the rest of a unit that has ended.
+    /// Returns the rest of a unit that has ended.
     pub fn last_lines(&mut self) -> Vec<String> {
         sync(self.scope);
         self.lines()

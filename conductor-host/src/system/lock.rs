@@ -93,7 +93,7 @@ impl Lock {
         note.persist(&path).map(drop).map_err(|error| error.error).at("create", &path)
     }
 
-    /// Tells whether an earlier process changed unit files and never told systemd.
+    /// Returns whether an earlier process changed unit files and never told systemd.
     pub fn was_stale(&self) -> bool {
         self.stale_path().symlink_metadata().is_ok()
     }

@@ -162,7 +162,7 @@ pub(crate) fn make_new(path: &Path, mode: u32) -> io::Result<File> {
     Ok(file)
 }
 
-/// Gives an open file or directory a mode, if it has another.
+/// Sets the mode of an open file or directory, if it has another.
 pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     match file.metadata()?.permissions().mode() & BITS == mode {
         true => Ok(()),

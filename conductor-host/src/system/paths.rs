@@ -28,7 +28,7 @@ pub struct Paths {
 }
 
 impl Paths {
-    /// Gives the paths of a host whose root directory is `root`, usually `/`.
+    /// Returns the paths of a host whose root directory is `root`, usually `/`.
     pub fn system(root: &Path) -> Self {
         Self {
             scope: Scope::System,
@@ -42,7 +42,7 @@ impl Paths {
         }
     }
 
-    /// Gives the paths of a host below another root, such as that of an image.
+    /// Returns the paths of a host below another root, such as that of an image.
     ///
     /// # Errors
     /// There is no such directory, or a symbolic link in it leads out of it: what is meant for the
@@ -56,7 +56,7 @@ impl Paths {
         Ok(paths)
     }
 
-    /// Gives the paths of a user, from `$XDG_CONFIG_HOME` and `$XDG_RUNTIME_DIR`.
+    /// Returns the paths of a user, from `$XDG_CONFIG_HOME` and `$XDG_RUNTIME_DIR`.
     pub fn user(config: &Path, runtime: &Path) -> Self {
         Self {
             scope: Scope::User,

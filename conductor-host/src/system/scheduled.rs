@@ -43,7 +43,7 @@ pub enum End {
 }
 
 impl End {
-    /// Gives the exit status as a shell has it: for a signal, 128 and its number.
+    /// Returns the exit status as a shell has it: for a signal, 128 and its number.
     pub fn status(self) -> i32 {
         match self {
             Self::Exited(status) => status,
@@ -53,7 +53,7 @@ impl End {
 }
 
 impl Systemd {
-    /// Gives what systemd knows of jobs, each the service that runs it and its timer.
+    /// Returns what systemd knows of jobs, each the service that runs it and its timer.
     ///
     /// # Errors
     /// systemd does not answer.
@@ -118,7 +118,7 @@ impl Systemd {
         Ok(details)
     }
 
-    /// Gives how the last run of a service ended, in systemd's word.
+    /// Returns how the last run of a service ended, in systemd's word.
     pub(super) async fn result(
         &self,
         path: &OwnedObjectPath,
@@ -127,7 +127,7 @@ impl Systemd {
         Ok(result.and_then(|value| String::try_from(value).ok()).filter(|text| !text.is_empty()))
     }
 
-    /// Gives how the main process of a service ended (`siginfo_t`, `si_code` and `si_status`).
+    /// Returns how the main process of a service ended (`siginfo_t`, `si_code` and `si_status`).
     pub(super) async fn end(&self, path: &OwnedObjectPath) -> Result<Option<End>, SystemdError> {
         const EXITED: i32 = 1;
         let (code, status) = try_join!(

@@ -11,7 +11,7 @@ use conductor_core::name::UnitName;
 const SETTLE: Duration = Duration::from_millis(500);
 
 impl Systemd {
-    /// Gives those of some units that were just started and that have ended since. One
+    /// Returns those of some units that were just started and that have ended since. One
     /// that systemd started again meanwhile is among them.
     pub(super) fn ended_at_once(&self, units: &[&UnitName]) -> Result<Vec<UnitName>, SystemdError> {
         let services: Vec<_> =
@@ -36,7 +36,7 @@ impl Systemd {
     }
 }
 
-/// Gives the time of the clock that systemd's `…TimestampMonotonic` properties have.
+/// Returns the time of the clock that systemd's `…TimestampMonotonic` properties have.
 fn monotonic_usec() -> u64 {
     let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
     let usec = now.tv_sec.saturating_mul(1_000_000).saturating_add(now.tv_nsec / 1000);

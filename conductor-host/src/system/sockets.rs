@@ -26,12 +26,12 @@ const LISTENS: u32 = 0x1_0000;
 /// Where the names of the services' sockets point, by number of the instance.
 pub type Sockets = BTreeMap<ServiceId, BTreeMap<u16, HostPath>>;
 
-/// Gives the fixed name of an instance's socket.
+/// Returns the fixed name of an instance's socket.
 pub fn name(directory: &Path, service: &ServiceId, instance: u16) -> PathBuf {
     directory.join(service.as_str()).join(format!("{instance}{SUFFIX}"))
 }
 
-/// Gives the fixed name as proxies are told it.
+/// Returns the fixed name as proxies are told it.
 ///
 /// # Errors
 /// The directory has a path that is none for a configuration.
@@ -151,7 +151,7 @@ fn is_connection(line: &str, sockets: &[HostPath]) -> bool {
         && path.is_some_and(|path| sockets.iter().any(|socket| socket.as_str() == path))
 }
 
-/// Gives the processes in a control group and those below it.
+/// Returns the processes in a control group and those below it.
 fn processes(group: &Path) -> Vec<String> {
     let own = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
     let mut all: Vec<_> = own.lines().map(str::to_owned).collect();

@@ -14,7 +14,7 @@ const UTC: &str = "UTC";
 /// The longest file that is read; a zone takes a few kilobytes.
 const LONGEST: u64 = 1024 * 1024;
 
-/// Gives a time zone of the IANA database by its name, which is that of a file.
+/// Returns a time zone of the IANA database by its name, which is that of a file.
 ///
 /// # Errors
 /// This host has no such zone.
@@ -30,7 +30,7 @@ pub fn time_zone(name: &str) -> Result<TimeZone, Invalid> {
     })
 }
 
-/// Gives the time zone of the host below a root, which is UTC unless `/etc/localtime` says otherwise
+/// Returns the time zone of the host below a root, which is UTC unless `/etc/localtime` says otherwise
 /// (localtime(5)).
 ///
 /// # Errors

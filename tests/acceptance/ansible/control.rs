@@ -14,7 +14,7 @@ use crate::ran::Ran;
 pub(crate) const COLLECTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/integrations/ansible");
 /// What is kept from one run of the tests to the next.
 const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/ansible");
-/// Tells whether this Python can make environments, and is one that Ansible takes.
+/// Returns whether this Python can make environments, and is one that Ansible takes.
 const GOOD_PYTHON: &str = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))";
 /// How many seconds a run of Ansible may take.
 const PATIENCE: &str = "900";
@@ -27,7 +27,7 @@ pub(crate) struct Control {
 }
 
 impl Control {
-    /// Gives the one of this run, installed by whoever asks first.
+    /// Returns the one of this run, installed by whoever asks first.
     pub(crate) fn get() -> Result<&'static Self, Failed> {
         static CONTROL: OnceLock<Result<Control, String>> = OnceLock::new();
         let control = CONTROL.get_or_init(|| {
@@ -38,7 +38,7 @@ impl Control {
         control.as_ref().map_err(Failed::from)
     }
 
-    /// Gives a command that runs a program of Ansible's in a directory, with a home of its own.
+    /// Returns a command that runs a program of Ansible's in a directory, with a home of its own.
     pub(crate) fn command(&self, program: &str, directory: &Path, home: &Path) -> Command {
         let mut command = Command::new("timeout");
         command.arg(PATIENCE).arg(program).current_dir(directory).env("HOME", home);
@@ -53,7 +53,7 @@ impl Control {
         command
     }
 
-    /// Gives the home of Ansible's own tests, which keep what they install there.
+    /// Returns the home of Ansible's own tests, which keep what they install there.
     pub(crate) fn home() -> PathBuf {
         Path::new(CACHE).join("home")
     }
@@ -71,7 +71,7 @@ impl Control {
     }
 }
 
-/// Installs Ansible as the requirements say, unless that was done, and gives where its programs are.
+/// Installs Ansible as the requirements say, unless that was done, and returns where its programs are.
 fn environment(venv: &Path) -> Result<PathBuf, Failed> {
     let programs = venv.join("bin");
     let wanted = fs::read_to_string(Path::new(COLLECTION).join("tests/requirements.txt"))?;
@@ -94,7 +94,7 @@ fn environment(venv: &Path) -> Result<PathBuf, Failed> {
     Ok(programs)
 }
 
-/// Gives a Python to make the environment with.
+/// Returns a Python to make the environment with.
 fn python() -> Result<&'static str, Failed> {
     let is_good = |python: &str| {
         let output = Command::new(python).args(["-c", GOOD_PYTHON]).output();

@@ -66,7 +66,7 @@ impl<'h> Fleet<'h> {
         Ok(fleet)
     }
 
-    /// Gives a path in the directory of playbooks.
+    /// Returns a path in the directory of playbooks.
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
     }
@@ -83,7 +83,7 @@ impl<'h> Fleet<'h> {
         fs::write(path, text).expect("it can be written");
     }
 
-    /// Gives a command of a user who has configured nothing but SSH.
+    /// Returns a command of a user who has configured nothing but SSH.
     pub(crate) fn plain(&self, program: &str) -> Command {
         let mut command = self.control.command(program, self.directory.path(), &self.home());
         let options = "-o ControlMaster=auto -o ControlPersist=15s";
@@ -94,7 +94,7 @@ impl<'h> Fleet<'h> {
         command
     }
 
-    /// Gives a command that knows the collection and the hosts, too.
+    /// Returns a command that knows the collection and the hosts, too.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = self.plain(program);
         command.env("ANSIBLE_COLLECTIONS_PATH", &self.control.collections);
@@ -151,7 +151,7 @@ impl Outcome {
         self
     }
 
-    /// Gives the steps that were taken.
+    /// Returns the steps that were taken.
     #[track_caller]
     pub(crate) fn steps(&self) -> &Vec<Value> {
         self.result["steps"].as_array().unwrap_or_else(|| panic!("no steps\n{}", self.ran))

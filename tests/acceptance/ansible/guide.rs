@@ -60,7 +60,7 @@ fn the_guide(pool: &Pool) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Gives the files that the guide shows: code behind a line that ends in the file's name.
+/// Returns the files that the guide shows: code behind a line that ends in the file's name.
 fn files(guide: &str) -> Vec<(&str, String)> {
     let mut files = Vec::new();
     let mut lines = guide.lines();
@@ -77,7 +77,7 @@ fn files(guide: &str) -> Vec<(&str, String)> {
     files
 }
 
-/// Gives the commands: indented lines that begin with a prompt, and what stands behind each.
+/// Returns the commands: indented lines that begin with a prompt, and what stands behind each.
 fn steps(guide: &str) -> Vec<Step<'_>> {
     let mut steps: Vec<Step<'_>> = Vec::new();
     let mut open = false;

@@ -29,7 +29,7 @@ pub(super) fn a_dry_run_says_what_is_done(host: &Host) {
     assert_eq!((host.files().len(), host.instances().len()), (0, 0));
 }
 
-/// Runs a command dry and then in earnest, and gives the difference that the first one told.
+/// Runs a command dry and then in earnest, and returns the difference that the first one told.
 #[track_caller]
 fn is_as_it_says(contract: &Contract<'_>, arguments: &[&str]) -> String {
     let host = contract.host;
@@ -53,7 +53,7 @@ fn is_as_it_says(contract: &Contract<'_>, arguments: &[&str]) -> String {
     told["diff"].as_str().expect("a difference").to_owned()
 }
 
-/// Gives the steps of each service, with its id and revision.
+/// Returns the steps of each service, with its id and revision.
 fn steps(answer: &Value) -> Vec<(String, String, Vec<&str>)> {
     let services = answer["services"].as_array().expect("services");
     let of = |service: &'_ Value| (service["id"].to_string(), service["revision"].to_string());

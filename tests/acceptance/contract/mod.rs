@@ -45,7 +45,7 @@ impl<'h> Contract<'h> {
         Self { host, validators, events, words: RefCell::default() }
     }
 
-    /// Runs a command and gives the result: its last line.
+    /// Runs a command and returns the result: its last line.
     #[track_caller]
     fn run(&self, arguments: &[&str], status: i32) -> Value {
         let ran = self.host.conductor(&[arguments, &JSON].concat());

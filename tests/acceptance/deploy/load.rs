@@ -42,7 +42,7 @@ impl Staying {
         Self(child)
     }
 
-    /// Waits until somebody closes it, and gives what it says of its life.
+    /// Waits until somebody closes it, and returns what it says of its life.
     #[track_caller]
     pub(crate) fn wait(mut self) -> Value {
         // The end of it would be the end of the connection.
@@ -75,7 +75,7 @@ impl Load {
         Self { children: vec![("strict", clients(host, "strict"))] }
     }
 
-    /// Ends it, and insists that no request failed; gives what the clients that keep connections say.
+    /// Ends it, and insists that no request failed; returns what the clients that keep connections say.
     #[track_caller]
     pub(crate) fn stop(self, host: &Host) -> Report {
         let mut report = None;
@@ -110,7 +110,7 @@ fn wrk_is_content(host: &Host, text: &str) {
 }
 
 impl Report {
-    /// Insists that a version has answered, and gives when it did so first and last.
+    /// Insists that a version has answered, and returns when it did so first and last.
     #[track_caller]
     pub(crate) fn answered(&self, version: &str) -> (u64, u64) {
         let times = &self.json["answers"][version];
@@ -119,7 +119,7 @@ impl Report {
         times.unwrap_or_else(|| panic!("{version} never answered: {self:?}"))
     }
 
-    /// Gives what has answered, by name.
+    /// Returns what has answered, by name.
     #[track_caller]
     pub(crate) fn versions(&self) -> Vec<&str> {
         let answers = self.json["answers"].as_object().expect("answers");

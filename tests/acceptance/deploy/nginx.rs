@@ -32,19 +32,19 @@ pub(crate) fn start(host: &Host) {
     host.sh("systemctl start nginx.service");
 }
 
-/// Gives what one request to the site is answered.
+/// Returns what one request to the site is answered.
 #[track_caller]
 pub(crate) fn ask(host: &Host) -> String {
     host.sh(&format!("curl -sS --fail --max-time 5 http://{SITE}/"))
 }
 
-/// Gives conductor's file, as it is.
+/// Returns conductor's file, as it is.
 #[track_caller]
 pub(crate) fn upstream(host: &Host) -> String {
     host.sh(&format!("cat {UPSTREAM} || true"))
 }
 
-/// Gives the end of nginx's log of errors, for who wants to know why a request failed.
+/// Returns the end of nginx's log of errors, for who wants to know why a request failed.
 pub(crate) fn log(host: &Host) -> String {
     host.sh("tail -n 20 /var/log/nginx/error.log")
 }
@@ -69,7 +69,7 @@ pub(crate) fn is_connected(host: &Host) {
     });
 }
 
-/// Gives the instances that nginx is told of, from the first; the names of sockets are followed.
+/// Returns the instances that nginx is told of, from the first; the names of sockets are followed.
 #[track_caller]
 pub(crate) fn instances(host: &Host) -> Vec<String> {
     let servers = host.sh(&format!("grep -o 'server [^ ;]*' {UPSTREAM} | cut -d ' ' -f 2"));

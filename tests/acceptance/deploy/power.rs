@@ -13,7 +13,7 @@ use crate::pool::{Pool, Program};
 const MOMENTS: [&str; 5] =
     ["before: start", "after: start", "after: write the upstream", "before: drain", "after: stop"];
 
-/// Gives the id of a service and the port of its site.
+/// Returns the id of a service and the port of its site.
 fn services() -> impl Iterator<Item = (String, usize)> {
     (0..MOMENTS.len()).map(|number| (format!("web{number}"), 8080 + number))
 }

@@ -25,7 +25,7 @@ pub(crate) struct Snapshot {
 }
 
 impl Runtime {
-    /// Gives a definition of `web`, which does not finish what it is at when it is told to stop.
+    /// Returns a definition of `web`, which does not finish what it is at when it is told to stop.
     pub(crate) fn definition(self, rest: &str) -> String {
         let how = match self {
             Self::Native => format!("command: ['/srv/{{revision}}/app']\nsystemd: {FEW_FILTERS}\n"),
@@ -98,7 +98,7 @@ pub(crate) fn first(host: &Host, runtime: Runtime, definition: &str) {
     super::nginx::start(host);
 }
 
-/// Gives where the instances that run can be reached, from the first, as their units have it.
+/// Returns where the instances that run can be reached, from the first, as their units have it.
 #[track_caller]
 pub(crate) fn endpoints(host: &Host) -> Vec<String> {
     let units = host.running("web").into_iter().map(|(unit, _)| unit);
@@ -109,7 +109,7 @@ pub(crate) fn endpoints(host: &Host) -> Vec<String> {
     lines.collect()
 }
 
-/// Gives the revisions of the releases whose units are on the host.
+/// Returns the revisions of the releases whose units are on the host.
 #[track_caller]
 pub(crate) fn releases(host: &Host) -> Vec<String> {
     let names = host.sh(
@@ -118,7 +118,7 @@ pub(crate) fn releases(host: &Host) -> Vec<String> {
     names.lines().map(str::to_owned).collect()
 }
 
-/// Gives the tags that an engine has of the image; v1 and v2 are the sandbox's.
+/// Returns the tags that an engine has of the image; v1 and v2 are the sandbox's.
 #[track_caller]
 pub(crate) fn images(host: &Host, engine: Engine) -> Vec<String> {
     let engine = engine.program();

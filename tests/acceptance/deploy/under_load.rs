@@ -35,7 +35,7 @@ const FOREIGN: &str = "/etc/nginx/conf.d/foreign.conf";
 /// A name, with what is bad about it.
 type Revision = (String, Option<&'static str>);
 
-/// Gives the revisions, from the first, with what is bad about them.
+/// Returns the revisions, from the first, with what is bad about them.
 fn revisions(count: usize, kinds: &[&'static str]) -> Vec<Revision> {
     let revision = |number: usize| {
         let is_bad = number % BAD == BAD - 1;
@@ -45,7 +45,7 @@ fn revisions(count: usize, kinds: &[&'static str]) -> Vec<Revision> {
     (0..=count).map(revision).collect()
 }
 
-/// Gives a definition that notices who dies just after it was healthy.
+/// Returns a definition that notices who dies just after it was healthy.
 fn watched(runtime: Runtime, rest: &str) -> String {
     runtime.definition(rest).replace("deploy: {", "deploy: {min_healthy_time: 400ms, ")
 }
@@ -70,7 +70,7 @@ fn sockets(host: &Host, runtime: Runtime) {
     deploys(host, runtime, &definition, revisions, Load::start_strict);
 }
 
-/// Deploys many revisions under load, and gives the good ones.
+/// Deploys many revisions under load, and returns the good ones.
 #[track_caller]
 fn deploys(
     host: &Host,

@@ -11,7 +11,7 @@ use crate::host::{FEW_FILTERS, Host};
 /// Waits, and is ready when that was begun: a shell loses a signal between the two.
 const WAIT: &str = "(sleep 0.3; echo ready) & exec sleep 300";
 
-/// Runs a script in the background and gives its exit status; a second script is run once the first has
+/// Runs a script in the background and returns its exit status; a second script is run once the first has
 /// said that it is ready. `$PID` is conductor's.
 #[track_caller]
 fn meanwhile(host: &Host, script: &str, then: &str) -> String {

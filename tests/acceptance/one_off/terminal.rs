@@ -5,7 +5,7 @@ use conductor_sandbox::Engine;
 use super::{define, nothing_is_left};
 use crate::host::Host;
 
-/// Runs a command at a terminal, and gives what was shown.
+/// Runs a command at a terminal, and returns what was shown.
 #[track_caller]
 fn at_a_terminal(host: &Host, command: &str, steps: &str) -> String {
     host.write("/srv/terminal.py", include_str!("terminal.py"));

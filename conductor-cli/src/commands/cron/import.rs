@@ -74,7 +74,7 @@ pub(crate) fn run(context: &Context, options: &Import) -> Result<ExitCode, Failu
     Ok(ExitCode::from(if result.left_out.is_empty() { 0 } else { LEFT_OUT }))
 }
 
-/// Gives the crontabs that are meant, and what is in their directories and is none.
+/// Returns the crontabs that are meant, and what is in their directories and is none.
 fn files(options: &Import) -> Result<(Vec<PathBuf>, Vec<Problem>), Failure> {
     let (mut files, mut others) = (Vec::new(), Vec::new());
     for path in &options.files {
@@ -89,7 +89,7 @@ fn files(options: &Import) -> Result<(Vec<PathBuf>, Vec<Problem>), Failure> {
     Ok((files, others))
 }
 
-/// Tells whose commands a crontab has.
+/// Returns whose commands a crontab has.
 fn owner(context: &Context, options: &Import, file: &Path) -> Result<Owner, Problem> {
     if options.system {
         return Ok(Owner::Column);

@@ -125,7 +125,7 @@ fn local(time: i64, zone: &TimeZone) -> ZonedDateTime {
     Timestamp::from_microsecond(time).unwrap_or_default().to_zoned_datetime(zone.clone())
 }
 
-/// Gives the beginning of the hour or minute that a time is in.
+/// Returns the beginning of the hour or minute that a time is in.
 fn floor(time: &ZonedDateTime, unit: Unit) -> Timestamp {
     let round = ZonedDateTimeRound::new().smallest(unit).mode(jiff::RoundMode::Trunc);
     // It fails only at the beginning of all times.

@@ -7,7 +7,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use conductor_host::system::Ends;
 use rustix::fs::fstat;
 
-/// Gives those of this process. What leads to the journal is left to the command's own unit, so that its
+/// Returns those of this process. What leads to the journal is left to the command's own unit, so that its
 /// lines stand there under the service's id.
 pub(super) fn own() -> Ends {
     let journal = env::var("JOURNAL_STREAM").ok();

@@ -129,7 +129,7 @@ fn one_off(options: &Run, term: Option<&str>) -> OneOff {
     }
 }
 
-/// Gives the exit status for how a unit ended, and says what the status does not. If it had all the time
+/// Returns the exit status for how a unit ended, and says what the status does not. If it had all the time
 /// that it wanted, what took too long was only to clear up after it, on a host that is very busy.
 fn status(UnitEnd { result, end, .. }: &UnitEnd, limited: bool) -> u8 {
     match (result.as_str(), end) {

@@ -30,7 +30,7 @@ impl Signals {
         Ok(Self(RefCell::new(caught)))
     }
 
-    /// Tells whether one has come that asks for an end.
+    /// Returns whether one has come that asks for an end.
     pub(super) fn ask_for_an_end(&self) -> bool {
         self.0.borrow_mut().pending().any(|signal| ENDING.contains(&signal))
     }
@@ -70,7 +70,7 @@ impl Signals {
     }
 }
 
-/// Gives the signals that are ignored, a bit for each (proc(5), `SigIgn`).
+/// Returns the signals that are ignored, a bit for each (proc(5), `SigIgn`).
 fn ignored() -> u64 {
     // Without /proc nothing is known to be.
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

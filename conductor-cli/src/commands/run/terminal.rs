@@ -49,7 +49,7 @@ impl Terminal {
         Ok((terminal, ends))
     }
 
-    /// Gives it the size of this terminal.
+    /// Sets its size to that of this terminal.
     pub(super) fn resize(&self) {
         // One that has gone needs no size.
         let _ = tcgetwinsize(stdin()).and_then(|size| tcsetwinsize(&self.0, size));

@@ -98,7 +98,7 @@ fn age(since: u64) -> String {
     }
 }
 
-/// Gives the time in microseconds since 1970.
+/// Returns the time in microseconds since 1970.
 fn now() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)

@@ -57,7 +57,7 @@ struct Row {
 }
 
 impl Screen {
-    /// Gives the rows to show: one for each step, with the instance it waits for, and one for each
+    /// Returns the rows to show: one for each step, with the instance it waits for, and one for each
     /// instance besides.
     pub(super) fn rows(&self, now: Instant, size: Size, color: bool) -> Vec<Drawn> {
         let words: HashSet<_> =
@@ -141,7 +141,7 @@ impl Row {
     }
 }
 
-/// Gives the colour of a state, as a parameter of ECMA-48's SGR.
+/// Returns the colour of a state, as a parameter of ECMA-48's SGR.
 fn paint(state: ActiveState) -> Option<u8> {
     const RED: u8 = 31;
     const GREEN: u8 = 32;

@@ -5,7 +5,7 @@ use super::component::{Chain, Component, SECOND};
 /// systemd takes no longer list.
 const LONGEST_LIST: usize = 241;
 
-/// Reads `*` or a list, and gives what is behind it. `unit` is 1, or `SECOND` for seconds.
+/// Reads `*` or a list, and returns what is behind it. `unit` is 1, or `SECOND` for seconds.
 pub(super) fn chain(text: &str, unit: i32) -> Result<(Chain, &str), String> {
     if let Some(rest) = text.strip_prefix('*') {
         let all = if unit == SECOND { Chain::every_second() } else { Chain::default() };

@@ -59,7 +59,7 @@ impl Time {
         Self { minute: self.minute + 1, micros: 0, ..self }
     }
 
-    /// Gives the date that this one means; day 31 of June is the first of July.
+    /// Returns the date that this one means; day 31 of June is the first of July.
     fn date(self) -> Option<Date> {
         let months = self.month - 1;
         let year = i16::try_from(self.year + months.div_euclid(12)).ok()?;
@@ -76,7 +76,7 @@ impl Time {
         day.and_then(|day| u8::try_from(day).ok()).is_some_and(|day| weekdays.contains(day))
     }
 
-    /// Gives the date and time that this one means; 24:00 is 00:00 of the next day.
+    /// Returns the date and time that this one means; 24:00 is 00:00 of the next day.
     fn datetime(self) -> Option<DateTime> {
         let minutes = i64::from(self.hour) * 60 + i64::from(self.minute);
         let micros = minutes * 60 * i64::from(SECOND) + i64::from(self.micros);
@@ -101,7 +101,7 @@ impl<'a> Clock<'a> {
         (Self { zone, offset }, Time::of(offset.to_datetime(time)))
     }
 
-    /// Gives what the clocks show instead of a time that does not exist.
+    /// Returns what the clocks show instead of a time that does not exist.
     pub(super) fn real(&mut self, time: Time) -> Option<Time> {
         let timestamp = self.timestamp(time)?;
         Some(Time::of(self.offset.to_datetime(timestamp)))

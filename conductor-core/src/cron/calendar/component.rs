@@ -94,7 +94,7 @@ impl Chain {
         }
     }
 
-    /// Tells whether systemd takes all values.
+    /// Returns whether systemd takes all values.
     ///
     /// Of days from the end of a month it takes no more than 28; and of a list, three less with each
     /// element, which is a mistake of its own that an expression has to live with.

@@ -63,12 +63,12 @@ impl CalendarEvent {
         })
     }
 
-    /// Gives the name of the time zone that the event names, if it does: of the IANA database, or `UTC`.
+    /// Returns the name of the time zone that the event names, if it does: of the IANA database, or `UTC`.
     pub fn time_zone(&self) -> Option<&str> {
         self.zone.as_deref()
     }
 
-    /// Gives the event with an end for each of its repetitions, without which systemd leaves out the first
+    /// Returns the event with an end for each of its repetitions, without which systemd leaves out the first
     /// value of each round: `*:0/7` has no midnight, and `*:0..56/7` has.
     #[must_use]
     pub fn bounded(mut self) -> Self {
@@ -87,7 +87,7 @@ impl CalendarEvent {
         self
     }
 
-    /// Gives the event in a time zone, in place of the one it names.
+    /// Returns the event in a time zone, in place of the one it names.
     #[must_use]
     pub fn in_time_zone(mut self, zone: &str) -> Self {
         let zone = if zone.eq_ignore_ascii_case(UTC) { UTC } else { zone };

@@ -18,7 +18,7 @@ const LAST_YEAR: i32 = 2199;
 const ROUNDS: usize = 1000;
 
 impl CalendarEvent {
-    /// Gives the first time after `after` at which the event elapses; `None` if it never does again.
+    /// Returns the first time after `after` at which the event elapses; `None` if it never does again.
     ///
     /// `zone` is the time zone that the event names, or the host's for one that names none. A time that
     /// the clocks skip is left out; of one that they show twice, the first counts, and the second only
@@ -58,7 +58,7 @@ impl Search<'_> {
         None
     }
 
-    /// Goes through all units, and tells whether the time matches.
+    /// Goes through all units, and returns whether the time matches.
     fn round(&mut self) -> Option<bool> {
         let fields = self.fields;
         match find(&fields.year, self.time.year, None)? {

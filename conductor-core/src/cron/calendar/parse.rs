@@ -90,7 +90,7 @@ fn written_out<'a>(text: &str, zone: Option<&'a str>) -> Result<(Fields, Option<
     Ok((Fields { weekdays, from_the_end, year, month, day, hour, minute, second }, zone))
 }
 
-/// Reads seconds since 1970, and gives them in UTC.
+/// Reads seconds since 1970, and returns them in UTC.
 fn moment(text: &str, weekdays: Weekdays) -> Result<Fields, String> {
     let seconds = text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
     let moment = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
@@ -117,7 +117,7 @@ struct Date {
     from_the_end: bool,
 }
 
-/// Reads a date, if one is there, and gives what is behind it.
+/// Reads a date, if one is there, and returns what is behind it.
 fn date(text: &str) -> Result<(Date, &str), String> {
     if text.is_empty() {
         return Ok((Date::default(), text));

@@ -24,12 +24,12 @@ impl Weekdays {
         }
     }
 
-    /// Tells whether a day is in the set; 0 is Monday.
+    /// Returns whether a day is in the set; 0 is Monday.
     pub(super) fn contains(self, day: u8) -> bool {
         self.0 >> day & 1 == 1
     }
 
-    /// Reads the days that a calendar event begins with, and gives the rest of the text.
+    /// Reads the days that a calendar event begins with, and returns the rest of the text.
     ///
     /// It reads as `parse_weekdays` of systemd does: a range may be written with `-`, too, and a list may
     /// end with a comma.

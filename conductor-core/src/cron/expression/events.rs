@@ -5,7 +5,7 @@ use crate::cron::CalendarEvent;
 use crate::cron::calendar::{List, Lists, Span, Weekdays};
 
 impl Expression {
-    /// Gives the calendar events that are due when the expression is: none for `@reboot`, one, or two where
+    /// Returns the calendar events that are due when the expression is: none for `@reboot`, one, or two where
     /// either of day of month and day of week is enough. A timer takes them together.
     ///
     /// They name the time zone if there is one. Every range in them has an end, because systemd 252 to 257

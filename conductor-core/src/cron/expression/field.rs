@@ -76,7 +76,7 @@ impl Field {
         (self.least..=self.most).all(|value| self.contains(value))
     }
 
-    /// Gives the values in order; there is at least one.
+    /// Returns the values in order; there is at least one.
     pub(in crate::cron) fn values(self) -> Vec<u8> {
         (self.least..=self.most).filter(|value| self.contains(*value)).collect()
     }

@@ -66,7 +66,7 @@ pub(super) fn of_item(
     }
 }
 
-/// Gives the days of a calendar event: those of the week, and the separator and day of the month.
+/// Returns the days of a calendar event: those of the week, and the separator and day of the month.
 type Day = (&'static str, String);
 
 /// `L`, `LW` and `15W` of Quartz.

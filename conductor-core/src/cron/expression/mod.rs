@@ -62,22 +62,22 @@ pub(super) enum Days {
 }
 
 impl Expression {
-    /// Gives the text as it was read.
+    /// Returns the text as it was read.
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Tells whether it is due at the start of the host and at no time by the clock.
+    /// Returns whether it is due at the start of the host and at no time by the clock.
     pub fn is_at_boot(&self) -> bool {
         self.times.is_none()
     }
 
-    /// Gives the fields; `None` at the start of the host.
+    /// Returns the fields; `None` at the start of the host.
     pub(super) fn times(&self) -> Option<Times> {
         self.times
     }
 
-    /// Gives the words that cron has for expressions.
+    /// Returns the words that cron has for expressions.
     pub(crate) fn words() -> impl Iterator<Item = &'static str> {
         WORDS.into_iter().map(|(word, _)| word).chain([REBOOT])
     }
@@ -130,7 +130,7 @@ impl Times {
         }
     }
 
-    /// Tells whether any of its months has any of its days.
+    /// Returns whether any of its months has any of its days.
     fn has_its_days(self) -> bool {
         let first = self.days.values().first().copied().unwrap_or(u8::MAX);
         let longest = self.months.values().into_iter().map(longest).max();
@@ -138,7 +138,7 @@ impl Times {
     }
 }
 
-/// Gives how many days a month has at most.
+/// Returns how many days a month has at most.
 fn longest(month: u8) -> u8 {
     match month {
         2 => 29,

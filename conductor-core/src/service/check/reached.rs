@@ -33,7 +33,7 @@ impl Check<'_> {
         self.refuse(at, fault.hint("check with {http: /health} or {tcp: true}"));
     }
 
-    /// Refuses tokens that stand for nothing.
+    /// Refuses tokens that have no value here.
     pub(super) fn tokens(&self, service: &Service, has_port: bool, on_socket: bool) {
         if !has_port && service.uses_token("port") {
             let fault = Fault::new("{port} is used, but there is no port");

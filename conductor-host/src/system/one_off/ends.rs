@@ -18,7 +18,7 @@ pub enum Ends {
 }
 
 impl Ends {
-    /// Gives the first byte on the connection: what comes with it.
+    /// Returns the first byte on the connection: what comes with it.
     fn announcement(&self) -> u8 {
         match self {
             Self::Streams(streams) => streams

@@ -65,7 +65,7 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Tells whether a control group is another one, or below it.
+/// Returns whether a control group is another one, or below it.
 fn is_in(group: &str, other: &str) -> bool {
     let rest = group.strip_prefix(other).filter(|_| other.len() > 1);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -151,7 +151,7 @@ impl Member {
         &self.peer
     }
 
-    /// Tells whether it is of the user of this process, as the commands are that systemd runs around the
+    /// Returns whether it is of the user of this process, as the commands are that systemd runs around the
     /// unit's own.
     pub(super) fn is_own(&self) -> bool {
         self.peer.user == geteuid().as_raw()

@@ -91,7 +91,7 @@ enum Report {
 }
 
 impl Meeting {
-    /// Waits until a unit has ended that was started, and gives it what it is to run with meanwhile.
+    /// Waits until a unit has ended that was started, and passes it meanwhile what it is to run with.
     /// The inner error is that it did not come as far as to ask for it, or that nobody knows how it ended;
     /// in it are those who were turned away.
     pub(crate) fn wait(
@@ -154,7 +154,7 @@ impl Meeting {
 }
 
 impl Waiting<'_> {
-    /// Gives the command what it is to run with. Nobody gets it after the first; and the command has to see
+    /// Passes the command what it is to run with. Nobody gets it after the first; and the command has to see
     /// the end of its input, so that nothing of it stays open here.
     fn begin(&mut self, member: Member) {
         let Some(ends) = self.ends.take() else {
@@ -233,7 +233,7 @@ fn next(listener: &UnixListener) -> io::Result<Option<UnixStream>> {
     }
 }
 
-/// Watches a unit in case that nobody says that it ended, and gives a connection that is closed when the
+/// Watches a unit in case that nobody says that it ended, and returns a connection that is closed when the
 /// unit is gone; closing it ends the watch.
 ///
 /// A busy systemd takes a minute to answer, and whoever comes to the meeting does not wait that long. So
@@ -262,7 +262,7 @@ fn watch(systemd: Arc<Systemd>, unit: UnitName) -> io::Result<UnixStream> {
     Ok(ours)
 }
 
-/// Waits, and tells whether the other end of a connection, which says nothing, is open all the while.
+/// Waits, and returns whether the other end of a connection, which says nothing, is open all the while.
 fn is_open_for(mut stream: &UnixStream, pause: Duration) -> bool {
     let read = stream.set_read_timeout(Some(pause)).and_then(|()| stream.read(&mut [0]));
     // A signal may end the wait early, which is as well.

@@ -116,7 +116,7 @@ fn print_configuration(test: &mut [&str]) -> bool {
     }
 }
 
-/// Runs a check behind some other words, and gives it a text to read.
+/// Runs a check behind some other words, and writes a text to its input.
 fn run(
     proxy: &ProxyName,
     test: &[&str],
@@ -148,7 +148,7 @@ fn output(command: &mut Command, input: Option<&str>) -> io::Result<Output> {
     child.wait_with_output()
 }
 
-/// Gives what a command said for a message: its last lines.
+/// Returns what a command said for a message: its last lines.
 fn said(output: &Output) -> String {
     const MOST_LINES: usize = 20;
     let stderr = String::from_utf8_lossy(&output.stderr);

@@ -147,7 +147,7 @@ impl Proxies {
         Ok(atomic::replace(&directory, &name, text)?)
     }
 
-    /// Reloads a proxy and waits until it works with the new configuration. Gives the processes that
+    /// Reloads a proxy and waits until it works with the new configuration. Returns the processes that
     /// serve the old connections. A proxy that does not run has nothing to reload.
     ///
     /// # Errors
@@ -171,7 +171,7 @@ impl Proxies {
     }
 
     /// Waits until the processes that serve the old connections are gone, at most so long, or until
-    /// `interrupted` says so. Gives how many are left.
+    /// `interrupted` says so. Returns how many are left.
     pub fn drain(
         &self,
         old: &OldWorkers,

@@ -13,7 +13,7 @@ use crate::system::open::{make_own_directory, read_note};
 use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::name::{ProxyName, ServiceId};
 
-/// Gives all notes: the services, and for each the proxies, one on each line of the note.
+/// Returns all notes: the services, and for each the proxies, one on each line of the note.
 pub(super) fn all(runtime: &Path) -> Result<BTreeMap<ServiceId, BTreeSet<ProxyName>>, PathError> {
     let directory = directory(runtime);
     let entries = match directory.read_dir() {

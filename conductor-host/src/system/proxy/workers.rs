@@ -27,7 +27,7 @@ struct Worker {
 }
 
 impl OldWorkers {
-    /// Gives the children of a proxy's main process.
+    /// Returns the children of a proxy's main process.
     pub(super) fn of(main: u32) -> Result<Self, PathError> {
         let mut workers = Vec::new();
         for worker in children(main)?.into_iter().filter_map(Worker::new) {
@@ -42,7 +42,7 @@ impl OldWorkers {
     }
 
     /// Waits until none of nginx's works with the old configuration any more: each is gone, or says
-    /// that it is shutting down. Tells whether that came true. Other proxies do not say, and
+    /// that it is shutting down. Returns whether that came true. Other proxies do not say, and
     /// nothing is waited for.
     pub(super) fn are_leaving(&self, longest: Duration) -> bool {
         let staying = |worker: &Worker| {
@@ -52,7 +52,7 @@ impl OldWorkers {
         wait(longest, || !self.0.iter().any(staying))
     }
 
-    /// Waits until all are gone; gives how many are left.
+    /// Waits until all are gone; returns how many are left.
     pub(super) fn drain(&self, longest: Duration, interrupted: &dyn Fn() -> bool) -> usize {
         let left = || self.0.iter().filter(|worker| worker.is_there()).count();
         wait(longest, || left() == 0 || interrupted());
@@ -75,7 +75,7 @@ impl Worker {
     }
 }
 
-/// Gives the children of a process; none if it has ended.
+/// Returns the children of a process; none if it has ended.
 fn children(pid: u32) -> Result<Vec<u32>, PathError> {
     let mut pids = Vec::new();
     let tasks = Path::new("/proc").join(pid.to_string()).join("task");
@@ -100,7 +100,7 @@ fn children(pid: u32) -> Result<Vec<u32>, PathError> {
     Ok(pids)
 }
 
-/// Gives when a process was started, in the kernel's ticks; `None` if it has ended.
+/// Returns when a process was started, in the kernel's ticks; `None` if it has ended.
 fn start_of(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
     // The name of the program may contain anything; behind it comes the third field, the state.
@@ -110,7 +110,7 @@ fn start_of(pid: u32) -> Option<u64> {
     (!matches!(state, "Z" | "X")).then_some(started)
 }
 
-/// Takes what ended meanwhile for nothing.
+/// Returns `None` in place of the error that a process which has ended causes.
 fn unless_gone<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     const ESRCH: i32 = 3;
     match result {
@@ -120,7 +120,7 @@ fn unless_gone<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Waits until something holds, at most so long; tells whether it does.
+/// Waits until something holds, at most so long; returns whether it does.
 fn wait(longest: Duration, holds: impl Fn() -> bool) -> bool {
     let began = Instant::now();
     let mut pause = PAUSE[0];

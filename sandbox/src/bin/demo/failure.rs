@@ -44,7 +44,7 @@ impl Failure {
         move |source| Self::File { path: path.to_owned(), source }
     }
 
-    /// Tells whether standard output was closed, as `cargo demo | head` does: that is no news.
+    /// Returns whether standard output was closed, as `cargo demo | head` does: that is no news.
     pub(crate) fn nobody_reads(&self) -> bool {
         matches!(self, Self::Output(source) if source.kind() == io::ErrorKind::BrokenPipe)
     }
