@@ -61,9 +61,9 @@ fn explain(service: &ServiceReport) -> Vec<String> {
 
 fn explain_failure(service: &ServiceReport, failure: &Failure, lines: &mut Vec<String>) {
     let (id, step) = (&service.id, &failure.step);
-    let reason = printable(&failure.reason);
+    let reason = printable(&failure.reason());
     // Most steps name their unit; a hook's is its own.
-    let unit = failure.unit.as_ref().filter(|unit| !step.contains(unit.as_str()));
+    let unit = failure.unit.as_ref().filter(|unit| step.unit() != Some(unit));
     let unit = unit.map_or_else(String::new, |unit| format!(" ({unit})"));
     lines.push(format!("error: {id}: {step}{unit}: {reason}"));
     if let Some(status) = &failure.status {
@@ -83,13 +83,20 @@ fn explain_failure(service: &ServiceReport, failure: &Failure, lines: &mut Vec<S
 
 #[cfg(test)]
 mod tests {
+    use conductor_core::name::UnitName;
+    use conductor_core::plan::Step;
+    use conductor_host::Cause;
+    use conductor_host::system::JobError;
+
     use super::*;
 
     fn failure() -> Failure {
+        let unit: UnitName = "conductor-web-v2.7f3ac2-1.service".parse().unwrap();
         Failure {
-            step: "start conductor-web-v2.7f3ac2-1.service".to_owned(),
-            unit: Some("conductor-web-v2.7f3ac2-1.service".parse().unwrap()),
-            reason: "the job ended with \"failed\"".to_owned(),
+            step: Step::Start(unit.clone()),
+            unit: Some(unit),
+            cause: Cause::Job(JobError::Result("failed".to_owned())),
+            end: Some("exited with status 1".to_owned()),
             status: Some("never healthy in 60s: 500 Internal Server Error".to_owned()),
             journal: vec!["boom \x1b[31m".to_owned()],
             old_serves: true,
@@ -115,7 +122,7 @@ mod tests {
     #[test]
     fn a_failure_says_what_an_operator_asks_next() {
         insta::assert_snapshot!(explain(&report(vec![Some(failure())]).services[0]).join("\n"), @r#"
-        error: web: start conductor-web-v2.7f3ac2-1.service: the job ended with "failed"
+        error: web: start conductor-web-v2.7f3ac2-1.service: the job failed: it exited with status 1
           last health check: never healthy in 60s: 500 Internal Server Error
           | boom [31m
           what was new is removed again
@@ -126,8 +133,8 @@ mod tests {
     #[test]
     fn an_interruption_says_what_is_left() {
         let interrupted = Failure {
-            step: "deploy.before".to_owned(),
-            reason: "interrupted".to_owned(),
+            step: Step::Confirm { units: Vec::new(), time: "2s".parse().unwrap() },
+            cause: Cause::Interrupted,
             status: None,
             journal: Vec::new(),
             undone: false,
@@ -140,7 +147,8 @@ mod tests {
         let lines = explain(&service);
         assert_eq!(
             lines[0],
-            "error: web: deploy.before (conductor-web-v2.7f3ac2-1.service): interrupted"
+            "error: web: see that each of 0 new instances stays well for 2s \
+             (conductor-web-v2.7f3ac2-1.service): interrupted"
         );
         assert_eq!(lines[1], "  the release before it serves as it did");
         assert_eq!(lines[2], "  not done: stop 1");

@@ -5,8 +5,15 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+mod event;
+mod executor;
+pub mod fake;
+pub mod host;
 mod ops;
+mod report;
 pub mod system;
 
 pub use conductor_core;
+pub use event::{Event, Progress, Watcher};
 pub use ops::*;
+pub use report::{Cause, Failure, Report, ServiceReport, StepReport};

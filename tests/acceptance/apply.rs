@@ -13,6 +13,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_change_replaces_only_its_own_instances", a_change_replaces_only_its_own_instances),
     ("scaling_touches_only_the_difference", scaling_touches_only_the_difference),
     ("many_stale_units_are_one_reload", many_stale_units_are_one_reload),
+    ("what_is_down_waits_for_no_neighbour", what_is_down_waits_for_no_neighbour),
     ("what_was_changed_by_hand_is_put_right", what_was_changed_by_hand_is_put_right),
     ("a_dry_run_does_nothing", a_dry_run_does_nothing),
     ("own_templates_are_configuration", own_templates_are_configuration),
@@ -74,6 +75,32 @@ fn a_second_run_does_nothing(host: &Host) {
     assert_eq!(host.instances(), instances);
     let diff = host.conductor(&["diff"]).exits(0);
     assert_eq!(diff.stdout, "");
+}
+
+fn what_is_down_waits_for_no_neighbour(host: &Host) {
+    let data = |version: u32| {
+        let text = format!("{WEB}deploy: {{order: stop-first}}\nenv: {{VERSION: \"{version}\"}}\n");
+        host.define("data.yaml", &text.replace("id: web", "id: data"));
+    };
+    data(1);
+    host.apply();
+    data(2);
+    let slow = "sleep 5; exec /usr/bin/python3 -m http.server --bind 127.0.0.1 {port}";
+    host.define(
+        "slow.yaml",
+        &format!("id: slow\ncommand: [/bin/sh, -c, \"{slow}\"]\nport: 80\nhealth: {{http: /}}\n"),
+    );
+    host.apply().says("changed: data, slow\n");
+    // What systemd says of units that have started (sd-messages.h), in order.
+    let started = host
+        .sh("journalctl -o cat --output-fields=UNIT MESSAGE_ID=39f53479d3a045ac8e11786248231fbf \
+         | grep -o 'conductor-[a-z]*-[^ ]*[0-9].service' || true");
+    let place = |unit: &str| started.lines().position(|line| line == unit);
+    let (slow, _) = &host.running("slow")[0];
+    for (unit, _) in &host.running("data") {
+        let (data, slow) = (place(unit), place(slow));
+        assert!(data.is_some() && data < slow, "{unit} is not up before the slow one:\n{started}");
+    }
 }
 
 fn a_change_replaces_only_its_own_instances(host: &Host) {

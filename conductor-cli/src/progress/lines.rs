@@ -39,7 +39,8 @@ pub(super) fn waiting(holder: &str) -> String {
 #[cfg(test)]
 pub(super) mod tests {
     use conductor_core::plan::{ActiveState, Step};
-    use conductor_host::{Failure, Progress};
+    use conductor_host::system::JobError;
+    use conductor_host::{Cause, Failure, Progress};
 
     use super::*;
 
@@ -50,9 +51,10 @@ pub(super) mod tests {
             "conductor-web-v2.7f3ac2-1.service".parse().unwrap();
         let (start, remove) = (&Step::Start(unit.clone()), &Step::Remove(unit.clone()));
         let failure = Failure {
-            step: start.to_string(),
+            step: start.clone(),
             unit: Some(unit.clone()),
-            reason: "the job ended with \"failed\"".to_owned(),
+            cause: Cause::Job(JobError::Result("failed".to_owned())),
+            end: Some("exited with status 1".to_owned()),
             status: Some("unhealthy 1/2: 500".to_owned()),
             journal: vec!["boom".to_owned()],
             old_serves: true,
@@ -60,7 +62,8 @@ pub(super) mod tests {
             retried: false,
             interrupted: false,
         };
-        let interrupted = Failure { interrupted: true, ..failure.clone() };
+        let interrupted =
+            Failure { interrupted: true, cause: Cause::Interrupted, ..failure.clone() };
         let progress = Progress {
             service: "web".parse().unwrap(),
             unit,

@@ -89,7 +89,7 @@ fn message(event: &Event<'_>) -> Option<Message> {
         },
         Event::Failed { service, failure } => Message::Ended {
             service: service.to_string(),
-            step: failure.step.clone(),
+            step: failure.step.to_string(),
             line: lines::line(event)?,
         },
         Event::Instances(instances) => Message::Instances(instances.to_vec()),

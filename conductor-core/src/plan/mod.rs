@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use crate::name::{ProxyName, ReleaseName, Revision, ServiceId, UnitName};
 use crate::proxy::UpstreamFile;
 use crate::service::Service;
-use crate::unit::{Link, Unit, UnitSet};
+use crate::unit::{EngineImage, Link, Unit, UnitSet};
 use crate::value::{HostPath, Port};
 
 pub use converge::{converge, remove};
@@ -230,6 +230,24 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Puts together what is to be done for services that were planned each for itself.
+    pub fn new(mut services: Vec<ServicePlan>) -> Self {
+        // What one service leaves may be what another is about to use.
+        let steps = || services.iter().flat_map(ServicePlan::all_steps);
+        let needed: BTreeSet<EngineImage> = steps()
+            .filter_map(|step| match step {
+                Step::Pull(image) => Some(image.clone()),
+                _ => None,
+            })
+            .collect();
+        for service in &mut services {
+            service
+                .finish
+                .retain(|step| !matches!(step, Step::RemoveImage(image) if needed.contains(image)));
+        }
+        Self { services, orphans: Vec::new() }
+    }
+
     /// Tells whether anything is to be done.
     pub fn changes(&self) -> bool {
         self.services.iter().any(ServicePlan::changes)

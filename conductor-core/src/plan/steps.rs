@@ -226,6 +226,11 @@ impl Steps {
         self.0.extend(steps);
     }
 
+    /// Keeps those steps for which something holds.
+    pub(super) fn retain(&mut self, keeps: impl FnMut(&Step) -> bool) {
+        self.0.retain(keeps);
+    }
+
     /// Tells whether there is nothing to do.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -1,14 +1,14 @@
 //! Converges a host to definitions, and takes services off it.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Conductor;
 use super::error::Error;
-use super::event::{Event, Watcher};
-use super::execute::Executor;
 use super::planning::REMOVE_DRAIN;
-use super::report::Report;
-use crate::system::{Lock, Proxies, Systemd, last_port};
+use crate::event::{Event, Watcher};
+use crate::executor::Executor;
+use crate::report::Report;
+use crate::system::{Lock, SystemHost, Systemd, last_port};
 use conductor_core::name::ServiceId;
 use conductor_core::plan::{self, Observed, Plan};
 use conductor_core::service::Service;
@@ -89,18 +89,26 @@ impl Conductor {
         let lock = Lock::wait(&self.paths.runtime, purpose, self.lock_timeout, &mut waiting)?;
         // The templates are needed a little later.
         let (systemd, ()) = rayon::join(|| self.systemd(), || self.templates.load());
-        let systemd = systemd?;
+        let systemd = systemd?.map(Arc::new);
         let proxies = self.proxies(&self.settings()?);
-        if let Some(systemd) = systemd.as_ref().filter(|_| lock.was_stale()) {
+        if systemd.is_some() && lock.was_stale() {
             // What a process that was killed before could not tell systemd any more.
-            self.executor(&lock, Some(systemd), &proxies, watcher).reload(systemd, None)?;
+            SystemHost::with(
+                &self.paths,
+                &lock,
+                proxies.clone(),
+                systemd.as_ref(),
+                async |host| Executor::new(&host, watcher).reload(None).await,
+            )??;
         }
-        let plan = plan(systemd.as_ref(), watcher)?;
+        let plan = plan(systemd.as_deref(), watcher)?;
         if systemd.is_some() {
             self.note_ports(&plan)?;
         }
-        let executor = self.executor(&lock, systemd.as_ref(), &proxies, watcher);
-        let services = executor.run(plan.services)?;
+        let services =
+            SystemHost::with(&self.paths, &lock, proxies, systemd.as_ref(), async |host| {
+                Executor::new(&host, watcher).run(plan.services).await
+            })??;
         Ok(Report {
             changed: services.iter().any(|service| service.changed),
             healthy: systemd.is_some() && services.iter().all(|service| service.failure.is_none()),
@@ -115,25 +123,6 @@ impl Conductor {
         match plan::last_given(&plan.services, before) {
             Some(port) => Ok(last_port::write(&self.paths.runtime, port)?),
             None => Ok(()),
-        }
-    }
-
-    fn executor<'c>(
-        &'c self,
-        lock: &'c Lock,
-        systemd: Option<&'c Systemd>,
-        proxies: &'c Proxies,
-        watcher: &'c mut dyn Watcher,
-    ) -> Executor<'c> {
-        Executor {
-            directory: self.directory(),
-            systemd,
-            proxies,
-            lock,
-            paths: &self.paths,
-            watcher,
-            old_workers: BTreeMap::new(),
-            tried_out: BTreeMap::new(),
         }
     }
 }

@@ -3,9 +3,9 @@
 use jiff::Timestamp;
 
 use super::error::Error;
-use super::event::{Event, Watcher};
-use super::report::Report;
 use super::{Conductor, Prune};
+use crate::event::{Event, Watcher};
+use crate::report::Report;
 use crate::system::Systemd;
 use conductor_core::name::Revision;
 use conductor_core::plan::{self, Desired, Observed, Plan, RollbackTarget};

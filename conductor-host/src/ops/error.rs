@@ -3,7 +3,8 @@
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use crate::system::{LockError, MeetingError, ProxyError, SystemdError};
+use crate::host::HostError;
+use crate::system::{LockError, MeetingError, ProxyError, PullError, SystemdError};
 use conductor_core::caught;
 use conductor_core::error::{Invalid, PathError, Problem, Problems};
 use conductor_core::name::{JobName, ReleaseName, Revision, ServiceId, UnitName};
@@ -88,12 +89,12 @@ pub enum Error {
         reason: String,
     },
     /// An image does not come.
-    #[error("cannot pull {image}: {reason}")]
+    #[error("cannot pull {image}")]
     Pull {
         /// The image, with its engine.
         image: EngineImage,
-        /// The engine's own last words.
-        reason: String,
+        /// Why.
+        source: PullError,
     },
     /// A command that is to run once was not even begun.
     #[error("systemd did not come as far as running the command in {unit}")]
@@ -152,6 +153,15 @@ pub enum Error {
     /// systemd could not be asked.
     #[error(transparent)]
     Systemd(#[from] SystemdError),
+}
+
+impl From<HostError> for Error {
+    fn from(error: HostError) -> Self {
+        match error {
+            HostError::Path(error) => Self::Path(error),
+            HostError::Systemd(error) => Self::Systemd(error),
+        }
+    }
 }
 
 impl From<MeetingError> for Error {

@@ -184,7 +184,6 @@ impl Conductor {
         let unit = std::slice::from_ref(&units.0);
         let results = systemd.run_watched(Job::Run, unit, INTERVAL, &mut || {
             follower.lines().iter().for_each(|text| line(text));
-            Ok(())
         })?;
         follower.last_lines().iter().for_each(|text| line(text));
         let details = systemd.job_details(std::slice::from_ref(&units))?.pop().unwrap_or_default();

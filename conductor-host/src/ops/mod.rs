@@ -6,13 +6,10 @@ mod apply;
 mod deploy;
 mod diff;
 mod error;
-mod event;
-mod execute;
 mod jobs;
 mod one_off;
 mod pause;
 mod planning;
-mod report;
 mod status;
 mod upcoming;
 
@@ -23,10 +20,8 @@ pub use apply::Prune;
 pub use conductor_core::plan::RollbackTarget;
 pub use diff::diff;
 pub use error::Error;
-pub use event::{Event, Progress, Watcher};
 pub use jobs::{JobRun, JobStatus};
 pub use one_off::{OneOff, OneOffPlan, Running};
-pub use report::{Failure, Report, ServiceReport, StepReport};
 pub use status::{InstanceStatus, ReleaseStatus, ServiceStatus, Status};
 pub use upcoming::{Upcoming, UpcomingJob};
 

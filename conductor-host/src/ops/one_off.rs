@@ -169,7 +169,7 @@ impl Conductor {
         let service = self.at_revision(service, one_off.revision.as_ref())?;
         let release = self.release_of(&service)?;
         if let Some(image) = release.engine_image()?.filter(|image| !images::is_present(image)) {
-            images::pull(&image, pulling).map_err(|reason| Error::Pull { image, reason })?;
+            images::pull(&image, pulling).map_err(|source| Error::Pull { image, source })?;
         }
         let directory = &self.paths.transient;
         open::make_directories(directory)?;

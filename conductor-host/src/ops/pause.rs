@@ -4,9 +4,9 @@ use jiff::Timestamp;
 
 use super::Conductor;
 use super::error::Error;
-use super::event::Watcher;
 use super::jobs::find;
-use super::report::Report;
+use crate::event::Watcher;
+use crate::report::Report;
 use crate::system::Systemd;
 use conductor_core::name::{JobName, ServiceId};
 use conductor_core::plan::{self, Observed, Plan};

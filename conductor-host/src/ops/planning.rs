@@ -42,19 +42,18 @@ impl Conductor {
             Self::refuse_foreign(desired.upstream.as_ref(), &observed)?;
             plan::converge(&desired, &observed).map_err(|foreign| self.foreign(foreign))
         };
-        let plans = self.compile(services, &observed, &settings, now, &listening, converge)?;
-        let mut plan = Plan { services: plans, orphans: Vec::new() };
+        let mut plans = self.compile(services, &observed, &settings, now, &listening, converge)?;
+        let mut left_alone = Vec::new();
         if prune != Prune::Ignore {
             let defined: BTreeSet<_> = services.iter().map(|service| &service.id).collect();
             let orphans = observed.services().filter(|id| !defined.contains(id));
             if prune == Prune::Remove {
-                let remove = |id| plan::remove(id, REMOVE_DRAIN, &observed);
-                plan.services.extend(orphans.map(remove));
+                plans.extend(orphans.map(|id| plan::remove(id, REMOVE_DRAIN, &observed)));
             } else {
-                plan.orphans = orphans.cloned().collect();
+                left_alone = orphans.cloned().collect();
             }
         }
-        Ok((plan, observed))
+        Ok((Plan { orphans: left_alone, ..Plan::new(plans) }, observed))
     }
 
     /// Checks what only shows on the host that services are to run on.

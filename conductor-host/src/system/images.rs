@@ -8,7 +8,15 @@ use std::time::Duration;
 
 use conductor_core::unit::EngineImage;
 
-/// How often is looked whether to go on.
+/// Why an image was not pulled or removed: the engine's own last words.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{said}")]
+pub struct PullError {
+    /// What the engine said, in one line.
+    pub said: String,
+}
+
+/// How often to look whether to go on.
 const ATTENTION: Duration = Duration::from_millis(100);
 
 /// Returns whether an engine has an image. One that does not answer has none: it says why when it is
@@ -24,11 +32,11 @@ pub fn is_present(image: &EngineImage) -> bool {
 /// whether to go on.
 ///
 /// # Errors
-/// The engine's own last words.
+/// The engine does not pull it.
 pub fn pull(
     image: &EngineImage,
     watch: &mut dyn FnMut(Option<&str>) -> bool,
-) -> Result<(), String> {
+) -> Result<(), PullError> {
     let mut command = Command::new(image.engine.program());
     command.args(["pull", "--", &image.reference]).stdin(Stdio::null());
     run(command, watch)
@@ -38,15 +46,15 @@ pub fn pull(
 ///
 /// # Errors
 /// The engine's own last words: something uses it.
-pub fn remove(image: &EngineImage) -> Result<(), String> {
+pub fn remove(image: &EngineImage) -> Result<(), PullError> {
     let mut command = Command::new(image.engine.program());
     command.args(["image", "rm", "--", &image.reference]).stdin(Stdio::null());
     run(command, &mut |_| true)
 }
 
-fn run(mut command: Command, watch: &mut dyn FnMut(Option<&str>) -> bool) -> Result<(), String> {
+fn run(mut command: Command, watch: &mut dyn FnMut(Option<&str>) -> bool) -> Result<(), PullError> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let failed = |error: &io::Error| format!("cannot run {program}: {error}");
+    let failed = |error: &io::Error| PullError { said: format!("cannot run {program}: {error}") };
     let (reader, writer) = io::pipe().map_err(|error| failed(&error))?;
     let copy = writer.try_clone().map_err(|error| failed(&error))?;
     let mut child = command.stdout(copy).stderr(writer).spawn().map_err(|error| failed(&error))?;
@@ -80,7 +88,9 @@ fn run(mut command: Command, watch: &mut dyn FnMut(Option<&str>) -> bool) -> Res
     let status = child.wait().map_err(|error| failed(&error))?;
     match status.success() {
         true => Ok(()),
-        false if last.is_empty() => Err(format!("{program} ended with {status}")),
-        false => Err(last),
+        false if last.is_empty() => {
+            Err(PullError { said: format!("{program} ended with {status}") })
+        }
+        false => Err(PullError { said: last }),
     }
 }

@@ -1,18 +1,20 @@
-//! systemd's jobs: asked for side by side, and waited for without a race.
+//! systemd's jobs: asked for side by side, and each waited for without a race.
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::mpsc::{RecvTimeoutError, channel};
-use std::thread;
+use std::rc::Rc;
 use std::time::Duration;
 
+use conductor_core::name::UnitName;
+use futures_channel::{mpsc, oneshot};
+use futures_util::future::{Either, join_all, select};
 use futures_util::stream::{self, StreamExt as _};
 use zbus::OwnedObjectPath;
 
 use super::atomic;
-use super::deadlines::Deadlines;
+use super::clock::{sleep, timeout};
 use super::manager::JobRemovedStream;
 use super::systemd::{CALLS_AT_A_TIME, Systemd, SystemdError};
-use conductor_core::name::UnitName;
 
 /// What systemd answers if it neither holds a unit nor finds its file.
 const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
@@ -40,8 +42,25 @@ pub enum JobError {
     },
 }
 
+impl JobError {
+    /// Returns the kind of error in one word, for programs.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Refused(_) => "job_refused",
+            Self::Result(result) => match result.as_str() {
+                "timeout" => "job_timeout",
+                "dependency" => "job_dependency",
+                "canceled" => "job_canceled",
+                _ => "job_failed",
+            },
+            Self::Ended => "ended",
+            Self::Overdue { .. } => "killed",
+        }
+    }
+}
+
 /// What a job does.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Job {
     /// Start.
     Start,
@@ -55,6 +74,149 @@ pub enum Job {
     Reload,
 }
 
+/// How a job fared.
+pub(super) type Outcome = Result<(), JobError>;
+
+/// A job that somebody waits for.
+struct Request {
+    job: Job,
+    unit: UnitName,
+    /// The number that systemd gave it, as soon as it did.
+    number: Rc<Cell<Option<u32>>>,
+    outcome: oneshot::Sender<Outcome>,
+}
+
+/// The way to ask for jobs while [`serve`] works.
+pub(super) struct Jobs<'s> {
+    systemd: &'s Systemd,
+    requests: mpsc::UnboundedSender<Request>,
+}
+
+/// Does something while jobs can be asked for.
+///
+/// # Errors
+/// systemd does not answer.
+pub(super) async fn with_jobs<'s, T>(
+    systemd: &'s Systemd,
+    work: impl AsyncFnOnce(Jobs<'s>) -> T,
+) -> Result<T, SystemdError> {
+    // Before the first job is asked for: the signal of its end may come before its number.
+    let signals = systemd.manager.receive_job_removed().await;
+    let signals = signals.map_err(|source| SystemdError::Call { call: "AddMatch", source })?;
+    // systemd refuses a second subscription of the same connection.
+    if systemd.subscribed.get().is_none() {
+        let subscribed = systemd.manager.subscribe().await;
+        subscribed.map_err(|source| SystemdError::Call { call: "Subscribe", source })?;
+        let _ = systemd.subscribed.set(());
+    }
+    let (requests, receiver) = mpsc::unbounded();
+    let work = Box::pin(work(Jobs { systemd, requests }));
+    let serving = Box::pin(serve(systemd, receiver, signals));
+    Ok(match select(work, serving).await {
+        Either::Left((done, _)) => done,
+        // Who waits for a job learns that the connection ended.
+        Either::Right(((), work)) => work.await,
+    })
+}
+
+impl Jobs<'_> {
+    /// Runs a job to its end, or until it takes longer than it may: then its unit is killed.
+    ///
+    /// A unit has its own deadlines, which systemd keeps. But a unit can put them off (`EXTEND_TIMEOUT_USEC=`,
+    /// `sd_notify(3)`), an operator can leave them out, and the lock of the host is held meanwhile.
+    ///
+    /// # Errors
+    /// systemd does not answer. How the job fared is the inner result.
+    pub(super) async fn run(&self, job: Job, unit: &UnitName) -> Result<Outcome, SystemdError> {
+        let (sender, outcome) = oneshot::channel();
+        let number = Rc::new(Cell::new(None));
+        let request =
+            Request { job, unit: unit.clone(), number: Rc::clone(&number), outcome: sender };
+        self.requests.unbounded_send(request).map_err(|_| SystemdError::Ended)?;
+        let mut outcome = outcome;
+        let overdue = Box::pin(self.systemd.overdue(job, unit));
+        let limit = match select(&mut outcome, overdue).await {
+            Either::Left((outcome, _)) => return outcome.map_err(|_| SystemdError::Ended),
+            Either::Right((limit, _)) => limit?,
+        };
+        self.systemd.kill(unit).await;
+        if timeout(DEATH, &mut outcome).await.is_none() {
+            if let Some(number) = number.get() {
+                // It may have ended by now.
+                let _ = self.systemd.manager.cancel_job(number).await;
+            }
+            // Nobody waits any longer for what does not even die.
+            let _ = timeout(DEATH, &mut outcome).await;
+        }
+        Ok(Err(JobError::Overdue { job, limit }))
+    }
+}
+
+/// How long a unit may take to be gone when it was killed, before nobody waits for it any more.
+const DEATH: Duration = Duration::from_secs(10);
+
+/// Asks systemd for jobs, some at a time, and tells whoever waits for one how it fared. Returns when the
+/// connection ends.
+///
+/// A job may be over before its number is known, so results that nobody waits for yet are kept.
+async fn serve(
+    systemd: &Systemd,
+    requests: mpsc::UnboundedReceiver<Request>,
+    signals: JobRemovedStream,
+) {
+    enum Event {
+        Asked(Request, zbus::Result<OwnedObjectPath>),
+        Removed(OwnedObjectPath, String),
+        End,
+    }
+    let asked = requests
+        .map(async |request| {
+            let answer = systemd.ask(request.job, &request.unit).await;
+            Event::Asked(request, answer)
+        })
+        .buffer_unordered(CALLS_AT_A_TIME);
+    let removed = signals
+        .map(|signal| match signal.args() {
+            Ok(args) => Event::Removed(args.job().clone().into(), args.result().to_string()),
+            Err(_) => Event::End,
+        })
+        .chain(stream::iter([Event::End]));
+    let mut events = Box::pin(stream::select(asked, removed));
+    let mut waiting: HashMap<OwnedObjectPath, Request> = HashMap::new();
+    let mut early: HashMap<OwnedObjectPath, String> = HashMap::new();
+    loop {
+        match events.next().await.unwrap_or(Event::End) {
+            Event::Asked(request, Ok(path)) => {
+                if let Some(result) = early.remove(&path) {
+                    request.answer(outcome(result));
+                    continue;
+                }
+                let number = path.as_str().rsplit('/').next();
+                request.number.set(number.and_then(|number| number.parse().ok()));
+                waiting.insert(path, request);
+            }
+            Event::Asked(request, Err(error)) => {
+                let refused = refused(request.job, &error);
+                request.answer(refused);
+            }
+            Event::Removed(path, result) => match waiting.remove(&path) {
+                Some(request) => request.answer(outcome(result)),
+                None => {
+                    early.insert(path, result);
+                }
+            },
+            Event::End => return,
+        }
+    }
+}
+
+impl Request {
+    fn answer(self, outcome: Outcome) {
+        // Who does not wait any more needs no answer.
+        let _ = self.outcome.send(outcome);
+    }
+}
+
 impl Systemd {
     /// Runs jobs side by side and waits for all of them, each for as long as it may take; returns how each unit
     /// fared.
@@ -65,57 +227,53 @@ impl Systemd {
         &self,
         job: Job,
         units: &[UnitName],
-    ) -> Result<BTreeMap<UnitName, Result<(), JobError>>, SystemdError> {
-        self.run_watched(job, units, Duration::from_secs(1), &mut || Ok(()))
+    ) -> Result<BTreeMap<UnitName, Outcome>, SystemdError> {
+        self.run_watched(job, units, Duration::from_secs(1), &mut || {})
     }
 
-    /// Runs jobs without an end to the wait.
-    ///
-    /// The signals are subscribed to before the first job is asked for, and a job may be over
-    /// before its number is known, so results that nobody waits for yet are kept. A job's result
-    /// `done` does not mean that the unit is up, so that is looked at afterwards.
+    /// Runs jobs as [`run`](Self::run) does, and does something every so often until they are over, which
+    /// must not ask systemd anything.
     ///
     /// # Errors
-    /// systemd does not answer; what a single job comes to is in the map.
-    fn run_to_the_end(
+    /// systemd does not answer.
+    pub fn run_watched(
         &self,
         job: Job,
         units: &[UnitName],
-    ) -> Result<BTreeMap<UnitName, Result<(), JobError>>, SystemdError> {
-        if units.is_empty() {
-            return Ok(BTreeMap::new());
-        }
-        let mut results = zbus::block_on(async {
-            let signals = self.manager.receive_job_removed().await;
-            let signals =
-                signals.map_err(|source| SystemdError::Call { call: "AddMatch", source })?;
-            // systemd refuses a second subscription of the same connection.
-            if self.subscribed.get().is_none() {
-                let subscribed = self.manager.subscribe().await;
-                subscribed.map_err(|source| SystemdError::Call { call: "Subscribe", source })?;
-                let _ = self.subscribed.set(());
+        interval: Duration,
+        meanwhile: &mut dyn FnMut(),
+    ) -> Result<BTreeMap<UnitName, Outcome>, SystemdError> {
+        let work = async |jobs: Jobs<'_>| {
+            let run = async |unit: &UnitName| Ok((unit.clone(), jobs.run(job, unit).await?));
+            let mut all = Box::pin(join_all(units.iter().map(run)));
+            loop {
+                match timeout(interval, &mut all).await {
+                    Some(results) => return results.into_iter().collect(),
+                    None => meanwhile(),
+                }
             }
-            self.wait_for_jobs(job, units, signals).await
-        })?;
-        if matches!(job, Job::Start | Job::Restart) {
-            let started: Vec<_> =
-                results.iter().filter(|(_, result)| result.is_ok()).map(|(unit, _)| unit).collect();
-            for unit in self.ended_at_once(&started)? {
-                results.insert(unit, Err(JobError::Ended));
-            }
-        }
-        Ok(results)
+        };
+        zbus::block_on(with_jobs(self, work))?
     }
 
     /// Lets systemd begin to start a unit, and does not wait for it.
     ///
     /// # Errors
     /// systemd does not answer; that it refuses is the inner error.
-    pub fn begin(&self, unit: &UnitName) -> Result<Result<(), JobError>, SystemdError> {
+    pub fn begin(&self, unit: &UnitName) -> Result<Outcome, SystemdError> {
         match zbus::block_on(self.start(unit)) {
             Ok(_) => Ok(Ok(())),
             Err(error @ zbus::Error::MethodError(..)) => Ok(refused(Job::Start, &error)),
             Err(source) => Err(SystemdError::Call { call: "StartUnit", source }),
+        }
+    }
+
+    async fn ask(&self, job: Job, unit: &UnitName) -> zbus::Result<OwnedObjectPath> {
+        match job {
+            Job::Start | Job::Run => self.start(unit).await,
+            Job::Restart => self.manager.restart_unit(unit.as_str(), "replace").await,
+            Job::Stop => self.manager.stop_unit(unit.as_str(), "replace").await,
+            Job::Reload => self.manager.reload_unit(unit.as_str(), "replace").await,
         }
     }
 
@@ -133,110 +291,20 @@ impl Systemd {
                     if name.as_str() == NO_SUCH_UNIT && file.exists() =>
                 {
                     atomic::renew(&self.transient)?;
-                    thread::sleep(Duration::from_millis(5));
+                    sleep(Duration::from_millis(5)).await;
                 }
                 answer => return answer,
             }
         }
         self.manager.start_unit(unit.as_str(), "replace").await
     }
+}
 
-    /// Runs jobs as [`run`](Self::run) does, and does something every so often until they are over.
-    ///
-    /// # Errors
-    /// systemd does not answer, or what is done meanwhile fails.
-    pub fn run_watched(
-        &self,
-        job: Job,
-        units: &[UnitName],
-        interval: Duration,
-        meanwhile: &mut dyn FnMut() -> Result<(), SystemdError>,
-    ) -> Result<BTreeMap<UnitName, Result<(), JobError>>, SystemdError> {
-        thread::scope(|scope| {
-            let (sender, receiver) = channel();
-            scope.spawn(move || {
-                // Whoever waits for it is there for as long as this scope.
-                let _ = sender.send(self.run_to_the_end(job, units));
-            });
-            let mut deadlines = Deadlines::new(self, job, units);
-            loop {
-                match receiver.recv_timeout(interval) {
-                    Ok(results) => return results.map(|results| deadlines.judge(results)),
-                    Err(RecvTimeoutError::Disconnected) => return Err(SystemdError::Ended),
-                    Err(RecvTimeoutError::Timeout) => {
-                        deadlines.enforce()?;
-                        meanwhile()?;
-                    }
-                }
-            }
-        })
-    }
-
-    async fn wait_for_jobs(
-        &self,
-        job: Job,
-        units: &[UnitName],
-        signals: JobRemovedStream,
-    ) -> Result<BTreeMap<UnitName, Result<(), JobError>>, SystemdError> {
-        enum Event {
-            Asked(UnitName, zbus::Result<OwnedObjectPath>),
-            Removed(OwnedObjectPath, String),
-            Unreadable(zbus::Error),
-            End,
-        }
-        let asked = stream::iter(units)
-            .map(|unit| async {
-                let reply = match job {
-                    Job::Start | Job::Run => self.start(unit).await,
-                    Job::Restart => self.manager.restart_unit(unit.as_str(), "replace").await,
-                    Job::Stop => self.manager.stop_unit(unit.as_str(), "replace").await,
-                    Job::Reload => self.manager.reload_unit(unit.as_str(), "replace").await,
-                };
-                Event::Asked(unit.clone(), reply)
-            })
-            .buffer_unordered(CALLS_AT_A_TIME);
-        let removed = signals
-            .map(|signal| match signal.args() {
-                Ok(args) => Event::Removed(args.job().clone().into(), args.result().to_string()),
-                Err(error) => Event::Unreadable(error),
-            })
-            .chain(stream::iter([Event::End]));
-        let mut events = std::pin::pin!(stream::select(asked, removed));
-        let mut waiting: HashMap<OwnedObjectPath, UnitName> = HashMap::new();
-        let mut early: HashMap<OwnedObjectPath, String> = HashMap::new();
-        let mut results = BTreeMap::new();
-        let outcome = |result: String| match result.as_str() {
-            "done" => Ok(()),
-            _ => Err(JobError::Result(result)),
-        };
-        while results.len() < units.len() {
-            match events.next().await.unwrap_or(Event::End) {
-                Event::Asked(unit, Ok(path)) => match early.remove(&path) {
-                    Some(result) => {
-                        results.insert(unit, outcome(result));
-                    }
-                    None => {
-                        waiting.insert(path, unit);
-                    }
-                },
-                Event::Asked(unit, Err(error)) => {
-                    results.insert(unit, refused(job, &error));
-                }
-                Event::Removed(path, result) => match waiting.remove(&path) {
-                    Some(unit) => {
-                        results.insert(unit, outcome(result));
-                    }
-                    None => {
-                        early.insert(path, result);
-                    }
-                },
-                Event::Unreadable(source) => {
-                    return Err(SystemdError::Call { call: "JobRemoved", source });
-                }
-                Event::End => return Err(SystemdError::Ended),
-            }
-        }
-        Ok(results)
+/// Returns what the result of a job means for whoever waits for it.
+fn outcome(result: String) -> Outcome {
+    match result.as_str() {
+        "done" => Ok(()),
+        _ => Err(JobError::Result(result)),
     }
 }
 
@@ -261,8 +329,8 @@ fn in_words(result: &str) -> String {
     }
 }
 
-/// A unit that is not held is as stopped as it can be.
-fn refused(job: Job, error: &zbus::Error) -> Result<(), JobError> {
+/// Returns what a refusal means. A unit that is not held is as stopped as it can be.
+fn refused(job: Job, error: &zbus::Error) -> Outcome {
     let zbus::Error::MethodError(name, message, _) = error else {
         return Err(JobError::Refused(error.to_string()));
     };

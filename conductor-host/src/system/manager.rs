@@ -12,8 +12,7 @@ pub(super) struct ListedUnit {
     pub(super) sub_state: String,
     _following: String,
     pub(super) path: OwnedObjectPath,
-    /// 0 if systemd has nothing to do with the unit.
-    pub(super) job_id: u32,
+    _job_id: u32,
     _job_type: String,
     _job_path: OwnedObjectPath,
 }

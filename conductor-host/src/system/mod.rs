@@ -1,10 +1,12 @@
 //! The effects: files, locks, ports and systemd. Each part is small and does one thing.
 
 pub(crate) mod atomic;
+mod clock;
 mod crontabs;
 mod deadlines;
 mod definitions;
 mod directory;
+mod host;
 pub mod images;
 mod jobs;
 mod journal;
@@ -20,7 +22,6 @@ mod paths;
 mod proxy;
 mod scheduled;
 mod settings;
-mod settle;
 pub mod sockets;
 mod systemd;
 mod trust;
@@ -32,6 +33,8 @@ pub use crontabs::{crontabs_in, read_crontab, read_open_crontab};
 pub use definitions::defined_services;
 pub(crate) use definitions::{find_definition, read_definitions, read_template};
 pub use directory::{DirectoryError, UnitDirectory};
+pub(crate) use host::SystemHost;
+pub use images::PullError;
 pub use jobs::{Job, JobError};
 pub use journal::{Follower, JournalQuery, LastWords, last_words};
 pub use listeners::listening_ports;

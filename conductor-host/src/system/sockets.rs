@@ -6,8 +6,6 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use super::open::make_own_directory;
 use super::systemd::{Systemd, SystemdError};
@@ -18,8 +16,6 @@ use conductor_core::value::{Endpoint, HostPath};
 
 /// How a name ends.
 const SUFFIX: &str = ".sock";
-/// How often is looked whether somebody is still connected.
-const PAUSE: Duration = Duration::from_millis(10);
 /// The flag of a listening socket in `/proc/net/unix` (`__SO_ACCEPTCON`).
 const LISTENS: u32 = 0x1_0000;
 
@@ -108,25 +104,17 @@ pub fn unswitch(directory: &Path, service: &ServiceId, instance: u16) -> Result<
     }
 }
 
-/// Waits until nobody is connected to some sockets of a service.
+/// Returns how many connections to sockets processes of a service have accepted.
 ///
 /// # Errors
 /// systemd does not answer.
-pub fn drain(
+pub fn count_connections(
     systemd: &Systemd,
     service: &ServiceId,
     sockets: &[HostPath],
-    longest: Duration,
-    interrupted: &dyn Fn() -> bool,
-) -> Result<(), SystemdError> {
-    let Some(group) = systemd.control_group(&slice_unit(service))? else {
-        return Ok(());
-    };
-    let began = Instant::now();
-    while connections(&group, sockets) > 0 && began.elapsed() < longest && !interrupted() {
-        thread::sleep(PAUSE);
-    }
-    Ok(())
+) -> Result<usize, SystemdError> {
+    let group = systemd.control_group(&slice_unit(service))?;
+    Ok(group.map_or(0, |group| connections(&group, sockets)))
 }
 
 /// Counts the connections to sockets that processes of a control group accepted.

@@ -10,6 +10,8 @@ use futures_util::try_join;
 use zbus::connection::Builder;
 use zbus::{Connection, OwnedObjectPath, OwnedVariant};
 
+use crate::host::Condition;
+
 use super::manager::{ListedUnit, ManagerProxy, PropertiesProxy};
 use super::version;
 use conductor_core::name::UnitName;
@@ -240,27 +242,39 @@ impl Systemd {
         })
     }
 
-    /// Gives the state of some units, and what each says of itself.
+    /// Returns how units are, in their order.
     ///
     /// # Errors
     /// systemd does not answer.
-    pub fn words(
-        &self,
-        units: &[&UnitName],
-    ) -> Result<Vec<(ActiveState, Option<String>)>, SystemdError> {
+    pub fn conditions(&self, units: &[UnitName]) -> Result<Vec<Condition>, SystemdError> {
         zbus::block_on(async {
             let held: HashMap<String, ListedUnit> =
                 self.list().await?.into_iter().map(|unit| (unit.name.clone(), unit)).collect();
-            let words = stream::iter(units).map(|name| async {
-                let Some(unit) = held.get(name.as_str()) else {
-                    return Ok((ActiveState::Inactive, None));
-                };
-                let status = self.get(&unit.path, SERVICE, "StatusText").await?;
-                let status = status.and_then(|value| String::try_from(value).ok());
-                let status = status.filter(|status| !status.is_empty());
-                Ok((ActiveState::from_property(&unit.active_state), status))
+            let conditions = stream::iter(units).map(async |name| match held.get(name.as_str()) {
+                Some(unit) => self.condition_of(unit).await,
+                None => Ok(Condition::default()),
             });
-            words.buffered(UNITS_AT_A_TIME).try_collect().await
+            conditions.buffered(UNITS_AT_A_TIME).try_collect().await
+        })
+    }
+
+    async fn condition_of(&self, unit: &ListedUnit) -> Result<Condition, SystemdError> {
+        let (restarts, started, status, watchdog) = try_join!(
+            self.get(&unit.path, SERVICE, "NRestarts"),
+            self.get(&unit.path, UNIT, "ActiveEnterTimestampMonotonic"),
+            self.get(&unit.path, SERVICE, "StatusText"),
+            self.get(&unit.path, SERVICE, "WatchdogUSec"),
+        )?;
+        let number =
+            |value: Option<OwnedVariant>| value.and_then(|value| u64::try_from(value).ok());
+        let status = status.and_then(|value| String::try_from(value).ok());
+        Ok(Condition {
+            state: Some(ActiveState::from_property(&unit.active_state)),
+            restarts: restarts.and_then(|value| u32::try_from(value).ok()).unwrap_or_default(),
+            started: number(started).filter(|at| *at > 0).map(Duration::from_micros),
+            status: status.filter(|status| !status.is_empty()),
+            // "Not set" is the largest number.
+            watched: number(watchdog).is_some_and(|usec| usec > 0 && usec != u64::MAX),
         })
     }
 

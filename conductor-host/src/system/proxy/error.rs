@@ -69,7 +69,7 @@ pub enum ProxyError {
         path: PathBuf,
     },
     /// It was not reloaded.
-    #[error("{unit} was not reloaded: {source}")]
+    #[error("{unit} was not reloaded")]
     Reload {
         /// Its unit.
         unit: UnitName,

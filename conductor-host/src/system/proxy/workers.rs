@@ -54,9 +54,13 @@ impl OldWorkers {
 
     /// Waits until all are gone; returns how many are left.
     pub(super) fn drain(&self, longest: Duration, interrupted: &dyn Fn() -> bool) -> usize {
-        let left = || self.0.iter().filter(|worker| worker.is_there()).count();
-        wait(longest, || left() == 0 || interrupted());
-        left()
+        wait(longest, || self.count() == 0 || interrupted());
+        self.count()
+    }
+
+    /// Returns how many are left.
+    pub(crate) fn count(&self) -> usize {
+        self.0.iter().filter(|worker| worker.is_there()).count()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::report::Failure;
+use crate::report::Failure;
 use conductor_core::name::{ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Step};
 

@@ -1,11 +1,12 @@
-//! The kinds of steps that are carried out in one go for all services.
+//! The kinds of steps: a service takes those of one kind that follow each other in one go.
+
+use conductor_core::plan::Step;
 
 use crate::system::Job;
-use conductor_core::plan::Step;
 
 /// A kind of steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Batch {
+pub(super) enum StepKind {
     TestProxy,
     Pull,
     Run,
@@ -25,25 +26,7 @@ pub(super) enum Batch {
     RemoveImage,
 }
 
-impl Batch {
-    /// All of them, in the order in which those of one round are carried out.
-    pub(super) const ALL: [Self; 14] = [
-        Self::TestProxy,
-        Self::Pull,
-        Self::Run,
-        Self::Files,
-        Self::Jobs(Job::Stop),
-        Self::Jobs(Job::Start),
-        Self::Jobs(Job::Restart),
-        Self::StartTarget,
-        Self::StopSlice,
-        Self::Confirm,
-        Self::Route,
-        Self::Reload,
-        Self::Drain,
-        Self::RemoveImage,
-    ];
-
+impl StepKind {
     pub(super) fn of(step: &Step) -> Self {
         match step {
             Step::TestProxy { .. } => Self::TestProxy,
@@ -68,7 +51,7 @@ impl Batch {
         }
     }
 
-    /// Tells whether a step of this kind leaves the host as it is.
+    /// Returns whether a step of this kind leaves the host as it is.
     pub(super) fn only_looks(self) -> bool {
         matches!(self, Self::TestProxy | Self::Pull | Self::Confirm)
     }

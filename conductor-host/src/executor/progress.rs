@@ -1,18 +1,26 @@
-//! One service on its way through its plan.
+//! How far a service is in its plan.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
-use super::batch::Batch;
-use crate::ops::report::{Failure, ServiceReport, StepReport};
-use crate::system::Job;
+use conductor_core::name::ProxyName;
 use conductor_core::plan::{ServicePlan, Step};
 
-/// One service on its way through its plan.
-pub(super) struct Work {
+use super::kind::StepKind;
+use crate::report::{Failure, ServiceReport, StepReport};
+use crate::system::Job;
+
+/// How far a service is in its plan.
+pub(super) struct ServiceRun<W> {
     pub(super) plan: ServicePlan,
+    /// The processes of proxies that serve the connections from before their reloads.
+    pub(super) old_workers: BTreeMap<ProxyName, W>,
+    /// Whether it goes away and has not stopped yet.
+    pub(super) leaves: bool,
+    /// Whether all it has left to do can wait.
+    pub(super) is_idle: bool,
     queue: VecDeque<Step>,
-    done: Vec<(Batch, StepReport)>,
+    done: Vec<(StepKind, StepReport)>,
     phase: Phase,
     pub(super) failure: Option<Failure>,
     /// What was to be done and is not.
@@ -30,70 +38,86 @@ pub(super) enum Phase {
     Undo,
 }
 
-impl Work {
+impl<W> ServiceRun<W> {
     pub(super) fn new(mut plan: ServicePlan) -> Self {
-        let queue = std::mem::take(&mut plan.steps).into_iter().collect();
-        let (done, left) = (Vec::new(), Vec::new());
-        Self { plan, queue, done, phase: Phase::Steps, failure: None, left }
+        let stops = |step: &Step| matches!(step, Step::Stop(_));
+        let leaves = plan.revision.is_none() && plan.finish.iter().any(stops);
+        Self {
+            queue: std::mem::take(&mut plan.steps).into_iter().collect(),
+            plan,
+            old_workers: BTreeMap::new(),
+            leaves,
+            is_idle: false,
+            done: Vec::new(),
+            phase: Phase::Steps,
+            failure: None,
+            left: Vec::new(),
+        }
     }
 
     pub(super) fn phase(&self) -> Phase {
         self.phase
     }
 
-    /// Gives the step that comes next, if there is one before the service is what it is to be.
+    /// Returns the step that comes next.
     pub(super) fn next_step(&self) -> Option<&Step> {
-        self.queue.front()
+        let finish = self.plan.finish.iter().next();
+        self.queue.front().or(finish.filter(|_| self.phase == Phase::Steps))
     }
 
-    /// Takes the next steps that are of one kind.
-    pub(super) fn next_group(&mut self) -> (Option<Batch>, Vec<Step>) {
+    /// Removes the next steps that are of one kind from those that are left; `None` if there are no more.
+    pub(super) fn next_group(&mut self) -> Option<(StepKind, Vec<Step>)> {
         if self.queue.is_empty() && self.phase == Phase::Steps {
             self.phase = Phase::Finish;
             self.queue = std::mem::take(&mut self.plan.finish).into_iter().collect();
         }
-        let batch = self.queue.front().map(Batch::of);
-        let most = match (batch, self.plan.batch) {
-            (Some(Batch::Jobs(Job::Start)), Some(most)) if self.phase == Phase::Steps => {
-                most.into()
-            }
+        let kind = self.queue.front().map(StepKind::of)?;
+        let most = match (kind, self.plan.batch) {
+            (StepKind::Jobs(Job::Start), Some(most)) if self.phase == Phase::Steps => most.into(),
             _ => usize::MAX,
         };
         let mut steps = Vec::new();
         while steps.len() < most
-            && let Some(step) = self.queue.pop_front_if(|step| Some(Batch::of(step)) == batch)
+            && let Some(step) = self.queue.pop_front_if(|step| StepKind::of(step) == kind)
         {
             steps.push(step);
         }
-        (batch, steps)
+        Some((kind, steps))
+    }
+
+    /// Puts steps back that were not begun.
+    pub(super) fn put_back(&mut self, steps: impl DoubleEndedIterator<Item = Step>) {
+        for step in steps.rev() {
+            self.queue.push_front(step);
+        }
     }
 
     pub(super) fn done(&mut self, step: &Step, took: Duration) {
         let usec = u64::try_from(took.as_micros()).ok();
-        self.done.push((Batch::of(step), StepReport { step: step.to_string(), usec }));
+        self.done.push((StepKind::of(step), StepReport { step: step.to_string(), usec }));
     }
 
     /// Notes the first failure and turns round: what is left is undoing. `attempted` is the kind of
     /// steps that may have had an effect without being done.
     ///
     /// What fails on the way back changes nothing of the way.
-    pub(super) fn fail(&mut self, mut failure: Failure, attempted: Option<Batch>) {
+    pub(super) fn fail(&mut self, mut failure: Failure, attempted: Option<StepKind>) {
         if self.failure.is_some() {
             return;
         }
         match self.phase {
             Phase::Finish => self.left.extend(self.queue.drain(..)),
             Phase::Steps | Phase::Undo => {
-                let batches = self.done.iter().map(|(batch, _)| *batch).chain(attempted);
-                let changed = batches.clone().any(|batch| !batch.only_looks());
-                let routed = batches.clone().any(|batch| batch == Batch::Route);
+                let kinds = self.done.iter().map(|(kind, _)| *kind).chain(attempted);
+                let changed = kinds.clone().any(|kind| !kind.only_looks());
+                let routed = kinds.clone().any(|kind| kind == StepKind::Route);
                 let undo = std::mem::take(&mut self.plan.undo).into_iter();
                 let undo = undo.filter(|step| changed && (routed || !step.is_traffic()));
                 self.queue = undo.collect();
                 self.phase = Phase::Undo;
                 failure.old_serves = self.plan.replaces;
                 failure.undone = !self.queue.is_empty();
-                let started = matches!(attempted, Some(Batch::Jobs(Job::Start | Job::Restart)));
+                let started = matches!(attempted, Some(StepKind::Jobs(Job::Start | Job::Restart)));
                 failure.retried = started && !failure.undone;
             }
         }

@@ -1,0 +1,82 @@
+//! Steps that run programs: images, and commands of the definition's.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use conductor_core::name::ServiceId;
+use conductor_core::plan::{Hook, Step};
+use conductor_core::unit::EngineImage;
+use futures_util::future::{Either, join, select};
+use futures_util::lock::Mutex;
+
+use super::progress::{Phase, ServiceRun};
+use super::{Executor, Halt};
+use crate::event::Event;
+use crate::host::Host;
+use crate::report::Cause;
+use crate::system::Job;
+
+/// The images that were asked for, and whether each is there: one that several services want is pulled once.
+#[derive(Default)]
+pub(super) struct Pulls(RefCell<BTreeMap<EngineImage, Rc<Mutex<bool>>>>);
+
+impl<H: Host> Executor<'_, H> {
+    /// Pulls an image that is not there.
+    pub(super) async fn pull(
+        &self,
+        image: &EngineImage,
+        step: &Step,
+        service: &ServiceId,
+    ) -> Result<(), Cause> {
+        let present = Rc::clone(self.pulls.0.borrow_mut().entry(image.clone()).or_default());
+        let mut present = present.lock().await;
+        if *present || self.host.has_image(image).await {
+            *present = true;
+            return Ok(());
+        }
+        let mut tell = |line: &str| self.tell(&Event::Output { service, step, line });
+        let pulling = Box::pin(self.host.pull(image, &mut tell));
+        match select(pulling, Box::pin(self.interruption.wait())).await {
+            Either::Left((pulled, _)) => pulled?,
+            Either::Right(..) => return Err(Cause::Interrupted),
+        }
+        *present = true;
+        Ok(())
+    }
+
+    /// Removes an image. One that something else uses stays: that is no failure.
+    pub(super) async fn remove_image(&self, image: &EngineImage, service: &ServiceId) {
+        if let Err(error) = self.host.remove_image(image).await {
+            let text = format!("the image {} stays: {error}", image.reference);
+            self.tell(&Event::Note { service, text: &text });
+        }
+    }
+
+    /// Runs a command to its end, and shows what it writes. One that somebody interrupts is stopped.
+    pub(super) async fn run_hook<W>(
+        &self,
+        hook: &Hook,
+        step: &Step,
+        run: &ServiceRun<W>,
+    ) -> Result<Result<(), Cause>, Halt> {
+        let service = &run.plan.service;
+        let mut tell = |line: &str| self.tell(&Event::Output { service, step, line });
+        let running = Box::pin(self.host.run_hook(hook, &mut tell));
+        let result = if run.phase() == Phase::Undo {
+            running.await?
+        } else {
+            match select(running, Box::pin(self.interruption.wait())).await {
+                Either::Left((result, _)) => result?,
+                Either::Right(((), running)) => {
+                    let stopping = self.host.run_job(Job::Stop, &hook.unit);
+                    let (result, stopped) = join(running, stopping).await;
+                    // How the stop fared does not matter to the command, which has ended.
+                    let _ = stopped?;
+                    result?
+                }
+            }
+        };
+        Ok(result.map_err(Cause::from))
+    }
+}

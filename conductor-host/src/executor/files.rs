@@ -1,0 +1,112 @@
+//! Steps that change unit files, and what systemd is asked by several services at once.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use conductor_core::name::UnitName;
+use conductor_core::plan::{ActiveState, Change, Step};
+use futures_util::future::select;
+
+use super::progress::{Phase, ServiceRun};
+use super::{Executor, Halt};
+use crate::event::Event;
+use crate::host::{Condition, Host, HostError};
+
+/// How long files that are not urgent wait for those of other services: systemd may have to read all units anew
+/// for them, which takes longer the more there are.
+const COMPANY: Duration = Duration::from_secs(1);
+
+impl<H: Host> Executor<'_, H> {
+    pub(super) async fn change_files(
+        &self,
+        steps: Vec<Step>,
+        run: &mut ServiceRun<H::OldWorkers>,
+    ) -> Result<(), Halt> {
+        if run.phase() != Phase::Steps {
+            self.is_idle(run);
+            select(Box::pin(self.busy.zero()), Box::pin(self.host.sleep(COMPANY))).await;
+        }
+        let began = self.host.now();
+        let change = async |all: Vec<Vec<Step>>| {
+            let answers = vec![(); all.len()];
+            self.change_together(all.concat()).await.map(|()| answers)
+        };
+        self.files.ask(steps.clone(), change).await?.ok_or(Halt::Elsewhere)?;
+        for step in &steps {
+            self.done(run, step, began);
+        }
+        Ok(())
+    }
+
+    async fn change_together(&self, steps: Vec<Step>) -> Result<(), HostError> {
+        // Instances are not among them: their names are new, and one that went cannot start again.
+        let stale = steps.iter().filter_map(|step| match step {
+            Step::Write { name, change: Change::Text, .. } => Some(name.clone()),
+            Step::Remove(name) if !is_instance(name) => Some(name.clone()),
+            _ => None,
+        });
+        let stale: Vec<UnitName> = stale.collect();
+        let gone = steps.iter().filter_map(|step| match step {
+            Step::Remove(name) => Some(name.clone()),
+            _ => None,
+        });
+        let gone: Vec<UnitName> = gone.collect();
+        let online = self.host.is_online();
+        if online && !stale.is_empty() {
+            self.host.note_stale().await?;
+        }
+        let timers: Vec<_> = gone.iter().filter(|unit| unit.kind() == "timer").cloned().collect();
+        if online && !timers.is_empty() {
+            self.host.forget_runs(timers).await;
+        }
+        self.host.change_files(steps).await?;
+        let instances: Vec<_> = gone.iter().filter(|unit| is_instance(unit)).cloned().collect();
+        if !instances.is_empty() {
+            self.host.remove_runtime_links(instances).await?;
+        }
+        if !online {
+            return Ok(());
+        }
+        if !gone.is_empty() {
+            self.host.reset_failed(gone).await;
+        }
+        self.reload(Some(stale)).await
+    }
+
+    /// Has systemd read what it holds and what is stale, and removes the note of it.
+    pub(crate) async fn reload(&self, units: Option<Vec<UnitName>>) -> Result<(), HostError> {
+        if self.host.reload_if_stale(units).await? {
+            self.tell(&Event::Reload);
+        }
+        Ok(self.host.forget_stale().await?)
+    }
+
+    /// Returns the states of units.
+    pub(super) async fn states(&self) -> Result<BTreeMap<UnitName, ActiveState>, Halt> {
+        let ask = async |all: Vec<()>| {
+            let states = self.host.states().await?;
+            Ok::<_, HostError>(vec![states; all.len()])
+        };
+        self.states.ask((), ask).await?.ok_or(Halt::Elsewhere)
+    }
+
+    /// Returns how a unit is.
+    pub(super) async fn condition(&self, unit: &UnitName) -> Result<Condition, Halt> {
+        Ok(self.conditions(vec![unit.clone()]).await?.pop().unwrap_or_default())
+    }
+
+    /// Returns how units are.
+    pub(super) async fn conditions(&self, units: Vec<UnitName>) -> Result<Vec<Condition>, Halt> {
+        let ask = async |all: Vec<Vec<UnitName>>| {
+            let mut conditions = self.host.conditions(all.concat()).await?.into_iter();
+            let each = all.iter().map(|units| conditions.by_ref().take(units.len()).collect());
+            Ok::<_, HostError>(each.collect())
+        };
+        self.conditions.ask(units, ask).await?.ok_or(Halt::Elsewhere)
+    }
+}
+
+/// Returns whether a name is that of an instance: only theirs have a digest, behind a dot.
+fn is_instance(name: &UnitName) -> bool {
+    name.as_str().matches('.').count() > 1
+}

@@ -1,0 +1,62 @@
+//! Joins what several services ask for at the same moment into one call.
+
+use std::cell::RefCell;
+use std::task::Poll;
+
+use futures_channel::oneshot;
+use futures_util::future::poll_fn;
+use futures_util::lock::Mutex;
+
+/// Questions that are answered together. While one call is under way, those that come wait for the next.
+pub(super) struct Gather<Q, A> {
+    waiting: RefCell<Vec<(Q, oneshot::Sender<A>)>>,
+    turn: Mutex<()>,
+}
+
+impl<Q, A> Default for Gather<Q, A> {
+    fn default() -> Self {
+        Self { waiting: RefCell::default(), turn: Mutex::new(()) }
+    }
+}
+
+impl<Q, A> Gather<Q, A> {
+    /// Asks, and waits for the answer. `call` gets the questions of all who came, and returns an answer for
+    /// each, in their order; `None` if the call was made by somebody else, whose error it is.
+    pub(super) async fn ask<E>(
+        &self,
+        question: Q,
+        call: impl AsyncFnOnce(Vec<Q>) -> Result<Vec<A>, E>,
+    ) -> Result<Option<A>, E> {
+        let (sender, mut receiver) = oneshot::channel();
+        self.waiting.borrow_mut().push((question, sender));
+        // Who is ready now comes along.
+        yield_now().await;
+        let turn = self.turn.lock().await;
+        match receiver.try_recv() {
+            Ok(Some(answer)) => return Ok(Some(answer)),
+            Err(oneshot::Canceled) => return Ok(None),
+            Ok(None) => {}
+        }
+        let (questions, senders): (Vec<_>, Vec<_>) = self.waiting.take().into_iter().unzip();
+        for (sender, answer) in senders.into_iter().zip(call(questions).await?) {
+            // Who does not wait any more needs no answer.
+            let _ = sender.send(answer);
+        }
+        drop(turn);
+        Ok(receiver.await.ok())
+    }
+}
+
+/// Lets everything else that is ready go on first.
+async fn yield_now() {
+    let mut yielded = false;
+    poll_fn(|context| {
+        if yielded {
+            return Poll::Ready(());
+        }
+        yielded = true;
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}

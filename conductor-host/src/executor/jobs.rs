@@ -1,0 +1,160 @@
+//! Steps that are jobs of systemd's, and the look at what they started.
+
+use std::time::Duration;
+
+use conductor_core::name::UnitName;
+use conductor_core::plan::{ActiveState, Step};
+use futures_util::future::{Either, join, join_all, select};
+
+use super::progress::{Phase, ServiceRun};
+use super::{ATTENTION, Executor, Fault, Halt};
+use crate::event::Event;
+use crate::host::{Condition, Host};
+use crate::report::Cause;
+use crate::system::{Job, JobError};
+
+/// How long a program has to stay up until its start counts: long enough for a missing file or a
+/// port that is taken to show. Where there is a health check, that has the word.
+const SETTLE: Duration = Duration::from_millis(500);
+
+impl<H: Host> Executor<'_, H> {
+    /// Runs the jobs of one service side by side. Returns the first that failed.
+    pub(super) async fn run_jobs(
+        &self,
+        job: Job,
+        steps: Vec<Step>,
+        run: &mut ServiceRun<H::OldWorkers>,
+    ) -> Result<Option<Fault>, Halt> {
+        if run.phase() == Phase::Steps {
+            // What goes away may hold a port, or a lock of its data, that what comes needs.
+            self.leaving.zero().await;
+        }
+        if job != Job::Stop {
+            self.forget_failures(&steps).await?;
+        }
+        let service = &run.plan.service;
+        let undoing = run.phase() == Phase::Undo;
+        let results = join_all(steps.iter().map(|step| async move {
+            let began = self.host.now();
+            let unit = step.unit()?;
+            if !undoing {
+                self.watched.borrow_mut().insert(unit.clone(), service.clone());
+            }
+            let result = self.run_job(job, unit, undoing).await;
+            self.watched.borrow_mut().remove(unit);
+            let took = self.host.now().saturating_sub(began);
+            if let Ok(Ok(())) = result {
+                self.tell(&Event::Done { service, step, took });
+            }
+            Some((took, result))
+        }))
+        .await;
+        let mut fault = None;
+        for (step, result) in steps.into_iter().zip(results) {
+            let Some((took, result)) = result else { continue };
+            match result? {
+                Ok(()) => run.done(&step, took),
+                Err(error) if fault.is_none() => {
+                    fault = Some(Fault { step, unit: None, cause: error.into() });
+                }
+                Err(_) => {}
+            }
+        }
+        if job == Job::Stop {
+            self.has_stopped(run);
+        }
+        Ok(fault)
+    }
+
+    /// Runs a job, and looks whether what it started stays up. A start that somebody interrupts is stopped,
+    /// unless it is on the way back.
+    async fn run_job(
+        &self,
+        job: Job,
+        unit: &UnitName,
+        undoing: bool,
+    ) -> Result<Result<(), JobError>, Halt> {
+        let running = Box::pin(self.host.run_job(job, unit));
+        let result = if job == Job::Stop || undoing {
+            running.await?
+        } else {
+            match select(running, Box::pin(self.interruption.wait())).await {
+                Either::Left((result, _)) => result?,
+                Either::Right(((), running)) => {
+                    let (result, stopped) = join(running, self.host.run_job(Job::Stop, unit)).await;
+                    // How the stop fared does not matter to the start, which has ended.
+                    let _ = stopped?;
+                    result?
+                }
+            }
+        };
+        let starts = matches!(job, Job::Start | Job::Restart) && unit.kind() == "service";
+        if starts && result.is_ok() && !self.stays_up(unit).await? {
+            return Ok(Err(JobError::Ended));
+        }
+        Ok(result)
+    }
+
+    /// Returns whether a unit that was just started is still up. One that systemd started again meanwhile is
+    /// not.
+    async fn stays_up(&self, unit: &UnitName) -> Result<bool, Halt> {
+        let began = self.host.now();
+        let condition = self.condition(unit).await?;
+        if condition.watched {
+            return Ok(true);
+        }
+        self.host.sleep(SETTLE).await;
+        let condition = self.condition(unit).await?;
+        // Its job was over before `began`, so what was started later is a second try.
+        Ok(condition.is_up() && condition.started.is_some_and(|started| started <= began))
+    }
+
+    /// Has systemd forget that units failed: one that was given up after too many starts would not be started
+    /// again.
+    async fn forget_failures(&self, steps: &[Step]) -> Result<(), Halt> {
+        let states = self.states().await?;
+        let failed = steps
+            .iter()
+            .filter_map(Step::unit)
+            .filter(|unit| states.get(*unit).is_some_and(|state| *state == ActiveState::Failed));
+        let failed: Vec<_> = failed.cloned().collect();
+        if !failed.is_empty() {
+            self.host.reset_failed(failed).await;
+        }
+        Ok(())
+    }
+
+    /// Looks whether instances are up, and for some time, if that is asked for. Returns one that is not, and
+    /// why.
+    pub(super) async fn confirm(
+        &self,
+        units: &[UnitName],
+        time: Duration,
+    ) -> Result<Option<(Option<UnitName>, Cause)>, Halt> {
+        let began = self.host.now();
+        loop {
+            for (unit, condition) in units.iter().zip(self.conditions(units.to_vec()).await?) {
+                if let Some(cause) = fault(&condition, !time.is_zero()) {
+                    return Ok(Some((Some(unit.clone()), cause)));
+                }
+            }
+            let left = time.saturating_sub(self.host.now().saturating_sub(began));
+            if left.is_zero() || self.interruption.is_asked() {
+                return Ok(None);
+            }
+            self.host.sleep(left.min(ATTENTION)).await;
+        }
+    }
+}
+
+/// Returns what is wrong with an instance; if it is watched for some time, also that it was started again, or
+/// what its probe finds.
+fn fault(condition: &Condition, for_some_time: bool) -> Option<Cause> {
+    let unhealthy = condition.status.as_ref().filter(|status| status.starts_with("unhealthy"));
+    match unhealthy {
+        _ if !condition.is_up() => Some(Cause::NotUp),
+        _ if for_some_time && condition.restarts > 0 => Some(Cause::Restarted),
+        Some(status) if for_some_time => Some(Cause::Unhealthy { status: status.clone() }),
+        _ => None,
+    }
+}

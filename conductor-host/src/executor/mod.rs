@@ -1,0 +1,297 @@
+//! Carries out plans: each service at its own pace, all side by side.
+//!
+//! A service takes its steps in order, and waits for nobody else: what one waits for (an instance that starts, a
+//! proxy that drains) does not hold up the others. What several want at the same moment is done in one go where that
+//! is cheaper: unit files are written with one sync, states are asked for in one call, a proxy is reloaded once.
+
+mod commands;
+mod counter;
+mod fault;
+mod files;
+mod gather;
+mod interruption;
+mod jobs;
+mod kind;
+mod progress;
+mod traffic;
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use conductor_core::name::{ProxyName, ServiceId, UnitName};
+use conductor_core::plan::{ActiveState, ServicePlan, Step};
+use conductor_core::proxy::UpstreamFile;
+use futures_util::future::{Either, join_all, select};
+
+use crate::event::{Event, Watcher};
+use crate::host::{Condition, Host, HostError};
+use crate::report::{Cause, Failure, ServiceReport};
+use crate::system::{Job, LastWords};
+use commands::Pulls;
+use counter::Counter;
+use fault::Fault;
+use gather::Gather;
+use interruption::Interruption;
+use kind::StepKind;
+use progress::ServiceRun;
+
+/// How often to look whether to stop, and whether what was started is still up.
+const ATTENTION: Duration = Duration::from_millis(50);
+
+/// Why a service is left where it is.
+enum Halt {
+    /// This went wrong.
+    Error(HostError),
+    /// What was done for several services at once went wrong, and one of the others says how.
+    Elsewhere,
+}
+
+impl<E: Into<HostError>> From<E> for Halt {
+    fn from(error: E) -> Self {
+        Self::Error(error.into())
+    }
+}
+
+/// What carries out plans on a host.
+pub(crate) struct Executor<'h, H: Host> {
+    host: &'h H,
+    watcher: RefCell<&'h mut dyn Watcher>,
+    interruption: Interruption,
+    /// The units whose jobs run, and which service each is of, for who watches.
+    watched: RefCell<BTreeMap<UnitName, ServiceId>>,
+    /// How many services have something to do besides files that can wait.
+    busy: Counter,
+    /// How many services that go away have units left to stop.
+    leaving: Counter,
+    files: Gather<Vec<Step>, ()>,
+    states: Gather<(), BTreeMap<UnitName, ActiveState>>,
+    conditions: Gather<Vec<UnitName>, Vec<Condition>>,
+    reloads: RefCell<BTreeMap<ProxyName, traffic::Reloads<H>>>,
+    pulls: Pulls,
+    /// What was tried out for a service's proxy and found good, and when.
+    tried_out: RefCell<traffic::TriedOut>,
+}
+
+impl<'h, H: Host> Executor<'h, H> {
+    pub(crate) fn new(host: &'h H, watcher: &'h mut dyn Watcher) -> Self {
+        Self {
+            host,
+            watcher: RefCell::new(watcher),
+            interruption: Interruption::default(),
+            watched: RefCell::default(),
+            busy: Counter::default(),
+            leaving: Counter::default(),
+            files: Gather::default(),
+            states: Gather::default(),
+            conditions: Gather::default(),
+            reloads: RefCell::default(),
+            pulls: Pulls::default(),
+            tried_out: RefCell::default(),
+        }
+    }
+
+    /// Carries out the plans of all services and reports on each, in their order.
+    ///
+    /// # Errors
+    /// Files cannot be written or systemd cannot be asked; the services that this does not concern come to
+    /// their ends first. A step that fails is no error here: its service is put back as it was, and the
+    /// report says so.
+    pub(crate) async fn run(
+        &self,
+        plans: Vec<ServicePlan>,
+    ) -> Result<Vec<ServiceReport>, HostError> {
+        let runs: Vec<_> = plans.into_iter().map(ServiceRun::new).collect();
+        self.busy.set(runs.len());
+        self.leaving.set(runs.iter().filter(|run| run.leaves).count());
+        let all = join_all(runs.into_iter().map(|run| self.carry_out(run)));
+        // The second never ends.
+        let results = match select(Box::pin(all), Box::pin(self.watch())).await {
+            Either::Left((results, _)) => results,
+            Either::Right((never, _)) => match never {},
+        };
+        let mut reports = Vec::with_capacity(results.len());
+        for result in results {
+            match result {
+                Ok(report) => reports.push(report),
+                Err(Halt::Error(error)) => return Err(error),
+                Err(Halt::Elsewhere) => {}
+            }
+        }
+        Ok(reports)
+    }
+
+    /// Carries out the plan of one service.
+    async fn carry_out(&self, mut run: ServiceRun<H::OldWorkers>) -> Result<ServiceReport, Halt> {
+        let result = self.take_all(&mut run).await;
+        self.is_idle(&mut run);
+        self.has_stopped(&mut run);
+        result.map(|()| run.report())
+    }
+
+    /// Notes that all that a service has left to do can wait.
+    fn is_idle(&self, run: &mut ServiceRun<H::OldWorkers>) {
+        if !std::mem::replace(&mut run.is_idle, true) {
+            self.busy.decrease();
+        }
+    }
+
+    /// Notes that a service that goes away has stopped, or will not.
+    fn has_stopped(&self, run: &mut ServiceRun<H::OldWorkers>) {
+        if std::mem::take(&mut run.leaves) {
+            self.leaving.decrease();
+        }
+    }
+
+    async fn take_all(&self, run: &mut ServiceRun<H::OldWorkers>) -> Result<(), Halt> {
+        loop {
+            if self.interruption.is_asked() && run.failure.is_none() {
+                // What can still be undone is.
+                if let Some(step) = run.next_step().cloned() {
+                    self.fail(run, Fault::interrupted(step)).await;
+                }
+            }
+            let Some((kind, steps)) = run.next_group() else { return Ok(()) };
+            for step in &steps {
+                self.tell(&Event::Step { service: &run.plan.service, step });
+            }
+            if let Some(fault) = self.take(kind, steps, run).await? {
+                self.fail(run, fault).await;
+            }
+        }
+    }
+
+    /// Takes steps of one kind, and notes each that is done. Returns the first that failed.
+    async fn take(
+        &self,
+        kind: StepKind,
+        steps: Vec<Step>,
+        run: &mut ServiceRun<H::OldWorkers>,
+    ) -> Result<Option<Fault>, Halt> {
+        match kind {
+            StepKind::Files => return self.change_files(steps, run).await.map(|()| None),
+            StepKind::Jobs(job) => return self.run_jobs(job, steps, run).await,
+            StepKind::StartTarget => return self.run_jobs(Job::Start, steps, run).await,
+            StepKind::StopSlice => return self.run_jobs(Job::Stop, steps, run).await,
+            _ => {}
+        }
+        let mut steps = steps.into_iter();
+        while let Some(step) = steps.next() {
+            let began = self.host.now();
+            match self.take_one(&step, run).await? {
+                None => self.done(run, &step, began),
+                // What fails on the way back changes nothing of the way.
+                Some(_) if run.failure.is_some() => {}
+                Some((unit, cause)) => {
+                    run.put_back(steps);
+                    return Ok(Some(Fault { step, unit, cause }));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Takes a step that is taken alone. Returns why it failed, and the unit that is to blame.
+    async fn take_one(
+        &self,
+        step: &Step,
+        run: &mut ServiceRun<H::OldWorkers>,
+    ) -> Result<Option<(Option<UnitName>, Cause)>, Halt> {
+        let service = &run.plan.service.clone();
+        let result = match step {
+            Step::TestProxy { proxy, service, text } => {
+                self.test_proxy(proxy, service, text.as_deref()).await
+            }
+            Step::Pull(image) => self.pull(image, step, service).await,
+            Step::Run(hook) => {
+                let unit = || Some(hook.unit.clone());
+                let result = self.run_hook(hook, step, run).await?;
+                return Ok(result.err().map(|cause| (unit(), cause)));
+            }
+            Step::Confirm { units, time } => {
+                return self.confirm(units, time.duration()).await;
+            }
+            Step::WriteUpstream { file, restore } => {
+                let UpstreamFile { proxy, service, text, .. } = file;
+                self.write_upstream(proxy, service, Some(text), *restore).await
+            }
+            Step::RemoveUpstream { proxy, service, restore } => {
+                self.write_upstream(proxy, service, None, *restore).await
+            }
+            Step::Switch { service, instance, socket } => {
+                let switched = self.host.switch(service, *instance, socket).await;
+                switched.map_err(Cause::from)
+            }
+            Step::Unswitch { service, instance } => {
+                self.host.unswitch(service, *instance).await.map_err(Cause::from)
+            }
+            Step::ReloadProxy(proxy) => self.reload_proxy(proxy, run).await,
+            Step::DrainProxy { proxy, longest } => {
+                self.drain_proxy(proxy, longest.duration(), run).await?;
+                Ok(())
+            }
+            Step::DrainSockets { service, sockets, longest } => {
+                self.drain_sockets(service, sockets, longest.duration(), run.phase()).await?;
+                Ok(())
+            }
+            Step::RemoveImage(image) => {
+                self.remove_image(image, service).await;
+                Ok(())
+            }
+            Step::Write { .. }
+            | Step::Enable(_)
+            | Step::Disable(_)
+            | Step::Remove(_)
+            | Step::Start(_)
+            | Step::Restart(_)
+            | Step::Stop(_) => Ok(()),
+        };
+        Ok(result.err().map(|cause| (None, cause)))
+    }
+
+    /// Notes the first failure of a service and turns it round.
+    async fn fail(&self, run: &mut ServiceRun<H::OldWorkers>, fault: Fault) {
+        if run.failure.is_some() {
+            return;
+        }
+        let Fault { step, unit, cause } = fault;
+        let interrupted = self.interruption.is_asked();
+        // Only what was at work can be to blame; a step that was not begun cannot.
+        let begun = !matches!(cause, Cause::Interrupted);
+        let unit = unit.or_else(|| step.unit().cloned()).filter(|_| begun);
+        let LastWords { journal, health, end } = match &unit {
+            Some(unit) => self.host.last_words(unit.clone()).await,
+            None => LastWords::default(),
+        };
+        let attempted = begun.then(|| StepKind::of(&step));
+        run.fail(
+            Failure {
+                step,
+                unit,
+                cause: if interrupted { Cause::Interrupted } else { cause },
+                end,
+                status: health,
+                journal,
+                old_serves: false,
+                undone: false,
+                retried: false,
+                interrupted,
+            },
+            attempted,
+        );
+        if let Some(failure) = &run.failure {
+            self.tell(&Event::Failed { service: &run.plan.service, failure });
+        }
+    }
+
+    /// Notes that a step was taken.
+    fn done(&self, run: &mut ServiceRun<H::OldWorkers>, step: &Step, began: Duration) {
+        let took = self.host.now().saturating_sub(began);
+        self.tell(&Event::Done { service: &run.plan.service, step, took });
+        run.done(step, took);
+    }
+
+    fn tell(&self, event: &Event<'_>) {
+        self.watcher.borrow_mut().tell(event);
+    }
+}

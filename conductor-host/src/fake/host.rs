@@ -1,0 +1,390 @@
+//! What each call does to a host that is not there.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::time::Duration;
+
+use conductor_core::error::PathError;
+use conductor_core::name::{ProxyName, ServiceId, UnitName};
+use conductor_core::plan::{ActiveState, Hook, Step};
+use conductor_core::proxy::UpstreamFile;
+use conductor_core::unit::EngineImage;
+use conductor_core::value::HostPath;
+
+use super::state::{Held, Workers};
+use super::{CALL, Call, DRAIN, FakeHost};
+use crate::host::{Condition, Host, HostError};
+use crate::system::{Job, JobError, LastWords, ProxyError, PullError, SystemdError};
+
+/// How often a job looks whether another took its place.
+const PAUSE: Duration = Duration::from_millis(20);
+
+impl Host for FakeHost {
+    /// When the last connection of each is closed.
+    type OldWorkers = Vec<Duration>;
+
+    fn is_online(&self) -> bool {
+        true
+    }
+
+    fn now(&self) -> Duration {
+        self.clock.now()
+    }
+
+    async fn sleep(&self, time: Duration) {
+        self.clock.sleep(time).await;
+    }
+
+    async fn change_files(&self, steps: Vec<Step>) -> Result<(), PathError> {
+        let turn = self.begin().await;
+        self.clock.sleep(CALL).await;
+        if turn.fails {
+            return Err(no_space());
+        }
+        for step in &steps {
+            self.state.borrow_mut().change(step);
+        }
+        self.end(turn, Call::ChangeFiles(steps)).await;
+        Ok(())
+    }
+
+    async fn note_stale(&self) -> Result<(), PathError> {
+        let turn = self.begin().await;
+        if turn.fails {
+            return Err(no_space());
+        }
+        self.state.borrow_mut().stale = true;
+        self.end(turn, Call::NoteStale).await;
+        Ok(())
+    }
+
+    async fn forget_stale(&self) -> Result<(), PathError> {
+        let turn = self.begin().await;
+        if turn.fails {
+            return Err(no_space());
+        }
+        self.state.borrow_mut().stale = false;
+        self.end(turn, Call::ForgetStale).await;
+        Ok(())
+    }
+
+    async fn remove_runtime_links(&self, _: Vec<UnitName>) -> Result<(), PathError> {
+        Ok(())
+    }
+
+    async fn reload_if_stale(&self, units: Option<Vec<UnitName>>) -> Result<bool, SystemdError> {
+        let turn = self.begin().await;
+        self.clock.sleep(CALL).await;
+        if turn.fails {
+            return Err(SystemdError::Ended);
+        }
+        let concerned = |unit: &UnitName| units.as_ref().is_none_or(|units| units.contains(unit));
+        let stale = self.state.borrow().stale_units().any(concerned);
+        if stale {
+            self.state.borrow_mut().reload();
+        }
+        self.end(turn, Call::Reload).await;
+        Ok(stale)
+    }
+
+    async fn reset_failed(&self, units: Vec<UnitName>) {
+        let now = self.now();
+        for unit in units {
+            if self.state.borrow().state(&unit, now) == ActiveState::Failed {
+                self.state.borrow_mut().held.remove(&unit);
+            }
+        }
+    }
+
+    async fn forget_runs(&self, _: Vec<UnitName>) {}
+
+    async fn run_job(
+        &self,
+        job: Job,
+        unit: &UnitName,
+    ) -> Result<Result<(), JobError>, SystemdError> {
+        let turn = self.begin().await;
+        self.clock.sleep(CALL).await;
+        let result = self.run(job, unit, turn.fails).await;
+        self.end(turn, Call::RunJob(job, unit.clone())).await;
+        Ok(result)
+    }
+
+    async fn states(&self) -> Result<BTreeMap<UnitName, ActiveState>, SystemdError> {
+        self.look().await?;
+        Ok(self.state.borrow().states(self.now()))
+    }
+
+    async fn conditions(&self, units: Vec<UnitName>) -> Result<Vec<Condition>, SystemdError> {
+        self.look().await?;
+        let (state, now) = (self.state.borrow(), self.now());
+        let condition = |unit: &UnitName| match state.held.get(unit) {
+            Some(held) => Condition {
+                state: Some(state.state(unit, now)),
+                restarts: 0,
+                started: Some(held.since),
+                status: None,
+                watched: held.watched,
+            },
+            None => Condition::default(),
+        };
+        Ok(units.iter().map(condition).collect())
+    }
+
+    async fn last_words(&self, _: UnitName) -> LastWords {
+        LastWords::default()
+    }
+
+    async fn run_hook(
+        &self,
+        hook: &Hook,
+        line: &mut dyn FnMut(&str),
+    ) -> Result<Result<(), JobError>, HostError> {
+        let turn = self.begin().await;
+        line("it runs");
+        let result = self.run(Job::Run, &hook.unit, turn.fails).await;
+        self.state.borrow_mut().held.remove(&hook.unit);
+        if result.is_ok() {
+            self.state.borrow_mut().ran.push(hook.unit.clone());
+        }
+        self.end(turn, Call::RunHook(hook.unit.clone())).await;
+        Ok(result)
+    }
+
+    async fn has_image(&self, image: &EngineImage) -> bool {
+        self.state.borrow().images.contains(image)
+    }
+
+    async fn pull(&self, image: &EngineImage, line: &mut dyn FnMut(&str)) -> Result<(), PullError> {
+        let turn = self.begin().await;
+        self.clock.sleep(Duration::from_secs(3)).await;
+        line("it is pulled");
+        if turn.fails {
+            return Err(PullError { said: "no such image".to_owned() });
+        }
+        self.state.borrow_mut().images.insert(image.clone());
+        self.end(turn, Call::Pull).await;
+        Ok(())
+    }
+
+    async fn remove_image(&self, image: &EngineImage) -> Result<(), PullError> {
+        let turn = self.begin().await;
+        if turn.fails {
+            return Err(PullError { said: "something uses it".to_owned() });
+        }
+        self.state.borrow_mut().images.remove(image);
+        self.end(turn, Call::RemoveImage).await;
+        Ok(())
+    }
+
+    async fn try_out(
+        &self,
+        proxy: &ProxyName,
+        service: &ServiceId,
+        _: Option<&str>,
+    ) -> Result<(), ProxyError> {
+        let turn = self.begin().await;
+        self.clock.sleep(CALL).await;
+        if turn.fails {
+            return Err(refused(proxy));
+        }
+        self.end(turn, Call::TryOut(service.clone())).await;
+        Ok(())
+    }
+
+    async fn write_upstream(
+        &self,
+        proxy: &ProxyName,
+        service: &ServiceId,
+        text: Option<&str>,
+        _: bool,
+    ) -> Result<(), ProxyError> {
+        let turn = self.begin().await;
+        self.clock.sleep(CALL).await;
+        if turn.fails {
+            return Err(refused(proxy));
+        }
+        {
+            let mut state = self.state.borrow_mut();
+            state.pending.entry(service.clone()).or_default().insert(proxy.clone());
+            let files = state.upstreams.entry(proxy.clone()).or_default();
+            match text {
+                Some(text) => {
+                    let (proxy, service, text) = (proxy.clone(), service.clone(), text.to_owned());
+                    let file = UpstreamFile { proxy, service, text };
+                    files.insert(file.service.clone(), file);
+                }
+                None => {
+                    files.remove(service);
+                }
+            }
+        }
+        self.end(turn, Call::WriteUpstream(service.clone())).await;
+        Ok(())
+    }
+
+    async fn reload_proxy(&self, proxy: &ProxyName) -> Result<Self::OldWorkers, ProxyError> {
+        let turn = self.begin().await;
+        self.clock.sleep(CALL).await;
+        if turn.fails {
+            return Err(ProxyError::NotTakenOver { unit: unit_of_proxy() });
+        }
+        let now = self.now();
+        let old = {
+            let mut state = self.state.borrow_mut();
+            let files = state.upstreams.get(proxy).cloned().unwrap_or_default();
+            let workers = state.workers.entry(proxy.clone()).or_default();
+            workers.retain(|old| old.gone.is_none_or(|gone| gone > now));
+            for old in workers.iter_mut() {
+                old.gone.get_or_insert(now + DRAIN);
+            }
+            let old = workers.iter().filter_map(|old| old.gone).collect();
+            workers.push(Workers::new(files));
+            old
+        };
+        self.end(turn, Call::ReloadProxy).await;
+        Ok(old)
+    }
+
+    async fn count_old_workers(&self, old: &Self::OldWorkers) -> usize {
+        old.iter().filter(|gone| **gone > self.now()).count()
+    }
+
+    async fn forget_pending(&self, service: &ServiceId) -> Result<(), PathError> {
+        let turn = self.begin().await;
+        if turn.fails {
+            return Err(no_space());
+        }
+        self.state.borrow_mut().pending.remove(service);
+        self.end(turn, Call::ForgetPending(service.clone())).await;
+        Ok(())
+    }
+
+    async fn switch(
+        &self,
+        service: &ServiceId,
+        instance: u16,
+        socket: &HostPath,
+    ) -> Result<(), PathError> {
+        let turn = self.begin().await;
+        if turn.fails {
+            return Err(no_space());
+        }
+        self.state
+            .borrow_mut()
+            .sockets
+            .entry(service.clone())
+            .or_default()
+            .insert(instance, socket.clone());
+        self.state.borrow_mut().connections.insert(service.clone(), self.now() + DRAIN);
+        self.end(turn, Call::Switch(service.clone())).await;
+        Ok(())
+    }
+
+    async fn unswitch(&self, service: &ServiceId, instance: u16) -> Result<(), PathError> {
+        let turn = self.begin().await;
+        if turn.fails {
+            return Err(no_space());
+        }
+        {
+            let mut state = self.state.borrow_mut();
+            if let Some(names) = state.sockets.get_mut(service) {
+                names.remove(&instance);
+            }
+            state.sockets.retain(|_, names| !names.is_empty());
+        }
+        self.end(turn, Call::Switch(service.clone())).await;
+        Ok(())
+    }
+
+    async fn count_connections(
+        &self,
+        service: &ServiceId,
+        _: &[HostPath],
+    ) -> Result<usize, SystemdError> {
+        self.look().await?;
+        let now = self.now();
+        let state = self.state.borrow();
+        Ok(state.connections.get(service).filter(|closed| **closed > now).into_iter().count())
+    }
+}
+
+impl FakeHost {
+    async fn look(&self) -> Result<(), SystemdError> {
+        let turn = self.begin().await;
+        self.clock.sleep(CALL).await;
+        if turn.fails {
+            return Err(SystemdError::Ended);
+        }
+        self.end(turn, Call::Look).await;
+        Ok(())
+    }
+
+    /// Carries out a job; another for the same unit takes its place.
+    async fn run(&self, job: Job, unit: &UnitName, fails: bool) -> Result<(), JobError> {
+        let program = self.program(unit);
+        let number = self.jobs.get() + 1;
+        self.jobs.set(number);
+        let stops = matches!(job, Job::Stop | Job::Restart);
+        let is_held = self.state.borrow().held.contains_key(unit);
+        if stops && is_held {
+            self.enter(unit, ActiveState::Deactivating, number);
+            self.wait(unit, number, program.stop).await?;
+            self.state.borrow_mut().held.remove(unit);
+        }
+        if job == Job::Stop {
+            return if fails { Err(JobError::Result("failed".to_owned())) } else { Ok(()) };
+        }
+        let up = self.state.borrow().state(unit, self.now()) == ActiveState::Active;
+        if up && job == Job::Start {
+            return Ok(());
+        }
+        self.enter(unit, ActiveState::Activating, number);
+        self.wait(unit, number, program.start).await?;
+        if fails || program.fails {
+            self.enter(unit, ActiveState::Failed, number);
+            return Err(JobError::Result("failed".to_owned()));
+        }
+        self.enter(unit, ActiveState::Active, number);
+        if let Some(held) = self.state.borrow_mut().held.get_mut(unit) {
+            held.stays = program.stays;
+            held.watched = program.watched;
+        }
+        Ok(())
+    }
+
+    async fn wait(&self, unit: &UnitName, job: usize, time: Duration) -> Result<(), JobError> {
+        let until = self.now() + time;
+        while self.now() < until {
+            self.clock.sleep(PAUSE.min(until.saturating_sub(self.now()))).await;
+            if self.state.borrow().held.get(unit).is_none_or(|held| held.job != job) {
+                return Err(JobError::Result("canceled".to_owned()));
+            }
+        }
+        Ok(())
+    }
+
+    fn enter(&self, unit: &UnitName, state: ActiveState, job: usize) {
+        let mut all = self.state.borrow_mut();
+        // systemd reads a file when it first hears of a unit.
+        let file = all.units.units.get(unit).map(|unit| unit.body().to_owned());
+        let text = all.held.get(unit).map_or(file, |held| held.text.clone());
+        let held = Held { state, since: self.now(), stays: None, watched: true, job, text };
+        all.held.insert(unit.clone(), held);
+    }
+}
+
+fn no_space() -> PathError {
+    let source = io::Error::from(io::ErrorKind::StorageFull);
+    PathError { action: "write", path: "/a/file".into(), source }
+}
+
+fn refused(proxy: &ProxyName) -> ProxyError {
+    let said = "host not found".to_owned();
+    ProxyError::Refused { proxy: proxy.clone(), said, removal: false }
+}
+
+fn unit_of_proxy() -> UnitName {
+    let name = "nginx.service".parse();
+    name.unwrap_or_else(|_| unreachable!("it is a unit's name"))
+}

@@ -1,0 +1,319 @@
+//! The running host, or another root without a systemd, as what plans are carried out on.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use conductor_core::error::{PathContext as _, PathError};
+use conductor_core::name::{ProxyName, ServiceId, UnitName};
+use conductor_core::plan::{ActiveState, Hook, Step};
+use conductor_core::unit::EngineImage;
+use conductor_core::value::HostPath;
+use futures_channel::mpsc;
+use futures_util::StreamExt as _;
+use futures_util::lock::Mutex;
+use zruntime::unblock;
+
+use super::clock::{monotonic, sleep, timeout};
+use super::jobs::{Jobs, with_jobs};
+use super::{
+    Follower, Job, JobError, LastWords, Lock, OldWorkers, Paths, Proxies, ProxyError, PullError,
+    Systemd, SystemdError, UnitDirectory, atomic, images, last_words, open, sockets,
+};
+use crate::host::{Condition, Host, HostError};
+
+/// How many of a unit's last lines go into a message.
+const TAIL: u32 = 20;
+/// How often to look what a command wrote.
+const ATTENTION: Duration = Duration::from_millis(50);
+
+/// The running host, or another root.
+pub(crate) struct SystemHost<'h> {
+    paths: &'h Paths,
+    lock: &'h Lock,
+    proxies: Arc<Proxies>,
+    /// `None` where there is nothing to talk to.
+    systemd: Option<(Arc<Systemd>, Jobs<'h>)>,
+    /// Held by whoever writes a file next to its place: what an earlier process left there is removed then.
+    writing: Mutex<()>,
+}
+
+impl<'h> SystemHost<'h> {
+    /// Does something with a host, and waits for it. It must not come from inside an asynchronous runtime.
+    ///
+    /// # Errors
+    /// systemd does not answer.
+    pub(crate) fn with<T>(
+        paths: &'h Paths,
+        lock: &'h Lock,
+        proxies: Proxies,
+        systemd: Option<&'h Arc<Systemd>>,
+        work: impl AsyncFnOnce(SystemHost<'h>) -> T,
+    ) -> Result<T, SystemdError> {
+        let host = |systemd| Self {
+            paths,
+            lock,
+            proxies: Arc::new(proxies),
+            systemd,
+            writing: Mutex::new(()),
+        };
+        zbus::block_on(async {
+            match systemd {
+                None => Ok(work(host(None)).await),
+                Some(systemd) => {
+                    let connected =
+                        async |jobs| work(host(Some((Arc::clone(systemd), jobs)))).await;
+                    with_jobs(systemd, connected).await
+                }
+            }
+        })
+    }
+
+    /// Asks systemd something, away from the thread that polls.
+    async fn ask<T: Default + Send + 'static>(
+        &self,
+        question: impl FnOnce(&Systemd) -> Result<T, SystemdError> + Send + 'static,
+    ) -> Result<T, SystemdError> {
+        match &self.systemd {
+            Some((systemd, _)) => {
+                let systemd = Arc::clone(systemd);
+                unblock(move || question(&systemd)).await
+            }
+            None => Ok(T::default()),
+        }
+    }
+
+    /// Does something with the proxies, away from the thread that polls.
+    async fn with_proxies<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Proxies) -> T + Send + 'static,
+    ) -> T {
+        let _writing = self.writing.lock().await;
+        let proxies = Arc::clone(&self.proxies);
+        unblock(move || work(&proxies)).await
+    }
+}
+
+impl Host for SystemHost<'_> {
+    type OldWorkers = OldWorkers;
+
+    fn is_online(&self) -> bool {
+        self.systemd.is_some()
+    }
+
+    fn now(&self) -> Duration {
+        monotonic()
+    }
+
+    async fn sleep(&self, time: Duration) {
+        sleep(time).await;
+    }
+
+    async fn change_files(&self, steps: Vec<Step>) -> Result<(), PathError> {
+        let directory = UnitDirectory::new(&self.paths.units);
+        unblock(move || directory.carry_out(&steps.iter().collect::<Vec<_>>())).await
+    }
+
+    async fn note_stale(&self) -> Result<(), PathError> {
+        let _writing = self.writing.lock().await;
+        self.lock.note_stale()
+    }
+
+    async fn forget_stale(&self) -> Result<(), PathError> {
+        self.lock.forget_stale()
+    }
+
+    async fn remove_runtime_links(&self, units: Vec<UnitName>) -> Result<(), PathError> {
+        for unit in units {
+            let path = self.paths.runtime.join(unit.as_str().trim_end_matches(".service"));
+            if path.is_symlink() && !path.exists() {
+                std::fs::remove_file(&path).at("remove", &path)?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn reload_if_stale(&self, units: Option<Vec<UnitName>>) -> Result<bool, SystemdError> {
+        self.ask(move |systemd| systemd.reload_if_stale(units.as_deref())).await
+    }
+
+    async fn reset_failed(&self, units: Vec<UnitName>) {
+        let reset = move |systemd: &Systemd| {
+            systemd.reset_failed(&units);
+            Ok(())
+        };
+        // It has no errors.
+        let _ = self.ask(reset).await;
+    }
+
+    async fn forget_runs(&self, timers: Vec<UnitName>) {
+        let forget = move |systemd: &Systemd| {
+            systemd.forget_runs(&timers.iter().collect::<Vec<_>>());
+            Ok(())
+        };
+        // It has no errors.
+        let _ = self.ask(forget).await;
+    }
+
+    async fn run_job(
+        &self,
+        job: Job,
+        unit: &UnitName,
+    ) -> Result<Result<(), JobError>, SystemdError> {
+        match &self.systemd {
+            Some((_, jobs)) => jobs.run(job, unit).await,
+            None => Ok(Ok(())),
+        }
+    }
+
+    async fn states(&self) -> Result<BTreeMap<UnitName, ActiveState>, SystemdError> {
+        let states = self.ask(Systemd::states).await?;
+        Ok(states.into_iter().map(|(name, (state, _))| (name, state)).collect())
+    }
+
+    async fn conditions(&self, units: Vec<UnitName>) -> Result<Vec<Condition>, SystemdError> {
+        self.ask(move |systemd| systemd.conditions(&units)).await
+    }
+
+    async fn last_words(&self, unit: UnitName) -> LastWords {
+        let scope = self.paths.scope;
+        unblock(move || last_words(scope, &unit, TAIL)).await
+    }
+
+    async fn run_hook(
+        &self,
+        hook: &Hook,
+        line: &mut dyn FnMut(&str),
+    ) -> Result<Result<(), JobError>, HostError> {
+        let Some((_, jobs)) = &self.systemd else { return Ok(Ok(())) };
+        // Where systemd looks for units that do not outlive the boot.
+        let directory = &self.paths.transient;
+        let path = directory.join(hook.unit.as_str());
+        {
+            let _writing = self.writing.lock().await;
+            open::make_directories(directory)?;
+            atomic::replace(directory, hook.unit.as_str(), Some(&hook.text))?;
+            atomic::renew(directory).at("touch", directory)?;
+        }
+        let mut follower = Follower::new(self.paths.scope, &hook.unit);
+        let mut job = Box::pin(jobs.run(Job::Run, &hook.unit));
+        let result = loop {
+            let ended = timeout(ATTENTION, &mut job).await;
+            let is_last = ended.is_some();
+            let lines;
+            (follower, lines) = unblock(move || {
+                let lines = if is_last { follower.last_lines() } else { follower.lines() };
+                (follower, lines)
+            })
+            .await;
+            for text in &lines {
+                line(text);
+            }
+            if let Some(result) = ended {
+                break result?;
+            }
+        };
+        std::fs::remove_file(&path).at("remove", &path)?;
+        self.reset_failed(vec![hook.unit.clone()]).await;
+        Ok(result)
+    }
+
+    async fn has_image(&self, image: &EngineImage) -> bool {
+        let image = image.clone();
+        unblock(move || images::is_present(&image)).await
+    }
+
+    async fn pull(&self, image: &EngineImage, line: &mut dyn FnMut(&str)) -> Result<(), PullError> {
+        let image = image.clone();
+        let wanted = Wanted(Arc::new(AtomicBool::new(true)));
+        let is_wanted = Arc::clone(&wanted.0);
+        let (sender, mut lines) = mpsc::unbounded();
+        let pulling = unblock(move || {
+            images::pull(&image, &mut |line| {
+                // Who does not listen any more does not want the image.
+                let sent = line.is_none_or(|line| sender.unbounded_send(line.to_owned()).is_ok());
+                sent && is_wanted.load(Ordering::Relaxed)
+            })
+        });
+        while let Some(text) = lines.next().await {
+            line(&text);
+        }
+        pulling.await
+    }
+
+    async fn remove_image(&self, image: &EngineImage) -> Result<(), PullError> {
+        let image = image.clone();
+        unblock(move || images::remove(&image)).await
+    }
+
+    async fn try_out(
+        &self,
+        proxy: &ProxyName,
+        service: &ServiceId,
+        text: Option<&str>,
+    ) -> Result<(), ProxyError> {
+        let (proxy, service, text) = (proxy.clone(), service.clone(), text.map(str::to_owned));
+        self.with_proxies(move |proxies| proxies.try_out(&proxy, &service, text.as_deref())).await
+    }
+
+    async fn write_upstream(
+        &self,
+        proxy: &ProxyName,
+        service: &ServiceId,
+        text: Option<&str>,
+        tested: bool,
+    ) -> Result<(), ProxyError> {
+        let (proxy, service, text) = (proxy.clone(), service.clone(), text.map(str::to_owned));
+        let write =
+            move |proxies: &Proxies| proxies.write(&proxy, &service, text.as_deref(), tested);
+        self.with_proxies(write).await
+    }
+
+    async fn reload_proxy(&self, proxy: &ProxyName) -> Result<OldWorkers, ProxyError> {
+        let Some((systemd, _)) = &self.systemd else { return Ok(OldWorkers::default()) };
+        let (systemd, proxies) = (Arc::clone(systemd), Arc::clone(&self.proxies));
+        let proxy = proxy.clone();
+        unblock(move || proxies.reload(&systemd, &proxy)).await
+    }
+
+    async fn count_old_workers(&self, old: &OldWorkers) -> usize {
+        old.count()
+    }
+
+    async fn forget_pending(&self, service: &ServiceId) -> Result<(), PathError> {
+        let service = service.clone();
+        self.with_proxies(move |proxies| proxies.forget_pending(&service)).await
+    }
+
+    async fn switch(
+        &self,
+        service: &ServiceId,
+        instance: u16,
+        socket: &HostPath,
+    ) -> Result<(), PathError> {
+        sockets::switch(&self.paths.sockets, service, instance, socket)
+    }
+
+    async fn unswitch(&self, service: &ServiceId, instance: u16) -> Result<(), PathError> {
+        sockets::unswitch(&self.paths.sockets, service, instance)
+    }
+
+    async fn count_connections(
+        &self,
+        service: &ServiceId,
+        sockets: &[HostPath],
+    ) -> Result<usize, SystemdError> {
+        let (service, sockets) = (service.clone(), sockets.to_owned());
+        self.ask(move |systemd| sockets::count_connections(systemd, &service, &sockets)).await
+    }
+}
+
+/// Whether somebody still wants what a thread does; dropped, nobody does.
+struct Wanted(Arc<AtomicBool>);
+
+impl Drop for Wanted {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}

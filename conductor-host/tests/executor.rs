@@ -1,0 +1,131 @@
+//! Whatever is on a host, and wherever a change fails, is interrupted, or dies: requests go on being answered, no
+//! service waits for another while it is down, and the same change made once more comes to its end.
+//!
+//! The executor is the real one. The host is not there, so that thousands of runs take seconds.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+#[path = "support/fleet.rs"]
+mod fleet;
+
+use std::time::Duration;
+
+use conductor_host::fake::{FakeHost, Mishap};
+use conductor_host::{Event, ServiceReport, Watcher};
+use fleet::{Fleet, RELEASES, Settings, Start, settings};
+use proptest::prelude::*;
+
+/// What goes wrong, if anything, at a call of the host.
+type Accident = Option<(usize, Mishap)>;
+
+fn accident() -> impl Strategy<Value = Accident> {
+    let mishap = prop_oneof![
+        Just(Mishap::Fails),
+        Just(Mishap::IsInterrupted),
+        Just(Mishap::DiesBefore),
+        Just(Mishap::DiesAfter),
+    ];
+    prop::option::weighted(0.9, (0_usize..90, mishap))
+}
+
+/// Asks to stop when the host says so.
+struct Operator<'h>(&'h FakeHost);
+
+impl Watcher for Operator<'_> {
+    fn tell(&mut self, event: &Event<'_>) {
+        if let Event::Done { took, step, .. } = event {
+            // The longest that a program of these takes, and a proxy.
+            let longest = Duration::from_millis(26_500);
+            assert!(*took < longest, "{step} took {took:?}");
+        }
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.0.is_interrupted()
+    }
+}
+
+/// Carries out a change; `None` if the process dies, or cannot go on.
+fn change(
+    fleet: &Fleet,
+    targets: &[Option<usize>],
+    accident: Accident,
+) -> Option<Vec<ServiceReport>> {
+    let undoes = |(_, mishap)| matches!(mishap, Mishap::Fails | Mishap::IsInterrupted);
+    let plans = fleet.plan(targets, !accident.is_some_and(undoes));
+    fleet.host.go_wrong(accident);
+    let result = fleet.host.carry_out(plans, &mut Operator(&fleet.host));
+    fleet.host.let_systemd_finish();
+    result?.ok()
+}
+
+fn targets(services: usize) -> impl Strategy<Value = Targets> {
+    prop::collection::vec(prop::option::weighted(0.9, 0..RELEASES), services)
+}
+
+/// What each service becomes: a release, or nothing.
+type Targets = Vec<Option<usize>>;
+/// The services of a host, the changes that are made to them, and the last one, to which nothing happens.
+type Story = (Vec<(Settings, Start)>, Vec<(Targets, Accident)>, Targets);
+
+fn story() -> impl Strategy<Value = Story> {
+    (1_usize..=3).prop_flat_map(|services| {
+        let fleet = prop::collection::vec((settings(), any::<Start>()), services);
+        let changes = prop::collection::vec((targets(services), accident()), 1..4);
+        (fleet, changes, targets(services))
+    })
+}
+
+/// `PROPTEST_CASES=100000` looks longer.
+fn config() -> ProptestConfig {
+    let config = ProptestConfig::default();
+    ProptestConfig { cases: config.cases.max(1000), failure_persistence: None, ..config }
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn requests_are_answered_all_the_time_and_the_end_is_reached(
+        (services, changes, last) in story(),
+    ) {
+        let fleet = Fleet::new(&services);
+        for (targets, accident) in changes {
+            change(&fleet, &targets, accident);
+        }
+        let reports = change(&fleet, &last, None).unwrap();
+        for report in &reports {
+            prop_assert!(report.failure.is_none(), "{:?}", report.failure);
+        }
+        fleet.is(&last);
+        let again = fleet.plan(&last, true);
+        let steps: Vec<_> = again.iter().flat_map(|plan| plan.all_steps().map(ToString::to_string)).collect();
+        prop_assert!(steps.is_empty(), "there is more to do: {steps:?}");
+    }
+
+    #[test]
+    fn what_fails_leaves_the_old_release_as_it_was(
+        services in prop::collection::vec(settings(), 1..=3),
+        old in targets(3),
+        new in targets(3),
+        at in 0_usize..90,
+        interrupted in any::<bool>(),
+    ) {
+        let services: Vec<_> =
+            services.into_iter().map(|settings| (settings, Start::default())).collect();
+        let fleet = Fleet::new(&services);
+        let release = |target: &Option<usize>| Some(target.unwrap_or_default());
+        let old: Vec<_> = old.iter().map(release).take(services.len()).collect();
+        let new: Vec<_> = new.iter().map(release).take(services.len()).collect();
+        change(&fleet, &old, None).unwrap();
+        let before = fleet.serves();
+        let mishap = if interrupted { Mishap::IsInterrupted } else { Mishap::Fails };
+        let Some(reports) = change(&fleet, &new, Some((at, mishap))) else { return Ok(()) };
+        let undone = |report: &ServiceReport| {
+            report.left.is_empty() && report.failure.as_ref().is_some_and(|failure| failure.old_serves)
+        };
+        if reports.iter().all(|report| !report.changed && (report.steps.is_empty() || undone(report))) {
+            prop_assert_eq!(fleet.serves(), before);
+        }
+    }
+}

@@ -1,0 +1,609 @@
+//! Services in three releases each, and what has to hold on a host while it becomes one of them.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::rc::Rc;
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use conductor_core::name::{ServiceId, UnitName};
+use conductor_core::plan::{
+    self, Desired, Hook, Observed, Plan, ServicePlan, Step, converge, record, releases,
+};
+use conductor_core::proxy::{ProxyTemplates, UpstreamFile};
+use conductor_core::release::Release;
+use conductor_core::runtime::Scope;
+use conductor_core::service::Service;
+use conductor_core::unit::{Record, Templates, Unit, UnitSet};
+use conductor_core::value::{Endpoint, Port, Span};
+use conductor_host::fake::{CALL, Call, FakeHost, Program, State, Workers};
+use conductor_host::system::Job;
+use jiff::Timestamp;
+use proptest::prelude::*;
+
+/// How many releases of a service there are to choose from.
+pub(crate) const RELEASES: usize = 3;
+/// How many instances a release has at most.
+const INSTANCES: u16 = 3;
+/// The longest wait for who is connected to a service that goes away.
+const DRAIN: Span = Span::from_secs(30);
+
+static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::new(&[]).unwrap());
+
+/// What instances are, and how they are reached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Port,
+    Socket,
+    Container,
+}
+
+/// What makes a difference to a service's plan.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others")]
+pub(crate) struct Settings {
+    kind: Kind,
+    instances: u16,
+    batch: u16,
+    keep: u16,
+    stop_first: bool,
+    proxy: bool,
+    min_healthy: bool,
+    jobs: bool,
+    before: bool,
+    /// How long its programs take to start, in milliseconds.
+    start: u64,
+    watched: bool,
+}
+
+pub(crate) fn settings() -> impl Strategy<Value = Settings> {
+    let kind = prop_oneof![Just(Kind::Port), Just(Kind::Socket), Just(Kind::Container)];
+    let numbers = (1..=INSTANCES, 1..=2_u16, 0..=2_u16);
+    let order = (prop::bool::weighted(0.3), prop::bool::weighted(0.8));
+    let start = prop_oneof![Just(10_u64), Just(400), Just(25_000)];
+    (kind, numbers, order, any::<[bool; 4]>(), start).prop_map(
+        |(kind, (instances, batch, keep), (stop_first, proxy), flags, start)| {
+            let [min_healthy, jobs, before, watched] = flags;
+            Settings {
+                kind,
+                instances,
+                batch,
+                keep,
+                stop_first,
+                proxy,
+                min_healthy,
+                jobs,
+                before,
+                start,
+                watched,
+            }
+        },
+    )
+}
+
+/// One instance as it is found.
+#[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is found or not, whatever the others")]
+struct Found {
+    file: bool,
+    enabled: bool,
+    up: bool,
+    named: bool,
+}
+
+/// What there is of a service before anything is done to it.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Start {
+    found: Vec<Found>,
+    /// The job of a release, whether it is enabled, and whether its timer is up.
+    job: Option<(usize, bool, bool)>,
+}
+
+impl Arbitrary for Start {
+    type Parameters = ();
+    type Strategy = BoxedStrategy<Self>;
+
+    fn arbitrary_with((): ()) -> Self::Strategy {
+        let found = any::<[bool; 4]>().prop_map(|[file, enabled, up, named]| Found {
+            file,
+            // What conductor leaves behind has a file where it has a link, and runs if it is named.
+            enabled: file && enabled,
+            up: file && up,
+            named: file && up && named,
+        });
+        let all = RELEASES * usize::from(INSTANCES);
+        let job = prop::option::of((0..RELEASES, any::<bool>(), any::<bool>()));
+        (prop::collection::vec(found, all), job)
+            .prop_map(|(found, job)| Self { found, job })
+            .boxed()
+    }
+}
+
+/// A service, and the settings that it was made from.
+struct Member {
+    id: ServiceId,
+    number: u16,
+    settings: Settings,
+    releases: Vec<&'static Service>,
+}
+
+/// What is looked at while plans are carried out.
+#[derive(Debug, Clone)]
+struct Watch {
+    /// Whether the service may be down for a moment.
+    downtime: bool,
+    /// Whether there was an answer before.
+    answered: bool,
+    /// The file of its proxy from before, which may come back.
+    file: Option<UpstreamFile>,
+    /// The command that has to succeed before instances of these units start.
+    before: Option<(UnitName, BTreeSet<UnitName>)>,
+    /// Whether nothing is to be undone.
+    on_the_way: bool,
+    /// When the last of its instances was stopped, if none was started since.
+    stopped: Option<Duration>,
+    start: Duration,
+}
+
+/// Some services on a host.
+pub(crate) struct Fleet {
+    pub(crate) host: FakeHost,
+    members: Vec<Member>,
+    watches: Rc<RefCell<BTreeMap<ServiceId, Watch>>>,
+}
+
+impl Fleet {
+    pub(crate) fn new(services: &[(Settings, Start)]) -> Self {
+        let starts: BTreeMap<ServiceId, (u64, bool)> = (0_u16..)
+            .zip(services)
+            .map(|(number, (settings, _))| (id(number), (settings.start, settings.watched)))
+            .collect();
+        let host = FakeHost::default().with_programs(move |unit| {
+            let mut programs = starts.iter();
+            let of = |id: &ServiceId| unit.as_str().starts_with(&format!("conductor-{id}-"));
+            let instance = unit.as_str().matches('.').count() > 1;
+            match programs.find(|(id, _)| of(id)).filter(|_| instance) {
+                Some((_, (start, watched))) => Program {
+                    start: Duration::from_millis(*start),
+                    watched: *watched,
+                    ..Program::default()
+                },
+                None => Program::default(),
+            }
+        });
+        let mut fleet = Self { host, members: Vec::new(), watches: Rc::default() };
+        for (number, (settings, start)) in (0_u16..).zip(services) {
+            let releases = (0..RELEASES).map(|release| {
+                let service: &Service = Box::leak(Box::new(service(number, release, settings)));
+                service
+            });
+            let releases = releases.collect();
+            let settings = settings.clone();
+            fleet.members.push(Member { id: id(number), number, settings, releases });
+            fleet.find(fleet.members.len() - 1, start);
+        }
+        let watches = Rc::clone(&fleet.watches);
+        fleet.host.look_with(move |call, state, now| {
+            for (id, watch) in &mut *watches.borrow_mut() {
+                watch.look(id, call, state, now);
+            }
+        });
+        fleet
+    }
+
+    /// Puts on the host what there is of a service.
+    fn find(&self, member: usize, start: &Start) {
+        let member = &self.members[member];
+        let mut named = BTreeSet::new();
+        let mut state = self.host.state_mut();
+        for (index, found) in start.found.iter().enumerate() {
+            let (release, number) =
+                (index / usize::from(INSTANCES), index % usize::from(INSTANCES));
+            let record = Record {
+                deployed: Timestamp::from_second(1_000 + i64::try_from(release).unwrap()).unwrap(),
+                replaces: None,
+                undoes: None,
+                definition: None,
+            };
+            let all = member.compile(release, Some(&record));
+            let mut instances =
+                all.units.iter().filter(|(_, unit)| unit.metadata.kind.is_instance());
+            let Some((name, unit)) = instances.nth(number) else { continue };
+            if !found.file {
+                continue;
+            }
+            state.units.units.insert(name.clone(), unit.clone());
+            state.images.extend(unit.metadata.kind.image().cloned());
+            if found.enabled {
+                let link = all.links.iter().find(|link| link.unit == *name).unwrap();
+                state.units.links.insert(link.clone());
+            }
+            if found.up {
+                state.put_up(name, Duration::ZERO);
+            }
+            match endpoint(unit) {
+                Some(Endpoint::Socket(path)) if found.named => {
+                    let number = unit.metadata.kind.instance().unwrap().number;
+                    state
+                        .sockets
+                        .entry(member.id.clone())
+                        .or_default()
+                        .insert(number, path.clone());
+                    named.insert(name_of_socket(&member.id, number));
+                }
+                Some(endpoint) if found.named => {
+                    named.insert(endpoint.clone());
+                }
+                _ => {}
+            }
+        }
+        if let Some((release, enabled, up)) = start.job {
+            let jobs = member.jobs(release, None);
+            if enabled {
+                state.units.links.extend(jobs.links);
+            }
+            state.units.units.extend(jobs.units.clone());
+            for timer in jobs.units.keys().filter(|name| up && name.kind() == "timer") {
+                state.put_up(timer, Duration::ZERO);
+            }
+        }
+        if member.settings.proxy && !named.is_empty() {
+            let file = upstream(member.releases[0], named);
+            let files = state.upstreams.entry(file.proxy.clone()).or_default();
+            files.insert(member.id.clone(), file.clone());
+            let files = files.clone();
+            state.workers.insert(file.proxy, vec![Workers::new(files)]);
+        }
+    }
+
+    pub(crate) fn observed(&self) -> Observed {
+        self.host.state().observed(self.host.now())
+    }
+
+    /// Returns what a service is to become.
+    pub(crate) fn desired(&self, member: usize, number: usize) -> Desired<'static> {
+        let member = &self.members[member];
+        let service = member.releases[number];
+        let release = Release::new(service, service.own_revision().unwrap(), &TEMPLATES);
+        let now = Timestamp::from_second(2_000).unwrap();
+        let record = record(&service.id, &release.name(), &self.observed(), now, None);
+        let units = member.compile(number, record.as_ref());
+        let instances = units.units.values().filter_map(|unit| unit.metadata.kind.instance());
+        let endpoints = instances.filter_map(|instance| match &instance.endpoint {
+            Some(Endpoint::Socket(_)) => Some(name_of_socket(&service.id, instance.number)),
+            endpoint => endpoint.clone(),
+        });
+        let unit = release.task_unit("before");
+        Desired {
+            service,
+            revision: release.revision.clone(),
+            release: release.name(),
+            upstream: service.proxy.as_ref().map(|_| upstream(service, endpoints.collect())),
+            units,
+            jobs: member.jobs(number, record.as_ref()),
+            before: member.settings.before.then(|| Hook { unit, text: String::new() }),
+        }
+    }
+
+    /// Plans what each service becomes: a release, or nothing.
+    ///
+    /// `on_the_way` says that nothing is to be undone.
+    pub(crate) fn plan(&self, targets: &[Option<usize>], on_the_way: bool) -> Vec<ServicePlan> {
+        let observed = self.observed();
+        let mut plans = Vec::new();
+        for (member, target) in self.members.iter().zip(targets) {
+            let desired = target.map(|release| self.desired(usize::from(member.number), release));
+            let plan = match &desired {
+                Some(desired) => converge(desired, &observed).unwrap(),
+                None => plan::remove(&member.id, DRAIN, &observed),
+            };
+            self.watch(member, &plan, desired.as_ref(), &observed, on_the_way);
+            plans.push(plan);
+        }
+        Plan::new(plans).services
+    }
+
+    /// Begins to insist on what has to hold while a plan is carried out.
+    fn watch(
+        &self,
+        member: &Member,
+        plan: &ServicePlan,
+        desired: Option<&Desired<'_>>,
+        observed: &Observed,
+        on_the_way: bool,
+    ) {
+        let (state, now) = (self.host.state(), self.host.now());
+        let runs = plan.steps.iter().find_map(|step| match step {
+            Step::Run(hook) => Some(hook.unit.clone()),
+            _ => None,
+        });
+        let current = releases(&member.id, observed);
+        let units = desired.filter(|desired| {
+            desired.before.is_some()
+                && current.first().is_none_or(|current| current.name != desired.release)
+        });
+        if let Some(desired) = units {
+            assert_eq!(runs.as_ref(), desired.before.as_ref().map(|hook| &hook.unit));
+        }
+        let instances = units.map(|desired| {
+            let units = desired.units.units.iter();
+            let instances = units.filter(|(_, unit)| unit.metadata.kind.is_instance());
+            instances.map(|(name, _)| name.clone()).collect()
+        });
+        let file = state.upstreams.values().find_map(|files| files.get(&member.id)).cloned();
+        let watch = Watch {
+            // One that goes away answers nobody.
+            downtime: plan.downtime || desired.is_none(),
+            answered: answers(&member.id, &state, now),
+            file,
+            before: runs.zip(instances),
+            on_the_way,
+            stopped: None,
+            start: Duration::from_millis(member.settings.start),
+        };
+        self.watches.borrow_mut().insert(member.id.clone(), watch);
+    }
+
+    /// Insists that services are as desired: exactly so many instances up, and asked.
+    pub(crate) fn is(&self, targets: &[Option<usize>]) {
+        let (now, state) = (self.host.now(), self.host.state());
+        assert!(!state.stale && state.stale_units().next().is_none(), "systemd knows old units");
+        assert!(state.pending.is_empty(), "{:?}", state.pending);
+        for (member, target) in self.members.iter().zip(targets) {
+            let own = |unit: &UnitName| {
+                state.units.units.get(unit).is_some_and(|unit| unit.metadata.service == member.id)
+            };
+            let up = state.states(now).into_iter().filter(|(_, state)| state.is_up());
+            let up: BTreeSet<UnitName> = up.map(|(unit, _)| unit).filter(own).collect();
+            let links = state.units.links.iter().filter(|link| own(&link.unit));
+            let links: BTreeSet<_> = links.cloned().collect();
+            let file = state.upstreams.values().find_map(|files| files.get(&member.id));
+            let names = state.sockets.get(&member.id).cloned().unwrap_or_default();
+            let Some(release) = *target else {
+                assert!(!state.units.units.keys().any(own), "something is left");
+                assert_eq!((file, names.len()), (None, 0));
+                continue;
+            };
+            let desired = self.desired(usize::from(member.number), release);
+            let instances = desired.units.units.iter();
+            let instances = instances.filter(|(_, unit)| unit.metadata.kind.is_instance());
+            let wanted: BTreeSet<_> = instances.clone().map(|(name, _)| name.clone()).collect();
+            let is_instance = |unit: &&UnitName| {
+                state.units.units.get(*unit).is_some_and(|unit| unit.metadata.kind.is_instance())
+            };
+            assert_eq!(up.iter().filter(is_instance).cloned().collect::<BTreeSet<_>>(), wanted);
+            let desired_links: BTreeSet<_> =
+                desired.units.links.union(&desired.jobs.links).cloned().collect();
+            assert_eq!(links, desired_links);
+            let is_job = |unit: &Unit| {
+                let kind = &unit.metadata.kind;
+                unit.metadata.service == member.id
+                    && (kind.job().is_some() || kind.timer().is_some())
+            };
+            let jobs = state.units.units.iter().filter(|(_, unit)| is_job(unit));
+            assert!(jobs.eq(&desired.jobs.units), "jobs are of another release");
+            let timers = up.iter().filter(|unit| unit.kind() == "timer");
+            assert!(timers.eq(desired.jobs.links.iter().map(|link| &link.unit)));
+            assert_eq!(file, desired.upstream.as_ref());
+            if let Some(file) = file {
+                let workers = state.workers[&file.proxy].last().unwrap();
+                assert_eq!(workers.files.get(&member.id), Some(file));
+            }
+            let sockets = instances.filter_map(|(_, unit)| match endpoint(unit)? {
+                Endpoint::Socket(path) => {
+                    Some((unit.metadata.kind.instance()?.number, path.clone()))
+                }
+                Endpoint::Tcp { .. } => None,
+            });
+            assert_eq!(names, sockets.collect());
+            let released = state.units.units.values().filter_map(|unit| {
+                let instance = unit.metadata.kind.instance()?;
+                (unit.metadata.service == member.id).then(|| instance.release())
+            });
+            let kept = released.collect::<BTreeSet<_>>().len() - 1;
+            assert!(kept <= usize::from(desired.service.deploy.keep), "{kept} are kept");
+        }
+    }
+
+    /// Returns what of the host must not be changed by what fails: files, what runs, where requests go.
+    pub(crate) fn serves(&self) -> impl PartialEq + std::fmt::Debug {
+        let (now, state) = (self.host.now(), self.host.state());
+        let up = state.states(now).into_iter().filter(|(_, state)| state.is_up());
+        let up: Vec<_> = up.map(|(unit, _)| unit).collect();
+        let workers: Vec<_> = state
+            .workers
+            .values()
+            .filter_map(|workers| Some(workers.last()?.files.clone()))
+            .collect();
+        (state.units.clone(), up, state.upstreams.clone(), workers, state.sockets.clone())
+    }
+}
+
+impl Member {
+    /// Returns the units of a release.
+    fn compile(&self, release: usize, record: Option<&Record>) -> UnitSet {
+        let service = self.releases[release];
+        let first = 20_000 + 200 * self.number + 10 * u16::try_from(release).unwrap();
+        let ports: BTreeMap<u16, Port> =
+            (1..=INSTANCES).map(|n| (n, (first + n).to_string().parse().unwrap())).collect();
+        let release = Release::new(service, service.own_revision().unwrap(), &TEMPLATES);
+        release.compile(&ports, record, Scope::System, &TEMPLATES).unwrap()
+    }
+
+    /// Returns the units of a release's jobs.
+    fn jobs(&self, release: usize, record: Option<&Record>) -> UnitSet {
+        let service = self.releases[release];
+        let release = Release::new(service, service.own_revision().unwrap(), &TEMPLATES);
+        release.compile_jobs(&release.name(), record, Scope::System, &TEMPLATES).unwrap()
+    }
+}
+
+impl Watch {
+    /// Insists on what has to hold at each moment.
+    fn look(&mut self, id: &ServiceId, call: &Call, state: &State, now: Duration) {
+        let own = |unit: &UnitName| {
+            state.units.units.get(unit).is_some_and(|unit| unit.metadata.service == *id)
+        };
+        match call {
+            Call::RunJob(job @ (Job::Start | Job::Restart), unit) if own(unit) => {
+                let linked = state.units.links.iter().any(|link| link.unit == *unit);
+                let text = &state.units.units[unit];
+                let is_instance = text.metadata.kind.is_instance();
+                assert!(!is_instance || linked, "{unit} is not enabled");
+                assert!(
+                    !state.stale_units().any(|stale| stale == unit),
+                    "systemd knows another {unit}"
+                );
+                if let Some((before, units)) = &self.before {
+                    let may = !units.contains(unit) || state.ran.contains(before);
+                    assert!(may, "{unit} starts before {before} succeeded");
+                }
+                if let Some(image) = text.metadata.kind.image() {
+                    assert!(state.images.contains(image), "{unit} starts without its image");
+                }
+                if is_instance
+                    && self.on_the_way
+                    && *job == Job::Start
+                    && state.state(unit, now).is_up()
+                    && let Some(stopped) = self.stopped.take()
+                {
+                    // Down for its own start, and for the time that some calls take.
+                    let down = now.saturating_sub(stopped);
+                    assert!(
+                        down <= self.start + 8 * CALL,
+                        "{unit} was down for {down:?} at {now:?}"
+                    );
+                }
+            }
+            Call::RunJob(Job::Stop, unit) if own(unit) => {
+                let asked = alive(state, now).any(|workers| {
+                    workers.files.get(id).is_some_and(|file| leads_to(file, unit, state))
+                });
+                assert!(!asked || self.downtime, "{unit} is stopped while it is asked");
+                if state.units.units[unit].metadata.kind.is_instance() {
+                    self.stopped = Some(now);
+                }
+            }
+            Call::ChangeFiles(steps) => {
+                for unit in steps.iter().filter_map(|step| match step {
+                    Step::Remove(unit) => Some(unit),
+                    _ => None,
+                }) {
+                    assert!(!state.state(unit, now).is_up(), "{unit} is removed while it is up");
+                }
+            }
+            Call::WriteUpstream(service) if service == id => {
+                let file = state.upstreams.values().find_map(|files| files.get(id));
+                if let Some(file) = file.filter(|file| self.file.as_ref() != Some(file)) {
+                    let up = up_targets(file, state, now);
+                    assert!(up == count(file) || self.downtime, "not all are up:\n{}", file.text);
+                }
+            }
+            _ => {}
+        }
+        let answers = answers(id, state, now);
+        assert!(
+            !self.answered || self.downtime || answers,
+            "after {call:?} nobody answers for {id}"
+        );
+    }
+}
+
+/// Returns the processes of proxies that serve somebody.
+fn alive(state: &State, now: Duration) -> impl Iterator<Item = &Workers> {
+    state.workers.values().flatten().filter(move |workers| workers.is_alive(now))
+}
+
+/// Returns whether a request is answered: one that comes now, and after a reboot.
+fn answers(id: &ServiceId, state: &State, now: Duration) -> bool {
+    let serves = |workers: &Workers| {
+        workers.files.get(id).is_some_and(|file| up_targets(file, state, now) > 0)
+    };
+    let answered = state.workers.values().filter_map(|all| all.last()).any(serves);
+    let file = state.upstreams.values().find_map(|files| files.get(id));
+    let boots = file
+        .is_some_and(|file| state.units.links.iter().any(|link| leads_to(file, &link.unit, state)));
+    answered && boots
+}
+
+/// Returns how many instances that are up a file leads to.
+fn up_targets(file: &UpstreamFile, state: &State, now: Duration) -> usize {
+    let up = state.states(now).into_iter().filter(|(_, state)| state.is_up());
+    up.filter(|(unit, _)| leads_to(file, unit, state)).count()
+}
+
+/// Returns how many instances a file names.
+fn count(file: &UpstreamFile) -> usize {
+    file.text.lines().filter(|line| line.trim().starts_with("server ")).count()
+}
+
+/// Returns whether a file leads requests to a unit.
+fn leads_to(file: &UpstreamFile, unit: &UnitName, state: &State) -> bool {
+    let Some(unit) = state.units.units.get(unit) else { return false };
+    if unit.metadata.service != file.service {
+        return false;
+    }
+    match endpoint(unit) {
+        Some(Endpoint::Tcp { port, .. }) => file.text.contains(&format!(":{port}")),
+        Some(Endpoint::Socket(path)) => {
+            let number = unit.metadata.kind.instance().map_or(0, |instance| instance.number);
+            let names = state.sockets.get(&file.service);
+            names.is_some_and(|names| names.get(&number) == Some(path))
+                && file.text.contains(&format!("/{number}.sock"))
+        }
+        None => false,
+    }
+}
+
+fn id(number: u16) -> ServiceId {
+    format!("web{number}").parse().unwrap()
+}
+
+fn service(number: u16, release: usize, settings: &Settings) -> Service {
+    let Settings {
+        kind, instances, batch, keep, stop_first, proxy, min_healthy, jobs, before, ..
+    } = settings;
+    let order = if *stop_first { "stop-first" } else { "start-first" };
+    let time = if *min_healthy { "1s" } else { "0s" };
+    let kind = match kind {
+        Kind::Port => format!("revision: v{release}\ncommand: [/bin/web]\nport: 80\n"),
+        Kind::Socket => format!("revision: v{release}\ncommand: [/bin/web]\nlisten: socket\n"),
+        Kind::Container => format!("runtime: docker\nimage: web:v{release}\nport: 80\n"),
+    };
+    let before = if *before { "before: [/bin/migrate], " } else { "" };
+    let text = format!(
+        "id: web{number}\n{kind}health: {{http: /}}\n\
+         instances: {instances}\n\
+         deploy: {{{before}order: {order}, batch: {batch}, keep: {keep}, min_healthy_time: {time}}}\n{}{}",
+        if *proxy {
+            format!("proxy: {{nginx: {{upstream: web{number}}}}}\n")
+        } else {
+            String::new()
+        },
+        // Another schedule, too: the timer of a release is to be started anew.
+        match jobs {
+            true => format!(
+                "cron: {{tidy: {{calendar: \"{release}:00\", command: [x], enabled: {}}}}}\n",
+                release != 2
+            ),
+            false => String::new(),
+        }
+    );
+    Service::parse(Path::new("web.yaml"), &text).unwrap_or_else(|problems| panic!("{problems}"))
+}
+
+fn endpoint(unit: &Unit) -> Option<&Endpoint> {
+    unit.metadata.kind.instance()?.endpoint.as_ref()
+}
+
+/// Returns the fixed name of an instance's socket.
+fn name_of_socket(id: &ServiceId, instance: u16) -> Endpoint {
+    Endpoint::Socket(format!("/run/conductor/upstreams/{id}/{instance}.sock").parse().unwrap())
+}
+
+fn upstream(service: &Service, endpoints: BTreeSet<Endpoint>) -> UpstreamFile {
+    let templates = ProxyTemplates::new([]).unwrap();
+    let endpoints: Vec<_> = endpoints.into_iter().collect();
+    templates.render(service.proxy.as_ref().unwrap(), &service.id, &endpoints).unwrap()
+}
