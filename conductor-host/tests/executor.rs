@@ -10,8 +10,9 @@ mod fleet;
 
 use std::time::Duration;
 
-use conductor_host::fake::{FakeHost, Mishap};
-use conductor_host::{Event, ServiceReport, Watcher};
+use conductor_core::plan::converge;
+use conductor_host::fake::{FakeHost, Mishap, Program};
+use conductor_host::{Cause, Event, ServiceReport, Watcher};
 use fleet::{Fleet, RELEASES, Settings, Start, settings};
 use proptest::prelude::*;
 
@@ -54,7 +55,12 @@ fn change(
     let undoes = |(_, mishap)| matches!(mishap, Mishap::Fails | Mishap::IsInterrupted);
     let plans = fleet.plan(targets, !accident.is_some_and(undoes));
     fleet.host.go_wrong(accident);
+    let began = fleet.host.now();
     let result = fleet.host.carry_out(plans, &mut Operator(&fleet.host));
+    if let Some((0, Mishap::IsInterrupted)) = accident {
+        let took = fleet.host.now().saturating_sub(began);
+        assert!(took < Duration::from_secs(20), "it went on for {took:?}");
+    }
     fleet.host.let_systemd_finish();
     result?.ok()
 }
@@ -128,4 +134,91 @@ proptest! {
             prop_assert_eq!(fleet.serves(), before);
         }
     }
+}
+
+/// Has a service of one instance become its second release, whose program ends by itself after a while.
+fn second_release_that_ends(
+    text: &str,
+    watched: bool,
+    stays: Duration,
+) -> (FakeHost, ServiceReport) {
+    let host = FakeHost::default().with_programs(move |unit| Program {
+        watched,
+        stays: unit.as_str().contains("-v2.").then_some(stays),
+        ..Program::default()
+    });
+    let release = |revision: &str| fleet::one(&format!("revision: {revision}\n{text}"));
+    let reports = ["v1", "v2"].map(|revision| {
+        let desired = release(revision);
+        let observed = host.state().observed(host.now());
+        let plan = converge(&desired, &observed).unwrap();
+        host.carry_out(vec![plan], &mut |_: &Event<'_>| {}).unwrap().unwrap().remove(0)
+    });
+    let [first, second] = reports;
+    assert!(first.failure.is_none(), "{:?}", first.failure);
+    (host, second)
+}
+
+#[test]
+fn what_ends_after_its_start_is_undone() {
+    const MOMENT: Duration = Duration::from_millis(300);
+    const WHILE: Duration = Duration::from_secs(3);
+    let stays_well = "deploy: {min_healthy_time: 5s}\n";
+    for (text, watched, stays, kind) in [
+        // Without a health check, a program has to stay up for half a second.
+        ("", false, MOMENT, Some("ended")),
+        ("", false, WHILE, None),
+        ("", true, WHILE, None),
+        (stays_well, true, WHILE, Some("not_up")),
+        (stays_well, false, WHILE, Some("not_up")),
+    ] {
+        let (host, report) = second_release_that_ends(text, watched, stays);
+        let failure = report.failure.as_ref();
+        assert_eq!(
+            failure.map(|failure| failure.cause.kind()),
+            kind,
+            "{text:?} {watched} {stays:?}"
+        );
+        let up = host.state().states(host.now());
+        let old_is_up =
+            up.iter().any(|(unit, state)| unit.as_str().contains("-v1.") && state.is_up());
+        assert_eq!(old_is_up, failure.is_some_and(|failure| failure.old_serves), "{up:?}");
+        assert_eq!(old_is_up, kind.is_some());
+    }
+}
+
+#[test]
+fn a_service_that_failed_before_can_start_again() {
+    let host = FakeHost::default().with_programs(|unit| Program {
+        fails: unit.as_str().contains("-v1."),
+        ..Program::default()
+    });
+    let run = |revision: &str| {
+        let desired = fleet::one(&format!("revision: {revision}\n"));
+        let observed = host.state().observed(host.now());
+        let plan = converge(&desired, &observed).unwrap();
+        host.carry_out(vec![plan], &mut |_: &Event<'_>| {}).unwrap().unwrap().remove(0)
+    };
+    assert!(run("v1").failure.is_some());
+    assert!(run("v2").failure.is_none());
+}
+
+#[test]
+fn a_full_disk_is_named() {
+    let desired = fleet::one("revision: v1\nlisten: socket\nhealth: {http: /}\n");
+    let mut named = 0;
+    for call in 0..30 {
+        let host = FakeHost::default();
+        let plan = converge(&desired, &host.state().observed(host.now())).unwrap();
+        host.go_wrong(Some((call, Mishap::Fails)));
+        let result = host.carry_out(vec![plan], &mut |_: &Event<'_>| {}).unwrap();
+        for report in result.into_iter().flatten() {
+            let Some(failure) = report.failure else { continue };
+            if let Cause::Path(_) = failure.cause {
+                assert_eq!(failure.reason(), "cannot write /a/file: no storage space");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 0, "nothing was written at a time when its failure is undone");
 }

@@ -339,6 +339,10 @@ impl FakeHost {
         if up && job == Job::Start {
             return Ok(());
         }
+        if self.state.borrow().state(unit, self.now()) == ActiveState::Failed {
+            // As one that failed too often.
+            return Err(JobError::Result("failed".to_owned()));
+        }
         self.enter(unit, ActiveState::Activating, number);
         self.wait(unit, number, program.start).await?;
         if fails || program.fails {

@@ -87,7 +87,7 @@ pub struct State {
     /// Where the fixed names of sockets point.
     pub sockets: BTreeMap<ServiceId, BTreeMap<u16, HostPath>>,
     /// When the last connection to a service's old sockets is closed.
-    pub(super) connections: BTreeMap<ServiceId, Duration>,
+    pub connections: BTreeMap<ServiceId, Duration>,
     /// The images that are there.
     pub images: BTreeSet<EngineImage>,
     /// The commands that ran to their ends and succeeded.

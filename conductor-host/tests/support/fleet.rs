@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use conductor_core::name::{ServiceId, UnitName};
 use conductor_core::plan::{
-    self, Desired, Hook, Observed, Plan, ServicePlan, Step, converge, record, releases,
+    self, ActiveState, Desired, Hook, Observed, Plan, ServicePlan, Step, converge, record, releases,
 };
 use conductor_core::proxy::{ProxyTemplates, UpstreamFile};
 use conductor_core::release::Release;
@@ -139,6 +139,8 @@ struct Watch {
     file: Option<UpstreamFile>,
     /// The command that has to succeed before instances of these units start.
     before: Option<(UnitName, BTreeSet<UnitName>)>,
+    /// How many instances may start at a time.
+    batch: usize,
     /// Whether nothing is to be undone.
     on_the_way: bool,
     /// When the last of its instances was stopped, if none was started since.
@@ -338,6 +340,7 @@ impl Fleet {
             answered: answers(&member.id, &state, now),
             file,
             before: runs.zip(instances),
+            batch: member.settings.batch.into(),
             on_the_way,
             stopped: None,
             start: Duration::from_millis(member.settings.start),
@@ -481,6 +484,13 @@ impl Watch {
                     workers.files.get(id).is_some_and(|file| leads_to(file, unit, state))
                 });
                 assert!(!asked || self.downtime, "{unit} is stopped while it is asked");
+                let connected =
+                    matches!(endpoint(&state.units.units[unit]), Some(Endpoint::Socket(_)))
+                        && state.connections.get(id).is_some_and(|closed| *closed > now);
+                assert!(
+                    !connected || self.downtime || !self.on_the_way,
+                    "{unit} is stopped while somebody is connected"
+                );
                 if state.units.units[unit].metadata.kind.is_instance() {
                     self.stopped = Some(now);
                 }
@@ -502,6 +512,11 @@ impl Watch {
             }
             _ => {}
         }
+        let starting = state.states(now).into_iter().filter(|(unit, state)| {
+            *state == ActiveState::Activating && own(unit) && unit.as_str().matches('.').count() > 1
+        });
+        let starting = starting.count();
+        assert!(starting <= self.batch || !self.on_the_way, "{starting} of {id} start at once");
         let answers = answers(id, state, now);
         assert!(
             !self.answered || self.downtime || answers,
@@ -553,6 +568,24 @@ fn leads_to(file: &UpstreamFile, unit: &UnitName, state: &State) -> bool {
                 && file.text.contains(&format!("/{number}.sock"))
         }
         None => false,
+    }
+}
+
+/// Returns what a service of one native instance is to become.
+pub(crate) fn one(text: &str) -> Desired<'static> {
+    let text = format!("id: web\ncommand: [/bin/web]\n{text}");
+    let service = Service::parse(Path::new("web.yaml"), &text);
+    let service: &Service = Box::leak(Box::new(service.unwrap_or_else(|bad| panic!("{bad}"))));
+    let release = Release::new(service, service.own_revision().unwrap(), &TEMPLATES);
+    let units = release.compile(&BTreeMap::new(), None, Scope::System, &TEMPLATES).unwrap();
+    Desired {
+        service,
+        revision: release.revision.clone(),
+        release: release.name(),
+        upstream: None,
+        units,
+        jobs: UnitSet::default(),
+        before: None,
     }
 }
 
