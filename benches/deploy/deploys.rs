@@ -103,7 +103,7 @@ fn deploy(place: &Place, revision: &str) -> Sample {
     let mut last = began;
     for (moment, line) in &events {
         let event: Value = serde_json::from_str(line).expect("JSON");
-        let step = event.get("step").and_then(Value::as_str).unwrap_or_default();
+        let step = event["step"].get("text").and_then(Value::as_str).unwrap_or_default();
         let is_start = step.starts_with("start ") && step.ends_with(".service");
         match event.get("event").and_then(Value::as_str) {
             Some("done") if is_start => {

@@ -85,8 +85,8 @@ fn explain_failure(service: &ServiceReport, failure: &Failure, lines: &mut Vec<S
 mod tests {
     use conductor_core::name::UnitName;
     use conductor_core::plan::Step;
-    use conductor_host::Cause;
     use conductor_host::system::JobError;
+    use conductor_host::{Cause, StepObject};
 
     use super::*;
 
@@ -143,7 +143,11 @@ mod tests {
             ..failure()
         };
         let mut service = report(vec![Some(interrupted)]).services.remove(0);
-        service.left = (1..=12).map(|number| format!("stop {number}")).collect();
+        let stop = |number| {
+            let unit = format!("conductor-web-v1.7f3ac2-{number}.service").parse().unwrap();
+            StepObject::from(&Step::Stop(unit))
+        };
+        service.left = (1..=12).map(stop).collect();
         let lines = explain(&service);
         assert_eq!(
             lines[0],
@@ -151,7 +155,7 @@ mod tests {
              (conductor-web-v2.7f3ac2-1.service): interrupted"
         );
         assert_eq!(lines[1], "  the release before it serves as it did");
-        assert_eq!(lines[2], "  not done: stop 1");
+        assert_eq!(lines[2], "  not done: stop conductor-web-v1.7f3ac2-1.service");
         assert_eq!(lines.last().unwrap(), "  not done: 2 more");
         assert!(was_interrupted(&service));
     }

@@ -21,7 +21,7 @@ use crate::progress::json::Event;
 
 /// The version of the contract: higher by one whenever a key is removed, is renamed, is no longer always
 /// there, or gets another type or meaning. What is added (a key, an event, an error's kind) leaves it.
-pub(crate) const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 2;
 
 /// A command that prints JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -147,7 +147,7 @@ mod tests {
             jsonschema::draft202012::meta::validate(&schema).unwrap();
             jsonschema::validator_for(&schema).unwrap();
             assert_eq!(schema["x-contract-version"], VERSION);
-            assert!(schema["$id"].as_str().unwrap().starts_with("urn:conductor:contract:1:"));
+            assert!(schema["$id"].as_str().unwrap().starts_with("urn:conductor:contract:2:"));
         }
     }
 

@@ -16,4 +16,4 @@ pub mod system;
 pub use conductor_core;
 pub use event::{Event, Progress, Watcher};
 pub use ops::*;
-pub use report::{Cause, Failure, Report, ServiceReport, StepReport};
+pub use report::{Cause, Failure, Report, ServiceReport, StepObject, StepReport};

@@ -37,17 +37,41 @@ pub struct ServiceReport {
     pub steps: Vec<StepReport>,
     /// What was to be done and is not: it failed, or it was interrupted, where nothing is undone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub left: Vec<String>,
+    pub left: Vec<StepObject>,
     /// Why it did not work out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
+}
+
+/// A step as programs read it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[schemars(rename = "Step")]
+pub struct StepObject {
+    /// What is done, in one word: `start`, `write`, `reload_proxy`, ...
+    pub action: &'static str,
+    /// The unit that it is about, if it is about one.
+    pub unit: Option<UnitName>,
+    /// The step in words.
+    pub text: String,
+}
+
+impl From<&Step> for StepObject {
+    fn from(step: &Step) -> Self {
+        Self { action: step.action(), unit: step.unit().cloned(), text: step.to_string() }
+    }
+}
+
+impl std::fmt::Display for StepObject {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.text)
+    }
 }
 
 /// A step that was carried out.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StepReport {
     /// What was done.
-    pub step: String,
+    pub step: StepObject,
     /// How long it took, in microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usec: Option<u64>,
@@ -175,7 +199,7 @@ impl Cause {
 /// Why a service did not become what it should.
 struct FailureObject<'f> {
     /// The step that failed.
-    step: String,
+    step: StepObject,
     /// The unit that failed, if one did.
     unit: Option<&'f UnitName>,
     /// The kind of cause, in one word.
@@ -211,7 +235,7 @@ impl Serialize for Failure {
             interrupted,
         } = self;
         let object = FailureObject {
-            step: step.to_string(),
+            step: step.into(),
             unit: unit.as_ref(),
             kind: cause.kind(),
             reason: self.reason(),

@@ -2,7 +2,7 @@
 
 use conductor_core::name::{Revision, ServiceId};
 use conductor_core::plan::{Observed, Plan};
-use conductor_host::{Report, diff};
+use conductor_host::{Report, StepObject, diff};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -42,13 +42,13 @@ struct PlannedService<'p> {
 #[derive(Serialize, JsonSchema)]
 struct PlannedStep {
     /// What would be done.
-    step: String,
+    step: StepObject,
 }
 
 impl<'p> DryRun<'p> {
     fn new(plan: &'p Plan, diff: String) -> Self {
         let services = plan.services.iter().map(|service| {
-            let steps = service.all_steps().map(|step| PlannedStep { step: step.to_string() });
+            let steps = service.all_steps().map(|step| PlannedStep { step: step.into() });
             PlannedService {
                 id: &service.service,
                 revision: service.revision.as_ref(),

@@ -1,7 +1,7 @@
 //! Events for programs: one JSON object each, told from the result by its key `event`.
 
 use conductor_core::name::ServiceId;
-use conductor_host::Failure;
+use conductor_host::{Failure, StepObject};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -19,14 +19,14 @@ pub(crate) enum Event<'e> {
         /// The service.
         service: &'e ServiceId,
         /// The step.
-        step: String,
+        step: StepObject,
     },
     /// A step was carried out.
     Done {
         /// The service.
         service: &'e ServiceId,
         /// The step.
-        step: String,
+        step: StepObject,
         /// How long it took, in microseconds.
         usec: u64,
     },
@@ -35,7 +35,7 @@ pub(crate) enum Event<'e> {
         /// The service.
         service: &'e ServiceId,
         /// The step.
-        step: String,
+        step: StepObject,
         /// The line, without its end.
         line: &'e str,
     },
@@ -61,16 +61,14 @@ pub(crate) enum Event<'e> {
 pub(super) fn line(event: &conductor_host::Event<'_>) -> Option<String> {
     let line = match *event {
         conductor_host::Event::Waiting { holder } => Event::Waiting { holder },
-        conductor_host::Event::Step { service, step } => {
-            Event::Step { service, step: step.to_string() }
-        }
+        conductor_host::Event::Step { service, step } => Event::Step { service, step: step.into() },
         conductor_host::Event::Done { service, step, took } => Event::Done {
             service,
-            step: step.to_string(),
+            step: step.into(),
             usec: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         },
         conductor_host::Event::Output { service, step, line } => {
-            Event::Output { service, step: step.to_string(), line }
+            Event::Output { service, step: step.into(), line }
         }
         conductor_host::Event::Failed { service, failure } => Event::Failed { service, failure },
         conductor_host::Event::Note { service, text } => Event::Note { service, text },
@@ -91,15 +89,15 @@ mod tests {
         each_event(&mut |event| all.extend(line(event)));
         insta::assert_snapshot!(all.join("\n"), @r#"
         {"event":"waiting","holder":"process 7"}
-        {"event":"step","service":"web","step":"remove conductor-web-v2.7f3ac2-1.service"}
-        {"event":"done","service":"web","step":"remove conductor-web-v2.7f3ac2-1.service","usec":1480000}
-        {"event":"step","service":"web","step":"start conductor-web-v2.7f3ac2-1.service"}
-        {"event":"output","service":"web","step":"start conductor-web-v2.7f3ac2-1.service","line":"\"migrated\"\u001b[0m"}
-        {"event":"done","service":"web","step":"start conductor-web-v2.7f3ac2-1.service","usec":99000}
-        {"event":"done","service":"web","step":"start conductor-web-v2.7f3ac2-1.service","usec":1480000}
+        {"event":"step","service":"web","step":{"action":"remove","unit":"conductor-web-v2.7f3ac2-1.service","text":"remove conductor-web-v2.7f3ac2-1.service"}}
+        {"event":"done","service":"web","step":{"action":"remove","unit":"conductor-web-v2.7f3ac2-1.service","text":"remove conductor-web-v2.7f3ac2-1.service"},"usec":1480000}
+        {"event":"step","service":"web","step":{"action":"start","unit":"conductor-web-v2.7f3ac2-1.service","text":"start conductor-web-v2.7f3ac2-1.service"}}
+        {"event":"output","service":"web","step":{"action":"start","unit":"conductor-web-v2.7f3ac2-1.service","text":"start conductor-web-v2.7f3ac2-1.service"},"line":"\"migrated\"\u001b[0m"}
+        {"event":"done","service":"web","step":{"action":"start","unit":"conductor-web-v2.7f3ac2-1.service","text":"start conductor-web-v2.7f3ac2-1.service"},"usec":99000}
+        {"event":"done","service":"web","step":{"action":"start","unit":"conductor-web-v2.7f3ac2-1.service","text":"start conductor-web-v2.7f3ac2-1.service"},"usec":1480000}
         {"event":"note","service":"web","text":"the image could not be removed"}
-        {"event":"failed","service":"web","step":"start conductor-web-v2.7f3ac2-1.service","unit":"conductor-web-v2.7f3ac2-1.service","kind":"job_failed","reason":"the job failed: it exited with status 1","status":"unhealthy 1/2: 500","journal":["boom"],"old_serves":true,"undone":true,"retried":false,"interrupted":false}
-        {"event":"failed","service":"web","step":"start conductor-web-v2.7f3ac2-1.service","unit":"conductor-web-v2.7f3ac2-1.service","kind":"interrupted","reason":"interrupted","status":"unhealthy 1/2: 500","journal":["boom"],"old_serves":true,"undone":true,"retried":false,"interrupted":true}
+        {"event":"failed","service":"web","step":{"action":"start","unit":"conductor-web-v2.7f3ac2-1.service","text":"start conductor-web-v2.7f3ac2-1.service"},"unit":"conductor-web-v2.7f3ac2-1.service","kind":"job_failed","reason":"the job failed: it exited with status 1","status":"unhealthy 1/2: 500","journal":["boom"],"old_serves":true,"undone":true,"retried":false,"interrupted":false}
+        {"event":"failed","service":"web","step":{"action":"start","unit":"conductor-web-v2.7f3ac2-1.service","text":"start conductor-web-v2.7f3ac2-1.service"},"unit":"conductor-web-v2.7f3ac2-1.service","kind":"interrupted","reason":"interrupted","status":"unhealthy 1/2: 500","journal":["boom"],"old_serves":true,"undone":true,"retried":false,"interrupted":true}
         {"event":"reload"}
         "#);
     }

@@ -140,6 +140,31 @@ impl Step {
         }
     }
 
+    /// Returns what is done, in one word, for programs.
+    pub fn action(&self) -> &'static str {
+        match self {
+            Self::TestProxy { .. } => "test_proxy",
+            Self::Pull(_) => "pull",
+            Self::Run(_) => "run",
+            Self::Write { .. } => "write",
+            Self::Enable(_) => "enable",
+            Self::Start(_) => "start",
+            Self::Restart(_) => "restart",
+            Self::Confirm { .. } => "confirm",
+            Self::Switch { .. } => "switch_socket",
+            Self::WriteUpstream { .. } => "write_upstream",
+            Self::RemoveUpstream { .. } => "remove_upstream",
+            Self::ReloadProxy(_) => "reload_proxy",
+            Self::DrainProxy { .. } => "drain_proxy",
+            Self::DrainSockets { .. } => "drain_sockets",
+            Self::Stop(_) => "stop",
+            Self::Disable(_) => "disable",
+            Self::Remove(_) => "remove",
+            Self::Unswitch { .. } => "remove_socket_name",
+            Self::RemoveImage(_) => "remove_image",
+        }
+    }
+
     /// Tells whether the step changes unit files only, not what runs.
     pub fn is_file(&self) -> bool {
         matches!(self, Self::Write { .. } | Self::Enable(_) | Self::Disable(_) | Self::Remove(_))

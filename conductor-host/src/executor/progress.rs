@@ -7,7 +7,7 @@ use conductor_core::name::ProxyName;
 use conductor_core::plan::{ServicePlan, Step};
 
 use super::kind::StepKind;
-use crate::report::{Failure, ServiceReport, StepReport};
+use crate::report::{Failure, ServiceReport, StepObject, StepReport};
 use crate::system::Job;
 
 /// How far a service is in its plan.
@@ -94,7 +94,7 @@ impl<W> ServiceRun<W> {
 
     pub(super) fn done(&mut self, step: &Step, took: Duration) {
         let usec = u64::try_from(took.as_micros()).ok();
-        self.done.push((StepKind::of(step), StepReport { step: step.to_string(), usec }));
+        self.done.push((StepKind::of(step), StepReport { step: step.into(), usec }));
     }
 
     /// Notes the first failure and turns round: what is left is undoing. `attempted` is the kind of
@@ -131,7 +131,7 @@ impl<W> ServiceRun<W> {
             // What was undone is as it was.
             changed: !self.done.is_empty() && self.phase != Phase::Undo,
             steps: self.done.into_iter().map(|(_, step)| step).collect(),
-            left: self.left.iter().map(ToString::to_string).collect(),
+            left: self.left.iter().map(StepObject::from).collect(),
             failure: self.failure,
         }
     }

@@ -10,7 +10,7 @@ module ConductorCookbook
     # Deploys pull images and wait for health; an hour is for those that hang.
     PATIENCE = 3600
     # The version of what conductor prints that the cookbook knows; docs/cli.md says when it goes up.
-    CONTRACT = 1
+    CONTRACT = 2
 
     # @param program [String] a path, or a name that is looked for in PATH
     # @param patience [Integer] after how many seconds a run is ended
@@ -105,7 +105,7 @@ module ConductorCookbook
       events.each_line do |line|
         event = JSON.parse(line)
         at = "  it waited for another run: #{event['holder']}" if event['event'] == 'waiting'
-        at = "  it was at: #{event['step']}" if %w[step failed].include?(event['event'])
+        at = "  it was at: #{event['step']['text']}" if %w[step failed].include?(event['event'])
         break if event['event'] == 'failed'
       end
       at

@@ -73,13 +73,13 @@ module ConductorCookbook
     def describe(service)
       failure = service['failure']
       lines = failure ? describe_failure(service['id'], failure) : ["#{service['id']}: interrupted"]
-      lines + Array(service['left']).map { |step| "  not done: #{step}" }
+      lines + Array(service['left']).map { |step| "  not done: #{step['text']}" }
     end
 
     def describe_failure(id, failure)
       unit = failure['unit']
-      unit = unit && !failure['step'].include?(unit) ? " (#{unit})" : ''
-      ["#{id}: #{failure['step']}#{unit}: #{failure['reason']}",
+      unit = unit && failure['step']['unit'] != unit ? " (#{unit})" : ''
+      ["#{id}: #{failure['step']['text']}#{unit}: #{failure['reason']}",
        *evidence(id, failure), *outcome(id, failure)]
     end
 

@@ -182,7 +182,7 @@ module ConductorCookbook
     def plan(*arguments, **options)
       answer = @cli.json(*arguments, '--dry-run', doing: "plan #{id}", **options)
       services = answer['services']
-      steps = services.flat_map { |service| service['steps'] }.map { |step| step['step'] }
+      steps = services.flat_map { |service| service['steps'] }.map { |step| step['step']['text'] }
       down = services.any? { |service| service['downtime'] }
       down ? steps + ["let #{id} be down for a moment"] : steps
     end

@@ -10,7 +10,7 @@ RSpec.describe ConductorCookbook::CLI do
   end
 
   # Makes a program that keeps a version of the contract, and does nothing else as conductor does.
-  def program(script, version: 1)
+  def program(script, version: 2)
     path = "#{@directory}/program"
     schema = "[ \"$1\" != schema ] || { echo '{\"x-contract-version\":\n#{version}}'; exit; }"
     File.write(path, "#!/bin/sh\n#{schema}\n#{script}\n")
@@ -40,7 +40,7 @@ RSpec.describe ConductorCookbook::CLI do
     expect { ask('exec sleep 60', patience: 1) }
       .to raise_error(ConductorCookbook::Error, /--output json status did not end within 1 seconds\z/)
     { '{"event": "waiting", "holder": "process 7 (apply)"}' => 'it waited for another run: process 7 (apply)',
-      '{"event": "step", "service": "web", "step": "start web-1"}' => 'it was at: start web-1' }
+      '{"event": "step", "service": "web", "step": {"action": "start", "unit": "web-1", "text": "start web-1"}}' => 'it was at: start web-1' }
       .each do |event, words|
         script = "echo '#{event}'; echo '{\"event\": \"output\"}'; printf '{'; exec sleep 60"
         expect { ask(script, patience: 1) }
@@ -49,10 +49,10 @@ RSpec.describe ConductorCookbook::CLI do
   end
 
   it 'asks nothing of a conductor whose answers mean something else' do
-    other = described_class.new(program: program("touch #{@directory}/asked", version: 2))
+    other = described_class.new(program: program("touch #{@directory}/asked", version: 3))
     run = ConductorCookbook::Run.new(['/bin/true'], id: 'web', cli: other).change
     [-> { other.json('status', doing: 'ask') }, -> { run.carry_out }].each do |work|
-      expect(&work).to raise_error(ConductorCookbook::Error, /keeps version 2 of its contract, .* version 1;/)
+      expect(&work).to raise_error(ConductorCookbook::Error, /keeps version 3 of its contract, .* version 2;/)
     end
     none = described_class.new(program: '/bin/echo')
     expect { none.json('status', doing: 'ask') }.to raise_error(ConductorCookbook::Error, /prints no JSON/)

@@ -57,7 +57,7 @@ RSpec.describe ConductorCookbook::Service, :host do
       before = files
       said = change.descriptions
       expect(files).to eq(before)
-      done = change.carry_out['services'].first['steps'].map { |step| step['step'] }
+      done = change.carry_out['services'].first['steps'].map { |step| step['step']['text'] }
       expect(said.first(4)).to eq(
         ["change #{path}", 'set instances to 1 (was 2)', 'set env.A to "1"', done.first]
       )

@@ -59,7 +59,7 @@ fn steps(answer: &Value) -> Vec<(String, String, Vec<&str>)> {
     let of = |service: &'_ Value| (service["id"].to_string(), service["revision"].to_string());
     let all = services.iter().map(|service| {
         let steps = service["steps"].as_array().expect("steps");
-        let steps = steps.iter().map(|step| step["step"].as_str().expect("a step"));
+        let steps = steps.iter().map(|step| step["step"]["text"].as_str().expect("a step"));
         let (id, revision) = of(service);
         (id, revision, steps.collect())
     });

@@ -88,7 +88,7 @@ impl<'h> Contract<'h> {
     fn validator(&self, command: &str) -> Validator {
         let ran = self.host.conductor(&["schema", "--output-of", command]).exits(0);
         let schema: Value = serde_json::from_str(&ran.stdout).expect("a schema is JSON");
-        assert_eq!(schema["x-contract-version"], 1, "{ran}");
+        assert_eq!(schema["x-contract-version"], 2, "{ran}");
         keys(&schema, &mut self.words.borrow_mut());
         jsonschema::validator_for(&schema).unwrap_or_else(|error| panic!("{error}\n{ran}"))
     }

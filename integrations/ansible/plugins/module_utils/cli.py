@@ -8,7 +8,7 @@ import json
 import os
 
 # The version of the contract, docs/cli.md, that the modules are written for.
-CONTRACT = 1
+CONTRACT = 2
 # Where the role installs it, should a login without a profile not look there.
 DIRECTORIES = ["/usr/local/bin", "/usr/bin"]
 # Exit statuses after which nothing of the host is different: bad input, the old release serves as
@@ -61,7 +61,7 @@ class Answer:
     @property
     def steps(self):
         services = self.json.get("services") or []
-        return [step["step"] for service in services for step in service.get("steps", [])]
+        return [step["step"]["text"] for service in services for step in service.get("steps", [])]
 
     @property
     def changed_nothing(self):
@@ -178,7 +178,7 @@ def _error_text(error):
 
 
 def _failure_text(name, failure):
-    lines = ["%s: %s: %s" % (name, failure["step"], failure["reason"])]
+    lines = ["%s: %s: %s" % (name, failure["step"]["text"], failure["reason"])]
     if failure.get("status"):
         lines.append("  last health check: %s" % failure["status"])
     lines += ["  | %s" % line for line in failure["journal"]]

@@ -157,7 +157,9 @@ errors:
   type: list
   elements: dict
 failures:
-  description: What failed, with C(step), C(unit), C(reason), C(status), C(journal), C(old_serves) and C(undone).
+  description:
+    - What failed, with C(step) (C(action), C(unit), C(text)), C(unit), C(kind), C(reason), C(status), C(journal), C(old_serves)
+      and C(undone).
   returned: when something did not start
   type: list
   elements: dict
