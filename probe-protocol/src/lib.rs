@@ -1,0 +1,54 @@
+//! The language between the units that conductor writes, conductor itself and `conductor-probe`.
+//!
+//! - **Command lines.** A unit calls the probe. What it can say is a struct ([`Exec`], [`Docker`], [`Watch`],
+//!   [`Socket`], [`Run`], [`Ended`], [`Limit`]), which is written as [`Word`]s and read back by
+//!   [`Request::read`]. What stands behind `--` is not the probe's, and is left alone.
+//! - **Times.** [`Timing`] has the defaults of a health check and the time that systemd has to allow;
+//!   [`restarts`] has the delays between starts.
+//! - **What the probe says.** [`Status`] is the text for systemd, whose beginning [`State`] reads back;
+//!   [`journal`] marks its lines in the journal.
+//! - **One-off commands.** [`Call`] and [`Announcement`] are what goes over the socket of `conductor run`.
+//! - **Places.** [`places`] has the paths that both sides know.
+//!
+//! ```
+//! use conductor_probe_protocol::{Check, Exec, Request, Timing, Watch, Word};
+//!
+//! let check = Check::Tcp(([127, 0, 0, 1], 8080).into());
+//! let exec: Exec = Exec { watch: Some(Watch { check, timing: Timing::default() }), ..Exec::default() };
+//! let words = exec.words().into_iter().map(Word::at_runtime_directory("/run"));
+//! let words = words.chain(["/usr/bin/app".into()]);
+//! let read = Request::read(words);
+//! assert_eq!(read, Ok(Request::Exec { options: exec, program: vec!["/usr/bin/app".into()] }));
+//! ```
+
+mod address;
+mod check;
+mod error;
+mod exec;
+mod given;
+mod http;
+pub mod journal;
+mod one_off;
+pub mod option;
+pub mod places;
+mod request;
+pub mod restarts;
+mod socket;
+mod status;
+mod task;
+pub mod time;
+mod timing;
+mod word;
+
+pub use address::{address, host};
+pub use check::{Check, HttpCheck, Watch};
+pub use error::{ArgumentError, ValueError};
+pub use exec::{Docker, Exec, StopSignal};
+pub use http::{Header, Method, Statuses};
+pub use one_off::{Announcement, Call};
+pub use request::{Request, Subcommand};
+pub use socket::{Socket, SocketAction};
+pub use status::{State, Status};
+pub use task::{Client, Ended, Limit, Run};
+pub use timing::{FETCH, SLACK, Timing};
+pub use word::{PathWord, UnitPath, Word};

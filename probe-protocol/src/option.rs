@@ -1,0 +1,98 @@
+//! The options of `conductor-probe`, by their names.
+
+use crate::request::Subcommand;
+
+/// Asks a URL.
+pub const HTTP: &str = "--http";
+/// Connects to an address.
+pub const TCP: &str = "--tcp";
+/// Connects to a socket.
+pub const UNIX: &str = "--unix";
+/// Runs a command; one word of it each time.
+pub const COMMAND: &str = "--command";
+/// The method of a request.
+pub const METHOD: &str = "--method";
+/// A header of a request; it can be given several times.
+pub const HEADER: &str = "--header";
+/// The status codes that are healthy.
+pub const STATUS: &str = "--status";
+/// A text that an answer has to contain.
+pub const CONTAINS: &str = "--contains";
+/// Judges the answer behind redirects.
+pub const FOLLOW_REDIRECTS: &str = "--follow-redirects";
+/// The time between two checks.
+pub const INTERVAL: &str = "--interval";
+/// The longest that a check, or a limited command, may take.
+pub const TIMEOUT: &str = "--timeout";
+/// So many failures in a row are unhealthy.
+pub const RETRIES: &str = "--retries";
+/// The time after a start in which failures do not count.
+pub const START_PERIOD: &str = "--start-period";
+/// So many successes in a row are ready.
+pub const SUCCESS_THRESHOLD: &str = "--success-threshold";
+/// Lets everybody connect to a socket.
+pub const SHARE_SOCKET: &str = "--share-socket";
+/// The signal that stops the unit.
+pub const STOP_SIGNAL: &str = "--stop-signal";
+/// The file with the number of a process.
+pub const PID_FILE: &str = "--pid-file";
+/// The name of a container that is made.
+pub const NAME: &str = "--name";
+/// The client of the engine.
+pub const ENGINE: &str = "--engine";
+/// Where the engine listens, or whoever waits for a one-off command.
+pub const SOCKET: &str = "--socket";
+/// Where the engine listens, if `--socket` is another's.
+pub const ENGINE_SOCKET: &str = "--engine-socket";
+/// The name of a container that is there.
+pub const CONTAINER: &str = "--container";
+/// How long a command may take to end.
+pub const STOP_TIMEOUT: &str = "--stop-timeout";
+/// The file of a unit.
+pub const UNIT_FILE: &str = "--unit-file";
+/// Gives a directory to the owner of another.
+pub const OWNER_OF: &str = "--owner-of";
+/// Lets every user make files in a directory.
+pub const OPEN: &str = "--open";
+/// Removes a directory.
+pub const REMOVE: &str = "--remove";
+
+/// The options that say how often is checked.
+pub(crate) const TIMES: [&str; 5] = [INTERVAL, TIMEOUT, RETRIES, START_PERIOD, SUCCESS_THRESHOLD];
+
+/// The options that say how is asked over HTTP, but for `--unix`.
+pub(crate) const REQUEST: [&str; 5] = [METHOD, HEADER, STATUS, CONTAINS, FOLLOW_REDIRECTS];
+
+/// Returns the options of a command.
+pub fn of(subcommand: Subcommand) -> Vec<&'static str> {
+    let check = || {
+        let mut options = vec![HTTP, TCP, UNIX, COMMAND];
+        options.extend(REQUEST);
+        options.extend(TIMES);
+        options
+    };
+    let mut options = match subcommand {
+        Subcommand::Exec | Subcommand::Docker | Subcommand::Check => check(),
+        _ => Vec::new(),
+    };
+    options.extend_from_slice(match subcommand {
+        Subcommand::Exec => &[SHARE_SOCKET, STOP_SIGNAL, PID_FILE],
+        Subcommand::Docker => &[SHARE_SOCKET, NAME, ENGINE, SOCKET],
+        Subcommand::Check | Subcommand::Stop => &[],
+        Subcommand::Socket => &[OWNER_OF, OPEN, REMOVE],
+        Subcommand::Run => &[SOCKET, STOP_TIMEOUT, CONTAINER, ENGINE_SOCKET, PID_FILE],
+        Subcommand::Ended => &[SOCKET, UNIT_FILE, CONTAINER, ENGINE_SOCKET],
+        Subcommand::Limit => &[TIMEOUT],
+    });
+    options
+}
+
+/// Returns whether an option has no value.
+pub(crate) fn is_flag(option: &str) -> bool {
+    [FOLLOW_REDIRECTS, OPEN, REMOVE].contains(&option)
+}
+
+/// Returns whether an option can be given several times.
+pub(crate) fn is_list(option: &str) -> bool {
+    [HEADER, COMMAND].contains(&option)
+}

@@ -1,0 +1,62 @@
+//! The directory in which an instance listens on a socket.
+
+use std::path::PathBuf;
+
+use crate::error::ArgumentError;
+use crate::given::Given;
+use crate::option;
+use crate::request::Subcommand;
+use crate::word::{Line, PathWord, Word};
+
+/// Makes or removes the directory of a socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Socket<P = PathBuf> {
+    /// What is done.
+    pub action: SocketAction<P>,
+    /// Where the service listens: `/run/conductor/sockets/NAME/FILE`.
+    pub path: PathBuf,
+}
+
+/// What is done with the directory of a socket.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SocketAction<P = PathBuf> {
+    /// It is made for whoever owns this directory.
+    OwnerOf(P),
+    /// It is made for every user of the container that sees it.
+    Open,
+    /// It is removed with all that is in it.
+    Remove,
+}
+
+impl<P: PathWord> Socket<P> {
+    /// Writes the arguments.
+    pub fn words(&self) -> Vec<Word> {
+        let Self { action, path } = self;
+        let mut line = Line::new(Subcommand::Socket);
+        match action {
+            SocketAction::OwnerOf(directory) => line.path(option::OWNER_OF, directory),
+            SocketAction::Open => line.plain(option::OPEN),
+            SocketAction::Remove => line.plain(option::REMOVE),
+        }
+        line.plain(path);
+        line.finish()
+    }
+}
+
+impl Socket {
+    pub(crate) fn read(given: &mut Given) -> Result<Self, ArgumentError> {
+        const ACTIONS: [&str; 3] = [option::OWNER_OF, option::OPEN, option::REMOVE];
+        let chosen: Vec<_> = ACTIONS.into_iter().filter(|action| given.has(action)).collect();
+        let action = match chosen.as_slice() {
+            [] => return Err(ArgumentError::Missing("--owner-of, --open or --remove")),
+            [first, second, ..] => return Err(ArgumentError::Conflict(first, second)),
+            [_] => match given.path(option::OWNER_OF) {
+                Some(directory) => SocketAction::OwnerOf(directory),
+                None if given.has(option::OPEN) => SocketAction::Open,
+                None => SocketAction::Remove,
+            },
+        };
+        let path = given.operand().ok_or(ArgumentError::Missing("PATH"))?;
+        Ok(Self { action, path: path.into() })
+    }
+}

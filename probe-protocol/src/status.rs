@@ -1,0 +1,225 @@
+//! What the probe says of an instance: the text of its unit's status (`STATUS=`, `sd_notify(3)`).
+
+use std::fmt::{self, Display};
+
+/// What is said.
+#[derive(Clone, Copy)]
+pub enum Status<'a> {
+    /// It was started several times in a row, and is started again later.
+    Delayed {
+        /// How many times.
+        restarts: u32,
+        /// After how long.
+        delay: &'a dyn Display,
+    },
+    /// An engine makes its container.
+    Creating {
+        /// For how long already.
+        so_far: &'a dyn Display,
+    },
+    /// It runs, and nobody checks it.
+    Running,
+    /// It is not healthy yet.
+    Starting {
+        /// What the last check found.
+        found: &'a dyn Display,
+        /// How many checks there were.
+        checks: u64,
+    },
+    /// It is healthy, but not often enough yet.
+    Rising {
+        /// How often in a row.
+        successes: u32,
+        /// How often it has to be.
+        threshold: u32,
+        /// What the last check found.
+        found: &'a dyn Display,
+        /// How many checks there were.
+        checks: u64,
+    },
+    /// It is healthy.
+    Healthy {
+        /// What the last check found.
+        found: &'a dyn Display,
+        /// How many checks there were.
+        checks: u64,
+    },
+    /// It failed, and is restarted once that was often enough.
+    Unhealthy {
+        /// How often in a row.
+        failures: u32,
+        /// How often is too often.
+        retries: u32,
+        /// What the last check found.
+        found: &'a dyn Display,
+    },
+    /// It did not get healthy in time.
+    NeverHealthy {
+        /// In which time.
+        after: &'a dyn Display,
+        /// What the last check found.
+        found: &'a dyn Display,
+    },
+    /// Its unit is about to end.
+    Stopping,
+    /// One check of `conductor-probe check` found it healthy, or not.
+    Checked {
+        /// Which of the two.
+        healthy: bool,
+        /// What the check found.
+        found: &'a dyn Display,
+    },
+}
+
+/// What a status is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// It waits before it is started again.
+    Delayed,
+    /// An engine makes its container.
+    Creating,
+    /// It runs, and nobody checks it.
+    Running,
+    /// It is not ready yet.
+    Starting,
+    /// It is healthy.
+    Healthy,
+    /// Its last check failed.
+    Unhealthy,
+    /// It did not get healthy in time.
+    NeverHealthy,
+    /// Its unit is about to end.
+    Stopping,
+}
+
+impl State {
+    const ALL: [Self; 8] = [
+        Self::Delayed,
+        Self::Creating,
+        Self::Running,
+        Self::Starting,
+        Self::Healthy,
+        Self::Unhealthy,
+        Self::NeverHealthy,
+        Self::Stopping,
+    ];
+
+    /// Returns the word, or the words, with which its texts begin.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Delayed => "restarted",
+            Self::Creating => "creating",
+            Self::Running => "running",
+            Self::Starting => "starting",
+            Self::Healthy => "healthy",
+            Self::Unhealthy => "unhealthy",
+            Self::NeverHealthy => "never healthy",
+            Self::Stopping => "stopping",
+        }
+    }
+
+    /// Returns what a text is about, if it is the probe's.
+    pub fn of(status: &str) -> Option<Self> {
+        let begins = |state: &Self| {
+            let rest = status.strip_prefix(state.word());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with([' ', ':']))
+        };
+        Self::ALL.into_iter().find(begins)
+    }
+
+    /// Returns whether the last check of an instance that was ready failed, or it never got ready.
+    pub fn finds_fault(self) -> bool {
+        matches!(self, Self::Unhealthy | Self::NeverHealthy)
+    }
+}
+
+impl Status<'_> {
+    /// Returns what it is about.
+    pub fn state(&self) -> State {
+        match self {
+            Self::Delayed { .. } => State::Delayed,
+            Self::Creating { .. } => State::Creating,
+            Self::Running => State::Running,
+            Self::Starting { .. } | Self::Rising { .. } => State::Starting,
+            Self::Healthy { .. } | Self::Checked { healthy: true, .. } => State::Healthy,
+            Self::Unhealthy { .. } | Self::Checked { healthy: false, .. } => State::Unhealthy,
+            Self::NeverHealthy { .. } => State::NeverHealthy,
+            Self::Stopping => State::Stopping,
+        }
+    }
+}
+
+impl Display for Status<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = self.state().word();
+        match self {
+            Self::Delayed { restarts, delay } => {
+                write!(f, "{word} {restarts} times in a row, next start in {delay}")
+            }
+            Self::Creating { so_far } => write!(f, "{word} the container for {so_far}"),
+            Self::Running | Self::Stopping => f.write_str(word),
+            Self::Starting { found, checks } | Self::Healthy { found, checks } => {
+                write!(f, "{word}: {found}, {}", Checks(*checks))
+            }
+            Self::Rising { successes, threshold, found, checks } => {
+                let healthy = State::Healthy.word();
+                let checks = Checks(*checks);
+                write!(f, "{word}: {healthy} {successes}/{threshold}: {found}, {checks}")
+            }
+            Self::Unhealthy { failures, retries, found } => {
+                write!(f, "{word} {failures}/{retries}: {found}")
+            }
+            Self::NeverHealthy { after, found } => write!(f, "{word} in {after}: {found}"),
+            Self::Checked { healthy: _, found } => write!(f, "{word}: {found}"),
+        }
+    }
+}
+
+struct Checks(u64);
+
+impl Display for Checks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            1 => f.write_str("1 check"),
+            checks => write!(f, "{checks} checks"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_status_is_known_by_its_beginning() {
+        let found: &dyn Display = &"500: unhealthy";
+        let time: &dyn Display = &"3 s";
+        for (status, text) in [
+            (
+                Status::Delayed { restarts: 4, delay: time },
+                "restarted 4 times in a row, next start in 3 s",
+            ),
+            (Status::Creating { so_far: time }, "creating the container for 3 s"),
+            (Status::Running, "running"),
+            (Status::Starting { found, checks: 1 }, "starting: 500: unhealthy, 1 check"),
+            (
+                Status::Rising { successes: 1, threshold: 2, found, checks: 2 },
+                "starting: healthy 1/2: 500: unhealthy, 2 checks",
+            ),
+            (Status::Healthy { found: &"200", checks: 3 }, "healthy: 200, 3 checks"),
+            (Status::Unhealthy { failures: 1, retries: 3, found }, "unhealthy 1/3: 500: unhealthy"),
+            (Status::NeverHealthy { after: time, found }, "never healthy in 3 s: 500: unhealthy"),
+            (Status::Stopping, "stopping"),
+            (Status::Checked { healthy: true, found: &"200" }, "healthy: 200"),
+            (Status::Checked { healthy: false, found: &"500" }, "unhealthy: 500"),
+        ] {
+            assert_eq!(status.to_string(), text);
+            assert_eq!(State::of(text), Some(status.state()), "{text}");
+            let fault = text.starts_with("unhealthy") || text.starts_with("never");
+            assert_eq!(status.state().finds_fault(), fault, "{text}");
+        }
+        for other in ["", "unhealthily", "runs", "my healthy service"] {
+            assert_eq!(State::of(other), None, "{other}");
+        }
+    }
+}
