@@ -1,5 +1,6 @@
 //! Commands that run once: `run` and `ended` for `conductor run`, and `limit` for the checks in containers.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -130,12 +131,16 @@ pub struct Limit {
 }
 
 impl Limit {
-    /// Writes the arguments that come before the command.
-    pub fn words(&self) -> Vec<Word> {
+    /// Returns the arguments that come before the command.
+    pub fn arguments(&self) -> [OsString; 3] {
         let Self { timeout } = self;
-        let mut line = Line::new(Subcommand::Limit);
-        line.option(option::TIMEOUT, time::write_millis(*timeout));
-        line.before_command()
+        let timeout = format!("{}={}", option::TIMEOUT, time::write_millis(*timeout));
+        [Subcommand::Limit.name().into(), timeout.into(), "--".into()]
+    }
+
+    /// Writes them.
+    pub fn words(&self) -> Vec<Word> {
+        self.arguments().map(Word::Plain).into()
     }
 
     pub(crate) fn read(given: &Given) -> Result<Self, ArgumentError> {

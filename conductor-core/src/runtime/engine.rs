@@ -1,13 +1,15 @@
 //! Instances in containers: the command lines of docker and podman.
 
+use probe_protocol::places::{DOCKER, DOCKER_SOCKET};
+use probe_protocol::{Client, Docker, Exec, UnitPath};
+
 use super::{Instance, PROBE, Parts, health, inside, socket};
 use crate::definition::Runtime;
 use crate::service::Limits;
 use crate::unit::Lines;
-use crate::unit::escape::{CommandLine, command_line, percent};
+use crate::unit::escape::{CommandLine, command_line, percent, probe_line};
 use crate::value::{Endpoint, Volume};
 
-const DOCKER: &str = "/usr/bin/docker";
 const PODMAN: &str = "/usr/bin/podman";
 
 /// How long beyond its own deadline an engine may take to stop a container.
@@ -23,10 +25,15 @@ const FIELDS: &str = "CONDUCTOR_ID,CONDUCTOR_REVISION,CONDUCTOR_INSTANCE,CONDUCT
 pub(super) fn docker(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let Instance { service, tokens, unit, .. } = instance;
-    let mut create = CommandLine::new("");
-    create.words([PROBE, "docker", "--name", &name, "--engine", DOCKER]);
-    create.words(health::check(instance, &inside::enter(instance, DOCKER, &name)));
-    create.words(["--", "--rm", "--init"]);
+    let probe = Docker {
+        name: name.clone().into(),
+        engine: DOCKER.into(),
+        socket: DOCKER_SOCKET.into(),
+        watch: health::watch(instance, inside::enter(instance, DOCKER, &name)),
+        share_socket: socket::changed(instance),
+    };
+    let mut create = probe_line("", PROBE, &probe.words());
+    create.words(["--rm", "--init"]);
     create.word(&format!("--cgroup-parent={}", instance.slice));
     create.words(["--log-driver=journald", &format!("--log-opt=labels={FIELDS}")]);
     create.word(&format!("--log-opt=tag={}", service.id));
@@ -65,13 +72,17 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
     let mut health = Lines::default();
-    let pid_file = format!("/{}/conmon.pid", directory(instance));
+    let pid_file = format!("{}/conmon.pid", directory(instance));
     let is_probed = health::is_probed(instance.service);
     if is_probed {
-        run.words([PROBE, "exec"]);
-        run.after_specifier("--pid-file=", "%t", &pid_file);
-        run.words(health::check(instance, &inside::enter(instance, PODMAN, &name)));
-        run.word("--");
+        let probe = Exec {
+            pid_file: Some(UnitPath::Runtime(pid_file.clone())),
+            watch: health::watch(instance, inside::enter(instance, PODMAN, &name)),
+            share_socket: socket::changed(instance),
+            stop_signal: None,
+        };
+        run.word(PROBE);
+        run.arguments(&probe.words());
     } else {
         // podman's client is the main process until it names conmon.
         health.push("NotifyAccess", "main");
@@ -81,7 +92,7 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
     // which does not get to systemd's socket.
     if is_probed {
         run.word("--sdnotify=ignore");
-        run.after_specifier("--conmon-pidfile=", "%t", &pid_file);
+        run.after_specifier("--conmon-pidfile=", "%t", &format!("/{pid_file}"));
     } else {
         run.word("--sdnotify=conmon");
     }
@@ -124,7 +135,7 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
 pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
-    instance.leash(&mut run, PROBE, false, |run| run.word(&format!("--container={name}")));
+    instance.leash(&mut run, PROBE, false, Some(Client::Docker(name.clone())));
     run.words([DOCKER, "run", "--rm", "--init", "--interactive"]);
     if instance.has_terminal() {
         // Docker's own keys to detach would hide Ctrl-P from the command. A new size is told by the kernel:
@@ -159,12 +170,12 @@ pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
 pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
-    let pid_file = format!("/{}/container.pid", directory(instance));
-    instance
-        .leash(&mut run, PROBE, false, |run| run.after_specifier("--pid-file=", "%t", &pid_file));
+    let pid_file = format!("{}/container.pid", directory(instance));
+    let client = Client::Podman(UnitPath::Runtime(pid_file.clone()));
+    instance.leash(&mut run, PROBE, false, Some(client));
     run.words([PODMAN, "run", "--replace", "--rm", "--init", "--interactive"]);
     if instance.attached().is_some() {
-        run.after_specifier("--pidfile=", "%t", &pid_file);
+        run.after_specifier("--pidfile=", "%t", &format!("/{pid_file}"));
     }
     run.word(&format!("--init-path={PROBE}"));
     run.words(["--name", &name]);

@@ -1,26 +1,19 @@
 //! Health as systemd's own readiness and watchdog: the probe's command line, and what goes with it.
 
+use std::ffi::OsString;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{Instance, socket};
+use probe_protocol::restarts::{LONGEST_DELAY, START_LIMIT_BURST};
+use probe_protocol::{Check, Header, StopSignal, Subcommand, Timing, Watch};
+
+use super::Instance;
 use crate::definition::{Method, Runtime};
 use crate::service::{Health, HealthCheck, HttpCheck, Service};
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, command_line};
-use crate::value::{Argument, Endpoint, Span};
-
-/// Where the probe is on every host.
-pub const PROBE: &str = "/usr/bin/conductor-probe";
-
-/// How many starts in a row are too many. The probe starts again every ten seconds at the most, so
-/// that this is an hour of trying at least.
-const START_LIMIT_BURST: u32 = 360;
-
-/// The longest that the probe waits before a repeated restart; see `conductor-probe`.
-const LONGEST_DELAY: Duration = Duration::from_secs(10);
-
-/// What a start, a check or a report may take beyond its own time on a busy host.
-const SLACK: Duration = Duration::from_secs(10);
+use crate::value::{Endpoint, StatusCodes};
 
 /// How long an unhealthy instance may take to end before it is killed: it serves nobody.
 const ABORT: Duration = Duration::from_secs(5);
@@ -34,85 +27,82 @@ pub fn is_probed(service: &Service) -> bool {
     service.health.is_some() || service.runtime == Runtime::Docker
 }
 
-/// Gives the probe's options for the check of an instance. `enter` is what comes before a command
-/// that is to run where the instance runs.
-pub(super) fn check(instance: &Instance<'_>, enter: &[String]) -> Vec<String> {
+/// Returns what the probe checks of an instance, if anything. `enter` is what comes before a command that is to
+/// run where the instance runs.
+pub(super) fn watch(instance: &Instance<'_>, enter: Vec<OsString>) -> Option<Watch> {
     let Instance { service, tokens, .. } = instance;
-    let Some(health) = &service.health else {
-        return Vec::new();
-    };
-    let Health { check, interval, timeout, retries, success_threshold, start_period } = health;
-    let mut options = match check {
-        HealthCheck::Http(http) => self::http(http, instance),
-        // A definition with neither port nor socket and with a check of one is refused.
+    let health = service.health.as_ref()?;
+    let check = match &health.check {
+        HealthCheck::Http(http) => Check::Http(self::http(http, instance)),
         HealthCheck::Tcp => match instance.endpoint {
-            Some(Endpoint::Socket(socket)) => vec![format!("--unix={socket}")],
-            endpoint => vec![format!("--tcp={}", address(endpoint))],
+            Some(Endpoint::Socket(socket)) => Check::Unix(socket.as_str().into()),
+            endpoint => Check::Tcp(address(endpoint)),
         },
         HealthCheck::Command(command) => {
-            let words = command.iter().map(Argument::as_str).map(|word| tokens.expand(word));
-            let enter = enter.iter().map(|word| format!("--command={word}"));
-            enter.chain(words.map(|word| format!("--command={word}"))).collect()
+            let words = command.iter().map(|word| tokens.expand(word.as_str()).into_owned().into());
+            Check::Command(enter.into_iter().chain(words).collect())
         }
     };
-    options.push(format!("--interval={}", time(*interval)));
-    options.push(format!("--timeout={}", time(*timeout)));
-    options.push(format!("--retries={retries}"));
-    options.push(format!("--start-period={}", time(*start_period)));
-    if *success_threshold > 1 {
-        options.push(format!("--success-threshold={success_threshold}"));
-    }
-    if let Some(socket) = socket::changed(instance) {
-        options.push(format!("--share-socket={socket}"));
-    }
-    options
+    Some(Watch { check, timing: timing(health) })
 }
 
-/// Gives where an instance is reached, as it stands in a URL.
-fn address(endpoint: Option<&Endpoint>) -> String {
-    match endpoint {
-        Some(endpoint @ Endpoint::Tcp { .. }) => endpoint.to_string(),
-        Some(Endpoint::Socket(_)) | None => "localhost".to_owned(),
+/// Returns how often is checked.
+fn timing(health: &Health) -> Timing {
+    let Health { check: _, interval, timeout, retries, success_threshold, start_period } = health;
+    Timing {
+        interval: interval.duration(),
+        timeout: timeout.duration(),
+        retries: *retries,
+        start_period: start_period.duration(),
+        success_threshold: *success_threshold,
     }
 }
 
-fn http(http: &HttpCheck, instance: &Instance<'_>) -> Vec<String> {
+/// Returns where an instance is reached. A definition with neither port nor socket and with a check of one is
+/// refused; the probe would refuse port 0.
+fn address(endpoint: Option<&Endpoint>) -> SocketAddr {
+    let address = endpoint.and_then(Endpoint::socket_address);
+    address.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into())
+}
+
+fn http(http: &HttpCheck, instance: &Instance<'_>) -> probe_protocol::HttpCheck {
     // Without `..`: a new field does not compile until it is passed on.
     let HttpCheck { path, socket, method, headers, status, contains, follow_redirects } = http;
     let path = instance.tokens.expand(path.as_str());
     let socket = socket.as_ref().map(|socket| instance.tokens.expand(socket.as_str()));
-    let mut options = match socket.as_deref().or(instance.tokens.socket) {
-        Some(socket) => {
-            vec![format!("--http=http://localhost{path}"), format!("--unix={socket}")]
-        }
-        None => vec![format!("--http=http://{}{path}", address(instance.endpoint))],
+    let unix = socket.as_deref().or(instance.tokens.socket);
+    let host = match (unix, instance.endpoint) {
+        (None, Some(endpoint @ Endpoint::Tcp { .. })) => endpoint.to_string(),
+        _ => "localhost".to_owned(),
     };
-    if *method == Method::Head {
-        options.push("--method=HEAD".to_owned());
+    let headers = headers
+        .iter()
+        .map(|(name, value)| Header { name: name.to_string(), value: value.to_string() });
+    probe_protocol::HttpCheck {
+        url: format!("http://{host}{path}"),
+        unix: unix.map(PathBuf::from),
+        method: match method {
+            Method::Get => probe_protocol::Method::Get,
+            Method::Head => probe_protocol::Method::Head,
+        },
+        headers: headers.collect(),
+        status: status.as_ref().map(StatusCodes::statuses),
+        contains: contains.as_ref().map(ToString::to_string),
+        follow_redirects: *follow_redirects,
     }
-    options.extend(headers.iter().map(|(name, value)| format!("--header={name}: {value}")));
-    options.extend(status.iter().map(|codes| format!("--status={codes}")));
-    options.extend(contains.iter().map(|text| format!("--contains={text}")));
-    if *follow_redirects {
-        options.push("--follow-redirects".to_owned());
-    }
-    options
 }
 
 /// Returns the command that tells the probe of a stop which begins with a command: a service that answers no
 /// more while it finishes its requests is not unhealthy, and a restart would cut them off.
 pub(super) fn stop(probe: &str) -> CommandLine {
-    command_line("-", &[probe, "stop"])
+    command_line("-", &[probe, Subcommand::Stop.name()])
 }
 
-/// Returns the probe's option for the signal that stops the service, if the definition chooses one
-/// (`KillSignal=`, systemd.kill(5)): a stop by a signal is for the probe to see.
-pub(super) fn stop_signal(service: &Service) -> Option<String> {
-    let chosen = service.setting("KillSignal")?;
-    let name = chosen.strip_prefix("SIG").unwrap_or(chosen);
-    // The probe refuses what it does not know, such as a number or a real-time signal, and then nothing starts.
-    let is_known = ["HUP", "INT", "QUIT", "USR1", "USR2", "TERM", "WINCH"].contains(&name);
-    is_known.then(|| format!("--stop-signal=SIG{name}"))
+/// Returns the signal that stops the service, if the definition chooses one (`KillSignal=`, systemd.kill(5)): a
+/// stop by a signal is for the probe to see. The probe refuses what it does not know, such as a number or a
+/// real-time signal, and then nothing starts.
+pub(super) fn stop_signal(service: &Service) -> Option<StopSignal> {
+    service.setting("KillSignal")?.parse().ok()
 }
 
 /// Gives the directives that make the probe's word systemd's own.
@@ -125,10 +115,8 @@ pub(super) fn directives(service: &Service) -> Lines {
     lines.push("NotifyAccess", "main");
     if let Some(health) = &service.health {
         lines.push("TimeoutStartSec", seconds(start_timeout(service)));
-        // The probe reports after each check and asks for the restart itself; this ends an instance
-        // whose probe is gone.
-        let report = per_check(health).saturating_add(SLACK);
-        lines.push("WatchdogSec", seconds(report));
+        // The probe asks for the restart itself; this ends an instance whose probe is gone.
+        lines.push("WatchdogSec", seconds(timing(health).watchdog()));
         match service.runtime {
             Runtime::Native => {
                 lines.push("WatchdogSignal", "SIGTERM");
@@ -142,10 +130,8 @@ pub(super) fn directives(service: &Service) -> Lines {
     lines
 }
 
-/// Gives how an instance is started again.
-///
-/// The probe delays repeated restarts itself: systemd's own growing delay cannot begin at zero, is
-/// never taken back while the unit runs, and is unknown to systemd 252.
+/// Gives how an instance is started again. The probe delays repeated restarts itself, see
+/// [`probe_protocol::restarts`].
 pub(super) fn restart(service: &Service) -> Lines {
     let mut lines = Lines::default();
     lines.push("Restart", "always");
@@ -177,34 +163,16 @@ pub(super) fn start_limit(service: &Service) -> Lines {
     lines
 }
 
-/// The longest that a start takes: the probe ends one that never gets healthy before this.
+/// Returns the longest that a start takes.
 fn start_timeout(service: &Service) -> Duration {
-    let Some(health) = &service.health else {
-        return DEFAULT_START;
-    };
-    let checks = health.retries.saturating_add(health.success_threshold);
-    let checks = per_check(health).saturating_mul(checks);
-    health.start_period.duration().saturating_add(checks).saturating_add(SLACK)
-}
-
-/// The longest from one check to the end of the next.
-fn per_check(health: &Health) -> Duration {
-    health.interval.duration().saturating_add(health.timeout.duration())
+    let timing = service.health.as_ref().map(timing);
+    timing.map_or(DEFAULT_START, |timing| timing.start_timeout())
 }
 
 /// Writes a duration in whole seconds, rounded up.
 fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
     format!("{seconds}s")
-}
-
-/// Writes a span as the probe reads it: one number with its unit.
-fn time(span: Span) -> String {
-    let duration = span.duration();
-    match duration.subsec_nanos() {
-        0 => format!("{}s", duration.as_secs()),
-        _ => format!("{}ms", duration.as_micros().div_ceil(1000)),
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,10 @@
 //! An engine's client that is killed leaves what it started in the container; one more at every check of
 //! a command that hangs.
 
+use std::ffi::OsString;
 use std::time::Duration;
+
+use probe_protocol::Limit;
 
 use super::{Instance, PROBE};
 use crate::service::{Health, HealthCheck};
@@ -20,10 +23,10 @@ pub(super) fn mount(instance: &Instance<'_>) -> Option<String> {
 }
 
 /// Returns what comes before the check's command: the engine's client, and the probe in the container.
-pub(super) fn enter(instance: &Instance<'_>, engine: &str, name: &str) -> Vec<String> {
-    let timeout = command_timeout(instance).unwrap_or_default().as_micros().div_ceil(1000);
-    let limit = [INSIDE, "limit", &format!("--timeout={timeout}ms"), "--"].map(str::to_owned);
-    [engine, "exec", name].map(str::to_owned).into_iter().chain(limit).collect()
+pub(super) fn enter(instance: &Instance<'_>, engine: &str, name: &str) -> Vec<OsString> {
+    let Some(timeout) = command_timeout(instance) else { return Vec::new() };
+    let client = [engine, "exec", name, INSIDE].map(OsString::from);
+    client.into_iter().chain(Limit { timeout }.arguments()).collect()
 }
 
 /// Returns how long a check's command may take, if the check is one.

@@ -13,10 +13,10 @@ use crate::service::Service;
 use crate::unit::Lines;
 use crate::value::{Endpoint, Port, Tokens};
 
-pub use health::PROBE;
 pub use health::is_probed;
 pub use one_off::{Attached, MEETING, OneOff};
-pub use socket::SHOWN as SOCKETS;
+pub use probe_protocol::places::PROBE;
+pub use socket::SOCKETS;
 
 /// What a runtime contributes to the unit of an instance.
 #[derive(Debug, Default)]

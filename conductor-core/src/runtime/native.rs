@@ -1,5 +1,7 @@
 //! Instances that systemd runs by itself, sandboxed unless the definition says otherwise.
 
+use probe_protocol::Exec;
+
 use super::one_off::MEETING;
 use super::{Instance, PROBE, Parts, Scope, health, socket};
 use crate::service::{HealthCheck, Limits, Service};
@@ -68,12 +70,16 @@ pub(super) fn parts(instance: &Instance<'_>) -> Parts {
     let probed = health::is_probed(service);
     let probe = if instance.image.is_some() { PROBE_IN_IMAGE } else { PROBE };
     let mut line = CommandLine::new("");
-    instance.leash(&mut line, probe, instance.shown_socket().is_some(), |_| ());
+    instance.leash(&mut line, probe, instance.shown_socket().is_some(), None);
     if probed {
-        line.words([probe, "exec"]);
-        line.words(health::check(instance, &[]));
-        line.words(health::stop_signal(service));
-        line.word("--");
+        let exec: Exec = Exec {
+            pid_file: None,
+            watch: health::watch(instance, Vec::new()),
+            share_socket: socket::changed(instance),
+            stop_signal: health::stop_signal(service),
+        };
+        line.word(probe);
+        line.arguments(&exec.words());
     }
     line.words(service.command.iter().map(|argument| tokens.expand(argument.as_str())));
     let mut exec = Lines::default();

@@ -1,8 +1,11 @@
 //! A command that runs once because somebody asked for it: what comes around it, for whoever waits.
 
+use probe_protocol::places::DOCKER_SOCKET;
+use probe_protocol::{Client, Ended, Run, UnitPath};
+
 use super::{Instance, PROBE, Scope};
 use crate::unit::Lines;
-use crate::unit::escape::{CommandLine, command_line};
+use crate::unit::escape::{CommandLine, probe_line};
 use crate::value::HostPath;
 
 /// Where a unit of another user's finds the socket at which it is met, in its own view of the host: the
@@ -54,21 +57,20 @@ impl<'a> Instance<'a> {
     }
 
     /// Adds what comes before the command if somebody waits for it. `probe` is where the probe is, `shown`
-    /// whether the socket is shown to the unit, and `container` adds how a container is told of signals.
+    /// whether the socket is shown to the unit, and `client` which engine's client the command is.
     pub(super) fn leash(
         &self,
         line: &mut CommandLine,
         probe: &str,
         shown: bool,
-        container: impl FnOnce(&mut CommandLine),
+        client: Option<Client<UnitPath>>,
     ) {
         let Some(attached) = self.attached() else { return };
-        let patience = self.service.deploy.stop_timeout.duration().as_millis();
-        line.words([probe, "run"]);
-        line.word(&format!("--socket={}", if shown { MEETING } else { attached.socket.as_str() }));
-        line.word(&format!("--stop-timeout={patience}ms"));
-        container(line);
-        line.word("--");
+        let socket = if shown { MEETING } else { attached.socket.as_str() }.into();
+        let stop_timeout = self.service.deploy.stop_timeout.duration();
+        let run = Run { socket, stop_timeout, client, engine_socket: DOCKER_SOCKET.into() };
+        line.word(probe);
+        line.arguments(&run.words());
     }
 }
 
@@ -76,11 +78,14 @@ impl<'a> Instance<'a> {
 pub(super) fn directives(one_off: &OneOff, container: Option<&str>) -> Lines {
     let OneOff { unit_file, attached } = one_off;
     let mut lines = Lines::default();
-    let mut end = vec![PROBE.to_owned(), "ended".to_owned(), format!("--unit-file={unit_file}")];
-    end.extend(attached.as_ref().map(|attached| format!("--socket={}", attached.socket)));
-    end.extend(container.map(|name| format!("--container={name}")));
+    let end = Ended {
+        unit_file: unit_file.as_str().into(),
+        socket: attached.as_ref().map(|attached| attached.socket.as_str().into()),
+        container: container.map(str::to_owned),
+        engine_socket: DOCKER_SOCKET.into(),
+    };
     // As root, and with the host's view of its files.
-    lines.push("ExecStopPost", command_line("-+", &end));
+    lines.push("ExecStopPost", probe_line("-+", PROBE, &end.words()));
     // As for every command that somebody runs by hand.
     lines.push("IgnoreSIGPIPE", "no");
     lines

@@ -8,16 +8,17 @@
 //! everybody, who changes nothing there and is led nowhere, and for the services, which see their own
 //! directory of it, in a place that only root enters.
 
+use std::path::PathBuf;
+
+use probe_protocol::places::PRIVATE_SOCKETS;
+use probe_protocol::{Socket, SocketAction, UnitPath};
+
 use super::{Instance, PROBE, engine};
 use crate::definition::Runtime;
 use crate::unit::Lines;
-use crate::unit::escape::{CommandLine, command_line};
+use crate::unit::escape::probe_line;
 
-/// Where everybody sees the directories; an instance sees its own at the same path.
-pub const SHOWN: &str = "/run/conductor/sockets";
-
-/// Where they can be written to, by whoever gets there.
-const KEPT: &str = "/run/conductor/private/sockets";
+pub use probe_protocol::places::SOCKETS;
 
 /// What systemd calls the two mounts.
 const MOUNTS: &str = "run-conductor-private-sockets.mount run-conductor-sockets.mount";
@@ -30,17 +31,17 @@ pub(super) fn directory<'a>(instance: &Instance<'a>) -> Option<(String, &'a str)
 }
 
 /// Returns the path of the instance's socket for the probe, which may have to change its mode.
-pub(super) fn changed(instance: &Instance<'_>) -> Option<String> {
+pub(super) fn changed(instance: &Instance<'_>) -> Option<PathBuf> {
     let socket = instance.tokens.socket?;
     Some(match instance.service.runtime {
         // It is where the instance is.
-        Runtime::Native => socket.to_owned(),
-        Runtime::Docker | Runtime::Podman => kept(socket),
+        Runtime::Native => socket.into(),
+        Runtime::Docker | Runtime::Podman => kept(socket).into(),
     })
 }
 
 fn kept(shown: &str) -> String {
-    shown.replacen(SHOWN, KEPT, 1)
+    shown.replacen(SOCKETS, PRIVATE_SOCKETS, 1)
 }
 
 /// Keeps the mounts while the instance stops, when the host does.
@@ -57,20 +58,17 @@ pub(super) fn order(unit: &mut Lines, instance: &Instance<'_>) {
 pub(super) fn make(exec: &mut Lines, instance: &Instance<'_>) {
     let Some(socket) = instance.tokens.socket else { return };
     // As root, and with the host's view of its files.
-    let mut line = CommandLine::new("+");
-    line.words([PROBE, "socket"]);
-    match instance.service.runtime {
-        Runtime::Native => {
-            line.after_specifier("--owner-of=", "%t", &format!("/{}", engine::directory(instance)));
-        }
-        Runtime::Docker | Runtime::Podman => line.word("--open"),
-    }
-    line.word(socket);
-    exec.push("ExecStartPre", line);
+    let action = match instance.service.runtime {
+        Runtime::Native => SocketAction::OwnerOf(UnitPath::Runtime(engine::directory(instance))),
+        Runtime::Docker | Runtime::Podman => SocketAction::Open,
+    };
+    let words = Socket { action, path: socket.into() }.words();
+    exec.push("ExecStartPre", probe_line("+", PROBE, &words));
 }
 
 /// Removes the directory, after all else.
 pub(super) fn remove(exec: &mut Lines, instance: &Instance<'_>) {
     let Some(socket) = instance.tokens.socket else { return };
-    exec.push("ExecStopPost", command_line("-+", &[PROBE, "socket", "--remove", socket]));
+    let remove = Socket { action: SocketAction::<UnitPath>::Remove, path: socket.into() };
+    exec.push("ExecStopPost", probe_line("-+", PROBE, &remove.words()));
 }

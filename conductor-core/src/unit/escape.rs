@@ -4,6 +4,8 @@
 
 use std::fmt::{self, Write as _};
 
+use probe_protocol::Word;
+
 /// The longest line that systemd reads; a longer one makes the whole unit unloadable.
 pub(crate) const LONGEST_LINE: usize = 1_048_575;
 
@@ -73,6 +75,19 @@ impl CommandLine {
         self.0.push_str(&rest[1..]);
     }
 
+    /// Adds arguments of the probe's.
+    pub(crate) fn arguments(&mut self, words: &[Word]) {
+        for word in words {
+            match word {
+                // It was made of text.
+                Word::Plain(word) => self.word(&word.to_string_lossy()),
+                Word::RuntimeDirectory { before, after } => {
+                    self.after_specifier(before, "%t", after);
+                }
+            }
+        }
+    }
+
     fn separate(&mut self) {
         if self.0.ends_with('"') {
             self.0.push(' ');
@@ -90,6 +105,13 @@ impl fmt::Display for CommandLine {
 pub(crate) fn command_line<A: AsRef<str>>(prefix: &str, arguments: &[A]) -> CommandLine {
     let mut line = CommandLine::new(prefix);
     line.words(arguments);
+    line
+}
+
+/// Writes a command line that runs the probe, which is at `probe`, with these arguments.
+pub(crate) fn probe_line(prefix: &str, probe: &str, arguments: &[Word]) -> CommandLine {
+    let mut line = command_line(prefix, &[probe]);
+    line.arguments(arguments);
     line
 }
 

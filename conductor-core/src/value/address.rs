@@ -125,6 +125,16 @@ impl Endpoint {
         }
     }
 
+    /// Returns the address at which the host reaches the instance, if it has a port.
+    pub fn socket_address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Tcp { listen, port } => {
+                Some(SocketAddr::new(listen.reached_at().0, port.number()))
+            }
+            Self::Socket(_) => None,
+        }
+    }
+
     /// Returns the socket, if it is one.
     pub fn socket(&self) -> Option<&HostPath> {
         match self {

@@ -1,5 +1,7 @@
 //! What a health check sends over HTTP and what it takes for an answer (RFC 9110).
 
+use probe_protocol::Statuses;
+
 use super::character::{control, is_unfit};
 use crate::error::{Invalid, shown};
 use crate::text::{Numbers, text_type};
@@ -40,6 +42,14 @@ text_type!(
     "Text that has to stand in the first 64 KiB of the answer."
 );
 
+impl StatusCodes {
+    /// Returns them as the probe has them.
+    pub(crate) fn statuses(&self) -> Statuses {
+        // They were read when they were checked.
+        self.as_str().parse().unwrap_or_default()
+    }
+}
+
 fn check_header_name(text: &str) -> Result<(), Invalid> {
     const LONGEST: usize = 128;
     let token = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+.^_`|~-".contains(&b);
@@ -61,17 +71,9 @@ fn check_header_value(text: &str) -> Result<(), Invalid> {
 }
 
 fn check_status_codes(text: &str) -> Result<(), Invalid> {
-    let code = |text: &str| match text.parse() {
-        Ok(code @ 100..=599_u16) if text.len() == 3 => Some(code),
-        _ => None,
-    };
-    let item = |item: &str| match item.split_once('-') {
-        Some((first, last)) => matches!((code(first), code(last)), (Some(a), Some(b)) if a <= b),
-        None => code(item).is_some(),
-    };
-    match text.split(',').all(item) {
-        true => Ok(()),
-        false => Err(Invalid::new(format!("{} is not a list of status codes", shown(text)))
+    match text.parse::<Statuses>() {
+        Ok(_) => Ok(()),
+        Err(_) => Err(Invalid::new(format!("{} is not a list of status codes", shown(text)))
             .hint("write codes from 100 to 599 and ranges: 200-299,304")),
     }
 }

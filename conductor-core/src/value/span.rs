@@ -40,6 +40,11 @@ impl Span {
         Self(seconds as u64 * SECOND)
     }
 
+    /// Makes a span of a duration, in whole microseconds; none is longer than a year.
+    pub(crate) fn from_duration(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_micros()).map_or(LONGEST, |micros| micros.min(LONGEST)))
+    }
+
     /// Returns the span as the standard library has it.
     pub fn duration(self) -> Duration {
         Duration::from_micros(self.0)

@@ -1,5 +1,7 @@
 //! Checks how the health of instances is told.
 
+use probe_protocol::Timing;
+
 use super::{Check, table};
 use crate::definition::{self, Fault, Field, Located, MOST_CHECKS, Method, NodeId, Table};
 use crate::service::{Health, HealthCheck, HttpCheck};
@@ -61,18 +63,18 @@ impl Check<'_> {
                 None
             }
         };
-        let interval = self.span(interval, Span::from_secs(5));
-        let timeout = self.span(timeout, Span::from_secs(2));
-        let retries = self.number(retries, "retries", MOST_CHECKS).unwrap_or(3);
-        let success_threshold =
-            self.number(success_threshold, "successes", MOST_CHECKS).unwrap_or(1);
+        let default = Timing::DEFAULT;
+        let interval = self.span(interval, Span::from_duration(default.interval));
+        let timeout = self.span(timeout, Span::from_duration(default.timeout));
+        let retries = self.number(retries, "retries", MOST_CHECKS).unwrap_or(default.retries);
+        let success_threshold = self.number(success_threshold, "successes", MOST_CHECKS);
         Some(Health {
             check: check?,
             interval,
             timeout,
             retries,
-            success_threshold,
-            start_period: self.wait(start_period, Span::from_secs(60)),
+            success_threshold: success_threshold.unwrap_or(default.success_threshold),
+            start_period: self.wait(start_period, Span::from_duration(default.start_period)),
         })
     }
 
