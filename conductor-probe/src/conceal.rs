@@ -13,6 +13,7 @@ use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
 use std::path::Path;
 
 use nix::unistd::{close, execv};
+use probe_protocol::{Subcommand, option};
 use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::itself::itself;
@@ -21,7 +22,7 @@ use crate::itself::itself;
 pub(crate) const CONCEALED: &str = "with-arguments";
 
 /// The options whose values are concealed, and what comes before the value itself.
-const OPTIONS: [(&str, u8); 2] = [("--env", b'='), ("--header", b':')];
+const OPTIONS: [(&str, u8); 2] = [("--env", b'='), (option::HEADER, b':')];
 
 /// Where a process finds its open files.
 const OPEN_FILES: &str = "/proc/self/fd";
@@ -37,8 +38,7 @@ pub(crate) fn arguments(words: Vec<OsString>) -> io::Result<Vec<OsString>> {
             let number = words.get(2).and_then(|word| word.to_str()?.parse().ok());
             read(number.ok_or(io::ErrorKind::InvalidInput)?)
         }
-        // What stays for as long as a service runs.
-        Some("exec" | "docker") => {
+        Some(name) if Subcommand::named(name).is_some_and(Subcommand::stays) => {
             let shown = shown(&words);
             if shown != words && Path::new(OPEN_FILES).exists() {
                 // It goes on as it is if that fails: a service that does not start would be worse.

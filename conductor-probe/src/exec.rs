@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 use std::process::{self, Command, ExitStatus};
 use std::time::Duration;
 
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SigSet, Signal};
 use nix::unistd::{execvpe, setsid};
+use probe_protocol::{Exec, StopSignal, Watch};
 use rustix::process::{Pid, getpid, set_child_subreaper};
 
-use crate::args::Exec;
 use crate::itself::{ItselfError, itself};
 use crate::notify::{Notifier, VARIABLES};
 use crate::prepare::{PrepareError, Prepared, await_end, prepare};
@@ -56,12 +56,11 @@ pub(crate) enum ExecError {
 }
 
 /// Runs the service to its end. Without a check, this process becomes the service and does not come back.
-pub(crate) fn run(arguments: Exec) -> Result<End, ExecError> {
-    let Exec { check, share, stop_signal, pid_file, program: words } = arguments;
+pub(crate) fn run(options: Exec, words: Vec<OsString>) -> Result<End, ExecError> {
+    let Exec { watch, share_socket, stop_signal, pid_file } = options;
     let program = words[0].display().to_string();
-    let timing = check.timing.clone();
-    let Prepared { check, notifier, budget } = prepare(&check, &program)?;
-    let (Some(check), Some(notifier)) = (check, notifier) else {
+    let Prepared { check, notifier, budget } = prepare(watch.as_ref(), &program)?;
+    let (Some(check), Some(Watch { timing, .. }), Some(notifier)) = (check, watch, notifier) else {
         let errno = match become_command(words) {
             Ok(never) => match never {},
             Err(errno) => errno,
@@ -87,8 +86,21 @@ pub(crate) fn run(arguments: Exec) -> Result<End, ExecError> {
             found.map_err(|source| ExecError::PidFile { file, source })?
         }
     };
-    let prober = Prober::start(check, share, timing, notifier).map_err(ExecError::Check)?;
-    Ok(supervise(process, &signals, stop_signal, &prober)?)
+    let prober = Prober::start(check, share_socket, timing, notifier).map_err(ExecError::Check)?;
+    Ok(supervise(process, &signals, number(stop_signal.unwrap_or_default()), &prober)?)
+}
+
+/// Returns a signal as the kernel has it.
+fn number(signal: StopSignal) -> Signal {
+    match signal {
+        StopSignal::Hup => Signal::SIGHUP,
+        StopSignal::Int => Signal::SIGINT,
+        StopSignal::Quit => Signal::SIGQUIT,
+        StopSignal::Usr1 => Signal::SIGUSR1,
+        StopSignal::Usr2 => Signal::SIGUSR2,
+        StopSignal::Term => Signal::SIGTERM,
+        StopSignal::Winch => Signal::SIGWINCH,
+    }
 }
 
 /// Starts the service as a child, in a session of its own: what it sends to its process group is not for this

@@ -1,10 +1,10 @@
 //! Turns the health of a service into systemd's own readiness and watchdog.
 
-mod args;
 mod check;
 mod conceal;
 mod docker;
 mod exec;
+mod help;
 mod itself;
 mod limit;
 mod notify;
@@ -21,17 +21,16 @@ mod spoken;
 mod status;
 mod stop;
 mod supervise;
-mod value;
 mod watch;
 
 use std::env;
 use std::error::Error;
 use std::ffi::OsString;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use probe_protocol::{ArgumentError, Request, Status, Watch};
 
-use args::{Arguments, CheckArguments, Command};
 use check::{Check, CheckError};
 use docker::DockerError;
 use exec::{CANNOT_EXECUTE, ExecError};
@@ -61,36 +60,42 @@ pub fn main() -> ExitCode {
         Ok(words) => words,
         Err(error) => return failure(&error, FAILED),
     };
-    match Arguments::parse_from(words).command {
-        Command::Exec(exec) => match exec::run(exec) {
+    let request = match Request::read(words.into_iter().skip(1)) {
+        Ok(request) => request,
+        Err(error) => return failure(&error, BAD_USAGE),
+    };
+    match request {
+        Request::Help(subcommand) => told(help::of(subcommand)),
+        Request::Version => told(concat!("conductor-probe ", env!("CARGO_PKG_VERSION"))),
+        Request::Exec { options, program } => match exec::run(options, program) {
             Ok(end) => ExitCode::from(end.repeat()),
             Err(error @ ExecError::Run { .. }) => failure(&error, CANNOT_EXECUTE),
             Err(error @ ExecError::Prepare(PrepareError::Check(_))) => failure(&error, BAD_USAGE),
             Err(error) => failure(&error, FAILED),
         },
-        Command::Docker(docker) => match docker::run(&docker) {
+        Request::Docker { options, arguments } => match docker::run(options, &arguments) {
             Ok(code) => ExitCode::from(code),
             Err(error @ DockerError::Prepare(PrepareError::Check(_))) => failure(&error, BAD_USAGE),
             Err(error) => failure(&error, FAILED),
         },
-        Command::Check(arguments) => match check_once(&arguments) {
+        Request::Check(watch) => match check_once(&watch) {
             Ok(code) => code,
             Err(error) => failure(&error, BAD_USAGE),
         },
-        Command::Stop => {
+        Request::Stop => {
             stop::run();
             ExitCode::SUCCESS
         }
-        Command::Socket(socket) => match place::run(&socket) {
+        Request::Socket(socket) => match place::run(&socket) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error, FAILED),
         },
-        Command::Run(run) => match once::run(&run) {
+        Request::Run { options, program } => match once::run(&options, &program) {
             Ok(code) => ExitCode::from(code),
             Err(error) => failure(&error, ENGINE_FAILED),
         },
-        Command::Limit(limit) => ExitCode::from(limit::run(&limit)),
-        Command::Ended(ended) => match once::report(&ended) {
+        Request::Limit { options, program } => ExitCode::from(limit::run(options, &program)),
+        Request::Ended(ended) => match once::report(&ended) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error, FAILED),
         },
@@ -105,29 +110,36 @@ pub fn main() -> ExitCode {
 pub fn check<A: Into<OsString>>(
     arguments: impl IntoIterator<Item = A>,
 ) -> Result<(bool, String), Box<dyn Error>> {
-    let words = ["conductor-probe", "check"].map(OsString::from);
+    let words = [OsString::from("check")];
     let words = words.into_iter().chain(arguments.into_iter().map(Into::into));
-    match Arguments::try_parse_from(words)?.command {
-        Command::Check(arguments) => Ok(judge(&arguments)?),
-        _ => Err(CheckError::Missing.into()),
+    match Request::read(words)? {
+        Request::Check(watch) => Ok(judge(&watch)?),
+        _ => Err(ArgumentError::Missing("a check").into()),
     }
 }
 
-fn judge(arguments: &CheckArguments) -> Result<(bool, String), CheckError> {
-    let check = Check::new(arguments)?.ok_or(CheckError::Missing)?;
-    let (healthy, mut said) = match check.run(arguments.timing.timeout) {
-        Ok(healthy) => (true, format!("healthy: {healthy}")),
-        Err(reason) => (false, format!("unhealthy: {reason}")),
+fn judge(watch: &Watch) -> Result<(bool, String), CheckError> {
+    let (healthy, mut said) = match Check::new(watch)?.run(watch.timing.timeout) {
+        Ok(found) => (true, Status::Checked { healthy: true, found: &found }.to_string()),
+        Err(found) => (false, Status::Checked { healthy: false, found: &found }.to_string()),
     };
     clean(&mut said, 0);
     Ok((healthy, said))
 }
 
-fn check_once(arguments: &CheckArguments) -> Result<ExitCode, CheckError> {
-    let (healthy, said) = judge(arguments)?;
+fn check_once(watch: &Watch) -> Result<ExitCode, CheckError> {
+    let (healthy, said) = judge(watch)?;
     // Nothing can be done where nobody reads it; the exit status says it, too.
     drop(line(format_args!("{said}")));
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
+}
+
+/// Prints a text that was asked for.
+fn told(text: &str) -> ExitCode {
+    match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::from(FAILED),
+    }
 }
 
 fn failure(error: &dyn Error, code: u8) -> ExitCode {

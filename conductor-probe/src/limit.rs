@@ -2,19 +2,20 @@
 //!
 //! It runs where the client of a container engine does not reach: killing that leaves the command.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::time::Instant;
 
+use probe_protocol::Limit;
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{
     Pid, PidfdFlags, Signal, WaitOptions, getpid, kill_process, kill_process_group, pidfd_open,
     set_child_subreaper, waitpid,
 };
 
-use crate::args::Limit;
 use crate::check::socket::wait_until;
 use crate::print::{complain, reason};
 use crate::status;
@@ -25,13 +26,13 @@ const TIME_OVER: u8 = 124;
 const ROUNDS: usize = 1000;
 
 /// Runs the command, and returns its exit status as a shell has it.
-pub(crate) fn run(arguments: &Limit) -> u8 {
-    let deadline = Instant::now().checked_add(arguments.timeout);
+pub(crate) fn run(options: Limit, words: &[OsString]) -> u8 {
+    let deadline = Instant::now().checked_add(options.timeout);
     // What leaves its parent, as daemons do, becomes a child of this process, and is found.
     let _ = set_child_subreaper(Some(getpid()));
-    let program = &arguments.program[0];
+    let program = &words[0];
     let mut command = Command::new(program);
-    let mut child = match command.args(&arguments.program[1..]).process_group(0).spawn() {
+    let mut child = match command.args(&words[1..]).process_group(0).spawn() {
         Ok(child) => child,
         Err(error) => {
             complain(format_args!("cannot run {}: {}", program.display(), reason(&error)));

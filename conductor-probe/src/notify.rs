@@ -8,6 +8,8 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
+use probe_protocol::Status;
+
 use crate::print::clean;
 
 /// The variables by which systemd says that it wants to be told; they are not for the service.
@@ -82,11 +84,11 @@ impl Message {
     }
 
     /// Adds what a person is to read, on one line whatever it holds.
-    pub(crate) fn status(&mut self, text: fmt::Arguments<'_>) -> &mut Self {
+    pub(crate) fn status(&mut self, status: Status<'_>) -> &mut Self {
         self.0.push_str("STATUS=");
         let start = self.0.len();
         // Writing to a string does not fail.
-        let _ = self.0.write_fmt(text);
+        let _ = write!(self.0, "{status}");
         if self.0.len() > start + STATUS {
             self.0.truncate(self.0.floor_char_boundary(start + STATUS));
             self.0.push('…');
@@ -130,14 +132,19 @@ mod tests {
     #[test]
     fn a_status_is_one_line_of_bounded_length() {
         let mut message = Message::default();
-        message.line("READY=1").status(format_args!("a\nREADY=1\x1b[m\u{85}\u{202e}é"));
-        assert_eq!(message.0, "READY=1\nSTATUS=a READY=1 [m  é\n");
-        message.clear().status(format_args!("{}", "é".repeat(300))).line("WATCHDOG=1");
-        assert_eq!(message.0, format!("STATUS={}…\nWATCHDOG=1\n", "é".repeat(200)));
-        assert_eq!(message.said().chars().count(), 201);
-        message.clear().line("READY=1").status(format_args!("a")).line("WATCHDOG=1");
-        assert_eq!(message.only_status().0, "STATUS=a\n");
-        assert_eq!(message.only_status().0, "STATUS=a\n");
+        let found = "a\nREADY=1\x1b[m\u{85}\u{202e}é";
+        message.line("READY=1").status(Status::Checked { healthy: true, found: &found });
+        assert_eq!(message.0, "READY=1\nSTATUS=healthy: a READY=1 [m  é\n");
+        // The text is cut between two characters, at 400 bytes or before.
+        let found = "é".repeat(300);
+        let status = Status::Checked { healthy: true, found: &found };
+        message.clear().status(status).line("WATCHDOG=1");
+        let said = format!("healthy: {}…", "é".repeat(195));
+        assert_eq!(message.0, format!("STATUS={said}\nWATCHDOG=1\n"));
+        assert_eq!(message.said(), said);
+        message.clear().line("READY=1").status(Status::Running).line("WATCHDOG=1");
+        assert_eq!(message.only_status().0, "STATUS=running\n");
+        assert_eq!(message.only_status().0, "STATUS=running\n");
         assert_eq!(message.clear().only_status().0, "");
         message.clear().extend(Duration::from_millis(1500));
         assert_eq!(message.0, "EXTEND_TIMEOUT_USEC=1500000\n");

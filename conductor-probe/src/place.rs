@@ -12,6 +12,10 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
+use probe_protocol::places::{
+    PRIVATE as CLOSED, PRIVATE_SOCKETS as KEPT, RUN as OURS, SOCKETS as SHOWN,
+};
+use probe_protocol::{Socket, SocketAction};
 use rustix::fs::{
     AtFlags, FlockOperation, Gid, Mode, OFlags, StatVfsMountFlags, StatxAttributes, StatxFlags,
     Uid, fchmod, fchown, flock, fstat, mkdir, mkdirat, open, openat, statvfs, statx,
@@ -20,20 +24,6 @@ use rustix::io::Errno;
 use rustix::mount::{MountFlags, mount, mount_bind, mount_remount};
 use rustix::process::geteuid;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
-
-use crate::args::Socket;
-
-/// What conductor has below `/run`.
-const OURS: &str = "/run/conductor";
-
-/// Where everybody sees the directories.
-const SHOWN: &str = "/run/conductor/sockets";
-
-/// What only root enters.
-const CLOSED: &str = "/run/conductor/private";
-
-/// Where the directories are written to.
-const KEPT: &str = "/run/conductor/private/sockets";
 
 /// The file system: whoever fills it fills nothing else.
 const OPTIONS: &CStr = c"mode=0755,size=16m,nr_inodes=16k";
@@ -55,14 +45,17 @@ pub(crate) enum PlaceError {
 /// Makes the directory of a socket, or removes it.
 ///
 /// It takes nothing from the environment, which is the service's.
-pub(crate) fn run(Socket { owner_of, remove, path, .. }: &Socket) -> Result<(), PlaceError> {
+pub(crate) fn run(Socket { action, path }: &Socket) -> Result<(), PlaceError> {
     let name = name(path).ok_or_else(|| PlaceError::Form(path.clone()))?;
     // The unit sees the directory of a user that is made up by another owner than the host does.
-    let owner = owner_of.as_deref().map(owner).transpose()?;
+    let owner = match action {
+        SocketAction::OwnerOf(directory) => Some(owner(directory)?),
+        SocketAction::Open | SocketAction::Remove => None,
+    };
     // systemd binds paths for a command of the unit's, too: what is mounted there ends with it.
     enter_host().map_err(error("enter", Path::new(HOST)))?;
     let kept = Path::new(KEPT);
-    if *remove {
+    if *action == SocketAction::Remove {
         return self::remove(kept, name);
     }
     mount_both()?;

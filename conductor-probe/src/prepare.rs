@@ -4,10 +4,10 @@ use std::io;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
+use probe_protocol::{FETCH, Status, Watch};
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
-use crate::args::CheckArguments;
 use crate::check::socket::wait_until;
 use crate::check::{Check, CheckError};
 use crate::notify::{Message, Notifier, NotifyError};
@@ -15,9 +15,6 @@ use crate::occupied::{self, Occupied};
 use crate::restarts;
 use crate::runtime;
 use crate::spoken::Spoken;
-
-/// For how long a command may fetch an image before the time to start counts.
-const FETCH: Duration = Duration::from_mins(30);
 
 /// How often systemd is asked for more time meanwhile.
 const PAUSE: Duration = Duration::from_secs(2);
@@ -47,14 +44,14 @@ pub(crate) struct Prepared {
 
 /// Makes sure that the service can be checked, holds back repeated starts, and looks for whoever is in
 /// its place.
-pub(crate) fn prepare(arguments: &CheckArguments, program: &str) -> Result<Prepared, PrepareError> {
-    let check = Check::new(arguments)?;
+pub(crate) fn prepare(watch: Option<&Watch>, program: &str) -> Result<Prepared, PrepareError> {
+    let check = watch.map(Check::new).transpose()?;
     let checked = check.is_some();
     let notifier = Notifier::from_environment()?;
     if checked && notifier.is_none() {
         return Err(NotifyError::Missing.into());
     }
-    let budget = if checked { arguments.timing.start_budget() } else { Duration::ZERO };
+    let budget = watch.map(|watch| watch.timing.start_timeout()).unwrap_or_default();
     runtime::forget_stop();
     restarts::hold_back(notifier.as_ref(), !checked, budget);
     if let Some(endpoint) = check.as_ref().and_then(Check::endpoint) {
@@ -79,7 +76,7 @@ pub(crate) fn await_end(
         }
         let Some(notifier) = notifier.filter(|_| start.elapsed() < FETCH) else { continue };
         let so_far = Spoken(start.elapsed());
-        message.clear().status(format_args!("creating the container for {so_far}"));
+        message.clear().status(Status::Creating { so_far: &so_far });
         // Whoever does not hear this will end the start; there is nothing to do about it.
         let _ = notifier.send(message.extend(budget.saturating_add(10 * PAUSE)));
     }

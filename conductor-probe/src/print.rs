@@ -4,6 +4,8 @@ use std::error::Error;
 use std::fmt::{self, Arguments};
 use std::io::{self, Write as _};
 
+use probe_protocol::journal;
+
 /// Prints a line to standard output.
 pub(crate) fn line(text: Arguments<'_>) -> io::Result<()> {
     let mut text = text.to_string();
@@ -31,7 +33,7 @@ fn is_obeyed(c: char) -> bool {
 
 /// Prints a line to standard error, where nothing can be done about a failure.
 pub(crate) fn complain(text: Arguments<'_>) {
-    let mut text = format!("conductor-probe: {text}");
+    let mut text = journal::line(text);
     clean(&mut text, 0);
     text.push('\n');
     // One write, so that the lines of several processes do not mix.

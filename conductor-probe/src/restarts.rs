@@ -12,15 +12,14 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
+use probe_protocol::Status;
+use probe_protocol::restarts::{REST, delay};
 use rustix::fs::OFlags;
 
 use crate::notify::{Message, Notifier};
 use crate::print::complain;
 use crate::runtime;
 use crate::spoken::Spoken;
-
-/// A service that runs for this long without a check has come to rest.
-const REST: Duration = Duration::from_mins(1);
 
 /// The count of starts in a row.
 #[derive(Debug)]
@@ -100,8 +99,7 @@ pub(crate) fn hold_back(notifier: Option<&Notifier>, unchecked: bool, budget: Du
         return;
     }
     let mut message = Message::default();
-    message
-        .status(format_args!("restarted {count} times in a row, next start in {}", Spoken(delay)));
+    message.status(Status::Delayed { restarts: count, delay: &Spoken(delay) });
     message.extend(delay.saturating_add(budget));
     if let Some(Err(error)) = notifier.map(|notifier| notifier.send(&message)) {
         complain(format_args!("cannot tell systemd: {error}"));
@@ -109,25 +107,9 @@ pub(crate) fn hold_back(notifier: Option<&Notifier>, unchecked: bool, budget: Du
     thread::sleep(delay);
 }
 
-/// None for the first restart, then 100 ms, doubling up to 10 s.
-fn delay(count: u32) -> Duration {
-    const LONGEST: Duration = Duration::from_secs(10);
-    match count {
-        0 | 1 => Duration::ZERO,
-        2..=20 => Duration::from_millis(100 << (count - 2)).min(LONGEST),
-        _ => LONGEST,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn delays_double_up_to_ten_seconds() {
-        let millis = [0, 1, 2, 3, 4, 8, 9, 20, 21, u32::MAX].map(|count| delay(count).as_millis());
-        assert_eq!(millis, [0, 0, 100, 200, 400, 6400, 10_000, 10_000, 10_000, 10_000]);
-    }
 
     #[test]
     fn starts_are_counted_until_forgotten() {

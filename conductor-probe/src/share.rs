@@ -11,18 +11,15 @@ use std::path::Path;
 
 use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 
-use crate::args::Share;
 use crate::check::Unhealthy;
 
 /// What everybody needs to connect.
 const EVERYBODY: u32 = 0o666;
 
-impl Share {
-    /// Lets everybody connect, if that is wanted.
-    pub(crate) fn share(&self) -> Result<(), Unhealthy> {
-        let Some(path) = &self.share_socket else { return Ok(()) };
-        share(path).map_err(|source| Unhealthy::Unshared { path: path.clone(), source })
-    }
+/// Lets everybody connect to a socket, if there is one.
+pub(crate) fn share_if_any(path: Option<&Path>) -> Result<(), Unhealthy> {
+    let Some(path) = path else { return Ok(()) };
+    share(path).map_err(|source| Unhealthy::Unshared { path: path.to_owned(), source })
 }
 
 /// Whoever is in a container may put a link to anything in place of the socket: it is not followed.

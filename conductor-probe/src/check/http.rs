@@ -3,6 +3,7 @@
 use std::io::{self, Read as _};
 use std::time::{Duration, Instant};
 
+use probe_protocol::{HttpCheck, Method, Statuses};
 use rustix::io::Errno;
 use ureq::config::ConfigBuilder;
 use ureq::http::{HeaderName, HeaderValue, Request, Response, StatusCode, Uri, header};
@@ -13,8 +14,6 @@ use super::redirect::{self, Refused};
 use super::socket::Endpoint;
 use super::transport::{Route, address};
 use super::{Answer, CheckError, Unhealthy, UrlError, not_connected};
-use crate::args::{Method, RequestArguments};
-use crate::value::Statuses;
 
 /// How much of an answer is read.
 const BODY: usize = 64 * 1024;
@@ -41,17 +40,12 @@ pub(crate) struct Http {
 }
 
 impl Http {
-    pub(super) fn new(
-        url: &str,
-        arguments: &RequestArguments,
-        timeout: Duration,
-    ) -> Result<Self, CheckError> {
-        let RequestArguments { unix, method, headers, status, contains, follow_redirects } =
-            arguments;
+    pub(super) fn new(check: &HttpCheck, timeout: Duration) -> Result<Self, CheckError> {
+        let HttpCheck { url, unix, method, headers, status: _, contains, follow_redirects } = check;
         if *method == Method::Head && contains.is_some() {
             return Err(CheckError::HeadContains);
         }
-        let refused = |reason| CheckError::Url { url: url.to_owned(), reason };
+        let refused = |reason| CheckError::Url { url: url.clone(), reason };
         let uri = parse(url).map_err(refused)?;
         let endpoint = match unix {
             Some(path) => Endpoint::Unix(path.clone()),
@@ -82,8 +76,8 @@ impl Http {
             endpoint,
             agent,
             request,
-            url: url.to_owned(),
-            expected: status.clone(),
+            url: url.clone(),
+            expected: check.expected(),
             contains: contains.clone(),
             follow_redirects: *follow_redirects,
             timeout,

@@ -12,14 +12,13 @@ use std::io;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use probe_protocol::{Check as Wanted, Statuses, ValueError, Watch};
 use rustix::io::Errno;
 
 use self::http::Http;
 use self::socket::Endpoint;
-use crate::args::CheckArguments;
 use crate::print::reason;
 use crate::spoken::Spoken;
-use crate::value::{Statuses, ValueError};
 
 /// Why arguments do not make a check.
 #[derive(Debug, thiserror::Error)]
@@ -31,8 +30,6 @@ pub(crate) enum CheckError {
     Header(String),
     #[error("--contains: HEAD is answered without a text to search in")]
     HeadContains,
-    #[error("a check is needed: --http, --tcp, --unix or --command")]
-    Missing,
 }
 
 /// Why a URL is refused.
@@ -131,20 +128,14 @@ fn said(last: &str) -> String {
 }
 
 impl Check {
-    /// Makes the check that the arguments ask for, if they ask for one.
-    pub(crate) fn new(arguments: &CheckArguments) -> Result<Option<Self>, CheckError> {
-        let CheckArguments { http, tcp, words, request, timing } = arguments;
-        if let Some(url) = http {
-            let http = Http::new(url, request, timing.timeout)?;
-            return Ok(Some(Self::Http(Box::new(http))));
-        }
-        if let Some(address) = tcp {
-            return Ok(Some(Self::Connect(Endpoint::Tcp(*address))));
-        }
-        if let Some(path) = &request.unix {
-            return Ok(Some(Self::Connect(Endpoint::Unix(path.clone()))));
-        }
-        Ok(if words.is_empty() { None } else { Some(Self::Command(words.clone())) })
+    /// Makes the check that is asked for.
+    pub(crate) fn new(watch: &Watch) -> Result<Self, CheckError> {
+        Ok(match &watch.check {
+            Wanted::Http(http) => Self::Http(Box::new(Http::new(http, watch.timing.timeout)?)),
+            Wanted::Tcp(address) => Self::Connect(Endpoint::Tcp(*address)),
+            Wanted::Unix(path) => Self::Connect(Endpoint::Unix(path.clone())),
+            Wanted::Command(words) => Self::Command(words.clone()),
+        })
     }
 
     /// Says where the service listens, if the check connects to it.

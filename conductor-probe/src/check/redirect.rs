@@ -6,7 +6,6 @@ use ureq::http::uri::{Authority, PathAndQuery, Scheme};
 use ureq::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 
 use super::socket::Endpoint;
-use crate::value;
 
 /// How many redirects are followed.
 pub(super) const MOST: usize = 5;
@@ -140,7 +139,7 @@ fn is_same_server(to: &Uri, from: &Uri, endpoint: &Endpoint) -> bool {
     match endpoint {
         Endpoint::Unix(_) => named && port(to) == port(from),
         Endpoint::Tcp(address) => {
-            let here = value::host(&host(to)).is_ok_and(|host| host == address.ip());
+            let here = probe_protocol::host(&host(to)).is_ok_and(|host| host == address.ip());
             (here && port(to) == address.port())
                 || (named && [port(from), address.port()].contains(&port(to)))
         }

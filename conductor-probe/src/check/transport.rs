@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use probe_protocol::{ValueError, host};
 use rustix::io::Errno;
 use ureq::config::Config;
 use ureq::http::Uri;
@@ -14,7 +15,6 @@ use ureq::unversioned::transport::{
 use ureq::{Agent, Error, Timeout};
 
 use super::socket::{Endpoint, Socket};
-use crate::value::{self, ValueError};
 
 /// The way to the server: always to the same, whatever a URI says.
 #[derive(Debug, Clone)]
@@ -22,7 +22,7 @@ pub(crate) struct Route(pub(crate) Endpoint);
 
 /// Finds the address and port in a URI.
 pub(crate) fn address(uri: &Uri) -> Result<SocketAddr, ValueError> {
-    let host = value::host(uri.host().unwrap_or_default())?;
+    let host = host(uri.host().unwrap_or_default())?;
     let port = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
     Ok(SocketAddr::new(host, uri.port_u16().unwrap_or(port)))
 }

@@ -1,9 +1,11 @@
 //! Makes the container, which may take as long as its image takes to come.
 
+use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::process::{Command, ExitStatus, Stdio};
 
-use crate::args::Docker;
+use probe_protocol::Docker;
+
 use crate::notify::VARIABLES;
 use crate::prepare::{Prepared, await_end};
 
@@ -20,13 +22,17 @@ pub(crate) enum CreateError {
 }
 
 /// Makes the container and gives its ID.
-pub(crate) fn create(arguments: &Docker, prepared: &Prepared) -> Result<String, CreateError> {
-    let program = || arguments.engine.display().to_string();
+pub(crate) fn create(
+    options: &Docker,
+    arguments: &[OsString],
+    prepared: &Prepared,
+) -> Result<String, CreateError> {
+    let program = || options.engine.display().to_string();
     let failed = |source| CreateError::Run { program: program(), source };
-    let mut command = Command::new(&arguments.engine);
-    command.arg("create").arg("--name").arg(&arguments.name).args(&arguments.arguments);
+    let mut command = Command::new(&options.engine);
+    command.arg("create").arg("--name").arg(&options.name).args(arguments);
     // The one socket for everything, whatever context is set up.
-    command.env("DOCKER_HOST", format!("unix://{}", arguments.socket.display()));
+    command.env("DOCKER_HOST", format!("unix://{}", options.socket.display()));
     for name in VARIABLES {
         command.env_remove(name);
     }

@@ -7,16 +7,18 @@ mod create;
 mod engine;
 mod signals;
 
+use std::ffi::OsString;
 use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
+
+use probe_protocol::{Docker, Status};
 
 use self::create::{CreateError, create};
 use self::engine::{Condition, Wait};
 pub(crate) use self::engine::{Engine, EngineError};
 pub(crate) use self::signals::SIGNALS;
 use self::signals::Signals;
-use crate::args::Docker;
 use crate::notify::Message;
 use crate::prepare::{PrepareError, Prepared, prepare};
 use crate::print::{Whole, complain};
@@ -45,18 +47,18 @@ pub(crate) enum DockerError {
 }
 
 /// Runs a container and gives its exit status.
-pub(crate) fn run(arguments: &Docker) -> Result<u8, DockerError> {
+pub(crate) fn run(options: Docker, arguments: &[OsString]) -> Result<u8, DockerError> {
     close_to_others();
-    let prepared = prepare(&arguments.check, &arguments.name.display().to_string())?;
-    let id = create(arguments, &prepared)?;
+    let prepared = prepare(options.watch.as_ref(), &options.name.display().to_string())?;
+    let id = create(&options, arguments, &prepared)?;
     let signals = Signals::keep().map_err(|error| DockerError::Signals(error.into()))?;
-    let engine = Engine::new(&arguments.socket);
+    let engine = Engine::new(&options.socket);
     let wait = start(&engine, &id).map_err(DockerError::Start).inspect_err(|_| {
         if let Err(error) = engine.remove(&id) {
             complain(format_args!("cannot remove the container: {}", Whole(&error)));
         }
     })?;
-    let prober = tell(arguments, prepared).map_err(DockerError::Check)?;
+    let prober = tell(options, prepared).map_err(DockerError::Check)?;
     signals.pass_on(engine.clone(), id.clone(), prober);
     let status = exit_status(&engine, &id, wait)?;
     Ok(u8::try_from(status).unwrap_or(1))
@@ -72,16 +74,15 @@ fn start(engine: &Engine, id: &str) -> Result<Wait, EngineError> {
 }
 
 /// Starts to check the container, or tells systemd that it runs.
-fn tell(arguments: &Docker, prepared: Prepared) -> io::Result<Option<Prober>> {
+fn tell(options: Docker, prepared: Prepared) -> io::Result<Option<Prober>> {
     let Prepared { check, notifier, .. } = prepared;
-    match (check, notifier) {
-        (Some(check), Some(notifier)) => {
-            let (share, timing) = (arguments.share.clone(), arguments.check.timing.clone());
-            Prober::start(check, share, timing, notifier).map(Some)
+    match (check, options.watch, notifier) {
+        (Some(check), Some(watch), Some(notifier)) => {
+            Prober::start(check, options.share_socket, watch.timing, notifier).map(Some)
         }
-        (_, notifier) => {
+        (_, _, notifier) => {
             let mut message = Message::default();
-            message.line("READY=1").status(format_args!("running"));
+            message.line("READY=1").status(Status::Running);
             if let Some(Err(error)) = notifier.map(|it| it.send(&message)) {
                 complain(format_args!("cannot tell systemd: {error}"));
             }

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
+use probe_protocol::{Client, Run};
 
 use super::command::Child;
-use crate::args::Run;
 use crate::docker::{Engine, EngineError};
 use crate::print::{Whole, complain};
 
@@ -51,11 +51,11 @@ enum Sent {
 
 impl<'a> Container<'a> {
     /// Returns the container that a command makes, if it makes one.
-    pub(super) fn of(arguments: &'a Run) -> Option<Self> {
-        let Run { container, engine_socket, pid_file, .. } = arguments;
-        let docker = container.as_ref();
-        let docker = docker.map(|name| MadeBy::Docker(name, Engine::new(engine_socket)));
-        let made_by = docker.or_else(|| pid_file.as_deref().map(MadeBy::Podman))?;
+    pub(super) fn of(options: &'a Run) -> Option<Self> {
+        let made_by = match options.client.as_ref()? {
+            Client::Docker(name) => MadeBy::Docker(name, Engine::new(&options.engine_socket)),
+            Client::Podman(file) => MadeBy::Podman(file),
+        };
         Some(Self { made_by, listens: false, kept: Vec::new(), next: None })
     }
 

@@ -7,7 +7,8 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::time::Duration;
 
-use crate::args::Ended;
+use probe_protocol::{Call, Ended};
+
 use crate::docker::Engine;
 use crate::print::{Whole, complain};
 
@@ -27,7 +28,7 @@ pub(crate) fn report(arguments: &Ended) -> io::Result<()> {
     let Some(socket) = &arguments.socket else { return Ok(()) };
     match UnixStream::connect(socket) {
         Ok(mut stream) => {
-            say(&stream, "ended")?;
+            say(&stream, Call::Ended)?;
             // systemd knows how for as long as this process is there.
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.read_to_end(&mut Vec::new()).map(drop)
@@ -39,9 +40,9 @@ pub(crate) fn report(arguments: &Ended) -> io::Result<()> {
     }
 }
 
-/// Says a line on a connection.
-pub(super) fn say(mut stream: &UnixStream, line: &str) -> io::Result<()> {
-    stream.write_all(format!("{line}\n").as_bytes())
+/// Begins a connection.
+pub(super) fn say(mut stream: &UnixStream, call: Call) -> io::Result<()> {
+    stream.write_all(format!("{}\n", call.line()).as_bytes())
 }
 
 fn remove(path: &Path) -> io::Result<()> {

@@ -7,21 +7,16 @@ use std::os::unix::net::UnixStream;
 use std::path::Path;
 
 use nix::sys::signal::Signal;
+use probe_protocol::{Announcement, Call};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, recvmsg};
 
 use super::ended::say;
-
-/// What begins the first word on the connection: which of standard input, output and error come with
-/// it, a bit for each.
-const STREAMS: u8 = 3;
-/// Set if a terminal comes in their place.
-const TERMINAL: u8 = 1 << STREAMS;
 
 /// What a command is to run with.
 #[derive(Debug)]
 pub(crate) enum Ends {
     /// Standard input, output and error; what is missing is as the unit has it.
-    Streams([Option<OwnedFd>; STREAMS as usize]),
+    Streams([Option<OwnedFd>; 3]),
     /// A terminal that is to control it.
     Terminal(OwnedFd),
 }
@@ -45,11 +40,11 @@ impl Leash {
     /// Connects, and gets what the command is to run with.
     pub(crate) fn take(socket: &Path) -> io::Result<(Self, Ends)> {
         let stream = UnixStream::connect(socket)?;
-        say(&stream, "run")?;
+        say(&stream, Call::Run)?;
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
         let mut ancillary = RecvAncillaryBuffer::new(&mut space);
-        let mut kinds = [0];
-        let mut parts = [IoSliceMut::new(&mut kinds)];
+        let mut kind = [0];
+        let mut parts = [IoSliceMut::new(&mut kind)];
         let received = recvmsg(&stream, &mut parts, &mut ancillary, RecvFlags::CMSG_CLOEXEC)?;
         if received.bytes == 0 {
             return Err(ErrorKind::UnexpectedEof.into());
@@ -63,16 +58,14 @@ impl Leash {
         });
         let mut files = files.next().into_iter().flatten();
         let missing = || io::Error::other("what was announced did not come");
-        let ends = if kinds[0] & TERMINAL != 0 {
-            Ends::Terminal(files.next().ok_or_else(missing)?)
-        } else {
-            let mut streams = [const { None }; STREAMS as usize];
-            for (number, stream) in streams.iter_mut().enumerate() {
-                if kinds[0] & (1 << number) != 0 {
-                    *stream = Some(files.next().ok_or_else(missing)?);
-                }
+        let mut next = || files.next().ok_or_else(missing);
+        let unknown = || io::Error::other("what is announced is not known");
+        let ends = match Announcement::read(kind[0]).ok_or_else(unknown)? {
+            Announcement::Terminal => Ends::Terminal(next()?),
+            Announcement::Streams(announced) => {
+                let [input, output, error] = announced.map(|is| is.then(&mut next).transpose());
+                Ends::Streams([input?, output?, error?])
             }
-            Ends::Streams(streams)
         };
         stream.set_nonblocking(true)?;
         Ok((Self(stream), ends))

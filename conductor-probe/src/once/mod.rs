@@ -11,11 +11,13 @@ mod leash;
 mod size;
 mod turn;
 
+use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
+use probe_protocol::Run;
 use rustix::event::{PollFd, PollFlags};
 
 pub(crate) use self::command::{BECOME, become_command};
@@ -27,7 +29,6 @@ use self::container::Container;
 use self::leash::{Ends, Leash, Word};
 use self::size::Size;
 use self::turn::Turn;
-use crate::args::Run;
 use crate::check::socket::wait_until;
 use crate::docker;
 use crate::itself::ItselfError;
@@ -52,16 +53,16 @@ pub(crate) enum OnceError {
 }
 
 /// Runs the command and gives its exit status, as a shell has it.
-pub(crate) fn run(arguments: &Run) -> Result<u8, OnceError> {
-    let no_leash = |source| OnceError::Leash { socket: arguments.socket.clone(), source };
-    let (leash, ends) = Leash::take(&arguments.socket).map_err(no_leash)?;
+pub(crate) fn run(options: &Run, program: &[OsString]) -> Result<u8, OnceError> {
+    let no_leash = |source| OnceError::Leash { socket: options.socket.clone(), source };
+    let (leash, ends) = Leash::take(&options.socket).map_err(no_leash)?;
     let signals = Signals::keep(&docker::SIGNALS)?;
-    let container = Container::of(arguments);
+    let container = Container::of(options);
     let engine = container.as_ref().and_then(Container::docker);
     let engine = engine.map(|(name, engine)| (name, engine.clone()));
     let mut turn = None;
     if engine.is_some() {
-        let directory = arguments.socket.parent().unwrap_or(Path::new("/"));
+        let directory = options.socket.parent().unwrap_or(Path::new("/"));
         match Turn::wait(directory, &signals, &leash)? {
             Ok(its) => turn = Some(its),
             Err(signal) => return Ok(command::death_by(signal)),
@@ -74,7 +75,7 @@ pub(crate) fn run(arguments: &Run) -> Result<u8, OnceError> {
         _ => None,
     };
     let has_terminal = matches!(ends, Ends::Terminal(_));
-    let mut command = Running { child: Child::spawn(&arguments.program, ends)?, container };
+    let mut command = Running { child: Child::spawn(program, ends)?, container };
     let mut leash = Some(leash);
     let mut deadline = None;
     loop {
@@ -119,7 +120,7 @@ pub(crate) fn run(arguments: &Run) -> Result<u8, OnceError> {
             Some(Word::End) => {
                 leash = None;
                 command.deliver(Signal::SIGTERM);
-                deadline = Instant::now().checked_add(arguments.stop_timeout);
+                deadline = Instant::now().checked_add(options.stop_timeout);
             }
             Some(Word::Nothing) | None => {}
         }

@@ -3,17 +3,20 @@
 mod health;
 
 use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use probe_protocol::{Status, Timing};
+
 use self::health::{Event, Health};
-use crate::args::{Share, Timing};
 use crate::check::Check;
 use crate::notify::{Message, Notifier};
 use crate::print::complain;
 use crate::restarts::Restarts;
 use crate::runtime;
+use crate::share::share_if_any;
 
 /// How often systemd hears of a service that starts.
 const NEWS: Duration = Duration::from_millis(300);
@@ -31,14 +34,15 @@ impl Prober {
     /// Starts to check.
     pub(crate) fn start(
         check: Check,
-        share: Share,
+        share_socket: Option<PathBuf>,
         timing: Timing,
         notifier: Notifier,
     ) -> io::Result<Self> {
         let voice = Arc::new(Mutex::new(Voice { notifier, stopping: false, decided: false }));
         let health = Health::new(timing.clone(), Instant::now());
         let restarts = Restarts::from_environment();
-        let checks = Checks { check, share, timing, voice: Arc::clone(&voice), health, restarts };
+        let checks =
+            Checks { check, share_socket, timing, voice: Arc::clone(&voice), health, restarts };
         thread::Builder::new().name("prober".to_owned()).spawn(move || checks.run())?;
         Ok(Self(voice))
     }
@@ -68,7 +72,7 @@ impl Voice {
         }
         self.stopping = true;
         let mut message = Message::default();
-        message.status(format_args!("stopping")).line("WATCHDOG_USEC=0");
+        message.status(Status::Stopping).line("WATCHDOG_USEC=0");
         if let Err(error) = self.notifier.send(&message) {
             complain(format_args!("cannot tell systemd: {error}"));
         }
@@ -78,7 +82,7 @@ impl Voice {
 struct Checks {
     check: Check,
     /// The socket that everybody is to get to once it answers.
-    share: Share,
+    share_socket: Option<PathBuf>,
     timing: Timing,
     voice: Arc<Mutex<Voice>>,
     health: Health,
@@ -102,7 +106,8 @@ impl Checks {
                 Check::Http(_) | Check::Connect(_) => self.health.patience(start),
             });
             // A service that binds it anew makes it anew.
-            let result = result.and_then(|healthy| self.share.share().map(|()| healthy));
+            let result = result
+                .and_then(|healthy| share_if_any(self.share_socket.as_deref()).map(|()| healthy));
             let now = Instant::now();
             let event = self.health.observe(now, result);
             untold_ready |= matches!(event, Event::Ready(_));

@@ -2,13 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use crate::args::Timing;
+use probe_protocol::restarts::REST;
+use probe_protocol::{Status, Timing};
+
 use crate::check::{Healthy, Unhealthy};
 use crate::notify::Message;
 use crate::spoken::Spoken;
-
-/// A service that is healthy for this long has come to rest.
-const REST: Duration = Duration::from_mins(1);
 
 /// The results so far.
 #[derive(Debug)]
@@ -64,26 +63,25 @@ impl Health {
 
     /// Says what systemd is to hear about an event.
     pub(crate) fn tell(&self, event: &Event, message: &mut Message) {
-        let plural = if self.checks == 1 { "" } else { "s" };
-        let checks = format_args!("{} check{plural}", self.checks);
-        let Timing { retries, success_threshold, .. } = self.timing;
+        let checks = self.checks;
+        let Timing { retries, success_threshold: threshold, .. } = self.timing;
         match event {
-            Event::Starting(reason) => message.status(format_args!("starting: {reason}, {checks}")),
-            Event::Rising { successes, healthy } => message.status(format_args!(
-                "starting: healthy {successes}/{success_threshold}: {healthy}, {checks}"
-            )),
-            Event::Ready(healthy) | Event::Healthy(healthy) => {
-                message.status(format_args!("healthy: {healthy}, {checks}")).line("WATCHDOG=1")
+            Event::Starting(found) => message.status(Status::Starting { found, checks }),
+            Event::Rising { successes, healthy: found } => {
+                message.status(Status::Rising { successes: *successes, threshold, found, checks })
+            }
+            Event::Ready(found) | Event::Healthy(found) => {
+                message.status(Status::Healthy { found, checks }).line("WATCHDOG=1")
             }
             // The checks go on, and the verdict is not final.
-            Event::Failing { failures, reason } => message
-                .status(format_args!("unhealthy {failures}/{retries}: {reason}"))
+            Event::Failing { failures, reason: found } => message
+                .status(Status::Unhealthy { failures: *failures, retries, found })
                 .line("WATCHDOG=1"),
-            Event::Unhealthy { failures, reason } => message
-                .status(format_args!("unhealthy {failures}/{retries}: {reason}"))
+            Event::Unhealthy { failures, reason: found } => message
+                .status(Status::Unhealthy { failures: *failures, retries, found })
                 .line("WATCHDOG=trigger"),
-            Event::NeverHealthy { after, reason } => message
-                .status(format_args!("never healthy in {}: {reason}", Spoken(*after)))
+            Event::NeverHealthy { after, reason: found } => message
+                .status(Status::NeverHealthy { after: &Spoken(*after), found })
                 .line("WATCHDOG=trigger"),
         };
     }
