@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use probe_protocol::State;
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -217,5 +218,5 @@ impl InstanceStatus {
 
 /// Tells whether the probe's words are those of a check that failed.
 fn finds_fault(status: Option<&str>) -> bool {
-    status.is_some_and(|status| status.starts_with("unhealthy"))
+    status.and_then(State::of).is_some_and(State::finds_fault)
 }

@@ -128,7 +128,6 @@ pub struct LastWords {
 pub fn last_words(scope: Scope, unit: &UnitName, lines: u32) -> LastWords {
     // The id of the message that a main process ended (systemd.journal-fields(7), sd-messages.h).
     const ENDED: &str = "MESSAGE_ID=98e322203f7a4ed290d09fe03c09fe15";
-    const PROBE: &str = "conductor-probe: ";
     // journald may not have read yet what systemd wrote a moment ago.
     sync(scope);
     let engine = match scope {
@@ -149,8 +148,9 @@ pub fn last_words(scope: Scope, unit: &UnitName, lines: u32) -> LastWords {
         command.arg("_PID=1");
     }
     let end = read(&mut command).pop().and_then(|entry| end(&entry));
-    let probe = journal.iter().rev().find_map(|line| line.strip_prefix(PROBE));
-    LastWords { health: probe.map(str::to_owned), journal, end }
+    let mut lines = journal.iter().rev();
+    let health = lines.find_map(|line| probe_protocol::journal::text(line));
+    LastWords { health: health.map(str::to_owned), journal, end }
 }
 
 /// Says how a process ended, from systemd's own entry in the journal.

@@ -6,6 +6,7 @@ use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use probe_protocol::Announcement;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
 /// What a command is to run with.
@@ -18,14 +19,13 @@ pub enum Ends {
 }
 
 impl Ends {
-    /// Returns the first byte on the connection: what comes with it.
-    fn announcement(&self) -> u8 {
+    /// Returns what comes with the first byte on the connection.
+    fn announcement(&self) -> Announcement {
         match self {
-            Self::Streams(streams) => streams
-                .iter()
-                .enumerate()
-                .fold(0, |bits, (number, stream)| bits | u8::from(stream.is_some()) << number),
-            Self::Terminal(_) => 1 << 3,
+            Self::Streams(streams) => {
+                Announcement::Streams(streams.each_ref().map(Option::is_some))
+            }
+            Self::Terminal(_) => Announcement::Terminal,
         }
     }
 
@@ -40,7 +40,7 @@ impl Ends {
         if !files.is_empty() {
             ancillary.push(SendAncillaryMessage::ScmRights(&files));
         }
-        let announcement = [self.announcement()];
+        let announcement = [self.announcement().byte()];
         let parts = [IoSlice::new(&announcement)];
         sendmsg(stream, &parts, &mut ancillary, SendFlags::NOSIGNAL)?;
         Ok(())

@@ -17,6 +17,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use probe_protocol::Call;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
@@ -126,12 +127,17 @@ impl Meeting {
                 match member.hear() {
                     Heard::Nothing => silent.push(member),
                     Heard::Left => {}
-                    Heard::Line(line) if line == "run" => waiting.begin(member),
-                    Heard::Line(_) => {
-                        if let Report::Ended(outcome) = waiting.end(&member)? {
-                            return Ok(waiting.outcome(outcome));
+                    Heard::Line(line) => match Call::read(&line) {
+                        Some(Call::Run) => waiting.begin(member),
+                        Some(Call::Ended) => {
+                            if let Report::Ended(outcome) = waiting.end(&member)? {
+                                return Ok(waiting.outcome(outcome));
+                            }
                         }
-                    }
+                        None => {
+                            waiting.refuse(member.who(), "said what has no meaning at the socket");
+                        }
+                    },
                 }
             }
             present = silent;
