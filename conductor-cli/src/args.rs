@@ -40,7 +40,7 @@ pub(crate) struct Global {
     /// Work on the root file system in DIR, without systemd: nothing is started
     #[arg(long, global = true, value_name = "DIR", conflicts_with = "user")]
     pub(crate) root: Option<PathBuf>,
-    /// Talk to your own systemd (systemctl --user) instead of the host's
+    /// Use your own systemd (systemctl --user) instead of the host's
     #[arg(long, global = true)]
     pub(crate) user: bool,
     /// How to print
@@ -49,7 +49,7 @@ pub(crate) struct Global {
     /// Use the templates in DIR in place of those of the same name
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) templates: Option<PathBuf>,
-    /// Change the host also by files that somebody else than root and you can write
+    /// Use files even if users other than root and you can write to them
     #[arg(long, global = true)]
     pub(crate) allow_unsafe_permissions: bool,
 }
@@ -86,7 +86,7 @@ pub(crate) enum Command {
     Logs(Logs),
     /// Stop a service and remove its units; its definition stays
     Remove(Remove),
-    /// Jobs that run by the clock
+    /// Scheduled jobs
     Cron(Cron),
     /// Print the JSON Schema of a definition, or of what a command prints for programs
     Schema(Schema),
@@ -135,9 +135,9 @@ pub(crate) struct Locking {
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "A new release that does not become healthy is removed again, and the old one serves on.\n\
-                  Ctrl-C undoes what can be undone; once more ends at once, and the same command\n\
-                  finishes the work.\n\n\
+    after_help = "A new release that does not become healthy is removed, and the old one continues to serve.\n\
+                  Ctrl-C undoes what can be undone; a second Ctrl-C ends conductor at once. Run the same\n\
+                  command again to finish the work.\n\n\
                   Example:\n  conductor deploy --id web --revision v42 --dry-run\n  \
                   conductor deploy --id web --revision v42"
 )]
@@ -145,7 +145,7 @@ pub(crate) struct Deploy {
     /// The service; its definition stands in the definitions directory
     #[arg(long)]
     pub(crate) id: ServiceId,
-    /// What it is to run: an image tag, or sha256:DIGEST
+    /// The revision to run: an image tag, or sha256:DIGEST
     #[arg(long)]
     pub(crate) revision: Revision,
     /// Print what would be done, and do nothing

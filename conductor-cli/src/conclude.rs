@@ -20,7 +20,9 @@ pub(crate) fn conclude(report: &Report, output: Output) -> ExitCode {
             print::complaint(format_args!("{line}"));
         }
         if report.services.iter().any(was_interrupted) {
-            print::complaint(format_args!("interrupted; the same command finishes the work"));
+            print::complaint(format_args!(
+                "interrupted; run the same command again to finish the work"
+            ));
         }
     }
     ExitCode::from(status(report))
@@ -71,13 +73,14 @@ fn explain_failure(service: &ServiceReport, failure: &Failure, lines: &mut Vec<S
     }
     lines.extend(failure.journal.iter().map(|line| format!("  | {}", printable(line))));
     if failure.undone {
-        lines.push("  what was new is removed again".to_owned());
+        lines.push("  what was new is removed".to_owned());
     }
     if failure.old_serves {
-        lines.push("  the release before it serves as it did".to_owned());
+        lines.push("  the release before it still serves".to_owned());
     }
     if failure.retried {
-        lines.push(format!("  systemd goes on trying; conductor logs --id {id} has more"));
+        lines
+            .push(format!("  systemd keeps trying to start it; conductor logs --id {id} has more"));
     }
 }
 
@@ -125,8 +128,8 @@ mod tests {
         error: web: start conductor-web-v2.7f3ac2-1.service: the job failed: it exited with status 1
           last health check: never healthy in 60s: 500 Internal Server Error
           | boom [31m
-          what was new is removed again
-          the release before it serves as it did
+          what was new is removed
+          the release before it still serves
         "#);
     }
 
@@ -154,7 +157,7 @@ mod tests {
             "error: web: see that each of 0 new instances stays well for 2s \
              (conductor-web-v2.7f3ac2-1.service): interrupted"
         );
-        assert_eq!(lines[1], "  the release before it serves as it did");
+        assert_eq!(lines[1], "  the release before it still serves");
         assert_eq!(lines[2], "  not done: stop conductor-web-v1.7f3ac2-1.service");
         assert_eq!(lines.last().unwrap(), "  not done: 2 more");
         assert!(was_interrupted(&service));

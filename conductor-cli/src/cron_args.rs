@@ -8,7 +8,7 @@ use conductor_core::value::{TimeZone, UserName};
 
 use crate::args::Locking;
 
-/// Jobs that run by the clock.
+/// Scheduled jobs.
 #[derive(Debug, Args)]
 pub(crate) struct Cron {
     #[command(subcommand)]
@@ -26,9 +26,9 @@ pub(crate) enum CronCommand {
     Next(Next),
     /// Run a job now, and wait for its end
     RunNow(RunNow),
-    /// Keep a job from being run by the clock; apply and deploy keep it so
+    /// Stop a job's timer; apply and deploy keep the job paused
     Pause(ChangedJob),
-    /// Let a paused job be run by the clock again
+    /// Let the timer start a paused job again
     Resume(ChangedJob),
 }
 

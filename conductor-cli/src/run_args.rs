@@ -35,13 +35,13 @@ pub(crate) struct Run {
     /// Do not wait: print the unit, and leave the output to the journal
     #[arg(long, short)]
     pub(crate) detach: bool,
-    /// Set an environment variable; without a value, to what it is here
+    /// Set an environment variable; without a value, copy it from this environment
     #[arg(long, short, value_name = "NAME[=VALUE]")]
     pub(crate) env: Vec<Variable>,
-    /// The most memory, such as 512M, in place of the service's
+    /// The memory limit, such as 512M, in place of the service's
     #[arg(long)]
     pub(crate) memory: Option<Memory>,
-    /// The most CPU time, such as 1.5 or 150%, in place of the service's
+    /// The CPU limit, such as 1.5 or 150%, in place of the service's
     #[arg(long)]
     pub(crate) cpu: Option<Cpu>,
     /// The longest it may run, such as 20min
@@ -53,7 +53,7 @@ pub(crate) struct Run {
     /// Print the unit in which it would run, and run nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// What runs, and its arguments
+    /// The command and its arguments
     #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
     pub(crate) command: Vec<Argument>,
     // The option of all commands that has this name is about something else than this one's: an argument

@@ -127,7 +127,7 @@ pub enum Cause {
     #[error("it had to be started again")]
     Restarted,
     /// The probe finds fault with an instance that was well.
-    #[error("it did not stay well: {status}")]
+    #[error("it did not stay healthy: {status}")]
     Unhealthy {
         /// What the probe says.
         status: String,

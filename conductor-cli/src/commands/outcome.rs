@@ -92,9 +92,9 @@ pub(super) fn print_plan(
     let down = plan.services.iter().filter(|service| service.downtime);
     let down: Vec<_> = down.map(|service| service.service.as_str()).collect();
     if !down.is_empty() {
-        print::line(format_args!("briefly down meanwhile: {}", down.join(", ")))?;
+        print::line(format_args!("briefly down during the change: {}", down.join(", ")))?;
     } else if detail == Detail::Files {
-        print::line(format_args!("nothing is down meanwhile"))?;
+        print::line(format_args!("nothing is down during the change"))?;
     }
     print::line(format_args!("nothing was done: this was a dry run"))
 }

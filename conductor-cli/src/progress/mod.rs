@@ -19,7 +19,8 @@ use crate::{print, terminal};
 use live::Live;
 
 /// Said once after the first Ctrl-C.
-const INTERRUPTED: &str = "interrupted: undoing what can be undone; once more ends at once";
+const INTERRUPTED: &str =
+    "interrupted: undoing what can be undone; a second signal ends conductor at once";
 
 /// Takes the events of one change, and tells it of an interruption.
 pub(crate) struct Progress {

@@ -11,7 +11,7 @@ pub(super) fn of(command: &str) -> Vec<Invalid> {
     }
     if is_background(command) {
         let note = Invalid::new("the command ends in &: systemd ends what is left when a job ends");
-        notes.push(note.hint("take the & away"));
+        notes.push(note.hint("remove the &"));
     }
     notes
 }

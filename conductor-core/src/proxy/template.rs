@@ -21,7 +21,9 @@ pub enum UpstreamError {
     #[error(transparent)]
     Template(#[from] TemplateError),
     /// The path of a socket could be taken for something else.
-    #[error("{service}: {endpoint} cannot be told to a proxy: it contains {character:?}")]
+    #[error(
+        "{service}: {endpoint} cannot be written to a proxy's configuration: it contains {character:?}"
+    )]
     Endpoint {
         /// The service.
         service: ServiceId,

@@ -73,7 +73,7 @@ impl Settings {
                 file: service.origin.file.clone(),
                 position: Some(service.origin.upstream.unwrap_or(service.origin.position)),
                 path: format!("proxy.{}", proxy.name),
-                message: format!("the host settings know no proxy {}", proxy.name),
+                message: format!("the host settings have no proxy {}", proxy.name),
                 hint: Some(format!(
                     "there is {}; add proxy.{} to the host settings",
                     known.join(", "),
@@ -172,7 +172,7 @@ mod tests {
         assert_eq!(settings.check_proxies(&[service("nginx")]), Ok(()));
         assert_eq!(
             settings.check_proxies(&[service("edge")]).unwrap_err().to_string(),
-            "a.yaml:4:26: proxy.edge: the host settings know no proxy edge\n  \
+            "a.yaml:4:26: proxy.edge: the host settings have no proxy edge\n  \
              hint: there is nginx; add proxy.edge to the host settings"
         );
     }

@@ -23,7 +23,7 @@ pub(super) fn check(text: &str) -> Result<(), Refused> {
         let at = text.len() - tag.len();
         let kind = tag.strip_prefix('#').map(|rest| rest.trim_start_matches(is_filler));
         if tag.starts_with(['>', '*']) || kind.is_some_and(|kind| kind.starts_with(['>', '*'])) {
-            let reason = "partials and inlines have no place here: write out what they stand for";
+            let reason = "partials and inlines are not supported: write out their content";
             return Err(Refused { at, reason: reason.to_owned() });
         }
         blocks += usize::from(kind.is_some() || tag.starts_with('^') || tag.starts_with("else"));

@@ -79,9 +79,8 @@ fn check(text: &str) -> Result<(), Invalid> {
         return Err(Invalid::new(message).hint("give the variable a shorter name"));
     }
     if SYSTEMD.contains(&text) {
-        return Err(Invalid::new(format!("{text} is set by systemd")).hint(
-            "systemd tells the processes of a unit something with it; give the variable another name",
-        ));
+        return Err(Invalid::new(format!("{text} is set by systemd"))
+            .hint("systemd sets it for the processes of a unit; give the variable another name"));
     }
     Ok(())
 }

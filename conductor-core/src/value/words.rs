@@ -113,7 +113,7 @@ fn check_argument(text: &str) -> Result<(), Invalid> {
     }
     if let Some(bad) = text.chars().find(|c| is_noncharacter(*c)) {
         return Err(Invalid::new(format!("{} contains {bad:?}", shown(text)))
-            .hint("systemd takes it for invalid UTF-8; put it into a file"));
+            .hint("systemd rejects it as invalid UTF-8; put it into a file"));
     }
     if text.len() > LONGEST_ARGUMENT {
         return Err(Invalid::new(format!(

@@ -97,7 +97,7 @@ pub enum Error {
         source: PullError,
     },
     /// A command that is to run once was not even begun.
-    #[error("systemd did not come as far as running the command in {unit}")]
+    #[error("systemd did not run the command in {unit}")]
     NotBegun {
         /// Its unit.
         unit: UnitName,
@@ -113,7 +113,7 @@ pub enum Error {
         reason: String,
     },
     /// There is no systemd to ask.
-    #[error("nothing runs without systemd")]
+    #[error("this needs a running systemd")]
     Offline,
     /// No definition is of this id.
     #[error(

@@ -91,9 +91,9 @@ module ConductorCookbook
     end
 
     def outcome(id, failure)
-      { 'undone' => 'what was new is removed again',
-        'old_serves' => 'the release before it serves as it did',
-        'retried' => "systemd goes on trying; conductor logs --id #{id} has more" }
+      { 'undone' => 'what was new is removed',
+        'old_serves' => 'the release before it still serves',
+        'retried' => "systemd keeps trying to start it; conductor logs --id #{id} has more" }
         .filter_map { |key, text| "  #{text}" if failure[key] }
     end
   end

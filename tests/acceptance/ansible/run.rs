@@ -86,7 +86,7 @@ fn a_command_is_run(pool: &Pool) -> Result<(), Failed> {
         for (arguments, message) in [
             (json!({"command": bad, "timeout": "soon"}), "\"soon\" is not a time span"),
             (json!({"command": bad, "id": "nothing", "detach": true}), "no definition in"),
-            (json!({"command": ["/usr/bin/no"], "detach": true}), "did not come as far as"),
+            (json!({"command": ["/usr/bin/no"], "detach": true}), "did not run the command in"),
             (json!({"command": bad, "env": {"A": true}}), "env.A: expected text or a number"),
             (json!({"command": bad, "env": {"A": null}}), "env.A: expected text or a number"),
         ] {

@@ -78,7 +78,7 @@ impl Drop for Connected {
             let _ = output.join();
         }
         if let Err(errno) = tcsetattr(stdin(), OptionalActions::Drain, &self.before) {
-            print::complaint(format_args!("cannot set the terminal back: {errno}"));
+            print::complaint(format_args!("cannot restore the terminal: {errno}"));
         }
     }
 }

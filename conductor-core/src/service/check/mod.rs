@@ -202,7 +202,7 @@ impl Check<'_> {
         if let (Field::Given(sandbox), Some(Runtime::Docker | Runtime::Podman)) = (sandbox, runtime)
         {
             let fault = Fault::new("the sandbox is that of native units");
-            self.refuse(sandbox.at, fault.hint("remove sandbox: a container has its own walls"));
+            self.refuse(sandbox.at, fault.hint("remove sandbox: a container is isolated already"));
         }
     }
 

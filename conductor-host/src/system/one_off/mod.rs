@@ -142,7 +142,9 @@ impl Meeting {
             }
             present = silent;
             if called {
-                while let Some(stream) = next(listener).at("meet the command at", self.path())? {
+                while let Some(stream) =
+                    next(listener).at("listen for the command at", self.path())?
+                {
                     match waiting.members.admit(stream) {
                         Ok(member) => present.push(member),
                         Err(stranger) => waiting.refuse(&stranger, "came to the socket"),

@@ -13,7 +13,7 @@ use conductor_core::value::HostPath;
 #[non_exhaustive]
 pub enum ProxyError {
     /// The host settings do not know it.
-    #[error("the host settings know no proxy {proxy}")]
+    #[error("the host settings have no proxy {proxy}")]
     Unknown {
         /// The proxy.
         proxy: ProxyName,

@@ -166,5 +166,5 @@ fn what_a_check_says_is_in_the_error() {
     let error = proxies.test(&nginx()).unwrap_err();
     assert_eq!(error.to_string(), "the configuration of nginx is broken: to the log");
     let unknown = proxies.test(&"edge".parse().unwrap()).unwrap_err();
-    assert_eq!(unknown.to_string(), "the host settings know no proxy edge");
+    assert_eq!(unknown.to_string(), "the host settings have no proxy edge");
 }

@@ -14,7 +14,7 @@ description:
   - Puts the definition of a service on a host and has C(conductor) make the host run it, or takes a service away.
   - A definition is checked before it takes the place of the old one, and so is all that conductor would do. One that
     is refused changes nothing.
-  - If a new release does not become healthy, conductor takes it away again, the release before it serves as it did,
+  - If a new release does not become healthy, conductor removes it, the release before it still serves,
     the old definition is put back, and the task fails with the last health check and the end of the journal.
 options:
   id:

@@ -44,7 +44,7 @@ pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
             }
             part != "units"
         })?;
-    told(plan.contains("nothing is down meanwhile"), || {
+    told(plan.contains("nothing is down during the change"), || {
         format!("nothing should be down meanwhile: {plan}")
     })?;
     serves(operator, "v1")?;
