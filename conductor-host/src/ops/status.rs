@@ -103,7 +103,11 @@ impl Conductor {
     pub fn status(&self, only: Option<&ServiceId>) -> Result<Status, Error> {
         // systemd is reached while the files are read.
         let directory = self.directory();
-        let (systemd, observed) = rayon::join(|| self.systemd(), || directory.observe());
+        let observe = || match only {
+            Some(service) => directory.observe_service(service),
+            None => directory.observe(),
+        };
+        let (systemd, observed) = rayon::join(|| self.systemd(), observe);
         let (systemd, observed) = (systemd?, observed?);
         let ids: Vec<_> =
             observed.services().filter(|id| only.is_none_or(|only| only == *id)).collect();

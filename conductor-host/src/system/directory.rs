@@ -10,7 +10,7 @@ use tempfile::TempPath;
 
 use super::{atomic, observe, open};
 use conductor_core::error::{PathContext as _, PathError};
-use conductor_core::name::UnitName;
+use conductor_core::name::{ServiceId, UnitName};
 use conductor_core::plan::{Change, Observed, Step};
 use conductor_core::release::PREFIX;
 use conductor_core::unit::Link;
@@ -38,7 +38,15 @@ impl UnitDirectory {
     /// # Errors
     /// The directory or a file of conductor's in it cannot be read.
     pub fn observe(&self) -> Result<Observed, DirectoryError> {
-        observe::observe(&self.path)
+        observe::observe(&self.path, PREFIX)
+    }
+
+    /// Reads what is of one service, and may read what is of others whose ids begin as its own does.
+    ///
+    /// # Errors
+    /// The directory or a file that is read cannot be read.
+    pub fn observe_service(&self, service: &ServiceId) -> Result<Observed, DirectoryError> {
+        observe::observe(&self.path, &format!("{PREFIX}{service}"))
     }
 
     /// Makes the directory if it is not there, and insists that it is no link to another: whoever can make

@@ -26,15 +26,18 @@ const BLOCK: usize = 16 * 1024;
 /// The longest unit that is read; one has all of a definition in it, which is at most a mebibyte.
 const LONGEST: usize = 16 * 1024 * 1024;
 
-/// Reads what is conductor's in a unit directory, and what only looks like it.
-pub(super) fn observe(path: &Path) -> Result<Observed, DirectoryError> {
+/// Reads what is conductor's in a unit directory, and what only looks like it: of units whose names begin
+/// with a prefix, which is conductor's or longer.
+pub(super) fn observe(path: &Path, prefix: &str) -> Result<Observed, DirectoryError> {
     let Some(directory) = Directory::open(None, path)? else {
         return Ok(Observed::default());
     };
     let mut set = UnitSet::default();
     let mut foreign = BTreeMap::new();
     let (mut files, mut wants) = (Vec::new(), Vec::new());
-    for (name, kind) in directory.entries(|name| name.ends_with(WANTS) || is_own(name))? {
+    let wanted =
+        |name: &str| name.starts_with(prefix) || name.ends_with(WANTS) && !name.starts_with(PREFIX);
+    for (name, kind) in directory.entries(wanted)? {
         if let Some(by) = name.strip_suffix(WANTS) {
             match by.parse::<UnitName>() {
                 Ok(by) if kind == FileType::Directory => wants.push((by, name)),
@@ -67,7 +70,7 @@ pub(super) fn observe(path: &Path) -> Result<Observed, DirectoryError> {
             }
         }
     }
-    let links = wants.into_par_iter().map(|(by, name)| directory.links(&by, &name));
+    let links = wants.into_par_iter().map(|(by, name)| directory.links(&by, &name, prefix));
     for (link, own) in links.collect::<Result<Vec<_>, _>>()?.into_iter().flatten() {
         if own {
             set.links.insert(link);
@@ -76,10 +79,6 @@ pub(super) fn observe(path: &Path) -> Result<Observed, DirectoryError> {
         }
     }
     Ok(Observed::new(set, foreign))
-}
-
-fn is_own(name: &str) -> bool {
-    name.starts_with(PREFIX)
 }
 
 /// An open directory.
@@ -106,7 +105,10 @@ impl Directory {
     }
 
     /// Lists the entries of wanted names. One that is not UTF-8 cannot be conductor's.
-    fn entries(&self, wanted: fn(&str) -> bool) -> Result<Vec<(String, FileType)>, DirectoryError> {
+    fn entries(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<(String, FileType)>, DirectoryError> {
         let mut entries = Vec::new();
         let mut buffer = [MaybeUninit::uninit(); 4096];
         let mut listing = RawDir::new(&self.descriptor, &mut buffer);
@@ -165,12 +167,17 @@ impl Directory {
 
     /// Reads the links to units of conductor's names in one `.wants` directory, and whether each
     /// leads where it should.
-    fn links(&self, by: &UnitName, name: &str) -> Result<Vec<(Link, bool)>, DirectoryError> {
+    fn links(
+        &self,
+        by: &UnitName,
+        name: &str,
+        prefix: &str,
+    ) -> Result<Vec<(Link, bool)>, DirectoryError> {
         let Some(wants) = Self::open(Some(self), Path::new(name))? else {
             return Ok(Vec::new());
         };
         let mut links = Vec::new();
-        for (name, _) in wants.entries(is_own)? {
+        for (name, _) in wants.entries(|name| name.starts_with(prefix))? {
             let Ok(unit) = name.parse::<UnitName>() else { continue };
             let to = readlinkat(&wants.descriptor, unit.as_str(), Vec::new());
             let own = to.is_ok_and(|to| to.as_bytes() == link_target(&unit).as_bytes());

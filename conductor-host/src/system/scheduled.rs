@@ -61,12 +61,10 @@ impl Systemd {
         &self,
         jobs: &[(UnitName, UnitName)],
     ) -> Result<Vec<JobDetails>, SystemdError> {
-        if jobs.is_empty() {
-            return Ok(Vec::new());
-        }
         zbus::block_on(async {
+            let units: Vec<_> = jobs.iter().flat_map(|(service, timer)| [service, timer]).collect();
             let held: HashMap<String, (OwnedObjectPath, String)> = self
-                .list()
+                .list_some(&units)
                 .await?
                 .into_iter()
                 .map(|unit| (unit.name, (unit.path, unit.active_state)))

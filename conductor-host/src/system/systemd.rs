@@ -158,8 +158,28 @@ impl Systemd {
     }
 
     pub(super) async fn list(&self) -> Result<Vec<ListedUnit>, SystemdError> {
-        let pattern = format!("{PREFIX}*");
-        let units = self.manager.list_units_by_patterns(&[], &[&pattern]).await;
+        self.matching(&[&format!("{PREFIX}*")]).await
+    }
+
+    /// Lists some units that systemd holds; where they are many, all of conductor's.
+    pub(super) async fn list_some(
+        &self,
+        units: &[&UnitName],
+    ) -> Result<Vec<ListedUnit>, SystemdError> {
+        // systemd compares each unit with each pattern; in a name nothing is special, for it takes a
+        // backslash for itself.
+        const FEW: usize = 8;
+        match units {
+            [] => Ok(Vec::new()),
+            units if units.len() > FEW => self.list().await,
+            units => {
+                self.matching(&units.iter().map(|unit| unit.as_str()).collect::<Vec<_>>()).await
+            }
+        }
+    }
+
+    async fn matching(&self, patterns: &[&str]) -> Result<Vec<ListedUnit>, SystemdError> {
+        let units = self.manager.list_units_by_patterns(&[], patterns).await;
         units.map_err(|source| SystemdError::Call { call: "ListUnitsByPatterns", source })
     }
 
@@ -216,8 +236,8 @@ impl Systemd {
         Ok(self.states_and_details(units)?.1)
     }
 
-    /// Returns the [`states`](Self::states) of all units, and the [`details`](Self::details) of some, of one
-    /// moment.
+    /// Returns the state of some units and, if that is as quick, of others; and their
+    /// [`details`](Self::details).
     ///
     /// # Errors
     /// systemd does not answer.
@@ -226,7 +246,7 @@ impl Systemd {
         units: &[&UnitName],
     ) -> Result<(States, Vec<UnitDetails>), SystemdError> {
         zbus::block_on(async {
-            let held = self.list().await?;
+            let held = self.list_some(units).await?;
             let paths: HashMap<&str, &OwnedObjectPath> =
                 held.iter().map(|unit| (unit.name.as_str(), &unit.path)).collect();
             let details = stream::iter(units)
@@ -248,8 +268,13 @@ impl Systemd {
     /// systemd does not answer.
     pub fn conditions(&self, units: &[UnitName]) -> Result<Vec<Condition>, SystemdError> {
         zbus::block_on(async {
-            let held: HashMap<String, ListedUnit> =
-                self.list().await?.into_iter().map(|unit| (unit.name.clone(), unit)).collect();
+            let names: Vec<_> = units.iter().collect();
+            let held: HashMap<String, ListedUnit> = self
+                .list_some(&names)
+                .await?
+                .into_iter()
+                .map(|unit| (unit.name.clone(), unit))
+                .collect();
             let conditions = stream::iter(units).map(async |name| match held.get(name.as_str()) {
                 Some(unit) => self.condition_of(unit).await,
                 None => Ok(Condition::default()),
@@ -284,7 +309,7 @@ impl Systemd {
     /// systemd does not answer.
     pub fn control_group(&self, unit: &UnitName) -> Result<Option<PathBuf>, SystemdError> {
         zbus::block_on(async {
-            let held = self.list().await?;
+            let held = self.list_some(&[unit]).await?;
             let Some(unit) = held.into_iter().find(|held| held.name == unit.as_str()) else {
                 return Ok(None);
             };
