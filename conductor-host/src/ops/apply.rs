@@ -105,10 +105,11 @@ impl Conductor {
         if systemd.is_some() {
             self.note_ports(&plan)?;
         }
-        let services =
-            SystemHost::with(&self.paths, &lock, proxies, systemd.as_ref(), async |host| {
-                Executor::new(&host, watcher).run(plan.services).await
-            })??;
+        // To be told of the ends of jobs costs something, too.
+        let connected = systemd.as_ref().filter(|_| plan.changes());
+        let services = SystemHost::with(&self.paths, &lock, proxies, connected, async |host| {
+            Executor::new(&host, watcher).run(plan.services).await
+        })??;
         Ok(Report {
             changed: services.iter().any(|service| service.changed),
             healthy: systemd.is_some() && services.iter().all(|service| service.failure.is_none()),

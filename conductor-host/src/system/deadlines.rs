@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use conductor_core::name::UnitName;
+use futures_util::lock::Mutex;
 use zbus::OwnedObjectPath;
 
 use super::clock::sleep;
@@ -22,7 +23,7 @@ const SIGKILL: i32 = 9;
 
 impl Systemd {
     /// Waits until a job has taken longer than it may, and returns how long that is; for ever if its operator
-    /// set no time (systemd.service(5)).
+    /// set no time (systemd.service(5)). `asking` is held meanwhile by whoever asks systemd.
     ///
     /// # Errors
     /// systemd does not answer.
@@ -30,13 +31,16 @@ impl Systemd {
         &self,
         job: Job,
         unit: &UnitName,
+        asking: &Mutex<()>,
     ) -> Result<Duration, SystemdError> {
         // No job may take less; most take much less, and nobody asks for their limits.
         sleep(SLACK).await;
+        let turn = asking.lock().await;
         let limit = match self.path(unit).await? {
             Some(path) => self.limit(job, &path).await?,
             None => Some(DEFAULT),
         };
+        drop(turn);
         match limit {
             Some(limit) => sleep(limit).await,
             None => std::future::pending().await,

@@ -35,6 +35,9 @@ pub(crate) struct SystemHost<'h> {
     proxies: Arc<Proxies>,
     /// `None` where there is nothing to talk to.
     systemd: Option<(Arc<Systemd>, Jobs<'h>)>,
+    /// Held by whoever asks systemd something, many things at a time: dbus-daemon refuses a connection too many
+    /// answers that it waits for.
+    asking: Mutex<()>,
     /// Held by whoever writes a file next to its place: what an earlier process left there is removed then.
     writing: Mutex<()>,
 }
@@ -56,6 +59,7 @@ impl<'h> SystemHost<'h> {
             lock,
             proxies: Arc::new(proxies),
             systemd,
+            asking: Mutex::new(()),
             writing: Mutex::new(()),
         };
         zbus::block_on(async {
@@ -77,6 +81,7 @@ impl<'h> SystemHost<'h> {
     ) -> Result<T, SystemdError> {
         match &self.systemd {
             Some((systemd, _)) => {
+                let _asking = self.asking.lock().await;
                 let systemd = Arc::clone(systemd);
                 unblock(move || question(&systemd)).await
             }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use conductor_core::name::UnitName;
 use futures_channel::{mpsc, oneshot};
 use futures_util::future::{Either, join_all, select};
+use futures_util::lock::Mutex;
 use futures_util::stream::{self, StreamExt as _};
 use zbus::OwnedObjectPath;
 
@@ -90,6 +91,9 @@ struct Request {
 pub(super) struct Jobs<'s> {
     systemd: &'s Systemd,
     requests: mpsc::UnboundedSender<Request>,
+    /// Held by whoever asks how long its job may take: many may come to that at the same moment, and dbus-daemon
+    /// refuses a connection too many answers that it waits for.
+    asking: Mutex<()>,
 }
 
 /// Does something while jobs can be asked for.
@@ -110,7 +114,7 @@ pub(super) async fn with_jobs<'s, T>(
         let _ = systemd.subscribed.set(());
     }
     let (requests, receiver) = mpsc::unbounded();
-    let work = Box::pin(work(Jobs { systemd, requests }));
+    let work = Box::pin(work(Jobs { systemd, requests, asking: Mutex::new(()) }));
     let serving = Box::pin(serve(systemd, receiver, signals));
     Ok(match select(work, serving).await {
         Either::Left((done, _)) => done,
@@ -134,7 +138,7 @@ impl Jobs<'_> {
             Request { job, unit: unit.clone(), number: Rc::clone(&number), outcome: sender };
         self.requests.unbounded_send(request).map_err(|_| SystemdError::Ended)?;
         let mut outcome = outcome;
-        let overdue = Box::pin(self.systemd.overdue(job, unit));
+        let overdue = Box::pin(self.systemd.overdue(job, unit, &self.asking));
         let limit = match select(&mut outcome, overdue).await {
             Either::Left((outcome, _)) => return outcome.map_err(|_| SystemdError::Ended),
             Either::Right((limit, _)) => limit?,
@@ -151,6 +155,9 @@ impl Jobs<'_> {
         Ok(Err(JobError::Overdue { job, limit }))
     }
 }
+
+/// How many jobs are asked for at a time. What else is asked meanwhile has the rest of what dbus-daemon allows.
+const JOBS_AT_A_TIME: usize = CALLS_AT_A_TIME / 2;
 
 /// How long a unit may take to be gone when it was killed, before nobody waits for it any more.
 const DEATH: Duration = Duration::from_secs(10);
@@ -174,7 +181,7 @@ async fn serve(
             let answer = systemd.ask(request.job, &request.unit).await;
             Event::Asked(request, answer)
         })
-        .buffer_unordered(CALLS_AT_A_TIME);
+        .buffer_unordered(JOBS_AT_A_TIME);
     let removed = signals
         .map(|signal| match signal.args() {
             Ok(args) => Event::Removed(args.job().clone().into(), args.result().to_string()),

@@ -194,6 +194,11 @@ impl Fleet {
         fleet
     }
 
+    /// Returns whether nothing that takes long to start has to be started again when a change is undone.
+    pub(crate) fn stops_soon(&self) -> bool {
+        self.members.iter().all(|member| !member.settings.stop_first)
+    }
+
     /// Puts on the host what there is of a service.
     fn find(&self, member: usize, start: &Start) {
         let member = &self.members[member];
