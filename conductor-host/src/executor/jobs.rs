@@ -5,6 +5,7 @@ use std::time::Duration;
 use conductor_core::name::UnitName;
 use conductor_core::plan::{ActiveState, Step};
 use futures_util::future::{Either, join, join_all, select};
+use probe_protocol::State;
 
 use super::progress::{Phase, ServiceRun};
 use super::{ATTENTION, Executor, Fault, Halt};
@@ -150,7 +151,10 @@ impl<H: Host> Executor<'_, H> {
 /// Returns what is wrong with an instance; if it is watched for some time, also that it was started again, or
 /// what its probe finds.
 fn fault(condition: &Condition, for_some_time: bool) -> Option<Cause> {
-    let unhealthy = condition.status.as_ref().filter(|status| status.starts_with("unhealthy"));
+    let unhealthy = condition
+        .status
+        .as_ref()
+        .filter(|status| State::of(status).is_some_and(State::finds_fault));
     match unhealthy {
         _ if !condition.is_up() => Some(Cause::NotUp),
         _ if for_some_time && condition.restarts > 0 => Some(Cause::Restarted),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use conductor_core::name::UnitName;
 use futures_util::lock::Mutex;
+use probe_protocol::FETCH;
 use zbus::OwnedObjectPath;
 
 use super::clock::sleep;
@@ -12,9 +13,6 @@ use super::systemd::{SERVICE, Systemd, SystemdError};
 
 /// What a job may take beyond the time of its unit, on a busy host.
 const SLACK: Duration = Duration::from_secs(15);
-
-/// For how long the probe may ask for more time while an engine fetches an image; see `conductor-probe`.
-const FETCH: Duration = Duration::from_mins(30);
 
 /// What counts for a unit without a time of its own, such as a target: systemd's default for services.
 const DEFAULT: Duration = Duration::from_secs(90);
