@@ -1,6 +1,6 @@
 //! The edge: everything that carrying out a plan asks of a host.
 //!
-//! [`SystemHost`](crate::system::SystemHost) is the real one. [`FakeHost`](crate::fake::FakeHost) has a clock of
+//! `SystemHost` is the real one. [`FakeHost`](crate::fake::FakeHost) has a clock of
 //! its own, and fails, is interrupted, or dies wherever a test wants.
 //!
 //! The futures are polled by one thread; what blocks the real host's thread is its own affair to move away.

@@ -6,6 +6,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
+use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 use rustix::process::{ioctl_tiocsctty, setsid};
@@ -58,9 +59,12 @@ impl Child {
     /// that would, and others to the command.
     pub(super) fn deliver(&self, signal: Signal) {
         let Ok(id) = i32::try_from(self.0.id()) else { return };
-        let to = if matches!(signal, Signal::SIGINT | Signal::SIGQUIT) { -id } else { id };
-        // One that has ended needs no signal.
-        let _ = kill(Pid::from_raw(to), signal);
+        let for_all = matches!(signal, Signal::SIGINT | Signal::SIGQUIT);
+        if for_all && kill(Pid::from_raw(-id), signal) != Err(Errno::ESRCH) {
+            return;
+        }
+        // Also one that leads no group yet, and keeps signals until it does. One that has ended needs none.
+        let _ = kill(Pid::from_raw(id), signal);
     }
 
     /// Gives the process.

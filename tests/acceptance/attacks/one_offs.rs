@@ -13,11 +13,28 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_command_says_how_it_ended", a_command_says_how_it_ended),
     ("an_environment_says_how_a_command_ended", an_environment_says_how_a_command_ended),
     ("nobody_else_writes_where_a_one_off_is", nobody_else_writes_where_a_one_off_is),
+    ("podman_has_no_file_of_the_callers", |host| has_no_file_of_the_callers(host, Engine::Podman)),
+    ("docker_has_no_file_of_the_callers", |host| has_no_file_of_the_callers(host, Engine::Docker)),
 ];
 
 /// Defines a service that only one-offs are run of.
 fn define(host: &Host, rest: &str) {
     host.define("a.yaml", &format!("id: a\nrevision: v1\ninstances: 0\n{rest}"));
+}
+
+/// The command gets bytes: root in the container can neither write to the file that is its input, nor cut off the one
+/// that its output goes to.
+fn has_no_file_of_the_callers(host: &Host, engine: Engine) {
+    host.sandbox.load_image(engine).expect("the engine takes the image");
+    define(host, &format!("runtime: {}\nimage: localhost/app\n", engine.program()));
+    host.sh("umask 077; echo input >/srv/input; echo before >/srv/log");
+    let script = "echo HACKED >/proc/self/fd/0; : >/proc/self/fd/1; cat; echo end";
+    let run = format!(
+        "timeout 60 conductor run --id a sh -c '{script}' </srv/input >>/srv/log 2>/dev/null || true"
+    );
+    host.sh(&run);
+    assert_eq!(host.sh("cat /srv/input"), "input");
+    assert!(host.sh("cat /srv/log").starts_with("before"), "{}", host.sh("cat /srv/log"));
 }
 
 /// Starts somebody as a unit, by a program that starts units, and waits until all is ready.

@@ -60,17 +60,25 @@ pub(super) fn signals(host: &Host, engine: Option<Engine>) {
 }
 
 /// Sends a signal at each moment of a start: none is lost while an engine makes the container.
-pub(super) fn a_signal_at_any_moment(host: &Host, engine: Engine) {
-    define(host, Some(engine), "");
+pub(super) fn a_signal_at_any_moment(host: &Host, engine: Option<Engine>) {
+    define(host, engine, "");
+    // What Ctrl-C sends, and what a service manager does.
+    for (signal, status) in [("TERM", 143), ("INT", 130)] {
+        is_not_lost(host, signal, status);
+        nothing_is_left(host, engine);
+    }
+}
+
+fn is_not_lost(host: &Host, signal: &str, status: u8) {
     let at = "setsid env --default-signal conductor run --id a sleep 300 </dev/null >/srv/said.$1 2>&1 & PID=$!
-         sleep $1; kill -TERM $PID
+         sleep $1; kill -SIGNAL $PID
          timeout 20 tail --pid=$PID -f /dev/null || kill -KILL $PID
          status=0; wait $PID || status=$?
-         [ $status = 143 ] || echo \"after $1 s: $status: $(cat /srv/said.$1)\"";
-    host.write("/srv/at", at);
+         [ $status = STATUS ] || echo \"after $1 s: $status: $(cat /srv/said.$1)\"";
+    let at = at.replace("SIGNAL", signal).replace("STATUS", &status.to_string());
+    host.write("/srv/at", &at);
     let wrong = host.sh("seq 0 0.027 0.5 | xargs --max-procs=6 --max-args=1 sh /srv/at");
-    assert_eq!(wrong, "");
-    nothing_is_left(host, Some(engine));
+    assert_eq!(wrong, "", "{signal}");
 }
 
 pub(super) fn two_hundred_at_once(host: &Host, engine: Option<Engine>) {

@@ -29,15 +29,17 @@ pub(crate) const TESTS: &[Test] = &[
     ("podman_signals_and_the_death_of_conductor", |host| {
         leaves::signals(host, Some(Engine::Podman));
     }),
+    ("native_a_signal_at_any_moment", |host| leaves::a_signal_at_any_moment(host, None)),
     ("docker_a_signal_at_any_moment", |host| {
-        leaves::a_signal_at_any_moment(host, Engine::Docker);
+        leaves::a_signal_at_any_moment(host, Some(Engine::Docker));
     }),
     ("podman_a_signal_at_any_moment", |host| {
-        leaves::a_signal_at_any_moment(host, Engine::Podman);
+        leaves::a_signal_at_any_moment(host, Some(Engine::Podman));
     }),
     ("native_terminals", |host| terminal::works(host, None)),
     ("docker_terminals", |host| terminal::works(host, Some(Engine::Docker))),
     ("podman_terminals", |host| terminal::works(host, Some(Engine::Podman))),
+    ("no_terminal_of_its_own", terminal::none_of_its_own),
     ("native_gets_what_the_service_gets", |host| gets::what_the_service_gets(host, None)),
     ("docker_gets_what_the_service_gets", |host| {
         gets::what_the_service_gets(host, Some(Engine::Docker));
