@@ -8,10 +8,14 @@
 #[path = "support/fleet.rs"]
 mod fleet;
 
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
 use std::time::Duration;
 
-use conductor_core::plan::converge;
-use conductor_host::fake::{FakeHost, Mishap, Program};
+use conductor_core::plan::{converge, remove};
+use conductor_core::value::Span;
+use conductor_host::fake::{Call, FakeHost, Mishap, Program};
+use conductor_host::system::Job;
 use conductor_host::{Cause, Event, ServiceReport, Watcher};
 use fleet::{Fleet, RELEASES, Settings, Start, settings};
 use proptest::prelude::*;
@@ -201,6 +205,56 @@ fn a_service_that_failed_before_can_start_again() {
     };
     assert!(run("v1").failure.is_some());
     assert!(run("v2").failure.is_none());
+}
+
+/// Has services of these ids run on a host, where each program takes its time to stop.
+fn running(ids: &[&str], stop: Duration) -> FakeHost {
+    let host = FakeHost::default().with_programs(move |_| Program { stop, ..Program::default() });
+    let plans = ids.iter().map(|id| {
+        let desired = fleet::one_of(id, "revision: v1\n");
+        converge(&desired, &host.state().observed(host.now())).unwrap()
+    });
+    let reports = host.carry_out(plans.collect(), &mut |_: &Event<'_>| {}).unwrap().unwrap();
+    assert!(reports.iter().all(|report| report.failure.is_none()));
+    host
+}
+
+#[test]
+fn what_goes_away_has_stopped_before_something_else_starts() {
+    let host = running(&["old"], Duration::from_secs(7));
+    let observed = host.state().observed(host.now());
+    let desired = fleet::one_of("new", "revision: v1\n");
+    let plans = vec![
+        converge(&desired, &observed).unwrap(),
+        remove(&"old".parse().unwrap(), Span::from_secs(1), &observed),
+    ];
+    let order = Rc::new(RefCell::new(Vec::new()));
+    let seen = Rc::clone(&order);
+    host.look_with(move |call, _, _| {
+        if let Call::RunJob(job, unit) = call
+            && unit.kind() == "service"
+        {
+            seen.borrow_mut().push((*job, unit.as_str().contains("-new-")));
+        }
+    });
+    host.carry_out(plans, &mut |_: &Event<'_>| {}).unwrap().unwrap();
+    assert_eq!(*order.borrow(), [(Job::Stop, false), (Job::Start, true)]);
+}
+
+#[test]
+fn files_that_nothing_waits_for_are_removed_together() {
+    let host = running(&["a", "b", "c"], Duration::from_millis(100));
+    let observed = host.state().observed(host.now());
+    let ids = ["a", "b", "c"].map(|id| id.parse().unwrap());
+    let plans = ids.iter().map(|id| remove(id, Span::from_secs(1), &observed)).collect();
+    let changes = Rc::new(Cell::new(0));
+    let seen = Rc::clone(&changes);
+    host.look_with(move |call, _, _| {
+        seen.set(seen.get() + usize::from(matches!(call, Call::ChangeFiles(_))));
+    });
+    host.carry_out(plans, &mut |_: &Event<'_>| {}).unwrap().unwrap();
+    assert_eq!(changes.get(), 1);
+    assert!(host.state().units.units.is_empty());
 }
 
 #[test]

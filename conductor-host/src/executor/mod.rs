@@ -180,9 +180,8 @@ impl<'h, H: Host> Executor<'h, H> {
             let began = self.host.now();
             match self.take_one(&step, run).await? {
                 None => self.done(run, &step, began),
-                // What fails on the way back changes nothing of the way.
-                Some(_) if run.failure.is_some() => {}
                 Some((unit, cause)) => {
+                    // What fails on the way back changes nothing of the way: the others are still to be taken.
                     run.put_back(steps);
                     return Ok(Some(Fault { step, unit, cause }));
                 }

@@ -578,7 +578,12 @@ fn leads_to(file: &UpstreamFile, unit: &UnitName, state: &State) -> bool {
 
 /// Returns what a service of one native instance is to become.
 pub(crate) fn one(text: &str) -> Desired<'static> {
-    let text = format!("id: web\ncommand: [/bin/web]\n{text}");
+    one_of("web", text)
+}
+
+/// Returns what the service of an id is to become, which has one native instance.
+pub(crate) fn one_of(id: &str, text: &str) -> Desired<'static> {
+    let text = format!("id: {id}\ncommand: [/bin/web]\n{text}");
     let service = Service::parse(Path::new("web.yaml"), &text);
     let service: &Service = Box::leak(Box::new(service.unwrap_or_else(|bad| panic!("{bad}"))));
     let release = Release::new(service, service.own_revision().unwrap(), &TEMPLATES);
