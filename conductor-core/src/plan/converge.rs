@@ -39,8 +39,8 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
 
     let (mut steps, mut finish) = (Steps::default(), Steps::default());
     let confirm = confirm(desired, &start, &traffic);
-    steps.extend(traffic.test);
     if observed.states.is_some() {
+        steps.extend(traffic.test);
         let mut images = images(&start, &desired.units);
         images.extend(schedule.images);
         steps.extend(images.into_iter().map(Step::Pull));
@@ -87,7 +87,9 @@ pub fn remove(service: &ServiceId, drain: Span, observed: &Observed) -> ServiceP
     let leaving = Leaving::all(service, &[], observed);
     let traffic = Traffic::none(service, drain, observed);
     let (mut steps, mut undo, mut finish) = (Steps::default(), Steps::default(), Steps::default());
-    steps.extend(traffic.test);
+    if observed.states.is_some() {
+        steps.extend(traffic.test);
+    }
     steps.extend(traffic.switch);
     undo.extend(traffic.undo);
     finish.extend(leaving.stop);

@@ -139,6 +139,8 @@ struct Watch {
     file: Option<UpstreamFile>,
     /// The command that has to succeed before instances of these units start.
     before: Option<(UnitName, BTreeSet<UnitName>)>,
+    /// The units that have been up and were not stopped since.
+    up: BTreeSet<UnitName>,
     /// How many instances may start at a time.
     batch: usize,
     /// Whether nothing is to be undone.
@@ -345,6 +347,7 @@ impl Fleet {
             answered: answers(&member.id, &state, now),
             file,
             before: runs.zip(instances),
+            up: up_of(&member.id, &state, now).collect(),
             batch: member.settings.batch.into(),
             on_the_way,
             stopped: None,
@@ -488,6 +491,8 @@ impl Watch {
                 let asked = alive(state, now).any(|workers| {
                     workers.files.get(id).is_some_and(|file| leads_to(file, unit, state))
                 });
+                // A start that was interrupted ends by a stop, too.
+                let asked = self.up.remove(unit) && asked;
                 assert!(!asked || self.downtime, "{unit} is stopped while it is asked");
                 let connected =
                     matches!(endpoint(&state.units.units[unit]), Some(Endpoint::Socket(_)))
@@ -522,12 +527,22 @@ impl Watch {
         });
         let starting = starting.count();
         assert!(starting <= self.batch || !self.on_the_way, "{starting} of {id} start at once");
+        self.up.extend(up_of(id, state, now));
         let answers = answers(id, state, now);
         assert!(
             !self.answered || self.downtime || answers,
             "after {call:?} nobody answers for {id}"
         );
     }
+}
+
+/// Returns the units of a service that are up.
+fn up_of(id: &ServiceId, state: &State, now: Duration) -> impl Iterator<Item = UnitName> {
+    let own = |unit: &UnitName| {
+        state.units.units.get(unit).is_some_and(|unit| unit.metadata.service == *id)
+    };
+    let up = state.states(now).into_iter().filter(|(_, state)| state.is_up());
+    up.map(|(unit, _)| unit).filter(own)
 }
 
 /// Returns the processes of proxies that serve somebody.
