@@ -40,7 +40,7 @@ RSpec.describe ConductorCookbook::CLI do
     expect { ask('exec sleep 60', patience: 1) }
       .to raise_error(ConductorCookbook::Error, /--output json status did not end within 1 seconds\z/)
     { '{"event": "waiting", "holder": "process 7 (apply)"}' => 'it waited for another run: process 7 (apply)',
-      '{"event": "step", "service": "web", "step": {"action": "start", "unit": "web-1", "text": "start web-1"}}' => 'it was at: start web-1' }
+      '{"event": "step", "service": "web", "step": {"text": "start web-1"}}' => 'it was at: start web-1' }
       .each do |event, words|
         script = "echo '#{event}'; echo '{\"event\": \"output\"}'; printf '{'; exec sleep 60"
         expect { ask(script, patience: 1) }
