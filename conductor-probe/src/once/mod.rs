@@ -9,7 +9,6 @@ mod ended;
 mod init;
 mod leash;
 mod size;
-mod streams;
 mod turn;
 
 use std::ffi::OsString;
@@ -18,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use nix::sys::signal::Signal;
-use probe_protocol::{Client, Run};
+use probe_protocol::Run;
 use rustix::event::{PollFd, PollFlags};
 
 pub(crate) use self::command::{BECOME, become_command};
@@ -29,7 +28,6 @@ use self::command::Child;
 use self::container::Container;
 use self::leash::{Ends, Leash, Word};
 use self::size::Size;
-use self::streams::Copies;
 use self::turn::Turn;
 use crate::check::socket::wait_until;
 use crate::docker;
@@ -57,7 +55,7 @@ pub(crate) enum OnceError {
 /// Runs the command and gives its exit status, as a shell has it.
 pub(crate) fn run(options: &Run, program: &[OsString]) -> Result<u8, OnceError> {
     let no_leash = |source| OnceError::Leash { socket: options.socket.clone(), source };
-    let (leash, mut ends) = Leash::take(&options.socket).map_err(no_leash)?;
+    let (leash, ends) = Leash::take(&options.socket).map_err(no_leash)?;
     let signals = Signals::keep(&docker::SIGNALS)?;
     let container = Container::of(options);
     let engine = container.as_ref().and_then(Container::docker);
@@ -76,14 +74,6 @@ pub(crate) fn run(options: &Run, program: &[OsString]) -> Result<u8, OnceError> 
         }
         _ => None,
     };
-    let mut copies = Copies::default();
-    if matches!(options.client, Some(Client::Podman(_)))
-        && let Ends::Streams(streams) = ends
-    {
-        let piped = streams::piped(streams).map_err(OnceError::Start)?;
-        ends = Ends::Streams(piped.0);
-        copies = piped.1;
-    }
     let has_terminal = matches!(ends, Ends::Terminal(_));
     let mut command = Running { child: Child::spawn(program, ends)?, container };
     let mut leash = Some(leash);
@@ -113,7 +103,6 @@ pub(crate) fn run(options: &Run, program: &[OsString]) -> Result<u8, OnceError> 
             match signal {
                 Signal::SIGCHLD => {
                     if let Some(status) = command.child.ended().map_err(OnceError::Wait)? {
-                        copies.finish();
                         let signal = command.container.as_ref().and_then(Container::ended_by);
                         return Ok(signal.map_or(status, command::death_by));
                     }

@@ -165,8 +165,8 @@ fn another_contract(pool: &Pool) -> Result<(), Failed> {
         for (program, says, messages) in [
             (
                 "newer",
-                r#"echo '{"x-contract-version": 2, "changed": false}'"#,
-                &["/usr/local/bin/newer keeps version 2 of the contract", "hint: "][..],
+                r#"echo '{"x-contract-version": 3, "changed": false}'"#,
+                &["/usr/local/bin/newer keeps version 3 of the contract", "hint: "][..],
             ),
             (
                 "older",

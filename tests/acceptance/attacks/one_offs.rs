@@ -13,7 +13,6 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_command_says_how_it_ended", a_command_says_how_it_ended),
     ("an_environment_says_how_a_command_ended", an_environment_says_how_a_command_ended),
     ("nobody_else_writes_where_a_one_off_is", nobody_else_writes_where_a_one_off_is),
-    ("podman_has_no_file_of_the_callers", |host| has_no_file_of_the_callers(host, Engine::Podman)),
     ("docker_has_no_file_of_the_callers", |host| has_no_file_of_the_callers(host, Engine::Docker)),
 ];
 
@@ -108,7 +107,7 @@ fn a_command_says_how_it_ended(host: &Host) {
     let script = "import glob, socket, sys\n\
         paths = ['/run/conductor/run-*', '/run/conductor/runs/run-*', '/run/conductor/one-off']\n\
         for path in sum(map(glob.glob, paths), []):\n\
-        \x20   for line in [b'run\\n', b'success exited 0\\n']:\n\
+        \x20   for line in [b'run\\n', b'ended\\n']:\n\
         \x20       try:\n\
         \x20           stream = socket.socket(socket.AF_UNIX)\n\
         \x20           stream.connect(path)\n\

@@ -39,7 +39,6 @@ pub(crate) const TESTS: &[Test] = &[
     ("native_terminals", |host| terminal::works(host, None)),
     ("docker_terminals", |host| terminal::works(host, Some(Engine::Docker))),
     ("podman_terminals", |host| terminal::works(host, Some(Engine::Podman))),
-    ("no_terminal_of_its_own", terminal::none_of_its_own),
     ("native_gets_what_the_service_gets", |host| gets::what_the_service_gets(host, None)),
     ("docker_gets_what_the_service_gets", |host| {
         gets::what_the_service_gets(host, Some(Engine::Docker));

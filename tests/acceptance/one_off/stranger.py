@@ -7,7 +7,7 @@ for path in glob.glob("/run/conductor/runs/run-*"):
     with socket.socket(socket.AF_UNIX) as stranger:
         stranger.connect(path)
         try:
-            stranger.sendall(b"run\nsuccess exited 0\n")
+            stranger.sendall(b"run\nended\n")
             data, files, _, _ = socket.recv_fds(stranger, 1, 3)
         except (BrokenPipeError, ConnectionResetError):
             continue

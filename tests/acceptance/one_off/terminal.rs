@@ -57,17 +57,3 @@ pub(super) fn works(host: &Host, engine: Option<Engine>) {
     assert!(shown.contains("exit status 0"), "{shown}");
     nothing_is_left(host, engine);
 }
-
-/// Whoever types a command is at a terminal, also if the command has none of its own.
-pub(super) fn none_of_its_own(host: &Host) {
-    for engine in [None, Some(Engine::Docker), Some(Engine::Podman)] {
-        define(host, engine, "");
-        let command = "conductor run --id a sh -c 'test ! -t 0 -o ! -t 1; read x; echo hello $x'";
-        host.write("/srv/typed", command);
-        for redirected in ["", "</dev/null", "2>/dev/null"] {
-            let script = format!("echo world | script -qec 'sh /srv/typed {redirected}' /dev/null");
-            let said = host.sh(&script);
-            assert!(said.contains("hello"), "{engine:?} {redirected}: {said}");
-        }
-    }
-}
