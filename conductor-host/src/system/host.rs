@@ -1,6 +1,7 @@
 //! The running host, or another root without a systemd, as what plans are carried out on.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -13,6 +14,7 @@ use conductor_core::value::HostPath;
 use futures_channel::mpsc;
 use futures_util::StreamExt as _;
 use futures_util::lock::Mutex;
+use rayon::ThreadPoolBuilder;
 use zruntime::unblock;
 
 use super::clock::{monotonic, sleep, timeout};
@@ -116,8 +118,15 @@ impl Host for SystemHost<'_> {
     }
 
     async fn change_files(&self, steps: Vec<Step>) -> Result<(), PathError> {
-        let directory = UnitDirectory::new(&self.paths.units);
-        unblock(move || directory.carry_out(&steps.iter().collect::<Vec<_>>())).await
+        let units = self.paths.units.clone();
+        unblock(move || {
+            // The global pool may be the one thread that waits for this.
+            let pool = ThreadPoolBuilder::new().build().map_err(io::Error::other);
+            let pool = pool.at("start threads for", &units)?;
+            let steps: Vec<_> = steps.iter().collect();
+            pool.install(|| UnitDirectory::new(&units).carry_out(&steps))
+        })
+        .await
     }
 
     async fn note_stale(&self) -> Result<(), PathError> {

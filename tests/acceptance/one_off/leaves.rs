@@ -62,17 +62,17 @@ pub(super) fn signals(host: &Host, engine: Option<Engine>) {
 /// Sends a signal at each moment of a start: none is lost while an engine makes the container.
 pub(super) fn a_signal_at_any_moment(host: &Host, engine: Option<Engine>) {
     define(host, engine, "");
-    is_not_lost(host, "TERM", 143);
-    nothing_is_left(host, engine);
-    if engine.is_none() {
-        // What Ctrl-C sends goes to a group, which is not there at first.
-        is_not_lost(host, "INT", 130);
+    // What Ctrl-C sends goes to a group, which is not there at first.
+    for (signal, status) in [("TERM", 143), ("INT", 130)] {
+        is_not_lost(host, signal, status);
         nothing_is_left(host, engine);
     }
 }
 
 fn is_not_lost(host: &Host, signal: &str, status: u8) {
     let at = "setsid env --default-signal conductor run --id a sleep 300 </dev/null >/srv/said.$1 2>&1 & PID=$!
+         # What a shell starts in the background ignores Ctrl-C until it is conductor.
+         while [ -d /proc/$PID ] && [ \"$(cat /proc/$PID/comm)\" != conductor ]; do :; done
          sleep $1; kill -SIGNAL $PID
          timeout 20 tail --pid=$PID -f /dev/null || kill -KILL $PID
          status=0; wait $PID || status=$?
