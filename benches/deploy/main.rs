@@ -70,7 +70,7 @@ fn main() {
     println!("{report}");
 }
 
-/// Takes each part of the benchmark that needs neither an image nor the network once.
+/// Runs once each part of the benchmark that needs neither an image nor the network.
 fn try_out(place: &Place) {
     eprintln!(
         "podman, docker and Compose are left out: their images take longer to load than the rest"

@@ -32,7 +32,7 @@ impl Report {
         self.costs.push((name.to_owned(), cost));
     }
 
-    /// Takes in sorted times.
+    /// Adds times, which are sorted.
     pub(crate) fn ready(&mut self, delay: u32, waits: &[f64]) {
         self.ready.push((delay, waits.len(), waits[waits.len() / 2], waits[waits.len() - 1]));
     }

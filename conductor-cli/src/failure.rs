@@ -188,8 +188,8 @@ impl Failure {
     }
 }
 
-/// Has clap say what to write instead of a value that is none: of an error it prints the message alone. What
-/// was typed is shown, and neither obeyed nor endless.
+/// Adds to an error of clap's what to write instead of a wrong value, since clap prints only the message of the
+/// error that refused the value. What was typed is shortened, and its control characters are made visible.
 pub(crate) fn with_hint(mut error: clap::Error) -> clap::Error {
     let typed: Vec<_> = error
         .context()
@@ -228,7 +228,7 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(BAD_USAGE)
 }
 
-/// Takes clap's text apart: what is wrong, a tip perhaps, and how it is used, with empty lines between.
+/// Splits clap's text at its empty lines: what is wrong, perhaps a tip, and the usage.
 fn usage_details(text: &str) -> ErrorDetails {
     let words = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut parts = text.split("\n\n");

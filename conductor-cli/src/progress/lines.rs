@@ -44,7 +44,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// Tells one event of each kind.
+    /// Calls `tell` with one event of each kind.
     pub(crate) fn each_event(tell: &mut dyn FnMut(&Event<'_>)) {
         let service = &"web".parse().unwrap();
         let unit: conductor_core::name::UnitName =

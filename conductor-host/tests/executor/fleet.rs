@@ -1,4 +1,4 @@
-//! Services in three releases each, and what has to hold on a host while it becomes one of them.
+//! Services in three releases each, on a host that becomes one of them.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use conductor_core::name::{ServiceId, UnitName};
 use conductor_core::plan::{
-    self, ActiveState, Desired, Hook, Observed, Plan, ServicePlan, Step, converge, record, releases,
+    self, Desired, Hook, Observed, Plan, ServicePlan, Step, converge, record, releases,
 };
 use conductor_core::proxy::{ProxyTemplates, UpstreamFile};
 use conductor_core::release::Release;
@@ -17,10 +17,11 @@ use conductor_core::runtime::Scope;
 use conductor_core::service::Service;
 use conductor_core::unit::{Record, Templates, Unit, UnitSet};
 use conductor_core::value::{Endpoint, Port, Span};
-use conductor_host::fake::{CALL, Call, FakeHost, Program, State, Workers};
-use conductor_host::system::Job;
+use conductor_host::fake::{FakeHost, Program, Workers};
 use jiff::Timestamp;
 use proptest::prelude::*;
+
+use crate::watch::{Watch, answers, endpoint, up_of};
 
 /// How many releases of a service there are to choose from.
 pub(crate) const RELEASES: usize = 3;
@@ -126,28 +127,6 @@ struct Member {
     number: u16,
     settings: Settings,
     releases: Vec<&'static Service>,
-}
-
-/// What is looked at while plans are carried out.
-#[derive(Debug, Clone)]
-struct Watch {
-    /// Whether the service may be down for a moment.
-    downtime: bool,
-    /// Whether there was an answer before.
-    answered: bool,
-    /// The file of its proxy from before, which may come back.
-    file: Option<UpstreamFile>,
-    /// The command that has to succeed before instances of these units start.
-    before: Option<(UnitName, BTreeSet<UnitName>)>,
-    /// The units that have been up and were not stopped since.
-    up: BTreeSet<UnitName>,
-    /// How many instances may start at a time.
-    batch: usize,
-    /// Whether nothing is to be undone.
-    on_the_way: bool,
-    /// When the last of its instances was stopped, if none was started since.
-    stopped: Option<Duration>,
-    start: Duration,
 }
 
 /// Some services on a host.
@@ -450,147 +429,6 @@ impl Member {
     }
 }
 
-impl Watch {
-    /// Insists on what has to hold at each moment.
-    fn look(&mut self, id: &ServiceId, call: &Call, state: &State, now: Duration) {
-        let own = |unit: &UnitName| {
-            state.units.units.get(unit).is_some_and(|unit| unit.metadata.service == *id)
-        };
-        match call {
-            Call::RunJob(job @ (Job::Start | Job::Restart), unit) if own(unit) => {
-                let linked = state.units.links.iter().any(|link| link.unit == *unit);
-                let text = &state.units.units[unit];
-                let is_instance = text.metadata.kind.is_instance();
-                assert!(!is_instance || linked, "{unit} is not enabled");
-                assert!(
-                    !state.stale_units().any(|stale| stale == unit),
-                    "systemd knows another {unit}"
-                );
-                if let Some((before, units)) = &self.before {
-                    let may = !units.contains(unit) || state.ran.contains(before);
-                    assert!(may, "{unit} starts before {before} succeeded");
-                }
-                if let Some(image) = text.metadata.kind.image() {
-                    assert!(state.images.contains(image), "{unit} starts without its image");
-                }
-                if is_instance
-                    && self.on_the_way
-                    && *job == Job::Start
-                    && state.state(unit, now).is_up()
-                    && let Some(stopped) = self.stopped.take()
-                {
-                    // Down for its own start, and for the time that some calls take.
-                    let down = now.saturating_sub(stopped);
-                    assert!(
-                        down <= self.start + 8 * CALL,
-                        "{unit} was down for {down:?} at {now:?}"
-                    );
-                }
-            }
-            Call::RunJob(Job::Stop, unit) if own(unit) => {
-                let asked = alive(state, now).any(|workers| {
-                    workers.files.get(id).is_some_and(|file| leads_to(file, unit, state))
-                });
-                // A start that was interrupted ends by a stop, too.
-                let asked = self.up.remove(unit) && asked;
-                assert!(!asked || self.downtime, "{unit} is stopped while it is asked");
-                let connected =
-                    matches!(endpoint(&state.units.units[unit]), Some(Endpoint::Socket(_)))
-                        && state.connections.get(id).is_some_and(|closed| *closed > now);
-                assert!(
-                    !connected || self.downtime || !self.on_the_way,
-                    "{unit} is stopped while somebody is connected"
-                );
-                if state.units.units[unit].metadata.kind.is_instance() {
-                    self.stopped = Some(now);
-                }
-            }
-            Call::ChangeFiles(steps) => {
-                for unit in steps.iter().filter_map(|step| match step {
-                    Step::Remove(unit) => Some(unit),
-                    _ => None,
-                }) {
-                    assert!(!state.state(unit, now).is_up(), "{unit} is removed while it is up");
-                }
-            }
-            Call::WriteUpstream(service) if service == id => {
-                let file = state.upstreams.values().find_map(|files| files.get(id));
-                if let Some(file) = file.filter(|file| self.file.as_ref() != Some(file)) {
-                    let up = up_targets(file, state, now);
-                    assert!(up == count(file) || self.downtime, "not all are up:\n{}", file.text);
-                }
-            }
-            _ => {}
-        }
-        let starting = state.states(now).into_iter().filter(|(unit, state)| {
-            *state == ActiveState::Activating && own(unit) && unit.as_str().matches('.').count() > 1
-        });
-        let starting = starting.count();
-        assert!(starting <= self.batch || !self.on_the_way, "{starting} of {id} start at once");
-        self.up.extend(up_of(id, state, now));
-        let answers = answers(id, state, now);
-        assert!(
-            !self.answered || self.downtime || answers,
-            "after {call:?} nobody answers for {id}"
-        );
-    }
-}
-
-/// Returns the units of a service that are up.
-fn up_of(id: &ServiceId, state: &State, now: Duration) -> impl Iterator<Item = UnitName> {
-    let own = |unit: &UnitName| {
-        state.units.units.get(unit).is_some_and(|unit| unit.metadata.service == *id)
-    };
-    let up = state.states(now).into_iter().filter(|(_, state)| state.is_up());
-    up.map(|(unit, _)| unit).filter(own)
-}
-
-/// Returns the processes of proxies that serve somebody.
-fn alive(state: &State, now: Duration) -> impl Iterator<Item = &Workers> {
-    state.workers.values().flatten().filter(move |workers| workers.is_alive(now))
-}
-
-/// Returns whether a request is answered: one that comes now, and after a reboot.
-fn answers(id: &ServiceId, state: &State, now: Duration) -> bool {
-    let serves = |workers: &Workers| {
-        workers.files.get(id).is_some_and(|file| up_targets(file, state, now) > 0)
-    };
-    let answered = state.workers.values().filter_map(|all| all.last()).any(serves);
-    let file = state.upstreams.values().find_map(|files| files.get(id));
-    let boots = file
-        .is_some_and(|file| state.units.links.iter().any(|link| leads_to(file, &link.unit, state)));
-    answered && boots
-}
-
-/// Returns how many instances that are up a file leads to.
-fn up_targets(file: &UpstreamFile, state: &State, now: Duration) -> usize {
-    let up = state.states(now).into_iter().filter(|(_, state)| state.is_up());
-    up.filter(|(unit, _)| leads_to(file, unit, state)).count()
-}
-
-/// Returns how many instances a file names.
-fn count(file: &UpstreamFile) -> usize {
-    file.text.lines().filter(|line| line.trim().starts_with("server ")).count()
-}
-
-/// Returns whether a file leads requests to a unit.
-fn leads_to(file: &UpstreamFile, unit: &UnitName, state: &State) -> bool {
-    let Some(unit) = state.units.units.get(unit) else { return false };
-    if unit.metadata.service != file.service {
-        return false;
-    }
-    match endpoint(unit) {
-        Some(Endpoint::Tcp { port, .. }) => file.text.contains(&format!(":{port}")),
-        Some(Endpoint::Socket(path)) => {
-            let number = unit.metadata.kind.instance().map_or(0, |instance| instance.number);
-            let names = state.sockets.get(&file.service);
-            names.is_some_and(|names| names.get(&number) == Some(path))
-                && file.text.contains(&format!("/{number}.sock"))
-        }
-        None => false,
-    }
-}
-
 /// Returns what a service of one native instance is to become.
 pub(crate) fn one(text: &str) -> Desired<'static> {
     one_of("web", text)
@@ -649,10 +487,6 @@ fn service(number: u16, release: usize, settings: &Settings) -> Service {
         }
     );
     Service::parse(Path::new("web.yaml"), &text).unwrap_or_else(|problems| panic!("{problems}"))
-}
-
-fn endpoint(unit: &Unit) -> Option<&Endpoint> {
-    unit.metadata.kind.instance()?.endpoint.as_ref()
 }
 
 /// Returns the fixed name of an instance's socket.

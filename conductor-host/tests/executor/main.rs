@@ -5,8 +5,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
-#[path = "support/fleet.rs"]
 mod fleet;
+mod watch;
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;

@@ -1,0 +1,184 @@
+//! What has to hold on a host at each moment while plans are carried out.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use conductor_core::name::{ServiceId, UnitName};
+use conductor_core::plan::{ActiveState, Step};
+use conductor_core::proxy::UpstreamFile;
+use conductor_core::unit::Unit;
+use conductor_core::value::Endpoint;
+use conductor_host::fake::{CALL, Call, State, Workers};
+use conductor_host::system::Job;
+
+/// What is looked at while plans are carried out.
+#[derive(Debug, Clone)]
+pub(crate) struct Watch {
+    /// Whether the service may be down for a moment.
+    pub(crate) downtime: bool,
+    /// Whether there was an answer before.
+    pub(crate) answered: bool,
+    /// The file of its proxy from before, which may come back.
+    pub(crate) file: Option<UpstreamFile>,
+    /// The command that has to succeed before instances of these units start.
+    pub(crate) before: Option<(UnitName, BTreeSet<UnitName>)>,
+    /// The units that have been up and were not stopped since.
+    pub(crate) up: BTreeSet<UnitName>,
+    /// How many instances may start at a time.
+    pub(crate) batch: usize,
+    /// Whether nothing is to be undone.
+    pub(crate) on_the_way: bool,
+    /// When the last of its instances was stopped, if none was started since.
+    pub(crate) stopped: Option<Duration>,
+    pub(crate) start: Duration,
+}
+
+impl Watch {
+    /// Insists on what has to hold at each moment.
+    pub(crate) fn look(&mut self, id: &ServiceId, call: &Call, state: &State, now: Duration) {
+        let own = |unit: &UnitName| {
+            state.units.units.get(unit).is_some_and(|unit| unit.metadata.service == *id)
+        };
+        match call {
+            Call::RunJob(job @ (Job::Start | Job::Restart), unit) if own(unit) => {
+                let linked = state.units.links.iter().any(|link| link.unit == *unit);
+                let text = &state.units.units[unit];
+                let is_instance = text.metadata.kind.is_instance();
+                assert!(!is_instance || linked, "{unit} is not enabled");
+                assert!(
+                    !state.stale_units().any(|stale| stale == unit),
+                    "systemd knows another {unit}"
+                );
+                if let Some((before, units)) = &self.before {
+                    let may = !units.contains(unit) || state.ran.contains(before);
+                    assert!(may, "{unit} starts before {before} succeeded");
+                }
+                if let Some(image) = text.metadata.kind.image() {
+                    assert!(state.images.contains(image), "{unit} starts without its image");
+                }
+                if is_instance
+                    && self.on_the_way
+                    && *job == Job::Start
+                    && state.state(unit, now).is_up()
+                    && let Some(stopped) = self.stopped.take()
+                {
+                    // Down for its own start, and for the time that some calls take.
+                    let down = now.saturating_sub(stopped);
+                    assert!(
+                        down <= self.start + 8 * CALL,
+                        "{unit} was down for {down:?} at {now:?}"
+                    );
+                }
+            }
+            Call::RunJob(Job::Stop, unit) if own(unit) => {
+                let asked = alive(state, now).any(|workers| {
+                    workers.files.get(id).is_some_and(|file| leads_to(file, unit, state))
+                });
+                // A start that was interrupted ends by a stop, too.
+                let asked = self.up.remove(unit) && asked;
+                assert!(!asked || self.downtime, "{unit} is stopped while it is asked");
+                let connected =
+                    matches!(endpoint(&state.units.units[unit]), Some(Endpoint::Socket(_)))
+                        && state.connections.get(id).is_some_and(|closed| *closed > now);
+                assert!(
+                    !connected || self.downtime || !self.on_the_way,
+                    "{unit} is stopped while somebody is connected"
+                );
+                if state.units.units[unit].metadata.kind.is_instance() {
+                    self.stopped = Some(now);
+                }
+            }
+            Call::ChangeFiles(steps) => {
+                for unit in steps.iter().filter_map(|step| match step {
+                    Step::Remove(unit) => Some(unit),
+                    _ => None,
+                }) {
+                    assert!(!state.state(unit, now).is_up(), "{unit} is removed while it is up");
+                }
+            }
+            Call::WriteUpstream(service) if service == id => {
+                let file = state.upstreams.values().find_map(|files| files.get(id));
+                if let Some(file) = file.filter(|file| self.file.as_ref() != Some(file)) {
+                    let up = up_targets(file, state, now);
+                    assert!(up == count(file) || self.downtime, "not all are up:\n{}", file.text);
+                }
+            }
+            _ => {}
+        }
+        let starting = state.states(now).into_iter().filter(|(unit, state)| {
+            *state == ActiveState::Activating && own(unit) && unit.as_str().matches('.').count() > 1
+        });
+        let starting = starting.count();
+        assert!(starting <= self.batch || !self.on_the_way, "{starting} of {id} start at once");
+        self.up.extend(up_of(id, state, now));
+        let answers = answers(id, state, now);
+        assert!(
+            !self.answered || self.downtime || answers,
+            "after {call:?} nobody answers for {id}"
+        );
+    }
+}
+
+/// Returns the units of a service that are up.
+pub(crate) fn up_of(
+    id: &ServiceId,
+    state: &State,
+    now: Duration,
+) -> impl Iterator<Item = UnitName> {
+    let own = |unit: &UnitName| {
+        state.units.units.get(unit).is_some_and(|unit| unit.metadata.service == *id)
+    };
+    let up = state.states(now).into_iter().filter(|(_, state)| state.is_up());
+    up.map(|(unit, _)| unit).filter(own)
+}
+
+/// Returns the processes of proxies that serve somebody.
+fn alive(state: &State, now: Duration) -> impl Iterator<Item = &Workers> {
+    state.workers.values().flatten().filter(move |workers| workers.is_alive(now))
+}
+
+/// Returns whether a request is answered: one that comes now, and after a reboot.
+pub(crate) fn answers(id: &ServiceId, state: &State, now: Duration) -> bool {
+    let serves = |workers: &Workers| {
+        workers.files.get(id).is_some_and(|file| up_targets(file, state, now) > 0)
+    };
+    let answered = state.workers.values().filter_map(|all| all.last()).any(serves);
+    let file = state.upstreams.values().find_map(|files| files.get(id));
+    let boots = file
+        .is_some_and(|file| state.units.links.iter().any(|link| leads_to(file, &link.unit, state)));
+    answered && boots
+}
+
+/// Returns how many instances that are up a file leads to.
+fn up_targets(file: &UpstreamFile, state: &State, now: Duration) -> usize {
+    let up = state.states(now).into_iter().filter(|(_, state)| state.is_up());
+    up.filter(|(unit, _)| leads_to(file, unit, state)).count()
+}
+
+/// Returns how many instances a file names.
+fn count(file: &UpstreamFile) -> usize {
+    file.text.lines().filter(|line| line.trim().starts_with("server ")).count()
+}
+
+/// Returns whether a file leads requests to a unit.
+fn leads_to(file: &UpstreamFile, unit: &UnitName, state: &State) -> bool {
+    let Some(unit) = state.units.units.get(unit) else { return false };
+    if unit.metadata.service != file.service {
+        return false;
+    }
+    match endpoint(unit) {
+        Some(Endpoint::Tcp { port, .. }) => file.text.contains(&format!(":{port}")),
+        Some(Endpoint::Socket(path)) => {
+            let number = unit.metadata.kind.instance().map_or(0, |instance| instance.number);
+            let names = state.sockets.get(&file.service);
+            names.is_some_and(|names| names.get(&number) == Some(path))
+                && file.text.contains(&format!("/{number}.sock"))
+        }
+        None => false,
+    }
+}
+
+/// Returns where an instance is reached.
+pub(crate) fn endpoint(unit: &Unit) -> Option<&Endpoint> {
+    unit.metadata.kind.instance()?.endpoint.as_ref()
+}
