@@ -52,7 +52,7 @@ fn delays_between_starts_are_as_described() {
     assert_eq!(restarts::REST, Duration::from_mins(1));
     let delays = format!(
         "is started again at once; the third time in a row after {first}, then after twice as long each time, \
-         up to {longest}, until it was well for a minute. After {} starts in a row",
+         up to {longest}, until it has been healthy for a minute. After {} starts in a row",
         restarts::START_LIMIT_BURST
     );
     assert!(reference().contains(&delays), "{delays}");
