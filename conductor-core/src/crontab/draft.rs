@@ -199,11 +199,11 @@ impl Draft {
         if !env.is_empty() {
             out.map("env", |out| write_env(env.into_iter(), out));
         }
-        let Limits { memory, cpu, pids: _ } = limits;
-        if memory.is_some() || cpu.is_some() {
+        if *limits != Limits::default() {
             out.map("limits", |out| {
-                out.optional("memory", memory.as_ref());
-                out.optional("cpu", cpu.as_ref());
+                for (key, value) in limits.written() {
+                    out.scalar(key, &value);
+                }
             });
         }
         out.optional("timeout", timeout.as_ref());

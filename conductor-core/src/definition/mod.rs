@@ -8,6 +8,7 @@ mod access;
 mod document;
 mod field;
 mod json;
+mod limits;
 mod lines;
 mod problem;
 mod raw;
@@ -21,12 +22,13 @@ use std::path::Path;
 use serde::Deserialize;
 
 pub use field::{Field, Located, Table};
-pub use raw::{Definition, Deploy, Health, Job, Limits, Method, Order, Overlap, Proxy, Runtime};
+pub use limits::{CheckedLimits, Limits};
+pub use raw::{Definition, Deploy, Health, Job, Method, Order, Overlap, Proxy, Runtime};
 pub use schema::schema;
 
 pub(crate) use document::{NodeId, ROOT};
 pub(crate) use problem::Fault;
-pub(crate) use raw::{MOST_CHECKS, MOST_INSTANCES, MOST_PIDS, MOST_RELEASES};
+pub(crate) use raw::{MOST_CHECKS, MOST_INSTANCES, MOST_RELEASES};
 
 use crate::error::Problem;
 use document::{Document, SyntaxError, Value};

@@ -7,19 +7,18 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::field::{Field, Table};
+use super::limits::Limits;
 use crate::name::{JobName, ProxyName, Revision, ServiceId};
 use crate::value::{
-    Argument, BodyText, Calendar, Cpu, CredentialName, Crontab, Description, Directive, EnvName,
-    EnvValue, HeaderName, HeaderValue, HostPath, Listen, Memory, Port, RequestPath, Section,
-    Setting, Span, StatusCodes, TimeZone, UnitReference, UpstreamName, UserName, Volume,
+    Argument, BodyText, Calendar, CredentialName, Crontab, Description, Directive, EnvName,
+    EnvValue, HeaderName, HeaderValue, HostPath, Listen, Port, RequestPath, Section, Setting, Span,
+    StatusCodes, TimeZone, UnitReference, UpstreamName, UserName, Volume,
 };
 
 /// The most instances of one service on one host.
 pub(crate) const MOST_INSTANCES: u16 = 1000;
 /// The most checks in a row that have to fail, or to succeed.
 pub(crate) const MOST_CHECKS: u32 = 1000;
-/// The most processes: what Linux can number (`kernel.pid_max`).
-pub(crate) const MOST_PIDS: u32 = 1 << 22;
 /// The most old releases that are kept.
 pub(crate) const MOST_RELEASES: u16 = 1000;
 
@@ -91,20 +90,6 @@ pub enum Runtime {
     /// systemd itself.
     #[default]
     Native,
-}
-
-/// The most that each instance may use.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default)]
-#[schemars(deny_unknown_fields)]
-pub struct Limits {
-    /// Memory; an instance that needs more is killed and started again.
-    pub memory: Field<Memory>,
-    /// Processor time; an instance that needs more is slowed down.
-    pub cpu: Field<Cpu>,
-    /// Processes and threads; at most 4194304, as Linux has it.
-    #[schemars(range(min = 1, max = MOST_PIDS))]
-    pub pids: Field<u32>,
 }
 
 /// How to tell that an instance is well: exactly one of http, tcp and command.

@@ -3,9 +3,8 @@
 use probe_protocol::places::{DOCKER, DOCKER_SOCKET};
 use probe_protocol::{Client, Docker, Exec, UnitPath};
 
-use super::{Instance, PROBE, Parts, health, inside, socket};
+use super::{Instance, PROBE, Parts, health, inside, limits, socket};
 use crate::definition::Runtime;
-use crate::service::Limits;
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, command_line, percent, probe_line};
 use crate::value::{Endpoint, Volume};
@@ -204,14 +203,7 @@ pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
 /// Gives the options that both engines know by the same name, then image and command.
 fn options(line: &mut CommandLine, instance: &Instance<'_>) {
     let Instance { service, tokens, image, endpoint, .. } = instance;
-    let Limits { memory, cpu, pids } = service.limits;
-    if let Some(memory) = memory {
-        line.word(&format!("--memory={}", memory.bytes()));
-        // The same amount for memory and swap together: no swap.
-        line.word(&format!("--memory-swap={}", memory.bytes()));
-    }
-    line.words(cpu.map(|cpu| format!("--cpus={cpu}")));
-    line.words(pids.map(|pids| format!("--pids-limit={pids}")));
+    limits::options(line, instance);
     line.words(service.user.as_ref().map(|user| format!("--user={user}")));
     if let (Some(Endpoint::Tcp { listen, port }), Some(inside)) = (endpoint, service.port) {
         line.word(&format!("--publish={}:{inside}", listen.with_port(*port)));

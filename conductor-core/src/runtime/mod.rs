@@ -3,6 +3,7 @@
 mod engine;
 mod health;
 mod inside;
+mod limits;
 mod native;
 mod one_off;
 mod socket;

@@ -3,8 +3,8 @@
 use probe_protocol::Exec;
 
 use super::one_off::MEETING;
-use super::{Instance, PROBE, Parts, Scope, health, socket};
-use crate::service::{HealthCheck, Limits, Service};
+use super::{Instance, PROBE, Parts, Scope, health, limits, socket};
+use crate::service::Service;
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, percent, quote};
 use crate::value::Volume;
@@ -94,7 +94,7 @@ pub(super) fn parts(instance: &Instance<'_>) -> Parts {
         exec,
         environment: environment(instance),
         resources: resources(instance),
-        limits: limits(instance),
+        limits: limits::directives(instance),
         sandbox: sandbox(service, *scope),
         ..Parts::default()
     }
@@ -151,31 +151,6 @@ fn resources(instance: &Instance<'_>) -> Lines {
     }
     for (name, path) in &service.secrets {
         lines.push("LoadCredential", format_args!("{name}:{}", percent(path.as_str())));
-    }
-    lines
-}
-
-fn limits(instance: &Instance<'_>) -> Lines {
-    let service = instance.service;
-    let Limits { memory, cpu, pids } = service.limits;
-    let mut lines = Lines::default();
-    if let Some(memory) = memory {
-        lines.push("MemoryMax", memory);
-        // Without this an instance at its limit would go on, in swap.
-        lines.push("MemorySwapMax", 0);
-    }
-    if let Some(cpu) = cpu {
-        lines.push("CPUQuota", cpu.percent());
-    }
-    if let Some(pids) = pids {
-        // The limit is the program's; the probe's two threads, and what it runs, come on top.
-        let probe = match service.health.as_ref().map(|health| &health.check) {
-            None => 0,
-            Some(HealthCheck::Http(_) | HealthCheck::Tcp) => 2,
-            Some(HealthCheck::Command(_)) => 3,
-        };
-        let leash = u64::from(instance.attached().is_some());
-        lines.push("TasksMax", u64::from(pids) + probe + leash);
     }
     lines
 }

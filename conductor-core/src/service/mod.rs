@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+pub use crate::definition::CheckedLimits as Limits;
 pub use together::check_together;
 
 use crate::cron::CalendarEvent;
@@ -15,8 +16,8 @@ use crate::definition::{Method, Order, Overlap, Runtime, Source};
 use crate::error::{Problem, Problems};
 use crate::name::{JobName, ProxyName, Revision, ServiceId};
 use crate::value::{
-    Argument, BodyText, Calendar, Cpu, CredentialName, Crontab, Description, Directive, EnvName,
-    EnvValue, HeaderName, HeaderValue, HostPath, ImageReference, Listen, Memory, Port, RequestPath,
+    Argument, BodyText, Calendar, CredentialName, Crontab, Description, Directive, EnvName,
+    EnvValue, HeaderName, HeaderValue, HostPath, ImageReference, Listen, Port, RequestPath,
     Section, Setting, Span, StatusCodes, TimeZone, Tokenized as _, UnitReference, UpstreamName,
     UserName, Volume,
 };
@@ -92,29 +93,6 @@ pub struct Proxy {
     pub name: ProxyName,
     /// The upstream that lists the instances.
     pub upstream: UpstreamName,
-}
-
-/// The most that each instance may use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
-pub struct Limits {
-    /// Memory.
-    pub memory: Option<Memory>,
-    /// Processor time.
-    pub cpu: Option<Cpu>,
-    /// Processes and threads.
-    pub pids: Option<u32>,
-}
-
-impl Limits {
-    /// Returns these limits, with each that is not set here as it is in others.
-    #[must_use]
-    pub fn or(self, others: Self) -> Self {
-        Self {
-            memory: self.memory.or(others.memory),
-            cpu: self.cpu.or(others.cpu),
-            pids: self.pids.or(others.pids),
-        }
-    }
 }
 
 /// How to tell that an instance is well.

@@ -82,7 +82,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         _ => Vec::new(),
     };
     let health = check.health(health, is_reached);
-    let limits = check.limits(limits);
+    let limits = limits.into_value().unwrap_or_default().checked();
     let proxy = check.proxy(proxy, is_reached);
     let places = job_places(source, &cron);
     let jobs = check.jobs(cron, runtime);

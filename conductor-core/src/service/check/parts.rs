@@ -5,25 +5,16 @@ use std::fmt::Display;
 
 use super::Check;
 use crate::definition::{
-    self, Fault, Field, Located, MOST_INSTANCES, MOST_PIDS, MOST_RELEASES, Runtime, Table,
+    self, Fault, Field, Located, MOST_INSTANCES, MOST_RELEASES, Runtime, Table,
 };
 use crate::name::{JobName, ProxyName};
-use crate::service::{Deploy, Job, Limits, Proxy, When};
+use crate::service::{Deploy, Job, Proxy, When};
 use crate::value::Span;
 
 /// The longest that a deploy waits for anything: whoever waits holds the lock.
 const LONGEST_WAIT: Span = Span::from_secs(24 * 60 * 60);
 
 impl Check<'_> {
-    pub(super) fn limits(&self, limits: Field<definition::Limits>) -> Limits {
-        let definition::Limits { memory, cpu, pids } = limits.into_value().unwrap_or_default();
-        Limits {
-            memory: memory.into_value(),
-            cpu: cpu.into_value(),
-            pids: self.number(pids, "processes", MOST_PIDS),
-        }
-    }
-
     /// Reads a number from 1 to `most`.
     pub(super) fn number<T>(&self, field: Field<T>, what: &str, most: T) -> Option<T>
     where
@@ -201,7 +192,7 @@ impl Check<'_> {
             enabled: enabled.into_value().unwrap_or(true),
             // A job has neither a port nor a socket.
             env: self.env(env, false, false),
-            limits: self.limits(limits),
+            limits: limits.into_value().unwrap_or_default().checked(),
             user: user.into_value(),
             stdin: stdin.into_value(),
         })

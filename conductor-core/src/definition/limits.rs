@@ -1,0 +1,58 @@
+//! The list of limits: the one place where a limit has its key, its type and its documentation.
+//!
+//! What systemd, docker and podman are told of each is the table in `runtime/limits.rs`.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::field::Field;
+use crate::value::{Cpu, Memory, Pids};
+
+/// Declares both forms of the limits: as a person writes them, and checked.
+macro_rules! limits {
+    ($($(#[$documentation:meta])+ $key:ident: $value:ty,)+) => {
+        /// The most that each instance may use.
+        #[derive(Debug, Default, Deserialize, JsonSchema)]
+        #[serde(default)]
+        #[schemars(deny_unknown_fields)]
+        pub struct Limits {
+            $($(#[$documentation])+ pub $key: Field<$value>,)+
+        }
+
+        /// The most that each instance may use, of what is limited at all.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+        pub struct CheckedLimits {
+            $($(#[$documentation])+ pub $key: Option<$value>,)+
+        }
+
+        impl Limits {
+            /// Returns the limits without their places in the file.
+            pub(crate) fn checked(self) -> CheckedLimits {
+                CheckedLimits { $($key: self.$key.into_value(),)+ }
+            }
+        }
+
+        impl CheckedLimits {
+            /// Returns these limits, with each that is not set here as it is in others.
+            #[must_use]
+            pub fn or(self, others: Self) -> Self {
+                Self { $($key: self.$key.or(others.$key),)+ }
+            }
+
+            /// Returns each limit that is set: its key, and its value as it may be written.
+            pub(crate) fn written(&self) -> impl Iterator<Item = (&'static str, String)> {
+                let values = [$((stringify!($key), self.$key.map(|value| value.to_string())),)+];
+                values.into_iter().filter_map(|(key, value)| Some((key, value?)))
+            }
+        }
+    };
+}
+
+limits! {
+    /// Memory; an instance that needs more is killed and started again.
+    memory: Memory,
+    /// Processor time; an instance that needs more is slowed down.
+    cpu: Cpu,
+    /// Processes and threads; at most 4194304, as Linux has it.
+    pids: Pids,
+}
