@@ -35,7 +35,7 @@ fn defaults_of_a_health_check_are_as_described() {
         assert!(row.ends_with(&format!("; {default}")), "{field}: {row}");
     }
     let status = health_row(&reference, "status").expect("the field has a row");
-    assert!(status.contains(&format!("{} unless given", Statuses::DEFAULT)), "{status}");
+    assert!(status.contains(&format!("default: {}.", Statuses::DEFAULT)), "{status}");
 }
 
 /// Returns the row of a field in the table of a health check: others have fields of the same name.
