@@ -1,7 +1,7 @@
 //! The contract with programs: the JSON Schema of what each command prints with `--output json`.
 
 use clap::ValueEnum;
-use conductor_host::{OneOffPlan, Report, Status, Upcoming};
+use conductor_host::{Report, RunPlan, Status, Upcoming};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform as _};
 use schemars::{Schema, SchemaGenerator};
@@ -17,7 +17,7 @@ use crate::commands::outcome::DryRun;
 use crate::commands::render::Rendered;
 use crate::commands::run::Detached;
 use crate::error_object::ErrorObject;
-use crate::progress::json::Event;
+use crate::progress::json::EventObject;
 
 /// The version of the contract: higher by one whenever a key is removed, is renamed, is no longer always
 /// there, or gets another type or meaning. What is added (a key, an event, an error's kind) leaves it.
@@ -77,12 +77,12 @@ impl OutputOf {
             | Self::Remove
             | Self::CronPause
             | Self::CronResume => vec![
-                generator.subschema_for::<Event<'_>>(),
+                generator.subschema_for::<EventObject<'_>>(),
                 generator.subschema_for::<Report>(),
                 generator.subschema_for::<DryRun<'_>>(),
             ],
             Self::Run => {
-                vec![generator.subschema_for::<Detached>(), generator.subschema_for::<OneOffPlan>()]
+                vec![generator.subschema_for::<Detached>(), generator.subschema_for::<RunPlan>()]
             }
             Self::Status => vec![generator.subschema_for::<Status>()],
             Self::Logs => vec![generator.subschema_for::<JournalEntry>()],

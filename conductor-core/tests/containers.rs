@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use conductor_core::release::{Release, Task};
-use conductor_core::runtime::{Attached, OneOff, Scope};
+use conductor_core::runtime::{Attached, RunParts, Scope};
 use conductor_core::service::Service;
 use conductor_core::unit::Templates;
 use insta::assert_snapshot;
@@ -23,9 +23,9 @@ const FULL: &str = "\
 const BARE: &str = "id: bare\nimage: bare\nrevision: v1\n";
 
 /// Returns the commands that run once: a job, one that nobody waits for, and those whose caller waits.
-fn tasks() -> [(&'static str, Option<OneOff>); 4] {
+fn tasks() -> [(&'static str, Option<RunParts>); 4] {
     let one_off = |attached| {
-        Some(OneOff { unit_file: "/run/systemd/system/a.service".parse().unwrap(), attached })
+        Some(RunParts { unit_file: "/run/systemd/system/a.service".parse().unwrap(), attached })
     };
     let attached =
         |terminal| Some(Attached { socket: "/run/conductor/runs/a".parse().unwrap(), terminal });
@@ -62,7 +62,7 @@ fn all(engine: &str) -> String {
         write_words(&mut text, &format!("{name}: an instance"), &instance.unwrap().1.text);
         for (title, one_off) in tasks() {
             let command = vec!["bin/report".parse().unwrap()];
-            let task = Task { command, one_off, ..Task::default() };
+            let task = Task { command, run, ..Task::default() };
             let unit = "conductor-shop-report.service".parse().unwrap();
             let unit = release.compile_task(task, &unit, "report", Scope::System, &templates);
             write_words(&mut text, &format!("{name}: {title}"), &unit.unwrap());

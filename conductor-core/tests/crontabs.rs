@@ -5,7 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use conductor_core::crontab::{Imported, Importer, Line, Owner, Source, lines};
+use conductor_core::crontab::{CrontabLine, Imported, Importer, Owner, Source, lines};
 use conductor_core::service::{Service, When};
 use conductor_core::value::Tokens;
 use proptest::collection::vec;
@@ -217,7 +217,7 @@ proptest! {
         prop_assert_eq!(count, imported.entries);
         let ids: BTreeSet<_> = services.iter().map(|service| service.id.clone()).collect();
         prop_assert_eq!(ids.len(), services.len());
-        let complaints = |wanted: fn(&Line) -> bool| {
+        let complaints = |wanted: fn(&CrontabLine) -> bool| {
             let lines = lines(&text, system);
             lines.into_iter().enumerate().filter(|(_, line)| wanted(line)).map(|(at, _)| at + 1)
                 .collect::<BTreeSet<_>>()
@@ -225,13 +225,13 @@ proptest! {
         for file in ["a/b", "c/b"] {
             let of_file = imported.left_out.iter().filter(|problem| problem.file == Path::new(file));
             let said: BTreeSet<_> = of_file.filter_map(|problem| Some(problem.position?.0)).collect();
-            let bad = complaints(|line| matches!(line, Line::Bad { .. }));
+            let bad = complaints(|line| matches!(line, CrontabLine::Bad { .. }));
             prop_assert!(bad.is_subset(&said), "{:?} of {:?}", bad, said);
         }
-        let entries = complaints(|line| matches!(line, Line::Entry(_))).len();
+        let entries = complaints(|line| matches!(line, CrontabLine::Entry(_))).len();
         let left_out = imported.left_out.iter().filter(|problem| {
             let line = problem.position.map_or(0, |(line, _)| line);
-            complaints(|line| matches!(line, Line::Entry(_))).contains(&line)
+            complaints(|line| matches!(line, CrontabLine::Entry(_))).contains(&line)
         });
         prop_assert_eq!(imported.entries + left_out.count(), 2 * entries);
     }

@@ -16,7 +16,7 @@ use conductor_core::plan::{ActiveState, Hook, Step};
 use conductor_core::unit::EngineImage;
 use conductor_core::value::HostPath;
 
-use crate::system::{Job, JobError, LastWords, ProxyError, PullError, SystemdError};
+use crate::system::{JobError, JobType, LastWords, ProxyError, PullError, SystemdError};
 
 /// A host on which plans are carried out.
 pub trait Host {
@@ -61,7 +61,7 @@ pub trait Host {
     /// systemd does not answer. How the job fared is the inner result.
     async fn run_job(
         &self,
-        job: Job,
+        job: JobType,
         unit: &UnitName,
     ) -> Result<Result<(), JobError>, SystemdError>;
 

@@ -9,11 +9,11 @@ mod itself;
 mod limit;
 mod notify;
 mod occupied;
-mod once;
 mod place;
 mod prepare;
 mod print;
 mod restarts;
+mod run;
 mod runtime;
 mod share;
 mod signals;
@@ -29,7 +29,7 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use probe_protocol::{ArgumentError, Request, Status, Watch};
+use probe_protocol::{ArgumentError, Request, StatusText, Watch};
 
 use check::{Check, CheckError};
 use docker::DockerError;
@@ -47,9 +47,9 @@ pub fn main() -> ExitCode {
     let mut words = env::args_os().skip(1);
     match words.next().unwrap_or_default().to_str() {
         Some(exec::BECOME) => return ExitCode::from(exec::become_service(words)),
-        Some(once::BECOME) => return ExitCode::from(once::become_command(words)),
-        Some(once::INIT) => {
-            return match once::init(words) {
+        Some(run::BECOME) => return ExitCode::from(run::become_command(words)),
+        Some(run::INIT) => {
+            return match run::init(words) {
                 Ok(code) => ExitCode::from(code),
                 Err(error) => failure(&error, ENGINE_FAILED),
             };
@@ -90,12 +90,12 @@ pub fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error, FAILED),
         },
-        Request::Run { options, program } => match once::run(&options, &program) {
+        Request::Run { options, program } => match run::run(&options, &program) {
             Ok(code) => ExitCode::from(code),
             Err(error) => failure(&error, ENGINE_FAILED),
         },
         Request::Limit { options, program } => ExitCode::from(limit::run(options, &program)),
-        Request::Ended(ended) => match once::report(&ended) {
+        Request::Ended(ended) => match run::report(&ended) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error, FAILED),
         },
@@ -120,8 +120,8 @@ pub fn check<A: Into<OsString>>(
 
 fn judge(watch: &Watch) -> Result<(bool, String), CheckError> {
     let (healthy, mut said) = match Check::new(watch)?.run(watch.timing.timeout) {
-        Ok(found) => (true, Status::Checked { healthy: true, found: &found }.to_string()),
-        Err(found) => (false, Status::Checked { healthy: false, found: &found }.to_string()),
+        Ok(found) => (true, StatusText::Checked { healthy: true, found: &found }.to_string()),
+        Err(found) => (false, StatusText::Checked { healthy: false, found: &found }.to_string()),
     };
     clean(&mut said, 0);
     Ok((healthy, said))

@@ -8,7 +8,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 use std::time::Duration;
 
-use probe_protocol::Status;
+use probe_protocol::StatusText;
 
 use crate::print::clean;
 
@@ -84,7 +84,7 @@ impl Message {
     }
 
     /// Adds what a person is to read, on one line whatever it holds.
-    pub(crate) fn status(&mut self, status: Status<'_>) -> &mut Self {
+    pub(crate) fn status(&mut self, status: StatusText<'_>) -> &mut Self {
         self.0.push_str("STATUS=");
         let start = self.0.len();
         // Writing to a string does not fail.
@@ -133,16 +133,16 @@ mod tests {
     fn a_status_is_one_line_of_bounded_length() {
         let mut message = Message::default();
         let found = "a\nREADY=1\x1b[m\u{85}\u{202e}é";
-        message.line("READY=1").status(Status::Checked { healthy: true, found: &found });
+        message.line("READY=1").status(StatusText::Checked { healthy: true, found: &found });
         assert_eq!(message.0, "READY=1\nSTATUS=healthy: a READY=1 [m  é\n");
         // The text is cut between two characters, at 400 bytes or before.
         let found = "é".repeat(300);
-        let status = Status::Checked { healthy: true, found: &found };
+        let status = StatusText::Checked { healthy: true, found: &found };
         message.clear().status(status).line("WATCHDOG=1");
         let said = format!("healthy: {}…", "é".repeat(195));
         assert_eq!(message.0, format!("STATUS={said}\nWATCHDOG=1\n"));
         assert_eq!(message.said(), said);
-        message.clear().line("READY=1").status(Status::Running).line("WATCHDOG=1");
+        message.clear().line("READY=1").status(StatusText::Running).line("WATCHDOG=1");
         assert_eq!(message.only_status().0, "STATUS=running\n");
         assert_eq!(message.only_status().0, "STATUS=running\n");
         assert_eq!(message.clear().only_status().0, "");

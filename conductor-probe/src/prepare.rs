@@ -4,7 +4,7 @@ use std::io;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-use probe_protocol::{FETCH, Status, Watch};
+use probe_protocol::{FETCH, StatusText, Watch};
 use rustix::event::{PollFd, PollFlags};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
@@ -76,7 +76,7 @@ pub(crate) fn await_end(
         }
         let Some(notifier) = notifier.filter(|_| start.elapsed() < FETCH) else { continue };
         let so_far = Spoken(start.elapsed());
-        message.clear().status(Status::Creating { so_far: &so_far });
+        message.clear().status(StatusText::Creating { so_far: &so_far });
         // Whoever does not hear this will end the start; there is nothing to do about it.
         let _ = notifier.send(message.extend(budget.saturating_add(10 * PAUSE)));
     }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
-use probe_protocol::Status;
+use probe_protocol::StatusText;
 use probe_protocol::restarts::{REST, delay};
 use rustix::fs::OFlags;
 
@@ -99,7 +99,7 @@ pub(crate) fn hold_back(notifier: Option<&Notifier>, unchecked: bool, budget: Du
         return;
     }
     let mut message = Message::default();
-    message.status(Status::Delayed { restarts: count, delay: &Spoken(delay) });
+    message.status(StatusText::Delayed { restarts: count, delay: &Spoken(delay) });
     message.extend(delay.saturating_add(budget));
     if let Some(Err(error)) = notifier.map(|notifier| notifier.send(&message)) {
         complain(format_args!("cannot tell systemd: {error}"));

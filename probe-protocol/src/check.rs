@@ -11,7 +11,7 @@ use crate::http::{Header, Method, Statuses};
 use crate::option;
 use crate::request::Subcommand;
 use crate::timing::Timing;
-use crate::word::{Line, Word};
+use crate::word::{CommandLine, Word};
 
 /// A health check, and how often it is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,12 +57,12 @@ pub struct HttpCheck {
 impl Watch {
     /// Writes the arguments of `conductor-probe check`.
     pub fn words(&self) -> Vec<Word> {
-        let mut line = Line::new(Subcommand::Check);
+        let mut line = CommandLine::new(Subcommand::Check);
         self.write(&mut line);
         line.finish()
     }
 
-    pub(crate) fn write(&self, line: &mut Line) {
+    pub(crate) fn write(&self, line: &mut CommandLine) {
         let Self { check, timing } = self;
         check.write(line);
         timing.write(line);
@@ -83,7 +83,7 @@ impl Watch {
 }
 
 impl Check {
-    fn write(&self, line: &mut Line) {
+    fn write(&self, line: &mut CommandLine) {
         match self {
             Self::Http(http) => http.write(line),
             Self::Tcp(address) => line.shown(option::TCP, address),
@@ -131,7 +131,7 @@ impl HttpCheck {
         self.status.clone().unwrap_or_default()
     }
 
-    fn write(&self, line: &mut Line) {
+    fn write(&self, line: &mut CommandLine) {
         // Without `..`: a new field does not compile until it is written.
         let Self { url, unix, method, headers, status, contains, follow_redirects } = self;
         line.option(option::HTTP, url);

@@ -10,7 +10,7 @@ use crate::given::Given;
 use crate::option;
 use crate::places;
 use crate::request::Subcommand;
-use crate::word::{Line, PathWord, Word};
+use crate::word::{CommandLine, PathWord, Word};
 
 /// Runs a program, and checks it for as long as it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +35,7 @@ impl<P: PathWord> Exec<P> {
     /// Writes the arguments that come before the program.
     pub fn words(&self) -> Vec<Word> {
         let Self { pid_file, watch, share_socket, stop_signal } = self;
-        let mut line = Line::new(Subcommand::Exec);
+        let mut line = CommandLine::new(Subcommand::Exec);
         if let Some(file) = pid_file {
             line.path(option::PID_FILE, file);
         }
@@ -77,7 +77,7 @@ impl Docker {
     /// Writes the arguments that come before those of `docker create`.
     pub fn words(&self) -> Vec<Word> {
         let Self { name, engine, socket, watch, share_socket } = self;
-        let mut line = Line::new(Subcommand::Docker);
+        let mut line = CommandLine::new(Subcommand::Docker);
         line.plain(option::NAME);
         line.plain(name);
         line.plain(option::ENGINE);
@@ -100,7 +100,7 @@ impl Docker {
     }
 }
 
-fn write_watch(line: &mut Line, watch: Option<&Watch>, share_socket: Option<&PathBuf>) {
+fn write_watch(line: &mut CommandLine, watch: Option<&Watch>, share_socket: Option<&PathBuf>) {
     let Some(watch) = watch else { return };
     watch.write(line);
     if let Some(socket) = share_socket {

@@ -5,7 +5,7 @@
 //!   [`Request::read`]. What stands behind `--` is not the probe's, and is left alone.
 //! - **Times.** [`Timing`] has the defaults of a health check and the time that systemd has to allow;
 //!   [`restarts`] has the delays between starts.
-//! - **What the probe says.** [`Status`] is the text for systemd, whose beginning [`State`] reads back;
+//! - **What the probe says.** [`StatusText`] is the text for systemd, whose beginning [`HealthState`] reads back;
 //!   [`journal`] marks its lines in the journal.
 //! - **One-off commands.** [`Call`] and [`Announcement`] are what goes over the socket of `conductor run`.
 //! - **Places.** [`places`] has the paths that both sides know.
@@ -28,11 +28,11 @@ mod exec;
 mod given;
 mod http;
 pub mod journal;
-mod one_off;
 pub mod option;
 pub mod places;
 mod request;
 pub mod restarts;
+mod run_socket;
 mod socket;
 mod status;
 mod task;
@@ -45,10 +45,10 @@ pub use check::{Check, HttpCheck, Watch};
 pub use error::{ArgumentError, ValueError};
 pub use exec::{Docker, Exec, StopSignal};
 pub use http::{Header, Method, Statuses};
-pub use one_off::{Announcement, Call};
 pub use request::{Request, Subcommand};
+pub use run_socket::{Announcement, Call};
 pub use socket::{Socket, SocketAction};
-pub use status::{State, Status};
+pub use status::{HealthState, StatusText};
 pub use task::{Client, Ended, Limit, Run};
 pub use timing::{FETCH, SLACK, Timing};
 pub use word::{PathWord, UnitPath, Word};

@@ -6,7 +6,7 @@ use crate::error::ArgumentError;
 use crate::given::Given;
 use crate::option;
 use crate::request::Subcommand;
-use crate::word::{Line, PathWord, Word};
+use crate::word::{CommandLine, PathWord, Word};
 
 /// Makes or removes the directory of a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl<P: PathWord> Socket<P> {
     /// Writes the arguments.
     pub fn words(&self) -> Vec<Word> {
         let Self { action, path } = self;
-        let mut line = Line::new(Subcommand::Socket);
+        let mut line = CommandLine::new(Subcommand::Socket);
         match action {
             SocketAction::OwnerOf(directory) => line.path(option::OWNER_OF, directory),
             SocketAction::Open => line.plain(option::OPEN),

@@ -4,7 +4,7 @@ use std::fmt::{self, Display};
 
 /// What is said.
 #[derive(Clone, Copy)]
-pub enum Status<'a> {
+pub enum StatusText<'a> {
     /// It was started several times in a row, and is started again later.
     Delayed {
         /// How many times.
@@ -73,7 +73,7 @@ pub enum Status<'a> {
 
 /// What a status is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
+pub enum HealthState {
     /// It waits before it is started again.
     Delayed,
     /// An engine makes its container.
@@ -92,7 +92,7 @@ pub enum State {
     Stopping,
 }
 
-impl State {
+impl HealthState {
     const ALL: [Self; 8] = [
         Self::Delayed,
         Self::Creating,
@@ -133,23 +133,23 @@ impl State {
     }
 }
 
-impl Status<'_> {
+impl StatusText<'_> {
     /// Returns what it is about.
-    pub fn state(&self) -> State {
+    pub fn state(&self) -> HealthState {
         match self {
-            Self::Delayed { .. } => State::Delayed,
-            Self::Creating { .. } => State::Creating,
-            Self::Running => State::Running,
-            Self::Starting { .. } | Self::Rising { .. } => State::Starting,
-            Self::Healthy { .. } | Self::Checked { healthy: true, .. } => State::Healthy,
-            Self::Unhealthy { .. } | Self::Checked { healthy: false, .. } => State::Unhealthy,
-            Self::NeverHealthy { .. } => State::NeverHealthy,
-            Self::Stopping => State::Stopping,
+            Self::Delayed { .. } => HealthState::Delayed,
+            Self::Creating { .. } => HealthState::Creating,
+            Self::Running => HealthState::Running,
+            Self::Starting { .. } | Self::Rising { .. } => HealthState::Starting,
+            Self::Healthy { .. } | Self::Checked { healthy: true, .. } => HealthState::Healthy,
+            Self::Unhealthy { .. } | Self::Checked { healthy: false, .. } => HealthState::Unhealthy,
+            Self::NeverHealthy { .. } => HealthState::NeverHealthy,
+            Self::Stopping => HealthState::Stopping,
         }
     }
 }
 
-impl Display for Status<'_> {
+impl Display for StatusText<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let word = self.state().word();
         match self {
@@ -162,7 +162,7 @@ impl Display for Status<'_> {
                 write!(f, "{word}: {found}, {}", Checks(*checks))
             }
             Self::Rising { successes, threshold, found, checks } => {
-                let healthy = State::Healthy.word();
+                let healthy = HealthState::Healthy.word();
                 let checks = Checks(*checks);
                 write!(f, "{word}: {healthy} {successes}/{threshold}: {found}, {checks}")
             }
@@ -196,30 +196,36 @@ mod tests {
         let time: &dyn Display = &"3 s";
         for (status, text) in [
             (
-                Status::Delayed { restarts: 4, delay: time },
+                StatusText::Delayed { restarts: 4, delay: time },
                 "restarted 4 times in a row, next start in 3 s",
             ),
-            (Status::Creating { so_far: time }, "creating the container for 3 s"),
-            (Status::Running, "running"),
-            (Status::Starting { found, checks: 1 }, "starting: 500: unhealthy, 1 check"),
+            (StatusText::Creating { so_far: time }, "creating the container for 3 s"),
+            (StatusText::Running, "running"),
+            (StatusText::Starting { found, checks: 1 }, "starting: 500: unhealthy, 1 check"),
             (
-                Status::Rising { successes: 1, threshold: 2, found, checks: 2 },
+                StatusText::Rising { successes: 1, threshold: 2, found, checks: 2 },
                 "starting: healthy 1/2: 500: unhealthy, 2 checks",
             ),
-            (Status::Healthy { found: &"200", checks: 3 }, "healthy: 200, 3 checks"),
-            (Status::Unhealthy { failures: 1, retries: 3, found }, "unhealthy 1/3: 500: unhealthy"),
-            (Status::NeverHealthy { after: time, found }, "never healthy in 3 s: 500: unhealthy"),
-            (Status::Stopping, "stopping"),
-            (Status::Checked { healthy: true, found: &"200" }, "healthy: 200"),
-            (Status::Checked { healthy: false, found: &"500" }, "unhealthy: 500"),
+            (StatusText::Healthy { found: &"200", checks: 3 }, "healthy: 200, 3 checks"),
+            (
+                StatusText::Unhealthy { failures: 1, retries: 3, found },
+                "unhealthy 1/3: 500: unhealthy",
+            ),
+            (
+                StatusText::NeverHealthy { after: time, found },
+                "never healthy in 3 s: 500: unhealthy",
+            ),
+            (StatusText::Stopping, "stopping"),
+            (StatusText::Checked { healthy: true, found: &"200" }, "healthy: 200"),
+            (StatusText::Checked { healthy: false, found: &"500" }, "unhealthy: 500"),
         ] {
             assert_eq!(status.to_string(), text);
-            assert_eq!(State::of(text), Some(status.state()), "{text}");
+            assert_eq!(HealthState::of(text), Some(status.state()), "{text}");
             let fault = text.starts_with("unhealthy") || text.starts_with("never");
             assert_eq!(status.state().finds_fault(), fault, "{text}");
         }
         for other in ["", "unhealthily", "runs", "my healthy service"] {
-            assert_eq!(State::of(other), None, "{other}");
+            assert_eq!(HealthState::of(other), None, "{other}");
         }
     }
 }

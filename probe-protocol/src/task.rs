@@ -10,7 +10,7 @@ use crate::option;
 use crate::places;
 use crate::request::Subcommand;
 use crate::time;
-use crate::word::{Line, PathWord, Word};
+use crate::word::{CommandLine, PathWord, Word};
 
 /// Runs a command for whoever waits at the other end of a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,7 +38,7 @@ impl<P: PathWord> Run<P> {
     /// Writes the arguments that come before the command.
     pub fn words(&self) -> Vec<Word> {
         let Self { socket, stop_timeout, client, engine_socket } = self;
-        let mut line = Line::new(Subcommand::Run);
+        let mut line = CommandLine::new(Subcommand::Run);
         line.path(option::SOCKET, socket);
         line.option(option::STOP_TIMEOUT, time::write_millis(*stop_timeout));
         match client {
@@ -90,7 +90,7 @@ impl Ended {
     /// Writes the arguments.
     pub fn words(&self) -> Vec<Word> {
         let Self { unit_file, socket, container, engine_socket } = self;
-        let mut line = Line::new(Subcommand::Ended);
+        let mut line = CommandLine::new(Subcommand::Ended);
         line.path(option::UNIT_FILE, unit_file);
         if let Some(socket) = socket {
             line.path(option::SOCKET, socket);
@@ -113,7 +113,7 @@ impl Ended {
     }
 }
 
-fn write_engine_socket(line: &mut Line, socket: &PathBuf) {
+fn write_engine_socket(line: &mut CommandLine, socket: &PathBuf) {
     if socket.as_os_str() != places::DOCKER_SOCKET {
         line.path(option::ENGINE_SOCKET, socket);
     }

@@ -6,7 +6,7 @@ use crate::error::{ArgumentError, ValueError};
 use crate::given::Given;
 use crate::option;
 use crate::time;
-use crate::word::Line;
+use crate::word::CommandLine;
 
 /// What a start, a check or a report may take beyond its own time on a busy host.
 pub const SLACK: Duration = Duration::from_secs(10);
@@ -58,7 +58,7 @@ impl Timing {
         self.per_check().saturating_add(SLACK)
     }
 
-    pub(crate) fn write(&self, line: &mut Line) {
+    pub(crate) fn write(&self, line: &mut CommandLine) {
         let Self { interval, timeout, retries, start_period, success_threshold } = self;
         line.option(option::INTERVAL, time::write(*interval));
         line.option(option::TIMEOUT, time::write(*timeout));

@@ -80,9 +80,9 @@ fn joined(option: &str, value: &OsStr) -> Word {
 
 /// A command line that is written.
 #[derive(Debug)]
-pub(crate) struct Line(Vec<Word>);
+pub(crate) struct CommandLine(Vec<Word>);
 
-impl Line {
+impl CommandLine {
     pub(crate) fn new(subcommand: Subcommand) -> Self {
         Self(vec![Word::Plain(subcommand.name().into())])
     }

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::Test;
 use crate::host::{FEW_FILTERS, Host};
-use crate::nasty::nasty;
+use crate::hostile_text::hostile_text;
 
 pub(crate) const TESTS: &[Test] =
     &[("every_byte_arrives", every_byte_arrives), ("descriptions_arrive", descriptions_arrive)];
@@ -53,8 +53,8 @@ fn literal(text: &str) -> String {
 /// Returns definitions by id, always the same.
 fn definitions() -> BTreeMap<String, Expected> {
     let mut runner = TestRunner::deterministic();
-    let environment = btree_map("[A-Za-z_][A-Za-z0-9_]{0,12}", nasty(), 0..5);
-    let strategy = (vec(nasty(), 0..7), environment);
+    let environment = btree_map("[A-Za-z_][A-Za-z0-9_]{0,12}", hostile_text(), 0..5);
+    let strategy = (vec(hostile_text(), 0..7), environment);
     let expected = |number: usize| {
         let tree = strategy.new_tree(&mut runner).expect("a value");
         let (arguments, mut environment) = tree.current();
@@ -138,7 +138,7 @@ fn hex(text: &str) -> String {
 /// One line of text as a definition takes it: nothing invisible, no white space around it.
 fn descriptions_arrive(host: &Host) {
     let mut runner = TestRunner::deterministic();
-    let strategy = nasty().prop_filter_map("it is one line", |text| {
+    let strategy = hostile_text().prop_filter_map("it is one line", |text| {
         let line: String = text.chars().filter(|c| !c.is_control()).take(200).collect();
         let line = line.trim().to_owned();
         (!line.is_empty()).then_some(line)

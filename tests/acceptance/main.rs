@@ -28,14 +28,12 @@ mod foreign;
 mod health;
 mod host;
 mod hostile;
-mod jobs;
+mod hostile_text;
 mod killed;
 mod leftovers;
 mod machine;
-mod mishaps;
-mod nasty;
 mod numbers;
-mod one_off;
+mod operator_mistakes;
 mod pool;
 mod ports;
 mod proxy;
@@ -43,7 +41,9 @@ mod prune;
 mod ran;
 mod reporting;
 mod resources;
+mod run;
 mod sandboxing;
+mod scheduled_jobs;
 mod scopes;
 mod sockets;
 mod unhealthy;
@@ -94,14 +94,14 @@ fn main() -> ExitCode {
             ("attacks::journal", attacks::journal::TESTS),
             ("attacks::hung_checks", attacks::hung_checks::TESTS),
             ("attacks::held", attacks::held::TESTS),
-            ("jobs", jobs::TESTS),
-            ("one_off", one_off::TESTS),
+            ("scheduled_jobs", scheduled_jobs::TESTS),
+            ("run", run::TESTS),
             ("contract", contract::TESTS),
             ("sockets", sockets::TESTS),
             ("unhealthy", unhealthy::TESTS),
             ("health", health::TESTS),
             ("apply", apply::TESTS),
-            ("mishaps", mishaps::TESTS),
+            ("operator_mistakes", operator_mistakes::TESTS),
             ("proxy", proxy::TESTS),
             ("prune", prune::TESTS),
             ("foreign", foreign::TESTS),
@@ -124,9 +124,9 @@ fn main() -> ExitCode {
                 }));
             }
         }
-        for &(name, test) in one_off::ALONE {
+        for &(name, test) in run::ALONE {
             trials.push(
-                pool.trial(Company::Nobody, format!("one_off::{name}"), move |pool| pool.run(test)),
+                pool.trial(Company::Nobody, format!("run::{name}"), move |pool| pool.run(test)),
             );
         }
         trials.extend(verify::trials(&pool));

@@ -8,7 +8,7 @@ use serde::Serialize;
 /// What happens while something is changed; comes before the result.
 #[derive(Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
-pub(crate) enum Event<'e> {
+pub(crate) enum EventObject<'e> {
     /// Another run changes the host, and this one waits for it.
     Waiting {
         /// Who it is, in words.
@@ -60,19 +60,23 @@ pub(crate) enum Event<'e> {
 /// Returns the object of an event, without a line's end; how instances fare is for people.
 pub(super) fn line(event: &conductor_host::Event<'_>) -> Option<String> {
     let line = match *event {
-        conductor_host::Event::Waiting { holder } => Event::Waiting { holder },
-        conductor_host::Event::Step { service, step } => Event::Step { service, step: step.into() },
-        conductor_host::Event::Done { service, step, took } => Event::Done {
+        conductor_host::Event::Waiting { holder } => EventObject::Waiting { holder },
+        conductor_host::Event::Step { service, step } => {
+            EventObject::Step { service, step: step.into() }
+        }
+        conductor_host::Event::Done { service, step, took } => EventObject::Done {
             service,
             step: step.into(),
             usec: u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
         },
         conductor_host::Event::Output { service, step, line } => {
-            Event::Output { service, step: step.into(), line }
+            EventObject::Output { service, step: step.into(), line }
         }
-        conductor_host::Event::Failed { service, failure } => Event::Failed { service, failure },
-        conductor_host::Event::Note { service, text } => Event::Note { service, text },
-        conductor_host::Event::Reload => Event::Reload,
+        conductor_host::Event::Failed { service, failure } => {
+            EventObject::Failed { service, failure }
+        }
+        conductor_host::Event::Note { service, text } => EventObject::Note { service, text },
+        conductor_host::Event::Reload => EventObject::Reload,
         _ => return None,
     };
     serde_json::to_string(&line).ok()

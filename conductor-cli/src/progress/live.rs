@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use conductor_host::Event;
 
 use super::lines;
-use super::screen::{Drawn, Running, Screen, Size};
+use super::screen::{Drawn, RunningStep, Screen, Size};
 use crate::{print, terminal};
 
 /// How often it is drawn at most.
@@ -27,7 +27,7 @@ pub(super) struct Live {
 /// What the thread is told.
 enum Message {
     Waiting(String),
-    Began(Running),
+    Began(RunningStep),
     /// A step came to an end, well or not, and leaves a line.
     Ended {
         service: String,
@@ -77,7 +77,7 @@ fn message(event: &Event<'_>) -> Option<Message> {
     Some(match event {
         Event::Waiting { holder } => Message::Waiting(lines::waiting(holder)),
         Event::Step { step, .. } | Event::Done { step, .. } if step.is_file() => return None,
-        Event::Step { service, step } => Message::Began(Running {
+        Event::Step { service, step } => Message::Began(RunningStep {
             service: service.to_string(),
             step: step.to_string(),
             since: Instant::now(),

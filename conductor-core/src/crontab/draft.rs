@@ -28,7 +28,7 @@ pub(super) struct Advice {
 
 /// A job before it is written.
 #[derive(Debug)]
-pub(super) struct Job {
+pub(super) struct DraftJob {
     /// Comments above it.
     pub(super) comments: Vec<String>,
     pub(super) schedule: Crontab,
@@ -70,7 +70,7 @@ pub(super) struct Draft {
     pub(super) wanted: String,
     /// Comments above everything.
     pub(super) head: Vec<String>,
-    pub(super) jobs: Vec<(JobName, Job)>,
+    pub(super) jobs: Vec<(JobName, DraftJob)>,
     /// Comments below the jobs.
     pub(super) tail: Vec<String>,
     names: BTreeSet<JobName>,
@@ -86,13 +86,13 @@ impl Draft {
     }
 
     /// Returns whether a job would make the definition too long to be read.
-    pub(super) fn is_full(&self, job: &Job) -> bool {
+    pub(super) fn is_full(&self, job: &DraftJob) -> bool {
         let (values, text) = self.weight(job);
         self.values + values > MOST_VALUES || self.text + text > MOST_TEXT
     }
 
     /// Adds a job, named by a command.
-    pub(super) fn push(&mut self, command: &str, job: Job) {
+    pub(super) fn push(&mut self, command: &str, job: DraftJob) {
         let (values, text) = self.weight(&job);
         self.values += values;
         self.text += text;
@@ -100,7 +100,7 @@ impl Draft {
     }
 
     /// Returns how many values a job is, and about how many bytes.
-    fn weight(&self, job: &Job) -> (usize, usize) {
+    fn weight(&self, job: &DraftJob) -> (usize, usize) {
         let length = |text: &str| scalar(text).len() + 8;
         let own = self.own_env(job);
         let texts = (job.command.iter().map(Argument::as_str))
@@ -113,7 +113,7 @@ impl Draft {
     }
 
     /// Returns the environment that a job has on top of its definition's: that of the first job.
-    fn own_env<'j>(&self, job: &'j Job) -> Vec<(&'j EnvName, &'j EnvValue)> {
+    fn own_env<'j>(&self, job: &'j DraftJob) -> Vec<(&'j EnvName, &'j EnvValue)> {
         let common = self.common_env();
         job.env.iter().filter(|(name, value)| common.get(name) != Some(value)).collect()
     }
@@ -189,9 +189,18 @@ impl Draft {
         });
     }
 
-    fn write_job(&self, job: &Job, common_user: Option<&UserName>, out: &mut Writer) {
-        let Job { comments: _, schedule, command, env: _, limits, timeout, user, stdin, advice: _ } =
-            job;
+    fn write_job(&self, job: &DraftJob, common_user: Option<&UserName>, out: &mut Writer) {
+        let DraftJob {
+            comments: _,
+            schedule,
+            command,
+            env: _,
+            limits,
+            timeout,
+            user,
+            stdin,
+            advice: _,
+        } = job;
         out.scalar("schedule", schedule.as_str());
         out.list("command", command.iter().map(Argument::as_str));
         out.optional("user", user.as_ref().filter(|user| Some(*user) != common_user));

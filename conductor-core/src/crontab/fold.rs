@@ -9,7 +9,7 @@ use crate::value::{EnvName, EnvValue, Span, literal};
 
 /// A call of `conductor run`.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Run {
+pub(super) struct Folded {
     pub(super) id: ServiceId,
     pub(super) revision: Option<Revision>,
     pub(super) env: BTreeMap<EnvName, EnvValue>,
@@ -29,7 +29,7 @@ pub(super) fn is_run(command: &str) -> bool {
 ///
 /// # Errors
 /// Why it is no more than a command for a shell.
-pub(super) fn run(command: &str) -> Result<Run, String> {
+pub(super) fn run(command: &str) -> Result<Folded, String> {
     let words = words(command).ok_or("a shell does more with it than split words")?;
     let mut words = words.into_iter();
     if !words.next().is_some_and(|word| is_conductor(&word))
@@ -74,7 +74,7 @@ pub(super) fn run(command: &str) -> Result<Run, String> {
         return Err("there is no command behind its options".to_owned());
     }
     let id = id.ok_or("it does not say --id")?;
-    Ok(Run { id, revision, env, limits, timeout, command })
+    Ok(Folded { id, revision, env, limits, timeout, command })
 }
 
 fn is_conductor(word: &str) -> bool {

@@ -1,7 +1,7 @@
 //! Walks through a crontab and makes jobs of its entries.
 
-use super::draft::{Draft, Job, Kind, MOST_TEXT};
-use super::line::{Entry, Line, lines};
+use super::draft::{Draft, DraftJob, Kind, MOST_TEXT};
+use super::line::{CrontabLine, Entry, lines};
 use super::variables::Variables;
 use super::{Importer, Owner, Source, fold, naming, notes};
 use crate::error::{Invalid, Problem};
@@ -87,11 +87,11 @@ struct Walk<'w, 's> {
 }
 
 impl Walk<'_, '_> {
-    fn take(&mut self, line: Line) {
+    fn take(&mut self, line: CrontabLine) {
         match line {
-            Line::Blank => self.comments.close(),
-            Line::Comment(text) => self.comments.adjacent.push(text),
-            Line::Set { name, value } => {
+            CrontabLine::Blank => self.comments.close(),
+            CrontabLine::Comment(text) => self.comments.adjacent.push(text),
+            CrontabLine::Set { name, value } => {
                 self.comments.close();
                 match self.variables.set(&name, &value) {
                     Ok(None) => {}
@@ -99,13 +99,13 @@ impl Walk<'_, '_> {
                     Err(why) => self.leave_out(1, why),
                 }
             }
-            Line::Entry(entry) => {
+            CrontabLine::Entry(entry) => {
                 let column = entry.column;
                 if let Err(why) = self.entry(entry) {
                     self.leave_out(column, why);
                 }
             }
-            Line::Bad { column, why, refused } => {
+            CrontabLine::Bad { column, why, refused } => {
                 self.refused |= refused;
                 self.leave_out(column, why);
             }
@@ -142,7 +142,7 @@ impl Walk<'_, '_> {
             Owner::Manager => None,
         };
         let argv = [shell, "-c", &literal(&command)].map(str::parse::<Argument>);
-        let job = Job {
+        let job = DraftJob {
             comments: Vec::new(),
             schedule,
             command: argv.into_iter().collect::<Result<_, _>>()?,
@@ -182,11 +182,11 @@ impl Walk<'_, '_> {
     }
 
     /// Makes a job of the service that a line calls.
-    fn folded(&mut self, entry: Entry, run: fold::Run) -> Result<(), Invalid> {
+    fn folded(&mut self, entry: Entry, run: fold::Folded) -> Result<(), Invalid> {
         let Entry { schedule, user: _, command: _, stdin, column: _ } = entry;
-        let fold::Run { id, revision, env, limits, timeout, command } = run;
+        let fold::Folded { id, revision, env, limits, timeout, command } = run;
         let words = command.iter().map(|word| literal(word).parse());
-        let job = Job {
+        let job = DraftJob {
             comments: Vec::new(),
             schedule,
             command: words.collect::<Result<_, _>>()?,
@@ -224,7 +224,7 @@ impl Walk<'_, '_> {
     }
 
     /// Finds the draft for a job of this crontab, or begins one.
-    fn crontab_draft(&mut self, home: Option<HostPath>, job: &Job) -> Result<usize, Invalid> {
+    fn crontab_draft(&mut self, home: Option<HostPath>, job: &DraftJob) -> Result<usize, Invalid> {
         let drafts = &mut self.importer.drafts;
         let same =
             |draft: &Draft| matches!(&draft.kind, Kind::Crontab { home: of, .. } if *of == home);
@@ -250,7 +250,7 @@ impl Walk<'_, '_> {
     }
 
     /// Puts a job into a draft, with the comments above its line.
-    fn put(&mut self, index: usize, mut job: Job, command: &str) {
+    fn put(&mut self, index: usize, mut job: DraftJob, command: &str) {
         let draft = &mut self.importer.drafts[index];
         if draft.jobs.is_empty() && matches!(draft.kind, Kind::Crontab { .. }) {
             draft.head = std::mem::take(&mut self.comments.above);

@@ -7,7 +7,7 @@ use crate::value::{Crontab, UserName};
 
 /// What one line is.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Line {
+pub enum CrontabLine {
     /// Nothing.
     Blank,
     /// A comment, with its `#`.
@@ -48,34 +48,34 @@ pub struct Entry {
 }
 
 /// Reads a crontab line by line; the first is line 1. `system` says that the lines name a user.
-pub fn lines(text: &[u8], system: bool) -> Vec<Line> {
+pub fn lines(text: &[u8], system: bool) -> Vec<CrontabLine> {
     let mut lines: Vec<_> = text.split(|byte| *byte == b'\n').collect();
     // Behind the last line end is no line, unless there is something.
     let rest = lines.pop().unwrap_or_default();
     let mut read: Vec<_> = lines.into_iter().map(|line| bytes(line, system)).collect();
     if !rest.is_empty() {
         read.push(match bytes(rest, system) {
-            Line::Entry(_) | Line::Set { .. } => unfinished(),
+            CrontabLine::Entry(_) | CrontabLine::Set { .. } => unfinished(),
             line => line,
         });
     }
     read
 }
 
-fn unfinished() -> Line {
+fn unfinished() -> CrontabLine {
     let why = Invalid::new("the last line has no line end, so it may be cut short");
     let why = why.hint("add a line end if the line is whole");
-    Line::Bad { column: 1, why, refused: true }
+    CrontabLine::Bad { column: 1, why, refused: true }
 }
 
-fn bytes(line: &[u8], system: bool) -> Line {
+fn bytes(line: &[u8], system: bool) -> CrontabLine {
     let trimmed = line.trim_ascii_start();
     match std::str::from_utf8(line) {
         // Nobody runs a comment.
         _ if trimmed.starts_with(b"#") => {
-            Line::Comment(String::from_utf8_lossy(trimmed).trim_end().to_owned())
+            CrontabLine::Comment(String::from_utf8_lossy(trimmed).trim_end().to_owned())
         }
-        _ if trimmed.is_empty() => Line::Blank,
+        _ if trimmed.is_empty() => CrontabLine::Blank,
         Ok(line) => text(line, system),
         Err(error) => {
             let before = String::from_utf8_lossy(&line[..error.valid_up_to()]);
@@ -85,19 +85,19 @@ fn bytes(line: &[u8], system: bool) -> Line {
     }
 }
 
-fn text(line: &str, system: bool) -> Line {
+fn text(line: &str, system: bool) -> CrontabLine {
     if let Some(at) = line.find('\0') {
         let why = Invalid::new("the line contains a NUL");
         return bad(column(line, &line[at..]), why.hint("cron reads no further than that"));
     }
     if let Some((name, value)) = assignment(line) {
-        return Line::Set { name, value };
+        return CrontabLine::Set { name, value };
     }
     entry(line, system).unwrap_or_else(|bad| *bad)
 }
 
-fn entry(line: &str, system: bool) -> Result<Line, Box<Line>> {
-    let refused = |column, why| Box::new(Line::Bad { column, why, refused: true });
+fn entry(line: &str, system: bool) -> Result<CrontabLine, Box<CrontabLine>> {
+    let refused = |column, why| Box::new(CrontabLine::Bad { column, why, refused: true });
     let start = skip_blanks(line);
     let (fields, rest) = fields(start, if start.starts_with('@') { 1 } else { 5 });
     let schedule = fields.join(" ").parse::<Crontab>();
@@ -123,7 +123,7 @@ fn entry(line: &str, system: bool) -> Result<Line, Box<Line>> {
             bad(column, why.hint("remove the line, or write the command behind the time")).into()
         );
     }
-    Ok(Line::Entry(Entry { schedule, user, command, stdin, column }))
+    Ok(CrontabLine::Entry(Entry { schedule, user, command, stdin, column }))
 }
 
 /// Says of a line that is neither an entry nor an assignment what it may have been.
@@ -170,6 +170,6 @@ fn column(line: &str, rest: &str) -> usize {
     line[..line.len() - rest.len()].chars().count() + 1
 }
 
-fn bad(column: usize, why: Invalid) -> Line {
-    Line::Bad { column, why, refused: false }
+fn bad(column: usize, why: Invalid) -> CrontabLine {
+    CrontabLine::Bad { column, why, refused: false }
 }

@@ -27,7 +27,7 @@ use crate::error::Problem;
 use crate::name::ServiceId;
 use crate::value::UserName;
 
-pub use line::{Entry, Line, lines};
+pub use line::{CrontabLine, Entry, lines};
 
 /// Whose commands a crontab has.
 #[derive(Debug, Clone, PartialEq, Eq)]

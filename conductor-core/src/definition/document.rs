@@ -78,12 +78,12 @@ struct Node<'i> {
     value: Value<'i>,
     position: Position,
     /// How to get here from the parent. The root has none.
-    parent: Option<(NodeId, Step<'i>)>,
+    parent: Option<(NodeId, PathStep<'i>)>,
 }
 
 /// One step of a path through a document.
 #[derive(Debug, Clone)]
-pub(super) enum Step<'i> {
+pub(super) enum PathStep<'i> {
     Key(Cow<'i, str>),
     Index(usize),
 }
@@ -134,7 +134,7 @@ impl<'i> Document<'i> {
     /// Adds a value; the parent has to be added before its children.
     pub(super) fn add(
         &mut self,
-        parent: Option<(NodeId, Step<'i>)>,
+        parent: Option<(NodeId, PathStep<'i>)>,
         position: Position,
         value: Value<'i>,
     ) -> Result<NodeId, SyntaxError> {
@@ -143,7 +143,7 @@ impl<'i> Document<'i> {
                 .hint("one file holds one service; aliases count each time they are used"));
         }
         let key = match &parent {
-            Some((_, Step::Key(key))) => key.len(),
+            Some((_, PathStep::Key(key))) => key.len(),
             _ => 0,
         };
         self.text += key + value.text().len();
@@ -213,13 +213,13 @@ impl<'i> Document<'i> {
     /// Writes the path of a key that may lead to no value.
     pub(super) fn path_of_key(&self, map: NodeId, key: &str) -> String {
         let mut path = self.path(map);
-        push_step(&mut path, &Step::Key(Cow::Borrowed(key)));
+        push_step(&mut path, &PathStep::Key(Cow::Borrowed(key)));
         path
     }
 }
 
 /// Appends one step; keys with unusual characters are quoted.
-fn push_step(path: &mut String, step: &Step<'_>) {
+fn push_step(path: &mut String, step: &PathStep<'_>) {
     use std::fmt::Write as _;
     const LONGEST: usize = 60;
     let plain = |key: &str| {
@@ -227,11 +227,11 @@ fn push_step(path: &mut String, step: &Step<'_>) {
             && key.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c))
     };
     match step {
-        Step::Index(index) => {
+        PathStep::Index(index) => {
             // Writing to a String cannot fail.
             let _ = write!(path, "[{index}]");
         }
-        Step::Key(key) => {
+        PathStep::Key(key) => {
             if !path.is_empty() {
                 path.push('.');
             }

@@ -4,7 +4,7 @@ use jsonc_parser::ast;
 use jsonc_parser::common::Ranged as _;
 use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 
-use super::document::{DEEPEST, Document, Entry, NodeId, Step, SyntaxError, Value};
+use super::document::{DEEPEST, Document, Entry, NodeId, PathStep, SyntaxError, Value};
 use super::lines::Lines;
 
 /// The parser can read JSON with comments and more; a definition is strict JSON, as tools write it.
@@ -56,7 +56,7 @@ fn add<'i>(
     document: &mut Document<'i>,
     lines: &Lines<'i>,
     value: ast::Value<'i>,
-    parent: Option<(NodeId, Step<'i>)>,
+    parent: Option<(NodeId, PathStep<'i>)>,
     depth: usize,
 ) -> Result<NodeId, SyntaxError> {
     let at = lines.position(value.start());
@@ -76,7 +76,7 @@ fn add<'i>(
         ast::Value::Array(array) => {
             let id = document.add(parent, at, Value::List(Vec::new()))?;
             for (index, element) in array.elements.into_iter().enumerate() {
-                let parent = Some((id, Step::Index(index)));
+                let parent = Some((id, PathStep::Index(index)));
                 let item = add(document, lines, element, parent, depth + 1)?;
                 document.push_item(id, item);
             }
@@ -93,7 +93,7 @@ fn add<'i>(
                     }
                     ast::ObjectPropName::Word(word) => word.value.into(),
                 };
-                let parent = Some((id, Step::Key(key.clone())));
+                let parent = Some((id, PathStep::Key(key.clone())));
                 let value = add(document, lines, property.value, parent, depth + 1)?;
                 document.push_entry(id, Entry { key, position, value });
             }

@@ -3,7 +3,7 @@
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::document::{DEEPEST, Document, Entry, NodeId, Step, SyntaxError, Value};
+use super::document::{DEEPEST, Document, Entry, NodeId, PathStep, SyntaxError, Value};
 use super::lines::Lines;
 
 /// Parses one TOML document; the parser recovers, so that all syntax errors come at once.
@@ -47,7 +47,7 @@ fn add<'i>(
     document: &mut Document<'i>,
     lines: &Lines<'i>,
     value: Spanned<DeValue<'i>>,
-    parent: Option<(NodeId, Step<'i>)>,
+    parent: Option<(NodeId, PathStep<'i>)>,
     depth: usize,
 ) -> Result<NodeId, SyntaxError> {
     let at = lines.position(value.span().start);
@@ -74,7 +74,7 @@ fn add<'i>(
         DeValue::Array(array) => {
             let id = document.add(parent, at, Value::List(Vec::new()))?;
             for (index, element) in array.into_iter().enumerate() {
-                let parent = Some((id, Step::Index(index)));
+                let parent = Some((id, PathStep::Index(index)));
                 let item = add(document, lines, element, parent, depth + 1)?;
                 document.push_item(id, item);
             }
@@ -85,7 +85,7 @@ fn add<'i>(
             for (key, value) in table {
                 let position = lines.position(key.span().start);
                 let key = key.into_inner();
-                let parent = Some((id, Step::Key(key.clone())));
+                let parent = Some((id, PathStep::Key(key.clone())));
                 let value = add(document, lines, value, parent, depth + 1)?;
                 document.push_entry(id, Entry { key, position, value });
             }

@@ -5,12 +5,12 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput, Tag};
 
-use super::document::{DEEPEST, Document, Entry, NodeId, Position, Step, SyntaxError, Value};
+use super::document::{DEEPEST, Document, Entry, NodeId, PathStep, Position, SyntaxError, Value};
 
 /// What to do about braces that YAML takes for a mapping.
 const BRACES: &str = "put text with braces or colons in quotes: \"127.0.0.1:{port}\"";
 
-type Parent<'i> = Option<(NodeId, Step<'i>)>;
+type Parent<'i> = Option<(NodeId, PathStep<'i>)>;
 
 /// Parses one YAML document.
 pub(super) fn parse(text: &str) -> Result<Document<'_>, Vec<SyntaxError>> {
@@ -102,7 +102,8 @@ impl<'i> Reader<'i> {
                     if matches!(event, Event::SequenceEnd) {
                         break;
                     }
-                    let item = self.node(event, at, Some((id, Step::Index(index))), depth + 1)?;
+                    let item =
+                        self.node(event, at, Some((id, PathStep::Index(index))), depth + 1)?;
                     self.document.push_item(id, item);
                 }
                 self.remember(anchor, id);
@@ -144,7 +145,7 @@ impl<'i> Reader<'i> {
             let (event, at) = self.next()?;
             // A value that is not there has no place of its own.
             let at = if is_empty(&event) { position } else { at };
-            let value = self.node(event, at, Some((map, Step::Key(key.clone()))), depth + 1)?;
+            let value = self.node(event, at, Some((map, PathStep::Key(key.clone()))), depth + 1)?;
             self.document.push_entry(map, Entry { key, position, value });
         }
     }
@@ -178,7 +179,8 @@ impl<'i> Reader<'i> {
                 let items = items.clone();
                 let id = self.document.add(parent, at, Value::List(Vec::new()))?;
                 for (index, item) in items.into_iter().enumerate() {
-                    let item = self.copy(item, at, Some((id, Step::Index(index))), depth + 1)?;
+                    let item =
+                        self.copy(item, at, Some((id, PathStep::Index(index))), depth + 1)?;
                     self.document.push_item(id, item);
                 }
                 Ok(id)
@@ -188,7 +190,7 @@ impl<'i> Reader<'i> {
                     entries.iter().map(|entry| (entry.key.clone(), entry.value)).collect();
                 let id = self.document.add(parent, at, Value::Map(Vec::new()))?;
                 for (key, value) in entries {
-                    let parent = Some((id, Step::Key(key.clone())));
+                    let parent = Some((id, PathStep::Key(key.clone())));
                     let value = self.copy(value, at, parent, depth + 1)?;
                     self.document.push_entry(id, Entry { key, position: at, value });
                 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::files::{Files, start};
-use super::leaving::{Leaving, is_current};
 use super::releases::{releases, served_last};
+use super::removal::{Leaving, is_current};
 use super::schedule::{Schedule, with_pauses};
 use super::traffic::{self, Traffic};
 use super::{

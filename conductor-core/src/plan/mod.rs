@@ -7,9 +7,9 @@ mod converge;
 mod files;
 #[cfg(test)]
 mod job_tests;
-mod leaving;
 mod ports;
 mod releases;
+mod removal;
 mod schedule;
 mod steps;
 #[cfg(test)]

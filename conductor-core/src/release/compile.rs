@@ -173,7 +173,7 @@ fn instance_unit(
         tokens,
         endpoint: endpoint.as_ref(),
         scope,
-        one_off: None,
+        run: None,
     });
     // Without `..`: what a runtime contributes has its place in the unit.
     let Parts {

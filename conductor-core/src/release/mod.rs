@@ -2,14 +2,14 @@
 
 mod compile;
 mod digest;
-mod jobs;
-mod once;
+mod run;
+mod scheduled_jobs;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-pub use jobs::timer_link;
-pub use once::Task;
+pub use run::Task;
+pub use scheduled_jobs::timer_link;
 
 use crate::caught::Panicked;
 use crate::error::Invalid;
@@ -151,13 +151,13 @@ impl<'s> Release<'s> {
         scope: Scope,
         templates: &Templates,
     ) -> Result<UnitSet, CompileError> {
-        jobs::compile(self, name, record, scope, templates)
+        scheduled_jobs::compile(self, name, record, scope, templates)
     }
 
     /// Names the unit of something that is done once for this release:
     /// `conductor-ID-REVISION.DIGEST-PURPOSE.service`.
     pub fn task_unit(&self, purpose: &str) -> UnitName {
-        once::unit(self, purpose)
+        run::unit(self, purpose)
     }
 
     /// Returns the image that commands run in which run once, if a container engine has it.
@@ -187,7 +187,7 @@ impl<'s> Release<'s> {
         scope: Scope,
         templates: &Templates,
     ) -> Result<String, CompileError> {
-        once::compile(self, task, unit, purpose, scope, templates)
+        run::compile(self, task, unit, purpose, scope, templates)
     }
 }
 

@@ -134,7 +134,7 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
 pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
-    instance.leash(&mut run, PROBE, false, Some(Client::Docker(name.clone())));
+    instance.attach(&mut run, PROBE, false, Some(Client::Docker(name.clone())));
     run.words([DOCKER, "run", "--rm", "--init", "--interactive"]);
     if instance.has_terminal() {
         // Docker's own keys to detach would hide Ctrl-P from the command. A new size is told by the kernel:
@@ -145,7 +145,7 @@ pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
     run.word(&format!("--cgroup-parent={}", instance.slice));
     options(&mut run, instance);
     let mut exec = Lines::default();
-    if instance.one_off.is_some() {
+    if instance.run.is_some() {
         // Nobody else has its name, and what reports its end removes it.
         show_secrets(&mut exec, instance);
         exec.push("ExecStart", run);
@@ -171,7 +171,7 @@ pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
     let mut run = CommandLine::new("");
     let pid_file = format!("{}/container.pid", directory(instance));
     let client = Client::Podman(UnitPath::Runtime(pid_file.clone()));
-    instance.leash(&mut run, PROBE, false, Some(client));
+    instance.attach(&mut run, PROBE, false, Some(client));
     run.words([PODMAN, "run", "--replace", "--rm", "--init", "--interactive"]);
     if instance.attached().is_some() {
         run.after_specifier("--pidfile=", "%t", &format!("/{pid_file}"));

@@ -5,7 +5,7 @@ mod health;
 mod inside;
 mod limits;
 mod native;
-mod one_off;
+mod run;
 mod socket;
 
 use crate::definition::Runtime;
@@ -15,8 +15,8 @@ use crate::unit::Lines;
 use crate::value::{Endpoint, Port, Tokens};
 
 pub use health::is_probed;
-pub use one_off::{Attached, MEETING, OneOff};
 pub use probe_protocol::places::PROBE;
+pub use run::{Attached, RUN_SOCKET, RunParts};
 pub use socket::SOCKETS;
 
 /// What a runtime contributes to the unit of an instance.
@@ -64,7 +64,7 @@ pub(crate) struct Instance<'a> {
     pub(crate) endpoint: Option<&'a Endpoint>,
     pub(crate) scope: Scope,
     /// What it needs beyond a unit that stays.
-    pub(crate) one_off: Option<&'a OneOff>,
+    pub(crate) run: Option<&'a RunParts>,
 }
 
 /// Gives what the service's runtime and its health check contribute.
@@ -96,13 +96,13 @@ pub(crate) fn once(instance: &Instance<'_>) -> Parts {
         Runtime::Podman => engine::podman_once(instance),
     };
     parts.resources.push("RuntimeDirectory", RUNTIME_DIRECTORY);
-    match instance.one_off {
+    match instance.run {
         None => parts.service_type = "oneshot",
-        Some(one_off) => {
+        Some(run) => {
             // It is started once its program is; its end is for whoever waits.
             parts.service_type = "exec";
             let container = engine::docker_container(instance);
-            parts.exec.extend(one_off::directives(one_off, container.as_deref()));
+            parts.exec.extend(run::directives(run, container.as_deref()));
             // Nothing is left of it when it has ended.
             parts.unit.push("CollectMode", "inactive-or-failed");
         }

@@ -2,7 +2,7 @@
 
 use probe_protocol::Exec;
 
-use super::one_off::MEETING;
+use super::run::RUN_SOCKET;
 use super::{Instance, PROBE, Parts, Scope, health, limits, socket};
 use crate::service::Service;
 use crate::unit::Lines;
@@ -70,7 +70,7 @@ pub(super) fn parts(instance: &Instance<'_>) -> Parts {
     let probed = health::is_probed(service);
     let probe = if instance.image.is_some() { PROBE_IN_IMAGE } else { PROBE };
     let mut line = CommandLine::new("");
-    instance.leash(&mut line, probe, instance.shown_socket().is_some(), None);
+    instance.attach(&mut line, probe, instance.shown_socket().is_some(), None);
     if probed {
         let exec: Exec = Exec {
             pid_file: None,
@@ -133,12 +133,12 @@ fn resources(instance: &Instance<'_>) -> Lines {
         if health::is_probed(service) || instance.attached().is_some() {
             lines.push("BindReadOnlyPaths", format_args!("{PROBE}:{PROBE_IN_IMAGE}"));
         }
-        if tokens.socket.is_some() || instance.one_off.is_some() {
+        if tokens.socket.is_some() || instance.run.is_some() {
             lines.push("RootDirectoryStartOnly", "yes");
         }
     }
     if let Some(socket) = instance.shown_socket() {
-        lines.push("BindReadOnlyPaths", format_args!("{socket}:{MEETING}"));
+        lines.push("BindReadOnlyPaths", format_args!("{socket}:{RUN_SOCKET}"));
     }
     if let Some((kept, shown)) = socket::directory(instance) {
         // It is not there yet for the command that makes it.

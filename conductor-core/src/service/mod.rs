@@ -1,7 +1,7 @@
 //! The validated model: a service in which every value is known to be good.
 
 mod check;
-mod together;
+mod conflicts;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use crate::definition::CheckedLimits as Limits;
-pub use together::check_together;
+pub use conflicts::check_conflicts;
 
 use crate::cron::CalendarEvent;
 use crate::definition::{Method, Order, Overlap, Runtime, Source};
@@ -64,7 +64,7 @@ pub struct Service {
     /// The proxy in front of the instances.
     pub proxy: Option<Proxy>,
     /// Commands that run by the clock.
-    pub jobs: BTreeMap<JobName, Job>,
+    pub jobs: BTreeMap<JobName, ScheduledJob>,
     /// Directives from the definition that replace conductor's own.
     pub settings: BTreeMap<Section, BTreeMap<Directive, Setting>>,
     /// Where the definition stands.
@@ -164,7 +164,7 @@ pub struct Deploy {
 
 /// A command that runs by the clock.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Job {
+pub struct ScheduledJob {
     /// When it runs.
     pub when: When,
     /// The program and its arguments, with their tokens.
@@ -204,7 +204,7 @@ pub enum When {
     Calendar(Calendar),
 }
 
-impl Job {
+impl ScheduledJob {
     /// Returns the names of the time zones that it needs.
     pub fn time_zones(&self) -> Vec<String> {
         let events = self.when.calendar_events(self.timezone.as_ref());

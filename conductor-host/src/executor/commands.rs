@@ -15,7 +15,7 @@ use super::{Executor, Halt};
 use crate::event::Event;
 use crate::host::Host;
 use crate::report::Cause;
-use crate::system::Job;
+use crate::system::JobType;
 
 /// The images that were asked for, and whether each is there: one that several services want is pulled once.
 #[derive(Default)]
@@ -69,7 +69,7 @@ impl<H: Host> Executor<'_, H> {
             match select(running, Box::pin(self.interruption.wait())).await {
                 Either::Left((result, _)) => result?,
                 Either::Right(((), running)) => {
-                    let stopping = self.host.run_job(Job::Stop, &hook.unit);
+                    let stopping = self.host.run_job(JobType::Stop, &hook.unit);
                     let (result, stopped) = join(running, stopping).await;
                     // How the stop fared does not matter to the command, which has ended.
                     let _ = stopped?;

@@ -2,7 +2,7 @@
 
 use conductor_core::plan::Step;
 
-use crate::system::Job;
+use crate::system::JobType;
 
 /// A kind of steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(super) enum StepKind {
     Pull,
     Run,
     Files,
-    Jobs(Job),
+    Jobs(JobType),
     /// The start of a target waits for all instances that it wants; for one that fails again and
     /// again it would wait forever. So it comes when they are up.
     StartTarget,
@@ -34,9 +34,9 @@ impl StepKind {
             Step::Run(_) => Self::Run,
             Step::Start(name) if name.kind() == "target" => Self::StartTarget,
             Step::Stop(name) if name.kind() == "slice" => Self::StopSlice,
-            Step::Start(_) => Self::Jobs(Job::Start),
-            Step::Restart(_) => Self::Jobs(Job::Restart),
-            Step::Stop(_) => Self::Jobs(Job::Stop),
+            Step::Start(_) => Self::Jobs(JobType::Start),
+            Step::Restart(_) => Self::Jobs(JobType::Restart),
+            Step::Stop(_) => Self::Jobs(JobType::Stop),
             Step::Write { .. } | Step::Enable(_) | Step::Disable(_) | Step::Remove(_) => {
                 Self::Files
             }

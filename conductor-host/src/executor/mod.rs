@@ -10,9 +10,9 @@ mod fault;
 mod files;
 mod gather;
 mod interruption;
-mod jobs;
 mod kind;
 mod progress;
+mod systemd_jobs;
 mod traffic;
 
 use std::cell::RefCell;
@@ -27,10 +27,10 @@ use futures_util::future::{Either, join_all, select};
 use crate::event::{Event, Watcher};
 use crate::host::{Condition, Host, HostError};
 use crate::report::{Cause, Failure, ServiceReport};
-use crate::system::{Job, LastWords};
+use crate::system::{JobType, LastWords};
 use commands::Pulls;
 use counter::Counter;
-use fault::Fault;
+use fault::StepFault;
 use gather::Gather;
 use interruption::Interruption;
 use kind::StepKind;
@@ -148,7 +148,7 @@ impl<'h, H: Host> Executor<'h, H> {
             if self.interruption.is_asked() && run.failure.is_none() {
                 // What can still be undone is.
                 if let Some(step) = run.next_step().cloned() {
-                    self.fail(run, Fault::interrupted(step)).await;
+                    self.fail(run, StepFault::interrupted(step)).await;
                 }
             }
             let Some((kind, steps)) = run.next_group() else { return Ok(()) };
@@ -167,12 +167,12 @@ impl<'h, H: Host> Executor<'h, H> {
         kind: StepKind,
         steps: Vec<Step>,
         run: &mut ServiceRun<H::OldWorkers>,
-    ) -> Result<Option<Fault>, Halt> {
+    ) -> Result<Option<StepFault>, Halt> {
         match kind {
             StepKind::Files => return self.change_files(steps, run).await.map(|()| None),
             StepKind::Jobs(job) => return self.run_jobs(job, steps, run).await,
-            StepKind::StartTarget => return self.run_jobs(Job::Start, steps, run).await,
-            StepKind::StopSlice => return self.run_jobs(Job::Stop, steps, run).await,
+            StepKind::StartTarget => return self.run_jobs(JobType::Start, steps, run).await,
+            StepKind::StopSlice => return self.run_jobs(JobType::Stop, steps, run).await,
             _ => {}
         }
         let mut steps = steps.into_iter();
@@ -183,7 +183,7 @@ impl<'h, H: Host> Executor<'h, H> {
                 Some((unit, cause)) => {
                     // What fails on the way back changes nothing of the way: the others are still to be taken.
                     run.put_back(steps);
-                    return Ok(Some(Fault { step, unit, cause }));
+                    return Ok(Some(StepFault { step, unit, cause }));
                 }
             }
         }
@@ -249,11 +249,11 @@ impl<'h, H: Host> Executor<'h, H> {
     }
 
     /// Notes the first failure of a service and turns it round.
-    async fn fail(&self, run: &mut ServiceRun<H::OldWorkers>, fault: Fault) {
+    async fn fail(&self, run: &mut ServiceRun<H::OldWorkers>, fault: StepFault) {
         if run.failure.is_some() {
             return;
         }
-        let Fault { step, unit, cause } = fault;
+        let StepFault { step, unit, cause } = fault;
         let interrupted = self.interruption.is_asked();
         // Only what was at work can be to blame; a step that was not begun cannot.
         let begun = !matches!(cause, Cause::Interrupted);

@@ -8,7 +8,7 @@ use conductor_core::plan::{ServicePlan, Step};
 
 use super::kind::StepKind;
 use crate::report::{Failure, ServiceReport, StepObject, StepReport};
-use crate::system::Job;
+use crate::system::JobType;
 
 /// How far a service is in its plan.
 pub(super) struct ServiceRun<W> {
@@ -73,7 +73,9 @@ impl<W> ServiceRun<W> {
         }
         let kind = self.queue.front().map(StepKind::of)?;
         let most = match (kind, self.plan.batch) {
-            (StepKind::Jobs(Job::Start), Some(most)) if self.phase == Phase::Steps => most.into(),
+            (StepKind::Jobs(JobType::Start), Some(most)) if self.phase == Phase::Steps => {
+                most.into()
+            }
             _ => usize::MAX,
         };
         let mut steps = Vec::new();
@@ -117,7 +119,8 @@ impl<W> ServiceRun<W> {
                 self.phase = Phase::Undo;
                 failure.old_serves = self.plan.replaces;
                 failure.undone = !self.queue.is_empty();
-                let started = matches!(attempted, Some(StepKind::Jobs(Job::Start | Job::Restart)));
+                let started =
+                    matches!(attempted, Some(StepKind::Jobs(JobType::Start | JobType::Restart)));
                 failure.retried = started && !failure.undone;
             }
         }

@@ -14,7 +14,7 @@ use conductor_core::value::HostPath;
 use super::state::{Held, Workers};
 use super::{CALL, Call, DRAIN, FakeHost};
 use crate::host::{Condition, Host, HostError};
-use crate::system::{Job, JobError, LastWords, ProxyError, PullError, SystemdError};
+use crate::system::{JobError, JobType, LastWords, ProxyError, PullError, SystemdError};
 
 /// How often a job looks whether another took its place.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -100,7 +100,7 @@ impl Host for FakeHost {
 
     async fn run_job(
         &self,
-        job: Job,
+        job: JobType,
         unit: &UnitName,
     ) -> Result<Result<(), JobError>, SystemdError> {
         let turn = self.begin().await;
@@ -142,7 +142,7 @@ impl Host for FakeHost {
     ) -> Result<Result<(), JobError>, HostError> {
         let turn = self.begin().await;
         line("it runs");
-        let result = self.run(Job::Run, &hook.unit, turn.fails).await;
+        let result = self.run(JobType::Run, &hook.unit, turn.fails).await;
         self.state.borrow_mut().held.remove(&hook.unit);
         if result.is_ok() {
             self.state.borrow_mut().ran.push(hook.unit.clone());
@@ -321,22 +321,22 @@ impl FakeHost {
     }
 
     /// Carries out a job; another for the same unit takes its place.
-    async fn run(&self, job: Job, unit: &UnitName, fails: bool) -> Result<(), JobError> {
+    async fn run(&self, job: JobType, unit: &UnitName, fails: bool) -> Result<(), JobError> {
         let program = self.program(unit);
         let number = self.jobs.get() + 1;
         self.jobs.set(number);
-        let stops = matches!(job, Job::Stop | Job::Restart);
+        let stops = matches!(job, JobType::Stop | JobType::Restart);
         let is_held = self.state.borrow().held.contains_key(unit);
         if stops && is_held {
             self.enter(unit, ActiveState::Deactivating, number);
             self.wait(unit, number, program.stop).await?;
             self.state.borrow_mut().held.remove(unit);
         }
-        if job == Job::Stop {
+        if job == JobType::Stop {
             return if fails { Err(JobError::Result("failed".to_owned())) } else { Ok(()) };
         }
         let up = self.state.borrow().state(unit, self.now()) == ActiveState::Active;
-        if up && job == Job::Start {
+        if up && job == JobType::Start {
             return Ok(());
         }
         if self.state.borrow().state(unit, self.now()) == ActiveState::Failed {

@@ -1,5 +1,5 @@
 //! A host that is not there, for tests: with a clock of its own, with programs that behave as a test says, and with
-//! a mishap at any of the calls that carrying out a plan makes.
+//! a fault at any of the calls that carrying out a plan makes.
 //!
 //! ```
 //! use conductor_host::fake::FakeHost;
@@ -21,13 +21,13 @@ use std::time::Duration;
 use conductor_core::name::{ServiceId, UnitName};
 use conductor_core::plan::{ServicePlan, Step};
 
-pub use state::{Program, State, Workers};
+pub use state::{HostState, Program, Workers};
 
 use crate::event::Watcher;
 use crate::executor::Executor;
 use crate::host::HostError;
 use crate::report::ServiceReport;
-use crate::system::Job;
+use crate::system::JobType;
 use clock::Clock;
 
 /// How long it takes to ask systemd something, or to write a file.
@@ -37,7 +37,7 @@ pub const DRAIN: Duration = Duration::from_millis(700);
 
 /// What goes wrong at a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mishap {
+pub enum Fault {
     /// The call fails, if it can.
     Fails,
     /// Somebody asks to stop while it is under way.
@@ -56,7 +56,7 @@ pub enum Call {
     NoteStale,
     ForgetStale,
     Reload,
-    RunJob(Job, UnitName),
+    RunJob(JobType, UnitName),
     RunHook(UnitName),
     Pull,
     RemoveImage,
@@ -69,7 +69,7 @@ pub enum Call {
 }
 
 /// What is told of each call that had its effect.
-type Look = Box<dyn FnMut(&Call, &State, Duration)>;
+type Look = Box<dyn FnMut(&Call, &HostState, Duration)>;
 
 /// How programs behave, by their units.
 type Programs = Box<dyn Fn(&UnitName) -> Program>;
@@ -77,11 +77,11 @@ type Programs = Box<dyn Fn(&UnitName) -> Program>;
 /// A host that is not there.
 #[derive(Default)]
 pub struct FakeHost {
-    state: RefCell<State>,
+    state: RefCell<HostState>,
     clock: Clock,
     programs: Option<Programs>,
     look: RefCell<Option<Look>>,
-    mishap: Cell<Option<(usize, Mishap)>>,
+    fault: Cell<Option<(usize, Fault)>>,
     /// How many calls there were.
     calls: Cell<usize>,
     jobs: Cell<usize>,
@@ -98,14 +98,14 @@ impl FakeHost {
     }
 
     /// Has something look at the host after each call.
-    pub fn look_with(&self, look: impl FnMut(&Call, &State, Duration) + 'static) {
+    pub fn look_with(&self, look: impl FnMut(&Call, &HostState, Duration) + 'static) {
         *self.look.borrow_mut() = Some(Box::new(look));
     }
 
     /// Has something go wrong at a call, which are counted from 0 from now on.
-    pub fn go_wrong(&self, mishap: Option<(usize, Mishap)>) {
+    pub fn go_wrong(&self, fault: Option<(usize, Fault)>) {
         self.calls.set(0);
-        self.mishap.set(mishap);
+        self.fault.set(fault);
         self.is_dead.set(false);
         self.is_interrupted.set(false);
     }
@@ -126,12 +126,12 @@ impl FakeHost {
     }
 
     /// Returns what is on it.
-    pub fn state(&self) -> Ref<'_, State> {
+    pub fn state(&self) -> Ref<'_, HostState> {
         self.state.borrow()
     }
 
     /// Returns what is on it, to change it.
-    pub fn state_mut(&self) -> RefMut<'_, State> {
+    pub fn state_mut(&self) -> RefMut<'_, HostState> {
         self.state.borrow_mut()
     }
 
@@ -168,22 +168,22 @@ impl FakeHost {
     }
 
     /// Counts a call, and lets it go wrong if it is its turn.
-    async fn begin(&self) -> Turn {
+    async fn begin(&self) -> CallTurn {
         let number = self.calls.replace(self.calls.get() + 1);
-        let mishap = self.mishap.get().filter(|(at, _)| *at == number).map(|(_, mishap)| mishap);
-        match mishap {
-            Some(Mishap::DiesBefore) => {
+        let fault = self.fault.get().filter(|(at, _)| *at == number).map(|(_, fault)| fault);
+        match fault {
+            Some(Fault::DiesBefore) => {
                 self.is_dead.set(true);
                 pending::<()>().await;
             }
-            Some(Mishap::IsInterrupted) => self.is_interrupted.set(true),
+            Some(Fault::IsInterrupted) => self.is_interrupted.set(true),
             _ => {}
         }
-        Turn { fails: mishap == Some(Mishap::Fails), dies: mishap == Some(Mishap::DiesAfter) }
+        CallTurn { fails: fault == Some(Fault::Fails), dies: fault == Some(Fault::DiesAfter) }
     }
 
     /// Has a look at what a call has done.
-    async fn end(&self, turn: Turn, call: Call) {
+    async fn end(&self, turn: CallTurn, call: Call) {
         if let Some(look) = &mut *self.look.borrow_mut() {
             look(&call, &self.state.borrow(), self.now());
         }
@@ -202,7 +202,7 @@ impl fmt::Debug for FakeHost {
 
 /// A call that is under way.
 #[derive(Clone, Copy)]
-struct Turn {
+struct CallTurn {
     fails: bool,
     dies: bool,
 }

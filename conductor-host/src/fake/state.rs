@@ -71,7 +71,7 @@ impl Workers {
 
 /// What is on a host.
 #[derive(Debug, Clone, Default)]
-pub struct State {
+pub struct HostState {
     /// The unit files and links.
     pub units: UnitSet,
     /// What systemd holds.
@@ -94,7 +94,7 @@ pub struct State {
     pub ran: Vec<UnitName>,
 }
 
-impl State {
+impl HostState {
     /// Returns what a plan is made from.
     pub fn observed(&self, now: Duration) -> Observed {
         let mut observed = Observed::new(self.units.clone(), BTreeMap::new());

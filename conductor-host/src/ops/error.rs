@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::host::HostError;
-use crate::system::{LockError, MeetingError, ProxyError, PullError, SystemdError};
+use crate::system::{LockError, ProxyError, PullError, RunSocketError, SystemdError};
 use conductor_core::caught;
 use conductor_core::error::{Invalid, PathError, Problem, Problems};
 use conductor_core::name::{JobName, ReleaseName, Revision, ServiceId, UnitName};
@@ -164,11 +164,11 @@ impl From<HostError> for Error {
     }
 }
 
-impl From<MeetingError> for Error {
-    fn from(error: MeetingError) -> Self {
+impl From<RunSocketError> for Error {
+    fn from(error: RunSocketError) -> Self {
         match error {
-            MeetingError::Path(error) => Self::Path(error),
-            MeetingError::Systemd(error) => Self::Systemd(error),
+            RunSocketError::Path(error) => Self::Path(error),
+            RunSocketError::Systemd(error) => Self::Systemd(error),
         }
     }
 }

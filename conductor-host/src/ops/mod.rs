@@ -6,10 +6,10 @@ mod apply;
 mod deploy;
 mod diff;
 mod error;
-mod jobs;
-mod one_off;
 mod pause;
 mod planning;
+mod run;
+mod scheduled_jobs;
 mod status;
 mod upcoming;
 
@@ -20,8 +20,8 @@ pub use apply::Prune;
 pub use conductor_core::plan::RollbackTarget;
 pub use diff::diff;
 pub use error::Error;
-pub use jobs::{JobRun, JobStatus};
-pub use one_off::{OneOff, OneOffPlan, Running};
+pub use run::{RunPlan, RunRequest, RunningCommand};
+pub use scheduled_jobs::{JobRun, JobStatus};
 pub use status::{InstanceStatus, ReleaseStatus, ServiceStatus, Status};
 pub use upcoming::{Upcoming, UpcomingJob};
 
@@ -34,7 +34,7 @@ use conductor_core::name::ServiceId;
 use conductor_core::plan::Observed;
 use conductor_core::proxy::Upstreams;
 use conductor_core::runtime::Scope;
-use conductor_core::service::{Service, check_together};
+use conductor_core::service::{Service, check_conflicts};
 use conductor_core::unit::{Override, Templates, UnitSet};
 
 /// A host, or a user's part of it, or another root, as conductor works on it.
@@ -125,7 +125,7 @@ impl Conductor {
             }
             Err(services) if services.is_empty() => Err(Problems(problems).into()),
             Err(services) => {
-                Err(check_together(&services).err().unwrap_or(Problems(problems)).into())
+                Err(check_conflicts(&services).err().unwrap_or(Problems(problems)).into())
             }
         }
     }

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::Conductor;
 use super::error::Error;
-use super::jobs::find;
+use super::scheduled_jobs::find;
 use crate::event::Watcher;
 use crate::report::Report;
 use crate::system::Systemd;

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use probe_protocol::State;
+use probe_protocol::HealthState;
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Conductor;
 use super::error::Error;
-use super::jobs::JobStatus;
+use super::scheduled_jobs::JobStatus;
 use crate::system::UnitDetails;
 use conductor_core::name::{ReleaseName, Revision, ServiceId, UnitName};
 use conductor_core::plan::{self, ActiveState, Observed, ObservedRelease};
@@ -222,5 +222,5 @@ impl InstanceStatus {
 
 /// Tells whether the probe's words are those of a check that failed.
 fn finds_fault(status: Option<&str>) -> bool {
-    status.and_then(State::of).is_some_and(State::finds_fault)
+    status.and_then(HealthState::of).is_some_and(HealthState::finds_fault)
 }

@@ -8,8 +8,8 @@ use probe_protocol::FETCH;
 use zbus::OwnedObjectPath;
 
 use super::clock::sleep;
-use super::jobs::Job;
 use super::systemd::{SERVICE, Systemd, SystemdError};
+use super::systemd_jobs::JobType;
 
 /// What a job may take beyond the time of its unit, on a busy host.
 const SLACK: Duration = Duration::from_secs(15);
@@ -27,7 +27,7 @@ impl Systemd {
     /// systemd does not answer.
     pub(super) async fn overdue(
         &self,
-        job: Job,
+        job: JobType,
         unit: &UnitName,
         asking: &Mutex<()>,
     ) -> Result<Duration, SystemdError> {
@@ -49,16 +49,16 @@ impl Systemd {
     /// Returns how long a job of a unit may take, without the slack.
     async fn limit(
         &self,
-        job: Job,
+        job: JobType,
         path: &OwnedObjectPath,
     ) -> Result<Option<Duration>, SystemdError> {
         let start = self.time(path, "TimeoutStartUSec").await?.map(|time| time + FETCH);
         // What does not end in time is killed, and then has that time once more.
         let stop = self.time(path, "TimeoutStopUSec").await?.map(|time| time * 2);
         Ok(match job {
-            Job::Start | Job::Run | Job::Reload => start,
-            Job::Stop => stop,
-            Job::Restart => start.zip(stop).map(|(start, stop)| start.saturating_add(stop)),
+            JobType::Start | JobType::Run | JobType::Reload => start,
+            JobType::Stop => stop,
+            JobType::Restart => start.zip(stop).map(|(start, stop)| start.saturating_add(stop)),
         })
     }
 

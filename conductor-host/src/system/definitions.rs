@@ -11,7 +11,7 @@ use conductor_core::caught::{self, caught};
 use conductor_core::definition::EXTENSIONS;
 use conductor_core::error::{PathContext as _, PathError, Problem, Problems};
 use conductor_core::name::ServiceId;
-use conductor_core::service::{Service, check_together};
+use conductor_core::service::{Service, check_conflicts};
 
 /// The longest file that is read: one service takes a few kilobytes.
 const LONGEST_FILE: u64 = 1024 * 1024;
@@ -40,7 +40,7 @@ pub(crate) fn read_definitions(
             Err(mut found) => problems.append(&mut found.0),
         }
     }
-    if let Err(mut found) = check_together(&services) {
+    if let Err(mut found) = check_conflicts(&services) {
         problems.append(&mut found.0);
     }
     if problems.is_empty() { Ok(services) } else { Err(Problems(problems)) }

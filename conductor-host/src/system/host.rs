@@ -18,10 +18,10 @@ use rayon::ThreadPoolBuilder;
 use zruntime::unblock;
 
 use super::clock::{monotonic, sleep, timeout};
-use super::jobs::{Jobs, with_jobs};
+use super::systemd_jobs::{Jobs, with_jobs};
 use super::{
-    Follower, Job, JobError, LastWords, Lock, OldWorkers, Paths, Proxies, ProxyError, PullError,
-    Systemd, SystemdError, UnitDirectory, atomic, images, last_words, open, sockets,
+    Follower, JobError, JobType, LastWords, Lock, OldWorkers, Paths, Proxies, ProxyError,
+    PullError, Systemd, SystemdError, UnitDirectory, atomic, images, last_words, open, sockets,
 };
 use crate::host::{Condition, Host, HostError};
 
@@ -172,7 +172,7 @@ impl Host for SystemHost<'_> {
 
     async fn run_job(
         &self,
-        job: Job,
+        job: JobType,
         unit: &UnitName,
     ) -> Result<Result<(), JobError>, SystemdError> {
         match &self.systemd {
@@ -211,7 +211,7 @@ impl Host for SystemHost<'_> {
             atomic::renew(directory).at("touch", directory)?;
         }
         let mut follower = Follower::new(self.paths.scope, &hook.unit);
-        let mut job = Box::pin(jobs.run(Job::Run, &hook.unit));
+        let mut job = Box::pin(jobs.run(JobType::Run, &hook.unit));
         let result = loop {
             let ended = timeout(ATTENTION, &mut job).await;
             let is_last = ended.is_some();

@@ -3,7 +3,7 @@
 
 use futures_util::try_join;
 
-use super::scheduled::End;
+use super::scheduled::CommandEnd;
 use super::systemd::{SERVICE, Systemd, SystemdError, UNIT};
 use conductor_core::name::UnitName;
 
@@ -19,7 +19,7 @@ pub(super) struct Outcome {
     /// In systemd's word: `success`, `exit-code`, `signal`, ...
     pub(super) result: String,
     /// How its main process ended, if there was one.
-    pub(super) end: Option<End>,
+    pub(super) end: Option<CommandEnd>,
 }
 
 impl Systemd {

@@ -30,19 +30,19 @@ pub struct JobDetails {
     /// How its last run ended, in systemd's word: `success`, `exit-code`, `timeout`, ...
     pub result: Option<String>,
     /// What its main process ended with.
-    pub end: Option<End>,
+    pub end: Option<CommandEnd>,
 }
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum End {
+pub enum CommandEnd {
     /// By itself, with this status.
     Exited(i32),
     /// By a signal of this number.
     Killed(i32),
 }
 
-impl End {
+impl CommandEnd {
     /// Returns the exit status as a shell has it: for a signal, 128 and its number.
     pub fn status(self) -> i32 {
         match self {
@@ -126,7 +126,10 @@ impl Systemd {
     }
 
     /// Returns how the main process of a service ended (`siginfo_t`, `si_code` and `si_status`).
-    pub(super) async fn end(&self, path: &OwnedObjectPath) -> Result<Option<End>, SystemdError> {
+    pub(super) async fn end(
+        &self,
+        path: &OwnedObjectPath,
+    ) -> Result<Option<CommandEnd>, SystemdError> {
         const EXITED: i32 = 1;
         let (code, status) = try_join!(
             self.get(path, SERVICE, "ExecMainCode"),
@@ -134,8 +137,8 @@ impl Systemd {
         )?;
         Ok(match (number(code), number(status)) {
             (None | Some(0), _) | (_, None) => None,
-            (Some(EXITED), Some(status)) => Some(End::Exited(status)),
-            (Some(_), Some(signal)) => Some(End::Killed(signal)),
+            (Some(EXITED), Some(status)) => Some(CommandEnd::Exited(status)),
+            (Some(_), Some(signal)) => Some(CommandEnd::Killed(signal)),
         })
     }
 }

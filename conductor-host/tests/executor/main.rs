@@ -14,24 +14,24 @@ use std::time::Duration;
 
 use conductor_core::plan::{converge, remove};
 use conductor_core::value::Span;
-use conductor_host::fake::{Call, FakeHost, Mishap, Program};
-use conductor_host::system::Job;
+use conductor_host::fake::{Call, FakeHost, Fault, Program};
+use conductor_host::system::JobType;
 use conductor_host::{Cause, Event, ServiceReport, Watcher};
 use fleet::{Fleet, RELEASES, Settings, Start, settings};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 /// What goes wrong, if anything, at a call of the host.
-type Accident = Option<(usize, Mishap)>;
+type Accident = Option<(usize, Fault)>;
 
 fn accident() -> impl Strategy<Value = Accident> {
-    let mishap = prop_oneof![
-        Just(Mishap::Fails),
-        Just(Mishap::IsInterrupted),
-        Just(Mishap::DiesBefore),
-        Just(Mishap::DiesAfter),
+    let fault = prop_oneof![
+        Just(Fault::Fails),
+        Just(Fault::IsInterrupted),
+        Just(Fault::DiesBefore),
+        Just(Fault::DiesAfter),
     ];
-    prop::option::weighted(0.9, (0_usize..90, mishap))
+    prop::option::weighted(0.9, (0_usize..90, fault))
 }
 
 /// Asks to stop when the host says so.
@@ -57,12 +57,12 @@ fn change(
     targets: &[Option<usize>],
     accident: Accident,
 ) -> Option<Vec<ServiceReport>> {
-    let undoes = |(_, mishap)| matches!(mishap, Mishap::Fails | Mishap::IsInterrupted);
+    let undoes = |(_, fault)| matches!(fault, Fault::Fails | Fault::IsInterrupted);
     let plans = fleet.plan(targets, !accident.is_some_and(undoes));
     fleet.host.go_wrong(accident);
     let began = fleet.host.now();
     let result = fleet.host.carry_out(plans, &mut Operator(&fleet.host));
-    if accident == Some((0, Mishap::IsInterrupted)) && fleet.stops_soon() {
+    if accident == Some((0, Fault::IsInterrupted)) && fleet.stops_soon() {
         let took = fleet.host.now().saturating_sub(began);
         assert!(took < Duration::from_secs(20), "it went on for {took:?}");
     }
@@ -136,8 +136,8 @@ proptest! {
         let new: Vec<_> = new.iter().map(release).take(services.len()).collect();
         change(&fleet, &old, None).unwrap();
         let before = fleet.serves();
-        let mishap = if interrupted { Mishap::IsInterrupted } else { Mishap::Fails };
-        let Some(reports) = change(&fleet, &new, Some((at, mishap))) else { return Ok(()) };
+        let fault = if interrupted { Fault::IsInterrupted } else { Fault::Fails };
+        let Some(reports) = change(&fleet, &new, Some((at, fault))) else { return Ok(()) };
         let undone = |report: &ServiceReport| {
             report.left.is_empty() && report.failure.as_ref().is_some_and(|failure| failure.old_serves)
         };
@@ -245,7 +245,7 @@ fn what_goes_away_has_stopped_before_something_else_starts() {
         }
     });
     host.carry_out(plans, &mut |_: &Event<'_>| {}).unwrap().unwrap();
-    assert_eq!(*order.borrow(), [(Job::Stop, false), (Job::Start, true)]);
+    assert_eq!(*order.borrow(), [(JobType::Stop, false), (JobType::Start, true)]);
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn a_full_disk_is_named() {
     for call in 0..30 {
         let host = FakeHost::default();
         let plan = converge(&desired, &host.state().observed(host.now())).unwrap();
-        host.go_wrong(Some((call, Mishap::Fails)));
+        host.go_wrong(Some((call, Fault::Fails)));
         let result = host.carry_out(vec![plan], &mut |_: &Event<'_>| {}).unwrap();
         for report in result.into_iter().flatten() {
             let Some(failure) = report.failure else { continue };

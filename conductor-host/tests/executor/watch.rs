@@ -8,8 +8,8 @@ use conductor_core::plan::{ActiveState, Step};
 use conductor_core::proxy::UpstreamFile;
 use conductor_core::unit::Unit;
 use conductor_core::value::Endpoint;
-use conductor_host::fake::{CALL, Call, State, Workers};
-use conductor_host::system::Job;
+use conductor_host::fake::{CALL, Call, HostState, Workers};
+use conductor_host::system::JobType;
 
 /// What is looked at while plans are carried out.
 #[derive(Debug, Clone)]
@@ -35,12 +35,12 @@ pub(crate) struct Watch {
 
 impl Watch {
     /// Insists on what has to hold at each moment.
-    pub(crate) fn look(&mut self, id: &ServiceId, call: &Call, state: &State, now: Duration) {
+    pub(crate) fn look(&mut self, id: &ServiceId, call: &Call, state: &HostState, now: Duration) {
         let own = |unit: &UnitName| {
             state.units.units.get(unit).is_some_and(|unit| unit.metadata.service == *id)
         };
         match call {
-            Call::RunJob(job @ (Job::Start | Job::Restart), unit) if own(unit) => {
+            Call::RunJob(job @ (JobType::Start | JobType::Restart), unit) if own(unit) => {
                 let linked = state.units.links.iter().any(|link| link.unit == *unit);
                 let text = &state.units.units[unit];
                 let is_instance = text.metadata.kind.is_instance();
@@ -58,7 +58,7 @@ impl Watch {
                 }
                 if is_instance
                     && self.on_the_way
-                    && *job == Job::Start
+                    && *job == JobType::Start
                     && state.state(unit, now).is_up()
                     && let Some(stopped) = self.stopped.take()
                 {
@@ -70,7 +70,7 @@ impl Watch {
                     );
                 }
             }
-            Call::RunJob(Job::Stop, unit) if own(unit) => {
+            Call::RunJob(JobType::Stop, unit) if own(unit) => {
                 let asked = alive(state, now).any(|workers| {
                     workers.files.get(id).is_some_and(|file| leads_to(file, unit, state))
                 });
@@ -122,7 +122,7 @@ impl Watch {
 /// Returns the units of a service that are up.
 pub(crate) fn up_of(
     id: &ServiceId,
-    state: &State,
+    state: &HostState,
     now: Duration,
 ) -> impl Iterator<Item = UnitName> {
     let own = |unit: &UnitName| {
@@ -133,12 +133,12 @@ pub(crate) fn up_of(
 }
 
 /// Returns the processes of proxies that serve somebody.
-fn alive(state: &State, now: Duration) -> impl Iterator<Item = &Workers> {
+fn alive(state: &HostState, now: Duration) -> impl Iterator<Item = &Workers> {
     state.workers.values().flatten().filter(move |workers| workers.is_alive(now))
 }
 
 /// Returns whether a request is answered: one that comes now, and after a reboot.
-pub(crate) fn answers(id: &ServiceId, state: &State, now: Duration) -> bool {
+pub(crate) fn answers(id: &ServiceId, state: &HostState, now: Duration) -> bool {
     let serves = |workers: &Workers| {
         workers.files.get(id).is_some_and(|file| up_targets(file, state, now) > 0)
     };
@@ -150,7 +150,7 @@ pub(crate) fn answers(id: &ServiceId, state: &State, now: Duration) -> bool {
 }
 
 /// Returns how many instances that are up a file leads to.
-fn up_targets(file: &UpstreamFile, state: &State, now: Duration) -> usize {
+fn up_targets(file: &UpstreamFile, state: &HostState, now: Duration) -> usize {
     let up = state.states(now).into_iter().filter(|(_, state)| state.is_up());
     up.filter(|(unit, _)| leads_to(file, unit, state)).count()
 }
@@ -161,7 +161,7 @@ fn count(file: &UpstreamFile) -> usize {
 }
 
 /// Returns whether a file leads requests to a unit.
-fn leads_to(file: &UpstreamFile, unit: &UnitName, state: &State) -> bool {
+fn leads_to(file: &UpstreamFile, unit: &UnitName, state: &HostState) -> bool {
     let Some(unit) = state.units.units.get(unit) else { return false };
     if unit.metadata.service != file.service {
         return false;

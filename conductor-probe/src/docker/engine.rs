@@ -51,7 +51,7 @@ pub(crate) struct Engine {
 
 /// What is known of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct State {
+pub(crate) struct ContainerState {
     pub(crate) running: bool,
     /// Its first process, as the host sees it; 0 if there is none.
     pub(crate) pid: i64,
@@ -88,13 +88,13 @@ impl Engine {
     }
 
     /// Tells how a container is.
-    pub(crate) fn inspect(&self, id: &str) -> Result<State, EngineError> {
+    pub(crate) fn inspect(&self, id: &str) -> Result<ContainerState, EngineError> {
         let request = self.agent.get(format!("http://docker/containers/{id}/json"));
         let answer = request.config().timeout_global(Some(PATIENCE)).build().call();
         let container = json(self.accepted(answer)?)?;
         let state = container.get("State").ok_or(EngineError::Incomplete("State"))?;
         let removed = container.pointer("/HostConfig/AutoRemove").and_then(Value::as_bool);
-        Ok(State {
+        Ok(ContainerState {
             running: state.get("Running").and_then(Value::as_bool).unwrap_or_default(),
             pid: state.get("Pid").and_then(Value::as_i64).unwrap_or_default(),
             exit_code: state.get("ExitCode").and_then(Value::as_i64).unwrap_or(1),

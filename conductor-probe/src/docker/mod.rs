@@ -12,7 +12,7 @@ use std::io;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use probe_protocol::{Docker, Status};
+use probe_protocol::{Docker, StatusText};
 
 use self::create::{CreateError, create};
 use self::engine::{Condition, Wait};
@@ -82,7 +82,7 @@ fn tell(options: Docker, prepared: Prepared) -> io::Result<Option<Prober>> {
         }
         (_, _, notifier) => {
             let mut message = Message::default();
-            message.line("READY=1").status(Status::Running);
+            message.line("READY=1").status(StatusText::Running);
             if let Some(Err(error)) = notifier.map(|it| it.send(&message)) {
                 complain(format_args!("cannot tell systemd: {error}"));
             }

@@ -8,9 +8,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use probe_protocol::{Status, Timing};
+use probe_protocol::{StatusText, Timing};
 
-use self::health::{Event, Health};
+use self::health::{HealthTracker, Transition};
 use crate::check::Check;
 use crate::notify::{Message, Notifier};
 use crate::print::complain;
@@ -39,7 +39,7 @@ impl Prober {
         notifier: Notifier,
     ) -> io::Result<Self> {
         let voice = Arc::new(Mutex::new(Voice { notifier, stopping: false, decided: false }));
-        let health = Health::new(timing.clone(), Instant::now());
+        let health = HealthTracker::new(timing.clone(), Instant::now());
         let restarts = Restarts::from_environment();
         let checks =
             Checks { check, share_socket, timing, voice: Arc::clone(&voice), health, restarts };
@@ -72,7 +72,7 @@ impl Voice {
         }
         self.stopping = true;
         let mut message = Message::default();
-        message.status(Status::Stopping).line("WATCHDOG_USEC=0");
+        message.status(StatusText::Stopping).line("WATCHDOG_USEC=0");
         if let Err(error) = self.notifier.send(&message) {
             complain(format_args!("cannot tell systemd: {error}"));
         }
@@ -85,7 +85,7 @@ struct Checks {
     share_socket: Option<PathBuf>,
     timing: Timing,
     voice: Arc<Mutex<Voice>>,
-    health: Health,
+    health: HealthTracker,
     /// The count of restarts, until it is over.
     restarts: Option<Restarts>,
 }
@@ -110,8 +110,8 @@ impl Checks {
                 .and_then(|healthy| share_if_any(self.share_socket.as_deref()).map(|()| healthy));
             let now = Instant::now();
             let event = self.health.observe(now, result);
-            untold_ready |= matches!(event, Event::Ready(_));
-            let healthy = matches!(event, Event::Ready(_) | Event::Healthy(_));
+            untold_ready |= matches!(event, Transition::Ready(_));
+            let healthy = matches!(event, Transition::Ready(_) | Transition::Healthy(_));
             well = well.filter(|well| healthy && now.duration_since(*well) < RENEWAL);
             if well.is_some() {
                 message.only_status().line("WATCHDOG=1");
@@ -122,7 +122,7 @@ impl Checks {
                 }
                 self.health.tell(&event, &mut message);
             }
-            let starting = matches!(event, Event::Starting(_) | Event::Rising { .. });
+            let starting = matches!(event, Transition::Starting(_) | Transition::Rising { .. });
             if !starting || told.is_none_or(|told| now.duration_since(told) >= NEWS) {
                 told = Some(now);
                 match self.say(&event, &message) {
@@ -142,11 +142,13 @@ impl Checks {
     }
 
     /// Tells systemd what an event means, unless the unit is about to end.
-    fn say(&self, event: &Event, message: &Message) -> Said {
+    fn say(&self, event: &Transition, message: &Message) -> Said {
         let mut voice = self.voice.lock().unwrap_or_else(PoisonError::into_inner);
         let is_failure = matches!(
             event,
-            Event::Failing { .. } | Event::Unhealthy { .. } | Event::NeverHealthy { .. }
+            Transition::Failing { .. }
+                | Transition::Unhealthy { .. }
+                | Transition::NeverHealthy { .. }
         );
         if is_failure && runtime::is_stopping() {
             voice.stop();
@@ -155,7 +157,7 @@ impl Checks {
             return Said::Final;
         }
         let sent = voice.notifier.send(message);
-        if matches!(event, Event::Unhealthy { .. } | Event::NeverHealthy { .. }) {
+        if matches!(event, Transition::Unhealthy { .. } | Transition::NeverHealthy { .. }) {
             // If systemd does not hear it, the watchdog ends the unit.
             voice.decided = true;
             complain(format_args!("{}", message.said()));

@@ -1,6 +1,6 @@
 //! `conductor run`: a command that runs once, as if it ran here.
 
-mod ends;
+mod input_output;
 mod signals;
 mod terminal;
 
@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use conductor_core::name::UnitName;
 use conductor_core::service::Limits;
-use conductor_host::OneOff;
+use conductor_host::RunRequest;
 use conductor_host::system::UnitEnd;
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -54,7 +54,7 @@ pub(crate) fn run(context: &Context, options: &Run) -> ExitCode {
 /// Says what would be done.
 fn plan(context: &Context, options: &Run) -> Result<u8, Failure> {
     let service = context.conductor.find(&options.id)?;
-    let plan = context.conductor.plan_run(&service, &one_off(options, None))?;
+    let plan = context.conductor.plan_run(&service, &request(options, None))?;
     if context.json() {
         Context::print_json(&plan)?;
         return Ok(0);
@@ -71,8 +71,8 @@ fn plan(context: &Context, options: &Run) -> Result<u8, Failure> {
 fn detach(context: &Context, options: &Run) -> Result<u8, Failure> {
     let signals = Signals::catch()?;
     let service = context.conductor.find(&options.id)?;
-    let one_off = one_off(options, None);
-    let unit = context.conductor.run_detached(&service, &one_off, &mut pulling(&signals))?;
+    let request = request(options, None);
+    let unit = context.conductor.run_detached(&service, &request, &mut pulling(&signals))?;
     match context.json() {
         true => Context::print_json(&Detached { unit })?,
         false => print::line(format_args!("{unit}"))?,
@@ -88,11 +88,11 @@ fn wait(context: &Context, options: &Run) -> Result<u8, Failure> {
         let (terminal, ends) = Terminal::open()?;
         (Some(terminal), ends)
     } else {
-        (None, ends::own())
+        (None, input_output::own())
     };
-    let one_off =
-        one_off(options, terminal.as_ref().and_then(|_| env::var("TERM").ok()).as_deref());
-    let running = context.conductor.run(&service, &one_off, ends, &mut pulling(&signals))?;
+    let request =
+        request(options, terminal.as_ref().and_then(|_| env::var("TERM").ok()).as_deref());
+    let running = context.conductor.run(&service, &request, ends, &mut pulling(&signals))?;
     let connected = terminal.as_ref().map(Terminal::connect).transpose()?;
     signals.pass_on(running.controller(), terminal)?;
     let end = running.wait();
@@ -115,11 +115,11 @@ fn pulling(signals: &Signals) -> impl FnMut(Option<&str>) -> bool {
     }
 }
 
-fn one_off(options: &Run, term: Option<&str>) -> OneOff {
+fn request(options: &Run, term: Option<&str>) -> RunRequest {
     let Run { revision, env, memory, cpu, timeout, run_as, command, .. } = options;
     let term = term.and_then(|term| format!("TERM={term}").parse().ok());
     let env = term.iter().chain(env);
-    OneOff {
+    RunRequest {
         command: command.clone(),
         revision: revision.clone(),
         env: env.map(|Variable { name, value }| (name.clone(), value.clone())).collect(),

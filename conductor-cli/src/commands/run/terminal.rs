@@ -5,7 +5,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::OwnedFd;
 use std::thread::{self, JoinHandle};
 
-use conductor_host::system::Ends;
+use conductor_host::system::InputOutput;
 use rustix::io::Errno;
 use rustix::pty::{OpenptFlags, grantpt, ioctl_tiocgptpeer, openpt, unlockpt};
 use rustix::stdio::stdin;
@@ -32,7 +32,7 @@ pub(super) struct Connected {
 
 impl Terminal {
     /// Makes a terminal of the size of this one.
-    pub(super) fn open() -> Result<(Self, Ends), Failure> {
+    pub(super) fn open() -> Result<(Self, InputOutput), Failure> {
         if !isatty(stdin()) {
             return Err(Failure::NoTerminal);
         }
@@ -42,7 +42,7 @@ impl Terminal {
             grantpt(&ours)?;
             unlockpt(&ours)?;
             let theirs = ioctl_tiocgptpeer(&ours, flags)?;
-            Ok((Self(ours), Ends::Terminal(theirs)))
+            Ok((Self(ours), InputOutput::Terminal(theirs)))
         };
         let (terminal, ends) = open().map_err(failed)?;
         terminal.resize();

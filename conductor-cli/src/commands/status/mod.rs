@@ -1,6 +1,6 @@
 //! `conductor status`: a table of what runs.
 
-mod jobs;
+mod scheduled_jobs;
 
 use std::process::ExitCode;
 use std::thread::sleep;
@@ -34,7 +34,7 @@ pub(crate) fn run(context: &Context, options: &args::Status) -> Result<ExitCode,
                 // Home, then clear: ECMA-48's CUP and ED.
                 print::orders("\x1b[H\x1b[2J")?;
             }
-            let parts = [instances(&status), jobs::show(&status)];
+            let parts = [instances(&status), scheduled_jobs::show(&status)];
             let parts: Vec<_> = parts.into_iter().flatten().collect();
             match parts.is_empty() {
                 true => print::line(format_args!("no services on this host"))?,

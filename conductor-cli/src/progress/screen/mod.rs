@@ -28,13 +28,13 @@ pub(super) struct Size {
 pub(super) struct Screen {
     /// Whom this run waits for, in words, and since when.
     pub(super) waiting: Option<(String, Instant)>,
-    pub(super) steps: Vec<Running>,
+    pub(super) steps: Vec<RunningStep>,
     pub(super) instances: Vec<Progress>,
 }
 
 /// A step that is being carried out.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Running {
+pub(super) struct RunningStep {
     pub(super) service: String,
     pub(super) step: String,
     pub(super) since: Instant,
@@ -95,7 +95,7 @@ impl Drawn {
     }
 }
 
-impl Running {
+impl RunningStep {
     fn row(&self, now: Instant, instances: &HashMap<&str, &Progress>) -> Row {
         let instance = self.step.split(' ').find_map(|word| instances.get(word));
         let words: Vec<_> = self.step.split(' ').map(|word| short(word, &self.service)).collect();

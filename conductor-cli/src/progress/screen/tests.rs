@@ -6,9 +6,9 @@ use super::*;
 
 const SIZE: Size = Size { columns: 80, lines: 24 };
 
-fn running(now: Instant, step: &str, millis: u64) -> Running {
+fn running(now: Instant, step: &str, millis: u64) -> RunningStep {
     let since = now.checked_sub(Duration::from_millis(millis)).unwrap();
-    Running { service: "web".to_owned(), step: step.to_owned(), since }
+    RunningStep { service: "web".to_owned(), step: step.to_owned(), since }
 }
 
 fn instance(number: u16, state: ActiveState, status: Option<&str>) -> Progress {

@@ -41,26 +41,26 @@ impl Component {
         self.normal()
     }
 
-    fn is_within(self, least: i32, most: i32, end: End) -> bool {
+    fn is_within(self, least: i32, most: i32, end: CountedFrom) -> bool {
         let Self { start, stop, repeat } = self;
         let bounds = least..=most;
         bounds.contains(&start)
             && repeat <= most - least
             && match (stop, end) {
                 (Some(stop), _) => bounds.contains(&stop) && start + repeat <= stop,
-                (None, End::Month) => start - repeat >= least,
-                (None, End::None) => start + repeat <= most,
+                (None, CountedFrom::MonthEnd) => start - repeat >= least,
+                (None, CountedFrom::Start) => start + repeat <= most,
             }
     }
 }
 
 /// Whether values count from an end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum End {
-    /// They count from the first one.
-    None,
-    /// They count from the last day of a month.
-    Month,
+pub(super) enum CountedFrom {
+    /// From the first one.
+    Start,
+    /// From the last day of a month, backwards.
+    MonthEnd,
 }
 
 /// All values of one unit of time; empty means any.
@@ -98,10 +98,10 @@ impl Chain {
     ///
     /// Of days from the end of a month it takes no more than 28; and of a list, three less with each
     /// element, which is a mistake of its own that an expression has to live with.
-    pub(super) fn is_within(&self, least: i32, most: i32, end: End) -> bool {
+    pub(super) fn is_within(&self, least: i32, most: i32, end: CountedFrom) -> bool {
         let mut most = most;
         self.0.iter().all(|component| {
-            if end == End::Month {
+            if end == CountedFrom::MonthEnd {
                 most -= 3;
             }
             component.is_within(least, most, end)

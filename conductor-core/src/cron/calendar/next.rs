@@ -39,7 +39,7 @@ struct Search<'a> {
 }
 
 /// Whether the search may go on to the next smaller unit.
-enum Step {
+enum Advance {
     GoOn,
     /// Begin again, from where the time is now.
     Again,
@@ -65,7 +65,7 @@ impl Search<'_> {
             year if year != self.time.year => self.time = Time::first_of_month(year, 1),
             _ => {}
         }
-        let Some(Step::GoOn) = self.step() else { return None };
+        let Some(Advance::GoOn) = self.step() else { return None };
 
         let found = find(&fields.month, self.time.month, None);
         if let Some(month) = found
@@ -127,8 +127,8 @@ impl Search<'_> {
     /// next larger unit if there is nothing in this one.
     fn settled(&mut self, found: Option<i32>, next: fn(Time) -> Time) -> Option<bool> {
         match found.and_then(|_| self.step()) {
-            Some(Step::GoOn) => None,
-            Some(Step::Again) => Some(false),
+            Some(Advance::GoOn) => None,
+            Some(Advance::Again) => Some(false),
             None => {
                 self.time = next(self.time);
                 Some(false)
@@ -140,14 +140,14 @@ impl Search<'_> {
     ///
     /// The smaller units then begin anew, but only the next smaller one: this is why systemd leaves out
     /// 00:00 of `*:0/7`, which it comes to as 23:63. `None` if there is no such time.
-    fn step(&mut self) -> Option<Step> {
+    fn step(&mut self) -> Option<Advance> {
         if self.time.year > LAST_YEAR {
             return None;
         }
         let mut real = self.clock.real(self.time)?;
         let time = self.time;
         if real == time {
-            return Some(Step::GoOn);
+            return Some(Advance::GoOn);
         }
         let later = if real.year != time.year {
             real.month = 1;
@@ -171,7 +171,7 @@ impl Search<'_> {
             return None;
         }
         self.time = real;
-        Some(Step::Again)
+        Some(Advance::Again)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads a calendar event by the rules of systemd's `calendar_spec_from_string`.
 
 use super::chain::chain;
-use super::component::{Chain, Component, End, SECOND};
+use super::component::{Chain, Component, CountedFrom, SECOND};
 use super::weekdays::Weekdays;
 use super::{CalendarEvent, Fields, UTC};
 
@@ -200,20 +200,20 @@ impl Fields {
 
     fn check(&self) -> Result<(), String> {
         let Self { weekdays: _, from_the_end, year, month, day, hour, minute, second } = self;
-        let end = if *from_the_end { End::Month } else { End::None };
+        let end = if *from_the_end { CountedFrom::MonthEnd } else { CountedFrom::Start };
         for (chain, least, most, end, what) in [
-            (year, YEARS.0, YEARS.1, End::None, "year"),
-            (month, 1, 12, End::None, "month"),
+            (year, YEARS.0, YEARS.1, CountedFrom::Start, "year"),
+            (month, 1, 12, CountedFrom::Start, "month"),
             (day, 1, 31, end, "day"),
-            (hour, 0, 23, End::None, "hour"),
-            (minute, 0, 59, End::None, "minute"),
-            (second, 0, 60 * SECOND - 1, End::None, "second"),
+            (hour, 0, 23, CountedFrom::Start, "hour"),
+            (minute, 0, 59, CountedFrom::Start, "minute"),
+            (second, 0, 60 * SECOND - 1, CountedFrom::Start, "second"),
         ] {
             if !chain.is_within(least, most, end) {
                 let most = match (what, end) {
                     ("second", _) => 59,
-                    (_, End::Month) => 28,
-                    (_, End::None) => most,
+                    (_, CountedFrom::MonthEnd) => 28,
+                    (_, CountedFrom::Start) => most,
                 };
                 return Err(format!(
                     "a {what} is not {least} to {most}, a range runs backwards, or a step leaves it at once"

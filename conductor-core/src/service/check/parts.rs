@@ -8,7 +8,7 @@ use crate::definition::{
     self, Fault, Field, Located, MOST_INSTANCES, MOST_RELEASES, Runtime, Table,
 };
 use crate::name::{JobName, ProxyName};
-use crate::service::{Deploy, Job, Proxy, When};
+use crate::service::{Deploy, Proxy, ScheduledJob, When};
 use crate::value::Span;
 
 /// The longest that a deploy waits for anything: whoever waits holds the lock.
@@ -111,7 +111,7 @@ impl Check<'_> {
         &self,
         cron: Field<Table<JobName, definition::Job>>,
         runtime: Option<Runtime>,
-    ) -> BTreeMap<JobName, Job> {
+    ) -> BTreeMap<JobName, ScheduledJob> {
         let table = cron.into_value().map_or(Vec::new(), |table| table.0);
         let jobs = table.into_iter().filter_map(|(name, job)| {
             self.job_name(&name);
@@ -131,7 +131,7 @@ impl Check<'_> {
         }
     }
 
-    fn job(&self, job: Located<definition::Job>, runtime: Option<Runtime>) -> Option<Job> {
+    fn job(&self, job: Located<definition::Job>, runtime: Option<Runtime>) -> Option<ScheduledJob> {
         let at = job.at;
         let definition::Job {
             schedule,
@@ -179,7 +179,7 @@ impl Check<'_> {
         }
         self.job_program(&command, runtime);
         let command = self.command(command, None);
-        Some(Job {
+        Some(ScheduledJob {
             when: when?,
             command: command?,
             timezone: timezone.map(|timezone| timezone.value),

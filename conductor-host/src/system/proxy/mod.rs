@@ -17,9 +17,9 @@ pub use error::ProxyError;
 pub use workers::OldWorkers;
 
 use super::definitions::read_template;
-use super::jobs::Job;
 use super::paths::stays_below;
 use super::systemd::Systemd;
+use super::systemd_jobs::JobType;
 use super::{atomic, open};
 use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::name::{ProxyName, ServiceId};
@@ -159,7 +159,7 @@ impl Proxies {
         };
         let old = OldWorkers::of(main)?;
         let began = Instant::now();
-        let mut results = systemd.run(Job::Reload, std::slice::from_ref(unit))?;
+        let mut results = systemd.run(JobType::Reload, std::slice::from_ref(unit))?;
         if let Some(Err(source)) = results.remove(unit) {
             return Err(ProxyError::Reload { unit: unit.clone(), source });
         }

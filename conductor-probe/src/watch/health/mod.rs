@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use probe_protocol::restarts::REST;
-use probe_protocol::{Status, Timing};
+use probe_protocol::{StatusText, Timing};
 
 use crate::check::{Healthy, Unhealthy};
 use crate::notify::Message;
@@ -11,7 +11,7 @@ use crate::spoken::Spoken;
 
 /// The results so far.
 #[derive(Debug)]
-pub(crate) struct Health {
+pub(crate) struct HealthTracker {
     timing: Timing,
     /// When the start period began.
     began: Instant,
@@ -28,7 +28,7 @@ pub(crate) struct Health {
 
 /// What one result means.
 #[derive(Debug)]
-pub(crate) enum Event {
+pub(crate) enum Transition {
     /// Not healthy yet.
     Starting(Unhealthy),
     /// Healthy, but not often enough yet.
@@ -45,7 +45,7 @@ pub(crate) enum Event {
     NeverHealthy { after: Duration, reason: Unhealthy },
 }
 
-impl Health {
+impl HealthTracker {
     /// Begins the start period.
     pub(crate) fn new(timing: Timing, now: Instant) -> Self {
         Self {
@@ -62,26 +62,25 @@ impl Health {
     }
 
     /// Says what systemd is to hear about an event.
-    pub(crate) fn tell(&self, event: &Event, message: &mut Message) {
+    pub(crate) fn tell(&self, event: &Transition, message: &mut Message) {
         let checks = self.checks;
         let Timing { retries, success_threshold: threshold, .. } = self.timing;
         match event {
-            Event::Starting(found) => message.status(Status::Starting { found, checks }),
-            Event::Rising { successes, healthy: found } => {
-                message.status(Status::Rising { successes: *successes, threshold, found, checks })
-            }
-            Event::Ready(found) | Event::Healthy(found) => {
-                message.status(Status::Healthy { found, checks }).line("WATCHDOG=1")
+            Transition::Starting(found) => message.status(StatusText::Starting { found, checks }),
+            Transition::Rising { successes, healthy: found } => message
+                .status(StatusText::Rising { successes: *successes, threshold, found, checks }),
+            Transition::Ready(found) | Transition::Healthy(found) => {
+                message.status(StatusText::Healthy { found, checks }).line("WATCHDOG=1")
             }
             // The checks go on, and the verdict is not final.
-            Event::Failing { failures, reason: found } => message
-                .status(Status::Unhealthy { failures: *failures, retries, found })
+            Transition::Failing { failures, reason: found } => message
+                .status(StatusText::Unhealthy { failures: *failures, retries, found })
                 .line("WATCHDOG=1"),
-            Event::Unhealthy { failures, reason: found } => message
-                .status(Status::Unhealthy { failures: *failures, retries, found })
+            Transition::Unhealthy { failures, reason: found } => message
+                .status(StatusText::Unhealthy { failures: *failures, retries, found })
                 .line("WATCHDOG=trigger"),
-            Event::NeverHealthy { after, reason: found } => message
-                .status(Status::NeverHealthy { after: &Spoken(*after), found })
+            Transition::NeverHealthy { after, reason: found } => message
+                .status(StatusText::NeverHealthy { after: &Spoken(*after), found })
                 .line("WATCHDOG=trigger"),
         };
     }
@@ -93,7 +92,11 @@ impl Health {
     }
 
     /// Takes in the result of a check that ended now.
-    pub(crate) fn observe(&mut self, now: Instant, result: Result<Healthy, Unhealthy>) -> Event {
+    pub(crate) fn observe(
+        &mut self,
+        now: Instant,
+        result: Result<Healthy, Unhealthy>,
+    ) -> Transition {
         self.checks += 1;
         match result {
             Ok(healthy) => self.success(now, healthy),
@@ -101,30 +104,30 @@ impl Health {
         }
     }
 
-    fn success(&mut self, now: Instant, healthy: Healthy) -> Event {
+    fn success(&mut self, now: Instant, healthy: Healthy) -> Transition {
         self.failures = 0;
         self.healthy_since.get_or_insert(now);
         if self.ready {
-            return Event::Healthy(healthy);
+            return Transition::Healthy(healthy);
         }
         self.successes += 1;
         self.seen_healthy = true;
         self.ready = self.successes >= self.timing.success_threshold;
         match self.ready {
-            true => Event::Ready(healthy),
-            false => Event::Rising { successes: self.successes, healthy },
+            true => Transition::Ready(healthy),
+            false => Transition::Rising { successes: self.successes, healthy },
         }
     }
 
-    fn failure(&mut self, now: Instant, reason: Unhealthy) -> Event {
+    fn failure(&mut self, now: Instant, reason: Unhealthy) -> Transition {
         self.successes = 0;
         self.healthy_since = None;
         if self.ready {
             self.failures += 1;
             let failures = self.failures;
             return match failures < self.timing.retries {
-                true => Event::Failing { failures, reason },
-                false => Event::Unhealthy { failures, reason },
+                true => Transition::Failing { failures, reason },
+                false => Transition::Unhealthy { failures, reason },
             };
         }
         let after = now.saturating_duration_since(self.began);
@@ -137,8 +140,8 @@ impl Health {
             self.counted = Some(now);
         }
         match self.failures < self.timing.retries {
-            true => Event::Starting(reason),
-            false => Event::NeverHealthy { after, reason },
+            true => Transition::Starting(reason),
+            false => Transition::NeverHealthy { after, reason },
         }
     }
 

@@ -18,7 +18,7 @@ fn timing() -> Timing {
 /// Plays results at their seconds, and gives what is told at each.
 fn play(timing: Timing, results: &[(u64, bool)]) -> Vec<String> {
     let start = Instant::now();
-    let mut health = Health::new(timing, start);
+    let mut health = HealthTracker::new(timing, start);
     let result = |healthy| match healthy {
         true => Ok(Healthy { answer: Answer::Status(200), took: Duration::from_millis(3) }),
         false => Err(Unhealthy::Text("ok".to_owned())),
@@ -77,7 +77,7 @@ fn failures_count_after_the_first_of_several_successes() {
 #[test]
 fn checks_are_short_and_frequent_at_first() {
     let start = Instant::now();
-    let mut health = Health::new(timing(), start);
+    let mut health = HealthTracker::new(timing(), start);
     let millis = Duration::from_millis;
     for (elapsed, pause) in
         [(0, 2), (8, 2), (40, 10), (60, 15), (60_000, 15), (600_000, 150), (40_000_000, 5000)]

@@ -4,12 +4,12 @@ use std::env;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd};
 
-use conductor_host::system::Ends;
+use conductor_host::system::InputOutput;
 use rustix::fs::fstat;
 
 /// Returns those of this process. What leads to the journal is left to the command's own unit, so that its
 /// lines stand there under the service's id.
-pub(super) fn own() -> Ends {
+pub(super) fn own() -> InputOutput {
     let journal = env::var("JOURNAL_STREAM").ok();
     let own = |stream: &dyn AsFd| -> Option<OwnedFd> {
         // One that is closed here is closed there, too.
@@ -18,5 +18,5 @@ pub(super) fn own() -> Ends {
         let leads_to_it = journal.as_deref() == Some(&*format!("{}:{}", stat.st_dev, stat.st_ino));
         (!leads_to_it).then_some(copy)
     };
-    Ends::Streams([own(&io::stdin()), own(&io::stdout()), own(&io::stderr())])
+    InputOutput::Streams([own(&io::stdin()), own(&io::stdout()), own(&io::stderr())])
 }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::compile::{check_volumes, image};
 use super::{CompileError, PREFIX, Release, slice_unit};
 use crate::name::UnitName;
-use crate::runtime::{self, OneOff, Parts, Scope};
+use crate::runtime::{self, Parts, RunParts, Scope};
 use crate::service::{Limits, Service};
 use crate::unit::{Lines, Templates, Values, escape};
 use crate::value::{Argument, EnvName, EnvValue, Listen, Span, UserName};
@@ -45,7 +45,7 @@ pub struct Task {
     /// The longest that it may take.
     pub timeout: Option<Span>,
     /// What it needs if it is neither a job nor a part of a deploy.
-    pub one_off: Option<OneOff>,
+    pub run: Option<RunParts>,
     /// Directives of the section `[Unit]` that are its own.
     pub unit: Lines,
     /// Directives of the section `[Service]` that are its own.
@@ -108,12 +108,12 @@ pub(super) fn compile(
         tokens,
         endpoint: None,
         scope,
-        one_off: task.one_off.as_ref(),
+        run: task.run.as_ref(),
     });
     exec.extend(task.service);
     let timeout = task.timeout.map(|span| span.to_string());
     // Only of a unit that is started when its command has ended is the start what takes time.
-    let (start, run) = if task.one_off.is_some() { (None, timeout) } else { (timeout, None) };
+    let (start, run) = if task.run.is_some() { (None, timeout) } else { (timeout, None) };
     if let Some(longest) = run {
         exec.push("RuntimeMaxSec", longest);
     }

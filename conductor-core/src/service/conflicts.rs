@@ -11,7 +11,7 @@ use crate::name::job_unit;
 ///
 /// # Errors
 /// One problem for each service that uses what another one has already.
-pub fn check_together(services: &[Service]) -> Result<(), Problems> {
+pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
     let mut ids = BTreeMap::new();
     let (mut upstreams, mut units) = (BTreeMap::new(), BTreeMap::new());
     let mut problems = Vec::new();
@@ -67,9 +67,9 @@ mod tests {
     fn a_unit_belongs_to_one_job() {
         let job = |name: &str| format!("cron:\n  {name}: {{schedule: \"@daily\", command: [x]}}");
         let a = service("web", &job("a-tidy"));
-        assert_eq!(check_together(&[a.clone(), service("web-b", &job("tidy"))]), Ok(()));
+        assert_eq!(check_conflicts(&[a.clone(), service("web-b", &job("tidy"))]), Ok(()));
         assert_eq!(
-            check_together(&[a, service("web-a", &job("tidy"))]).unwrap_err().to_string(),
+            check_conflicts(&[a, service("web-a", &job("tidy"))]).unwrap_err().to_string(),
             "web-a.yaml:5:9: cron.tidy: conductor-web-a-tidy.service is the unit of job a-tidy of \
              web, too\n  hint: it is defined in web.yaml; give one of them another name"
         );
@@ -80,11 +80,11 @@ mod tests {
         let a = service("a", "proxy: {nginx: {upstream: app}}");
         let others = ["", "proxy: {nginx: {upstream: b}}", "proxy: {edge: {upstream: app}}"];
         for other in others {
-            assert_eq!(check_together(&[a.clone(), service("b", other)]), Ok(()), "{other}");
+            assert_eq!(check_conflicts(&[a.clone(), service("b", other)]), Ok(()), "{other}");
         }
         let b = service("b", "proxy:\n  nginx: {upstream: app}");
         assert_eq!(
-            check_together(&[a, b]).unwrap_err().to_string(),
+            check_conflicts(&[a, b]).unwrap_err().to_string(),
             "b.yaml:5:21: proxy.nginx.upstream: app is the upstream of a, too\n  \
              hint: it is defined in a.yaml; give one of them another upstream"
         );

@@ -4,7 +4,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 
 /// Text that tries to mean something to a shell, to systemd, to a template, or to a parser.
-pub(crate) fn nasty() -> impl Strategy<Value = String> {
+pub(crate) fn hostile_text() -> impl Strategy<Value = String> {
     let known: Vec<&str> = [
         "",
         " ",

@@ -5,7 +5,7 @@
 //! and a unit of another user's has the socket mounted into its own view of the host. And nobody else is
 //! spoken with: the kernel says in which control group a peer is.
 
-mod ends;
+mod input_output;
 mod member;
 mod place;
 
@@ -21,11 +21,11 @@ use probe_protocol::Call;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-pub use self::ends::{Controller, Ends};
+pub use self::input_output::{Controller, InputOutput};
 use self::member::{Heard, Member, Members};
-pub(crate) use self::place::Meeting;
+pub(crate) use self::place::RunSocket;
 use super::outcome::Outcome;
-use super::scheduled::End;
+use super::scheduled::CommandEnd;
 use super::systemd::{Systemd, SystemdError};
 use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::name::UnitName;
@@ -47,14 +47,14 @@ pub struct UnitEnd {
     /// In systemd's word: `success`, `exit-code`, `signal`, `timeout`, `oom-kill`, ...
     pub result: String,
     /// How its main process ended, if there was one.
-    pub end: Option<End>,
+    pub end: Option<CommandEnd>,
     /// Who asked for the command's input and output, or said that it had ended, and was turned away.
     pub refused: Vec<String>,
 }
 
 /// Why it is not known how a unit ended.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum MeetingError {
+pub(crate) enum RunSocketError {
     #[error(transparent)]
     Path(#[from] PathError),
     #[error(transparent)]
@@ -69,16 +69,16 @@ pub(crate) struct Expected<'a> {
     /// Its control group, where that is known.
     pub(crate) group: Option<String>,
     /// What it is to run with.
-    pub(crate) ends: Ends,
+    pub(crate) ends: InputOutput,
 }
 
-/// Somebody who waits at a [`Meeting`].
+/// Somebody who waits at a [`RunSocket`].
 struct Waiting<'a> {
     unit: &'a UnitName,
     members: Members<'a>,
     systemd: Arc<Systemd>,
     controller: &'a Controller,
-    ends: Option<Ends>,
+    ends: Option<InputOutput>,
     begun: bool,
     refused: Vec<String>,
 }
@@ -91,7 +91,7 @@ enum Report {
     False,
 }
 
-impl Meeting {
+impl RunSocket {
     /// Waits until a unit has ended that was started, and passes it meanwhile what it is to run with.
     /// The inner error is that it did not come as far as to ask for it, or that nobody knows how it ended;
     /// in it are those who were turned away.
@@ -100,7 +100,7 @@ impl Meeting {
         expected: Expected<'_>,
         controller: &Controller,
         systemd: Systemd,
-    ) -> Result<Result<UnitEnd, Vec<String>>, MeetingError> {
+    ) -> Result<Result<UnitEnd, Vec<String>>, RunSocketError> {
         let Expected { unit, group, ends } = expected;
         let systemd = Arc::new(systemd);
         let watch = watch(Arc::clone(&systemd), unit.clone()).at("wait at", self.path())?;
@@ -244,7 +244,7 @@ fn next(listener: &UnixListener) -> io::Result<Option<UnixStream>> {
 /// Watches a unit in case that nobody says that it ended, and returns a connection that is closed when the
 /// unit is gone; closing it ends the watch.
 ///
-/// A busy systemd takes a minute to answer, and whoever comes to the meeting does not wait that long. So
+/// A busy systemd takes a minute to answer, and whoever comes to the socket does not wait that long. So
 /// it is asked by a thread of its own, and seldom: hundreds may be asking. That it does not answer
 /// means nothing.
 fn watch(systemd: Arc<Systemd>, unit: UnitName) -> io::Result<UnixStream> {

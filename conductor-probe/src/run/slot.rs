@@ -14,8 +14,8 @@ use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::OFlags;
 
-use super::OnceError;
-use super::leash::{Leash, Word};
+use super::RunError;
+use super::connection::{Connection, Message};
 use crate::check::socket::wait_until;
 use crate::docker::Engine;
 use crate::signals::Signals;
@@ -29,22 +29,22 @@ const LONGEST: Duration = Duration::from_secs(30);
 
 /// A turn; dropping it ends it.
 #[derive(Debug)]
-pub(super) struct Turn {
+pub(super) struct Slot {
     /// It is locked.
     _place: File,
     began: Instant,
     look: Instant,
 }
 
-impl Turn {
+impl Slot {
     /// Waits for a turn, of which there are some in a directory, and gives the signal that came instead if
     /// one did.
     pub(super) fn wait(
         directory: &Path,
         signals: &Signals,
-        leash: &Leash,
-    ) -> Result<Result<Self, Signal>, OnceError> {
-        let failed = |source| OnceError::Turn { directory: directory.to_owned(), source };
+        connection: &Connection,
+    ) -> Result<Result<Self, Signal>, RunError> {
+        let failed = |source| RunError::Slot { directory: directory.to_owned(), source };
         let mut places = places(directory).map_err(failed)?;
         loop {
             if let Some(number) = lock_one(&places).map_err(failed)? {
@@ -53,16 +53,16 @@ impl Turn {
                 return Ok(Ok(Self { _place: place, began, look: began + PAUSE }));
             }
             let mut watched =
-                [PollFd::new(signals, PollFlags::IN), PollFd::new(leash, PollFlags::IN)];
+                [PollFd::new(signals, PollFlags::IN), PollFd::new(connection, PollFlags::IN)];
             let told = wait_until(&mut watched, Instant::now().checked_add(PAUSE));
-            if !told.map_err(|errno| OnceError::Wait(errno.into()))? {
+            if !told.map_err(|errno| RunError::Wait(errno.into()))? {
                 continue;
             }
             let mut signals = signals.pending()?;
-            signals.extend(match leash.hear() {
-                Word::Signal(signal) => Some(signal),
-                Word::End => Some(Signal::SIGTERM),
-                Word::Nothing => None,
+            signals.extend(match connection.hear() {
+                Message::Signal(signal) => Some(signal),
+                Message::End => Some(Signal::SIGTERM),
+                Message::Nothing => None,
             });
             // Nobody minds another size of the window.
             if let Some(signal) = signals.into_iter().find(|signal| *signal != Signal::SIGWINCH) {

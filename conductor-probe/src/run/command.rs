@@ -11,8 +11,8 @@ use nix::sys::signal::{SigSet, Signal, kill};
 use nix::unistd::Pid;
 use rustix::process::{ioctl_tiocsctty, setsid};
 
-use super::OnceError;
-use super::leash::Ends;
+use super::RunError;
+use super::connection::InputOutput;
 use crate::itself::itself;
 use crate::print::{complain, reason};
 use crate::status;
@@ -31,28 +31,28 @@ pub(super) struct Child(std::process::Child);
 
 impl Child {
     /// Starts a command in a session of its own.
-    pub(super) fn spawn(words: &[OsString], ends: Ends) -> Result<Self, OnceError> {
+    pub(super) fn spawn(words: &[OsString], ends: InputOutput) -> Result<Self, RunError> {
         let mut command = Command::new(itself()?);
         command.arg(BECOME);
         match ends {
-            Ends::Terminal(terminal) => {
-                let copy = || terminal.try_clone().map_err(OnceError::Start);
+            InputOutput::Terminal(terminal) => {
+                let copy = || terminal.try_clone().map_err(RunError::Start);
                 command.arg(TERMINAL).stdin(copy()?).stdout(copy()?).stderr(terminal);
             }
-            Ends::Streams([input, output, error]) => {
+            InputOutput::Streams([input, output, error]) => {
                 let stdio =
                     |stream: Option<OwnedFd>| stream.map_or_else(Stdio::inherit, Stdio::from);
                 command.arg(SESSION).stdin(stdio(input)).stdout(stdio(output)).stderr(stdio(error));
             }
         }
-        command.args(words).spawn().map(Self).map_err(OnceError::Start)
+        command.args(words).spawn().map(Self).map_err(RunError::Start)
     }
 
     /// Starts a command in a group of its own, in the foreground of the terminal, if there is one.
-    pub(super) fn spawn_in_group(words: &[OsString]) -> Result<Self, OnceError> {
+    pub(super) fn spawn_in_group(words: &[OsString]) -> Result<Self, RunError> {
         let mut command = Command::new(itself()?);
         command.args([BECOME, GROUP]).args(words).process_group(0);
-        command.spawn().map(Self).map_err(OnceError::Start)
+        command.spawn().map(Self).map_err(RunError::Start)
     }
 
     /// Delivers a signal: what a key of the terminal would send to all of the command's processes, as

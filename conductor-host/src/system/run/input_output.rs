@@ -11,14 +11,14 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg}
 
 /// What a command is to run with.
 #[derive(Debug)]
-pub enum Ends {
+pub enum InputOutput {
     /// Standard input, output and error. What is missing is as systemd has it: no input, and the journal.
     Streams([Option<OwnedFd>; 3]),
     /// A terminal, which controls the command.
     Terminal(OwnedFd),
 }
 
-impl Ends {
+impl InputOutput {
     /// Returns what comes with the first byte on the connection.
     fn announcement(&self) -> Announcement {
         match self {
@@ -49,11 +49,11 @@ impl Ends {
 
 /// A way to the command while somebody waits for its end.
 #[derive(Debug, Clone, Default)]
-pub struct Controller(Arc<Mutex<Line>>);
+pub struct Controller(Arc<Mutex<ControlLine>>);
 
 /// The connection to the command.
 #[derive(Debug, Default)]
-enum Line {
+enum ControlLine {
     /// It is not there yet; these signals wait for it.
     #[default]
     Expected,
@@ -68,29 +68,29 @@ impl Controller {
         let Ok(number) = u8::try_from(number) else { return };
         let mut line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *line {
-            Line::Expected => *line = Line::Waiting(vec![number]),
-            Line::Waiting(signals) => signals.push(number),
+            ControlLine::Expected => *line = ControlLine::Waiting(vec![number]),
+            ControlLine::Waiting(signals) => signals.push(number),
             // One that has ended needs no signal.
-            Line::There(stream) => drop(stream.write_all(&[number])),
-            Line::Gone => {}
+            ControlLine::There(stream) => drop(stream.write_all(&[number])),
+            ControlLine::Gone => {}
         }
     }
 
     /// Lets go of the command: it is told to end, and killed if it takes longer than its definition
     /// allows.
     pub fn let_go(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Line::Gone;
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ControlLine::Gone;
     }
 
     /// Takes the connection, and says what was to be said meanwhile.
     pub(super) fn attach(&self, mut stream: UnixStream) -> io::Result<()> {
         let mut line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*line {
-            Line::Expected => {}
-            Line::Waiting(signals) => stream.write_all(signals)?,
-            Line::There(_) | Line::Gone => return Ok(()),
+            ControlLine::Expected => {}
+            ControlLine::Waiting(signals) => stream.write_all(signals)?,
+            ControlLine::There(_) | ControlLine::Gone => return Ok(()),
         }
-        *line = Line::There(stream);
+        *line = ControlLine::There(stream);
         Ok(())
     }
 }

@@ -10,14 +10,14 @@ use crate::value::HostPath;
 
 /// Where a unit of another user's finds the socket at which it is met, in its own view of the host: the
 /// directory of the socket itself is root's alone.
-pub const MEETING: &str = "/run/conductor/one-off";
+pub const RUN_SOCKET: &str = "/run/conductor/one-off";
 
 /// What decides whose the processes of a unit are, and what they see.
 const USERS: [&str; 4] = ["User", "DynamicUser", "RootDirectory", "RootImage"];
 
 /// What a unit needs that is there for one command only.
 #[derive(Debug, Clone)]
-pub struct OneOff {
+pub struct RunParts {
     /// The unit's own file, which goes with it.
     pub unit_file: HostPath,
     /// Who waits for it; `None` if nobody does.
@@ -36,7 +36,7 @@ pub struct Attached {
 impl<'a> Instance<'a> {
     /// Tells who waits for the command, if somebody does.
     pub(super) fn attached(&self) -> Option<&'a Attached> {
-        self.one_off?.attached.as_ref()
+        self.run?.attached.as_ref()
     }
 
     /// Tells whether the command gets a terminal.
@@ -44,7 +44,7 @@ impl<'a> Instance<'a> {
         self.attached().is_some_and(|attached| attached.terminal)
     }
 
-    /// Returns the socket if it has to be shown to the unit, at [`MEETING`]. A container's unit is root's,
+    /// Returns the socket if it has to be shown to the unit, at [`RUN_SOCKET`]. A container's unit is root's,
     /// and so is one without a user and a sandbox: that has no view of the host of its own.
     pub(super) fn shown_socket(&self) -> Option<&'a HostPath> {
         let Instance { service, image, scope, .. } = self;
@@ -58,7 +58,7 @@ impl<'a> Instance<'a> {
 
     /// Adds what comes before the command if somebody waits for it. `probe` is where the probe is, `shown`
     /// whether the socket is shown to the unit, and `client` which engine's client the command is.
-    pub(super) fn leash(
+    pub(super) fn attach(
         &self,
         line: &mut CommandLine,
         probe: &str,
@@ -66,7 +66,7 @@ impl<'a> Instance<'a> {
         client: Option<Client<UnitPath>>,
     ) {
         let Some(attached) = self.attached() else { return };
-        let socket = if shown { MEETING } else { attached.socket.as_str() }.into();
+        let socket = if shown { RUN_SOCKET } else { attached.socket.as_str() }.into();
         let stop_timeout = self.service.deploy.stop_timeout.duration();
         let run = Run { socket, stop_timeout, client, engine_socket: DOCKER_SOCKET.into() };
         line.word(probe);
@@ -75,8 +75,8 @@ impl<'a> Instance<'a> {
 }
 
 /// Gives what is the same for all runtimes; `container` is one of Docker's that goes with the unit.
-pub(super) fn directives(one_off: &OneOff, container: Option<&str>) -> Lines {
-    let OneOff { unit_file, attached } = one_off;
+pub(super) fn directives(run: &RunParts, container: Option<&str>) -> Lines {
+    let RunParts { unit_file, attached } = run;
     let mut lines = Lines::default();
     let end = Ended {
         unit_file: unit_file.as_str().into(),

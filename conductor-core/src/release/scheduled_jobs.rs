@@ -4,12 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use super::once::Task;
+use super::run::Task;
 use super::{CompileError, Release, VERSION, job_unit, timer_unit};
 use crate::definition::Overlap;
 use crate::name::{JobName, ReleaseName, UnitName};
 use crate::runtime::Scope;
-use crate::service::Job;
+use crate::service::ScheduledJob;
 use crate::unit::{
     JobUnit, Kind, Lines, Link, Metadata, Record, Templates, TimerUnit, Unit, UnitSet, Values,
     escape,
@@ -81,13 +81,13 @@ pub fn timer_link(timer: &UnitName) -> Link {
 fn runner(
     release: &Release<'_>,
     name: &JobName,
-    job: &Job,
+    job: &ScheduledJob,
     unit: &UnitName,
     scope: Scope,
     templates: &Templates,
 ) -> Result<String, CompileError> {
     // Without `..`: what is not here is the timer's.
-    let Job {
+    let ScheduledJob {
         when: _,
         command,
         timezone: _,
@@ -127,7 +127,7 @@ fn runner(
         limits: *limits,
         user: user.clone(),
         timeout: *timeout,
-        one_off: None,
+        run: None,
         unit: of_unit,
         service: of_service,
     };
@@ -135,7 +135,7 @@ fn runner(
 }
 
 /// Says when a job runs (systemd.timer(5)).
-fn when(job: &Job) -> Lines {
+fn when(job: &ScheduledJob) -> Lines {
     let mut lines = Lines::default();
     let events = job.when.calendar_events(job.timezone.as_ref());
     for event in &events {

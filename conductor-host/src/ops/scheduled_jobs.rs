@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::Conductor;
 use super::error::Error;
-use crate::system::{End, Follower, Job, JobDetails, JobError, Systemd, last_words};
+use crate::system::{CommandEnd, Follower, JobDetails, JobError, JobType, Systemd, last_words};
 use conductor_core::name::{JobName, Revision, ServiceId, UnitName};
 use conductor_core::plan::{self, Observed, Plan};
 use conductor_core::release::{job_unit, timer_unit};
@@ -139,7 +139,7 @@ impl Conductor {
             next: next_usec,
             last: started_usec.or(triggered_usec),
             ended: ended_usec,
-            exit_status: end.filter(|_| ended).map(End::status),
+            exit_status: end.filter(|_| ended).map(CommandEnd::status),
             result,
             journal,
             unit,
@@ -182,7 +182,7 @@ impl Conductor {
         refuse_second_run(service, job, &units, &systemd)?;
         let mut follower = Follower::new(self.paths.scope, &units.0);
         let unit = std::slice::from_ref(&units.0);
-        let results = systemd.run_watched(Job::Run, unit, INTERVAL, &mut || {
+        let results = systemd.run_watched(JobType::Run, unit, INTERVAL, &mut || {
             follower.lines().iter().for_each(|text| line(text));
         })?;
         follower.last_lines().iter().for_each(|text| line(text));
@@ -199,7 +199,7 @@ impl Conductor {
             job: job.clone(),
             unit: units.0,
             result,
-            exit_status: details.end.map(End::status),
+            exit_status: details.end.map(CommandEnd::status),
         })
     }
 }

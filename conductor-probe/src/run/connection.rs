@@ -14,7 +14,7 @@ use super::ended::say;
 
 /// What a command is to run with.
 #[derive(Debug)]
-pub(crate) enum Ends {
+pub(crate) enum InputOutput {
     /// Standard input, output and error; what is missing is as the unit has it.
     Streams([Option<OwnedFd>; 3]),
     /// A terminal that is to control it.
@@ -23,7 +23,7 @@ pub(crate) enum Ends {
 
 /// What is heard on the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Word {
+pub(crate) enum Message {
     /// A signal for the command.
     Signal(Signal),
     /// Nobody waits any more.
@@ -34,11 +34,11 @@ pub(crate) enum Word {
 
 /// A connection.
 #[derive(Debug)]
-pub(crate) struct Leash(UnixStream);
+pub(crate) struct Connection(UnixStream);
 
-impl Leash {
+impl Connection {
     /// Connects, and gets what the command is to run with.
-    pub(crate) fn take(socket: &Path) -> io::Result<(Self, Ends)> {
+    pub(crate) fn take(socket: &Path) -> io::Result<(Self, InputOutput)> {
         let stream = UnixStream::connect(socket)?;
         say(&stream, Call::Run)?;
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(3))];
@@ -61,10 +61,10 @@ impl Leash {
         let mut next = || files.next().ok_or_else(missing);
         let unknown = || io::Error::other("what is announced is not known");
         let ends = match Announcement::read(kind[0]).ok_or_else(unknown)? {
-            Announcement::Terminal => Ends::Terminal(next()?),
+            Announcement::Terminal => InputOutput::Terminal(next()?),
             Announcement::Streams(announced) => {
                 let [input, output, error] = announced.map(|is| is.then(&mut next).transpose());
-                Ends::Streams([input?, output?, error?])
+                InputOutput::Streams([input?, output?, error?])
             }
         };
         stream.set_nonblocking(true)?;
@@ -72,22 +72,22 @@ impl Leash {
     }
 
     /// Hears the next word.
-    pub(crate) fn hear(&self) -> Word {
+    pub(crate) fn hear(&self) -> Message {
         let mut word = [0];
         match io::Read::read(&mut &self.0, &mut word) {
-            Ok(0) => Word::End,
-            Ok(_) => Signal::try_from(i32::from(word[0])).map_or(Word::Nothing, Word::Signal),
+            Ok(0) => Message::End,
+            Ok(_) => Signal::try_from(i32::from(word[0])).map_or(Message::Nothing, Message::Signal),
             Err(error)
                 if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
             {
-                Word::Nothing
+                Message::Nothing
             }
-            Err(_) => Word::End,
+            Err(_) => Message::End,
         }
     }
 }
 
-impl AsFd for Leash {
+impl AsFd for Connection {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.as_fd()
     }

@@ -11,7 +11,7 @@ use nix::sys::signal::Signal;
 use nix::sys::wait::{WaitPidFlag, WaitStatus, waitpid};
 use rustix::event::{PollFd, PollFlags};
 
-use super::OnceError;
+use super::RunError;
 use super::command::{Child, death_by};
 use crate::check::socket::wait_until;
 use crate::docker;
@@ -21,16 +21,16 @@ use crate::signals::Signals;
 pub(crate) const INIT: &str = "--";
 
 /// Runs a command and gives its exit status, as a shell has it.
-pub(crate) fn init(words: impl Iterator<Item = OsString>) -> Result<u8, OnceError> {
+pub(crate) fn init(words: impl Iterator<Item = OsString>) -> Result<u8, RunError> {
     let signals = Signals::keep(&docker::SIGNALS)?;
     let child = Child::spawn_in_group(&words.collect::<Vec<_>>())?;
     loop {
         let mut watched = [PollFd::new(&signals, PollFlags::IN)];
-        wait_until(&mut watched, None).map_err(|errno| OnceError::Wait(errno.into()))?;
+        wait_until(&mut watched, None).map_err(|errno| RunError::Wait(errno.into()))?;
         for signal in signals.pending()? {
             match signal {
                 Signal::SIGCHLD => {
-                    if let Some(status) = reap(child.id()).map_err(OnceError::Wait)? {
+                    if let Some(status) = reap(child.id()).map_err(RunError::Wait)? {
                         return Ok(status);
                     }
                 }

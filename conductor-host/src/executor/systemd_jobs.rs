@@ -5,14 +5,14 @@ use std::time::Duration;
 use conductor_core::name::UnitName;
 use conductor_core::plan::{ActiveState, Step};
 use futures_util::future::{Either, join, join_all, select};
-use probe_protocol::State;
+use probe_protocol::HealthState;
 
 use super::progress::{Phase, ServiceRun};
-use super::{ATTENTION, Executor, Fault, Halt};
+use super::{ATTENTION, Executor, Halt, StepFault};
 use crate::event::Event;
 use crate::host::{Condition, Host};
 use crate::report::Cause;
-use crate::system::{Job, JobError};
+use crate::system::{JobError, JobType};
 
 /// How long a program has to stay up until its start counts: long enough for a missing file or a
 /// port that is taken to show. Where there is a health check, that has the word.
@@ -22,15 +22,15 @@ impl<H: Host> Executor<'_, H> {
     /// Runs the jobs of one service side by side. Returns the first that failed.
     pub(super) async fn run_jobs(
         &self,
-        job: Job,
+        job: JobType,
         steps: Vec<Step>,
         run: &mut ServiceRun<H::OldWorkers>,
-    ) -> Result<Option<Fault>, Halt> {
+    ) -> Result<Option<StepFault>, Halt> {
         if run.phase() == Phase::Steps {
             // What goes away may hold a port, or a lock of its data, that what comes needs.
             self.leaving.zero().await;
         }
-        if job != Job::Stop {
+        if job != JobType::Stop {
             self.forget_failures(&steps).await?;
         }
         let service = &run.plan.service;
@@ -56,12 +56,12 @@ impl<H: Host> Executor<'_, H> {
             match result? {
                 Ok(()) => run.done(&step, took),
                 Err(error) if fault.is_none() => {
-                    fault = Some(Fault { step, unit: None, cause: error.into() });
+                    fault = Some(StepFault { step, unit: None, cause: error.into() });
                 }
                 Err(_) => {}
             }
         }
-        if job == Job::Stop {
+        if job == JobType::Stop {
             self.has_stopped(run);
         }
         Ok(fault)
@@ -71,25 +71,26 @@ impl<H: Host> Executor<'_, H> {
     /// unless it is on the way back.
     async fn run_job(
         &self,
-        job: Job,
+        job: JobType,
         unit: &UnitName,
         undoing: bool,
     ) -> Result<Result<(), JobError>, Halt> {
         let running = Box::pin(self.host.run_job(job, unit));
-        let result = if job == Job::Stop || undoing {
+        let result = if job == JobType::Stop || undoing {
             running.await?
         } else {
             match select(running, Box::pin(self.interruption.wait())).await {
                 Either::Left((result, _)) => result?,
                 Either::Right(((), running)) => {
-                    let (result, stopped) = join(running, self.host.run_job(Job::Stop, unit)).await;
+                    let (result, stopped) =
+                        join(running, self.host.run_job(JobType::Stop, unit)).await;
                     // How the stop fared does not matter to the start, which has ended.
                     let _ = stopped?;
                     result?
                 }
             }
         };
-        let starts = matches!(job, Job::Start | Job::Restart) && unit.kind() == "service";
+        let starts = matches!(job, JobType::Start | JobType::Restart) && unit.kind() == "service";
         if starts && result.is_ok() && !self.stays_up(unit).await? {
             return Ok(Err(JobError::Ended));
         }
@@ -154,7 +155,7 @@ fn fault(condition: &Condition, for_some_time: bool) -> Option<Cause> {
     let unhealthy = condition
         .status
         .as_ref()
-        .filter(|status| State::of(status).is_some_and(State::finds_fault));
+        .filter(|status| HealthState::of(status).is_some_and(HealthState::finds_fault));
     match unhealthy {
         _ if !condition.is_up() => Some(Cause::NotUp),
         _ if for_some_time && condition.restarts > 0 => Some(Cause::Restarted),

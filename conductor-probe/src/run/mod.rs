@@ -1,15 +1,15 @@
 //! `run`: a command with the input and output of whoever waits for it, at the other end of a socket.
 //!
-//! The connection is also a leash: what comes on it are signals for the command, and when it ends, so
+//! The connection is also a connection: what comes on it are signals for the command, and when it ends, so
 //! does the command. So nothing is left behind when the one who waits is killed.
 
 mod command;
+mod connection;
 mod container;
 mod ended;
 mod init;
-mod leash;
 mod size;
-mod turn;
+mod slot;
 
 use std::ffi::OsString;
 use std::io;
@@ -25,10 +25,10 @@ pub(crate) use self::ended::report;
 pub(crate) use self::init::{INIT, init};
 
 use self::command::Child;
+use self::connection::{Connection, InputOutput, Message};
 use self::container::Container;
-use self::leash::{Ends, Leash, Word};
 use self::size::Size;
-use self::turn::Turn;
+use self::slot::Slot;
 use crate::check::socket::wait_until;
 use crate::docker;
 use crate::itself::ItselfError;
@@ -37,11 +37,11 @@ use crate::signals::{SignalError, Signals};
 /// Why a command does not run, or not any more.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub(crate) enum OnceError {
+pub(crate) enum RunError {
     #[error("cannot get what it is to run with from {}", socket.display())]
-    Leash { socket: PathBuf, source: io::Error },
+    Connection { socket: PathBuf, source: io::Error },
     #[error("cannot wait for a turn in {}", directory.display())]
-    Turn { directory: PathBuf, source: io::Error },
+    Slot { directory: PathBuf, source: io::Error },
     #[error(transparent)]
     Signals(#[from] SignalError),
     #[error(transparent)]
@@ -53,9 +53,9 @@ pub(crate) enum OnceError {
 }
 
 /// Runs the command and gives its exit status, as a shell has it.
-pub(crate) fn run(options: &Run, program: &[OsString]) -> Result<u8, OnceError> {
-    let no_leash = |source| OnceError::Leash { socket: options.socket.clone(), source };
-    let (leash, ends) = Leash::take(&options.socket).map_err(no_leash)?;
+pub(crate) fn run(options: &Run, program: &[OsString]) -> Result<u8, RunError> {
+    let no_leash = |source| RunError::Connection { socket: options.socket.clone(), source };
+    let (connection, ends) = Connection::take(&options.socket).map_err(no_leash)?;
     let signals = Signals::keep(&docker::SIGNALS)?;
     let container = Container::of(options);
     let engine = container.as_ref().and_then(Container::docker);
@@ -63,29 +63,30 @@ pub(crate) fn run(options: &Run, program: &[OsString]) -> Result<u8, OnceError> 
     let mut turn = None;
     if engine.is_some() {
         let directory = options.socket.parent().unwrap_or(Path::new("/"));
-        match Turn::wait(directory, &signals, &leash)? {
+        match Slot::wait(directory, &signals, &connection)? {
             Ok(its) => turn = Some(its),
             Err(signal) => return Ok(command::death_by(signal)),
         }
     }
     let mut size = match (&ends, &engine) {
-        (Ends::Terminal(terminal), Some(_)) => {
-            Some(Size::new(terminal.try_clone().map_err(OnceError::Start)?))
+        (InputOutput::Terminal(terminal), Some(_)) => {
+            Some(Size::new(terminal.try_clone().map_err(RunError::Start)?))
         }
         _ => None,
     };
-    let has_terminal = matches!(ends, Ends::Terminal(_));
-    let mut command = Running { child: Child::spawn(program, ends)?, container };
-    let mut leash = Some(leash);
+    let has_terminal = matches!(ends, InputOutput::Terminal(_));
+    let mut command = RunningCommand { child: Child::spawn(program, ends)?, container };
+    let mut connection = Some(connection);
     let mut deadline = None;
     loop {
         let mut watched = vec![PollFd::new(&signals, PollFlags::IN)];
-        watched.extend(leash.as_ref().map(|leash| PollFd::new(leash, PollFlags::IN)));
-        let until = deadline.into_iter().chain(turn.as_ref().map(Turn::look));
+        watched
+            .extend(connection.as_ref().map(|connection| PollFd::new(connection, PollFlags::IN)));
+        let until = deadline.into_iter().chain(turn.as_ref().map(Slot::look));
         let until = until.chain(size.as_ref().and_then(Size::next));
         let until = until.chain(command.container.as_ref().and_then(Container::next)).min();
         let in_time = wait_until(&mut watched, until);
-        let in_time = in_time.map_err(|errno| OnceError::Wait(errno.into()))?;
+        let in_time = in_time.map_err(|errno| RunError::Wait(errno.into()))?;
         if !in_time && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             // systemd kills what is left in the unit.
             return Ok(command::death_by(Signal::SIGTERM));
@@ -102,7 +103,7 @@ pub(crate) fn run(options: &Run, program: &[OsString]) -> Result<u8, OnceError> 
         for signal in signals.pending()? {
             match signal {
                 Signal::SIGCHLD => {
-                    if let Some(status) = command.child.ended().map_err(OnceError::Wait)? {
+                    if let Some(status) = command.child.ended().map_err(RunError::Wait)? {
                         let signal = command.container.as_ref().and_then(Container::ended_by);
                         return Ok(signal.map_or(status, command::death_by));
                     }
@@ -111,29 +112,29 @@ pub(crate) fn run(options: &Run, program: &[OsString]) -> Result<u8, OnceError> 
             }
         }
         // Also if it was not waited for: an engine that is slow makes every wait late.
-        match leash.as_ref().map(Leash::hear) {
+        match connection.as_ref().map(Connection::hear) {
             // The kernel tells whoever has the terminal itself.
-            Some(Word::Signal(Signal::SIGWINCH)) if has_terminal => {
+            Some(Message::Signal(Signal::SIGWINCH)) if has_terminal => {
                 size.iter_mut().for_each(Size::changed);
             }
-            Some(Word::Signal(signal)) => command.deliver(signal),
-            Some(Word::End) => {
-                leash = None;
+            Some(Message::Signal(signal)) => command.deliver(signal),
+            Some(Message::End) => {
+                connection = None;
                 command.deliver(Signal::SIGTERM);
                 deadline = Instant::now().checked_add(options.stop_timeout);
             }
-            Some(Word::Nothing) | None => {}
+            Some(Message::Nothing) | None => {}
         }
     }
 }
 
 /// A command that runs, here or in a container.
-struct Running<'a> {
+struct RunningCommand<'a> {
     child: Child,
     container: Option<Container<'a>>,
 }
 
-impl Running<'_> {
+impl RunningCommand<'_> {
     /// Delivers a signal.
     fn deliver(&mut self, signal: Signal) {
         match &mut self.container {

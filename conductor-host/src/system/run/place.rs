@@ -11,7 +11,7 @@ use tempfile::NamedTempFile;
 
 use crate::system::open;
 use conductor_core::error::{PathContext as _, PathError};
-use conductor_core::runtime::{MEETING, Scope};
+use conductor_core::runtime::{RUN_SOCKET, Scope};
 
 /// How old a socket is that nobody listens on because its process was killed, and not because it is being
 /// made.
@@ -23,9 +23,9 @@ const DIRECTORY: &str = "runs";
 
 /// A place to meet a unit at.
 #[derive(Debug)]
-pub(crate) struct Meeting(NamedTempFile<UnixListener>);
+pub(crate) struct RunSocket(NamedTempFile<UnixListener>);
 
-impl Meeting {
+impl RunSocket {
     /// Makes a place, in a runtime directory, and removes what others left there who were killed before
     /// their units were started; `units` is where those are.
     pub(crate) fn new(runtime: &Path, units: &Path, scope: Scope) -> Result<Self, PathError> {
@@ -34,7 +34,7 @@ impl Meeting {
         open::make_private_directory(&directory)?;
         if scope == Scope::System {
             // Units have their sockets mounted on it, each in its own view of the host.
-            let mount_point = Path::new(MEETING);
+            let mount_point = Path::new(RUN_SOCKET);
             open::open_or_make(mount_point, open::OWN).at("make", mount_point)?;
         }
         remove_left(&directory, units)?;

@@ -13,7 +13,8 @@ use super::deploy::at;
 use super::error::Error;
 use super::planning::deployed_revision;
 use crate::system::{
-    Controller, Ends, Expected, Job, Meeting, Systemd, UnitEnd, atomic, images, last_words, open,
+    Controller, Expected, InputOutput, JobType, RunSocket, Systemd, UnitEnd, atomic, images,
+    last_words, open,
 };
 use conductor_core::error::{Invalid, PathContext as _, PathError};
 use conductor_core::name::{Revision, UnitName};
@@ -28,7 +29,7 @@ const LINES: u32 = 6;
 /// A command that runs once, in a service's image and environment and within its limits, and in what it
 /// differs from the service's instances. No token is replaced in it.
 #[derive(Debug, Clone, Default)]
-pub struct OneOff {
+pub struct RunRequest {
     /// The program and its arguments.
     pub command: Vec<Argument>,
     /// The revision; without it, the one that is deployed.
@@ -45,7 +46,7 @@ pub struct OneOff {
 
 /// What would be done to run a command once.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
-pub struct OneOffPlan {
+pub struct RunPlan {
     /// The image that would be pulled, with its engine; null if it is there, or none is needed.
     pub pull: Option<String>,
     /// The unit; in place of `NAME` it has a name of its own each time.
@@ -56,18 +57,18 @@ pub struct OneOffPlan {
 
 /// A command that runs, for as long as somebody waits for it: it ends when this is dropped.
 #[derive(Debug)]
-pub struct Running {
+pub struct RunningCommand {
     unit: UnitName,
     unit_file: PathBuf,
     scope: Scope,
     group: Option<String>,
-    meeting: Meeting,
-    ends: Ends,
+    socket: RunSocket,
+    ends: InputOutput,
     controller: Controller,
     systemd: Systemd,
 }
 
-impl Running {
+impl RunningCommand {
     /// Gives the unit in which the command runs.
     pub fn unit(&self) -> &UnitName {
         &self.unit
@@ -83,9 +84,9 @@ impl Running {
     /// # Errors
     /// The command was not even begun, or how it ended is not known; what it ended with is none.
     pub fn wait(self) -> Result<UnitEnd, Error> {
-        let Self { unit, unit_file, scope, group, meeting, ends, controller, systemd } = self;
+        let Self { unit, unit_file, scope, group, socket, ends, controller, systemd } = self;
         let expected = Expected { unit: &unit, group, ends };
-        match meeting.wait(expected, &controller, systemd)? {
+        match socket.wait(expected, &controller, systemd)? {
             Ok(end) => Ok(end),
             // If systemd could not even run what reports, nobody has removed the file.
             Err(refused) => Err(not_begun(scope, &unit, &unit_file, &refused)),
@@ -104,16 +105,16 @@ impl Conductor {
     pub fn run(
         &self,
         service: &Service,
-        one_off: &OneOff,
-        ends: Ends,
+        request: &RunRequest,
+        ends: InputOutput,
         pulling: &mut dyn FnMut(Option<&str>) -> bool,
-    ) -> Result<Running, Error> {
+    ) -> Result<RunningCommand, Error> {
         let probe = Path::new(PROBE);
         if self.online && !probe.exists() {
             return Err(Error::NoProbe { service: service.id.clone(), probe: probe.to_owned() });
         }
-        let terminal = matches!(ends, Ends::Terminal(_));
-        let (meeting, unit, systemd) = self.prepare(service, one_off, Some(terminal), pulling)?;
+        let terminal = matches!(ends, InputOutput::Terminal(_));
+        let (socket, unit, systemd) = self.prepare(service, request, Some(terminal), pulling)?;
         let (scope, unit_file) = (self.paths.scope, self.paths.transient.join(unit.as_str()));
         if systemd.begin(&unit)?.is_err() {
             return Err(not_begun(scope, &unit, &unit_file, &[]));
@@ -121,7 +122,7 @@ impl Conductor {
         let controller = Controller::default();
         let group = (scope == Scope::System)
             .then(|| format!("/conductor.slice/{}/{unit}", slice_unit(&service.id)));
-        Ok(Running { unit, unit_file, scope, group, meeting, ends, controller, systemd })
+        Ok(RunningCommand { unit, unit_file, scope, group, socket, ends, controller, systemd })
     }
 
     /// Runs a command that nobody waits for, and gives its unit: what it writes is in the journal.
@@ -131,11 +132,11 @@ impl Conductor {
     pub fn run_detached(
         &self,
         service: &Service,
-        one_off: &OneOff,
+        request: &RunRequest,
         pulling: &mut dyn FnMut(Option<&str>) -> bool,
     ) -> Result<UnitName, Error> {
-        let (_, unit, systemd) = self.prepare(service, one_off, None, pulling)?;
-        let results = systemd.run(Job::Run, std::slice::from_ref(&unit))?;
+        let (_, unit, systemd) = self.prepare(service, request, None, pulling)?;
+        let results = systemd.run(JobType::Run, std::slice::from_ref(&unit))?;
         if results.into_values().all(|result| result.is_ok()) {
             return Ok(unit);
         }
@@ -147,56 +148,56 @@ impl Conductor {
     ///
     /// # Errors
     /// There is no revision, or the service does not compile.
-    pub fn plan_run(&self, service: &Service, one_off: &OneOff) -> Result<OneOffPlan, Error> {
-        let service = self.at_revision(service, one_off.revision.as_ref())?;
+    pub fn plan_run(&self, service: &Service, request: &RunRequest) -> Result<RunPlan, Error> {
+        let service = self.at_revision(service, request.revision.as_ref())?;
         let release = self.release_of(&service)?;
         let missing = release.engine_image()?.filter(|image| !images::is_present(image));
         // In place of the name that each has for itself.
         let unit = release.task_unit("run-NAME");
-        let text = self.compile_one_off(&release, one_off, &unit, None)?;
-        Ok(OneOffPlan { pull: missing.map(|image| image.to_string()), unit, text })
+        let text = self.compile_run(&release, request, &unit, None)?;
+        Ok(RunPlan { pull: missing.map(|image| image.to_string()), unit, text })
     }
 
     /// Writes the unit of a command, once everything is there that it needs.
     fn prepare(
         &self,
         service: &Service,
-        one_off: &OneOff,
+        request: &RunRequest,
         terminal: Option<bool>,
         pulling: &mut dyn FnMut(Option<&str>) -> bool,
-    ) -> Result<(Meeting, UnitName, Systemd), Error> {
+    ) -> Result<(RunSocket, UnitName, Systemd), Error> {
         let Some(systemd) = self.systemd()? else { return Err(Error::Offline) };
-        let service = self.at_revision(service, one_off.revision.as_ref())?;
+        let service = self.at_revision(service, request.revision.as_ref())?;
         let release = self.release_of(&service)?;
         if let Some(image) = release.engine_image()?.filter(|image| !images::is_present(image)) {
             images::pull(&image, pulling).map_err(|source| Error::Pull { image, source })?;
         }
         let directory = &self.paths.transient;
         open::make_directories(directory)?;
-        let meeting = Meeting::new(&self.paths.runtime, directory, self.paths.scope)?;
-        let unit = release.task_unit(meeting.name());
+        let socket = RunSocket::new(&self.paths.runtime, directory, self.paths.scope)?;
+        let unit = release.task_unit(socket.name());
         let attached = match terminal {
-            Some(terminal) => Some(Attached { socket: host_path(meeting.path())?, terminal }),
+            Some(terminal) => Some(Attached { socket: host_path(socket.path())?, terminal }),
             None => None,
         };
-        let text = self.compile_one_off(&release, one_off, &unit, attached)?;
+        let text = self.compile_run(&release, request, &unit, attached)?;
         let file = directory.join(unit.as_str());
         // Nobody reads it before systemd is told its name, so that it need not appear in one go.
         let written = open::make_new(&file, open::READABLE)
             .and_then(|mut file| file.write_all(text.as_bytes()));
         written.and_then(|()| atomic::renew(directory)).at("write", &file)?;
-        Ok((meeting, unit, systemd))
+        Ok((socket, unit, systemd))
     }
 
-    fn compile_one_off(
+    fn compile_run(
         &self,
         release: &Release<'_>,
-        one_off: &OneOff,
+        request: &RunRequest,
         unit: &UnitName,
         attached: Option<Attached>,
     ) -> Result<String, Error> {
         let unit_file = host_path(&self.paths.transient.join(unit.as_str()))?;
-        let task = one_off.task(runtime::OneOff { unit_file, attached });
+        let task = request.task(runtime::RunParts { unit_file, attached });
         Ok(release.compile_task(task, unit, "run", self.paths.scope, &self.templates)?)
     }
 
@@ -245,8 +246,8 @@ fn host_path(path: &Path) -> Result<HostPath, Error> {
         .map_err(Error::from)
 }
 
-impl OneOff {
-    fn task(&self, one_off: runtime::OneOff) -> Task {
+impl RunRequest {
+    fn task(&self, run: runtime::RunParts) -> Task {
         let Self { command, revision: _, env, limits, user, timeout } = self;
         Task {
             command: command.iter().map(Argument::literal).collect(),
@@ -254,7 +255,7 @@ impl OneOff {
             limits: *limits,
             user: user.clone(),
             timeout: *timeout,
-            one_off: Some(one_off),
+            run: Some(run),
             ..Task::default()
         }
     }

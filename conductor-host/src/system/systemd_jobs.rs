@@ -37,7 +37,7 @@ pub enum JobError {
     #[error("it did not {} within {} s and was killed", action(*.job), .limit.as_secs())]
     Overdue {
         /// The job.
-        job: Job,
+        job: JobType,
         /// How long it may take.
         limit: Duration,
     },
@@ -62,7 +62,7 @@ impl JobError {
 
 /// What a job does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Job {
+pub enum JobType {
     /// Start.
     Start,
     /// Stop and start.
@@ -80,7 +80,7 @@ pub(super) type Outcome = Result<(), JobError>;
 
 /// A job that somebody waits for.
 struct Request {
-    job: Job,
+    job: JobType,
     unit: UnitName,
     /// The number that systemd gave it, as soon as it did.
     number: Rc<Cell<Option<u32>>>,
@@ -131,7 +131,7 @@ impl Jobs<'_> {
     ///
     /// # Errors
     /// systemd does not answer. How the job fared is the inner result.
-    pub(super) async fn run(&self, job: Job, unit: &UnitName) -> Result<Outcome, SystemdError> {
+    pub(super) async fn run(&self, job: JobType, unit: &UnitName) -> Result<Outcome, SystemdError> {
         let (sender, outcome) = oneshot::channel();
         let number = Rc::new(Cell::new(None));
         let request =
@@ -171,7 +171,7 @@ async fn serve(
     requests: mpsc::UnboundedReceiver<Request>,
     signals: JobRemovedStream,
 ) {
-    enum Event {
+    enum BusEvent {
         Asked(Request, zbus::Result<OwnedObjectPath>),
         Removed(OwnedObjectPath, String),
         End,
@@ -179,21 +179,21 @@ async fn serve(
     let asked = requests
         .map(async |request| {
             let answer = systemd.ask(request.job, &request.unit).await;
-            Event::Asked(request, answer)
+            BusEvent::Asked(request, answer)
         })
         .buffer_unordered(JOBS_AT_A_TIME);
     let removed = signals
         .map(|signal| match signal.args() {
-            Ok(args) => Event::Removed(args.job().clone().into(), args.result().to_string()),
-            Err(_) => Event::End,
+            Ok(args) => BusEvent::Removed(args.job().clone().into(), args.result().to_string()),
+            Err(_) => BusEvent::End,
         })
-        .chain(stream::iter([Event::End]));
+        .chain(stream::iter([BusEvent::End]));
     let mut events = Box::pin(stream::select(asked, removed));
     let mut waiting: HashMap<OwnedObjectPath, Request> = HashMap::new();
     let mut early: HashMap<OwnedObjectPath, String> = HashMap::new();
     loop {
-        match events.next().await.unwrap_or(Event::End) {
-            Event::Asked(request, Ok(path)) => {
+        match events.next().await.unwrap_or(BusEvent::End) {
+            BusEvent::Asked(request, Ok(path)) => {
                 if let Some(result) = early.remove(&path) {
                     request.answer(outcome(result));
                     continue;
@@ -202,17 +202,17 @@ async fn serve(
                 request.number.set(number.and_then(|number| number.parse().ok()));
                 waiting.insert(path, request);
             }
-            Event::Asked(request, Err(error)) => {
+            BusEvent::Asked(request, Err(error)) => {
                 let refused = refused(request.job, &error);
                 request.answer(refused);
             }
-            Event::Removed(path, result) => match waiting.remove(&path) {
+            BusEvent::Removed(path, result) => match waiting.remove(&path) {
                 Some(request) => request.answer(outcome(result)),
                 None => {
                     early.insert(path, result);
                 }
             },
-            Event::End => return,
+            BusEvent::End => return,
         }
     }
 }
@@ -232,7 +232,7 @@ impl Systemd {
     /// systemd does not answer; what a single job comes to is in the map.
     pub fn run(
         &self,
-        job: Job,
+        job: JobType,
         units: &[UnitName],
     ) -> Result<BTreeMap<UnitName, Outcome>, SystemdError> {
         self.run_watched(job, units, Duration::from_secs(1), &mut || {})
@@ -245,7 +245,7 @@ impl Systemd {
     /// systemd does not answer.
     pub fn run_watched(
         &self,
-        job: Job,
+        job: JobType,
         units: &[UnitName],
         interval: Duration,
         meanwhile: &mut dyn FnMut(),
@@ -270,17 +270,17 @@ impl Systemd {
     pub fn begin(&self, unit: &UnitName) -> Result<Outcome, SystemdError> {
         match zbus::block_on(self.start(unit)) {
             Ok(_) => Ok(Ok(())),
-            Err(error @ zbus::Error::MethodError(..)) => Ok(refused(Job::Start, &error)),
+            Err(error @ zbus::Error::MethodError(..)) => Ok(refused(JobType::Start, &error)),
             Err(source) => Err(SystemdError::Call { call: "StartUnit", source }),
         }
     }
 
-    async fn ask(&self, job: Job, unit: &UnitName) -> zbus::Result<OwnedObjectPath> {
+    async fn ask(&self, job: JobType, unit: &UnitName) -> zbus::Result<OwnedObjectPath> {
         match job {
-            Job::Start | Job::Run => self.start(unit).await,
-            Job::Restart => self.manager.restart_unit(unit.as_str(), "replace").await,
-            Job::Stop => self.manager.stop_unit(unit.as_str(), "replace").await,
-            Job::Reload => self.manager.reload_unit(unit.as_str(), "replace").await,
+            JobType::Start | JobType::Run => self.start(unit).await,
+            JobType::Restart => self.manager.restart_unit(unit.as_str(), "replace").await,
+            JobType::Stop => self.manager.stop_unit(unit.as_str(), "replace").await,
+            JobType::Reload => self.manager.reload_unit(unit.as_str(), "replace").await,
         }
     }
 
@@ -316,12 +316,12 @@ fn outcome(result: String) -> Outcome {
 }
 
 /// Says what a job is to do, behind "did not".
-fn action(job: Job) -> &'static str {
+fn action(job: JobType) -> &'static str {
     match job {
-        Job::Start | Job::Run => "start",
-        Job::Restart => "restart",
-        Job::Stop => "end",
-        Job::Reload => "reload",
+        JobType::Start | JobType::Run => "start",
+        JobType::Restart => "restart",
+        JobType::Stop => "end",
+        JobType::Reload => "reload",
     }
 }
 
@@ -337,11 +337,11 @@ fn in_words(result: &str) -> String {
 }
 
 /// Returns what a refusal means. A unit that is not held is as stopped as it can be.
-fn refused(job: Job, error: &zbus::Error) -> Outcome {
+fn refused(job: JobType, error: &zbus::Error) -> Outcome {
     let zbus::Error::MethodError(name, message, _) = error else {
         return Err(JobError::Refused(error.to_string()));
     };
-    if job == Job::Stop && name.as_str() == NO_SUCH_UNIT {
+    if job == JobType::Stop && name.as_str() == NO_SUCH_UNIT {
         return Ok(());
     }
     Err(JobError::Refused(message.clone().unwrap_or_else(|| name.to_string())))
