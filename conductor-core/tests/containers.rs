@@ -24,16 +24,16 @@ const BARE: &str = "id: bare\nimage: bare\nrevision: v1\n";
 
 /// Returns the commands that run once: a job, one that nobody waits for, and those whose caller waits.
 fn tasks() -> [(&'static str, Option<RunParts>); 4] {
-    let one_off = |attached| {
+    let run = |attached| {
         Some(RunParts { unit_file: "/run/systemd/system/a.service".parse().unwrap(), attached })
     };
     let attached =
         |terminal| Some(Attached { socket: "/run/conductor/runs/a".parse().unwrap(), terminal });
     [
         ("a job", None),
-        ("a detached command", one_off(None)),
-        ("a command with a caller", one_off(attached(false))),
-        ("a command with a terminal", one_off(attached(true))),
+        ("a detached command", run(None)),
+        ("a command with a caller", run(attached(false))),
+        ("a command with a terminal", run(attached(true))),
     ]
 }
 
@@ -60,7 +60,7 @@ fn all(engine: &str) -> String {
         let set = release.compile(&ports, None, Scope::System, &templates).unwrap();
         let instance = set.units.iter().find(|(name, _)| name.as_str().ends_with("-1.service"));
         write_words(&mut text, &format!("{name}: an instance"), &instance.unwrap().1.text);
-        for (title, one_off) in tasks() {
+        for (title, run) in tasks() {
             let command = vec!["bin/report".parse().unwrap()];
             let task = Task { command, run, ..Task::default() };
             let unit = "conductor-shop-report.service".parse().unwrap();
