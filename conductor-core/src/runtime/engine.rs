@@ -3,11 +3,11 @@
 use probe_protocol::places::{DOCKER, DOCKER_SOCKET};
 use probe_protocol::{Client, Docker, Exec, UnitPath};
 
-use super::{Instance, PROBE, Parts, health, inside, limits, socket};
+use super::options::Start;
+use super::{Instance, PROBE, Parts, health, inside, socket};
 use crate::definition::Runtime;
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, command_line, percent, probe_line};
-use crate::value::{Endpoint, Volume};
 
 const PODMAN: &str = "/usr/bin/podman";
 
@@ -17,13 +17,9 @@ const STOP_SLACK: u64 = 5;
 /// What a container answers that was told to stop, and what one that had to be killed does.
 const STOPPED: &str = "143 137";
 
-/// The fields of the journal that docker's journald driver takes from labels.
-const FIELDS: &str = "CONDUCTOR_ID,CONDUCTOR_REVISION,CONDUCTOR_INSTANCE,CONDUCTOR_UNIT";
-
 /// The probe stands in for the client, which would cost 31 MB for each container.
 pub(super) fn docker(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
-    let Instance { service, tokens, unit, .. } = instance;
     let probe = Docker {
         name: name.clone().into(),
         engine: DOCKER.into(),
@@ -32,16 +28,7 @@ pub(super) fn docker(instance: &Instance<'_>) -> Parts {
         share_socket: socket::changed(instance),
     };
     let mut create = probe_line("", PROBE, &probe.words());
-    create.words(["--rm", "--init"]);
-    create.word(&format!("--cgroup-parent={}", instance.slice));
-    create.words(["--log-driver=journald", &format!("--log-opt=labels={FIELDS}")]);
-    create.word(&format!("--log-opt=tag={}", service.id));
-    create.word(&format!("--label=CONDUCTOR_ID={}", service.id));
-    create.word(&format!("--label=CONDUCTOR_REVISION={}", tokens.revision));
-    create.word(&format!("--label=CONDUCTOR_INSTANCE={}", tokens.instance));
-    create.word(&format!("--label=CONDUCTOR_UNIT={unit}"));
-    create.words(inside::mount(instance));
-    options(&mut create, instance);
+    Start::DockerInstance.write(&mut create, instance);
     let remove = command_line("-", &[DOCKER, "rm", "--force", &name]);
     let mut exec = Lines::default();
     // A container of this name may be left from a power cut.
@@ -49,7 +36,7 @@ pub(super) fn docker(instance: &Instance<'_>) -> Parts {
     show_secrets(&mut exec, instance);
     socket::make(&mut exec, instance);
     exec.push("ExecStart", create);
-    if service.health.is_some() {
+    if instance.service.health.is_some() {
         exec.push("ExecStop", health::stop(PROBE));
     }
     let seconds = stop_seconds(instance);
@@ -71,11 +58,10 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
     let mut health = Lines::default();
-    let pid_file = format!("{}/conmon.pid", directory(instance));
     let is_probed = health::is_probed(instance.service);
     if is_probed {
         let probe = Exec {
-            pid_file: Some(UnitPath::Runtime(pid_file.clone())),
+            pid_file: Some(UnitPath::Runtime(monitor_file(instance))),
             watch: health::watch(instance, inside::enter(instance, PODMAN, &name)),
             share_socket: socket::changed(instance),
             stop_signal: None,
@@ -86,23 +72,8 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
         // podman's client is the main process until it names conmon.
         health.push("NotifyAccess", "main");
     }
-    run.words([PODMAN, "run", "--detach", "--replace", "--rm", "--name", &name]);
-    // Who says that the container is ready: the probe, or podman as soon as it runs. It is never the container,
-    // which does not get to systemd's socket.
-    if is_probed {
-        run.word("--sdnotify=ignore");
-        run.after_specifier("--conmon-pidfile=", "%t", &format!("/{pid_file}"));
-    } else {
-        run.word("--sdnotify=conmon");
-    }
-    // With the unit's own cgroup, systemd sees every process of the container.
-    run.words(["--cgroups=split", "--log-driver=passthrough"]);
-    run.words(inside::mount(instance));
-    if instance.service.limits.pids.is_none() {
-        // Its default of 2048 is no limit of the definition's.
-        run.word("--pids-limit=0");
-    }
-    options(&mut run, instance);
+    run.words([PODMAN, "run"]);
+    Start::PodmanInstance.write(&mut run, instance);
     let seconds = stop_seconds(instance);
     let stop = [PODMAN, "stop", "--ignore", "-t", &seconds, &name];
     let remove = [PODMAN, "rm", "--force", "--ignore", "-t", "0", &name];
@@ -135,15 +106,8 @@ pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
     instance.attach(&mut run, PROBE, false, Some(Client::Docker(name.clone())));
-    run.words([DOCKER, "run", "--rm", "--init", "--interactive"]);
-    if instance.has_terminal() {
-        // Docker's own keys to detach would hide Ctrl-P from the command. A new size is told by the kernel:
-        // the client would send SIGWINCH as well, some time later.
-        run.words(["--tty", "--detach-keys=ctrl-^,ctrl-^,ctrl-^", "--sig-proxy=false"]);
-    }
-    run.words(["--name", &name, "--log-driver=none"]);
-    run.word(&format!("--cgroup-parent={}", instance.slice));
-    options(&mut run, instance);
+    run.words([DOCKER, "run"]);
+    Start::DockerCommand.write(&mut run, instance);
     let mut exec = Lines::default();
     if instance.run.is_some() {
         // Nobody else has its name, and what reports its end removes it.
@@ -169,25 +133,10 @@ pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
 pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
-    let pid_file = format!("{}/container.pid", directory(instance));
-    let client = Client::Podman(UnitPath::Runtime(pid_file.clone()));
+    let client = Client::Podman(UnitPath::Runtime(process_file(instance)));
     instance.attach(&mut run, PROBE, false, Some(client));
-    run.words([PODMAN, "run", "--replace", "--rm", "--init", "--interactive"]);
-    if instance.attached().is_some() {
-        run.after_specifier("--pidfile=", "%t", &format!("/{pid_file}"));
-    }
-    run.word(&format!("--init-path={PROBE}"));
-    run.words(["--name", &name]);
-    run.words(["--cgroups=split", "--sdnotify=ignore"]);
-    if instance.has_terminal() {
-        run.words(["--tty", "--detach-keys=", "--log-driver=none"]);
-    } else {
-        run.word("--log-driver=passthrough");
-    }
-    if instance.service.limits.pids.is_none() {
-        run.word("--pids-limit=0");
-    }
-    options(&mut run, instance);
+    run.words([PODMAN, "run"]);
+    Start::PodmanCommand.write(&mut run, instance);
     let mut exec = Lines::default();
     exec.push("Delegate", "yes");
     show_secrets(&mut exec, instance);
@@ -198,41 +147,6 @@ pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
         exec.push("ExecStopPost", command_line("-", &remove));
     }
     Parts { exec, resources: resources(instance), ..Parts::default() }
-}
-
-/// Gives the options that both engines know by the same name, then image and command.
-fn options(line: &mut CommandLine, instance: &Instance<'_>) {
-    let Instance { service, tokens, image, endpoint, .. } = instance;
-    limits::options(line, instance);
-    line.words(service.user.as_ref().map(|user| format!("--user={user}")));
-    if let (Some(Endpoint::Tcp { listen, port }), Some(inside)) = (endpoint, service.port) {
-        line.word(&format!("--publish={}:{inside}", listen.with_port(*port)));
-        line.word(&format!("--env=PORT={inside}"));
-    }
-    if let (Some(socket), Some((kept, shown))) = (tokens.socket, socket::directory(instance)) {
-        line.word(&format!("--volume={kept}:{shown}:rw"));
-        line.word(&format!("--env=SOCKET={socket}"));
-    }
-    line.words(service.env_files.iter().map(|file| format!("--env-file={file}")));
-    for (name, value) in &service.env {
-        line.word(&format!("--env={name}={}", tokens.expand(value.as_str())));
-    }
-    for Volume { source, target, read_only } in &service.volumes {
-        let (source, target) = (tokens.expand(source.as_str()), tokens.expand(target.as_str()));
-        let mode = if *read_only { "ro" } else { "rw" };
-        line.word(&format!("--volume={source}:{target}:{mode}"));
-    }
-    for name in service.secrets.keys() {
-        line.after_specifier(
-            "--volume=",
-            "%t",
-            &format!("/{}/secrets/{name}:/run/secrets/{name}:ro", directory(instance)),
-        );
-    }
-    // What follows is no option, whatever it looks like.
-    line.word("--");
-    line.words(*image);
-    line.words(service.command.iter().map(|argument| tokens.expand(argument.as_str())));
 }
 
 /// Credentials are readable by the unit's own user, root; who runs in the container may be another.
@@ -265,8 +179,18 @@ pub(super) fn directory(instance: &Instance<'_>) -> String {
     format!("conductor/{}", container_name(instance))
 }
 
-/// A container is called like its unit.
-fn container_name(instance: &Instance<'_>) -> String {
+/// Returns the file in which podman says which process monitors the container; below systemd's runtime directory.
+pub(super) fn monitor_file(instance: &Instance<'_>) -> String {
+    format!("{}/conmon.pid", directory(instance))
+}
+
+/// Returns the file in which podman says which process the command is; below systemd's runtime directory.
+pub(super) fn process_file(instance: &Instance<'_>) -> String {
+    format!("{}/container.pid", directory(instance))
+}
+
+/// Returns the name of the container, which is its unit's.
+pub(super) fn container_name(instance: &Instance<'_>) -> String {
     let unit = instance.unit.as_str();
     unit.strip_suffix(".service").unwrap_or(unit).to_owned()
 }

@@ -5,6 +5,7 @@ mod health;
 mod inside;
 mod limits;
 mod native;
+mod options;
 mod run;
 mod socket;
 
