@@ -49,10 +49,12 @@ macro_rules! limits {
 }
 
 limits! {
-    /// Memory; an instance that needs more is killed and started again.
+    /// Memory, without swap: `512M`, `1.5G`, or bytes; less than 8E. An instance that needs more is
+    /// killed and started again.
     memory: Memory,
-    /// Processor time; an instance that needs more is slowed down.
+    /// Processor time: `1.5` or `150%` is one and a half processors; at most 8192. An instance that
+    /// needs more is slowed down.
     cpu: Cpu,
-    /// Processes and threads; at most 4194304, as Linux has it.
+    /// Processes and threads.
     pids: Pids,
 }

@@ -5,6 +5,7 @@
 //! is found in one go.
 
 mod access;
+pub(crate) mod defaults;
 mod document;
 mod field;
 mod json;

@@ -3,9 +3,11 @@
 //! The types here are what serde reads and what the JSON Schema is made of; their documentation
 //! is the schema's. [`crate::service`] holds the validated model.
 
+use probe_protocol::{Statuses, Timing};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::defaults;
 use super::field::{Field, Table};
 use super::limits::Limits;
 use crate::name::{JobName, ProxyName, Revision, ServiceId};
@@ -27,55 +29,75 @@ pub(crate) const MOST_RELEASES: u16 = 1000;
 #[serde(default)]
 #[schemars(deny_unknown_fields, extend("required" = ["id"]))]
 pub struct Definition {
-    /// The name of the service, unique on a host.
+    /// The name of the service, unique on a host: `a-z`, `0-9`, `_` and single dashes inside, at
+    /// most 64 characters.
     pub id: Field<ServiceId>,
     /// One line that says what the service is.
     pub description: Field<Description>,
-    /// docker, podman: the name of the image. native: a directory or disk image with the root of
-    /// the file system; without it the command runs on the host's own.
+    /// native: a directory that becomes the root of the file system, or a disk image (`.raw`,
+    /// `.img`, `.squashfs`, `.erofs`); without it the command runs on the host's own file system.
+    /// docker, podman: the name of an image.
     pub image: Field<Argument>,
-    /// The version to run: the image's tag, or its digest. Usually given by `deploy --revision`.
+    /// The version: a tag, or a `sha256:` digest. Optional if the image contains one, or if the
+    /// host itself provides the program; that revision is called `host`. Usually given by `deploy
+    /// --revision`.
     pub revision: Field<Revision>,
-    /// What runs the command; native needs nothing but systemd.
+    /// What runs the command; native needs only systemd.
+    #[schemars(extend("default" = Runtime::default()))]
     pub runtime: Field<Runtime>,
-    /// The program and its arguments, passed on byte for byte without a shell.
+    /// The program and its arguments, passed on byte for byte without a shell. native: an absolute
+    /// path.
     #[schemars(length(min = 1))]
     pub command: Field<Vec<Field<Argument>>>,
-    /// How many instances run side by side; 1 unless given.
-    #[schemars(range(max = MOST_INSTANCES))]
+    /// The number of instances that run side by side.
+    #[schemars(range(max = MOST_INSTANCES), extend("default" = defaults::INSTANCES))]
     pub instances: Field<u16>,
-    /// The port that the service listens on; each instance gets a port of the host.
+    /// The port that the service listens on. Each instance gets its own port of the host, passed in
+    /// `PORT`; for containers, this is the port inside.
     pub port: Field<Port>,
-    /// The address of the host at which the instances are reached; 127.0.0.1 unless given. A
-    /// container's port is published there. `socket`: each instance listens on a unix socket, and there
-    /// is no port.
+    /// The address at which the host reaches the instances. A container's port is published there,
+    /// and health checks connect to it. `socket`: each instance listens on a unix socket instead,
+    /// and there is no `port`.
+    #[schemars(extend("default" = Listen::default()))]
     pub listen: Field<Listen>,
-    /// Environment variables.
+    /// Environment variables; values are passed on byte for byte. conductor sets `PORT` or `SOCKET`
+    /// if the service has a port or a socket. Variables that systemd sets for a unit's processes
+    /// are rejected: `NOTIFY_SOCKET`, `EXIT_STATUS`, `RUNTIME_DIRECTORY`, `LISTEN_FDS` and similar.
+    /// Every user of the host can read the values (`systemctl show`): put secrets into `secrets`.
     pub env: Field<Table<EnvName, EnvValue>>,
-    /// Files with environment variables, in systemd's `EnvironmentFile=` format.
+    /// Files with environment variables. native: in the format of `EnvironmentFile=`, and they
+    /// override `env`. docker, podman: in the engine's format (`NAME=value`, no quotes), and `env`
+    /// overrides them.
     pub env_files: Field<Vec<Field<HostPath>>>,
-    /// Secrets, shown to the instances as files: name to path on the host.
+    /// A map of names to paths on the host; systemd credentials, available as files: in
+    /// `$CREDENTIALS_DIRECTORY`, in containers as `/run/secrets/NAME`.
     pub secrets: Field<Table<CredentialName, HostPath>>,
-    /// Directories of the host that the instances see.
+    /// Directories of the host that the instances see: `SOURCE:TARGET`, `SOURCE:TARGET:ro`.
     pub volumes: Field<Vec<Field<Volume>>>,
-    /// The user to run as. native without it: a user made up for the time the instance runs.
+    /// The user to run as. native services without it get a dynamic user (`DynamicUser=`).
     pub user: Field<UserName>,
     /// The most that each instance may use.
     pub limits: Field<Limits>,
-    /// native: whether the units are kept from changing the host; true unless given. Without it, and
-    /// without a user, they run as the superuser.
+    /// native: `false` turns the whole sandbox off; such a service runs as root unless `user` is
+    /// set.
+    #[schemars(extend("default" = defaults::SANDBOX))]
     pub sandbox: Field<bool>,
-    /// How to tell that an instance is well.
+    /// The health check.
     pub health: Field<Health>,
     /// How a new version takes over.
     pub deploy: Field<Deploy>,
-    /// The proxy in front of the instances, by its name in the host settings; there is nginx
-    /// unless they say otherwise.
+    /// The proxy in front of the instances, by its name in the host settings: `nginx` unless they
+    /// define others.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
     pub proxy: Field<Table<ProxyName, Proxy>>,
-    /// Commands that run by the clock, in the service's image.
+    /// Scheduled jobs, by name.
     pub cron: Field<Table<JobName, Job>>,
-    /// Directives for the instances' units, by section; one given here replaces conductor's own.
+    /// Directives for the instances' units, by section (`Unit`, `Service`), written unchanged:
+    /// specifiers (`%n`) work, a list sets a directive several times, and only systemd checks the
+    /// values. A directive of the sandbox replaces conductor's. Others are written after
+    /// conductor's, and override them if systemd uses the last value. `ExecStart`, `Type`, `Slice`,
+    /// `NotifyAccess`, `PartOf`, `SyslogIdentifier`, `Description`, `Environment` and `User` are
+    /// reserved for conductor.
     pub systemd: Field<Table<Section, Table<Directive, Setting>>>,
 }
 
@@ -101,36 +123,48 @@ pub enum Runtime {
     {"required": ["command"]},
 ]))]
 pub struct Health {
-    /// Well if a request of this path is answered as expected.
+    /// The path of a request to the instance's port; healthy if the answer is as expected.
     pub http: Field<RequestPath>,
-    /// Well if the port takes a connection.
+    /// `true`: healthy if the port, or the socket, accepts a connection.
     pub tcp: Field<bool>,
-    /// Well if this command exits with 0; docker, podman: run in the container.
+    /// Healthy if the command exits with 0. It runs in the container if there is one, which sees
+    /// the probe as `/.conductor-probe` for this purpose. Processes that it leaves running are
+    /// killed.
     #[schemars(length(min = 1))]
     pub command: Field<Vec<Field<Argument>>>,
-    /// http: the unix socket that the instance listens on, in place of the port.
+    /// http: a unix socket instead of the port, or of the service's own socket; a symbolic link is
+    /// not followed.
     pub socket: Field<HostPath>,
-    /// http: the method of the request; GET unless given.
+    /// http: the method of the request.
+    #[schemars(extend("default" = Method::default()))]
     pub method: Field<Method>,
-    /// http: header fields of the request, such as Host.
+    /// http: header fields, such as `Host`; every user of the host can read them, like those of
+    /// `env`.
     pub headers: Field<Table<HeaderName, HeaderValue>>,
-    /// http: the status codes that are expected; 200-399 unless given.
+    /// http: the expected status codes. A redirect counts with its own status, unless it is
+    /// followed.
+    #[schemars(extend("default" = Statuses::DEFAULT))]
     pub status: Field<StatusCodes>,
-    /// http: text that the answer has to contain.
+    /// http: text that must occur in the first 64 KiB of the answer.
     pub contains: Field<BodyText>,
-    /// http: whether redirects are followed; a redirect itself is judged unless given.
+    /// http: `true` follows up to five redirects, all of them to the service itself, and judges the
+    /// last answer.
+    #[schemars(extend("default" = defaults::FOLLOW_REDIRECTS))]
     pub follow_redirects: Field<bool>,
-    /// The time between two checks; 5s unless given.
+    /// The time between two checks.
+    #[schemars(extend("default" = defaults::span(Timing::DEFAULT.interval)))]
     pub interval: Field<Span>,
-    /// The longest that one check may take; 2s unless given.
+    /// The longest time for a whole check, also if the answer arrives slowly.
+    #[schemars(extend("default" = defaults::span(Timing::DEFAULT.timeout)))]
     pub timeout: Field<Span>,
-    /// How many checks in a row have to fail before the instance is restarted; 3 unless given.
-    #[schemars(range(min = 1, max = MOST_CHECKS))]
+    /// The number of failures in a row after which an instance is restarted.
+    #[schemars(range(min = 1, max = MOST_CHECKS), extend("default" = Timing::DEFAULT.retries))]
     pub retries: Field<u32>,
-    /// How many checks in a row have to succeed until an instance is ready; 1 unless given.
-    #[schemars(range(min = 1, max = MOST_CHECKS))]
+    /// The number of successes in a row until an instance is ready.
+    #[schemars(range(min = 1, max = MOST_CHECKS), extend("default" = Timing::DEFAULT.success_threshold))]
     pub success_threshold: Field<u32>,
-    /// How long after its start the failures of an instance do not count; 60s unless given.
+    /// The time after the start in which failures do not count, until the first success.
+    #[schemars(extend("default" = defaults::span(Timing::DEFAULT.start_period)))]
     pub start_period: Field<Span>,
 }
 
@@ -150,22 +184,26 @@ pub enum Method {
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
 pub struct Deploy {
-    /// A command that runs once before any new instance starts.
+    /// A hook: a command that runs once before any new instance starts.
     #[schemars(length(min = 1))]
     pub before: Field<Vec<Field<Argument>>>,
-    /// Whether new instances start before or after the old ones stop; start-first unless given.
+    /// Which instances change first.
+    #[schemars(extend("default" = Order::default()))]
     pub order: Field<Order>,
-    /// How many instances start at a time; all unless given.
+    /// The number of instances that start at a time; all unless given.
     #[schemars(range(min = 1, max = MOST_INSTANCES))]
     pub batch: Field<u16>,
-    /// The longest wait for the proxy's old connections; 30s unless given.
+    /// The longest wait for the proxy's old connections.
+    #[schemars(extend("default" = defaults::DRAIN))]
     pub drain: Field<Span>,
-    /// The longest that an instance may take to stop before it is killed; 30s unless given.
+    /// The longest time that an instance may take to stop before it is killed.
+    #[schemars(extend("default" = defaults::STOP_TIMEOUT))]
     pub stop_timeout: Field<Span>,
-    /// How many old releases are kept for a rollback; 2 unless given.
-    #[schemars(range(max = MOST_RELEASES))]
+    /// The number of old releases that are kept for a rollback.
+    #[schemars(range(max = MOST_RELEASES), extend("default" = defaults::KEEP))]
     pub keep: Field<u16>,
-    /// How long new instances have to stay healthy before they take over; not at all unless given.
+    /// How long new instances must stay healthy before they take over.
+    #[schemars(extend("default" = defaults::MIN_HEALTHY_TIME))]
     pub min_healthy_time: Field<Span>,
 }
 
@@ -176,7 +214,7 @@ pub enum Order {
     /// New instances start, then old ones stop: no gap.
     #[default]
     StartFirst,
-    /// Old instances stop, then new ones start: for what must not run twice.
+    /// Old instances stop, then new ones start: for a program that must not run twice.
     StopFirst,
 }
 
@@ -185,7 +223,8 @@ pub enum Order {
 #[serde(default)]
 #[schemars(deny_unknown_fields, extend("required" = ["upstream"]))]
 pub struct Proxy {
-    /// The name of the upstream that lists the instances.
+    /// The upstream that lists the instances: letters, digits, `_`, `-` and `.`; each upstream
+    /// belongs to one service.
     pub upstream: Field<UpstreamName>,
 }
 
@@ -197,36 +236,41 @@ pub struct Proxy {
     {"required": ["calendar"]},
 ]))]
 pub struct Job {
-    /// When, in crontab syntax.
+    /// When, in crontab syntax: five fields, or `@hourly`, `@daily`, `@midnight`, `@weekly`,
+    /// `@monthly`, `@yearly`, `@annually`, `@reboot`. An expression that cron rejects is an error.
     pub schedule: Field<Crontab>,
-    /// When, in systemd's syntax.
+    /// When, in systemd's syntax (`Mon..Fri 09:00`), checked by systemd's rules; instead of
+    /// `schedule`.
     pub calendar: Field<Calendar>,
-    /// The program and its arguments.
+    /// The program and its arguments, without a shell. native: an absolute path, or a name.
     #[schemars(length(min = 1))]
     pub command: Field<Vec<Field<Argument>>>,
-    /// The time zone of the schedule; the host's unless given.
+    /// A time zone of the IANA database; the host's unless given.
     pub timezone: Field<TimeZone>,
-    /// The longest random delay.
+    /// The longest random delay of each run.
     pub jitter: Field<Span>,
-    /// Whether a run that was missed while the host was off is made up for.
+    /// Whether a run that was missed while the host was off starts as soon as it is on.
+    #[schemars(extend("default" = defaults::CATCH_UP))]
     pub catch_up: Field<bool>,
-    /// The longest that a run may take.
+    /// The longest time of a run; then it is ended and has failed. No limit unless given.
     pub timeout: Field<Span>,
-    /// The unit to start when a run fails.
+    /// A unit to start when a run fails; `%n` is the job's unit.
     pub on_failure: Field<UnitReference>,
-    /// The unit to start when a run succeeds.
+    /// A unit to start when a run succeeds; `%n` is the job's unit.
     pub on_success: Field<UnitReference>,
-    /// What becomes of a run that is due while the one before it still runs; skip unless given.
+    /// What happens to a run that is due while the previous one is still active.
+    #[schemars(extend("default" = Overlap::default()))]
     pub overlap: Field<Overlap>,
-    /// Whether it runs by the clock; true unless given.
+    /// `false`: the job is not scheduled, but `cron run-now` runs it.
+    #[schemars(extend("default" = defaults::ENABLED))]
     pub enabled: Field<bool>,
-    /// Environment variables, on top of the service's.
+    /// Environment variables, in addition to the service's.
     pub env: Field<Table<EnvName, EnvValue>>,
-    /// Limits, each in place of the service's.
+    /// Each replaces the service's.
     pub limits: Field<Limits>,
-    /// The user to run as, in place of the service's.
+    /// The user to run as; replaces the service's.
     pub user: Field<UserName>,
-    /// What the command reads on its standard input; nothing unless given.
+    /// The standard input of the command, byte for byte; empty unless given.
     pub stdin: Field<EnvValue>,
 }
 
@@ -234,9 +278,9 @@ pub struct Job {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Overlap {
-    /// It is left out.
+    /// It is skipped. That needs systemd 257; an older one queues it.
     #[default]
     Skip,
-    /// It begins as soon as the one before has ended; several that are due become one.
+    /// It starts when the previous one has ended; several that are due become one.
     Queue,
 }

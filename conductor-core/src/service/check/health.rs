@@ -3,9 +3,11 @@
 use probe_protocol::Timing;
 
 use super::{Check, table};
-use crate::definition::{self, Fault, Field, Located, MOST_CHECKS, Method, NodeId, Table};
+use crate::definition::{
+    self, Fault, Field, Located, MOST_CHECKS, Method, NodeId, Table, defaults,
+};
 use crate::service::{Health, HealthCheck, HttpCheck};
-use crate::value::{BodyText, HeaderName, HeaderValue, HostPath, RequestPath, Span, StatusCodes};
+use crate::value::{BodyText, HeaderName, HeaderValue, HostPath, RequestPath, StatusCodes};
 
 /// The keys that say more about an HTTP check.
 struct HttpKeys {
@@ -64,8 +66,8 @@ impl Check<'_> {
             }
         };
         let default = Timing::DEFAULT;
-        let interval = self.span(interval, Span::from_duration(default.interval));
-        let timeout = self.span(timeout, Span::from_duration(default.timeout));
+        let interval = self.span(interval, defaults::span(default.interval));
+        let timeout = self.span(timeout, defaults::span(default.timeout));
         let retries = self.number(retries, "retries", MOST_CHECKS).unwrap_or(default.retries);
         let success_threshold = self.number(success_threshold, "successes", MOST_CHECKS);
         Some(Health {
@@ -74,7 +76,7 @@ impl Check<'_> {
             timeout,
             retries,
             success_threshold: success_threshold.unwrap_or(default.success_threshold),
-            start_period: self.wait(start_period, Span::from_duration(default.start_period)),
+            start_period: self.wait(start_period, defaults::span(default.start_period)),
         })
     }
 
@@ -87,7 +89,7 @@ impl Check<'_> {
             headers: table(headers),
             status: status.into_value(),
             contains: contains.into_value(),
-            follow_redirects: follow_redirects.into_value().unwrap_or(false),
+            follow_redirects: follow_redirects.into_value().unwrap_or(defaults::FOLLOW_REDIRECTS),
         }
     }
 

@@ -10,7 +10,7 @@ use std::fmt::Display;
 
 use super::{Origin, Service};
 use crate::definition::{
-    Definition, Fault, Field, Job, MOST_INSTANCES, NodeId, ROOT, Runtime, Source, Table,
+    Definition, Fault, Field, Job, MOST_INSTANCES, NodeId, ROOT, Runtime, Source, Table, defaults,
 };
 use crate::error::Invalid;
 use crate::name::{JobName, Revision};
@@ -67,7 +67,9 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     }
     let no_command = command.is_absent();
     let command = check.command(command, runtime);
-    let instances = check.at_most(instances, "instances on one host", MOST_INSTANCES).unwrap_or(1);
+    let instances = check
+        .at_most(instances, "instances on one host", MOST_INSTANCES)
+        .unwrap_or(defaults::INSTANCES);
     if runtime == Some(Runtime::Native) && instances > 0 && no_command {
         let fault = Fault::new("the key command is missing");
         let hint = "a native service needs one: command: [/usr/bin/PROGRAM, ARGUMENT]";
@@ -111,7 +113,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         volumes: list(volumes),
         user: user.into_value(),
         limits,
-        sandbox: sandbox.into_value().unwrap_or(true),
+        sandbox: sandbox.into_value().unwrap_or(defaults::SANDBOX),
         health,
         deploy,
         proxy: proxy.map(|proxy| proxy.value),

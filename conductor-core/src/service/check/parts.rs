@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use super::Check;
 use crate::definition::{
-    self, Fault, Field, Located, MOST_INSTANCES, MOST_RELEASES, Runtime, Table,
+    self, Fault, Field, Located, MOST_INSTANCES, MOST_RELEASES, Runtime, Table, defaults,
 };
 use crate::name::{JobName, ProxyName};
 use crate::service::{Deploy, Proxy, ScheduledJob, When};
@@ -66,10 +66,10 @@ impl Check<'_> {
             before: self.command(before, None),
             order: order.into_value().unwrap_or_default(),
             batch: self.number(batch, "instances at a time", MOST_INSTANCES),
-            drain: self.wait(drain, Span::from_secs(30)),
-            stop_timeout: self.span(stop_timeout, Span::from_secs(30)),
-            keep: self.at_most(keep, "releases", MOST_RELEASES).unwrap_or(2),
-            min_healthy_time: self.wait(min_healthy_time, Span::from_secs(0)),
+            drain: self.wait(drain, defaults::DRAIN),
+            stop_timeout: self.span(stop_timeout, defaults::STOP_TIMEOUT),
+            keep: self.at_most(keep, "releases", MOST_RELEASES).unwrap_or(defaults::KEEP),
+            min_healthy_time: self.wait(min_healthy_time, defaults::MIN_HEALTHY_TIME),
         }
     }
 
@@ -184,12 +184,12 @@ impl Check<'_> {
             command: command?,
             timezone: timezone.map(|timezone| timezone.value),
             jitter: jitter.into_value(),
-            catch_up: catch_up.into_value().unwrap_or(false),
+            catch_up: catch_up.into_value().unwrap_or(defaults::CATCH_UP),
             timeout: timeout.into_value(),
             on_failure: on_failure.into_value(),
             on_success: on_success.into_value(),
             overlap: overlap.into_value().unwrap_or_default(),
-            enabled: enabled.into_value().unwrap_or(true),
+            enabled: enabled.into_value().unwrap_or(defaults::ENABLED),
             // A job has neither a port nor a socket.
             env: self.env(env, false, false),
             limits: limits.into_value().unwrap_or_default().checked(),

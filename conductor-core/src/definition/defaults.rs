@@ -1,0 +1,22 @@
+//! What counts where a definition does not give a key: the check takes it, and the JSON Schema names it.
+//!
+//! An enum's own default is its `Default`, and those of health checks are the probe's.
+
+use std::time::Duration;
+
+use crate::value::Span;
+
+pub(crate) const INSTANCES: u16 = 1;
+pub(crate) const SANDBOX: bool = true;
+pub(crate) const FOLLOW_REDIRECTS: bool = false;
+pub(crate) const DRAIN: Span = Span::from_secs(30);
+pub(crate) const STOP_TIMEOUT: Span = Span::from_secs(30);
+pub(crate) const KEEP: u16 = 2;
+pub(crate) const MIN_HEALTHY_TIME: Span = Span::from_secs(0);
+pub(crate) const CATCH_UP: bool = false;
+pub(crate) const ENABLED: bool = true;
+
+/// Returns one of the probe's defaults as a definition has it.
+pub(crate) fn span(duration: Duration) -> Span {
+    Span::from_duration(duration)
+}
