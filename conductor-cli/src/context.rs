@@ -4,15 +4,14 @@ use std::env;
 use std::path::{Path, PathBuf};
 
 use conductor_host::system::Paths;
-use conductor_host::{Conductor, Error, Watcher};
+use conductor_host::{Conductor, Error};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::args::{Command, Global, Output};
+use crate::args::{Global, Output};
+use crate::commands::Command;
 use crate::failure::Failure;
-use crate::interrupt::Interrupts;
 use crate::print;
-use crate::progress::Progress;
 
 /// What every command works with.
 pub(crate) struct Context {
@@ -38,11 +37,11 @@ impl Context {
         // An image, and what comes of a definition, is for whoever builds it to vouch for.
         let vouched = global.root.is_some() || global.allow_unsafe_permissions;
         let conductor = match command.changes_the_host() && !vouched {
-            true => conductor.refuse_what_others_write(templates)?,
+            true => conductor.refuse_what_others_write(templates, "--allow-unsafe-permissions")?,
             false => conductor,
         };
         let conductor = match command.lock_timeout() {
-            Some(timeout) => conductor.lock_timeout(timeout.duration()),
+            Some(timeout) => conductor.lock_timeout(timeout),
             None => conductor,
         };
         Ok(Self { conductor, output: global.output, of_user: global.user })
@@ -55,18 +54,6 @@ impl Context {
     /// Prints an object for programs, which `conductor schema --output-of` describes.
     pub(crate) fn print_json(value: &(impl JsonSchema + Serialize)) -> Result<(), Failure> {
         print::json(&serde_json::to_string(value).map_err(Failure::json)?)
-    }
-
-    /// Changes the host, and tells meanwhile what happens.
-    pub(crate) fn watch<T>(
-        &self,
-        change: impl FnOnce(&mut dyn Watcher) -> Result<T, Error>,
-    ) -> Result<T, Failure> {
-        // Dropped, and with it finished, before anything else is printed.
-        let mut progress = Progress::new(self.output, Interrupts::catch());
-        let result = change(&mut progress);
-        drop(progress);
-        Ok(result?)
     }
 }
 

@@ -7,13 +7,13 @@ use schemars::transform::{RecursiveTransform, Transform as _};
 use schemars::{Schema, SchemaGenerator};
 use serde_json::Value;
 
+use crate::commands::change::DryRun;
 use crate::commands::check::Checked;
 use crate::commands::cron::import::ImportedCrontabs;
 use crate::commands::cron::run_now::FinishedRun;
 use crate::commands::cron::translate::Translation;
 use crate::commands::diff::Difference;
 use crate::commands::logs::JournalEntry;
-use crate::commands::outcome::DryRun;
 use crate::commands::render::Rendered;
 use crate::commands::run::Detached;
 use crate::error_object::ErrorObject;

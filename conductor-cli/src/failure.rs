@@ -13,7 +13,7 @@ use conductor_host::Error;
 use crate::args::Output;
 use crate::context::Context;
 use crate::error_object::{ErrorDetails, ErrorObject};
-use crate::print;
+use crate::{hints, print};
 
 /// Why a command did not do what it was asked.
 #[derive(Debug)]
@@ -124,7 +124,7 @@ impl Failure {
 
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Core(error) => error.hint(),
+            Self::Core(error) => hints::hint(error),
             Self::Argument(invalid) => invalid.hint.clone(),
             Self::Environment { .. } => {
                 Some("--user needs a login session, or loginctl enable-linger USER".to_owned())

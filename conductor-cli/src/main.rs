@@ -5,14 +5,13 @@ mod commands;
 mod conclude;
 mod context;
 mod contract;
-mod cron_args;
 mod error_object;
 mod failure;
+mod hints;
 mod human;
 mod interrupt;
 mod print;
 mod progress;
-mod run_args;
 mod terminal;
 
 use std::ffi::OsString;
@@ -20,7 +19,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use args::{Arguments, Command};
+use args::Arguments;
 use context::Context;
 
 fn main() -> ExitCode {
@@ -33,22 +32,8 @@ fn main() -> ExitCode {
     // a pool already, which does as well.
     let _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
     let output = arguments.global.output;
-    let command = |context: Context| match &arguments.command {
-        Command::Check(options) => commands::check::run(&context, options),
-        Command::Render(options) => commands::render::run(&context, options),
-        Command::Diff(options) => commands::diff::run(&context, options),
-        Command::Apply(options) => commands::apply::run(&context, options),
-        Command::Deploy(options) => commands::deploy::run(&context, options),
-        Command::Rollback(options) => commands::rollback::run(&context, options),
-        Command::Run(options) => Ok(commands::run::run(&context, options)),
-        Command::Cron(cron) => commands::cron::run(&context, cron),
-        Command::Status(options) => commands::status::run(&context, options),
-        Command::Logs(options) => commands::logs::run(&context, options),
-        Command::Remove(options) => commands::remove::run(&context, options),
-        Command::Schema(options) => commands::schema::run(&context, options),
-    };
     let context = || Context::new(&arguments.global, &arguments.command);
-    let result = failure::caught(|| context().and_then(command));
+    let result = failure::caught(|| arguments.command.run(&context()?));
     match result {
         Ok(code) => code,
         Err(failure) => failure.print(output),

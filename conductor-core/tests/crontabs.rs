@@ -13,7 +13,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 fn import_all(sources: &[(&str, &[u8], Owner)], fold: bool) -> Imported {
-    let mut importer = Importer::new(BTreeMap::new()).fold(fold);
+    let mut importer = Importer::new(BTreeMap::new()).fold(fold).fold_hint("fold it");
     for (file, text, owner) in sources {
         let (file, owner) = (Path::new(file), owner.clone());
         importer.add(&Source { file, text, owner, id: None });

@@ -1,7 +1,8 @@
 //! Brings a Linux host to what service definitions say.
 //!
-//! [`Conductor`] is what a program links this crate for, and what the command line is a thin layer over. The
-//! definitions, units and plans that it works with are those of [`conductor_core`].
+//! [`Conductor`] is what a program links this crate for, and what the command line is a thin layer over: it plans
+//! and carries out each [`Change`]. The definitions, units and plans that it works with are those of
+//! [`conductor_core`].
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 

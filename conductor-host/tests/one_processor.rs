@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use conductor_core::service::Service;
 use conductor_host::system::Paths;
-use conductor_host::{Conductor, Event, Prune};
+use conductor_host::{Apply, Change, Conductor, Event, Prune};
 use rayon::ThreadPoolBuilder;
 
 #[test]
@@ -20,7 +20,8 @@ fn a_change_comes_to_its_end() {
         ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global().unwrap();
         let service = Service::parse(Path::new("a.yaml"), "id: a\ncommand: [/bin/a]\n").unwrap();
         let conductor = Conductor::new(paths, None).unwrap().offline();
-        let report = conductor.apply(&[service], Prune::Report, &mut |_: &Event<'_>| {}).unwrap();
+        let change = Change::Apply(Apply { services: vec![service], prune: Prune::Report });
+        let report = conductor.carry_out(&change, &mut |_: &Event<'_>| {}).unwrap();
         sender.send(report.changed).unwrap();
     });
     assert_eq!(receiver.recv_timeout(Duration::from_mins(1)), Ok(true));

@@ -2,28 +2,35 @@
 
 use std::process::ExitCode;
 
-use conductor_host::Prune;
+use clap::Args;
+use conductor_host::{self as host, Change, Prune};
 
-use super::outcome::{Detail, print_plan, print_report};
-use crate::args::Apply;
-use crate::conclude::conclude;
+use super::change::{self, ChangeOptions};
+use crate::args::Definitions;
 use crate::context::Context;
 use crate::failure::Failure;
 
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  conductor apply --dry-run\n  conductor apply --prune")]
+pub(crate) struct Apply {
+    #[command(flatten)]
+    pub(crate) definitions: Definitions,
+    /// Stop and remove services whose definition is gone from the definitions directory
+    // In the help it comes after --dry-run, whose order is the same.
+    #[arg(long, conflicts_with = "paths", display_order = 1)]
+    pub(crate) prune: bool,
+    #[command(flatten)]
+    pub(crate) change: ChangeOptions,
+}
+
 pub(crate) fn run(context: &Context, options: &Apply) -> Result<ExitCode, Failure> {
-    let services = context.conductor.read(&options.definitions.paths)?;
-    let prune = match (options.prune, options.definitions.paths.is_empty()) {
+    let paths = &options.definitions.paths;
+    let services = context.conductor.read(paths)?;
+    let prune = match (options.prune, paths.is_empty()) {
         (true, _) => Prune::Remove,
         (false, true) => Prune::Report,
         (false, false) => Prune::Ignore,
     };
-    if options.dry_run {
-        let (plan, observed) = context.conductor.plan(&services, prune)?;
-        // `conductor diff` shows how the files would change.
-        print_plan(context, &plan, &observed, Detail::Steps)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let report = context.watch(|watcher| context.conductor.apply(&services, prune, watcher))?;
-    print_report(context, &report)?;
-    Ok(conclude(&report, context.output))
+    let change = Change::Apply(host::Apply { services, prune });
+    change::run(context, &change, &options.change)
 }

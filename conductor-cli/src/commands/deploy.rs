@@ -2,21 +2,35 @@
 
 use std::process::ExitCode;
 
-use super::outcome::{Detail, print_plan, print_report};
-use crate::args::Deploy;
-use crate::conclude::conclude;
+use clap::Args;
+use conductor_core::name::{Revision, ServiceId};
+use conductor_host::{self as host, Change};
+
+use super::change::{self, ChangeOptions};
 use crate::context::Context;
 use crate::failure::Failure;
 
+#[derive(Debug, Args)]
+#[command(
+    after_help = "A new release that does not become healthy is removed, and the old one continues to serve.\n\
+                  Ctrl-C undoes what can be undone; a second Ctrl-C ends conductor at once. Run the same\n\
+                  command again to finish the work.\n\n\
+                  Example:\n  conductor deploy --id web --revision v42 --dry-run\n  \
+                  conductor deploy --id web --revision v42"
+)]
+pub(crate) struct Deploy {
+    /// The service; its definition stands in the definitions directory
+    #[arg(long)]
+    pub(crate) id: ServiceId,
+    /// The revision to run: an image tag, or sha256:DIGEST
+    #[arg(long)]
+    pub(crate) revision: Revision,
+    #[command(flatten)]
+    pub(crate) change: ChangeOptions,
+}
+
 pub(crate) fn run(context: &Context, options: &Deploy) -> Result<ExitCode, Failure> {
-    let conductor = &context.conductor;
-    let service = conductor.find(&options.id)?;
-    if options.dry_run {
-        let (plan, observed) = conductor.plan_deploy(&service, &options.revision)?;
-        print_plan(context, &plan, &observed, Detail::Files)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let report = context.watch(|watcher| conductor.deploy(&service, &options.revision, watcher))?;
-    print_report(context, &report)?;
-    Ok(conclude(&report, context.output))
+    let service = context.conductor.find(&options.id)?;
+    let change = Change::Deploy(host::Deploy::new(&service, &options.revision)?);
+    change::run(context, &change, &options.change)
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use conductor_host::{Prune, diff};
+use conductor_host::{Apply, Change, Prune};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -22,10 +22,11 @@ pub(crate) struct Difference {
 
 pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, Failure> {
     let services = context.conductor.read(&options.paths)?;
-    let (plan, observed) = context.conductor.plan(&services, Prune::Ignore)?;
-    let diff = diff(&plan, &observed);
+    let change = Change::Apply(Apply { services, prune: Prune::Ignore });
+    let planned = context.conductor.plan(&change)?;
+    let diff = planned.diff();
     if context.json() {
-        Context::print_json(&Difference { changed: plan.changes(), diff })?;
+        Context::print_json(&Difference { changed: planned.plan.changes(), diff })?;
     } else {
         print::text(format_args!("{diff}"))?;
     }

@@ -4,12 +4,35 @@ use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt as _;
 use std::process::ExitCode;
 
+use clap::Args;
+use conductor_core::name::ServiceId;
 use conductor_host::system::JournalQuery;
 use schemars::JsonSchema;
 
-use crate::args::Logs;
 use crate::context::Context;
 use crate::failure::Failure;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  conductor logs --id web -f\n  conductor logs --id web --since \"10 min ago\""
+)]
+pub(crate) struct Logs {
+    /// The service
+    #[arg(long)]
+    pub(crate) id: ServiceId,
+    /// Only this instance
+    #[arg(long, value_name = "N")]
+    pub(crate) instance: Option<u16>,
+    /// Wait for new lines
+    #[arg(long, short)]
+    pub(crate) follow: bool,
+    /// The last N lines
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(crate) lines: Option<u32>,
+    /// From TIME on, in the syntax of systemd.time(7)
+    #[arg(long, value_name = "TIME")]
+    pub(crate) since: Option<String>,
+}
 
 /// An entry of the journal, as journalctl prints it with `--output=json`: its fields are journald's and
 /// the service's own (systemd.journal-fields(7)).

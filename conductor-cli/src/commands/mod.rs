@@ -1,15 +1,105 @@
-//! The commands, one file each.
+//! The commands, one file each: what can be typed behind them, and what they do.
 
 pub(crate) mod apply;
+pub(crate) mod change;
 pub(crate) mod check;
 pub(crate) mod cron;
 pub(crate) mod deploy;
 pub(crate) mod diff;
 pub(crate) mod logs;
-pub(crate) mod outcome;
 pub(crate) mod remove;
 pub(crate) mod render;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod status;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Subcommand;
+
+use self::apply::Apply;
+use self::change::ChangeOptions;
+use self::cron::{Cron, CronCommand};
+use self::deploy::Deploy;
+use self::logs::Logs;
+use self::remove::Remove;
+use self::render::Render;
+use self::rollback::Rollback;
+use self::run::Run;
+use self::schema::Schema;
+use self::status::StatusOptions;
+use crate::args::Definitions;
+use crate::context::Context;
+use crate::failure::Failure;
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Check definitions and report everything that is wrong with them
+    Check(Definitions),
+    /// Print the units of definitions, or write them to a directory
+    Render(Render),
+    /// Show what apply would change in the unit files, as a unified diff; see also apply --dry-run
+    Diff(Definitions),
+    /// Make this host run what is defined
+    Apply(Apply),
+    /// Replace a service by another revision of it, without a gap
+    Deploy(Deploy),
+    /// Go back to a release that was kept
+    Rollback(Rollback),
+    /// Run a command once, as the service would run it
+    Run(Run),
+    /// Show what runs
+    Status(StatusOptions),
+    /// Show what a service wrote to the journal
+    Logs(Logs),
+    /// Stop a service and remove its units; its definition stays
+    Remove(Remove),
+    /// Scheduled jobs
+    Cron(Cron),
+    /// Print the JSON Schema of a definition, or of what a command prints for programs
+    Schema(Schema),
+}
+
+impl Command {
+    /// Does what is asked for, and returns the exit status.
+    pub(crate) fn run(&self, context: &Context) -> Result<ExitCode, Failure> {
+        match self {
+            Self::Check(options) => check::run(context, options),
+            Self::Render(options) => render::run(context, options),
+            Self::Diff(options) => diff::run(context, options),
+            Self::Apply(options) => apply::run(context, options),
+            Self::Deploy(options) => deploy::run(context, options),
+            Self::Rollback(options) => rollback::run(context, options),
+            Self::Run(options) => Ok(run::run(context, options)),
+            Self::Status(options) => status::run(context, options),
+            Self::Logs(options) => logs::run(context, options),
+            Self::Remove(options) => remove::run(context, options),
+            Self::Cron(cron) => cron::run(context, cron),
+            Self::Schema(options) => schema::run(context, options),
+        }
+    }
+
+    /// Returns how long to wait for another run, if this command takes the lock of the host.
+    pub(crate) fn lock_timeout(&self) -> Option<Duration> {
+        let ChangeOptions { lock_timeout, .. } = match self {
+            Self::Apply(options) => &options.change,
+            Self::Deploy(options) => &options.change,
+            Self::Rollback(options) => &options.change,
+            Self::Remove(options) => &options.change,
+            Self::Cron(Cron { command: CronCommand::Pause(job) | CronCommand::Resume(job) }) => {
+                &job.change
+            }
+            _ => return None,
+        };
+        Some(lock_timeout.duration())
+    }
+
+    /// Returns whether this command has systemd do something, or would without `--dry-run`.
+    pub(crate) fn changes_the_host(&self) -> bool {
+        let run_now = matches!(self, Self::Cron(Cron { command: CronCommand::RunNow(_) }));
+        run_now || matches!(self, Self::Run(_)) || self.lock_timeout().is_some()
+    }
+}

@@ -2,27 +2,27 @@
 
 use std::process::ExitCode;
 
-use super::outcome::{Detail, is_complete, print_plan};
-use crate::args::Remove;
-use crate::conclude::conclude;
+use clap::Args;
+use conductor_core::name::ServiceId;
+use conductor_host::{self as host, Change};
+
+use super::change::{self, ChangeOptions};
 use crate::context::Context;
 use crate::failure::Failure;
-use crate::print;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Example:\n  conductor remove --id web --dry-run\n  conductor remove --id web"
+)]
+pub(crate) struct Remove {
+    /// The service
+    #[arg(long)]
+    pub(crate) id: ServiceId,
+    #[command(flatten)]
+    pub(crate) change: ChangeOptions,
+}
 
 pub(crate) fn run(context: &Context, options: &Remove) -> Result<ExitCode, Failure> {
-    if options.dry_run {
-        let (plan, observed) = context.conductor.plan_remove(&options.id)?;
-        print_plan(context, &plan, &observed, Detail::Steps)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let report = context.watch(|watcher| context.conductor.remove(&options.id, watcher))?;
-    if context.json() {
-        Context::print_json(&report)?;
-    } else if is_complete(&report) {
-        print::line(format_args!(
-            "removed: {}; its definition, if there is one, stays",
-            options.id
-        ))?;
-    }
-    Ok(conclude(&report, context.output))
+    let change = Change::Remove(host::Remove { service: options.id.clone() });
+    change::run(context, &change, &options.change)
 }

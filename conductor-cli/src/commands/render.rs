@@ -1,8 +1,10 @@
 //! `conductor render`: prints units, or writes them to a directory.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use clap::Args;
 use conductor_core::name::UnitName;
 use conductor_core::plan::{Change, Step};
 use conductor_host::Error;
@@ -10,10 +12,20 @@ use conductor_host::system::UnitDirectory;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::args::Render;
+use crate::args::Definitions;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::print;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  conductor render web.yaml --out units/")]
+pub(crate) struct Render {
+    #[command(flatten)]
+    pub(crate) definitions: Definitions,
+    /// Write the units to DIR instead of printing them
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+}
 
 /// The units of definitions.
 #[derive(Serialize, JsonSchema)]

@@ -2,22 +2,33 @@
 
 use std::process::ExitCode;
 
-use super::outcome::{Detail, print_plan, print_report};
-use crate::args::Rollback;
-use crate::conclude::conclude;
+use clap::Args;
+use conductor_core::name::ServiceId;
+use conductor_host::{self as host, Change, RollbackTarget};
+
+use super::change::{self, ChangeOptions};
 use crate::context::Context;
 use crate::failure::Failure;
 
+#[derive(Debug, Args)]
+#[command(
+    after_help = "conductor status shows the release that runs; as many older ones as deploy.keep says are \
+                  kept.\n\nExample:\n  conductor rollback --id web\n  \
+                  conductor rollback --id web --to v41"
+)]
+pub(crate) struct Rollback {
+    /// The service
+    #[arg(long)]
+    pub(crate) id: ServiceId,
+    /// The revision to go back to, or the release: REVISION.DIGEST [default: the one before]
+    #[arg(long, value_name = "RELEASE")]
+    pub(crate) to: Option<RollbackTarget>,
+    #[command(flatten)]
+    pub(crate) change: ChangeOptions,
+}
+
 pub(crate) fn run(context: &Context, options: &Rollback) -> Result<ExitCode, Failure> {
-    let conductor = &context.conductor;
-    let service = conductor.find(&options.id)?;
-    let to = options.to.as_ref();
-    if options.dry_run {
-        let (plan, observed) = conductor.plan_rollback(&service, to)?;
-        print_plan(context, &plan, &observed, Detail::Files)?;
-        return Ok(ExitCode::SUCCESS);
-    }
-    let report = context.watch(|watcher| conductor.rollback(&service, to, watcher))?;
-    print_report(context, &report)?;
-    Ok(conclude(&report, context.output))
+    let service = context.conductor.find(&options.id)?;
+    let change = Change::Rollback(host::Rollback { service, to: options.to.clone() });
+    change::run(context, &change, &options.change)
 }

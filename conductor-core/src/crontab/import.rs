@@ -122,7 +122,9 @@ impl Walk<'_, '_> {
                 Ok(run) => {
                     let note = Invalid::new(format!("the command runs in the service {}", run.id));
                     let note = match self.may_call(entry.user.as_ref(), &run.id) {
-                        Ok(()) => note.hint("--run-id makes it a job of that service"),
+                        Ok(()) => {
+                            Invalid { hint: self.importer.fold_hint.map(str::to_owned), ..note }
+                        }
                         Err(_) => note,
                     };
                     self.note(entry.column, note);

@@ -140,7 +140,7 @@ fn user_column(user: &str, why: Invalid) -> Invalid {
         true => Invalid::new("there is no user and no command"),
         false => why,
     }
-    .hint("a user comes before the command; without --system none is expected")
+    .hint("in a system crontab a user comes before the command; in a user's there is none")
 }
 
 /// Takes fields from the front; what cron skips between them are blanks and tabs alone.

@@ -79,6 +79,7 @@ pub struct Imported {
 #[derive(Debug, Default)]
 pub struct Importer {
     fold: bool,
+    fold_hint: Option<&'static str>,
     defined: BTreeMap<ServiceId, PathBuf>,
     drafts: Vec<Draft>,
     left_out: Vec<Problem>,
@@ -99,6 +100,13 @@ impl Importer {
         self
     }
 
+    /// Sets the hint at lines that could become jobs of the service that they call: how a caller has them do so.
+    #[must_use]
+    pub fn fold_hint(mut self, hint: &'static str) -> Self {
+        self.fold_hint = Some(hint);
+        self
+    }
+
     /// Takes a crontab.
     pub fn add(&mut self, source: &Source<'_>) {
         import::import(self, source);
@@ -106,7 +114,7 @@ impl Importer {
 
     /// Makes the definitions.
     pub fn finish(self) -> Imported {
-        let Self { fold: _, defined, drafts, left_out, mut notes } = self;
+        let Self { fold: _, fold_hint: _, defined, drafts, left_out, mut notes } = self;
         let of_service = |draft: &Draft| match &draft.kind {
             Kind::Service { id, .. } => Some(id.clone()),
             Kind::Crontab { .. } => None,
@@ -118,9 +126,9 @@ impl Importer {
                 let id = naming::service(&draft.wanted, &mut taken);
                 if let Some(path) = defined.get(&id) {
                     let note = Problem::of_file(path, format!("{id} is defined here already"));
-                    notes.push(
-                        note.hint("replace it, merge the jobs into it, or give another --id"),
-                    );
+                    notes.push(note.hint(
+                        "replace it, merge the jobs into it, or import them under another id",
+                    ));
                 }
                 id
             });

@@ -69,10 +69,10 @@ pub enum Call {
 }
 
 /// What is told of each call that had its effect.
-type Look = Box<dyn FnMut(&Call, &HostState, Duration)>;
+type Look = Box<dyn FnMut(&Call, &HostState, Duration) + Send>;
 
 /// How programs behave, by their units.
-type Programs = Box<dyn Fn(&UnitName) -> Program>;
+type Programs = Box<dyn Fn(&UnitName) -> Program + Send>;
 
 /// A host that is not there.
 #[derive(Default)]
@@ -92,13 +92,16 @@ pub struct FakeHost {
 impl FakeHost {
     /// Has programs behave as `programs` says, by their units.
     #[must_use]
-    pub fn with_programs(mut self, programs: impl Fn(&UnitName) -> Program + 'static) -> Self {
+    pub fn with_programs(
+        mut self,
+        programs: impl Fn(&UnitName) -> Program + Send + 'static,
+    ) -> Self {
         self.programs = Some(Box::new(programs));
         self
     }
 
     /// Has something look at the host after each call.
-    pub fn look_with(&self, look: impl FnMut(&Call, &HostState, Duration) + 'static) {
+    pub fn look_with(&self, look: impl FnMut(&Call, &HostState, Duration) + Send + 'static) {
         *self.look.borrow_mut() = Some(Box::new(look));
     }
 

@@ -16,7 +16,7 @@ const NOTHING: &str = "/dev/null";
 ///
 /// A new instance is compared with the old one of its number, so that a changed variable shows as
 /// one line although the unit has another name. When a release was deployed is no difference.
-pub fn diff(plan: &Plan, observed: &Observed) -> String {
+pub(super) fn diff(plan: &Plan, observed: &Observed) -> String {
     let mut text = String::new();
     for service in &plan.services {
         units(&mut text, service, observed);

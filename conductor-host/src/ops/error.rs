@@ -21,6 +21,9 @@ pub enum Error {
     /// Definitions or settings are wrong.
     #[error(transparent)]
     Definition(#[from] Problems),
+    /// Services have no revision, and none is on this host yet.
+    #[error("{problems}", problems = .0)]
+    NoRevision(Problems),
     /// A template is wrong.
     #[error(transparent)]
     Template(#[from] TemplateError),
@@ -177,7 +180,7 @@ impl Error {
     /// Names the kind of error in one word, for programs.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Definition(_) => "definition",
+            Self::Definition(_) | Self::NoRevision(_) => "definition",
             Self::Template(_) | Self::NoTemplates { .. } => "template",
             Self::Compile(_) => "compile",
             Self::Ports(_) => "ports",
@@ -200,7 +203,7 @@ impl Error {
         }
     }
 
-    /// Says what to do about it, where that is known.
+    /// Says what to do about it, where that is known, in words that name no option of the command line.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Compile(
@@ -210,7 +213,9 @@ impl Error {
                 return hint.clone();
             }
             Self::Compile(CompileError::Panicked { .. }) => caught::HINT,
-            Self::Compile(CompileError::UserScope { .. }) => "remove user, or run without --user",
+            Self::Compile(CompileError::UserScope { .. }) => {
+                "remove user: everything that a user's systemd starts runs as that user"
+            }
             Self::Ports(_) => "widen ports in the host settings",
             Self::Foreign { .. } => "move it away if nothing needs it; nothing was changed",
             Self::NoProbe { .. } => "install conductor-probe there; it comes with conductor",
@@ -230,7 +235,6 @@ impl Error {
                 return Some(format!("the journal says:{}", lines.collect::<String>()));
             }
             Self::Timer { .. } => "time zones come with the package tzdata",
-            Self::Offline => "leave --root out",
             Self::Proxy(error) => return error.hint(),
             Self::Undefined { .. } => "conductor check lists the definitions",
             Self::NoRollback { kept, .. } if kept.is_empty() => {
@@ -238,20 +242,18 @@ impl Error {
             }
             Self::NoRollback { kept, .. } => {
                 let kept: Vec<_> = kept.iter().map(ReleaseName::as_str).collect();
-                return Some(format!("--to RELEASE names one that is kept: {}", kept.join(", ")));
+                return Some(format!("these releases are kept: {}", kept.join(", ")));
             }
             Self::Lock(LockError::Held { .. }) => "wait for it to end, then run this again",
-            Self::Systemd(SystemdError::Connect { .. }) => {
-                "is systemd running, and dbus? --root DIR writes units without them"
-            }
+            Self::Systemd(SystemdError::Connect { .. }) => "is systemd running, and dbus?",
             Self::Systemd(SystemdError::TooOld { .. }) => {
                 "upgrade the host; conductor render shows units without it"
             }
-            Self::NoTemplates { .. } => "put NAME.hbs into it, or leave --templates out",
+            Self::NoTemplates { .. } => "put NAME.hbs into it",
             Self::Path(error) | Self::Lock(LockError::Path(error))
                 if error.source.kind() == ErrorKind::PermissionDenied =>
             {
-                "run it as root, or with --user for services of your own"
+                "run it as root"
             }
             _ => return None,
         };
@@ -276,7 +278,7 @@ impl Error {
     /// Gives the problems with their places, if there are such.
     pub fn problems(&self) -> &[Problem] {
         match self {
-            Self::Definition(problems) => &problems.0,
+            Self::Definition(problems) | Self::NoRevision(problems) => &problems.0,
             _ => &[],
         }
     }
@@ -291,16 +293,6 @@ impl Error {
         }]))
     }
 
-    pub(super) fn nothing_deployed(service: &Service) -> Self {
-        Self::Definition(Problems(vec![Problem {
-            file: service.origin.file.clone(),
-            position: Some(service.origin.position),
-            path: "revision".to_owned(),
-            message: format!("{} has no revision, and none is on this host yet", service.id),
-            hint: Some("say which one with --revision, or add revision: TAG".to_owned()),
-        }]))
-    }
-
     pub(super) fn no_revision(services: &[&Service]) -> Self {
         let problem = |service: &&Service| Problem {
             file: service.origin.file.clone(),
@@ -309,7 +301,7 @@ impl Error {
             message: format!("{} has no revision, and none is on this host yet", service.id),
             hint: Some("add revision: TAG".to_owned()),
         };
-        Self::Definition(Problems(services.iter().map(problem).collect()))
+        Self::NoRevision(Problems(services.iter().map(problem).collect()))
     }
 }
 

@@ -2,51 +2,69 @@
 //!
 //! It is synchronous. An asynchronous program calls it from `spawn_blocking`.
 
-mod apply;
-mod deploy;
+mod carry_out;
+mod change;
+mod compile;
 mod diff;
 mod error;
-mod pause;
+mod host_checks;
 mod planning;
+mod revision;
+mod rollback;
 mod run;
 mod scheduled_jobs;
+mod site;
 mod status;
+mod templates;
 mod upcoming;
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-pub use apply::Prune;
+pub use carry_out::Planned;
+pub use change::{Apply, Change, Deploy, Pause, Prune, Remove, Resume, Rollback};
 pub use conductor_core::plan::RollbackTarget;
-pub use diff::diff;
 pub use error::Error;
 pub use run::{RunPlan, RunRequest, RunningCommand};
 pub use scheduled_jobs::{JobRun, JobStatus};
 pub use status::{InstanceStatus, ReleaseStatus, ServiceStatus, Status};
 pub use upcoming::{Upcoming, UpcomingJob};
 
+use templates::{read_templates, template_files};
+
+use crate::fake::FakeHost;
 use crate::system::{
-    Paths, Proxies, Settings, Systemd, Trust, UnitDirectory, find_definition, last_port,
-    read_definitions, read_settings, read_template, sockets,
+    Paths, Proxies, Settings, Systemd, Trust, UnitDirectory, find_definition, read_definitions,
+    read_settings,
 };
-use conductor_core::error::{PathContext as _, Problems};
+use conductor_core::error::Problems;
 use conductor_core::name::ServiceId;
 use conductor_core::plan::Observed;
-use conductor_core::proxy::Upstreams;
 use conductor_core::runtime::Scope;
 use conductor_core::service::{Service, check_conflicts};
-use conductor_core::unit::{Override, Templates, UnitSet};
+use conductor_core::unit::{Templates, UnitSet};
 
 /// A host, or a user's part of it, or another root, as conductor works on it.
 #[derive(Debug)]
 pub struct Conductor {
     paths: Paths,
     templates: Templates,
-    /// Whether there is a systemd to talk to.
-    online: bool,
+    place: Place,
     lock_timeout: Duration,
     /// What is insisted on of what is read.
     trust: Option<Trust>,
+}
+
+/// Where changes are made.
+#[derive(Debug, Clone)]
+enum Place {
+    /// On the running host.
+    Systemd,
+    /// In files, without a systemd to talk to.
+    Files,
+    /// On a host that is not there.
+    Fake(Arc<Mutex<FakeHost>>),
 }
 
 impl Conductor {
@@ -58,17 +76,21 @@ impl Conductor {
         let overrides = templates.map_or(Ok(Vec::new()), read_templates)?;
         let templates = Templates::new(&overrides)?;
         let lock_timeout = Duration::ZERO;
-        Ok(Self { paths, templates, online: true, lock_timeout, trust: None })
+        Ok(Self { paths, templates, place: Place::Systemd, lock_timeout, trust: None })
     }
 
     /// Insists that nobody but root and the caller can write what it reads from now on: definitions,
     /// settings and templates, and whatever is on the way to them. `templates` are those that it was made
-    /// with.
+    /// with. The hint of each problem says `otherwise`, too: what to do where nobody else works.
     ///
     /// # Errors
     /// Somebody else can write the templates.
-    pub fn refuse_what_others_write(mut self, templates: Option<&Path>) -> Result<Self, Error> {
-        let trust = Trust::new(self.paths.scope);
+    pub fn refuse_what_others_write(
+        mut self,
+        templates: Option<&Path>,
+        otherwise: &'static str,
+    ) -> Result<Self, Error> {
+        let trust = Trust::new(self.paths.scope).otherwise(otherwise);
         if let Some(directory) = templates {
             let check = |path: &Path| trust.check(path).map_err(|problem| Problems(vec![problem]));
             check(directory)?;
@@ -83,7 +105,39 @@ impl Conductor {
     /// Writes files only and never talks to systemd, as for an image that is being built.
     #[must_use]
     pub fn offline(mut self) -> Self {
-        self.online = false;
+        self.place = Place::Files;
+        self
+    }
+
+    /// Plans and carries out changes on a host that is not there, for tests of a program that calls this
+    /// crate. Definitions, settings and templates are read from files as ever. `run` and `run_now` need a
+    /// systemd, and are refused as they are offline.
+    ///
+    /// A process of the fake host that dies ([`Fault`](crate::fake::Fault)) is seen as the end of the
+    /// connection to systemd.
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use std::sync::{Arc, Mutex, PoisonError};
+    ///
+    /// use conductor_core::service::Service;
+    /// use conductor_host::fake::FakeHost;
+    /// use conductor_host::system::Paths;
+    /// use conductor_host::{Apply, Change, Conductor, Event, Prune};
+    ///
+    /// let host = Arc::new(Mutex::new(FakeHost::default()));
+    /// let paths = Paths::system(Path::new("/nonexistent"));
+    /// let conductor = Conductor::new(paths, None).unwrap().with_fake(Arc::clone(&host));
+    /// let service = Service::parse(Path::new("a.yaml"), "id: a\ncommand: [/bin/a]\n").unwrap();
+    /// let change = Change::Apply(Apply { services: vec![service], prune: Prune::Report });
+    /// let report = conductor.carry_out(&change, &mut |_: &Event<'_>| {}).unwrap();
+    /// assert!(report.changed && report.healthy);
+    /// assert!(!host.lock().unwrap().state().units.units.is_empty());
+    /// assert!(!conductor.plan(&change).unwrap().plan.changes());
+    /// ```
+    #[must_use]
+    pub fn with_fake(mut self, host: Arc<Mutex<FakeHost>>) -> Self {
+        self.place = Place::Fake(host);
         self
     }
 
@@ -166,8 +220,25 @@ impl Conductor {
         Ok(all)
     }
 
+    /// Returns whether the running host is meant, with its systemd.
+    fn is_online(&self) -> bool {
+        matches!(self.place, Place::Systemd)
+    }
+
     fn directory(&self) -> UnitDirectory {
         UnitDirectory::new(&self.paths.units)
+    }
+
+    /// Observes the unit files, of all services or of one; of a host that is not there, what runs, too.
+    fn observe_files(&self, only: Option<&ServiceId>) -> Result<Observed, Error> {
+        match (&self.place, only) {
+            (Place::Fake(host), _) => {
+                let host = host.lock().unwrap_or_else(PoisonError::into_inner);
+                Ok(host.state().observed(host.now()))
+            }
+            (_, Some(service)) => Ok(self.directory().observe_service(service)?),
+            (_, None) => Ok(self.directory().observe()?),
+        }
     }
 
     fn proxies(&self, settings: &Settings) -> Proxies {
@@ -176,7 +247,7 @@ impl Conductor {
 
     /// Connects to systemd, if there is one to work with.
     fn systemd(&self) -> Result<Option<Systemd>, Error> {
-        if !self.online {
+        if !self.is_online() {
             return Ok(None);
         }
         let systemd = match self.paths.scope {
@@ -185,49 +256,4 @@ impl Conductor {
         };
         Ok(Some(systemd?))
     }
-
-    /// Observes unit files, what proxies are told and, with systemd, what runs.
-    fn observe(&self, settings: &Settings, systemd: Option<&Systemd>) -> Result<Observed, Error> {
-        let directory = self.directory();
-        // systemd thinks while the files are read.
-        let (states, observed) =
-            rayon::join(|| systemd.map(Systemd::states).transpose(), || directory.observe());
-        let mut observed = observed?;
-        if let Some(states) = states? {
-            let states = states.into_iter().map(|(name, (state, _))| (name, state));
-            observed.states = Some(states.collect());
-        }
-        let Upstreams { files, foreign, pending } = self.proxies(settings).observe()?;
-        for file in files {
-            observed.upstreams.entry(file.service.clone()).or_default().push(file);
-        }
-        observed.foreign_upstreams = foreign;
-        observed.pending = pending;
-        observed.last_port = last_port::read(&self.paths.runtime)?;
-        observed.sockets = sockets::observe(&self.paths.sockets)?;
-        Ok(observed)
-    }
-}
-
-/// Reads a directory of templates; every file in it has to be one.
-fn read_templates(directory: &Path) -> Result<Vec<Override>, Error> {
-    let files = template_files(directory)?;
-    if files.is_empty() {
-        return Err(Error::NoTemplates { directory: directory.to_owned() });
-    }
-    let read = |file: PathBuf| Ok(Override { text: read_template(&file)?, file });
-    files.into_iter().map(read).collect()
-}
-
-/// Returns the templates in a directory, sorted.
-fn template_files(directory: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut files = Vec::new();
-    for entry in directory.read_dir().at("read", directory)? {
-        let file = entry.at("read", directory)?.path();
-        if file.extension().is_some_and(|extension| extension == "hbs") {
-            files.push(file);
-        }
-    }
-    files.sort();
-    Ok(files)
 }

@@ -9,9 +9,7 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Conductor;
-use super::deploy::at;
 use super::error::Error;
-use super::planning::deployed_revision;
 use crate::system::{
     Controller, Expected, InputOutput, JobType, RunSocket, Systemd, UnitEnd, atomic, images,
     last_words, open,
@@ -110,7 +108,7 @@ impl Conductor {
         pulling: &mut dyn FnMut(Option<&str>) -> bool,
     ) -> Result<RunningCommand, Error> {
         let probe = Path::new(PROBE);
-        if self.online && !probe.exists() {
+        if self.is_online() && !probe.exists() {
             return Err(Error::NoProbe { service: service.id.clone(), probe: probe.to_owned() });
         }
         let terminal = matches!(ends, InputOutput::Terminal(_));
@@ -202,23 +200,8 @@ impl Conductor {
     }
 
     fn release_of<'s>(&self, service: &'s Service) -> Result<Release<'s>, Error> {
-        let revision = service.own_revision().ok_or_else(|| Error::nothing_deployed(service))?;
+        let revision = service.own_revision().ok_or_else(|| Error::no_revision(&[service]))?;
         Ok(Release::new(service, revision, &self.templates))
-    }
-
-    /// Gives a service at the revision that was asked for, or is deployed, or is its own.
-    fn at_revision(&self, service: &Service, wanted: Option<&Revision>) -> Result<Service, Error> {
-        if let Some(revision) = wanted {
-            return at(service, revision);
-        }
-        let deployed = match service.image_revision() {
-            Some(fixed) => Some(fixed),
-            None => deployed_revision(&service.id, &self.directory().observe()?),
-        };
-        let revision =
-            deployed.or_else(|| service.own_revision()).or_else(|| service.default_revision());
-        let revision = revision.ok_or_else(|| Error::nothing_deployed(service))?;
-        at(service, &revision)
     }
 }
 

@@ -8,7 +8,9 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::Conductor;
+use super::carry_out::Planned;
 use super::error::Error;
+use super::site::{Site as _, SystemSite};
 use crate::system::{CommandEnd, Follower, JobDetails, JobError, JobType, Systemd, last_words};
 use conductor_core::name::{JobName, Revision, ServiceId, UnitName};
 use conductor_core::plan::{self, Observed, Plan};
@@ -151,18 +153,14 @@ impl Conductor {
     ///
     /// # Errors
     /// As for [`run_now`](Self::run_now).
-    pub fn plan_run_now(
-        &self,
-        service: &ServiceId,
-        job: &JobName,
-    ) -> Result<(Plan, Observed), Error> {
-        let systemd = self.systemd()?;
-        let observed = self.observe(&self.settings()?, systemd.as_ref())?;
+    pub fn plan_run_now(&self, service: &ServiceId, job: &JobName) -> Result<Planned, Error> {
+        let site = SystemSite::new(self, self.systemd()?);
+        let observed = site.observe(&self.settings()?)?;
         let units = find(service, job, &observed)?;
-        let Some(systemd) = systemd else { return Err(Error::Offline) };
-        refuse_second_run(service, job, &units, &systemd)?;
+        let Some(systemd) = site.systemd() else { return Err(Error::Offline) };
+        refuse_second_run(service, job, &units, systemd)?;
         let plan = plan::run_now(service, &units.0, &observed);
-        Ok((Plan { services: vec![plan], orphans: Vec::new() }, observed))
+        Ok(Planned { plan: Plan { services: vec![plan], orphans: Vec::new() }, observed })
     }
 
     /// Runs a job now, whatever its timer says, and waits for its end. `line` gets what it writes.
@@ -176,7 +174,7 @@ impl Conductor {
         job: &JobName,
         line: &mut dyn FnMut(&str),
     ) -> Result<JobRun, Error> {
-        let observed = self.directory().observe()?;
+        let observed = self.observe_files(None)?;
         let units = find(service, job, &observed)?;
         let Some(systemd) = self.systemd()? else { return Err(Error::Offline) };
         refuse_second_run(service, job, &units, &systemd)?;

@@ -102,12 +102,7 @@ impl Conductor {
     /// There is no such service; systemd or the unit directory cannot be read.
     pub fn status(&self, only: Option<&ServiceId>) -> Result<Status, Error> {
         // systemd is reached while the files are read.
-        let directory = self.directory();
-        let observe = || match only {
-            Some(service) => directory.observe_service(service),
-            None => directory.observe(),
-        };
-        let (systemd, observed) = rayon::join(|| self.systemd(), observe);
+        let (systemd, observed) = rayon::join(|| self.systemd(), || self.observe_files(only));
         let (systemd, observed) = (systemd?, observed?);
         let ids: Vec<_> =
             observed.services().filter(|id| only.is_none_or(|only| only == *id)).collect();
@@ -119,12 +114,18 @@ impl Conductor {
             .filter(|(_, unit)| unit.metadata.kind.is_instance())
             .map(|(name, _)| name)
             .collect();
-        let (states, mut details) = match &systemd {
-            Some(systemd) => {
-                let (states, details) = systemd.states_and_details(&names)?;
-                (Some(states), names.into_iter().zip(details).collect())
-            }
-            None => (None, BTreeMap::new()),
+        let (states, mut details) = if let Some(systemd) = &systemd {
+            let (states, details) = systemd.states_and_details(&names)?;
+            (Some(states), names.into_iter().zip(details).collect())
+        } else {
+            // Those of a host that is not there.
+            let states = observed.states.as_ref().map(|states| {
+                let pair = |(name, state): (&UnitName, &ActiveState)| {
+                    (name.clone(), (*state, String::new()))
+                };
+                states.iter().map(pair).collect()
+            });
+            (states, BTreeMap::new())
         };
         let mut jobs = self.jobs(&ids, &observed, systemd.as_ref())?;
         let mut services = Vec::with_capacity(ids.len());

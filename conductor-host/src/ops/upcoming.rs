@@ -75,7 +75,7 @@ impl Conductor {
         from: Timestamp,
         span: Duration,
     ) -> Result<Upcoming, Error> {
-        let observed = self.directory().observe()?;
+        let observed = self.observe_files(None)?;
         let ids = observed.services().filter(|id| only.is_none_or(|only| only == *id));
         let ids: Vec<_> = ids.collect();
         if let (Some(only), []) = (only, ids.as_slice()) {

@@ -25,13 +25,21 @@ const MOST_LINKS: usize = 40;
 pub struct Trust {
     caller: u32,
     scope: Scope,
+    otherwise: Option<&'static str>,
 }
 
 impl Trust {
     /// Trusts root and the caller. What root's group can write is fine for root, and what any group can for the
     /// services of a user's manager.
     pub fn new(scope: Scope) -> Self {
-        Self { caller: rustix::process::geteuid().as_raw(), scope }
+        Self { caller: rustix::process::geteuid().as_raw(), scope, otherwise: None }
+    }
+
+    /// Adds to the hint of each problem what to do where nobody else works.
+    #[must_use]
+    pub fn otherwise(mut self, hint: &'static str) -> Self {
+        self.otherwise = Some(hint);
+        self
     }
 
     /// Checks a file or directory, and everything on the way to it. What is not there is for whoever
@@ -93,7 +101,7 @@ impl Trust {
         let mode = metadata.permissions().mode() & 0o7777;
         if owner != ROOT && owner != self.caller {
             let problem = Problem::of_file(path, format!("it belongs to user {owner}"));
-            return Err(problem.hint(hint("chown root", path)));
+            return Err(problem.hint(self.hint("chown root", path)));
         }
         // In /tmp, others can add files and change none.
         if mode & STICKY != 0 && !last {
@@ -107,15 +115,18 @@ impl Trust {
             return Ok(());
         };
         let problem = Problem::of_file(path, format!("{who} can write it (mode {mode:04o})"));
-        Err(problem.hint(hint("chmod go-w", path)))
+        Err(problem.hint(self.hint("chmod go-w", path)))
     }
-}
 
-fn hint(command: &str, path: &Path) -> String {
-    format!(
-        "{command} {}; or, where nobody else works, --allow-unsafe-permissions",
-        shown_path(path)
-    )
+    fn hint(self, command: &str, path: &Path) -> String {
+        let path = shown_path(path);
+        match self.otherwise {
+            Some(otherwise) => {
+                format!("{command} {path}; or, where nobody else works, {otherwise}")
+            }
+            None => format!("{command} {path}"),
+        }
+    }
 }
 
 /// Returns the parts of a path, the last one first.
@@ -165,7 +176,9 @@ mod tests {
         };
         set(&open, 0o777);
         let hint = refused(&link, &open, "everybody can write it (mode 0777)");
-        assert!(hint.starts_with(&format!("chmod go-w {};", open.display())), "{hint}");
+        assert_eq!(hint, format!("chmod go-w {}", open.display()));
+        let problem = trust.otherwise("ask").check(&open).unwrap_err();
+        assert!(problem.to_string().ends_with("; or, where nobody else works, ask"), "{problem}");
         // Nobody can replace a file of somebody else's there, but add one.
         set(&open, 0o1777);
         trust.check(&link).unwrap();

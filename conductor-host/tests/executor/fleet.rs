@@ -1,10 +1,9 @@
 //! Services in three releases each, on a host that becomes one of them.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
-use std::rc::Rc;
 use std::sync::LazyLock;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use conductor_core::name::{ServiceId, UnitName};
@@ -133,7 +132,7 @@ struct Member {
 pub(crate) struct Fleet {
     pub(crate) host: FakeHost,
     members: Vec<Member>,
-    watches: Rc<RefCell<BTreeMap<ServiceId, Watch>>>,
+    watches: Arc<Mutex<BTreeMap<ServiceId, Watch>>>,
 }
 
 impl Fleet {
@@ -155,7 +154,7 @@ impl Fleet {
                 None => Program::default(),
             }
         });
-        let mut fleet = Self { host, members: Vec::new(), watches: Rc::default() };
+        let mut fleet = Self { host, members: Vec::new(), watches: Arc::default() };
         for (number, (settings, start)) in (0_u16..).zip(services) {
             let releases = (0..RELEASES).map(|release| {
                 let service: &Service = Box::leak(Box::new(service(number, release, settings)));
@@ -166,9 +165,9 @@ impl Fleet {
             fleet.members.push(Member { id: id(number), number, settings, releases });
             fleet.find(fleet.members.len() - 1, start);
         }
-        let watches = Rc::clone(&fleet.watches);
+        let watches = Arc::clone(&fleet.watches);
         fleet.host.look_with(move |call, state, now| {
-            for (id, watch) in &mut *watches.borrow_mut() {
+            for (id, watch) in &mut *watches.lock().unwrap() {
                 watch.look(id, call, state, now);
             }
         });
@@ -332,7 +331,7 @@ impl Fleet {
             stopped: None,
             start: Duration::from_millis(member.settings.start),
         };
-        self.watches.borrow_mut().insert(member.id.clone(), watch);
+        self.watches.lock().unwrap().insert(member.id.clone(), watch);
     }
 
     /// Insists that services are as desired: exactly so many instances up, and asked.

@@ -8,8 +8,8 @@
 mod fleet;
 mod watch;
 
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use conductor_core::plan::{converge, remove};
@@ -235,17 +235,17 @@ fn what_goes_away_has_stopped_before_something_else_starts() {
         converge(&desired, &observed).unwrap(),
         remove(&"old".parse().unwrap(), Span::from_secs(1), &observed),
     ];
-    let order = Rc::new(RefCell::new(Vec::new()));
-    let seen = Rc::clone(&order);
+    let order = Arc::new(Mutex::new(Vec::new()));
+    let seen = Arc::clone(&order);
     host.look_with(move |call, _, _| {
         if let Call::RunJob(job, unit) = call
             && unit.kind() == "service"
         {
-            seen.borrow_mut().push((*job, unit.as_str().contains("-new-")));
+            seen.lock().unwrap().push((*job, unit.as_str().contains("-new-")));
         }
     });
     host.carry_out(plans, &mut |_: &Event<'_>| {}).unwrap().unwrap();
-    assert_eq!(*order.borrow(), [(JobType::Stop, false), (JobType::Start, true)]);
+    assert_eq!(*order.lock().unwrap(), [(JobType::Stop, false), (JobType::Start, true)]);
 }
 
 #[test]
@@ -254,13 +254,13 @@ fn files_that_nothing_waits_for_are_removed_together() {
     let observed = host.state().observed(host.now());
     let ids = ["a", "b", "c"].map(|id| id.parse().unwrap());
     let plans = ids.iter().map(|id| remove(id, Span::from_secs(1), &observed)).collect();
-    let changes = Rc::new(Cell::new(0));
-    let seen = Rc::clone(&changes);
+    let changes = Arc::new(AtomicUsize::new(0));
+    let seen = Arc::clone(&changes);
     host.look_with(move |call, _, _| {
-        seen.set(seen.get() + usize::from(matches!(call, Call::ChangeFiles(_))));
+        seen.fetch_add(usize::from(matches!(call, Call::ChangeFiles(_))), Ordering::Relaxed);
     });
     host.carry_out(plans, &mut |_: &Event<'_>| {}).unwrap().unwrap();
-    assert_eq!(changes.get(), 1);
+    assert_eq!(changes.load(Ordering::Relaxed), 1);
     assert!(host.state().units.units.is_empty());
 }
 

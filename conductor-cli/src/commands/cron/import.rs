@@ -3,15 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use clap::Args;
 use conductor_core::crontab::{Imported, Importer, Owner, Source};
 use conductor_core::error::Problem;
 use conductor_core::name::ServiceId;
+use conductor_core::value::UserName;
 use conductor_host::system::{crontabs_in, defined_services, read_crontab, read_open_crontab};
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::cron_args::Import;
 use crate::error_object::ErrorDetails;
 use crate::failure::Failure;
 use crate::print;
@@ -20,6 +21,33 @@ use crate::print;
 const STDIN: &str = "-";
 /// Something was left out.
 const LEFT_OUT: u8 = 1;
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "What cannot be carried over is named on standard error, and the rest is printed all the same.\n\
+                  Exit status: 0 everything was carried over, 1 something was left out, 2 bad usage or\n\
+                  nothing to read.\n\n\
+                  Example:\n  \
+                  crontab -l -u alice | conductor cron import - --owner alice > alice.yaml\n  \
+                  conductor cron import --system /etc/cron.d/sysstat > sysstat.yaml"
+)]
+pub(crate) struct Import {
+    /// Crontabs, or directories of them; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+    /// The lines name a user, as in /etc/crontab and /etc/cron.d
+    #[arg(long, conflicts_with_all = ["owner", "user"])]
+    pub(crate) system: bool,
+    /// Whose crontab it is [default: the file's name, below /var/spool/cron]
+    #[arg(long, value_name = "USER", conflicts_with = "user")]
+    pub(crate) owner: Option<UserName>,
+    /// Make lines that call conductor run --id ID jobs of the service ID
+    #[arg(long)]
+    pub(crate) run_id: bool,
+    /// The id of the service [default: the name of the file]
+    #[arg(long)]
+    pub(crate) id: Option<ServiceId>,
+}
 
 /// Definitions that do what crontabs do.
 #[derive(Serialize, JsonSchema)]
@@ -50,7 +78,9 @@ pub(crate) fn run(context: &Context, options: &Import) -> Result<ExitCode, Failu
         return Err(Failure::Crontab(several.hint("import them one at a time, or without --id")));
     }
     let defined = defined_services(&context.conductor.paths().definitions);
-    let mut importer = Importer::new(defined).fold(options.run_id);
+    let mut importer = Importer::new(defined)
+        .fold(options.run_id)
+        .fold_hint("--run-id makes it a job of that service");
     for file in &files {
         let owner = owner(context, options, file).map_err(Failure::Crontab)?;
         let text = match file == Path::new(STDIN) {

@@ -1,16 +1,58 @@
 //! `conductor cron`: what has to do with jobs.
 
 pub(crate) mod import;
-mod next;
-mod pause;
+pub(crate) mod next;
+pub(crate) mod pause;
 pub(crate) mod run_now;
 pub(crate) mod translate;
 
 use std::process::ExitCode;
 
+use clap::{Args, Subcommand};
+use conductor_core::name::{JobName, ServiceId};
+
+use self::import::Import;
+use self::next::Next;
+use self::pause::ChangedJob;
+use self::run_now::RunNow;
+use self::translate::Translate;
 use crate::context::Context;
-use crate::cron_args::{Cron, CronCommand};
 use crate::failure::Failure;
+
+/// Scheduled jobs.
+#[derive(Debug, Args)]
+pub(crate) struct Cron {
+    #[command(subcommand)]
+    pub(crate) command: CronCommand,
+}
+
+/// What to do with jobs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum CronCommand {
+    /// Show what a crontab expression is for systemd, what it means and when it is due
+    Translate(Translate),
+    /// Print definitions that do what crontabs do
+    Import(Import),
+    /// Show which jobs run when
+    Next(Next),
+    /// Run a job now, and wait for its end
+    RunNow(RunNow),
+    /// Stop a job's timer; apply and deploy keep the job paused
+    Pause(ChangedJob),
+    /// Let the timer start a paused job again
+    Resume(ChangedJob),
+}
+
+/// Which job.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct OneJob {
+    /// The service
+    #[arg(long)]
+    pub(crate) id: ServiceId,
+    /// The job, by its name under cron in the definition
+    #[arg(value_name = "NAME")]
+    pub(crate) job: JobName,
+}
 
 pub(crate) fn run(context: &Context, cron: &Cron) -> Result<ExitCode, Failure> {
     match &cron.command {

@@ -6,13 +6,14 @@ use std::io::IsTerminal as _;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::Args;
 use comfy_table::CellAlignment;
+use conductor_core::name::ServiceId;
 use conductor_host::{Upcoming, UpcomingJob};
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Unit, ZonedDateTime, ZonedDateTimeRound};
 
 use crate::context::Context;
-use crate::cron_args::Next;
 use crate::failure::Failure;
 use crate::human;
 use crate::print;
@@ -24,6 +25,17 @@ const DAY: u16 = 24;
 /// How long the bar of the busiest hour is, in characters.
 const BAR: usize = 40;
 const HOUR: Duration = Duration::from_hours(1);
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  conductor cron next --id web --hours 48")]
+pub(crate) struct Next {
+    /// Only the jobs of this service
+    #[arg(long)]
+    pub(crate) id: Option<ServiceId>,
+    /// How far to look ahead
+    #[arg(long, value_name = "N", default_value_t = 24, value_parser = clap::value_parser!(u16).range(1..=8784))]
+    pub(crate) hours: u16,
+}
 
 pub(crate) fn run(context: &Context, options: &Next) -> Result<ExitCode, Failure> {
     let (now, id) = (Timestamp::now(), options.id.as_ref());

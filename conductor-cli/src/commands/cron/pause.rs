@@ -2,37 +2,31 @@
 
 use std::process::ExitCode;
 
-use conductor_core::plan::{Observed, Plan};
-use conductor_host::Report;
+use clap::Args;
+use conductor_host::{Change, Pause, Resume};
 
-use crate::commands::outcome::{Detail, print_plan, print_report};
-use crate::conclude::conclude;
+use super::OneJob;
+use crate::commands::change::{self, ChangeOptions};
 use crate::context::Context;
-use crate::cron_args::ChangedJob;
 use crate::failure::Failure;
 
+/// Which job is changed.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  conductor cron pause --id web cleanup\n  \
+                  conductor cron resume --id web cleanup")]
+pub(crate) struct ChangedJob {
+    #[command(flatten)]
+    pub(crate) one: OneJob,
+    #[command(flatten)]
+    pub(crate) change: ChangeOptions,
+}
+
 pub(super) fn pause(context: &Context, options: &ChangedJob) -> Result<ExitCode, Failure> {
-    let (conductor, id, job) = (&context.conductor, &options.one.id, &options.one.job);
-    match options.dry_run {
-        true => planned(context, &conductor.plan_pause(id, job)?),
-        false => done(context, &context.watch(|watcher| conductor.pause(id, job, watcher))?),
-    }
+    let OneJob { id, job } = options.one.clone();
+    change::run(context, &Change::Pause(Pause { service: id, job }), &options.change)
 }
 
 pub(super) fn resume(context: &Context, options: &ChangedJob) -> Result<ExitCode, Failure> {
-    let (conductor, id, job) = (&context.conductor, &options.one.id, &options.one.job);
-    match options.dry_run {
-        true => planned(context, &conductor.plan_resume(id, job)?),
-        false => done(context, &context.watch(|watcher| conductor.resume(id, job, watcher))?),
-    }
-}
-
-fn planned(context: &Context, (plan, observed): &(Plan, Observed)) -> Result<ExitCode, Failure> {
-    print_plan(context, plan, observed, Detail::Steps)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn done(context: &Context, report: &Report) -> Result<ExitCode, Failure> {
-    print_report(context, report)?;
-    Ok(conclude(report, context.output))
+    let OneJob { id, job } = options.one.clone();
+    change::run(context, &Change::Resume(Resume { service: id, job }), &options.change)
 }

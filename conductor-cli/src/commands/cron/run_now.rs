@@ -2,16 +2,27 @@
 
 use std::process::ExitCode;
 
+use clap::Args;
 use conductor_host::JobRun;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use crate::commands::outcome::{Detail, print_plan};
+use super::OneJob;
+use crate::commands::change::{Detail, print_plan};
 use crate::context::Context;
-use crate::cron_args::RunNow;
 use crate::failure::Failure;
 use crate::human::printable;
 use crate::print;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  conductor cron run-now --id web cleanup")]
+pub(crate) struct RunNow {
+    #[command(flatten)]
+    pub(crate) one: OneJob,
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
 
 /// How a run of a job went, and what it wrote.
 #[derive(Serialize, JsonSchema)]
@@ -26,8 +37,7 @@ pub(crate) struct FinishedRun {
 pub(crate) fn run(context: &Context, options: &RunNow) -> Result<ExitCode, Failure> {
     let (id, job) = (&options.one.id, &options.one.job);
     if options.dry_run {
-        let (plan, observed) = context.conductor.plan_run_now(id, job)?;
-        print_plan(context, &plan, &observed, Detail::Steps)?;
+        print_plan(context, &context.conductor.plan_run_now(id, job)?, Detail::Steps)?;
         return Ok(ExitCode::SUCCESS);
     }
     let mut output = Vec::new();

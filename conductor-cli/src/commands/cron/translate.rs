@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use clap::Args;
 use conductor_core::cron::{Expression, Timetable};
 use conductor_core::value::TimeZone;
 use conductor_host::system::time_zone;
@@ -10,12 +11,23 @@ use schemars::JsonSchema;
 use serde::Serialize;
 
 use crate::context::Context;
-use crate::cron_args::Translate;
 use crate::failure::Failure;
 use crate::print;
 
 /// How many times are shown.
 const TIMES: usize = 5;
+
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  conductor cron translate '0 4 * * 1-5'\n  \
+                  conductor cron translate '*/30 * * * *' --timezone Europe/London")]
+pub(crate) struct Translate {
+    /// The expression, quoted or as five arguments; or a word such as @daily
+    #[arg(value_name = "EXPR", required = true)]
+    pub(crate) expression: Vec<String>,
+    /// The time zone of the expression [default: the host's]
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) timezone: Option<TimeZone>,
+}
 
 /// What a crontab expression is for systemd.
 #[derive(Serialize, JsonSchema)]

@@ -1,5 +1,6 @@
 //! `conductor run`: a command that runs once, as if it ran here.
 
+mod args;
 mod input_output;
 mod signals;
 mod terminal;
@@ -14,14 +15,15 @@ use conductor_host::system::UnitEnd;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+pub(crate) use self::args::Run;
+use self::args::Variable;
 use self::signals::Signals;
 use self::terminal::Terminal;
 use crate::args::Output;
 use crate::context::Context;
 use crate::failure::{Failure, caught};
 use crate::human::printable;
-use crate::print;
-use crate::run_args::{Run, Variable};
+use crate::{hints, print};
 
 /// It took longer than it was to, as timeout(1) says it.
 const TIMED_OUT: u8 = 124;
@@ -54,7 +56,8 @@ pub(crate) fn run(context: &Context, options: &Run) -> ExitCode {
 /// Says what would be done.
 fn plan(context: &Context, options: &Run) -> Result<u8, Failure> {
     let service = context.conductor.find(&options.id)?;
-    let plan = context.conductor.plan_run(&service, &request(options, None))?;
+    let plan = context.conductor.plan_run(&service, &request(options, None));
+    let plan = plan.map_err(hints::with_revision)?;
     if context.json() {
         Context::print_json(&plan)?;
         return Ok(0);
@@ -72,7 +75,8 @@ fn detach(context: &Context, options: &Run) -> Result<u8, Failure> {
     let signals = Signals::catch()?;
     let service = context.conductor.find(&options.id)?;
     let request = request(options, None);
-    let unit = context.conductor.run_detached(&service, &request, &mut pulling(&signals))?;
+    let unit = context.conductor.run_detached(&service, &request, &mut pulling(&signals));
+    let unit = unit.map_err(hints::with_revision)?;
     match context.json() {
         true => Context::print_json(&Detached { unit })?,
         false => print::line(format_args!("{unit}"))?,
@@ -92,7 +96,8 @@ fn wait(context: &Context, options: &Run) -> Result<u8, Failure> {
     };
     let request =
         request(options, terminal.as_ref().and_then(|_| env::var("TERM").ok()).as_deref());
-    let running = context.conductor.run(&service, &request, ends, &mut pulling(&signals))?;
+    let running = context.conductor.run(&service, &request, ends, &mut pulling(&signals));
+    let running = running.map_err(hints::with_revision)?;
     let connected = terminal.as_ref().map(Terminal::connect).transpose()?;
     signals.pass_on(running.controller(), terminal)?;
     let end = running.wait();

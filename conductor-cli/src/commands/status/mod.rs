@@ -6,11 +6,11 @@ use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
+use clap::Args;
 use comfy_table::CellAlignment;
-use conductor_core::name::ReleaseName;
+use conductor_core::name::{ReleaseName, ServiceId};
 use conductor_host::{InstanceStatus, Status};
 
-use crate::args;
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::human;
@@ -24,7 +24,18 @@ const COLUMNS: [&str; 10] = [
 const NUMBERS: [usize; 5] = [2, 5, 6, 7, 8];
 const INTERVAL: Duration = Duration::from_secs(2);
 
-pub(crate) fn run(context: &Context, options: &args::Status) -> Result<ExitCode, Failure> {
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  conductor status --id web --watch")]
+pub(crate) struct StatusOptions {
+    /// Only this service
+    #[arg(long)]
+    pub(crate) id: Option<ServiceId>,
+    /// Show it again every two seconds, until Ctrl-C
+    #[arg(long)]
+    pub(crate) watch: bool,
+}
+
+pub(crate) fn run(context: &Context, options: &StatusOptions) -> Result<ExitCode, Failure> {
     loop {
         let status = context.conductor.status(options.id.as_ref())?;
         if context.json() {

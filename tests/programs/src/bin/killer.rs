@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use conductor_host::system::Paths;
-use conductor_host::{Conductor, Event, Report};
+use conductor_host::{Change, Conductor, Deploy, Event, Remove, Report, Rollback};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::getpid;
 
@@ -37,18 +37,19 @@ fn main() -> ExitCode {
     };
     let conductor = Conductor::new(Paths::system(Path::new("/")), None).expect("templates load");
     let find = |id: &str| conductor.find(&id.parse().expect("an id")).expect("a definition");
-    let report = match words {
+    let change = match words {
         ["deploy", id, revision] => {
             let revision = revision.parse().expect("a revision");
-            conductor.deploy(&find(id), &revision, &mut watcher)
+            Change::Deploy(Deploy::new(&find(id), &revision).expect("the image can have it"))
         }
         ["rollback", id, release] => {
-            let release = release.parse().expect("a release");
-            conductor.rollback(&find(id), Some(&release), &mut watcher)
+            let to = Some(release.parse().expect("a release"));
+            Change::Rollback(Rollback { service: find(id), to })
         }
-        ["remove", id] => conductor.remove(&id.parse().expect("an id"), &mut watcher),
+        ["remove", id] => Change::Remove(Remove { service: id.parse().expect("an id") }),
         _ => panic!("see the usage"),
     };
+    let report = conductor.carry_out(&change, &mut watcher);
     conclude(&report.expect("the host can be changed"))
 }
 

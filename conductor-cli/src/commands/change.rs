@@ -1,14 +1,52 @@
-//! What the commands that change a host say: the plan before, the summary after.
+//! What all commands that change a host have in common: the dry run, or the change, what is said meanwhile, the
+//! summary, and the exit status.
 
+use std::process::ExitCode;
+
+use clap::Args;
 use conductor_core::name::{Revision, ServiceId};
-use conductor_core::plan::{Observed, Plan};
-use conductor_host::{Report, StepObject, diff};
+use conductor_core::value::Span;
+use conductor_host::{Change, Planned, Remove, Report, StepObject};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use crate::conclude::conclude;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::interrupt::Interrupts;
 use crate::print;
+use crate::progress::Progress;
+
+/// Options of every command that changes the host.
+#[derive(Debug, Args)]
+pub(crate) struct ChangeOptions {
+    /// Print what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// How long to wait for another run on this host to end; 0 fails at once
+    #[arg(long, value_name = "SPAN", default_value = "10min")]
+    pub(crate) lock_timeout: Span,
+}
+
+/// Changes the host, or says what would be done.
+pub(super) fn run(
+    context: &Context,
+    change: &Change,
+    options: &ChangeOptions,
+) -> Result<ExitCode, Failure> {
+    let conductor = &context.conductor;
+    if options.dry_run {
+        print_plan(context, &conductor.plan(change)?, Detail::of(change))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut progress = Progress::new(context.output, Interrupts::catch());
+    let result = conductor.carry_out(change, &mut progress);
+    // It comes to its end before anything else is printed.
+    drop(progress);
+    let report = result?;
+    print_report(context, change, &report)?;
+    Ok(conclude(&report, context.output))
+}
 
 /// What would be done.
 #[derive(Serialize, JsonSchema)]
@@ -46,7 +84,8 @@ struct PlannedStep {
 }
 
 impl<'p> DryRun<'p> {
-    fn new(plan: &'p Plan, diff: String) -> Self {
+    fn new(planned: &'p Planned) -> Self {
+        let plan = &planned.plan;
         let services = plan.services.iter().map(|service| {
             let steps = service.all_steps().map(|step| PlannedStep { step: step.into() });
             PlannedService {
@@ -57,8 +96,12 @@ impl<'p> DryRun<'p> {
                 steps: steps.collect(),
             }
         });
-        let services = services.collect();
-        Self { changed: plan.changes(), services, orphans: &plan.orphans, diff }
+        Self {
+            changed: plan.changes(),
+            services: services.collect(),
+            orphans: &plan.orphans,
+            diff: planned.diff(),
+        }
     }
 }
 
@@ -71,19 +114,31 @@ pub(super) enum Detail {
     Files,
 }
 
+impl Detail {
+    fn of(change: &Change) -> Self {
+        match change {
+            Change::Deploy(_) | Change::Rollback(_) => Self::Files,
+            // `conductor diff` shows how the files would change.
+            Change::Apply(_) | Change::Remove(_) | Change::Pause(_) | Change::Resume(_) => {
+                Self::Steps
+            }
+        }
+    }
+}
+
 /// Prints what would be done.
 pub(super) fn print_plan(
     context: &Context,
-    plan: &Plan,
-    observed: &Observed,
+    planned: &Planned,
     detail: Detail,
 ) -> Result<(), Failure> {
     if context.json() {
-        return Context::print_json(&DryRun::new(plan, diff(plan, observed)));
+        return Context::print_json(&DryRun::new(planned));
     }
+    let plan = &planned.plan;
     print::text(format_args!("{plan}"))?;
     if detail == Detail::Files {
-        print::text(format_args!("{}", diff(plan, observed)))?;
+        print::text(format_args!("{}", planned.diff()))?;
     }
     print_orphans(&plan.orphans)?;
     if !plan.changes() {
@@ -100,9 +155,17 @@ pub(super) fn print_plan(
 }
 
 /// Prints what was done.
-pub(super) fn print_report(context: &Context, report: &Report) -> Result<(), Failure> {
+fn print_report(context: &Context, change: &Change, report: &Report) -> Result<(), Failure> {
     if context.json() {
         return Context::print_json(report);
+    }
+    if let Change::Remove(Remove { service }) = change {
+        return match is_complete(report) {
+            true => print::line(format_args!(
+                "removed: {service}; its definition, if there is one, stays"
+            )),
+            false => Ok(()),
+        };
     }
     print_orphans(&report.orphans)?;
     let ids = report.services.iter().filter(|service| service.changed);
@@ -115,7 +178,7 @@ pub(super) fn print_report(context: &Context, report: &Report) -> Result<(), Fai
 }
 
 /// Returns whether everything was done that was to be done.
-pub(super) fn is_complete(report: &Report) -> bool {
+fn is_complete(report: &Report) -> bool {
     report.services.iter().all(|service| service.failure.is_none() && service.left.is_empty())
 }
 

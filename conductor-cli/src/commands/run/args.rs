@@ -93,7 +93,8 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
-    use crate::args::{Arguments, Command};
+    use crate::args::Arguments;
+    use crate::commands::Command;
 
     fn run(words: &[&str]) -> Result<(bool, Run), clap::Error> {
         let arguments = Arguments::try_parse_from(["conductor"].iter().chain(words))?;

@@ -1,0 +1,133 @@
+//! How each change comes about: lock, observe, plan, carry out.
+
+use std::sync::PoisonError;
+
+use super::change::Change;
+use super::diff::diff;
+use super::error::Error;
+use super::site::{LockedSite, Site, SystemSite};
+use super::{Conductor, Place};
+use crate::event::{Event, Watcher};
+use crate::report::Report;
+use crate::system::{Lock, Settings};
+use conductor_core::plan::{Observed, Plan};
+
+/// What a change would do.
+#[derive(Debug, Clone)]
+pub struct Planned {
+    /// The steps.
+    pub plan: Plan,
+    /// What is on the host, which they were planned from.
+    pub observed: Observed,
+}
+
+impl Planned {
+    /// Returns how files would change, as a unified diff; empty if none would.
+    ///
+    /// A new instance is compared with the old one of its number, so that a changed variable shows as one
+    /// line although the unit has another name. When a release was deployed is no difference.
+    pub fn diff(&self) -> String {
+        diff(&self.plan, &self.observed)
+    }
+}
+
+impl Conductor {
+    /// Plans what [`carry_out`](Self::carry_out) would do, and changes nothing.
+    ///
+    /// # Errors
+    /// A service that asks for what this version or this host does not do, or that does not compile;
+    /// something foreign in the way; no such service, job or release; systemd or files cannot be read.
+    pub fn plan(&self, change: &Change) -> Result<Planned, Error> {
+        match &self.place {
+            Place::Fake(host) => {
+                let host = host.lock().unwrap_or_else(PoisonError::into_inner);
+                self.plan_for(&*host, change, &self.settings()?)
+            }
+            Place::Systemd | Place::Files => {
+                let site = SystemSite::new(self, self.systemd()?);
+                self.plan_for(&site, change, &self.settings()?)
+            }
+        }
+    }
+
+    /// Carries out a change, and tells of each step as it is taken.
+    ///
+    /// # Errors
+    /// As for [`plan`](Self::plan); or another process holds the lock, or files or systemd fail. A service
+    /// that does not become what it should is put back as it was where it can be, and is a failure in the
+    /// report.
+    pub fn carry_out(&self, change: &Change, watcher: &mut dyn Watcher) -> Result<Report, Error> {
+        if let Place::Fake(host) = &self.place {
+            let host = host.lock().unwrap_or_else(PoisonError::into_inner);
+            return self.carry_out_on(&*host, change, watcher);
+        }
+        let lock = self.lock(change, watcher)?;
+        // The templates are needed a little later.
+        let (systemd, ()) = rayon::join(|| self.systemd(), || self.templates.load());
+        self.carry_out_on(&SystemSite::new(self, systemd?).locked(lock), change, watcher)
+    }
+
+    fn carry_out_on(
+        &self,
+        site: &impl LockedSite,
+        change: &Change,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Report, Error> {
+        let settings = self.settings()?;
+        site.finish_reload(&settings, watcher)?;
+        let Planned { plan, .. } = self.plan_for(site, change, &settings)?;
+        advise(change, &plan, watcher);
+        site.note_ports(&plan)?;
+        let orphans = plan.orphans.clone();
+        let services = site.carry_out(&settings, plan, watcher)?;
+        Ok(Report {
+            changed: services.iter().any(|service| service.changed),
+            healthy: site.has_systemd() && services.iter().all(|service| service.failure.is_none()),
+            services,
+            orphans,
+        })
+    }
+
+    fn plan_for(
+        &self,
+        site: &impl Site,
+        change: &Change,
+        settings: &Settings,
+    ) -> Result<Planned, Error> {
+        self.check(change.services(), settings)?;
+        let observed = site.observe(settings)?;
+        let listening = || site.listening_ports();
+        let plan = self.plan_change(change, settings, &observed, &listening)?;
+        Ok(Planned { plan, observed })
+    }
+
+    /// Takes the lock of the host, and says once who holds it if that takes a while.
+    fn lock(&self, change: &Change, watcher: &mut dyn Watcher) -> Result<Lock, Error> {
+        let mut told = false;
+        let mut waiting = |holder: &str| {
+            if !told {
+                watcher.tell(&Event::Waiting { holder });
+                told = true;
+            }
+            !watcher.is_interrupted()
+        };
+        let purpose = change.to_string();
+        Ok(Lock::wait(&self.paths.runtime, &purpose, self.lock_timeout, &mut waiting)?)
+    }
+}
+
+/// Says that the definition names another revision than the one that is to run.
+fn advise(change: &Change, plan: &Plan, watcher: &mut dyn Watcher) {
+    let Some((service, defined)) = change.defined() else { return };
+    let is_asked_for = matches!(change, Change::Deploy(_));
+    let differs = plan.services.iter().any(|plan| {
+        (is_asked_for || plan.changes()) && plan.revision.as_ref().is_some_and(|to| to != defined)
+    });
+    if differs {
+        let text = format!(
+            "the definition names revision {defined}: the next apply goes back to it; change it, or leave \
+             revision out"
+        );
+        watcher.tell(&Event::Note { service, text: &text });
+    }
+}

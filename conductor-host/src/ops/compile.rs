@@ -1,0 +1,226 @@
+//! From services to the units and upstreams that a host is to have.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+use rayon::prelude::*;
+
+use super::Conductor;
+use super::error::Error;
+use super::revision::deployed_revision;
+use crate::system::{Settings, sockets};
+use conductor_core::caught::caught;
+use conductor_core::plan::{
+    self, Desired, Foreign, Hook, Observed, ServicePlan, allocate, needs_ports,
+};
+use conductor_core::proxy::{ProxyTemplates, UpstreamFile};
+use conductor_core::release::{CompileError, Release, Task};
+use conductor_core::service::Service;
+use conductor_core::unit::{Record, UnitSet};
+use conductor_core::value::{Endpoint, Port};
+
+impl Conductor {
+    /// Puts together what a release is to become, from its compiled units.
+    pub(super) fn desired<'s>(
+        &self,
+        release: Release<'s>,
+        units: UnitSet,
+        record: Option<&Record>,
+        templates: &ProxyTemplates,
+    ) -> Result<Desired<'s>, Error> {
+        let service = release.service;
+        let jobs =
+            release.compile_jobs(&release.name(), record, self.paths.scope, &self.templates)?;
+        let before = match &service.deploy.before {
+            Some(command) if service.instances > 0 => {
+                let scope = self.paths.scope;
+                let task = Task { command: command.clone(), ..Task::default() };
+                let unit = release.task_unit("before");
+                let text = release.compile_task(task, &unit, "before", scope, &self.templates)?;
+                Some(Hook { unit, text })
+            }
+            _ => None,
+        };
+        Ok(Desired {
+            upstream: self.upstream(service, &units, templates)?,
+            release: release.name(),
+            revision: release.revision,
+            service,
+            units,
+            jobs,
+            before,
+        })
+    }
+
+    /// Writes what a service's proxy is to be told of its instances.
+    pub(super) fn upstream(
+        &self,
+        service: &Service,
+        units: &UnitSet,
+        templates: &ProxyTemplates,
+    ) -> Result<Option<UpstreamFile>, Error> {
+        let Some(proxy) = &service.proxy else {
+            return Ok(None);
+        };
+        let instances = units.units.values().filter_map(|unit| unit.metadata.kind.instance());
+        let endpoint = |number, endpoint: &Endpoint| match endpoint {
+            Endpoint::Tcp { .. } => Ok(endpoint.clone()),
+            // The fixed name, which leads to the socket of the release that serves.
+            Endpoint::Socket(_) => sockets::endpoint(&self.paths.sockets, &service.id, number),
+        };
+        let endpoints: BTreeMap<u16, Result<Endpoint, _>> = instances
+            .filter_map(|instance| {
+                let number = instance.number;
+                Some((number, endpoint(number, instance.endpoint.as_ref()?)))
+            })
+            .collect();
+        let endpoints = endpoints.into_values().collect::<Result<Vec<_>, _>>()?;
+        Ok(Some(templates.render(proxy, &service.id, &endpoints)?))
+    }
+
+    /// Compiles each service for a host on which some units are already, and makes something of its
+    /// units; side by side, as services have nothing to do with each other. `now` goes into the record
+    /// of what is deployed; without it there is none.
+    pub(super) fn compile<'s, T: Send>(
+        &self,
+        services: &'s [Service],
+        observed: &Observed,
+        settings: &Settings,
+        now: Option<Timestamp>,
+        listening: &dyn Fn() -> Result<BTreeSet<u16>, Error>,
+        then: impl Fn(Release<'s>, UnitSet, Option<&Record>) -> Result<T, Error> + Sync,
+    ) -> Result<Vec<T>, Error> {
+        let release = |service: &'s Service| {
+            let deployed = || deployed_revision(&service.id, observed);
+            let revision = service.own_revision().or_else(deployed);
+            let revision = revision.or_else(|| service.default_revision()).ok_or(service)?;
+            Ok(Release::new(service, revision, &self.templates))
+        };
+        let all = services.par_iter().map(|service| guarded(service, || release(service)));
+        let all: Vec<Result<Result<_, &Service>, CompileError>> = all.collect();
+        let (mut releases, mut without) = (Vec::with_capacity(all.len()), Vec::new());
+        for release in all {
+            match release? {
+                Ok(release) => releases.push(release),
+                Err(service) => without.push(service),
+            }
+        }
+        if !without.is_empty() {
+            return Err(Error::no_revision(&without));
+        }
+        let needed = needs_ports(&releases, &observed.set);
+        let listening = if needed { listening()? } else { BTreeSet::new() };
+        let ports =
+            allocate(&releases, &observed.set, &listening, settings.ports, observed.last_port)?;
+        let scope = self.paths.scope;
+        let one = |release: Release<'s>, ports: &BTreeMap<u16, Port>| {
+            let Service { id, origin, .. } = release.service;
+            let definition = || Some(origin.file.display().to_string());
+            let record =
+                now.and_then(|now| plan::record(id, &release.name(), observed, now, definition()));
+            let units = release.compile(ports, record.as_ref(), scope, &self.templates)?;
+            then(release, units, record.as_ref())
+        };
+        let compiled = releases
+            .into_par_iter()
+            .zip(ports)
+            .map(|(release, ports)| guarded(release.service, || one(release, &ports))?);
+        // The first error, not that of the quickest thread.
+        compiled.collect::<Vec<_>>().into_iter().collect()
+    }
+
+    /// Plans how one service becomes what it is to be. What is not conductor's is not touched.
+    pub(super) fn converge_one(
+        &self,
+        desired: &Desired<'_>,
+        observed: &Observed,
+    ) -> Result<ServicePlan, Error> {
+        let foreign = desired.upstream.as_ref().and_then(|file| {
+            observed.foreign_upstreams.get(&(file.proxy.clone(), file.service.clone()))
+        });
+        if let Some(path) = foreign {
+            let what = "a file without conductor's mark";
+            return Err(Error::Foreign { path: path.clone(), what });
+        }
+        plan::converge(desired, observed).map_err(|Foreign { path, what }| Error::Foreign {
+            path: self.paths.units.join(path),
+            what,
+        })
+    }
+}
+
+/// Does what there is to do for one service; a panic is that service's error.
+fn guarded<T>(service: &Service, work: impl FnOnce() -> T) -> Result<T, CompileError> {
+    caught(work).map_err(|source| CompileError::Panicked {
+        service: service.id.clone(),
+        file: service.origin.file.clone(),
+        position: service.origin.position,
+        source,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::time::Duration;
+
+    use handlebars::{
+        Context, Handlebars, Helper, HelperResult, Output, RenderContext, RenderErrorReason,
+    };
+
+    use super::*;
+    use crate::ops::{Apply, Change, Place, Prune};
+    use crate::system::Paths;
+    use conductor_core::unit::{Override, Templates};
+
+    /// Fails as a fault in the compiler would, at one service alone.
+    fn fails_at_bad(
+        helper: &Helper<'_>,
+        _: &Handlebars<'_>,
+        _: &Context,
+        _: &mut RenderContext<'_, '_>,
+        _: &mut dyn Output,
+    ) -> HelperResult {
+        let id = helper.param(0).and_then(|id| id.value().as_str());
+        let id = id.ok_or(RenderErrorReason::ParamNotFoundForIndex("fail", 0))?;
+        assert!(id != "bad", "at {id}");
+        Ok(())
+    }
+
+    #[test]
+    fn a_panic_at_one_service_is_that_services_error() {
+        let root = tempfile::tempdir().unwrap();
+        let slice = Override {
+            file: "service.slice.hbs".into(),
+            text: "[Slice]\n{{fail id}}\n".to_owned(),
+        };
+        let conductor = Conductor {
+            paths: Paths::below(root.path()).unwrap(),
+            templates: Templates::new(&[slice]).unwrap().with_helper("fail", fails_at_bad),
+            place: Place::Files,
+            lock_timeout: Duration::ZERO,
+            trust: None,
+        };
+        let service = |id: &str| {
+            let text = format!("\nid: {id}\ncommand: [/bin/x]\n");
+            Service::parse(Path::new("/etc/x.yaml"), &text).unwrap()
+        };
+        let services = ["a", "bad", "c"].map(service);
+        let plan = |services: &[Service]| {
+            let apply = Apply { services: services.to_vec(), prune: Prune::Ignore };
+            conductor.plan(&Change::Apply(apply)).map(drop)
+        };
+        let planned = plan(&services);
+        for result in [conductor.render(&services).map(drop), planned] {
+            let error = result.unwrap_err();
+            assert_eq!((error.kind(), error.to_string()), ("compile", "bad".to_owned()));
+            assert_eq!(error.place(), Some((Path::new("/etc/x.yaml"), (2, 5))));
+            assert_eq!(error.hint().as_deref(), Some(conductor_core::caught::HINT));
+            let cause = std::error::Error::source(&error).unwrap().to_string();
+            assert_eq!(cause, "conductor itself failed: at bad");
+        }
+        // The others are as good as ever, also in the process that failed.
+        assert!(conductor.render(&services[..1]).is_ok());
+        assert!(plan(&services[2..]).is_ok());
+    }
+}

@@ -1,0 +1,63 @@
+//! Back to a release that is kept on the host.
+
+use jiff::Timestamp;
+
+use super::Conductor;
+use super::change::Rollback;
+use super::error::Error;
+use crate::system::Settings;
+use conductor_core::plan::{self, Desired, Observed, ServicePlan};
+use conductor_core::release::Release;
+use conductor_core::unit::{Kind, UnitSet};
+
+impl Conductor {
+    pub(super) fn plan_rollback(
+        &self,
+        Rollback { service, to }: &Rollback,
+        settings: &Settings,
+        observed: &Observed,
+    ) -> Result<ServicePlan, Error> {
+        let releases = plan::releases(&service.id, observed);
+        let Some(current) = releases.first() else {
+            return Err(Error::UnknownService { service: service.id.clone() });
+        };
+        let found = plan::rollback(&releases, to.as_ref(), Timestamp::now());
+        let Some((target, record)) = found else {
+            return Err(Error::NoRollback {
+                service: service.id.clone(),
+                wanted: to.as_ref().map(ToString::to_string),
+                kept: releases.iter().skip(1).map(|release| release.name.clone()).collect(),
+                current: current.name.clone(),
+            });
+        };
+        // Everything as it was: the units of the release, and those that all releases share.
+        let mut units = UnitSet::default();
+        for (name, unit) in observed.units_of(&service.id) {
+            match &unit.metadata.kind {
+                Kind::Instance(instance) if instance.release() == target.name => {
+                    units.units.insert(name.clone(), unit.recorded(record.clone()));
+                    units.links.insert(conductor_core::release::link(&service.id, name));
+                }
+                Kind::Instance(_) | Kind::Job(_) | Kind::Timer(_) => {}
+                _ => {
+                    units.units.insert(name.clone(), unit.clone());
+                    units.links.extend(observed.links_to(&service.id, name).cloned());
+                }
+            }
+        }
+        // Jobs have units of one release only: those of the definition, at the revision of the release.
+        let release = Release::new(service, target.revision.clone(), &self.templates);
+        let scope = self.paths.scope;
+        let jobs = release.compile_jobs(&target.name, record.as_ref(), scope, &self.templates)?;
+        let desired = Desired {
+            upstream: self.upstream(service, &units, &self.proxies(settings).templates()?)?,
+            revision: target.revision.clone(),
+            release: target.name.clone(),
+            service,
+            units,
+            jobs,
+            before: None,
+        };
+        self.converge_one(&desired, observed)
+    }
+}

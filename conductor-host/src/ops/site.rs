@@ -1,0 +1,195 @@
+//! What changes are planned for and carried out on: a host, files alone, or a host that is not there.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::Conductor;
+use super::error::Error;
+use crate::event::Watcher;
+use crate::executor::Executor;
+use crate::fake::FakeHost;
+use crate::report::ServiceReport;
+use crate::system::{
+    Lock, Settings, SystemHost, Systemd, SystemdError, last_port, listening_ports, sockets,
+};
+use conductor_core::plan::{self, Observed, Plan};
+use conductor_core::proxy::Upstreams;
+
+/// What changes are planned for.
+pub(super) trait Site {
+    /// Returns whether there is a systemd that starts what is planned.
+    fn has_systemd(&self) -> bool;
+
+    /// Observes unit files, what proxies are told and, with systemd, what runs.
+    fn observe(&self, settings: &Settings) -> Result<Observed, Error>;
+
+    /// Returns the ports that somebody listens on.
+    fn listening_ports(&self) -> Result<BTreeSet<u16>, Error>;
+}
+
+/// What changes are carried out on, while nobody else changes it.
+pub(super) trait LockedSite: Site {
+    /// Has systemd read what a process that was killed before could not tell it any more.
+    fn finish_reload(&self, settings: &Settings, watcher: &mut dyn Watcher) -> Result<(), Error>;
+
+    /// Notes which ports are given, so that those of a deploy that fails do not come again at once.
+    fn note_ports(&self, plan: &Plan) -> Result<(), Error>;
+
+    /// Carries out a plan.
+    fn carry_out(
+        &self,
+        settings: &Settings,
+        plan: Plan,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Vec<ServiceReport>, Error>;
+}
+
+/// The running host, or another root without a systemd.
+pub(super) struct SystemSite<'c> {
+    conductor: &'c Conductor,
+    systemd: Option<Arc<Systemd>>,
+}
+
+/// A host whose lock is held.
+pub(super) struct LockedSystem<'c> {
+    site: SystemSite<'c>,
+    lock: Lock,
+}
+
+impl<'c> SystemSite<'c> {
+    pub(super) fn new(conductor: &'c Conductor, systemd: Option<Systemd>) -> Self {
+        Self { conductor, systemd: systemd.map(Arc::new) }
+    }
+
+    pub(super) fn locked(self, lock: Lock) -> LockedSystem<'c> {
+        LockedSystem { site: self, lock }
+    }
+
+    pub(super) fn systemd(&self) -> Option<&Systemd> {
+        self.systemd.as_deref()
+    }
+}
+
+impl Site for SystemSite<'_> {
+    fn has_systemd(&self) -> bool {
+        self.systemd.is_some()
+    }
+
+    fn observe(&self, settings: &Settings) -> Result<Observed, Error> {
+        let (paths, directory) = (&self.conductor.paths, self.conductor.directory());
+        // systemd thinks while the files are read.
+        let (states, observed) =
+            rayon::join(|| self.systemd().map(Systemd::states).transpose(), || directory.observe());
+        let mut observed = observed?;
+        if let Some(states) = states? {
+            let states = states.into_iter().map(|(name, (state, _))| (name, state));
+            observed.states = Some(states.collect());
+        }
+        let Upstreams { files, foreign, pending } = self.conductor.proxies(settings).observe()?;
+        for file in files {
+            observed.upstreams.entry(file.service.clone()).or_default().push(file);
+        }
+        observed.foreign_upstreams = foreign;
+        observed.pending = pending;
+        observed.last_port = last_port::read(&paths.runtime)?;
+        observed.sockets = sockets::observe(&paths.sockets)?;
+        Ok(observed)
+    }
+
+    fn listening_ports(&self) -> Result<BTreeSet<u16>, Error> {
+        // What listens on an image that is being built is not what will listen where it runs.
+        if self.has_systemd() { Ok(listening_ports()?) } else { Ok(BTreeSet::new()) }
+    }
+}
+
+impl Site for LockedSystem<'_> {
+    fn has_systemd(&self) -> bool {
+        self.site.has_systemd()
+    }
+
+    fn observe(&self, settings: &Settings) -> Result<Observed, Error> {
+        self.site.observe(settings)
+    }
+
+    fn listening_ports(&self) -> Result<BTreeSet<u16>, Error> {
+        self.site.listening_ports()
+    }
+}
+
+impl LockedSite for LockedSystem<'_> {
+    fn finish_reload(&self, settings: &Settings, watcher: &mut dyn Watcher) -> Result<(), Error> {
+        if self.has_systemd() && self.lock.was_stale() {
+            let (conductor, systemd) = (self.site.conductor, self.site.systemd.as_ref());
+            let proxies = conductor.proxies(settings);
+            SystemHost::with(&conductor.paths, &self.lock, proxies, systemd, async |host| {
+                Executor::new(&host, watcher).reload(None).await
+            })??;
+        }
+        Ok(())
+    }
+
+    fn note_ports(&self, plan: &Plan) -> Result<(), Error> {
+        if !self.has_systemd() {
+            return Ok(());
+        }
+        let runtime = &self.site.conductor.paths.runtime;
+        match plan::last_given(&plan.services, last_port::read(runtime)?) {
+            Some(port) => Ok(last_port::write(runtime, port)?),
+            None => Ok(()),
+        }
+    }
+
+    fn carry_out(
+        &self,
+        settings: &Settings,
+        plan: Plan,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Vec<ServiceReport>, Error> {
+        let conductor = self.site.conductor;
+        let proxies = conductor.proxies(settings);
+        // To be told of the ends of jobs costs something, too.
+        let systemd = self.site.systemd.as_ref().filter(|_| plan.changes());
+        let carried_out =
+            SystemHost::with(&conductor.paths, &self.lock, proxies, systemd, async |host| {
+                Executor::new(&host, watcher).run(plan.services).await
+            });
+        Ok(carried_out??)
+    }
+}
+
+/// One process after another works with it, so that it needs no lock.
+impl Site for FakeHost {
+    fn has_systemd(&self) -> bool {
+        true
+    }
+
+    fn observe(&self, _: &Settings) -> Result<Observed, Error> {
+        Ok(self.state().observed(self.now()))
+    }
+
+    fn listening_ports(&self) -> Result<BTreeSet<u16>, Error> {
+        Ok(BTreeSet::new())
+    }
+}
+
+impl LockedSite for FakeHost {
+    fn finish_reload(&self, _: &Settings, _: &mut dyn Watcher) -> Result<(), Error> {
+        // It does so when it carries out a plan.
+        Ok(())
+    }
+
+    fn note_ports(&self, _: &Plan) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn carry_out(
+        &self,
+        _: &Settings,
+        plan: Plan,
+        watcher: &mut dyn Watcher,
+    ) -> Result<Vec<ServiceReport>, Error> {
+        // Nobody hears from a process that has died.
+        let carried_out = Self::carry_out(self, plan.services, watcher);
+        Ok(carried_out.ok_or(SystemdError::Ended)??)
+    }
+}
