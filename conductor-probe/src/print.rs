@@ -33,11 +33,16 @@ fn is_obeyed(c: char) -> bool {
 
 /// Prints a line to standard error, where nothing can be done about a failure.
 pub(crate) fn complain(text: Arguments<'_>) {
+    complain_to(io::stderr(), text);
+}
+
+/// Prints a line where errors are shown, as [`complain`] does.
+pub(crate) fn complain_to(mut place: impl io::Write, text: Arguments<'_>) {
     let mut text = journal::line(text);
     clean(&mut text, 0);
     text.push('\n');
     // One write, so that the lines of several processes do not mix.
-    let _ = io::stderr().write_all(text.as_bytes());
+    let _ = place.write_all(text.as_bytes());
 }
 
 /// Gives the message of an error without the prefix and the number that say it again.

@@ -10,14 +10,15 @@ mod ended;
 mod init;
 mod size;
 mod slot;
+mod streams;
 
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
-use probe_protocol::Run;
+use probe_protocol::{Client, Run};
 use rustix::event::{PollFd, PollFlags};
 
 pub(crate) use self::command::{BECOME, become_command};
@@ -29,10 +30,14 @@ use self::connection::{Connection, InputOutput, Message};
 use self::container::Container;
 use self::size::Size;
 use self::slot::Slot;
+use self::streams::OutputCopy;
 use crate::check::socket::wait_until;
 use crate::docker;
 use crate::itself::ItselfError;
 use crate::signals::{SignalError, Signals};
+
+/// How long it may take to copy the last output of a command if conductor has let go of it.
+const LAST_OUTPUT: Duration = Duration::from_secs(1);
 
 /// Why a command does not run, or not any more.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +60,7 @@ pub(crate) enum RunError {
 /// Runs the command and gives its exit status, as a shell has it.
 pub(crate) fn run(options: &Run, program: &[OsString]) -> Result<u8, RunError> {
     let no_leash = |source| RunError::Connection { socket: options.socket.clone(), source };
-    let (connection, ends) = Connection::take(&options.socket).map_err(no_leash)?;
+    let (connection, mut ends) = Connection::take(&options.socket).map_err(no_leash)?;
     let signals = Signals::keep(&docker::SIGNALS)?;
     let container = Container::of(options);
     let engine = container.as_ref().and_then(Container::docker);
@@ -74,6 +79,10 @@ pub(crate) fn run(options: &Run, program: &[OsString]) -> Result<u8, RunError> {
         }
         _ => None,
     };
+    let mut copies = Vec::new();
+    if let (Some(Client::Podman(_)), InputOutput::Streams(streams)) = (&options.client, &mut ends) {
+        copies = streams::replace(streams).map_err(RunError::Start)?;
+    }
     let has_terminal = matches!(ends, InputOutput::Terminal(_));
     let mut command = RunningCommand { child: Child::spawn(program, ends)?, container };
     let mut connection = Some(connection);
@@ -105,7 +114,9 @@ pub(crate) fn run(options: &Run, program: &[OsString]) -> Result<u8, RunError> {
                 Signal::SIGCHLD => {
                     if let Some(status) = command.child.ended().map_err(RunError::Wait)? {
                         let signal = command.container.as_ref().and_then(Container::ended_by);
-                        return Ok(signal.map_or(status, command::death_by));
+                        let status = signal.map_or(status, command::death_by);
+                        let all = finish(copies, &signals, connection.as_ref())?;
+                        return Ok(if all || status != 0 { status } else { crate::FAILED });
                     }
                 }
                 signal => command.deliver(signal),
@@ -126,6 +137,37 @@ pub(crate) fn run(options: &Run, program: &[OsString]) -> Result<u8, RunError> {
             Some(Message::Nothing) | None => {}
         }
     }
+}
+
+/// Waits until the output of a command is copied, or conductor lets go, and returns whether all was written.
+fn finish(
+    copies: Vec<OutputCopy>,
+    signals: &Signals,
+    connection: Option<&Connection>,
+) -> Result<bool, RunError> {
+    copies.iter().for_each(OutputCopy::finish);
+    let deadline = Instant::now().checked_add(LAST_OUTPUT).filter(|_| connection.is_none());
+    let mut all = true;
+    for copy in copies {
+        loop {
+            let mut watched =
+                vec![PollFd::new(&copy, PollFlags::IN), PollFd::new(signals, PollFlags::IN)];
+            watched.extend(connection.map(|connection| PollFd::new(connection, PollFlags::IN)));
+            let in_time = wait_until(&mut watched, deadline);
+            if !in_time.map_err(|errno| RunError::Wait(errno.into()))? {
+                return Ok(false);
+            }
+            if !watched[0].revents().is_empty() {
+                all &= copy.join();
+                break;
+            }
+            let is_told = signals.pending()?.contains(&Signal::SIGTERM);
+            if is_told || connection.is_some_and(|connection| connection.hear() == Message::End) {
+                return Ok(false);
+            }
+        }
+    }
+    Ok(all)
 }
 
 /// A command that runs, here or in a container.

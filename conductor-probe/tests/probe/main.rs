@@ -11,5 +11,6 @@ mod limit;
 mod once;
 mod restarts;
 mod server;
+mod streams;
 mod unit;
 mod watch;

@@ -31,36 +31,36 @@ const STREAMS: u8 = 0b111;
 const TERMINAL: u8 = 0b1000;
 
 /// Somebody who waits for a command.
-struct Waiting {
+pub(crate) struct Waiting {
     directory: TempDir,
     listener: UnixListener,
 }
 
 impl Waiting {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let listener = UnixListener::bind(directory.path().join("socket")).unwrap();
         Self { directory, listener }
     }
 
-    fn path(&self, name: &str) -> String {
+    pub(crate) fn path(&self, name: &str) -> String {
         self.directory.path().join(name).display().to_string()
     }
 
     /// Waits for a connection.
-    fn accept(&self) -> UnixStream {
+    pub(crate) fn accept(&self) -> UnixStream {
         let mut watched = [PollFd::new(&self.listener, PollFlags::IN)];
         assert_eq!(poll(&mut watched, Some(&PATIENCE)), Ok(1), "nobody comes");
         self.listener.accept().unwrap().0
     }
 
     /// Starts the probe, and gives the command a file for each stream.
-    fn start(&self, words: &[&str], streams: [&File; 3]) -> (Child, UnixStream) {
+    pub(crate) fn start(&self, words: &[&str], streams: [&File; 3]) -> (Child, UnixStream) {
         self.start_with(&[], words, streams)
     }
 
     /// Starts the probe with more options.
-    fn start_with(
+    pub(crate) fn start_with(
         &self,
         options: &[&str],
         words: &[&str],
@@ -70,7 +70,7 @@ impl Waiting {
     }
 
     /// Starts the probe, and sends it files and what they are.
-    fn start_between(
+    pub(crate) fn start_between(
         &self,
         options: &[&str],
         words: &[&str],
@@ -94,7 +94,7 @@ impl Waiting {
     }
 
     /// Runs a shell script to its end, and gives what it wrote.
-    fn run(&self, script: &str) -> (ExitStatus, String) {
+    pub(crate) fn run(&self, script: &str) -> (ExitStatus, String) {
         let out = File::create(self.path("out")).unwrap();
         let (mut child, _stream) =
             self.start(&["/bin/sh", "-c", script], [&File::open("/dev/null").unwrap(), &out, &out]);

@@ -14,6 +14,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("an_environment_says_how_a_command_ended", an_environment_says_how_a_command_ended),
     ("nobody_else_writes_where_a_one_off_is", nobody_else_writes_where_a_one_off_is),
     ("docker_has_no_file_of_the_callers", |host| has_no_file_of_the_callers(host, Engine::Docker)),
+    ("podman_has_no_file_of_the_callers", |host| has_no_file_of_the_callers(host, Engine::Podman)),
 ];
 
 /// Defines a service that only one-offs are run of.
@@ -22,18 +23,21 @@ fn define(host: &Host, rest: &str) {
 }
 
 /// The command gets bytes: root in the container can neither write to the file that is its input, nor cut off the one
-/// that its output goes to.
+/// that its output goes to, nor change the modes of both.
 fn has_no_file_of_the_callers(host: &Host, engine: Engine) {
     host.sandbox.load_image(engine).expect("the engine takes the image");
     define(host, &format!("runtime: {}\nimage: localhost/app\n", engine.program()));
     host.sh("umask 077; echo input >/srv/input; echo before >/srv/log");
-    let script = "echo HACKED >/proc/self/fd/0; : >/proc/self/fd/1; cat; echo end";
+    let script = "echo HACKED >/proc/self/fd/0; : >/proc/self/fd/1; \
+                  chmod 777 /proc/self/fd/0 /proc/self/fd/1; cat; echo end";
     let run = format!(
         "timeout 60 conductor run --id a sh -c '{script}' </srv/input >>/srv/log 2>/dev/null || true"
     );
     host.sh(&run);
     assert_eq!(host.sh("cat /srv/input"), "input");
-    assert!(host.sh("cat /srv/log").starts_with("before"), "{}", host.sh("cat /srv/log"));
+    let log = host.sh("cat /srv/log");
+    assert!(log.starts_with("before\ninput\n") && log.ends_with("end"), "{log}");
+    assert_eq!(host.sh("stat -c %a /srv/input /srv/log"), "600\n600");
 }
 
 /// Starts somebody as a unit, by a program that starts units, and waits until all is ready.

@@ -35,6 +35,16 @@ pub(super) fn statuses_and_streams(host: &Host, engine: Option<Engine>) {
     // As in every pipeline: what nobody reads ends the one that writes.
     assert_eq!(host.sh(&format!("{run} yes | head -n 1")), "y");
     assert_eq!(host.sh(&format!("{run} cat </dev/null; echo $?")), "0");
+    // Nobody waits for input that is not read.
+    host.sh(&format!("{run} true </srv/many"));
+    // Docker's client has two connections for it.
+    if engine != Some(Engine::Docker) {
+        let both =
+            "i=0; while [ $i -lt 2000 ]; do echo out $i; echo err $i >&2; i=$((i + 1)); done";
+        host.sh(&format!("{run} sh -c '{both}' >/srv/both 2>&1; ({both}) 2>&1 | cmp /srv/both"));
+        let full = host.sh(&format!("{run} echo lost 2>/srv/full >/dev/full || cat /srv/full"));
+        assert!(full.contains("No space left on device"), "{full}");
+    }
     let slow = shell(host, &["--timeout", "2s"], "echo begun; sleep 60").exits(124);
     slow.says("begun").complains("error: it took longer than --timeout says");
     nothing_is_left(host, engine);

@@ -39,6 +39,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("native_terminals", |host| terminal::works(host, None)),
     ("docker_terminals", |host| terminal::works(host, Some(Engine::Docker))),
     ("podman_terminals", |host| terminal::works(host, Some(Engine::Podman))),
+    ("no_terminal_was_asked_for", terminal::none_was_asked_for),
     ("native_gets_what_the_service_gets", |host| gets::what_the_service_gets(host, None)),
     ("docker_gets_what_the_service_gets", |host| {
         gets::what_the_service_gets(host, Some(Engine::Docker));

@@ -57,3 +57,32 @@ pub(super) fn works(host: &Host, engine: Option<Engine>) {
     assert!(shown.contains("exit status 0"), "{shown}");
     nothing_is_left(host, engine);
 }
+
+/// Whoever types a command is at a terminal; in a container the command is at none unless it was asked for.
+pub(super) fn none_was_asked_for(host: &Host) {
+    for engine in [None, Some(Engine::Docker), Some(Engine::Podman)] {
+        define(host, engine, "");
+        let script = "read x; echo \"<$x>\"; exit 5";
+        let run = format!("exec conductor run --id a sh -c '{script}'");
+        host.write("/srv/typed", &run);
+        let shown = at_a_terminal(host, "sh /srv/typed", "type hello\\r\nwait <hello>\n");
+        assert!(shown.ends_with("exit status 5, cooked True"), "{engine:?}: {shown}");
+        for redirected in ["</dev/null", "2>/dev/null"] {
+            host.write("/srv/typed", &format!("{run} {redirected}"));
+            let steps = "type hello\\r\nwait <\n";
+            let shown = at_a_terminal(host, "sh /srv/typed", steps);
+            assert!(
+                shown.ends_with("exit status 5, cooked True"),
+                "{engine:?} {redirected}: {shown}"
+            );
+        }
+        // Ctrl-C is the command's as anywhere.
+        host.write(
+            "/srv/typed",
+            "exec conductor run --id a sh -c '(sleep 0.3; echo ready) & sleep 300'",
+        );
+        let shown = at_a_terminal(host, "sh /srv/typed", "wait ready\ntype \\x03\n");
+        assert!(shown.ends_with("exit status 130, cooked True"), "{engine:?}: {shown}");
+        nothing_is_left(host, engine);
+    }
+}
