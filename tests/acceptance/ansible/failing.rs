@@ -44,13 +44,13 @@ fn what_is_wrong_changes_nothing(pool: &Pool) -> Result<(), Failed> {
                     "\"fast\" is not an amount of CPU",
                 ][..],
             ),
-            (with("id", json!("other")), &["this is the definition of other and not of web"]),
+            (with("id", json!("other")), &["this is the definition of other, not of web"]),
             // A good definition that cannot be applied.
             (json!({"id": "shop", "src": "/root/shop.yaml", "remote_src": true}), &["revision"]),
             (json!({"id": "web", "src": "/root/none.yaml", "remote_src": true}), &["cannot read"]),
             (
                 json!({"id": "web", "src": "/root/web.ini", "remote_src": true}),
-                &["does not say its format"],
+                &["has an unknown format"],
             ),
             (json!({"id": "../web", "definition": definition("v2")}), &["id: \"../web\""]),
             (json!({"id": "../web", "state": "absent"}), &["../web"]),
@@ -64,7 +64,7 @@ fn what_is_wrong_changes_nothing(pool: &Pool) -> Result<(), Failed> {
                 json!({"id": "shop", "src": "/root/prot.yaml", "remote_src": true}),
                 &["/root/prot.yaml:2:1: prot: unknown key"],
             ),
-            (json!({"id": "web", "src": "web.conf"}), &["web.conf does not say its format"]),
+            (json!({"id": "web", "src": "web.conf"}), &["web.conf has an unknown format"]),
             (json!({"id": "web", "state": "deployed"}), &["revision"]),
             (
                 json!({"id": "web", "revision": "v2", "definition": definition("v2")}),
@@ -95,7 +95,7 @@ fn what_is_wrong_changes_nothing(pool: &Pool) -> Result<(), Failed> {
         host.define("broken.yaml", "id: broken\nwhat: {");
         for arguments in [web("v2"), json!({"id": "web", "state": "absent"})] {
             let texts = [
-                "web is defined in /etc/conductor/services/other.yaml, too",
+                "web is also defined in /etc/conductor/services/other.yaml",
                 "hint: remove that file",
             ];
             fleet.task(MODULE, &arguments, &[]).fails(&texts);
@@ -151,7 +151,7 @@ fn what_does_not_start_is_put_back(pool: &Pool) -> Result<(), Failed> {
         let shown = json!({"ansible.builtin.debug": {"var": "result.msg"}});
         let play = json!([{"hosts": "all", "gather_facts": false, "tasks": [hidden, shown]}]);
         fleet.write("hidden.yml", &play.to_string());
-        let ran = fleet.play(&["hidden.yml"]).exits(0).says("conductor logs --id web has it");
+        let ran = fleet.play(&["hidden.yml"]).exits(0).says("see conductor logs --id web");
         assert!(!ran.stdout.contains("cannot go on"), "{ran}");
         assert_eq!((host.sh(&format!("cat {FILE}")), host.running("web"), host.files()), before);
     })
@@ -166,14 +166,18 @@ fn another_contract(pool: &Pool) -> Result<(), Failed> {
             (
                 "newer",
                 r#"echo '{"x-contract-version": 3, "changed": false}'"#,
-                &["/usr/local/bin/newer keeps version 3 of the contract", "hint: "][..],
+                &["/usr/local/bin/newer has version 3 of the contract", "hint: "][..],
             ),
             (
                 "older",
                 "echo 'error: unexpected argument --output' >&2; exit 2",
                 &["older is not a conductor that", "unexpected argument --output", "hint: "],
             ),
-            ("other", "echo fine", &["other is not a conductor that this collection knows: fine"]),
+            (
+                "other",
+                "echo fine",
+                &["other is not a conductor that this collection supports: fine"],
+            ),
         ] {
             host.write(&format!("/usr/local/bin/{program}"), &format!("#!/bin/sh\n{says}\n"));
             host.sh(&format!("chmod 755 /usr/local/bin/{program}"));

@@ -61,7 +61,7 @@ fn the_role(pool: &Pool) -> Result<(), Failed> {
         json!({"ports": "21000-21099", "proxy": {"nginx": {"directory": "/etc/nginx/upstreams"}}});
     play(serde_json::Value::Null, &[])
         .exits(2)
-        .says("conductor_binary and conductor_probe_binary have to say");
+        .says("set conductor_binary and conductor_probe_binary to the paths");
     assert!(!host.path("/usr/local/bin/conductor").exists());
     // What is no program does not take the place of one that is.
     fleet.write("bin/text", "no program\n");

@@ -1,6 +1,6 @@
 # Copyright: the conductor authors
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Carries the file of a definition to the host before the module conductor_service runs there."""
+"""Copies the file of a definition to the host before the module conductor_service runs there."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ansible.plugins.action import ActionBase
 
 
 class ActionModule(ActionBase):
-    """Finds src where ansible.builtin.copy finds it, and decrypts what is in a vault."""
+    """Finds src as ansible.builtin.copy does, and decrypts it if it is in a vault."""
 
     TRANSFERS_FILES = True
     _supports_async = True
@@ -26,12 +26,12 @@ class ActionModule(ActionBase):
         in_background = self._task.async_val
         try:
             if src is not None and not boolean(arguments.get("remote_src", False), strict=False):
-                # remote_src stays false: the module knows by it that this path means nothing to the user.
+                # remote_src stays false, so that the module does not show this path to the user.
                 arguments["src"] = self._carry(src)
             done = self._execute_module(module_args=arguments, task_vars=task_vars, wrap_async=in_background)
             result.update(done)
         finally:
-            # The module may not have read it yet.
+            # In the background, the module may not have read the file yet.
             if not in_background:
                 self._remove_tmp_path(self._connection._shell.tmpdir)
         return result
@@ -43,7 +43,7 @@ class ActionModule(ActionBase):
             raise AnsibleActionFail(to_native(error)) from error
         if self._connection._shell.tmpdir is None:
             self._make_tmp_path()
-        # Errors name the file, and its ending says the format.
+        # The name is kept, because errors show it and its ending is the format.
         remote = self._connection._shell.join_path(self._connection._shell.tmpdir, os.path.basename(src))
         self._transfer_file(local, remote)
         self._fixup_perms2((self._connection._shell.tmpdir, remote))

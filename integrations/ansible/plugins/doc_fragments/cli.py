@@ -1,18 +1,18 @@
 # Copyright: the conductor authors
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Options of every module: how conductor is called."""
+"""Options that every module has: how to call conductor."""
 
 from __future__ import annotations
 
 
 class ModuleDocFragment:
-    """What the modules share in their documentation."""
+    """The documentation that the modules share."""
 
     DOCUMENTATION = r"""
 options:
   executable:
     description:
-      - The program C(conductor) on the host, as a path or as a name that is looked up in E(PATH),
+      - The program C(conductor) on the host, as a path, or as a name that is searched for in E(PATH),
         C(/usr/local/bin) and C(/usr/bin).
     type: str
     default: conductor
@@ -23,7 +23,7 @@ options:
     default: /etc/conductor/services
   templates:
     description:
-      - A directory on the host with unit templates to use in place of the built-in ones.
+      - A directory on the host with unit templates that replace the built-in ones.
       - Use the same one in every task.
     type: path
 requirements:

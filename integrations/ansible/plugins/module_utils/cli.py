@@ -1,6 +1,6 @@
 # Copyright: the conductor authors
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Calls conductor and understands its answers: all that the modules know of a host."""
+"""Calls conductor and parses its answers, which are all that the modules know about a host."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import os
 
 # The version of the contract, docs/cli.md, that the modules are written for.
 CONTRACT = 2
-# Where the role installs it, should a login without a profile not look there.
+# Where the role installs it, in case the PATH of a login without a profile does not contain it.
 DIRECTORIES = ["/usr/local/bin", "/usr/bin"]
-# Exit statuses after which nothing of the host is different: bad input, the old release serves as
-# before, another run holds the lock.
+# Exit statuses after which the host is unchanged: bad input, the old release serves as before,
+# another process holds the lock.
 NOTHING_CHANGED = (2, 3, 4)
-# What to do about a file that only root may change.
+# The hint for a file that only root may change.
 NOT_ROOT = "this needs root: add become: true"
 
 ARGUMENTS = dict(
@@ -25,7 +25,7 @@ ARGUMENTS = dict(
 
 
 class Answer:
-    """What a call of conductor said."""
+    """The answer to a call of conductor."""
 
     def __init__(self, command, rc, stdout, stderr):
         self.command = command
@@ -35,7 +35,7 @@ class Answer:
         self.json = self._last_object()
 
     def _last_object(self):
-        """Gives the result; events come before it, one on each line."""
+        """Returns the result; events come before it, one on each line."""
         lines = self.stdout.strip().splitlines()
         try:
             value = json.loads(lines[-1])
@@ -49,12 +49,12 @@ class Answer:
 
     @property
     def kind(self):
-        """Names the kind of an error in conductor's one word, or is None."""
+        """Returns the kind of an error, or None."""
         return self.json.get("error", {}).get("kind")
 
     @property
     def failures(self):
-        """Gives what did not work out, service by service."""
+        """Returns the failures, service by service."""
         services = self.json.get("services") or []
         return [(each["id"], each["failure"]) for each in services if each.get("failure")]
 
@@ -65,14 +65,14 @@ class Answer:
 
     @property
     def changed_nothing(self):
-        """Tells whether a call that failed left the host as it was."""
+        """Returns whether a failed call left the host unchanged."""
         if self.rc in NOTHING_CHANGED or self.json.get("changed") is False:
             return True
         failures = self.failures
         return bool(failures) and all(failure["undone"] for _id, failure in failures)
 
     def rename(self, old, new, lines=True):
-        """Names a file in errors as its owner knows it, who may not know it by lines."""
+        """Replaces the name of a file in errors, and removes lines if the new name has none."""
         for error in self._errors():
             if error.get("file") == old and not lines:
                 error.update(line=None, column=None)
@@ -82,7 +82,7 @@ class Answer:
         return self
 
     def failure(self, hides_journal=False):
-        """Gives the arguments of fail_json: the message, and what it is made of."""
+        """Returns the arguments of fail_json: the message, and its parts."""
         if hides_journal:
             self._hide_journal()
         result = dict(rc=self.rc, cmd=self.command, stderr=self.stderr)
@@ -97,14 +97,14 @@ class Answer:
             result["steps"] = self.steps
             result["msg"] = "\n".join(_failure_text(name, each) for name, each in self.failures)
         else:
-            said = self.stderr.strip() or self.stdout.strip() or "it said nothing"
+            said = self.stderr.strip() or self.stdout.strip() or "no output"
             result["msg"] = "conductor ended with exit status %d: %s" % (self.rc, said)
         return result
 
     def _hide_journal(self):
-        """Forgets what services wrote, which may hold what they were given."""
+        """Removes the output of services, which may contain their secrets."""
         for name, failure in self.failures:
-            hint = "(not shown with no_log; conductor logs --id %s has it)" % name
+            hint = "(hidden by no_log; see conductor logs --id %s)" % name
             failure.update(journal=[hint] if failure["journal"] else [], status=None)
 
     def _errors(self):
@@ -126,7 +126,7 @@ class Cli:
         self.templates = params["templates"]
 
     def require(self):
-        """Fails unless there is such a program, and it keeps the contract that the modules know."""
+        """Fails unless the program exists and has the contract version of the modules."""
         if self.path is None:
             self._module.fail_json(
                 msg="there is no program %s on this host\nhint: the role conductor.conductor.conductor installs it"
@@ -136,34 +136,34 @@ class Cli:
         try:
             found = json.loads(schema.stdout)["x-contract-version"]
         except (ValueError, LookupError, TypeError):
-            # An old one, or another program of this name.
+            # An old conductor, or another program of this name.
             said = (schema.stderr.strip() or schema.stdout.strip()).splitlines()[:1]
             self._module.fail_json(
-                msg=": ".join(["%s is not a conductor that this collection knows" % self.path] + said)
-                + "\nhint: install the conductor of the same checkout; the role conductor.conductor.conductor does"
+                msg=": ".join(["%s is not a conductor that this collection supports" % self.path] + said)
+                + "\nhint: install conductor from the same checkout, with the role conductor.conductor.conductor"
             )
         if found != CONTRACT:
             self._module.fail_json(
-                msg="%s keeps version %s of the contract, and this collection knows version %d" % (self.path, found, CONTRACT)
-                + "\nhint: use conductor and the collection of the same checkout"
+                msg="%s has version %s of the contract, but this collection needs version %d" % (self.path, found, CONTRACT)
+                + "\nhint: install conductor and the collection from the same checkout"
             )
 
     def command(self, arguments, definitions=None):
-        """Gives the command line of a call."""
+        """Returns the command line of a call."""
         command = [self.path, "--definitions", definitions or self.definitions]
         if self.templates:
             command += ["--templates", self.templates]
         return command + arguments
 
     def ask(self, arguments, definitions=None):
-        """Calls conductor and gives its answer, whatever it is."""
+        """Calls conductor and returns its answer, whether it succeeded or not."""
         command = self.command(["--output", "json"] + arguments, definitions)
         rc, stdout, stderr = self._module.run_command(command, environ_update=dict(NO_COLOR="1"))
         return Answer(command, rc, stdout, stderr)
 
     def fail(self, answer, **more):
-        """Ends the module with what conductor said."""
-        # A registered result is not censored, and is often shown.
+        """Ends the module with conductor's error."""
+        # Ansible does not censor a registered result, and it is often shown.
         failure = answer.failure(hides_journal=self._module.no_log)
         if answer.kind == "file" and os.geteuid() != 0:
             failure["hint"] = NOT_ROOT

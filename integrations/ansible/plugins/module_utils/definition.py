@@ -1,6 +1,6 @@
 # Copyright: the conductor authors
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""The file of a service's definition on a host: read, replaced as a whole, and put back."""
+"""Reads, replaces and restores the file of a service's definition on a host."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ ENDINGS = (".yaml", ".yml", ".json", ".toml")
 
 
 def text_of(service, definition):
-    """Writes a definition that was given as a mapping; equal mappings are equal texts."""
+    """Returns the text of a definition that is a mapping; equal mappings have equal texts."""
     whole = dict(definition, id=definition.get("id", service))
     return json.dumps(whole, indent=4, sort_keys=True, ensure_ascii=False) + "\n"
 
 
 def ending_of(path):
-    """Gives the ending of a file of a definition, or None if conductor would not read it."""
+    """Returns the ending of a definition's file, or None if conductor would not read the file."""
     ending = os.path.splitext(path)[1]
     return ending if ending in ENDINGS else None
 
 
 class Definition:
-    """The files that are called as one service in a directory of definitions."""
+    """The files in a directory of definitions that are named after one service."""
 
     def __init__(self, module, service):
         self._module = module
@@ -41,16 +41,16 @@ class Definition:
         return [self.path(ending) for ending in ENDINGS]
 
     def path(self, ending):
-        """Gives where the definition of this service is, in a format."""
+        """Returns the path of this service's definition in a format."""
         return os.path.join(self.directory, self._service + ending)
 
     @property
     def paths(self):
-        """Gives the files that were there."""
+        """Returns the files that existed before."""
         return sorted(self._before)
 
     def others(self):
-        """Gives the files of other names in the directory."""
+        """Returns the files of other names in the directory."""
         try:
             names = sorted(os.listdir(self.directory))
         except FileNotFoundError:
@@ -61,11 +61,11 @@ class Definition:
         return [path for path in paths if path not in self._own()]
 
     def differs(self, path, text):
-        """Tells whether writing this would change anything."""
+        """Returns whether writing this would change anything."""
         return self._before != {path: to_bytes(text)}
 
     def diff(self, path, text):
-        """Gives what would change, as Ansible shows it; without a text, all goes."""
+        """Returns the diff in Ansible's form; without a text, of removing all files."""
         gone = [
             dict(before_header=old, before=to_text(content), after_header=old + " (removed)", after="")
             for old, content in sorted(self._before.items())
@@ -79,7 +79,7 @@ class Definition:
         return gone + [dict(before_header=path, before=before, after_header=path, after=text)]
 
     def write(self, path, text):
-        """Puts a definition in the place of all that were there."""
+        """Replaces all previous files by one definition."""
         try:
             if not os.path.isdir(self.directory):
                 os.makedirs(self.directory, 0o755)
@@ -93,7 +93,7 @@ class Definition:
         self._unlink(self._before)
 
     def restore(self):
-        """Makes the files what they were."""
+        """Restores the previous files."""
         for path in self._own():
             if path in self._before:
                 if not os.path.exists(path) or self._read(path) != self._before[path]:
@@ -102,17 +102,17 @@ class Definition:
                 os.unlink(path)
 
     def candidate(self, ending, text):
-        """Writes a definition to a directory of its own, where it can be tried out."""
+        """Writes a definition to a temporary directory, where it can be checked."""
         directory = tempfile.mkdtemp(dir=self._module.tmpdir)
-        # Not called as the service: its name is not known to be a good one yet.
+        # The file is not named after the service, because that name has not been checked yet.
         path = os.path.join(directory, "definition" + ending)
         with open(path, "wb") as file:
             file.write(to_bytes(text))
         return path
 
     def _replace(self, path, content):
-        """Replaces a file so that it is the old one or the new one at every moment."""
-        # Beside the definitions, under a name that conductor does not read.
+        """Replaces a file atomically."""
+        # Next to the definitions, with a name that conductor does not read.
         temporary = os.path.join(self.directory, ".%s.ansible" % self._service)
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
@@ -136,6 +136,6 @@ class Definition:
             self._refused("read", path, error)
 
     def _refused(self, what, path, error):
-        """Ends the module where the file system does not let it do something."""
+        """Ends the module with an error of the file system."""
         hint = "" if os.geteuid() == 0 else "\n  hint: " + NOT_ROOT
         self._module.fail_json(msg="cannot %s %s: %s%s" % (what, path, to_native(error.strerror), hint))

@@ -1,19 +1,19 @@
 # Copyright: the conductor authors
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Waits until a service is healthy, for as long as somebody is patient."""
+"""Waits until a service is healthy, up to a limit."""
 
 from __future__ import annotations
 
 import json
 import time
 
-# How often conductor is asked, in seconds, and how much of the journal a failure shows.
+# The seconds between two calls of conductor, and the number of journal lines in a failure.
 INTERVAL = 0.5
 LINES = "20"
 
 
 def wait_until_healthy(module, cli, service, patience, changed):
-    """Returns once every instance is healthy, or fails with what those say that are not."""
+    """Returns when every instance is healthy, or fails with the state of those that are not."""
     deadline = time.monotonic() + patience
     while True:
         answer = cli.ask(["status", "--id", service])
@@ -39,7 +39,7 @@ def wait_until_healthy(module, cli, service, patience, changed):
 
 
 def _journal(cli, service):
-    """Gives the last lines that a service wrote."""
+    """Returns the last lines of a service's log."""
     messages = []
     for line in cli.ask(["logs", "--id", service, "--lines", LINES]).stdout.splitlines():
         try:

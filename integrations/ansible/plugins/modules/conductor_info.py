@@ -2,16 +2,16 @@
 
 # Copyright: the conductor authors
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Tells what conductor runs on a host."""
+"""Returns what conductor runs on a host."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: conductor_info
-short_description: Tells which services of conductor's run on a host
+short_description: Returns the status of the services on a host
 version_added: 0.1.0
 description:
-  - Gives what C(conductor status --output json) says, and the version of C(conductor).
+  - Returns the output of C(conductor status --output json), and the version of C(conductor).
 options:
   id:
     description:
@@ -22,21 +22,21 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Changes nothing in any case.
+    description: This module never changes anything.
   diff_mode:
     support: none
-    description: Changes nothing.
+    description: This module never changes anything.
 seealso:
   - module: conductor.conductor.conductor_service
 """
 
 EXAMPLES = r"""
-- name: Ask what runs
+- name: Read the status
   conductor.conductor.conductor_info:
     id: hello
   register: hello
 
-- name: Insist on three healthy instances
+- name: Check that three instances are healthy
   ansible.builtin.assert:
     that: hello.services[0].instances | selectattr('healthy') | length == 3
 """
@@ -57,14 +57,14 @@ services:
       description: The name of the service.
       type: str
     revision:
-      description: The revision that is current.
+      description: The current revision.
       type: str
     instances:
       description: The instances, each with C(unit), C(instance), C(port), C(active_state), C(healthy), C(status) and more.
       type: list
       elements: dict
     releases:
-      description: The current release, and behind it those that are kept for a rollback.
+      description: The current release, followed by those that are kept for a rollback.
       type: list
       elements: dict
     jobs:
@@ -79,7 +79,7 @@ from ansible_collections.conductor.conductor.plugins.module_utils.cli import ARG
 
 
 def main():
-    """Asks conductor."""
+    """Returns the status."""
     module = AnsibleModule(
         argument_spec=dict(ARGUMENTS, id=dict(type="str")),
         supports_check_mode=True,

@@ -2,7 +2,7 @@
 
 # Copyright: the conductor authors
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Runs a one-off command as a service of conductor's runs."""
+"""Runs a one-off command in the environment of a service."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ module: conductor_run
 short_description: Runs a one-off command in the image of a service
 version_added: 0.1.0
 description:
-  - Runs C(conductor run) on a host, a command with the image, environment, secrets, volumes, user and limits of a
-    service, at the revision that is deployed there unless another is given.
-  - There is no shell between this task and the command.
+  - Runs a command with C(conductor run) on a host, with the image, environment, secrets, volumes, user and limits of
+    a service. The default revision is the deployed one.
+  - The command is not run in a shell.
 options:
   id:
     description:
@@ -28,52 +28,52 @@ options:
     required: true
   revision:
     description:
-      - The revision to run, in place of the deployed one.
+      - The revision to run, instead of the deployed one.
     type: str
   env:
     description:
-      - Variables on top of those of the service.
+      - Variables in addition to those of the service.
       - They are arguments of C(conductor), so every user of the host can see them while it runs.
-      - They are kept out of logs, and those of eight characters and more are masked in what the task returns.
+      - Their values do not appear in logs. Values of eight or more characters are masked in the result of the task.
       - Values are text or numbers; put others in quotes.
     type: dict
   user:
     description:
-      - The user to run as, in place of the service's.
+      - The user to run as, instead of the service's.
     type: str
   memory:
     description:
-      - The memory it may use, in place of the service's limit; V(512M), for example.
+      - The memory that it may use, instead of the service's limit; V(512M), for example.
     type: str
   cpu:
     description:
-      - The processors it may use, in place of the service's limit; V(1.5), for example.
+      - The number of processors that it may use, instead of the service's limit; V(1.5), for example.
     type: str
   timeout:
     description:
-      - After which time it is ended, and the task fails; V(10min), for example.
+      - The longest time that it may run; V(10min), for example. Then it is ended, and the task fails.
     type: str
   detach:
     description:
-      - Whether to return once it runs, with the RV(unit) in which it does.
+      - Whether to return as soon as it runs, with its RV(unit).
     type: bool
     default: false
   stdin:
     description:
-      - What the command reads on its standard input.
+      - The standard input of the command.
     type: str
   stdin_add_newline:
     description:
-      - Whether to add a line end to O(stdin).
+      - Whether to add a newline to O(stdin).
     type: bool
     default: true
   creates:
     description:
-      - A path on the host, or a pattern. If there is such a file, the command does not run.
+      - A path on the host, or a pattern. If such a file exists, the command does not run.
     type: str
   removes:
     description:
-      - A path on the host, or a pattern. If there is no such file, the command does not run.
+      - A path on the host, or a pattern. If no such file exists, the command does not run.
     type: str
 extends_documentation_fragment:
   - conductor.conductor.cli
@@ -81,12 +81,12 @@ attributes:
   check_mode:
     support: partial
     description: The command is never run.
-    details: With O(creates) or O(removes) the task says whether it would run; without them it is skipped.
+    details: With O(creates) or O(removes) the task reports whether the command would run; without them it is skipped.
   diff_mode:
     support: none
-    description: What a command changes is not known.
+    description: The changes that a command makes are not known.
 notes:
-  - A command that ran counts as a change. C(changed_when) tells better.
+  - If the command ran, the task is changed. Use C(changed_when) to be more exact.
 seealso:
   - module: conductor.conductor.conductor_service
   - module: ansible.builtin.command
@@ -100,14 +100,14 @@ EXAMPLES = r"""
   register: accounts
   changed_when: false
 
-- name: Load the first data, once
+- name: Load the initial data once
   conductor.conductor.conductor_run:
     id: shop
     command: [bin/load, /srv/uploads/first.sql]
     creates: /srv/uploads/first.done
     timeout: 10min
 
-- name: Start a long report, and go on
+- name: Start a long report without waiting for it
   conductor.conductor.conductor_run:
     id: shop
     command: [bin/report, --year, "2026"]
@@ -123,15 +123,15 @@ cmd:
   elements: str
 rc:
   description: The exit status of the command; 125 if conductor could not run it, 124 if O(timeout) ended it.
-  returned: always, unless the arguments are refused
+  returned: always, unless the arguments are invalid
   type: int
 stdout:
-  description: What the command wrote to standard output; nothing if it did not run.
-  returned: always, unless the arguments are refused
+  description: The standard output of the command; empty if it did not run.
+  returned: always, unless the arguments are invalid
   type: str
 stderr:
-  description: What the command wrote to standard error; nothing if it did not run.
-  returned: always, unless the arguments are refused
+  description: The standard error of the command; empty if it did not run.
+  returned: always, unless the arguments are invalid
   type: str
 start:
   description: When it was started.
@@ -158,18 +158,18 @@ from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.conductor.conductor.plugins.module_utils.cli import ARGUMENTS, Answer, Cli
 
-# What conductor run exits with in place of the command.
+# Exit statuses of conductor run itself.
 BAD_USAGE = 2
 TIMED_OUT = 124
 REFUSED = 125
 NOT_FOUND = 127
-# Shorter values are masked where they are given only: they stand in words, and numbers, that are no secret.
+# Shorter values are not masked everywhere, because they occur in words and numbers that are not secret.
 SECRET = 8
 MASK = "VALUE_SPECIFIED_IN_NO_LOG_PARAMETER"
 
 
 def command_line(params, options):
-    """Gives the arguments of conductor."""
+    """Returns the arguments of conductor."""
     arguments = ["run", "--id", params["id"]]
     for option in ("revision", "user", "memory", "cpu", "timeout"):
         if params[option] is not None:
@@ -180,7 +180,7 @@ def command_line(params, options):
 
 
 def reason_to_skip(params):
-    """Says why the command need not run, or gives None."""
+    """Returns why the command need not run, or None."""
     if params["creates"] and glob.glob(params["creates"]):
         return "skipped, since %s exists" % params["creates"]
     if params["removes"] and not glob.glob(params["removes"]):
@@ -189,7 +189,7 @@ def reason_to_skip(params):
 
 
 def explain(params, rc, stderr, no_log):
-    """Says why the task failed."""
+    """Returns why the task failed."""
     last = [] if no_log else stderr.strip().splitlines()[-1:]
     if rc == REFUSED and stderr.strip():
         return stderr.strip()
@@ -203,7 +203,7 @@ def explain(params, rc, stderr, no_log):
 
 
 def main():
-    """Runs the command unless there is a reason not to."""
+    """Runs the command, unless creates or removes says otherwise."""
     module = AnsibleModule(
         argument_spec=dict(
             ARGUMENTS,
@@ -232,7 +232,7 @@ def main():
         module.fail_json(msg="command is empty: it needs a program", **invocation)
     for name, value in sorted((params["env"] or {}).items()):
         if value is None or isinstance(value, (bool, dict, list)):
-            found = {bool: "a truth value", dict: "a dictionary", list: "a list"}.get(type(value), "nothing")
+            found = {bool: "a boolean", dict: "a dictionary", list: "a list"}.get(type(value), "nothing")
             module.fail_json(
                 msg="env.%s: expected text or a number, found %s\n  hint: put it in quotes" % (name, found), **invocation
             )
@@ -241,7 +241,7 @@ def main():
     if reason:
         module.exit_json(msg=reason, rc=0, stdout="", stderr="", **result)
     if module.check_mode:
-        # Nobody knows what a command would change, unless somebody said what it is for.
+        # What a command would change is known only if creates or removes says so.
         result["changed"] = bool(params["creates"] or params["removes"])
         module.exit_json(
             msg="would have run", skipped=not result["changed"], rc=0, stdout="", stderr="", **result
@@ -266,7 +266,7 @@ def main():
             cli.fail(answer, **result)
         module.exit_json(unit=answer.json["unit"], **result)
     if rc == BAD_USAGE:
-        # The command's, or conductor's own; a dry run has only its own.
+        # The status of the command, or conductor's own; a dry run has only conductor's.
         answer = cli.ask(command_line(params, ["--dry-run"]))
         if answer.rc == BAD_USAGE:
             result["changed"] = False

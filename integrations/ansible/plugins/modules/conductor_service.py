@@ -2,7 +2,7 @@
 
 # Copyright: the conductor authors
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Makes a host run a service of conductor's, or stop it."""
+"""Defines, deploys or removes a service on a host."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ module: conductor_service
 short_description: Defines, deploys and removes services with conductor
 version_added: 0.1.0
 description:
-  - Puts the definition of a service on a host and has C(conductor) make the host run it, or takes a service away.
-  - A definition is checked before it takes the place of the old one, and so is all that conductor would do. One that
-    is refused changes nothing.
-  - If a new release does not become healthy, conductor removes it, the release before it still serves,
-    the old definition is put back, and the task fails with the last health check and the end of the journal.
+  - Writes the definition of a service on a host and lets C(conductor) run it, or removes a service.
+  - The definition and the plan of conductor are checked before the old definition is replaced. If they have errors,
+    nothing changes.
+  - If a new release does not become healthy, conductor removes it, the previous release still serves,
+    the old definition is restored, and the task fails with the last health check and the end of the journal.
 options:
   id:
     description:
@@ -24,24 +24,24 @@ options:
     required: true
   state:
     description:
-      - V(present) writes the definition and applies it, at the revision that runs or that the definition names.
-      - V(deployed) writes the definition, if one is given, and deploys O(revision).
+      - V(present) writes the definition and applies it, at the current revision or at the one that the definition names.
+      - V(deployed) writes the definition, if there is one, and deploys O(revision).
       - V(absent) stops the service and removes its units and its definition.
     type: str
     choices: [present, deployed, absent]
     default: present
   definition:
     description:
-      - The definition as a mapping. C(id) may be left out.
+      - The definition as a mapping. C(id) is optional.
       - It is written as JSON, to C(ID.json) in O(definitions).
-      - Variables in C(env) are in the log of the task, like all its arguments; use C(secrets), or C(no_log) on the
+      - Variables in C(env) appear in the log of the task, like all its arguments. Use C(secrets), or C(no_log) on the
         task.
     type: dict
   src:
     description:
-      - A file with the definition, in YAML, JSON or TOML; found in the ways of M(ansible.builtin.copy).
-      - It is written as it is, to C(ID.yaml), C(ID.yml), C(ID.json) or C(ID.toml) in O(definitions). The service in it
-        has to be O(id).
+      - A file with the definition, in YAML, JSON or TOML. It is searched for as by M(ansible.builtin.copy).
+      - It is written unchanged to C(ID.yaml), C(ID.yml), C(ID.json) or C(ID.toml) in O(definitions). The service in it
+        must be O(id).
     type: path
   remote_src:
     description:
@@ -50,24 +50,23 @@ options:
     default: false
   revision:
     description:
-      - What to deploy, an image tag or C(sha256:DIGEST).
+      - The revision to deploy, an image tag or C(sha256:DIGEST).
       - Required with O(state=deployed), and only allowed there.
     type: str
   wait:
     description:
-      - Whether to insist that every instance of the service is healthy at the end. conductor itself always waits for
-        the instances that it starts; this is about those that were there already.
+      - Whether every instance of the service must be healthy at the end. conductor always waits for the instances that
+        it starts; this option is about those that were already running.
     type: bool
     default: true
   wait_timeout:
     description:
-      - For how many seconds O(wait) is patient.
+      - The number of seconds to wait for healthy instances, with O(wait).
     type: int
     default: 60
   lock_timeout:
     description:
-      - How long to wait for another run of conductor on the host to end, as a time span of systemd's. V(0) fails at
-        once.
+      - How long to wait for another conductor process on the host, as a systemd time span. V(0) fails at once.
     type: str
     default: 10min
 extends_documentation_fragment:
@@ -76,10 +75,10 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: The steps are those that would be taken. A host without conductor is said to change, with a warning.
+    description: Returns the steps of a real run. On a host without conductor the task is changed, with a warning.
   diff_mode:
     support: full
-    description: Shows the file of the definition and the unit files.
+    description: Shows the diff of the definition and of the unit files.
 notes:
   - The files C(ID.yaml), C(ID.yml), C(ID.json) and C(ID.toml) in O(definitions) belong to this module. If a file of
     another name defines the same service, the task fails and changes nothing.
@@ -89,7 +88,7 @@ seealso:
 """
 
 EXAMPLES = r"""
-- name: Run a service that the host has the program of
+- name: Run a service whose program is on the host
   conductor.conductor.conductor_service:
     id: hello
     definition:
@@ -104,13 +103,13 @@ EXAMPLES = r"""
     id: shop
     src: shop.yaml
 
-- name: Deploy another version, without a gap
+- name: Deploy another version without downtime
   conductor.conductor.conductor_service:
     id: shop
     state: deployed
     revision: v42
 
-- name: Stop a service and forget it
+- name: Stop and remove a service
   conductor.conductor.conductor_service:
     id: shop
     state: absent
@@ -118,27 +117,27 @@ EXAMPLES = r"""
 
 RETURN = r"""
 file:
-  description: Where the definition is; null if the task did not give one.
+  description: The path of the definition; null if the task has none.
   returned: success
   type: str
   sample: /etc/conductor/services/hello.json
 revision:
-  description: The revision that is to run; null if the service is gone, or would not run.
+  description: The revision that is to run; null if the service was removed, or would not run.
   returned: success
   type: str
   sample: v42
 steps:
-  description: What conductor did to the host, in order; in check mode, what it would do.
+  description: The steps that conductor carried out, in order; in check mode, those that it would carry out.
   returned: when conductor was called
   type: list
   elements: str
   sample: [start conductor-hello-host.a32f80-1.service]
 downtime:
-  description: Whether the service would be briefly down.
+  description: Whether the service would be down for a moment.
   returned: in check mode
   type: bool
 service:
-  description: What C(conductor status --output json) says of the service.
+  description: The service as in C(conductor status --output json).
   returned: success, unless in check mode or absent
   type: dict
 rc:
@@ -146,25 +145,25 @@ rc:
   returned: failure
   type: int
 hint:
-  description: What conductor proposes to do about the first error; may be null.
-  returned: when conductor refuses
+  description: The hint of the first error; may be null.
+  returned: when conductor reports errors
   type: str
 errors:
   description:
     - All errors, each with C(message), C(hint), C(file), C(line), C(column) and C(path).
-    - Of a definition C(file) is the name of O(src), or the word C(definition).
-  returned: when conductor refuses
+    - For an error in the definition, C(file) is the name of O(src), or the word C(definition).
+  returned: when conductor reports errors
   type: list
   elements: dict
 failures:
   description:
-    - What failed, with C(step) (C(action), C(unit), C(text)), C(unit), C(kind), C(reason), C(status), C(journal), C(old_serves)
+    - The failures, each with C(step) (C(action), C(unit), C(text)), C(unit), C(kind), C(reason), C(status), C(journal), C(old_serves)
       and C(undone).
   returned: when something did not start
   type: list
   elements: dict
 journal:
-  description: The end of the journal of what failed.
+  description: The end of the journal of the units that failed.
   returned: when something did not start
   type: list
   elements: str
@@ -181,7 +180,7 @@ from ansible_collections.conductor.conductor.plugins.module_utils.health import 
 
 
 class Service:
-    """One service on one host, and what is wanted of it."""
+    """One service on one host, and its desired state."""
 
     def __init__(self, module):
         self.module = module
@@ -222,7 +221,7 @@ class Service:
         self.result["changed"] = bool(self.files.paths)
         self.diff += self.files.diff(None, None)
         if self.cli.path is None and not self.files.paths and not self._has_units():
-            # Nothing of it is where conductor never was.
+            # Without conductor and units there is nothing to remove.
             return
         self.cli.require()
         self._refuse_others()
@@ -250,14 +249,14 @@ class Service:
         self.module.exit_json(**self.result)
 
     def _wanted(self):
-        """Gives the text of the definition, and the ending of its file."""
+        """Returns the text of the definition, and the ending of its file."""
         definition, src = self.params["definition"], self.params["src"]
         if src is None:
             return text_of(self.id, definition), ".json"
         ending = ending_of(src)
         if ending is None:
             self.module.fail_json(
-                msg="%s does not say its format: it has to end in .yaml, .yml, .json or .toml"
+                msg="%s has an unknown format: its name must end in .yaml, .yml, .json or .toml"
                 % self._source()
             )
         try:
@@ -267,18 +266,18 @@ class Service:
             return self.module.fail_json(msg="cannot read %s: %s" % (src, to_native(error)))
 
     def _source(self):
-        """Names the file of the definition as the task does; the action plugin has carried it over."""
+        """Returns the name of the definition's file in the task; the action plugin has copied the file."""
         src = self.params["src"]
         return src if self.params["remote_src"] else os.path.basename(src)
 
     def _named(self, answer, candidate):
-        """Names the definition in errors as the task does: a mapping has no lines."""
+        """Replaces the name of the definition in errors by that in the task; a mapping has no lines."""
         if self.params["src"] is None:
             return answer.rename(candidate, "definition", lines=False)
         return answer.rename(candidate, self._source())
 
     def _check(self, candidate):
-        """Fails unless the definition is a good one, and of this service alone."""
+        """Fails if the definition has errors, or is not of this service."""
         answer = self._named(self.cli.ask(["check", candidate]), candidate)
         if not answer.ok:
             self.cli.fail(answer)
@@ -286,12 +285,12 @@ class Service:
             self.module.warn("%s: %s" % (self.id, warning["message"]))
         if answer.json["services"] != [self.id]:
             self.module.fail_json(
-                msg="this is the definition of %s and not of %s" % (", ".join(answer.json["services"]), self.id)
+                msg="this is the definition of %s, not of %s" % (", ".join(answer.json["services"]), self.id)
             )
         self._refuse_others()
 
     def _refuse_others(self):
-        """Fails if a file of another name defines this service, too: conductor would refuse both."""
+        """Fails if a file of another name also defines this service: conductor would reject both."""
         others = self.files.others()
         if not others:
             return
@@ -300,12 +299,12 @@ class Service:
             return
         for other in others:
             if self.id in self.cli.ask(["check", other]).json.get("services", []):
-                self.module.fail_json(msg="%s is defined in %s, too\nhint: remove that file" % (self.id, other))
+                self.module.fail_json(msg="%s is also defined in %s\nhint: remove that file" % (self.id, other))
 
     def _plan(self, candidate):
-        """Has conductor say what it would do, and shows how units would change."""
+        """Returns the plan of conductor, and shows how units would change."""
         directory = candidate and os.path.dirname(candidate)
-        # Below the directory of who is connected, it is not root's; what is written is, and checked again.
+        # The candidate is in a directory of the connected user. The written file is root's, and checked again.
         unsafe = ["--allow-unsafe-permissions"] if candidate else []
         plan = self.cli.ask(self._converge(candidate) + ["--dry-run"] + unsafe, directory)
         if candidate:
@@ -316,12 +315,12 @@ class Service:
         return plan
 
     def _show(self, plan):
-        """Notes how units would change, and what proxies are told."""
+        """Adds the diff of units and proxy files."""
         if plan.json["diff"]:
             self.diff.append(dict(prepared=plan.json["diff"]))
 
     def _change(self, path, text):
-        """Writes the definition and has conductor make the host what it says."""
+        """Writes the definition, and lets conductor apply or deploy it."""
         rewrites = path is not None and self.files.differs(path, text)
         if rewrites:
             self.files.write(path, text)
@@ -336,13 +335,13 @@ class Service:
         self._took(answer)
 
     def _set_attributes(self, path):
-        """Gives the file of the definition the owner and the mode that the task names."""
+        """Sets the owner and the mode of the definition's file."""
         if path is not None and os.path.exists(path):
             arguments = self.module.load_file_common_arguments(dict(self.params, path=path))
             self.result["changed"] = self.module.set_fs_attributes_if_different(arguments, self.result["changed"])
 
     def _converge(self, path):
-        """Gives the command that makes the host what the definition says."""
+        """Returns the command that applies or deploys the definition."""
         lock = ["--lock-timeout", self.params["lock_timeout"]]
         if self.params["state"] == "deployed":
             return ["deploy", "--id", self.id, "--revision", self.params["revision"]] + lock
@@ -355,7 +354,7 @@ class Service:
             self.result["revision"] = service["revision"]
 
     def _status(self):
-        """Gives what conductor says of the service, or None if nothing of it is here."""
+        """Returns the status of the service, or None if nothing of it is on the host."""
         answer = self.cli.ask(["status", "--id", self.id])
         if answer.kind == "unknown_service":
             return None
@@ -364,7 +363,7 @@ class Service:
         return answer.json["services"][0]
 
     def _has_units(self):
-        """Tells, without conductor, whether units of the service are on the host."""
+        """Returns, without conductor, whether units of the service are on the host."""
         return os.path.lexists("/etc/systemd/system/conductor-%s.target" % self.id)
 
     def _without_conductor(self):
@@ -375,7 +374,7 @@ class Service:
 
 
 def main():
-    """Reads the arguments and does what they say."""
+    """Reads the arguments, and carries them out."""
     module = AnsibleModule(
         argument_spec=dict(
             ARGUMENTS,
@@ -398,7 +397,7 @@ def main():
         supports_check_mode=True,
     )
     if module.params["revision"] is not None and module.params["state"] != "deployed":
-        module.fail_json(msg="revision is for state=deployed; with state=present it belongs into the definition")
+        module.fail_json(msg="revision needs state=deployed; with state=present, set it in the definition")
     service = Service(module)
     if module.params["state"] == "absent":
         service.absent()
