@@ -1,11 +1,11 @@
 # frozen_string_literal: true
 
 module ConductorCookbook
-  # What would be done, in words, and the doing of it: what `converge_by` wants.
+  # Descriptions of a change, and the work itself, in the form that `converge_by` needs.
   class Change
     attr_reader :descriptions
 
-    # @param descriptions [Array<String>] nothing is to be done if there are none
+    # @param descriptions [Array<String>] empty if nothing has to be done
     def initialize(descriptions, &work)
       @descriptions = descriptions
       @work = work
@@ -15,7 +15,7 @@ module ConductorCookbook
       descriptions.empty?
     end
 
-    # Does it.
+    # Carries out the change.
     #
     # @raise [Error] as {CLI#json}
     def carry_out

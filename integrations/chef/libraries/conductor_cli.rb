@@ -5,30 +5,30 @@ require 'mixlib/shellout'
 require_relative 'conductor_errors'
 
 module ConductorCookbook
-  # The program `conductor`: all that the cookbook knows of a host, and does to it, goes through here.
+  # The program `conductor`. The cookbook reads and changes a host only through it.
   class CLI
-    # Deploys pull images and wait for health; an hour is for those that hang.
+    # Deploys pull images and wait for health. After an hour, a deploy probably hangs.
     PATIENCE = 3600
-    # The version of what conductor prints that the cookbook knows; docs/cli.md says when it goes up.
+    # The version of the contract that the cookbook needs; docs/cli.md says when it goes up.
     CONTRACT = 2
 
-    # @param program [String] a path, or a name that is looked for in PATH
-    # @param patience [Integer] after how many seconds a run is ended
-    # @param sensitive [Boolean] whether errors leave out arguments, and what services and commands wrote
+    # @param program [String] a path, or a name that is searched for in PATH
+    # @param patience [Integer] the number of seconds after which conductor is ended
+    # @param sensitive [Boolean] whether errors leave out arguments, and the output of services and commands
     def initialize(program: 'conductor', patience: PATIENCE, sensitive: false)
       @program = program
       @patience = patience
       @sensitive = sensitive
     end
 
-    # Runs a command and gives its result, the last line of its JSON; events come before it.
+    # Runs a command and returns its result, the last line of its JSON; events come before it.
     #
-    # @param doing [String] what it is for, as a verb, for the error
-    # @param rename [Hash] paths that are called something else in what it says
-    # @param text [String, nil] the definition that is asked about
+    # @param doing [String] what the command does, as a verb, for the error
+    # @param rename [Hash] replacements for paths in the output
+    # @param text [String, nil] the text of the definition, for the error
     # @return [Hash]
-    # @raise [Refused] conductor says `error`
-    # @raise [Failed] the result has a failure, or steps that were not taken
+    # @raise [Refused] conductor printed an `error`
+    # @raise [Failed] the result has a failure, or steps that were not carried out
     def json(*arguments, doing:, rename: {}, text: nil)
       insist_on_contract
       ran = run('--output', 'json', *arguments)
@@ -40,18 +40,18 @@ module ConductorCookbook
       answer
     end
 
-    # Asks conductor which version of its contract it keeps, once.
+    # Checks the version of conductor's contract, once.
     #
-    # @raise [Error] not the one that the cookbook knows: its answers could mean anything
+    # @raise [Error] the cookbook does not know the version, so the meaning of answers is unknown
     def insist_on_contract
       @contract ||= contract
       return if @contract == CONTRACT
 
-      raise Error, "#{@program} keeps version #{@contract} of its contract, and this cookbook knows " \
-                   "version #{CONTRACT}; install conductor and the cookbook of one release"
+      raise Error, "#{@program} has version #{@contract} of its contract, but this cookbook needs " \
+                   "version #{CONTRACT}; install conductor and the cookbook from one release"
     end
 
-    # Runs a command to its end, whatever that is.
+    # Runs a command to its end, whether it succeeds or not.
     #
     # @param input [String, nil] its standard input
     # @return [Mixlib::ShellOut]
@@ -65,7 +65,7 @@ module ConductorCookbook
       raise Error, late(arguments, self.class.text(command.stdout))
     end
 
-    # Gives what a program wrote as text, whatever the locale of the Chef client is.
+    # Returns the output of a program as text, whatever the locale of the Chef client is.
     def self.text(output)
       output.dup.force_encoding(Encoding::UTF_8).scrub
     end
@@ -91,26 +91,27 @@ module ConductorCookbook
       raise Error, "#{@program} prints no JSON: #{ending(ran)}"
     end
 
-    # Says that a run was ended, and at what. With `sensitive` its arguments and its output may be secrets.
+    # Returns an error for a conductor that was ended, with its step. With `sensitive` it leaves out arguments
+    # and output, which may be secret.
     def late(arguments, events)
       shown = @sensitive ? '(sensitive)' : arguments.join(' ')
       text = "#{@program} #{shown} did not end within #{@patience} seconds"
       @sensitive ? text : [text, *busy_with(events)].join("\n")
     end
 
-    # Says what conductor was at, by the events that it wrote: what it is told to end at has failed, and the
-    # steps after that are those that undo.
+    # Returns the step at which conductor was ended, from its events. That step has failed, and the steps
+    # after it are the undo.
     def busy_with(events)
       at = nil
       events.each_line do |line|
         event = JSON.parse(line)
-        at = "  it waited for another run: #{event['holder']}" if event['event'] == 'waiting'
-        at = "  it was at: #{event['step']['text']}" if %w[step failed].include?(event['event'])
+        at = "  it waited for: #{event['holder']}" if event['event'] == 'waiting'
+        at = "  its step was: #{event['step']['text']}" if %w[step failed].include?(event['event'])
         break if event['event'] == 'failed'
       end
       at
     rescue JSON::ParserError
-      # A line that was cut off.
+      # An incomplete line.
       at
     end
 

@@ -8,8 +8,8 @@ require_relative 'conductor_errors'
 module ConductorCookbook
   # A service definition: the hash, its text, and how it differs from another one.
   class Definition
-    # The keys of a definition that are properties of `conductor_service`, too. `revision` is not among
-    # them because it also says what is deployed.
+    # The keys of a definition that are also properties of `conductor_service`. `revision` is not among
+    # them, because it is also the revision to deploy.
     FIELDS = %i[
       runtime image command instances port listen env env_files secrets volumes user limits health
       deploy proxy sandbox cron systemd
@@ -17,14 +17,14 @@ module ConductorCookbook
 
     HIDDEN = '(sensitive)'
 
-    # Puts together what a resource says: its single properties win over the hash, key by key.
+    # Merges the definition of a resource: its properties override the hash, key by key.
     #
     # @raise [Error] the hash is of another service
     def self.merge(id, hash, fields)
       merged = plain(hash).merge(plain(fields.compact))
       named = merged.delete('id')
       unless [nil, id].include?(named)
-        raise Error, "the definition of #{id} says that its id is #{named}; leave id out of it"
+        raise Error, "the definition of #{id} has the id #{named}; remove id from it"
       end
 
       new({ 'id' => id }.merge(merged))
@@ -32,8 +32,8 @@ module ConductorCookbook
 
     # Reads the definition in a file.
     #
-    # @return [Definition, nil] nil if there is no file; what is no JSON object is taken for an empty one
-    # @raise [Error] there is something that cannot be read
+    # @return [Definition, nil] nil if there is no file; empty if the file is not a JSON object
+    # @raise [Error] the file cannot be read
     def self.read(path)
       content = JSON.parse(File.read(path, encoding: Encoding::UTF_8))
       new(content.is_a?(Hash) ? content : {})
@@ -45,9 +45,9 @@ module ConductorCookbook
       raise Error.of_system("read #{path}", e)
     end
 
-    # Deletes a file, if it is there.
+    # Deletes a file, if it exists.
     #
-    # @raise [Error] it stays
+    # @raise [Error] the file cannot be deleted
     def self.delete(path)
       File.delete(path)
     rescue Errno::ENOENT
@@ -56,7 +56,7 @@ module ConductorCookbook
       raise Error.of_system("delete #{path}", e)
     end
 
-    # Makes plain hashes with text as keys out of node attributes, which only look like hashes.
+    # Returns node attributes, which are not hashes, as plain hashes with text as keys.
     def self.plain(value)
       case value
       when Hash then value.to_h { |key, inner| [key.to_s, plain(inner)] }
@@ -76,19 +76,19 @@ module ConductorCookbook
       other.is_a?(Definition) && hash == other.hash
     end
 
-    # Gives a copy with a key set.
+    # Returns a copy with a key set.
     def with(key, value)
       Definition.new(hash.merge(key => value))
     end
 
-    # Gives the text of the file.
+    # Returns the text of the file.
     def text
       "#{JSON.pretty_generate(hash)}\n"
     end
 
-    # Says in words, key by key, how it differs from another one, or from nothing.
+    # Returns descriptions, key by key, of the differences from another definition, or from none.
     #
-    # @param sensitive [Boolean] whether the values are to be kept out of logs
+    # @param sensitive [Boolean] whether to hide the values
     def differences(from, sensitive: false)
       new = flat(hash)
       old = flat(from ? from.hash : {})
@@ -98,13 +98,13 @@ module ConductorCookbook
       set + (old.keys - new.keys).map { |path| "remove #{path}#{was.call(path)}" }
     end
 
-    # Writes the file: all of it or nothing, also if the power goes.
+    # Writes the file atomically, also if the power fails.
     #
-    # @raise [Error] the file is as it was
+    # @raise [Error] the file is unchanged
     def write(path)
       directory = File.dirname(path)
       FileUtils.mkdir_p(directory, mode: 0o755)
-      # Hidden, and no definition by its name: conductor does not read it meanwhile.
+      # The name is hidden and not that of a definition, so conductor does not read the file.
       candidate = File.join(directory, ".#{File.basename(path)}.#{SecureRandom.hex(6)}")
       begin
         write_new(candidate)
@@ -128,7 +128,7 @@ module ConductorCookbook
       end
     end
 
-    # Gives each value that is no hash, by its path.
+    # Returns each value that is not a hash, by its path.
     def flat(hash, prefix = '')
       hash.each_with_object({}) do |(key, value), all|
         path = "#{prefix}#{key}"

@@ -1,14 +1,14 @@
 # frozen_string_literal: true
 
 module ConductorCookbook
-  # Something that conductor, or the cookbook, refuses or fails to do; the message is the whole story.
+  # An error of conductor or of the cookbook; the message is complete.
   class Error < StandardError
-    # Makes one of a refusal of the system, in its words and without Ruby's.
+    # Returns an error with the system's message, without Ruby's additions.
     #
-    # @param doing [String] what it refuses, as a verb
+    # @param doing [String] what failed, as a verb
     def self.of_system(doing, error)
       words = SystemCallError.new(nil, error.errno).message
-      hint = error.is_a?(Errno::EACCES) ? "\n  hint: the Chef client has to run as root" : ''
+      hint = error.is_a?(Errno::EACCES) ? "\n  hint: run the Chef client as root" : ''
       new("cannot #{doing}: #{words}#{hint}")
     end
   end
@@ -20,13 +20,13 @@ module ConductorCookbook
     end
   end
 
-  # conductor's own `error` and `errors`: it refused before it changed anything, or could not go on.
+  # conductor's own `error` and `errors`: it changed nothing, or could not continue.
   class Refused < Error
     attr_reader :kind, :problems
 
     # @param answer [Hash] what conductor printed
     # @param doing [String] what it was asked to do
-    # @param text [String, nil] the definition, of which the lines that are named are shown
+    # @param text [String, nil] the text of the definition; the message shows the lines with errors
     def initialize(answer, doing:, text: nil)
       @kind = answer.fetch('error').fetch('kind')
       @problems = answer.fetch('errors', [answer.fetch('error')])
@@ -51,12 +51,12 @@ module ConductorCookbook
     end
   end
 
-  # A change that did not work out: which step, how, the last health check, and the end of the journal.
+  # A change that failed: the step, the reason, the last health check, and the end of the journal.
   class Failed < Error
     attr_reader :failures
 
     # @param report [Hash] the result of `apply`, `deploy` or `remove`
-    # @param sensitive [Boolean] whether what the service wrote is kept out of the message
+    # @param sensitive [Boolean] whether to hide the output of the service
     def initialize(report, sensitive: false)
       @sensitive = sensitive
       services = report.fetch('services').reject { |service| complete?(service) }
@@ -84,7 +84,7 @@ module ConductorCookbook
     end
 
     def evidence(id, failure)
-      return ["  (sensitive: conductor logs --id #{id} has what it wrote)"] if @sensitive
+      return ["  (sensitive: see conductor logs --id #{id})"] if @sensitive
 
       check = failure['status'] && "  last health check: #{failure['status']}"
       [*check, *failure['journal'].map { |line| "  | #{line}" }]

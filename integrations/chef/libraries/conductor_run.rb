@@ -4,9 +4,9 @@ require_relative 'conductor_change'
 require_relative 'conductor_cli'
 
 module ConductorCookbook
-  # A command that runs once in the image of a service, with its environment, secrets, volumes and user.
+  # A command that runs once with the image of a service, its environment, secrets, volumes and user.
   class Run
-    # What the exit status says when it is not the command's own.
+    # The meanings of exit statuses that are not the command's own.
     REASONS = {
       nil => 'a signal ended conductor',
       124 => 'exit status 124, as after its timeout',
@@ -15,14 +15,14 @@ module ConductorCookbook
       127 => 'there is no such program'
     }.freeze
     CONDUCTOR_FAILED = 125
-    # Shorter words are no secrets, and stand in words that are none.
+    # Shorter words are not treated as secrets, because they occur in other words.
     SECRET = 4
-    # How many of the last lines of a command that failed are shown.
+    # The number of last lines that the error shows.
     TAIL = 20
-    # The end is told by conductor's own `--timeout`; without one a command may run for a week.
+    # conductor's own `--timeout` ends the command; without it a command may run for a week.
     PATIENCE = 7 * 24 * 3600
 
-    # Makes one of a resource, or of anything that has its properties.
+    # Returns a run for a resource, or for anything that has its properties.
     def self.of(resource)
       options = %i[id revision env user memory cpu timeout detach input returns sensitive creates]
       options = options.to_h { |option| [option, resource.public_send(option)] }
@@ -31,8 +31,8 @@ module ConductorCookbook
     end
 
     # @param command [Array<String>] the program and its arguments, without a shell
-    # @param creates [String, nil] a file that says that there is nothing to do
-    # @param returns [Integer, Array<Integer>] the exit statuses that are no failure
+    # @param creates [String, nil] if this file exists, there is nothing to do
+    # @param returns [Integer, Array<Integer>] the exit statuses that are not a failure
     def initialize(command, id:, cli: CLI.new, revision: nil, env: {}, user: nil, memory: nil, cpu: nil,
                    timeout: nil, detach: false, input: nil, returns: 0, sensitive: false, creates: nil)
       @id = id
@@ -47,9 +47,9 @@ module ConductorCookbook
       @creates = creates
     end
 
-    # Gives the run as a change: there is one, unless the file `creates` is there.
+    # Returns the run as a change, which is empty if the file `creates` exists.
     #
-    # What carrying it out gives is what the command wrote on its standard output; with `detach`, the unit.
+    # Carrying it out returns the standard output of the command; with `detach`, the unit.
     def change
       raise Error, "cannot run in #{@id}: command is empty" if @command.empty?
       raise Error, "cannot #{description}: it would have no standard input" if @detach && @input
@@ -60,17 +60,17 @@ module ConductorCookbook
 
     private
 
-    # Nothing, or a hash, would become a text that nobody means.
+    # nil or a hash would become text that nobody intended.
     def text(value, path)
       return value.to_s if [String, Symbol, Numeric].any? { |type| value.is_a?(type) }
 
       kind = value.nil? ? 'nil' : "a #{value.class}"
-      raise Error, "cannot run in #{@id}: #{path} has to be text, and is #{kind}"
+      raise Error, "cannot run in #{@id}: #{path} must be text, but is #{kind}"
     end
 
     def description
       command = @sensitive ? '(sensitive)' : @command.join(' ')
-      "run #{command} in #{@id}#{' and not wait for its end' if @detach}"
+      "run #{command} in #{@id}#{' without waiting for it' if @detach}"
     end
 
     def arguments
@@ -98,14 +98,14 @@ module ConductorCookbook
     def failure(ran)
       status = ran.exitstatus
       lines = ["cannot #{description}: #{REASONS.fetch(status, "exit status #{status}")}"]
-      # conductor's own words are no secret of the command's.
+      # conductor's own messages do not contain the command's output.
       lines += tail(ran.stderr) if !@sensitive || status == CONDUCTOR_FAILED
       lines += tail(ran.stdout) unless @sensitive
       text = lines.join("\n")
       @sensitive ? without_secrets(text) : text
     end
 
-    # conductor may name the program or a variable that it refuses.
+    # A message of conductor may contain the program or a variable that it rejects.
     def without_secrets(text)
       secrets = [*@command, *@env.values, @input].compact.map { |secret| CLI.text(secret).strip }
       secrets = secrets.select { |secret| secret.length >= SECRET }.sort_by { |secret| -secret.length }

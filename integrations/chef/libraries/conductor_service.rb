@@ -6,15 +6,15 @@ require_relative 'conductor_cli'
 require_relative 'conductor_definition'
 
 module ConductorCookbook
-  # A service on this host: its definition, and what conductor runs of it.
+  # A service on this host: its definition, and its status.
   #
-  # Each of {#create}, {#deploy} and {#delete} looks at the host, changes nothing, and gives a {Change}.
+  # Each of {#create}, {#deploy} and {#delete} observes the host, changes nothing, and returns a {Change}.
   class Service
     DIRECTORY = '/etc/conductor/services'
 
-    # Makes one of a resource, or of anything that has its properties.
+    # Returns a service for a resource, or for anything that has its properties.
     #
-    # @param why_run [Boolean] whether nothing is to be done: then conductor may be missing, because an
+    # @param why_run [Boolean] whether nothing is changed; then conductor may be missing, because an
     #   earlier resource would have installed it
     def self.of(resource, why_run: false)
       fields = Definition::FIELDS.to_h { |field| [field, resource.public_send(field)] }
@@ -29,9 +29,9 @@ module ConductorCookbook
 
     attr_reader :id
 
-    # @param definition [Definition, nil] what is wanted; nil, or one with nothing but an id, leaves the file
-    #   alone where that is possible
-    # @param revision [String, nil] what is to run
+    # @param definition [Definition, nil] the desired definition; if it is nil, or has only an id, the file is
+    #   not changed where that is possible
+    # @param revision [String, nil] the desired revision
     def initialize(id, definition: nil, revision: nil, directory: DIRECTORY, cli: CLI.new,
                    sensitive: false, why_run: false)
       @id = id
@@ -43,17 +43,17 @@ module ConductorCookbook
       @why_run = why_run
     end
 
-    # Gives the path of the definition.
+    # Returns the path of the definition.
     def path
       File.join(@directory, "#{id}.json")
     end
 
-    # Gives the definition that is there, or nil.
+    # Returns the current definition, or nil.
     def current_definition
       Definition.read(path)
     end
 
-    # Gives the revision that runs; nil if there is none, or no conductor to ask.
+    # Returns the current revision; nil if there is none, or no conductor to ask.
     def current_revision
       status&.fetch('revision')
     rescue NotInstalled
@@ -71,7 +71,7 @@ module ConductorCookbook
       end
     end
 
-    # Writes the definition, unless there is nothing in it, and replaces what runs by the revision.
+    # Writes the definition, unless it is empty, and deploys the revision.
     def deploy
       raise Error, "cannot deploy #{id}: no revision is given; set the property revision" unless @revision
 
@@ -104,7 +104,7 @@ module ConductorCookbook
       definition.write(path) unless definition == current_definition
     end
 
-    # Tells whether the resource says anything about the definition.
+    # Returns whether the resource sets any part of the definition.
     def defines?
       @definition.hash.keys != ['id']
     end
@@ -113,8 +113,8 @@ module ConductorCookbook
       named = @definition.hash['revision']
       return if named.nil? || @revision.nil? || named == @revision
 
-      raise Error, "the definition of #{id} names revision #{named}, and the resource #{@revision}; " \
-                   'leave one of them out'
+      raise Error, "the definition of #{id} has revision #{named}, but the resource has #{@revision}; " \
+                   'remove one of them'
     end
 
     def differences(wanted)
@@ -125,9 +125,9 @@ module ConductorCookbook
        *wanted.differences(current, sensitive: @sensitive)]
     end
 
-    # Gives what runs, or nil. What is no id conductor refuses, before a file of that name is deleted.
+    # Returns the status, or nil. conductor rejects an invalid id here, before a file of that name is deleted.
     def status
-      @cli.json('status', '--id', id, doing: "ask what runs of #{id}")['services'].first
+      @cli.json('status', '--id', id, doing: "read the status of #{id}")['services'].first
     rescue Refused => e
       raise unless e.kind == 'unknown_service'
     end
@@ -141,7 +141,7 @@ module ConductorCookbook
     def plan_as_it_is
       plan(*deployment(@directory))
     rescue NotInstalled, Refused => e
-      # In why-run, what is missing may be what an earlier resource would have brought.
+      # In why-run, an earlier resource may be going to provide what is missing.
       raise unless @why_run && (e.is_a?(NotInstalled) || e.kind == 'undefined_service')
 
       ["deploy #{@revision} of #{id} (#{e.message})"]
@@ -151,14 +151,14 @@ module ConductorCookbook
       ['deploy', '--id', id, '--revision', @revision, '--definitions', directory]
     end
 
-    # Has conductor check a definition that is not there yet, alone and then beside the others, and gives
-    # what the block makes of it.
+    # Has conductor check the new definition before it is written, alone and then with the others, and returns
+    # the result of the block.
     def try_out(wanted)
       Dir.mktmpdir('conductor') do |directory|
-        # Not by the id, which may be none and lead out of the directory.
+        # The id is not used as a name, because it may be invalid and lead out of the directory.
         file = File.join(directory, 'candidate.json')
         wanted.write(file)
-        # What conductor says is about the file that it would be.
+        # Messages show the path at which the file would be written.
         options = { rename: { file => path }, text: (wanted.text unless @sensitive) }
         @cli.json('check', file, doing: "use the definition of #{id}", **options)
         check_beside_others(file, options)
@@ -170,7 +170,7 @@ module ConductorCookbook
       ["apply it (#{e.message})"]
     end
 
-    # What is wrong with other definitions is not this one's business; what it has in common with them is.
+    # Errors in other definitions are ignored; conflicts with them are not.
     def check_beside_others(file, options)
       return if other_files.empty?
 
@@ -184,7 +184,7 @@ module ConductorCookbook
       services = answer['services']
       steps = services.flat_map { |service| service['steps'] }.map { |step| step['step']['text'] }
       down = services.any? { |service| service['downtime'] }
-      down ? steps + ["let #{id} be down for a moment"] : steps
+      down ? steps + ["interrupt #{id} for a moment"] : steps
     end
 
     def removals(running)
@@ -199,7 +199,7 @@ module ConductorCookbook
       other = other_files.find { |file| names_it?(file) && defines_it?(file) }
       return unless other
 
-      raise Error, "#{id} is defined in #{other}, too: the next `conductor apply` would start it again; " \
+      raise Error, "#{id} is also defined in #{other}: the next `conductor apply` would start it again; " \
                    'remove that file first'
     end
 
@@ -207,11 +207,11 @@ module ConductorCookbook
       Dir.glob(File.join(@directory, '*.{yaml,yml,json,toml}')) - [path]
     end
 
-    # Looks at the text first, because most files are not worth a process.
+    # Searches the text first, to avoid a process for most files.
     def names_it?(file)
       File.read(file, encoding: Encoding::BINARY).include?(id)
     rescue SystemCallError
-      # conductor cannot read it either: a directory, say, or a link to nowhere.
+      # conductor cannot read it either: for example a directory, or a dangling link.
       false
     end
 

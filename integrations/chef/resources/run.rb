@@ -8,22 +8,22 @@ property :id, String, required: true, desired_state: false,
 property :command, Array, required: true, desired_state: false,
                           description: 'The program and its arguments, without a shell.'
 property :revision, String, desired_state: false,
-                            description: 'The version of the service; the one that runs unless given.'
-property :env, Hash, default: {}, desired_state: false, description: 'Variables, on top of its own.'
+                            description: 'The revision of the service; default: the current one.'
+property :env, Hash, default: {}, desired_state: false, description: 'Variables, in addition to its own.'
 property :user, String, desired_state: false
 property :memory, String, desired_state: false
 property :cpu, [String, Numeric], desired_state: false
 property :timeout, [String, Integer], desired_state: false,
-                                      description: 'How long it may run, for example 10min.'
+                                      description: 'The longest time it may run, for example 10min.'
 property :detach, [true, false], default: false, desired_state: false,
-                                 description: 'Whether to go on while it runs.'
-property :input, String, desired_state: false, description: 'What it reads on its standard input.'
+                                 description: 'Whether to continue without waiting for it.'
+property :input, String, desired_state: false, description: 'The standard input of the command.'
 property :returns, [Integer, Array], default: 0, desired_state: false,
-                                     description: 'The exit statuses that are no failure.'
+                                     description: 'The exit statuses that are not a failure.'
 property :creates, String, desired_state: false,
-                           description: 'A file of the host; if it is there, nothing is run.'
+                           description: 'A file on the host; if it exists, the command does not run.'
 property :program, String, default: 'conductor', desired_state: false,
-                           description: 'The program conductor, if it is not in the PATH.'
+                           description: 'The path of conductor, if it is not in the PATH.'
 
 default_action :run
 

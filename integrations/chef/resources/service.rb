@@ -8,9 +8,9 @@ property :id, String, name_property: true,
 property :definition, Hash, default: {},
                             description: 'The definition as a hash, for example of node attributes.'
 property :revision, String,
-         description: 'The version: what :deploy runs, and :create writes down.'
+         description: 'The revision that :deploy deploys, and :create writes into the definition.'
 
-# The single keys of the definition; each wins over the same key of `definition`.
+# The keys of the definition; each overrides the same key of `definition`.
 property :runtime, String, equal_to: %w[native docker podman], desired_state: false
 property :image, String, desired_state: false
 property :command, Array, desired_state: false
@@ -31,11 +31,11 @@ property :cron, Hash, desired_state: false
 property :systemd, Hash, desired_state: false
 
 property :directory, String, default: '/etc/conductor/services', desired_state: false,
-                             description: 'Where the definitions of this host are.'
+                             description: 'The directory of the definitions on this host.'
 property :program, String, default: 'conductor', desired_state: false,
-                           description: 'The program conductor, if it is not in the PATH.'
+                           description: 'The path of conductor, if it is not in the PATH.'
 property :timeout, Integer, default: 3600, desired_state: false,
-                            description: 'After how many seconds a run of conductor is ended.'
+                            description: 'The number of seconds after which conductor is ended.'
 
 default_action :create
 
@@ -53,7 +53,7 @@ action :create do
   converge service.create
 end
 
-# Replace what runs by the revision, without a gap.
+# Deploy the revision, without downtime.
 action :deploy do
   converge service.deploy
 end

@@ -1,6 +1,6 @@
 # frozen_string_literal: true
 
-# What only a program that is not conductor does.
+# Answers that only another program than conductor gives.
 RSpec.describe ConductorCookbook::CLI do
   around do |example|
     Dir.mktmpdir do |directory|
@@ -9,7 +9,7 @@ RSpec.describe ConductorCookbook::CLI do
     end
   end
 
-  # Makes a program that keeps a version of the contract, and does nothing else as conductor does.
+  # Makes a program that reports a version of the contract, and otherwise runs a script.
   def program(script, version: 2)
     path = "#{@directory}/program"
     schema = "[ \"$1\" != schema ] || { echo '{\"x-contract-version\":\n#{version}}'; exit; }"
@@ -22,13 +22,13 @@ RSpec.describe ConductorCookbook::CLI do
     described_class.new(program: program(script), patience: patience).json('status', doing: 'ask')
   end
 
-  it 'says that a program is missing' do
+  it 'reports a missing program' do
     cli = described_class.new(program: '/nowhere/conductor')
     expect { cli.json('status', doing: 'ask') }
       .to raise_error(ConductorCookbook::NotInstalled, %r{\A/nowhere/conductor is not installed on this host})
   end
 
-  it 'shows what is said in place of JSON' do
+  it 'shows output that is not JSON' do
     expect { ask('echo out; echo sorry >&2; exit 1') }
       .to raise_error(ConductorCookbook::Error, "#{@directory}/program prints no JSON: exit status 1\nsorry")
     expect { ask('echo 1') }.to raise_error(ConductorCookbook::Error, /prints no object: 1/)
@@ -36,11 +36,11 @@ RSpec.describe ConductorCookbook::CLI do
     expect { ask("echo '{}'; exit 7") }.to raise_error(ConductorCookbook::Error, 'cannot ask: exit status 7')
   end
 
-  it 'does not wait for ever, and says what for' do
+  it 'waits for a limited time, and reports the step' do
     expect { ask('exec sleep 60', patience: 1) }
       .to raise_error(ConductorCookbook::Error, /--output json status did not end within 1 seconds\z/)
-    { '{"event": "waiting", "holder": "process 7 (apply)"}' => 'it waited for another run: process 7 (apply)',
-      '{"event": "step", "service": "web", "step": {"text": "start web-1"}}' => 'it was at: start web-1' }
+    { '{"event": "waiting", "holder": "process 7 (apply)"}' => 'it waited for: process 7 (apply)',
+      '{"event": "step", "service": "web", "step": {"text": "start web-1"}}' => 'its step was: start web-1' }
       .each do |event, words|
         script = "echo '#{event}'; echo '{\"event\": \"output\"}'; printf '{'; exec sleep 60"
         expect { ask(script, patience: 1) }
@@ -48,11 +48,11 @@ RSpec.describe ConductorCookbook::CLI do
       end
   end
 
-  it 'asks nothing of a conductor whose answers mean something else' do
+  it 'rejects a conductor with another version of the contract' do
     other = described_class.new(program: program("touch #{@directory}/asked", version: 3))
     run = ConductorCookbook::Run.new(['/bin/true'], id: 'web', cli: other).change
     [-> { other.json('status', doing: 'ask') }, -> { run.carry_out }].each do |work|
-      expect(&work).to raise_error(ConductorCookbook::Error, /keeps version 3 of its contract, .* version 2;/)
+      expect(&work).to raise_error(ConductorCookbook::Error, /has version 3 of its contract, .* version 2;/)
     end
     none = described_class.new(program: '/bin/echo')
     expect { none.json('status', doing: 'ask') }.to raise_error(ConductorCookbook::Error, /prints no JSON/)

@@ -9,12 +9,12 @@ RSpec.describe ConductorCookbook::Definition do
   end
 
   describe '.merge' do
-    it 'lets single properties win over the hash, and leaves out those that are not given' do
+    it 'overrides the hash with properties, and leaves out those that are not given' do
       merged = described_class.merge('web', { 'port' => 80, env: { A: '1' } }, { port: 81, user: nil })
       expect(merged.hash).to eq('id' => 'web', 'port' => 81, 'env' => { 'A' => '1' })
     end
 
-    it 'takes node attributes, which only look like hashes' do
+    it 'accepts node attributes, which are not hashes' do
       attributes = ChefUtils::Mash.new(command: ['/bin/sleep', :infinity], limits: { cpu: 0.5 })
       merged = described_class.merge('web', attributes, {}).hash
       expect(merged)
@@ -22,14 +22,14 @@ RSpec.describe ConductorCookbook::Definition do
       expect([merged, merged['limits']].map(&:class)).to eq([Hash, Hash])
     end
 
-    it 'keeps false, which is a value' do
+    it 'keeps false as a value' do
       merged = described_class.merge('web', {}, { sandbox: false })
       expect(merged.hash).to eq('id' => 'web', 'sandbox' => false)
     end
 
-    it 'refuses the definition of another service' do
+    it 'rejects the definition of another service' do
       expect { described_class.merge('web', { 'id' => 'shop' }, {}) }
-        .to raise_error(ConductorCookbook::Error, /the definition of web says that its id is shop/)
+        .to raise_error(ConductorCookbook::Error, /the definition of web has the id shop/)
     end
   end
 
@@ -43,23 +43,23 @@ RSpec.describe ConductorCookbook::Definition do
       )
     end
 
-    it 'names what is other, new and gone' do
+    it 'lists changed, new and removed keys' do
       expect(new.differences(old)).to eq(
         ['set port to 81 (was 80)', 'set env.C to "3"', 'set health.tcp to true',
          'remove env.B (was "2")', 'remove health (was {})']
       )
     end
 
-    it 'names everything of a new one' do
+    it 'lists all keys of a new definition' do
       differences = definition('id' => 'web', 'env' => {}).differences(nil)
       expect(differences).to eq(['set id to "web"', 'set env to {}'])
     end
 
-    it 'keeps sensitive values to itself' do
+    it 'hides sensitive values' do
       expect(new.differences(old, sensitive: true).join).not_to match(/8[01]|[23]"/)
     end
 
-    it 'tells null from nothing' do
+    it 'distinguishes null from a missing key' do
       expect(definition('a' => nil).differences(definition({}))).to eq(['set a to null'])
     end
   end
@@ -82,29 +82,29 @@ RSpec.describe ConductorCookbook::Definition do
       File.umask(before)
     end
 
-    it 'is as it was, and nothing lies beside it, when it cannot be replaced' do
+    it 'is unchanged, and no temporary file remains, when it cannot be replaced' do
       FileUtils.mkdir_p("#{@path}/in the way")
       expect { definition('id' => 'web').write(@path) }
         .to raise_error(ConductorCookbook::Error, "cannot write #{@path}: Is a directory")
       expect(Dir.children(File.dirname(@path))).to eq(['web.json'])
     end
 
-    it 'says in plain words what the system refuses' do
+    it 'reports errors of the system without a Ruby message' do
       allow(File).to receive(:rename).and_raise(Errno::EACCES, '/some/where')
-      refused = "cannot write #{@path}: Permission denied\n  hint: the Chef client has to run as root"
+      refused = "cannot write #{@path}: Permission denied\n  hint: run the Chef client as root"
       expect { definition('id' => 'web').write(@path) }.to raise_error(refused)
       FileUtils.mkdir_p(@path)
       expect { described_class.read(@path) }.to raise_error("cannot read #{@path}: Is a directory")
       expect { described_class.delete(@path) }.to raise_error(/\Acannot delete #{@path}: [A-Z][a-z ]+\z/)
     end
 
-    it 'is gone once it is deleted, also if it was not there' do
+    it 'can be deleted, also if it does not exist' do
       definition('id' => 'web').write(@path)
       2.times { described_class.delete(@path) }
       expect(File).not_to exist(@path)
     end
 
-    it 'is nil if it is not there, and empty if it is no definition' do
+    it 'is nil if it does not exist, and empty if it is not a definition' do
       expect(described_class.read(@path)).to be_nil
       definition('id' => 'web').write(@path)
       ['[]', '{', "\xff"].each do |text|

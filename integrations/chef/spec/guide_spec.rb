@@ -25,20 +25,20 @@ RSpec.describe 'the guide', :host do
     %w[v1 v2].each { |tag| sh('docker', 'tag', "localhost/app:#{tag}", "registry.example/shop:#{tag}") }
   end
 
-  it 'has no recipe that is not run here' do
+  it 'has only recipes that are run here' do
     expect(guide.names.map { |name| name.delete_prefix('site/').delete_suffix('.rb') }).to match_array(
       %w[recipes/conductor recipes/hello attributes/default recipes/services recipes/shop attributes/shop
          recipes/migrate recipes/gone recipes/bad recipes/failing]
     )
   end
 
-  # Only Chef can lay files; that the language is Chef's is all that is seen here.
+  # Only Chef can copy files; this checks only the language of the recipe.
   it 'installs the programs', if: CHEF == StandIn do
     expect(converge(guide.recipe('conductor')))
       .to eq(%w[cookbook_file[/usr/bin/conductor] cookbook_file[/usr/bin/conductor-probe]])
   end
 
-  it 'runs the first service, shows what would change, and takes it away' do
+  it 'runs the first service, shows what would change, and removes it' do
     expect(updated(converge(guide.recipe('hello')))).to eq([true])
     expect(running('hello').size).to eq(2)
     expect(status.first['instances'].map { |instance| instance['healthy'] }).to eq([true, true])
@@ -82,7 +82,7 @@ RSpec.describe 'the guide', :host do
     expect(converge(both, attributes: attributes).select(&:updated)).to eq([])
   end
 
-  # Gives what a run of Chef fails with.
+  # Returns the error of a run of Chef.
   def failure(recipe)
     converge(recipe)
     raise 'it did not fail'
@@ -90,12 +90,12 @@ RSpec.describe 'the guide', :host do
     undigested(e.message)
   end
 
-  it 'shows what a bad definition is answered' do
+  it 'shows the error for a bad definition' do
     expect(failure(guide.recipe('bad'))).to end_with(guide.shown('cannot use the definition'))
     expect(files).to be_empty
   end
 
-  it 'shows what a service that does not start is answered' do
+  it 'shows the error for a service that does not start' do
     converge(guide.recipe('services'), attributes: guide.attributes('default'))
     lines = undigested(guide.shown('hello: start conductor-hello')).lines(chomp: true) - ['  | ...']
     expect(failure(guide.recipe('failing'))).to include(*lines)

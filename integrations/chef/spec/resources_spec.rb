@@ -26,7 +26,7 @@ RSpec.describe 'the resources', :host do
       expect(files).to eq(before)
     end
 
-    it 'describes in why-run what is done otherwise, and does nothing' do
+    it 'describes the change in why-run, and does nothing' do
       would = converge(web, why_run: true).first
       expect(files).to be_empty
       expect(would.descriptions).to include('set env.A to "1"', /\Astart conductor-web-host/)
@@ -34,7 +34,7 @@ RSpec.describe 'the resources', :host do
       expect(does.descriptions).to eq(would.descriptions)
     end
 
-    it 'deploys at the revision, and the definition comes with it' do
+    it 'deploys the revision and the definition' do
       v1 = web.sub('end', "revision 'v1'\naction :deploy\nend")
       expect(converge(v1).first).to have_attributes(action: :deploy, updated: true)
       expect(converge(v1).first).to have_attributes(action: :deploy, updated: false)
@@ -58,7 +58,7 @@ RSpec.describe 'the resources', :host do
       expect(files).to be_empty
     end
 
-    it 'takes node attributes, and single properties on top' do
+    it 'accepts node attributes, overridden by properties' do
       attributes = { 'web' => { 'command' => ['/usr/bin/sleep', 'infinity'], 'env' => { 'A' => '1' } } }
       recipe = "conductor_service 'web' do\n  definition node['web']\n  instances 0\nend"
       converge(recipe, attributes: attributes)
@@ -66,24 +66,24 @@ RSpec.describe 'the resources', :host do
       expect(written).to eq(attributes['web'].merge('id' => 'web', 'instances' => 0))
     end
 
-    it 'fails with what conductor says' do
+    it 'fails with the error of conductor' do
       expect { converge(web.sub("'A' => '1'", "'A' => true")) }
         .to raise_error(/web\.json:8:10: env\.A: .*\n.*\n *hint: put it in quotes/)
       expect(files).to be_empty
     end
 
-    it 'keeps what is sensitive out of the log' do
+    it 'keeps sensitive values out of the log' do
       would = converge(web.sub('end', "sensitive true\nend"), why_run: true).first
       expect(would.descriptions).to include('set env.A to (sensitive)')
     end
 
-    it 'has a property for every field of a definition that is none of its own' do
+    it 'has a property for every other field of a definition' do
       schema = JSON.parse(sh('conductor', 'schema'))['properties'].keys
       own = %w[id description revision]
       expect(ConductorCookbook::Definition::FIELDS.map(&:to_s)).to match_array(schema - own)
     end
 
-    it 'refuses values of the wrong kind by itself' do
+    it 'rejects values of the wrong type' do
       expect { converge("conductor_service('web') { port '80' }") }.to raise_error(/port/)
       expect { converge("conductor_service('web') { runtime 'lxc' }") }.to raise_error(/runtime/)
       expect { converge("conductor_service('web') { ports 80 }") }.to raise_error(NoMethodError, /ports/)

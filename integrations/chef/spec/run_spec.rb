@@ -11,7 +11,7 @@ RSpec.describe ConductorCookbook::Run, :host do
     described_class.new(['/bin/sh', '-c', script], id: 'web', **options).change
   end
 
-  it 'gives what the command writes, in the environment of the service' do
+  it 'returns the output of the command, in the environment of the service' do
     change = shell('echo "$A $B"', env: { 'B' => '2 =3' })
     expect(change.descriptions).to eq(['run /bin/sh -c echo "$A $B" in web'])
     expect(change.carry_out).to eq("1 2 =3\n")
@@ -26,7 +26,7 @@ RSpec.describe ConductorCookbook::Run, :host do
     expect(odd.carry_out).to eq('----idshop')
   end
 
-  it 'fails with the status and the end of what the command wrote' do
+  it 'fails with the status and the end of the output' do
     expect { shell('seq 100; echo sorry >&2; exit 3').carry_out }
       .to raise_error(ConductorCookbook::Error) { |error|
         lines = error.message.lines(chomp: true)
@@ -37,21 +37,21 @@ RSpec.describe ConductorCookbook::Run, :host do
     expect(shell('echo fine; exit 3', returns: [0, 3]).carry_out).to eq("fine\n")
   end
 
-  it 'passes on numbers and symbols, and nothing that is no text' do
+  it 'passes on numbers and symbols, and rejects other values' do
     odd = described_class.new(['/bin/echo', 1, :b], id: 'web').change
     expect(odd.carry_out).to eq("1 b\n")
-    { { 'B' => nil } => 'env.B has to be text, and is nil',
-      { B: { c: 1 } } => 'env.B has to be text, and is a Hash' }.each do |env, words|
+    { { 'B' => nil } => 'env.B must be text, but is nil',
+      { B: { c: 1 } } => 'env.B must be text, but is a Hash' }.each do |env, words|
         expect { shell('true', env: env) }
           .to raise_error(ConductorCookbook::Error, "cannot run in web: #{words}")
       end
     expect { described_class.new(['/bin/echo', nil], id: 'web') }
-      .to raise_error(ConductorCookbook::Error, /command\[1\] has to be text/)
+      .to raise_error(ConductorCookbook::Error, /command\[1\] must be text/)
     expect { described_class.new([], id: 'web').change }
       .to raise_error(ConductorCookbook::Error, /command is empty/)
   end
 
-  it 'tells what is not the command' do
+  it 'reports failures that are not of the command' do
     missing = described_class.new(['/nowhere/program'], id: 'web').change
     expect { missing.carry_out }.to raise_error(ConductorCookbook::Error, /: there is no such program$/)
     expect { shell('sleep 60', timeout: '1s').carry_out }
@@ -61,9 +61,9 @@ RSpec.describe ConductorCookbook::Run, :host do
       .to raise_error(ConductorCookbook::Error, /in shop: conductor failed\n  \| error: .*shop/)
   end
 
-  it 'does not wait if it is not to' do
+  it 'does not wait with detach' do
     change = shell('until [ -e /run/conductor-spec ]; do sleep 0.1; done', detach: true)
-    expect(change.descriptions.first).to end_with(' in web and not wait for its end')
+    expect(change.descriptions.first).to end_with(' in web without waiting for it')
     unit = change.carry_out
     expect(sh('systemctl', 'show', '--value', '--property=ActiveState', unit)).to match(/\Aactiv/)
     sh('systemctl', 'stop', unit)
@@ -73,7 +73,7 @@ RSpec.describe ConductorCookbook::Run, :host do
       .to raise_error(ConductorCookbook::Error, /no standard input/)
   end
 
-  it 'keeps what is sensitive out of the log' do
+  it 'keeps sensitive values out of the log' do
     change = shell('echo secret; echo secret >&2; exit 1', sensitive: true)
     expect { change.carry_out }
       .to raise_error(ConductorCookbook::Error, 'cannot run (sensitive) in web: exit status 1')
@@ -82,7 +82,7 @@ RSpec.describe ConductorCookbook::Run, :host do
       .to raise_error(ConductorCookbook::Error) { |error| expect(error.message).not_to include('secret') }
   end
 
-  it 'keeps what is sensitive out of the log when a run is ended' do
+  it 'keeps sensitive values out of the log when a run is ended' do
     cli = ConductorCookbook::CLI.new(patience: 1, sensitive: true)
     options = { id: 'web', cli: cli, env: { 'A' => 'secret' }, sensitive: true }
     run = described_class.new(['/bin/sh', '-c', 'echo secret; sleep 60'], **options)
@@ -97,7 +97,7 @@ RSpec.describe ConductorCookbook::Run, :host do
         command ['/bin/sh', '-c', 'echo migrated >>/run/conductor-spec']
       end
     RUBY
-    # Nothing but /run outside of the sandbox of a native service is needed, so it is let out.
+    # The command writes to /run, which the sandbox of a native service forbids, so the sandbox is off.
     before do
       define('web.json', <<~JSON)
         {"id": "web", "command": ["/usr/bin/sleep", "infinity"], "revision": "v1", "sandbox": false}
@@ -111,19 +111,19 @@ RSpec.describe ConductorCookbook::Run, :host do
       expect(File.readlines('/run/conductor-spec')).to eq(["migrated\n"] * 2)
     end
 
-    it 'does not run if what it creates is there' do
+    it 'does not run if the file of creates exists' do
       once = recipe.sub("id 'web'", "id 'web'\ncreates '/run/conductor-spec'")
       expect(CHEF.converge(once).first).to have_attributes(updated: true)
       expect(CHEF.converge(once).first).to have_attributes(updated: false, descriptions: [])
     end
 
-    it 'only says so in why-run' do
+    it 'only describes the run in why-run' do
       would = CHEF.converge(recipe, why_run: true).first
       expect(would.descriptions).to eq(['run /bin/sh -c echo migrated >>/run/conductor-spec in web'])
       expect(File).not_to exist('/run/conductor-spec')
     end
 
-    it 'fails with what the command wrote' do
+    it 'fails with the output of the command' do
       expect { CHEF.converge(recipe.sub('echo migrated', 'echo no database >&2; exit 1; :')) }
         .to raise_error(/exit status 1\n  \| no database/)
     end

@@ -51,7 +51,7 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(files).to eq(before)
     end
 
-    it 'says beforehand what it does then' do
+    it 'describes the change before it is made' do
       create(sleeper.merge('instances' => 2))
       change = service(sleeper.merge('instances' => 1, 'env' => { 'A' => '1' })).create
       before = files
@@ -64,7 +64,7 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(said.drop(3)).to eq(done)
     end
 
-    it 'leaves a file alone that says the same in other words' do
+    it 'does not change a file with the same content in another layout' do
       create(sleeper)
       File.write(path, JSON.generate(JSON.parse(File.read(path)).to_a.reverse.to_h))
       expect(service(sleeper).create).to be_empty
@@ -81,7 +81,7 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(File.stat(path).ino).to eq(before)
     end
 
-    it 'replaces what nobody can read' do
+    it 'replaces an unreadable file' do
       define('web.json', "{\n")
       create(sleeper)
       expect(running('web').size).to eq(1)
@@ -92,14 +92,14 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(JSON.parse(File.read(path))['revision']).to eq('v1')
       expect(service.current_revision).to eq('v1')
       expect { service(sleeper.merge('revision' => 'v2'), revision: 'v1').create }
-        .to raise_error(ConductorCookbook::Error, /names revision v2, and the resource v1/)
+        .to raise_error(ConductorCookbook::Error, /has revision v2, but the resource has v1/)
     end
   end
 
   describe '#create of a bad definition' do
     let(:bad) { sleeper.merge('limits' => { 'memroy' => '64M', 'cpu' => 'fast' }) }
 
-    it 'shows the file, line, key and hint of each mistake, and touches nothing' do
+    it 'shows the file, line, key and hint of each error, and changes nothing' do
       create(sleeper)
       before = files
       expect { service(bad).create }.to raise_error(ConductorCookbook::Refused) { |error|
@@ -123,12 +123,12 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(status).to be_empty
     end
 
-    it 'shows no line of a sensitive one' do
+    it 'shows no line of a sensitive definition' do
       expect { service(bad, sensitive: true).create }
         .to raise_error(ConductorCookbook::Refused) { |error| expect(error.message).not_to include('64M') }
     end
 
-    it 'makes nothing by the name of what is no id' do
+    it 'creates no file for an invalid id' do
       outside = "#{Dir.tmpdir}/spec.json"
       merged = ConductorCookbook::Definition.merge('../spec', sleeper, {})
       %i[create deploy].each do |action|
@@ -141,27 +141,27 @@ RSpec.describe ConductorCookbook::Service, :host do
       FileUtils.rm_f(outside)
     end
 
-    it 'refuses a second definition of the same service' do
+    it 'rejects a second definition of the same service' do
       define('other.yaml', "id: web\ncommand: [/usr/bin/sleep, infinity]\n")
       expect { service(sleeper).create }
         .to raise_error(ConductorCookbook::Refused, /web is the id of another service, too(.|\n)*other.yaml/)
       expect(File).not_to exist(path)
     end
 
-    it 'is not bothered by the mistakes of others' do
+    it 'ignores errors in other definitions' do
       define('other.yaml', "id: other\nports: 1\n")
       create(sleeper)
       expect(running('web').size).to eq(1)
     end
 
-    it 'says what only shows when units are made of it' do
+    it 'reports errors that only the compiler finds' do
       expect { service({ 'runtime' => 'docker', 'image' => 'registry.example/web' }).create }
         .to raise_error(ConductorCookbook::Refused, /cannot plan web:(.|\n)*revision/)
       expect(files).to be_empty
     end
   end
 
-  describe '#create of what does not start' do
+  describe '#create of a service that does not start' do
     it 'shows the end of the journal, and the old release serves on' do
       create(sleeper)
       before = running('web')
@@ -175,19 +175,19 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(running('web')).to eq(before)
     end
 
-    it 'keeps what a sensitive one wrote to itself' do
+    it 'hides the output of a sensitive service' do
       cli = ConductorCookbook::CLI.new(sensitive: true)
       expect { create(failing, cli: cli) }.to raise_error(ConductorCookbook::Failed) { |error|
         expect(error.message).not_to include('no database')
-        expect(error.message).to include('(sensitive: conductor logs --id web has what it wrote)')
+        expect(error.message).to include('(sensitive: see conductor logs --id web)')
       }
     end
 
-    it 'says at what a run was ended that takes too long' do
+    it 'reports the step at which it was ended after its timeout' do
       slow = sleeper.merge('port' => 8000, 'health' => { 'tcp' => true })
       cli = ConductorCookbook::CLI.new(patience: 3)
       expect { create(slow, cli: cli) }.to raise_error(
-        ConductorCookbook::Error, /within 3 seconds\n  it was at: start conductor-web-host.*-1\.service\z/
+        ConductorCookbook::Error, /within 3 seconds\n  its step was: start conductor-web-host.*-1\.service\z/
       )
       expect(running('web')).to be_empty
     end
@@ -221,7 +221,7 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(status.first['releases'].size).to eq(2)
     end
 
-    it 'leaves a definition alone that somebody else wrote' do
+    it 'does not change a definition in another file' do
       define('web.yaml', "id: web\ncommand: [/usr/bin/sleep, infinity]\n")
       service(revision: 'v1').deploy.carry_out
       expect(running('web')).to contain_exactly(/\Aconductor-web-v1\./)
@@ -229,11 +229,11 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(Dir.children(Host::SERVICES)).to eq(['web.yaml'])
     end
 
-    it 'says when the service is down meanwhile' do
+    it 'reports that the service is down for a moment' do
       definition = sleeper.merge('deploy' => { 'order' => 'stop-first' })
       service(definition, revision: 'v1').deploy.carry_out
       descriptions = service(definition, revision: 'v2').deploy.descriptions
-      expect(descriptions.last).to eq('let web be down for a moment')
+      expect(descriptions.last).to eq('interrupt web for a moment')
     end
 
     it 'shows the end of the journal, and the old release serves on' do
@@ -245,7 +245,7 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(service.current_revision).to eq('v1')
     end
 
-    it 'refuses a bad definition before anything else' do
+    it 'rejects a bad definition before anything changes' do
       service(sleeper, revision: 'v1').deploy.carry_out
       before = files
       expect { service(sleeper.merge('prot' => 1), revision: 'v2').deploy }
@@ -253,7 +253,7 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(files).to eq(before)
     end
 
-    it 'wants a definition' do
+    it 'needs a definition' do
       define('other.yaml', "id: other\ncommand: [/usr/bin/sleep, infinity]\n")
       expect { service(revision: 'v1').deploy }.to raise_error(ConductorCookbook::Refused)
       expect(service(revision: 'v1', why_run: true).deploy.descriptions)
@@ -277,7 +277,7 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(service.delete).to be_empty
     end
 
-    it 'removes what is left of one that was removed by halves' do
+    it 'finishes a removal that was interrupted' do
       create(sleeper)
       FileUtils.rm(path)
       service.delete.carry_out
@@ -288,7 +288,7 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(files).to be_empty
     end
 
-    it 'deletes nothing by the name of what is no id' do
+    it 'deletes no file for an invalid id' do
       outside = "#{File.dirname(Host::SERVICES)}/spec.json"
       FileUtils.mkdir_p(Host::SERVICES)
       FileUtils.touch(outside)
@@ -299,13 +299,13 @@ RSpec.describe ConductorCookbook::Service, :host do
       FileUtils.rm_f(outside)
     end
 
-    it 'says so when the definition cannot be deleted' do
+    it 'reports that the definition cannot be deleted' do
       FileUtils.mkdir_p(path)
       expect { service.delete.carry_out }
         .to raise_error(ConductorCookbook::Error, /\Acannot delete #{path}: /)
     end
 
-    it 'is not bothered by what is no file' do
+    it 'ignores entries that are not files' do
       create(sleeper)
       FileUtils.mkdir_p("#{Host::SERVICES}/old.yaml")
       FileUtils.ln_s('/nowhere', "#{Host::SERVICES}/gone.yaml")
@@ -313,12 +313,12 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(status).to be_empty
     end
 
-    it 'refuses when another file would bring it back' do
+    it 'fails if another file defines the service' do
       define('shop.yaml', "id: web\ncommand: [/usr/bin/sleep, infinity]\n")
       define('mentions.yaml', "id: other # beside web\ncommand: [/usr/bin/sleep, infinity]\n")
       sh('conductor', 'apply')
       expect { service.delete }
-        .to raise_error(ConductorCookbook::Error, %r{web is defined in .*/shop\.yaml, too})
+        .to raise_error(ConductorCookbook::Error, %r{web is also defined in .*/shop\.yaml})
       expect(running('web').size).to eq(1)
     end
   end
@@ -334,7 +334,7 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(service(cli: missing).current_revision).to be_nil
     end
 
-    it 'is assumed to be there later, in why-run' do
+    it 'is assumed to be installed later, in why-run' do
       options = { revision: 'v1', cli: missing, why_run: true }
       %i[create deploy].each do |action|
         change = service(sleeper, **options).public_send(action)

@@ -11,7 +11,7 @@ class Guide
     raise "two blocks of #{FILE} have one name" if @files.size != blocks.size
   end
 
-  # Gives the names of all files; whoever adds one to the guide has to have it run.
+  # Returns the names of all files, each of which must be run.
   def names
     @files.keys
   end
@@ -20,7 +20,7 @@ class Guide
     @files.fetch("site/recipes/#{name}.rb")
   end
 
-  # Gives what a file of attributes sets.
+  # Returns the values that a file of attributes sets.
   def attributes(name)
     sets = Class.new do
       def default
@@ -32,14 +32,14 @@ class Guide
     ConductorCookbook::Definition.plain(file.default)
   end
 
-  # Gives the indented block that begins with a text.
+  # Returns the indented block that starts with a text.
   def shown(beginning)
     blocks = @text.scan(/(?:^    .*\n)+/).map { |block| block.gsub(/^    /, '') }
     block = blocks.find { |each| each.start_with?(beginning) }
     block&.chomp || raise("nothing in #{FILE} begins with #{beginning}")
   end
 
-  # Takes out of a text what differs between releases.
+  # Removes the parts of a text that differ between releases.
   def self.undigested(text)
     text.gsub(/\.\h{6}-/, '.DIGEST-')
   end

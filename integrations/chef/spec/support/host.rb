@@ -17,7 +17,7 @@ module Host
     abort "#{SERVICES} is in use: run the specs on a host that they may change"
   end
 
-  # Runs a program that has to succeed, and gives what it wrote.
+  # Runs a program that must succeed, and returns its output.
   def sh(*command)
     output, status = Open3.capture2e(*command)
     raise "#{command.join(' ')}: #{status}\n#{output}" unless status.success?
@@ -29,14 +29,14 @@ module Host
     JSON.parse(sh('conductor', 'status', '--output', 'json'))['services']
   end
 
-  # Gives the instances of a service that are active.
+  # Returns the active instances of a service.
   def running(id)
     units = sh('systemctl', 'list-units', '--plain', '--no-legend', '--state=active',
                "conductor-#{id}-*.service")
     units.lines.map { |line| line.split.first }.grep_v(/-boot\.service\z/).sort
   end
 
-  # Gives all that is of conductor's on disk, with what a rewrite would change even if it wrote the same.
+  # Returns all of conductor's files, with properties that a rewrite with the same content would change.
   def files
     found = Dir.glob(['/etc/systemd/system/**/*conductor*', "#{SERVICES}/*"], File::FNM_DOTMATCH)
     found = found.select { |path| File.file?(path) }

@@ -5,9 +5,9 @@ require 'chef/run_context'
 require 'chef/runner'
 require_relative 'stand_in'
 
-# The same as the stand-in, with Chef itself: used where `CONDUCTOR_SPEC_CHEF=1` says that there is one.
+# The same as the stand-in, with Chef itself; used with `CONDUCTOR_SPEC_CHEF=1`.
 module RealChef
-  # Notes what was done, or in why-run would have been.
+  # Records what was done, or in why-run would have been.
   class Recorder < Chef::EventDispatch::Base
     attr_reader :outcomes
 

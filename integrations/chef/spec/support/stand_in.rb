@@ -4,22 +4,21 @@ require 'logger'
 
 # The part of Chef's language that the cookbook's resources and the guide's recipes are written in.
 #
-# It is no Chef: there are no guards and no coercion, of notifications there is `subscribes` only, and
-# resources that are not the cookbook's are noted and not run. It is strict about what it has: any other word
-# is an error.
+# It is not Chef: it has no guards and no coercion, and no notifications but `subscribes`. Resources that are
+# not the cookbook's are recorded but not run. Any other word is an error.
 module StandIn
   # `current_value_does_not_exist!`
   class NoCurrentValue < StandardError
   end
 
-  # What Chef would call Chef::Resource.
+  # Stands for Chef::Resource.
   class Resource
     OPTIONS = %i[name_property default required desired_state description equal_to].freeze
 
     class << self
       attr_reader :provided, :properties, :actions, :loader, :provider
 
-      # Makes a class of a file in `resources`.
+      # Returns a class for a file in `resources`.
       def load(file)
         Class.new(self) do
           @properties = { sensitive: [[true, false], { default: false }] }
@@ -117,7 +116,7 @@ module StandIn
       @values[property] = value
     end
 
-    # Gives what load_current_value finds; only what is no desired state is known before.
+    # Returns the result of load_current_value, which knows only properties that are not desired state.
     def current
       return unless self.class.loader
 
@@ -141,7 +140,7 @@ module StandIn
     end
   end
 
-  # What Chef would call Chef::Provider.
+  # Stands for Chef::Provider.
   class Provider
     attr_reader :new_resource, :current_resource, :descriptions
 
@@ -174,12 +173,12 @@ module StandIn
     end
   end
 
-  # How an action of a resource ended.
+  # The outcome of an action.
   Outcome = Struct.new(:resource, :action, :updated, :descriptions, :current)
 
-  # A recipe: what Chef would call Chef::Recipe.
+  # A recipe; stands for Chef::Recipe.
   class Recipe
-    # Chef's own resources that the guide names. They are noted, and nothing is done.
+    # Chef's own resources that the guide uses. They are recorded but not run.
     NOTED = %i[cookbook_file].freeze
 
     attr_reader :node, :outcomes
@@ -196,7 +195,7 @@ module StandIn
       @classes.key?(word) || NOTED.include?(word) || super
     end
 
-    # As in unified mode: a resource is run where it stands.
+    # As in unified mode, a resource runs where it is declared.
     def method_missing(word, *arguments, &block)
       return @outcomes << "#{word}[#{arguments.first}]" if NOTED.include?(word)
       return super unless @classes.key?(word)
@@ -207,7 +206,7 @@ module StandIn
       (resource.action - [:nothing]).each { |action| run(resource, action) }
     end
 
-    # Runs what subscribes to resources that were updated.
+    # Runs the resources that subscribe to updated ones.
     def notify
       updated = @outcomes.grep(Outcome).select(&:updated).map(&:resource)
       @resources.each do |resource|
@@ -224,7 +223,7 @@ module StandIn
     end
   end
 
-  # Runs a recipe, and gives the outcomes of its resources.
+  # Runs a recipe, and returns the outcomes of its resources.
   def self.converge(recipe, why_run: false, attributes: {})
     classes = Dir[File.expand_path('../../resources/*.rb', __dir__)].map { |file| Resource.load(file) }
     context = Recipe.new(classes, attributes, why_run)
