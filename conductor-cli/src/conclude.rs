@@ -73,10 +73,10 @@ fn explain_failure(service: &ServiceReport, failure: &Failure, lines: &mut Vec<S
     }
     lines.extend(failure.journal.iter().map(|line| format!("  | {}", printable(line))));
     if failure.undone {
-        lines.push("  what was new is removed".to_owned());
+        lines.push("  the change was undone".to_owned());
     }
     if failure.old_serves {
-        lines.push("  the release before it still serves".to_owned());
+        lines.push("  the previous release still serves".to_owned());
     }
     if failure.retried {
         lines
@@ -128,8 +128,8 @@ mod tests {
         error: web: start conductor-web-v2.7f3ac2-1.service: the job failed: it exited with status 1
           last health check: never healthy in 60s: 500 Internal Server Error
           | boom [31m
-          what was new is removed
-          the release before it still serves
+          the change was undone
+          the previous release still serves
         "#);
     }
 
@@ -157,7 +157,7 @@ mod tests {
             "error: web: see that each of 0 new instances stays well for 2s \
              (conductor-web-v2.7f3ac2-1.service): interrupted"
         );
-        assert_eq!(lines[1], "  the release before it still serves");
+        assert_eq!(lines[1], "  the previous release still serves");
         assert_eq!(lines[2], "  not done: stop conductor-web-v1.7f3ac2-1.service");
         assert_eq!(lines.last().unwrap(), "  not done: 2 more");
         assert!(was_interrupted(&service));

@@ -26,7 +26,7 @@ fn the_old_release_serves(host: &Host) {
     let ran = host.conductor(&["apply"]).exits(3);
     let ran = ran.complains("error: web: start conductor-web-host.");
     let ran = ran.complains("-1.service: the job failed: it exited with status 203\n");
-    let ran = ran.complains("status=203/EXEC").complains("the release before it still serves\n");
+    let ran = ran.complains("status=203/EXEC").complains("the previous release still serves\n");
     assert!(!ran.stdout.contains("changed: "), "{ran}");
     let contents = |files: std::collections::BTreeMap<String, (u64, i64, Vec<u8>)>| {
         files.into_iter().map(|(name, (_, _, content))| (name, content)).collect::<Vec<_>>()
@@ -47,7 +47,7 @@ fn the_old_release_serves(host: &Host) {
 fn without_an_old_release_nothing_is_left(host: &Host) {
     host.define("web.yaml", &format!("id: web\n{MISSING}"));
     let ran = host.conductor(&["apply"]).exits(1);
-    ran.complains("what was new is removed\n");
+    ran.complains("the change was undone\n");
     assert!(host.files().is_empty(), "{:?}", host.files().keys());
     let held = host.sh("systemctl list-units --all --plain --no-legend 'conductor-*'");
     assert_eq!(held, "");

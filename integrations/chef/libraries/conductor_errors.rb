@@ -91,8 +91,8 @@ module ConductorCookbook
     end
 
     def outcome(id, failure)
-      { 'undone' => 'what was new is removed',
-        'old_serves' => 'the release before it still serves',
+      { 'undone' => 'the change was undone',
+        'old_serves' => 'the previous release still serves',
         'retried' => "systemd keeps trying to start it; conductor logs --id #{id} has more" }
         .filter_map { |key, text| "  #{text}" if failure[key] }
     end

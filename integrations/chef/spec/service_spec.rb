@@ -170,7 +170,7 @@ RSpec.describe ConductorCookbook::Service, :host do
         expect(error.message)
           .to match(/\Aweb: start conductor-web-host\..*-1\.service: .*exited with status 3$/)
         expect(error.message).to include("\n  | no database\n")
-        expect(error.message).to end_with("\n  the release before it still serves")
+        expect(error.message).to end_with("\n  the previous release still serves")
       }
       expect(running('web')).to eq(before)
     end

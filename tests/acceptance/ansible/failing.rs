@@ -117,7 +117,7 @@ fn what_does_not_start_is_put_back(pool: &Pool) -> Result<(), Failed> {
         let failed = failed.fails(&[
             "start conductor-web-host.",
             "| v2-exits cannot go on",
-            "what was new is removed",
+            "the change was undone",
         ]);
         assert_eq!(failed.result["rc"], 1);
         assert_eq!(host.sh(&format!("ls -A {SERVICES}")), "");
@@ -133,7 +133,7 @@ fn what_does_not_start_is_put_back(pool: &Pool) -> Result<(), Failed> {
         sick["definition"]["health"]["start_period"] = "1s".into();
         let failed = fleet.task(MODULE, &sick, &[]);
         let failed = failed
-            .fails(&["last health check: never healthy", "the release before it still serves"]);
+            .fails(&["last health check: never healthy", "the previous release still serves"]);
         assert_eq!(failed.result["rc"], 3);
         assert_eq!(failed.result["failures"][0]["old_serves"], true);
         let journal = failed.result["journal"].to_string();

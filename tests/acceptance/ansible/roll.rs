@@ -55,7 +55,7 @@ fn roll(fleet: &Fleet<'_>, hosts: [&Host; 3]) {
 
     // The second host cannot run it: the third one is not asked.
     hosts[1].sh("touch /srv/broken-v2");
-    let ran = deploy("v2").exits(2).says("| no v2 here").says("the release before it still serves");
+    let ran = deploy("v2").exits(2).says("| no v2 here").says("the previous release still serves");
     let (first, rest) = ran.stdout.split_once("PLAY RECAP").expect("a recap");
     assert!(!first.contains("[web3]"), "{ran}");
     assert!(rest.contains("web2") && rest.contains("failed=1"), "{ran}");

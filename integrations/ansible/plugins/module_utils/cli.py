@@ -183,9 +183,9 @@ def _failure_text(name, failure):
         lines.append("  last health check: %s" % failure["status"])
     lines += ["  | %s" % line for line in failure["journal"]]
     if failure["undone"]:
-        lines.append("  what was new is removed")
+        lines.append("  the change was undone")
     if failure["old_serves"]:
-        lines.append("  the release before it still serves")
+        lines.append("  the previous release still serves")
     if failure["retried"]:
         lines.append("  systemd keeps trying to start it; conductor logs --id %s has more" % name)
     return "\n".join(lines)

@@ -16,7 +16,7 @@ pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
         "last health check: never healthy",
         "500 Internal Server Error",
         "there is no column 'prize'",
-        "the release before it still serves",
+        "the previous release still serves",
     ] {
         told(said.contains(expected), || format!("the message should say {expected:?}"))?;
     }
