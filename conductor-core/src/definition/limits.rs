@@ -3,10 +3,15 @@
 //! What systemd, docker and podman are told of each is the table in `runtime/limits.rs`.
 
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::field::Field;
 use crate::value::{Cpu, Memory, Pids};
+
+/// The limits that are a part of a release's digest even where they are not set. Others are not, so that a new key
+/// leaves the digests of releases without it as they are.
+const FIRST: [&str; 3] = ["memory", "cpu", "pids"];
 
 /// Declares both forms of the limits: as a person writes them, and checked.
 macro_rules! limits {
@@ -20,7 +25,7 @@ macro_rules! limits {
         }
 
         /// The most that each instance may use, of what is limited at all.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         pub struct CheckedLimits {
             $($(#[$documentation])+ pub $key: Option<$value>,)+
         }
@@ -29,6 +34,16 @@ macro_rules! limits {
             /// Returns the limits without their places in the file.
             pub(crate) fn checked(self) -> CheckedLimits {
                 CheckedLimits { $($key: self.$key.into_value(),)+ }
+            }
+        }
+
+        impl Serialize for CheckedLimits {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                let mut map = serializer.serialize_map(None)?;
+                $(if self.$key.is_some() || FIRST.contains(&stringify!($key)) {
+                    map.serialize_entry(stringify!($key), &self.$key)?;
+                })+
+                map.end()
             }
         }
 
