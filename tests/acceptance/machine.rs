@@ -1,7 +1,11 @@
 //! In a virtual machine with all cgroup controllers: limits bind, disk images run, and everything comes
 //! back after a power cut, in the middle of deploys, too.
 
+#![expect(clippy::print_stderr, reason = "how far it got is for whoever runs the tests")]
+
+use std::fs;
 use std::sync::Arc;
+use std::time::Instant;
 
 use conductor_sandbox::Vm;
 use libtest_mimic::{Failed, Trial};
@@ -15,25 +19,60 @@ const GREEDY: &str = "(i=0; while [ $i -lt 60 ]; do sleep 9999 & i=$((i+1)); don
 
 const LIMITS: &str = "limits: {memory: 50M, cpu: 0.2, pids: 30}\ndeploy: {stop_timeout: 6s}";
 
+/// Overwrites a block that is part of the image that all machines share, and flushes nothing: the disk is
+/// told to answer once it has the block (FUA), as a file system's journal does with what makes it valid.
+const WRITE_THROUGH: &str = "printf through | dd of=/usr/share/conductor-sandbox/app.tar \
+                             bs=4096 conv=notrunc,sync oflag=direct,dsync";
+
 /// A service of each kind.
 const ALL: &str = "image podman docker";
 
 /// Returns all tests of the machine: one, because a boot takes as long as all the rest.
 pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
     vec![pool.trial(Company::Others, "machine::limits_images_and_a_power_cut".to_owned(), |pool| {
+        let began = Instant::now();
+        let done = |what: &str| eprintln!("machine: {:.0} s: {what}", began.elapsed().as_secs_f64());
         let mut vm = pool.machine()?;
+        done("it is up");
+        runs_scripts(&mut vm)?;
         install(&mut vm, pool)?;
+        done("conductor is installed");
         for runtime in ["native", "podman", "docker"] {
             limits_bind(&mut vm, runtime)?;
+            done("limits bind");
         }
         let ports = everything_runs(&mut vm)?;
+        done("everything runs");
         power::deploys_are_cut(&mut vm, pool)?;
+        vm.sh(WRITE_THROUGH)?;
+        done("deploys are cut");
         vm.power_cut()?;
+        done("it is up after a power cut");
+        assert_eq!(text(&mut vm, "head --bytes 7 /usr/share/conductor-sandbox/app.tar")?, "through");
         power::they_are_finished(&mut vm)?;
+        done("deploys are finished");
         everything_is_back(&mut vm, &ports)?;
+        done("everything is back");
         vm.reboot()?;
+        done("it is up after a reboot");
         power::all_is_as_before(&mut vm)
     })]
+}
+
+/// Insists on what `Vm` promises of scripts and of directories that are copied.
+fn runs_scripts(vm: &mut Vm) -> Result<(), Failed> {
+    let output = vm.run("pwd; echo why >&2; exit 7")?;
+    assert_eq!(output.status.code(), Some(7));
+    assert_eq!((output.stdout.as_slice(), output.stderr.as_slice()), (&b"/\n"[..], &b"why\n"[..]));
+    let failed = vm.sh("echo why; false; true").expect_err("it fails");
+    assert_eq!(failed.to_string(), "sh -e: echo why; false; true: exit status: 1\nwhy");
+    assert_eq!(text(vm, "systemctl is-system-running")?, "running");
+    // A name that a shell would take apart.
+    let directory = tempfile::Builder::new().prefix("sandbox vm ").tempdir()?;
+    fs::write(directory.path().join("file"), "copied")?;
+    vm.copy(directory.path(), "/opt/it's/directory")?;
+    assert_eq!(text(vm, "cat /opt/it\\'s/directory/file")?, "copied");
+    Ok(())
 }
 
 fn install(vm: &mut Vm, pool: &Pool) -> Result<(), Failed> {

@@ -63,8 +63,8 @@ type Test = (&'static str, fn(&Host));
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // Each thread has a sandbox; more of them than cores make none faster.
-    arguments.test_threads.get_or_insert(2);
+    // Each thread has a sandbox. They wait more than they compute: four use two cores well.
+    arguments.test_threads.get_or_insert(4);
     let pool = Arc::new(Pool::default());
     let mut trials = cases::trials(&pool);
     if env::var_os("CONDUCTOR_TEST_NO_SANDBOX").is_some_and(|value| value == "1") {

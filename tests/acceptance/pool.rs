@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Instant;
 
 use conductor_sandbox::{Sandbox, Tree, Vm, build};
 use libtest_mimic::{Failed, Trial};
@@ -68,7 +69,7 @@ impl Pool {
         test: impl FnOnce(&Self) -> Result<(), Failed> + Send + 'static,
     ) -> Trial {
         let pool = Arc::clone(self);
-        Trial::test(name, move || {
+        Trial::test(name.clone(), move || {
             let crowd = &pool.crowd;
             let (_beside, _alone) = match company {
                 Company::Others => {
@@ -78,7 +79,10 @@ impl Pool {
                     (None, Some(crowd.write().unwrap_or_else(PoisonError::into_inner)))
                 }
             };
-            test(&pool)
+            let began = Instant::now();
+            let result = test(&pool);
+            eprintln!("{name}: {:.1} s", began.elapsed().as_secs_f64());
+            result
         })
     }
 
