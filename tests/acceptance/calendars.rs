@@ -107,8 +107,10 @@ fn elapse_as_systemd_says_where_clocks_change(host: &Host) {
                 let base = change + SignedDuration::from_mins(minutes);
                 asked.extend(EVENTS.map(|event| (format!("{event} {zone}"), base, known.clone())));
                 // systemd starts a process for each time of an event that names its zone, so most are asked
-                // for by the clock of the zone. That both are the same is asked once for each zone.
-                questions.push(if number == 0 && minutes == -1 {
+                // for by the clock of the zone. That both are the same is asked once for each zone. Casablanca's
+                // clock passes for UTC with systemd, which then shows no time in UTC.
+                let by_name = number == 0 && minutes == -1 || zone == "Africa/Casablanca";
+                questions.push(if by_name {
                     let events = EVENTS.map(|event| format!("{event} {zone}")).into();
                     Question { zone: "UTC", base, events }
                 } else {
@@ -172,9 +174,7 @@ fn leave_nothing_out_where_steps_are_open(host: &Host) {
         left_out.count(),
         written.len()
     );
-    for (event, (found, (_, times))) in
-        bounded.iter().zip(elapses(&bounded).iter().zip(expected))
-    {
+    for (event, (found, (_, times))) in bounded.iter().zip(elapses(&bounded).iter().zip(expected)) {
         let found: Vec<_> = found.iter().map(|second| second - base.as_second() - 2).collect();
         assert_eq!(&found[..times.len()], times, "{event}");
     }

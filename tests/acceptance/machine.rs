@@ -31,7 +31,8 @@ const ALL: &str = "image podman docker";
 pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
     vec![pool.trial(Company::Others, "machine::limits_images_and_a_power_cut".to_owned(), |pool| {
         let began = Instant::now();
-        let done = |what: &str| eprintln!("machine: {:.0} s: {what}", began.elapsed().as_secs_f64());
+        let done =
+            |what: &str| eprintln!("machine: {:.0} s: {what}", began.elapsed().as_secs_f64());
         let mut vm = pool.machine()?;
         done("it is up");
         runs_scripts(&mut vm)?;
@@ -48,7 +49,10 @@ pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
         done("deploys are cut");
         vm.power_cut()?;
         done("it is up after a power cut");
-        assert_eq!(text(&mut vm, "head --bytes 7 /usr/share/conductor-sandbox/app.tar")?, "through");
+        assert_eq!(
+            text(&mut vm, "head --bytes 7 /usr/share/conductor-sandbox/app.tar")?,
+            "through"
+        );
         power::they_are_finished(&mut vm)?;
         done("deploys are finished");
         everything_is_back(&mut vm, &ports)?;
