@@ -48,3 +48,41 @@ pub(crate) fn with_revision(error: Error) -> Error {
         error => error,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use conductor_core::error::{PathError, Problem, Problems};
+
+    use super::*;
+
+    #[test]
+    fn options_are_named_here_and_not_by_the_library() {
+        let denied = PathError {
+            action: "open",
+            path: "/run/conductor/lock".into(),
+            source: ErrorKind::PermissionDenied.into(),
+        };
+        let no_rollback = Error::NoRollback {
+            service: "web".parse().unwrap(),
+            wanted: None,
+            kept: vec!["v1.012345".parse().unwrap()],
+            current: "v2.012345".parse().unwrap(),
+        };
+        for (error, option) in [
+            (Error::Offline, "--root"),
+            (no_rollback, "--to RELEASE"),
+            (Error::NoTemplates { directory: "/t".into() }, "--templates"),
+            (Error::Path(denied), "--user"),
+        ] {
+            assert!(error.hint().is_none_or(|hint| !hint.contains("--")), "{error}");
+            assert!(hint(&error).is_some_and(|hint| hint.contains(option)), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_command_with_a_revision_says_so() {
+        let problem = Problem::of_file("web.yaml", "web has no revision").hint("add revision: TAG");
+        let error = with_revision(Error::NoRevision(Problems(vec![problem])));
+        assert!(error.problems()[0].to_string().contains("hint: say which one with --revision"));
+    }
+}
