@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use conductor_core::plan::{Change, Step};
+use conductor_core::plan::{FileChange, Step};
 use conductor_host::Conductor;
 use conductor_host::system::{Paths, UnitDirectory};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
@@ -86,7 +86,7 @@ fn compiled(conductor: &Conductor, out: &Path) {
     let write = set.units.into_iter().map(|(name, unit)| Step::Write {
         name,
         unit: unit.into(),
-        change: Change::New,
+        change: FileChange::New,
     });
     let steps: Vec<_> = write.chain(set.links.into_iter().map(Step::Enable)).collect();
     let steps: Vec<_> = steps.iter().collect();

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use conductor_core::name::UnitName;
-use conductor_core::plan::{Change, Step};
+use conductor_core::plan::{FileChange, Step};
 use conductor_host::Error;
 use conductor_host::system::UnitDirectory;
 use schemars::JsonSchema;
@@ -43,7 +43,7 @@ pub(crate) fn run(context: &Context, options: &Render) -> Result<ExitCode, Failu
         let write = set.units.iter().map(|(name, unit)| Step::Write {
             name: name.clone(),
             unit: unit.clone().into(),
-            change: Change::New,
+            change: FileChange::New,
         });
         let steps: Vec<_> = write.chain(set.links.iter().cloned().map(Step::Enable)).collect();
         let steps: Vec<_> = steps.iter().collect();

@@ -8,7 +8,7 @@ use super::removal::{Leaving, is_current};
 use super::schedule::{Schedule, with_pauses};
 use super::traffic::{self, Traffic};
 use super::{
-    ActiveState, Change, Desired, Foreign, Observed, ObservedRelease, ServicePlan, Step, Steps,
+    ActiveState, Desired, FileChange, Foreign, Observed, ObservedRelease, ServicePlan, Step, Steps,
 };
 use crate::definition::Order;
 use crate::name::{ServiceId, UnitName};
@@ -196,8 +196,8 @@ fn undo(
             _ if !written => {}
             Some(old) => {
                 let change = match old.body() == unit.body() {
-                    true => Change::Record,
-                    false => Change::Text,
+                    true => FileChange::Record,
+                    false => FileChange::Text,
                 };
                 let unit = old.clone().into();
                 undo.extend([Step::Write { name: name.clone(), unit, change }]);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{ActiveState, Change, Observed, Step};
+use super::{ActiveState, FileChange, Observed, Step};
 use crate::name::UnitName;
 use crate::unit::{Kind, Unit, UnitSet};
 
@@ -28,12 +28,12 @@ impl Files {
                 None => unit.clone(),
             };
             let change = match old {
-                Some(old) if old.body() == unit.body() => Change::Record,
+                Some(old) if old.body() == unit.body() => FileChange::Record,
                 // Without its file, too, a unit may be held: somebody removed it by hand.
-                None if observed.state(name).is_none() => Change::New,
-                _ => Change::Text,
+                None if observed.state(name).is_none() => FileChange::New,
+                _ => FileChange::Text,
             };
-            if change == Change::Text {
+            if change == FileChange::Text {
                 stale.insert(name.clone());
             }
             write.push(Step::Write { name: name.clone(), unit: unit.into(), change });

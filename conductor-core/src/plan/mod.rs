@@ -30,7 +30,7 @@ pub use converge::{converge, remove};
 pub use ports::{PortError, allocate, last_given, needs_ports};
 pub use releases::{ObservedRelease, RollbackTarget, record, releases, rollback};
 pub use schedule::{pause, resume, run_now};
-pub use steps::{Change, Hook, Step, Steps};
+pub use steps::{FileChange, Hook, Step, Steps};
 
 /// What is found on a host.
 #[derive(Debug, Clone, Default)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use super::{Change, ServicePlan, Step};
+use super::{FileChange, ServicePlan, Step};
 use crate::name::UnitName;
 use crate::release::Release;
 use crate::unit::{Unit, UnitSet};
@@ -63,7 +63,7 @@ pub fn allocate(
 pub fn last_given(plans: &[ServicePlan], after: Option<Port>) -> Option<Port> {
     let steps = plans.iter().flat_map(|plan| plan.steps.iter());
     let given = steps.filter_map(|step| match step {
-        Step::Write { unit, change: Change::New, .. } => port_of(unit),
+        Step::Write { unit, change: FileChange::New, .. } => port_of(unit),
         _ => None,
     });
     // Those that are not above it came after the end of the range.

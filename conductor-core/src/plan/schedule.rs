@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::files::Files;
-use super::{ActiveState, Change, Observed, ServicePlan, Step, Steps, releases};
+use super::{ActiveState, FileChange, Observed, ServicePlan, Step, Steps, releases};
 use crate::name::{ServiceId, UnitName};
 use crate::release::timer_link;
 use crate::unit::{EngineImage, Unit, UnitSet};
@@ -26,7 +26,7 @@ impl Schedule {
     pub(super) fn new(jobs: &UnitSet, observed: &Observed) -> Self {
         let files = Files::new(jobs, observed);
         let changed = files.write.iter().filter_map(|step| match step {
-            Step::Write { unit, change: Change::New | Change::Text, .. } => Some(unit),
+            Step::Write { unit, change: FileChange::New | FileChange::Text, .. } => Some(unit),
             _ => None,
         });
         let images = changed.filter_map(|unit| unit.metadata.kind.image().cloned()).collect();
@@ -77,7 +77,7 @@ pub fn pause(
     // One that is not enabled does not run its job anyway.
     if let Some(unit) = unit.filter(|_| !links.is_empty()) {
         let unit = unit.paused(Some(since)).into();
-        steps.extend([Step::Write { name: timer.clone(), unit, change: Change::Record }]);
+        steps.extend([Step::Write { name: timer.clone(), unit, change: FileChange::Record }]);
         steps.extend(links.into_iter().map(Step::Disable));
         steps.extend(observed.state(timer).map(|_| Step::Stop(timer.clone())));
     }
@@ -93,7 +93,7 @@ pub fn resume(service: &ServiceId, timer: &UnitName, observed: &Observed) -> Ser
     if let Some(unit) = unit.filter(paused) {
         let resumed = unit.paused(None).into();
         steps.extend([
-            Step::Write { name: timer.clone(), unit: resumed, change: Change::Record },
+            Step::Write { name: timer.clone(), unit: resumed, change: FileChange::Record },
             Step::Enable(timer_link(timer)),
         ]);
         if observed.states.is_some() && !is_at_boot(unit) {

@@ -30,7 +30,7 @@ pub enum Step {
         /// Its content.
         unit: Box<Unit>,
         /// What it is to systemd.
-        change: Change,
+        change: FileChange,
     },
     /// Make a unit start with another, at boot too.
     Enable(Link),
@@ -107,7 +107,7 @@ pub enum Step {
 
 /// What a unit file that is written is to systemd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
+pub enum FileChange {
     /// A name of which systemd cannot hold another text.
     New,
     /// Another text than the one that systemd may hold.
@@ -196,9 +196,9 @@ impl fmt::Display for Step {
                 image.engine.program()
             ),
             Self::Run(Hook { unit, .. }) => write!(f, "run {unit} to its end"),
-            Self::Write { name, change: Change::New, .. } => write!(f, "write {name}"),
-            Self::Write { name, change: Change::Text, .. } => write!(f, "rewrite {name}"),
-            Self::Write { name, change: Change::Record, .. } => write!(f, "record in {name}"),
+            Self::Write { name, change: FileChange::New, .. } => write!(f, "write {name}"),
+            Self::Write { name, change: FileChange::Text, .. } => write!(f, "rewrite {name}"),
+            Self::Write { name, change: FileChange::Record, .. } => write!(f, "record in {name}"),
             Self::Enable(link) => write!(f, "enable {} in {}", link.unit, link.by),
             Self::Start(name) => write!(f, "start {name}"),
             Self::Restart(name) => write!(f, "restart {name}"),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use conductor_core::name::UnitName;
-use conductor_core::plan::{ActiveState, Change, Step};
+use conductor_core::plan::{ActiveState, FileChange, Step};
 use futures_util::future::select;
 
 use super::progress::{Phase, ServiceRun};
@@ -41,7 +41,7 @@ impl<H: Host> Executor<'_, H> {
     async fn change_together(&self, steps: Vec<Step>) -> Result<(), HostError> {
         // Instances are not among them: their names are new, and one that went cannot start again.
         let stale = steps.iter().filter_map(|step| match step {
-            Step::Write { name, change: Change::Text, .. } => Some(name.clone()),
+            Step::Write { name, change: FileChange::Text, .. } => Some(name.clone()),
             Step::Remove(name) if !is_instance(name) => Some(name.clone()),
             _ => None,
         });

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
-use conductor_core::plan::{ActiveState, Change, Observed, Step};
+use conductor_core::plan::{ActiveState, FileChange, Observed, Step};
 use conductor_core::proxy::UpstreamFile;
 use conductor_core::unit::{EngineImage, Unit, UnitSet};
 use conductor_core::value::HostPath;
@@ -139,7 +139,7 @@ impl HostState {
             Step::Write { name, unit, change } => {
                 let old = self.units.units.insert(name.clone(), Unit::clone(unit));
                 let same = old.is_some_and(|old| old.body() == unit.body());
-                assert!(*change != Change::Record || same, "{name} is another one");
+                assert!(*change != FileChange::Record || same, "{name} is another one");
             }
             Step::Enable(link) => {
                 self.units.links.insert(link.clone());

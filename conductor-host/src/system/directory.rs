@@ -11,7 +11,7 @@ use tempfile::TempPath;
 use super::{atomic, observe, open};
 use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::name::{ServiceId, UnitName};
-use conductor_core::plan::{Change, Observed, Step};
+use conductor_core::plan::{FileChange, Observed, Step};
 use conductor_core::release::PREFIX;
 use conductor_core::unit::Link;
 
@@ -108,12 +108,12 @@ impl UnitDirectory {
         &self,
         name: &UnitName,
         text: &str,
-        change: Change,
+        change: FileChange,
     ) -> Result<(PathBuf, TempPath), DirectoryError> {
         let mut file = atomic::temporary(&self.path)?;
         file.write_all(text.as_bytes()).at("write", file.path())?;
         let path = self.path.join(name.as_str());
-        if change == Change::Record {
+        if change == FileChange::Record {
             // systemd takes a file of another time for one that it has to read again.
             let time =
                 path.metadata().and_then(|metadata| metadata.modified()).at("look at", &path)?;
