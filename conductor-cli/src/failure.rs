@@ -13,6 +13,7 @@ use conductor_host::Error;
 use crate::args::Output;
 use crate::context::Context;
 use crate::error_object::{ErrorDetails, ErrorObject};
+use crate::kinds;
 use crate::{hints, print};
 
 /// Why a command did not do what it was asked.
@@ -76,25 +77,22 @@ impl Failure {
     }
 
     fn status(&self) -> u8 {
-        const FAILED: u8 = 1;
-        const BAD_INPUT: u8 = 2;
-        const LOCKED: u8 = 4;
+        kinds::exit_status(self.kind())
+    }
+
+    /// Names the kind of error in one word, for programs; [`kinds`] has the exit status of each.
+    fn kind(&self) -> &'static str {
         match self {
-            Self::Core(error) => match error.kind() {
-                "definition" | "template" | "compile" | "foreign_file" | "unknown_service"
-                | "unknown_job" | "undefined_service" | "no_rollback" | "offline" => BAD_INPUT,
-                "locked" => LOCKED,
-                _ => FAILED,
-            },
-            Self::Argument(_) | Self::Environment { .. } | Self::Crontab(_) | Self::NoTerminal => {
-                BAD_INPUT
-            }
-            Self::Program { .. }
-            | Self::Output(_)
-            | Self::Terminal(_)
-            | Self::Signals(_)
-            | Self::Json(_)
-            | Self::Internal(_) => FAILED,
+            Self::Core(error) => error.kind(),
+            Self::Argument(_) => "argument",
+            Self::Environment { .. } => "environment",
+            Self::Program { .. } => "program",
+            Self::Crontab(_) => "crontab",
+            Self::Output(_) => "output",
+            Self::NoTerminal | Self::Terminal(_) => "terminal",
+            Self::Signals(_) => "signals",
+            Self::Json(_) => "json",
+            Self::Internal(_) => "internal",
         }
     }
 
@@ -160,18 +158,7 @@ impl Failure {
     }
 
     fn to_json(&self) -> ErrorObject {
-        let kind = match self {
-            Self::Core(error) => error.kind(),
-            Self::Argument(_) => "argument",
-            Self::Environment { .. } => "environment",
-            Self::Program { .. } => "program",
-            Self::Crontab(_) => "crontab",
-            Self::Output(_) => "output",
-            Self::NoTerminal | Self::Terminal(_) => "terminal",
-            Self::Signals(_) => "signals",
-            Self::Json(_) => "json",
-            Self::Internal(_) => "internal",
-        };
+        let kind = self.kind();
         let errors = ErrorDetails::list(kind, self.problems());
         if let Some(first) = errors.first() {
             return ErrorObject { error: first.clone(), errors };
@@ -219,13 +206,12 @@ fn shortened(text: &str) -> Cow<'_, str> {
 
 /// Prints a command line that does not parse in its JSON form.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
-    const BAD_USAGE: u8 = 2;
     let text = error.to_string();
     let object = ErrorObject { error: usage_details(&text), errors: Vec::new() };
     if Context::print_json(&object).is_err() {
         print::complaint(format_args!("{text}"));
     }
-    ExitCode::from(BAD_USAGE)
+    ExitCode::from(kinds::exit_status("usage"))
 }
 
 /// Splits clap's text at its empty lines: what is wrong, perhaps a tip, and the usage.

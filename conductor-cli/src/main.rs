@@ -10,6 +10,7 @@ mod failure;
 mod hints;
 mod human;
 mod interrupt;
+mod kinds;
 mod print;
 mod progress;
 mod terminal;
