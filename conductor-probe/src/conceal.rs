@@ -1,8 +1,8 @@
-//! Keeps values out of the command line of a process that stays: every user of the host reads it
+//! Hides values on the command line of a long-running process, which every user of the host can read
 //! (`/proc/PID/cmdline`, `proc_pid_cmdline(5)`).
 //!
-//! The arguments go into a file in memory, and this program executes itself with arguments in which the
-//! values are left out.
+//! The arguments are written to a file in memory, and this program executes itself with arguments without
+//! the values.
 
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr, OsString};
@@ -18,20 +18,20 @@ use rustix::fs::{MemfdFlags, memfd_create};
 
 use crate::itself::itself;
 
-/// The first word of such a command line; the number of the file comes behind it, and then what is shown.
+/// The first word of such a command line. The descriptor of the file follows, then the visible arguments.
 pub(crate) const CONCEALED: &str = "with-arguments";
 
-/// The options whose values are concealed, and what comes before the value itself.
+/// The options whose values are hidden, and the separator before the value.
 const OPTIONS: [(&str, u8); 2] = [("--env", b'='), (option::HEADER, b':')];
 
-/// Where a process finds its open files.
+/// The descriptors of the process.
 const OPEN_FILES: &str = "/proc/self/fd";
 
-/// Returns the arguments that this process is to go by, given those of its command line; it may become
-/// another one on the way, with the same number.
+/// Returns the real arguments for those of the command line. It may execute this program again, with the
+/// same PID.
 ///
 /// # Errors
-/// The arguments were concealed, and cannot be found.
+/// The arguments are hidden, and cannot be read.
 pub(crate) fn arguments(words: Vec<OsString>) -> io::Result<Vec<OsString>> {
     match words.get(1).and_then(|word| word.to_str()) {
         Some(CONCEALED) => {
@@ -41,9 +41,11 @@ pub(crate) fn arguments(words: Vec<OsString>) -> io::Result<Vec<OsString>> {
         Some(name) if Subcommand::named(name).is_some_and(Subcommand::stays) => {
             let shown = shown(&words);
             if shown != words && Path::new(OPEN_FILES).exists() {
-                // It goes on as it is if that fails: a service that does not start would be worse.
+                // It continues anyway: a service that does not start would be worse.
                 let Err(error) = execute(&words, &shown);
-                crate::print::complain(format_args!("values stand on the command line: {error}"));
+                crate::print::complain(format_args!(
+                    "cannot hide the values on the command line: {error}"
+                ));
             }
             Ok(words)
         }
@@ -51,7 +53,7 @@ pub(crate) fn arguments(words: Vec<OsString>) -> io::Result<Vec<OsString>> {
     }
 }
 
-/// Executes this program with some arguments, of which others are shown.
+/// Executes this program with hidden arguments and visible ones.
 fn execute(words: &[OsString], shown: &[OsString]) -> io::Result<Infallible> {
     let file = memfd_create("arguments", MemfdFlags::empty())?;
     let mut file = File::from(file);
@@ -67,22 +69,22 @@ fn execute(words: &[OsString], shown: &[OsString]) -> io::Result<Infallible> {
     let words = words.into_iter().chain(shown.iter().map(OsString::as_os_str));
     let words = words.map(|word| CString::new(word.as_bytes())).collect::<Result<Vec<_>, _>>()?;
     let program = CString::new(program.into_os_string().into_vec())?;
-    // The standard library's way would set SIGPIPE back to its default.
+    // The standard library would reset SIGPIPE to its default.
     Ok(execv(&program, &words)?)
 }
 
-/// Reads the arguments of a file that this process was given.
+/// Reads the arguments from the descriptor of a file.
 fn read(number: RawFd) -> io::Result<Vec<OsString>> {
     let mut bytes = Vec::new();
     File::open(Path::new(OPEN_FILES).join(number.to_string()))?.read_to_end(&mut bytes)?;
-    // Nobody else gets it.
+    // No child inherits it.
     close(number)?;
     let bytes = bytes.strip_suffix(b"\0").ok_or(io::ErrorKind::InvalidData)?;
     let words = bytes.split(|byte| *byte == 0);
     Ok(words.map(|word| OsString::from_vec(word.to_vec())).collect())
 }
 
-/// Returns what is shown of arguments.
+/// Returns the visible form of arguments.
 fn shown(words: &[OsString]) -> Vec<OsString> {
     let mut shown: Vec<OsString> = Vec::with_capacity(words.len());
     for (index, word) in words.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! `exec`: starts a service, checks it, and ends as it ends.
+//! `exec`: starts a service, checks it, and exits as it exits.
 
 use std::convert::Infallible;
 use std::env;
@@ -23,17 +23,17 @@ use crate::signals::{SignalError, Signals};
 use crate::supervise::{End, SIGNALS, SuperviseError, close_to_others, supervise};
 use crate::watch::Prober;
 
-/// The first word of the command line of a process that becomes a service; it is not parsed as others are,
-/// because what follows is the service's.
+/// The first word of the command line of a process that becomes a service. The rest is the command of the
+/// service, and is not parsed.
 pub(crate) const BECOME: &str = "become-service";
 
-/// What systemd itself says of a command that cannot be executed (systemd.exec(5)).
+/// The exit status of systemd for a command that cannot be executed (systemd.exec(5)).
 pub(crate) const CANNOT_EXECUTE: u8 = 203;
 
-/// The variables by which systemd says which process they are meant for (`sd_listen_fds(3)`, systemd.exec(5)).
+/// The variables with the PID of the process for which systemd sets them (`sd_listen_fds(3)`, systemd.exec(5)).
 const PROCESS_IDS: [&str; 2] = ["LISTEN_PID", "SYSTEMD_EXEC_PID"];
 
-/// Why the service was not started, or how it ended is not known.
+/// Why the service was not started, or why its end is unknown.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum ExecError {
@@ -49,13 +49,13 @@ pub(crate) enum ExecError {
     Run { program: String, errno: nix::Error },
     #[error("cannot start {program}")]
     Start { program: String, source: io::Error },
-    #[error("cannot start to check")]
+    #[error("cannot start the health checks")]
     Check(#[source] io::Error),
     #[error("cannot find the process of the service in {}", file.display())]
     PidFile { file: PathBuf, source: io::Error },
 }
 
-/// Runs the service to its end. Without a check, this process becomes the service and does not come back.
+/// Runs the service to its end. Without a check, this process becomes the service, and the call does not return.
 pub(crate) fn run(options: Exec, words: Vec<OsString>) -> Result<End, ExecError> {
     let Exec { watch, share_socket, stop_signal, pid_file } = options;
     let program = words[0].display().to_string();
@@ -72,7 +72,7 @@ pub(crate) fn run(options: Exec, words: Vec<OsString>) -> Result<End, ExecError>
     let signals;
     let process = match pid_file {
         None => {
-            // Before there is a child, so that its end is not missed.
+            // Before the child is started, so that its end is not missed.
             signals = Signals::keep(&SIGNALS)?;
             start(itself()?, words).map_err(cannot_start)?
         }
@@ -90,7 +90,7 @@ pub(crate) fn run(options: Exec, words: Vec<OsString>) -> Result<End, ExecError>
     Ok(supervise(process, &signals, number(stop_signal.unwrap_or_default()), &prober)?)
 }
 
-/// Returns a signal as the kernel has it.
+/// Returns a signal as the kernel's number.
 fn number(signal: StopSignal) -> Signal {
     match signal {
         StopSignal::Hup => Signal::SIGHUP,
@@ -103,8 +103,8 @@ fn number(signal: StopSignal) -> Signal {
     }
 }
 
-/// Starts the service as a child, in a session of its own: what it sends to its process group is not for this
-/// process.
+/// Starts the service as a child in its own session: this process must not get signals that the service sends
+/// to its process group.
 fn start(itself: PathBuf, words: Vec<OsString>) -> io::Result<Pid> {
     let mut command = Command::new(itself);
     command.arg(BECOME).args(words);
@@ -114,8 +114,8 @@ fn start(itself: PathBuf, words: Vec<OsString>) -> io::Result<Pid> {
     Ok(Pid::from_child(&command.spawn()?))
 }
 
-/// Runs a command that starts the service and ends, and returns how it ended. What it leaves running becomes a
-/// child of this process.
+/// Runs a command that starts the service and exits, and returns how it ended. The processes that it leaves
+/// running become children of this process.
 fn start_detached(
     words: &[OsString],
     notifier: &Notifier,
@@ -130,19 +130,19 @@ fn start_detached(
     let mut child = command.spawn()?;
     await_end(&child, Some(notifier), budget)?;
     let status = child.wait()?;
-    // What is orphaned from now on, such as what a check leaves behind, is for init to wait for.
+    // Processes that are orphaned from now on, such as those of a check, become children of init.
     set_child_subreaper(None)?;
     Ok(status)
 }
 
-/// Reads which process is the service's. It has to be a child, so that its end and its status are seen.
+/// Reads the PID of the service. It has to be a child, so that this process gets its exit status.
 fn read_pid(file: &Path) -> io::Result<Pid> {
     let text = fs::read_to_string(file)?;
     let pid = text.trim().parse().ok().and_then(Pid::from_raw);
     pid.ok_or_else(|| io::Error::other(format!("{:?} is not the number of a process", text.trim())))
 }
 
-/// Becomes the service, and comes back only if that fails, with the exit status.
+/// Becomes the service. Returns only if that fails, with the exit status.
 pub(crate) fn become_service(words: impl Iterator<Item = OsString>) -> u8 {
     let words: Vec<_> = words.collect();
     let Some(program) = words.first().map(|program| program.display().to_string()) else {
@@ -150,7 +150,7 @@ pub(crate) fn become_service(words: impl Iterator<Item = OsString>) -> u8 {
     };
     let become_it = || {
         setsid()?;
-        // What is kept to be passed on is not to be kept for the service.
+        // The service must not inherit the blocked signals.
         SigSet::all().thread_unblock()?;
         become_command(words)
     };
@@ -164,8 +164,8 @@ pub(crate) fn become_service(words: impl Iterator<Item = OsString>) -> u8 {
 
 /// Executes the command.
 ///
-/// The standard library's way would set SIGPIPE back to its default; systemd starts services with
-/// SIGPIPE ignored, and so does this.
+/// The standard library would reset SIGPIPE to its default. systemd starts services with SIGPIPE ignored, and
+/// so does this.
 fn become_command(words: Vec<OsString>) -> nix::Result<Infallible> {
     let id = process::id().to_string();
     let variables = env::vars_os().map(|(name, value)| {

@@ -1,8 +1,8 @@
-//! How the probe is called, for people.
+//! The help texts.
 
 use probe_protocol::Subcommand;
 
-/// Returns the help for a command, or for all of them.
+/// Returns the help of a command, or of the probe itself.
 pub(crate) fn of(subcommand: Option<Subcommand>) -> &'static str {
     match subcommand {
         None => ALL,
@@ -31,7 +31,7 @@ mod tests {
 
     use super::*;
 
-    /// Returns the options that a help text begins a line with.
+    /// Returns the options at the beginning of a help text's lines.
     fn described(text: &str) -> Vec<&str> {
         let options = text.lines().filter_map(|line| line.strip_prefix("  --"));
         let end = |option: &str| option.find(|c: char| c != '-' && !c.is_ascii_lowercase());

@@ -1,15 +1,15 @@
-//! Where this program is, to start it again as something else.
+//! The path of this program, to execute it again.
 
 use std::env;
 use std::io;
 use std::path::PathBuf;
 
-/// Why it cannot be started again.
+/// The path of this program cannot be found.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot find out where conductor-probe itself is")]
+#[error("cannot find the path of conductor-probe")]
 pub(crate) struct ItselfError(#[source] io::Error);
 
-/// Finds this program; a root directory without /proc leaves only the name it was called by.
+/// Returns the path of this program. In a root directory without /proc, it is the name by which it was called.
 pub(crate) fn itself() -> Result<PathBuf, ItselfError> {
     let error = match env::current_exe() {
         Ok(path) if path.exists() => return Ok(path),

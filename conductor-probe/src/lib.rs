@@ -1,4 +1,4 @@
-//! Turns the health of a service into systemd's own readiness and watchdog.
+//! Reports the health of a service to systemd, as readiness and watchdog.
 
 mod check;
 mod conceal;
@@ -39,10 +39,10 @@ use print::{Whole, clean, complain, line};
 
 const BAD_USAGE: u8 = 2;
 const FAILED: u8 = 1;
-/// What engines say when it was not the command that failed.
+/// The exit status of engines when not the command failed, but the engine.
 const ENGINE_FAILED: u8 = 125;
 
-/// Does what the arguments of the process say.
+/// Runs the command in the arguments of the process.
 pub fn main() -> ExitCode {
     let mut words = env::args_os().skip(1);
     match words.next().unwrap_or_default().to_str() {
@@ -103,10 +103,10 @@ pub fn main() -> ExitCode {
 }
 
 /// Checks once, as `conductor-probe check` with these arguments does, and returns whether the service is
-/// healthy and what is said of it.
+/// healthy, and the status text.
 ///
 /// # Errors
-/// The arguments are no check.
+/// The arguments are not those of a check.
 pub fn check<A: Into<OsString>>(
     arguments: impl IntoIterator<Item = A>,
 ) -> Result<(bool, String), Box<dyn Error>> {
@@ -129,12 +129,12 @@ fn judge(watch: &Watch) -> Result<(bool, String), CheckError> {
 
 fn check_once(watch: &Watch) -> Result<ExitCode, CheckError> {
     let (healthy, said) = judge(watch)?;
-    // Nothing can be done where nobody reads it; the exit status says it, too.
+    // If the output cannot be written, the exit status still has the result.
     drop(line(format_args!("{said}")));
     Ok(if healthy { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-/// Prints a text that was asked for.
+/// Prints a requested text.
 fn told(text: &str) -> ExitCode {
     match writeln!(io::stdout().lock(), "{}", text.trim_end()) {
         Ok(()) => ExitCode::SUCCESS,

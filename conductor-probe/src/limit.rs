@@ -1,6 +1,6 @@
-//! `limit`: a command that is killed with all that it started when its time is over.
+//! `limit`: runs a command, and kills it and all that it started at a timeout.
 //!
-//! It runs where the client of a container engine does not reach: killing that leaves the command.
+//! It runs inside a container: if the client of the engine is killed, the command keeps running.
 
 use std::ffi::OsString;
 use std::fs;
@@ -20,15 +20,15 @@ use crate::check::socket::wait_until;
 use crate::print::{complain, reason};
 use crate::status;
 
-/// What `timeout` of coreutils says.
+/// The exit status of `timeout` (coreutils).
 const TIME_OVER: u8 = 124;
-/// How often what keeps starting processes is killed again.
+/// How often processes are killed again that keep starting others.
 const ROUNDS: usize = 1000;
 
 /// Runs the command, and returns its exit status as a shell has it.
 pub(crate) fn run(options: Limit, words: &[OsString]) -> u8 {
     let deadline = Instant::now().checked_add(options.timeout);
-    // What leaves its parent, as daemons do, becomes a child of this process, and is found.
+    // Processes that leave their parent, as daemons do, become children of this process.
     let _ = set_child_subreaper(Some(getpid()));
     let program = &words[0];
     let mut command = Command::new(program);
@@ -41,7 +41,7 @@ pub(crate) fn run(options: Limit, words: &[OsString]) -> u8 {
     };
     let group = Pid::from_child(&child);
     let in_time = wait(group, deadline);
-    // The child is not waited for yet, so that its number is still its own.
+    // The child has not been reaped yet, so its PID is still its own.
     let _ = kill_process_group(group, Signal::KILL);
     let ended = child.wait();
     kill_the_rest();
@@ -55,19 +55,19 @@ pub(crate) fn run(options: Limit, words: &[OsString]) -> u8 {
     }
 }
 
-/// Waits for the end and tells whether it came before the deadline.
+/// Waits for the end, and returns whether it came before the deadline.
 fn wait(child: Pid, deadline: Option<Instant>) -> io::Result<bool> {
     let ended = pidfd_open(child, PidfdFlags::empty())?;
     Ok(wait_until(&mut [PollFd::new(&ended, PollFlags::IN)], deadline)?)
 }
 
-/// Kills what is left of the command in other process groups.
+/// Kills the command's remaining processes in other process groups.
 fn kill_the_rest() {
     for _ in 0..ROUNDS {
         let Ok(children) = fs::read_to_string("/proc/thread-self/children") else { return };
         let children: Vec<_> =
             children.split_whitespace().filter_map(|id| Pid::from_raw(id.parse().ok()?)).collect();
-        // One that has become another user may not be killed, and is left alone.
+        // A process that runs as another user may not be killed, and keeps running.
         let killed = children.iter().filter(|child| kill_process(**child, Signal::KILL).is_ok());
         let waited = killed.map(|child| waitpid(Some(*child), WaitOptions::empty()));
         if waited.count() == 0 {

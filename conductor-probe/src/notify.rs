@@ -1,4 +1,4 @@
-//! What systemd is told, and how (`sd_notify(3)`).
+//! Messages to systemd (`sd_notify(3)`).
 
 use std::env;
 use std::fmt::{self, Write as _};
@@ -12,13 +12,13 @@ use probe_protocol::StatusText;
 
 use crate::print::clean;
 
-/// The variables by which systemd says that it wants to be told; they are not for the service.
+/// The variables with which systemd requests messages; they are not for the service.
 pub(crate) const VARIABLES: [&str; 3] = ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"];
 
-/// Longer texts say nothing more to a person.
+/// The longest status text, in bytes.
 const STATUS: usize = 400;
 
-/// Why systemd cannot be told.
+/// Why systemd cannot be notified.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum NotifyError {
@@ -27,13 +27,13 @@ pub(crate) enum NotifyError {
          its unit needs Type=notify and NotifyAccess=main"
     )]
     Missing,
-    #[error("NOTIFY_SOCKET is {value:?}, which is no unix socket")]
+    #[error("NOTIFY_SOCKET is {value:?}, which is not a unix socket")]
     Address { value: String, source: io::Error },
     #[error("cannot make a socket")]
     Socket(#[source] io::Error),
 }
 
-/// The way to the service manager.
+/// The connection to the service manager.
 #[derive(Debug)]
 pub(crate) struct Notifier {
     socket: UnixDatagram,
@@ -41,7 +41,7 @@ pub(crate) struct Notifier {
 }
 
 impl Notifier {
-    /// Finds out where systemd listens; it may not want to hear anything.
+    /// Reads the socket of systemd from the environment; `None` if systemd requests no messages.
     pub(crate) fn from_environment() -> Result<Option<Self>, NotifyError> {
         let Some(value) = env::var_os("NOTIFY_SOCKET").filter(|value| !value.is_empty()) else {
             return Ok(None);
@@ -70,7 +70,7 @@ impl Notifier {
 pub(crate) struct Message(String);
 
 impl Message {
-    /// Forgets what was in it and keeps its memory.
+    /// Removes all lines, and keeps the allocation.
     pub(crate) fn clear(&mut self) -> &mut Self {
         self.0.clear();
         self
@@ -83,11 +83,11 @@ impl Message {
         self
     }
 
-    /// Adds what a person is to read, on one line whatever it holds.
+    /// Adds the status text, always as one line.
     pub(crate) fn status(&mut self, status: StatusText<'_>) -> &mut Self {
         self.0.push_str("STATUS=");
         let start = self.0.len();
-        // Writing to a string does not fail.
+        // Writing to a String cannot fail.
         let _ = write!(self.0, "{status}");
         if self.0.len() > start + STATUS {
             self.0.truncate(self.0.floor_char_boundary(start + STATUS));
@@ -98,7 +98,7 @@ impl Message {
         self
     }
 
-    /// Forgets everything but the status.
+    /// Removes all lines except the status.
     pub(crate) fn only_status(&mut self) -> &mut Self {
         let start = self.0.find("STATUS=").unwrap_or(self.0.len());
         let length = self.0[start..].find('\n').map_or(0, |end| end + 1);
@@ -113,7 +113,7 @@ impl Message {
         self
     }
 
-    /// The text of the status.
+    /// Returns the text of the status.
     pub(crate) fn said(&self) -> &str {
         self.0.lines().find_map(|line| line.strip_prefix("STATUS=")).unwrap_or_default()
     }

@@ -1,7 +1,7 @@
-//! Who listens where a service is about to.
+//! Refuses a start while another process listens at the service's address.
 //!
-//! Without this question a container that was left behind would answer the checks of the service
-//! that could not start because of it.
+//! Otherwise a container that was left behind would answer the checks of the service, which cannot listen
+//! because of it.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -12,12 +12,12 @@ use std::time::{Duration, Instant};
 
 use crate::check::socket::Endpoint;
 
-/// How long a connection may take to show that somebody listens.
+/// The timeout of the connection that shows whether a process listens.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Somebody listens already.
+/// Another process already listens.
 #[derive(Debug, thiserror::Error)]
-#[error("{endpoint} answers already, before {program} was started: {holder}")]
+#[error("{endpoint} is in use before {program} was started: {holder}")]
 pub(crate) struct Occupied {
     endpoint: Endpoint,
     program: String,
@@ -35,19 +35,19 @@ impl fmt::Display for Holder {
         match self {
             Self::Process { pid, name } => write!(f, "process {pid} ({name}) listens on it"),
             Self::Unknown { hint } => {
-                write!(f, "something else listens there; \"{hint}\" tells what")
+                write!(f, "another process listens on it; find it with \"{hint}\"")
             }
         }
     }
 }
 
-/// Makes sure that nobody else answers where the program will listen.
+/// Checks that no other process listens at the program's address.
 pub(crate) fn refuse(endpoint: &Endpoint, program: &str) -> Result<(), Occupied> {
     if endpoint.connect(Instant::now().checked_add(PATIENCE)).is_err() {
         return Ok(());
     }
     let inodes = listeners(endpoint);
-    // A socket that systemd holds for the service (systemd.socket(5)) is ours already.
+    // A socket that systemd holds for the service (systemd.socket(5)) is the service's own.
     if holds(Path::new("/proc/self"), &inodes) {
         return Ok(());
     }
@@ -62,7 +62,7 @@ fn hint(endpoint: &Endpoint) -> String {
     }
 }
 
-/// Finds the inodes of the sockets that listen there.
+/// Returns the inodes of the sockets that listen there.
 fn listeners(endpoint: &Endpoint) -> HashSet<String> {
     let read = |table: &str| fs::read_to_string(format!("/proc/net/{table}")).unwrap_or_default();
     let tables = match endpoint {
@@ -89,7 +89,7 @@ fn tcp_listener(line: &str, wanted: SocketAddr) -> Option<&str> {
     if state != LISTEN || u16::from_str_radix(port, 16).ok()? != wanted.port() {
         return None;
     }
-    // The kernel prints words of 32 bits as the processor holds them.
+    // The kernel prints words of 32 bits in the byte order of the processor.
     let words = (0..host.len() / 8).map(|word| host.get(word * 8..word * 8 + 8));
     let words =
         words.map(|word| u32::from_str_radix(word?, 16).ok()).collect::<Option<Vec<_>>>()?;
@@ -121,7 +121,7 @@ fn holder(inodes: &HashSet<String>) -> Option<Holder> {
     })
 }
 
-/// Tells whether a process holds one of the sockets, as far as it lets us see.
+/// Returns whether a process has one of the sockets open, as far as this process may see.
 fn holds(process: &Path, inodes: &HashSet<String>) -> bool {
     let Ok(descriptors) = fs::read_dir(process.join("fd")) else { return false };
     let links = descriptors.flatten().filter_map(|entry| fs::read_link(entry.path()).ok());

@@ -1,9 +1,9 @@
-//! The directories in which services listen on sockets.
+//! The directories of services' sockets.
 //!
-//! All of them are in one small file system, which is mounted twice. At [`KEPT`] only root gets to it, and
-//! each service sees its own directory of it, which any user may have to write to: an image runs as
-//! whom it wants. At [`SHOWN`] everybody sees all of it and changes nothing, and no symbolic link is
-//! followed: a proxy that connects there goes to a socket that the service has made, or nowhere.
+//! All of them are in one small file system, which is mounted twice. At [`KEPT`] only root can enter it, and
+//! each service gets its own directory from there, which may be writable for all users: an image decides as
+//! which user it runs. At [`SHOWN`] it is read-only for all users, and symbolic links are not followed: a
+//! proxy that connects there reaches a socket that the service created, or fails.
 
 use std::ffi::CStr;
 use std::fs;
@@ -25,34 +25,34 @@ use rustix::mount::{MountFlags, mount, mount_bind, mount_remount};
 use rustix::process::geteuid;
 use rustix::thread::{LinkNameSpaceType, move_into_link_name_space};
 
-/// The file system: whoever fills it fills nothing else.
+/// The options of the file system. Its size is limited, so that a service cannot fill another one.
 const OPTIONS: &CStr = c"mode=0755,size=16m,nr_inodes=16k";
 
-/// Where the kernel shows the file systems of the first process, which are the host's.
+/// The mount namespace of the host, which is that of process 1.
 const HOST: &str = "/proc/1/ns/mnt";
 
-/// Why there is no place for a socket.
+/// Why a directory for a socket cannot be created or removed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum PlaceError {
     #[error("{}: not of the form {SHOWN}/NAME/FILE", .0.display())]
     Form(PathBuf),
-    #[error("{path} belongs to user {owner} and not to root: remove it")]
+    #[error("{path} belongs to user {owner}, not to root: remove it")]
     Foreign { path: PathBuf, owner: u32 },
     #[error("cannot {action} {path}")]
     Io { action: &'static str, path: PathBuf, source: io::Error },
 }
 
-/// Makes the directory of a socket, or removes it.
+/// Creates or removes the directory of a socket.
 ///
-/// It takes nothing from the environment, which is the service's.
+/// It does not read the environment, which is the service's.
 pub(crate) fn run(Socket { action, path }: &Socket) -> Result<(), PlaceError> {
     let name = name(path).ok_or_else(|| PlaceError::Form(path.clone()))?;
-    // The unit sees the directory of a user that is made up by another owner than the host does.
+    // With DynamicUser=, the unit sees another owner of the directory than the host does.
     let owner = match action {
         SocketAction::OwnerOf(directory) => Some(owner(directory)?),
         SocketAction::Open | SocketAction::Remove => None,
     };
-    // systemd binds paths for a command of the unit's, too: what is mounted there ends with it.
+    // This command runs in the unit's own mount namespace: a mount there would end with the command.
     enter_host().map_err(error("enter", Path::new(HOST)))?;
     let kept = Path::new(KEPT);
     if *action == SocketAction::Remove {
@@ -62,7 +62,7 @@ pub(crate) fn run(Socket { action, path }: &Socket) -> Result<(), PlaceError> {
     make(kept, name, owner)
 }
 
-/// Returns the name of the directory in which a socket is shown.
+/// Returns the name of a socket's directory.
 fn name(path: &Path) -> Option<&Path> {
     let mut rest = path.strip_prefix(SHOWN).ok()?.components();
     match (rest.next(), rest.next(), rest.next()) {
@@ -71,11 +71,11 @@ fn name(path: &Path) -> Option<&Path> {
     }
 }
 
-/// Returns whose a directory is: systemd makes it for the user that the service runs as.
+/// Returns the owner of a directory, which systemd creates for the service's user.
 ///
-/// It may be a link, but one in a directory of root's.
+/// The path may be a link, because it is in a directory of root.
 fn owner(directory: &Path) -> Result<(u32, u32), PlaceError> {
-    let metadata = fs::metadata(directory).map_err(error("look at", directory))?;
+    let metadata = fs::metadata(directory).map_err(error("examine", directory))?;
     Ok((metadata.uid(), metadata.gid()))
 }
 
@@ -84,11 +84,11 @@ fn enter_host() -> io::Result<()> {
     Ok(move_into_link_name_space(host.as_fd(), Some(LinkNameSpaceType::Mount))?)
 }
 
-/// Mounts the file system in both places, unless it is.
+/// Mounts the file system in both places, unless it is mounted.
 fn mount_both() -> Result<(), PlaceError> {
     let (shown, closed, kept) = (Path::new(SHOWN), Path::new(CLOSED), Path::new(KEPT));
     directory(Path::new(OURS), 0o755)?;
-    // Services start at the same time. Nobody else gets to this lock.
+    // Several services may start at the same time. Only root can open this lock.
     let lock = directory(closed, 0o700)?;
     flock(&lock, FlockOperation::LockExclusive).map_err(error("lock", closed))?;
     directory(kept, 0o755)?;
@@ -98,46 +98,47 @@ fn mount_both() -> Result<(), PlaceError> {
     if mounted(kept)?.is_none() {
         mount("conductor", kept, "tmpfs", flags, OPTIONS).map_err(error("mount", kept))?;
     }
-    // After somebody unmounted one of the two.
+    // Also if one of the two was unmounted.
     if mounted(shown)? != mounted(kept)? {
         mount_bind(kept, shown).map_err(error("mount", shown))?;
     }
-    // Also if whoever mounted it was killed before this. systemd looks at all mounts when one changes.
-    let seen = statvfs(shown).map_err(error("look at", shown))?;
+    // Also if the process that mounted it was killed before this. Not if it is read-only already: systemd reads
+    // all mounts when one changes.
+    let seen = statvfs(shown).map_err(error("examine", shown))?;
     if seen.f_flag.contains(StatVfsMountFlags::RDONLY) {
         return Ok(());
     }
     let flags = flags | MountFlags::BIND | MountFlags::RDONLY;
-    mount_remount(shown, flags, c"").map_err(error("close", shown))
+    mount_remount(shown, flags, c"").map_err(error("make read-only", shown))
 }
 
-/// Makes a directory with a mode, whatever the umask is, unless it is there and is root's.
+/// Creates a directory with a mode, whatever the umask is; one that exists has to be root's.
 fn directory(path: &Path, mode: u32) -> Result<OwnedFd, PlaceError> {
     match mkdir(path, Mode::from_raw_mode(mode)) {
         Ok(()) | Err(Errno::EXIST) => {}
         Err(source) => return Err(error("create", path)(source)),
     }
     let opened = open_directory(path)?;
-    let seen = fstat(&opened).map_err(error("look at", path))?;
+    let seen = fstat(&opened).map_err(error("examine", path))?;
     if seen.st_uid != geteuid().as_raw() {
         return Err(PlaceError::Foreign { path: path.to_owned(), owner: seen.st_uid });
     }
     if seen.st_mode & 0o7777 != mode {
-        fchmod(&opened, Mode::from_raw_mode(mode)).map_err(error("close to others", path))?;
+        fchmod(&opened, Mode::from_raw_mode(mode)).map_err(error("change the mode of", path))?;
     }
     Ok(opened)
 }
 
-/// Returns the device of what is mounted at a path, if anything is.
+/// Returns the device of the file system that is mounted at a path, if there is one.
 fn mounted(path: &Path) -> Result<Option<(u32, u32)>, PlaceError> {
     let flags = AtFlags::SYMLINK_NOFOLLOW;
     let seen = statx(rustix::fs::CWD, path, flags, StatxFlags::TYPE);
-    let seen = seen.map_err(error("look at", path))?;
+    let seen = seen.map_err(error("examine", path))?;
     let root = seen.stx_attributes.contains(StatxAttributes::MOUNT_ROOT);
     Ok(root.then_some((seen.stx_dev_major, seen.stx_dev_minor)))
 }
 
-/// Makes a directory anew, for its owner or for everybody who gets there.
+/// Creates an empty directory, for its owner, or for all users who can enter its parent.
 fn make(kept: &Path, name: &Path, owner: Option<(u32, u32)>) -> Result<(), PlaceError> {
     remove(kept, name)?;
     let path = kept.join(name);
@@ -147,15 +148,15 @@ fn make(kept: &Path, name: &Path, owner: Option<(u32, u32)>) -> Result<(), Place
     let opened = openat(&all, name, flags, Mode::empty()).map_err(error("open", &path))?;
     if let Some((user, group)) = owner {
         fchown(&opened, Some(Uid::from_raw(user)), Some(Gid::from_raw(group)))
-            .map_err(error("give away", &path))?;
+            .map_err(error("change the owner of", &path))?;
     }
     let mode = if owner.is_some() { 0o755 } else { 0o1777 };
-    fchmod(&opened, Mode::from_raw_mode(mode)).map_err(error("open to others", &path))
+    fchmod(&opened, Mode::from_raw_mode(mode)).map_err(error("change the mode of", &path))
 }
 
 fn remove(kept: &Path, name: &Path) -> Result<(), PlaceError> {
     let path = kept.join(name);
-    // It follows no link, whatever is in there.
+    // It follows no links.
     match fs::remove_dir_all(&path) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
             Err(error("remove", &path)(Errno::from_io_error(&source).unwrap_or(Errno::IO)))
@@ -238,7 +239,7 @@ mod tests {
         }
         remove(kept, name).unwrap();
         remove(kept, name).unwrap();
-        // A link in its place is removed, and not what it leads to.
+        // A link in its place is removed, not its target.
         symlink(elsewhere.path(), kept.join(name)).unwrap();
         make(kept, name, None).unwrap();
         assert!(kept.join(name).symlink_metadata().unwrap().is_dir());

@@ -1,4 +1,4 @@
-//! What comes before the service, whoever starts it.
+//! The preparation of a start, for `exec` and `docker`.
 
 use std::io;
 use std::process::Child;
@@ -16,10 +16,10 @@ use crate::restarts;
 use crate::runtime;
 use crate::spoken::Spoken;
 
-/// How often systemd is asked for more time meanwhile.
+/// How often systemd is asked for more time.
 const PAUSE: Duration = Duration::from_secs(2);
 
-/// Why the service must not be started.
+/// Why the service is not started.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum PrepareError {
@@ -31,19 +31,19 @@ pub(crate) enum PrepareError {
     Occupied(#[from] Occupied),
 }
 
-/// What is known then.
+/// The result of the preparation.
 #[derive(Debug)]
 pub(crate) struct Prepared {
-    /// What is checked, if anything is.
+    /// The check, if there is one.
     pub(crate) check: Option<Check>,
-    /// Whoever wants to be told; certainly somebody if there is something to check.
+    /// The connection to systemd; always present if there is a check.
     pub(crate) notifier: Option<Notifier>,
     /// How long the start may take.
     pub(crate) budget: Duration,
 }
 
-/// Makes sure that the service can be checked, holds back repeated starts, and looks for whoever is in
-/// its place.
+/// Makes sure that the service can be checked, delays repeated starts, and refuses the start if another process
+/// listens at its address.
 pub(crate) fn prepare(watch: Option<&Watch>, program: &str) -> Result<Prepared, PrepareError> {
     let check = watch.map(Check::new).transpose()?;
     let checked = check.is_some();
@@ -60,7 +60,7 @@ pub(crate) fn prepare(watch: Option<&Watch>, program: &str) -> Result<Prepared, 
     Ok(Prepared { check, notifier, budget })
 }
 
-/// Waits for the end of a command that makes a container, and asks systemd for time meanwhile.
+/// Waits for the end of a command that creates a container, and asks systemd for more time meanwhile.
 pub(crate) fn await_end(
     child: &Child,
     notifier: Option<&Notifier>,
@@ -77,7 +77,7 @@ pub(crate) fn await_end(
         let Some(notifier) = notifier.filter(|_| start.elapsed() < FETCH) else { continue };
         let so_far = Spoken(start.elapsed());
         message.clear().status(StatusText::Creating { so_far: &so_far });
-        // Whoever does not hear this will end the start; there is nothing to do about it.
+        // If systemd does not get it, it ends the start at its timeout.
         let _ = notifier.send(message.extend(budget.saturating_add(10 * PAUSE)));
     }
 }

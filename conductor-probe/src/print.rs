@@ -1,4 +1,4 @@
-//! Printing that never panics: whoever reads may be gone.
+//! Printing that never panics, even if the reader has closed the pipe.
 
 use std::error::Error;
 use std::fmt::{self, Arguments};
@@ -13,7 +13,7 @@ pub(crate) fn line(text: Arguments<'_>) -> io::Result<()> {
     writeln!(io::stdout().lock(), "{text}")
 }
 
-/// Makes text from a place on harmless: one line, without what a terminal obeys.
+/// Cleans text from an offset on: it becomes one line without terminal control characters.
 pub(crate) fn clean(text: &mut String, from: usize) {
     if text[from..].contains(is_obeyed) {
         let rest = text.split_off(from);
@@ -21,8 +21,8 @@ pub(crate) fn clean(text: &mut String, from: usize) {
     }
 }
 
-/// Tells whether a terminal does something else with a character than to show it; of what is no control
-/// character, those that change the direction or begin a line (Unicode, UAX #9 and #14).
+/// Returns whether a terminal interprets a character: a control character, or one that changes the direction
+/// of text or begins a line (Unicode, UAX #9 and #14).
 fn is_obeyed(c: char) -> bool {
     c.is_control()
         || matches!(
@@ -31,21 +31,21 @@ fn is_obeyed(c: char) -> bool {
         )
 }
 
-/// Prints a line to standard error, where nothing can be done about a failure.
+/// Prints a line to standard error. A failure is ignored.
 pub(crate) fn complain(text: Arguments<'_>) {
     complain_to(io::stderr(), text);
 }
 
-/// Prints a line where errors are shown, as [`complain`] does.
+/// Prints a line to a file for errors, as [`complain`] does.
 pub(crate) fn complain_to(mut place: impl io::Write, text: Arguments<'_>) {
     let mut text = journal::line(text);
     clean(&mut text, 0);
     text.push('\n');
-    // One write, so that the lines of several processes do not mix.
+    // One write, so that lines of several processes are not mixed.
     let _ = place.write_all(text.as_bytes());
 }
 
-/// Gives the message of an error without the prefix and the number that say it again.
+/// Returns the message of an error without the redundant prefix and number.
 pub(crate) fn reason(error: &(impl ToString + ?Sized)) -> String {
     let text = error.to_string();
     let text = text.strip_prefix("io: ").unwrap_or(&text);
@@ -53,7 +53,7 @@ pub(crate) fn reason(error: &(impl ToString + ?Sized)) -> String {
     text[..end].to_owned()
 }
 
-/// Shows an error and what it came from.
+/// Shows an error and its sources.
 #[derive(Debug)]
 pub(crate) struct Whole<'a>(pub(crate) &'a dyn Error);
 

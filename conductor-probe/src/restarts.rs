@@ -1,9 +1,8 @@
-//! The delay before a service that was started several times in a row is started again.
+//! The delay before a restart of a service that was started several times in a row.
 //!
-//! systemd's own `RestartSteps=` cannot begin with no delay, does not forget, and is unknown to
-//! systemd 252. So `RestartSec=` is 0 and the delay is made here. The count is in the unit's runtime
-//! directory, which `RuntimeDirectoryPreserve=restart` keeps from one start to the next, but not
-//! after `systemctl stop`.
+//! systemd's own `RestartSteps=` cannot begin with no delay, is not reset, and does not exist in systemd 252.
+//! So `RestartSec=` is 0, and the probe waits. The count is in the unit's runtime directory, which
+//! `RuntimeDirectoryPreserve=restart` keeps from one start to the next, but not after `systemctl stop`.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -28,14 +27,14 @@ pub(crate) struct Restarts {
 }
 
 impl Restarts {
-    /// Finds the count in the unit's runtime directory.
+    /// Returns the count in the unit's runtime directory.
     pub(crate) fn from_environment() -> Option<Self> {
         Some(Self { file: runtime::directory()?.join("restarts") })
     }
 
-    /// Counts a start and gives how many there were before it.
+    /// Counts a start, and returns how many there were before it.
     ///
-    /// With `unchecked` nobody will say that the service has come to rest, so its age does.
+    /// With `unchecked` there is no health check that resets the count, so the age of the last start does.
     fn count(&self, unchecked: bool) -> u32 {
         let text = self.read().unwrap_or_default();
         let mut count: u32 = text.trim().parse().unwrap_or(0);
@@ -53,8 +52,8 @@ impl Restarts {
         fs::metadata(&self.file).and_then(|data| data.modified()).ok()?.elapsed().ok()
     }
 
-    /// Reads the file. The service can put anything in its place: that must not keep anybody waiting, and
-    /// is no count.
+    /// Reads the file. The service can put anything in its place: that must not block this process, and is not
+    /// a count.
     fn read(&self) -> io::Result<String> {
         const LONGEST: u64 = 32;
         let mut options = File::options();
@@ -72,7 +71,7 @@ impl Restarts {
         fs::rename(&new, &self.file)
     }
 
-    /// Forgets the count: the service has come to rest.
+    /// Resets the count: the service has been healthy for long enough.
     pub(crate) fn forget(&self) {
         if let Err(error) = remove(&self.file) {
             let file = self.file.display();
@@ -90,7 +89,7 @@ fn remove(file: &Path) -> io::Result<()> {
 
 /// Counts this start, and waits if there were several before it.
 ///
-/// `budget` is the time that the start may take after the wait, which systemd is asked for anew.
+/// `budget` is the time that the start may take after the wait; systemd is asked for it.
 pub(crate) fn hold_back(notifier: Option<&Notifier>, unchecked: bool, budget: Duration) {
     let Some(restarts) = Restarts::from_environment() else { return };
     let count = restarts.count(unchecked);
@@ -102,7 +101,7 @@ pub(crate) fn hold_back(notifier: Option<&Notifier>, unchecked: bool, budget: Du
     message.status(StatusText::Delayed { restarts: count, delay: &Spoken(delay) });
     message.extend(delay.saturating_add(budget));
     if let Some(Err(error)) = notifier.map(|notifier| notifier.send(&message)) {
-        complain(format_args!("cannot tell systemd: {error}"));
+        complain(format_args!("cannot notify systemd: {error}"));
     }
     thread::sleep(delay);
 }

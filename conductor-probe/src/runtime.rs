@@ -1,4 +1,4 @@
-//! The unit's runtime directory, and the word of a stop that is left there.
+//! The unit's runtime directory, and the file there that announces a stop.
 
 use std::env;
 use std::ffi::OsString;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rustix::fs::OFlags;
 
-/// Finds the unit's runtime directory, or the first if it has several.
+/// Returns the unit's runtime directory, or the first if it has several.
 pub(crate) fn directory() -> Option<PathBuf> {
     let paths = env::var_os("RUNTIME_DIRECTORY")?;
     let first = paths.as_bytes().split(|byte| *byte == b':').next()?;
@@ -21,25 +21,25 @@ fn stopping(directory: &Path) -> PathBuf {
     directory.join("stopping")
 }
 
-/// Leaves word that the unit is about to end.
+/// Creates the file that announces that the unit is being stopped.
 pub(crate) fn announce_stop() -> io::Result<()> {
     let missing = || io::Error::other("RUNTIME_DIRECTORY is not set: RuntimeDirectory= is missing");
     let path = stopping(&directory().ok_or_else(missing)?);
     let mut options = File::options();
-    // The service may have put anything there.
+    // The service may have put anything at this path.
     options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
     options.create(true).write(true).truncate(false).mode(0o600).open(path).map(drop)
 }
 
-/// Returns whether the unit is about to end.
+/// Returns whether a stop of the unit is announced.
 pub(crate) fn is_stopping() -> bool {
     directory().is_some_and(|directory| stopping(&directory).symlink_metadata().is_ok())
 }
 
-/// Forgets the end of an earlier run: the directory outlives a restart.
+/// Removes the announcement of an earlier stop: the directory is kept over restarts.
 pub(crate) fn forget_stop() {
     if let Some(directory) = directory() {
-        // In most cases it is not there.
+        // Usually there is none.
         let _ = fs::remove_file(stopping(&directory));
     }
 }

@@ -1,6 +1,6 @@
-//! The socket of a service, which others than its own user are to get to.
+//! Makes the socket of a service accessible to all users.
 //!
-//! Most programs make a socket for their own user only, and a proxy is another one. Everybody may
+//! Most programs create a socket for their own user only, and a proxy runs as another user. So all users may
 //! connect, as to a port of 127.0.0.1.
 
 use std::fs::{self, Permissions};
@@ -13,16 +13,16 @@ use rustix::fs::{FileType, Mode, OFlags, fstat, open};
 
 use crate::check::Unhealthy;
 
-/// What everybody needs to connect.
+/// The mode with which all users can connect.
 const EVERYBODY: u32 = 0o666;
 
-/// Lets everybody connect to a socket, if there is one.
+/// Lets all users connect to a socket, if there is one.
 pub(crate) fn share_if_any(path: Option<&Path>) -> Result<(), Unhealthy> {
     let Some(path) = path else { return Ok(()) };
     share(path).map_err(|source| Unhealthy::Unshared { path: path.to_owned(), source })
 }
 
-/// Whoever is in a container may put a link to anything in place of the socket: it is not followed.
+/// Does not follow a link: a process in a container may have put it in place of the socket.
 fn share(path: &Path) -> io::Result<()> {
     let socket = open(path, OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::empty())?;
     let mode = fstat(&socket)?.st_mode;
@@ -32,7 +32,7 @@ fn share(path: &Path) -> io::Result<()> {
     if mode & EVERYBODY == EVERYBODY {
         return Ok(());
     }
-    // The descriptor itself is of no use to fchmod.
+    // fchmod does not work with a descriptor of O_PATH.
     let itself = format!("/proc/self/fd/{}", socket.as_raw_fd());
     fs::set_permissions(itself, Permissions::from_mode(EVERYBODY))
 }

@@ -1,4 +1,4 @@
-//! Signals that a process keeps, to pass them on.
+//! Signals that this process blocks, to pass them on.
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -6,17 +6,17 @@ use std::os::fd::{AsFd, BorrowedFd};
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-/// Why signals cannot be kept.
+/// Why signals cannot be received.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot keep signals")]
+#[error("cannot receive signals")]
 pub(crate) struct SignalError(#[source] io::Error);
 
-/// Signals that are looked at when there is time.
+/// Blocked signals, which are read one by one.
 #[derive(Debug)]
 pub(crate) struct Signals(SignalFd);
 
 impl Signals {
-    /// Keeps these signals, and the end of children, from now on.
+    /// Blocks these signals and SIGCHLD from now on.
     pub(crate) fn keep(passed_on: &[Signal]) -> Result<Self, SignalError> {
         let mut signals: SigSet = passed_on.iter().copied().collect();
         signals.add(Signal::SIGCHLD);
@@ -27,7 +27,7 @@ impl Signals {
         keep().map(Self).map_err(|errno| SignalError(errno.into()))
     }
 
-    /// Returns those that have come.
+    /// Returns the signals that have arrived.
     pub(crate) fn pending(&self) -> Result<Vec<Signal>, SignalError> {
         let mut pending = Vec::new();
         while let Some(info) = self.0.read_signal().map_err(|errno| SignalError(errno.into()))? {

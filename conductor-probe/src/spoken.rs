@@ -1,4 +1,4 @@
-//! Times as a person says them.
+//! Times in a form for people.
 
 use std::fmt;
 use std::time::Duration;

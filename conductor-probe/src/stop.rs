@@ -1,15 +1,15 @@
-//! `stop`: takes the checks' say back before a service is told to stop by a command.
+//! `stop`: tells the probe that a command is about to stop the service.
 //!
-//! systemd obeys `WATCHDOG=trigger` in every state. A service that closes its port and finishes what it is at
-//! would be called unhealthy and aborted. A stop by a signal is seen by the process that gets it; of a stop that
-//! begins with a command (`ExecStop=`) nobody else tells it.
+//! systemd accepts `WATCHDOG=trigger` in every state. So a service that closes its port and finishes its
+//! requests would be unhealthy, and be aborted. The probe itself notices a stop by a signal, but not a stop by a
+//! command (`ExecStop=`).
 
 use crate::print::complain;
 use crate::runtime;
 
-/// Leaves word of the stop; whatever hinders that must not hinder the stop.
+/// Announces the stop. An error does not prevent the stop.
 pub(crate) fn run() {
     if let Err(error) = runtime::announce_stop() {
-        complain(format_args!("cannot announce the stop: {error}"));
+        complain(format_args!("cannot record the stop: {error}"));
     }
 }

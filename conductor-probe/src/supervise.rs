@@ -1,8 +1,8 @@
-//! Supervises the process of a service: passes signals on to it, and ends as it ends.
+//! Supervises the process of a service: passes signals on to it, and exits as it exits.
 //!
-//! This process is the main process of the unit, and the service is its child. So nobody but this process can
-//! speak to systemd for the unit (`NotifyAccess=main`, systemd.service(5)): not the service, which may be in
-//! the hands of an attacker, and not what runs in a container.
+//! This process is the main process of the unit, and the service is its child. So only this process can notify
+//! systemd for the unit (`NotifyAccess=main`, systemd.service(5)): not the service, which an attacker may
+//! control, and not a process in a container.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
@@ -19,8 +19,8 @@ use crate::check::socket::wait_until;
 use crate::signals::{SignalError, Signals};
 use crate::watch::Prober;
 
-/// What is passed on: all that a process can send, but what only the kernel means (SIGSEGV, SIGPIPE, ...), what
-/// cannot be kept (SIGKILL, SIGSTOP), and real-time signals.
+/// The signals that are passed on: all except those for errors of the process itself (SIGSEGV, SIGPIPE, ...),
+/// those that cannot be blocked (SIGKILL, SIGSTOP), and real-time signals.
 pub(crate) const SIGNALS: [Signal; 14] = [
     Signal::SIGHUP,
     Signal::SIGINT,
@@ -38,7 +38,7 @@ pub(crate) const SIGNALS: [Signal; 14] = [
     Signal::SIGIO,
 ];
 
-/// Why the end of the service was not seen.
+/// Why the end of the service is unknown.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum SuperviseError {
@@ -53,7 +53,7 @@ pub(crate) enum SuperviseError {
 pub(crate) enum End {
     /// It exited, with this status.
     Exited(u8),
-    /// A signal ended it, which has this number.
+    /// A signal with this number ended it.
     Killed(i32),
 }
 
@@ -63,7 +63,7 @@ impl End {
         match self {
             Self::Exited(status) => status,
             Self::Killed(signal) => {
-                // It only comes back for a signal that ends no process by default.
+                // It returns only for a signal that does not end a process by default.
                 let _ = signal_hook::low_level::emulate_default_handler(signal);
                 u8::try_from(128 + signal).unwrap_or(u8::MAX)
             }
@@ -87,14 +87,14 @@ impl From<WaitStatus> for End {
     }
 }
 
-/// Keeps the service from reading or changing this process, whose user it shares (ptrace(2)).
+/// Prevents the service, which has the same user, from reading or changing this process (ptrace(2)).
 pub(crate) fn close_to_others() {
-    // Not even an old kernel refuses it.
+    // It fails on no supported kernel.
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
-/// Waits for the end of a child. When the signal `stop` comes, the unit is about to end, and the checks have no say
-/// any more.
+/// Waits for the end of a child. After the signal `stop`, the unit is being stopped, and results of checks do not
+/// count any more.
 pub(crate) fn supervise(
     process: Pid,
     signals: &Signals,
@@ -127,10 +127,10 @@ fn ended(process: Pid) -> Result<Option<End>, SuperviseError> {
     }
 }
 
-/// The process is not waited for yet, so that its number is its own.
+/// Sends a signal to a process, which has not been reaped yet, so that its PID is its own.
 fn deliver(process: Pid, signal: Signal) {
     if let Some(signal) = rustix::process::Signal::from_named_raw(signal as i32) {
-        // One that has ended needs no signal.
+        // A process that has ended needs no signal.
         let _ = kill_process(process, signal);
     }
 }

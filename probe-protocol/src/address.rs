@@ -1,13 +1,13 @@
-//! Addresses, which are read without a resolver: a static program has none.
+//! Addresses, read without a resolver: the static probe has none.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use crate::error::ValueError;
 
-/// Returns the address of a host, which is written as an address or is `localhost`.
+/// Returns the address of a host that is written as an address or as `localhost`.
 ///
 /// # Errors
-/// It is a name.
+/// It is another name.
 pub fn host(name: &str) -> Result<IpAddr, ValueError> {
     let bare = name.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(name);
     match bare.parse() {
@@ -20,7 +20,7 @@ pub fn host(name: &str) -> Result<IpAddr, ValueError> {
 /// Reads `HOST:PORT`.
 ///
 /// # Errors
-/// It is not of that form, or the host is a name.
+/// It has another form, or the host is a name.
 pub fn address(text: &str) -> Result<SocketAddr, ValueError> {
     let (name, port) = text.rsplit_once(':').ok_or(ValueError::Address)?;
     let port = port.parse().ok().filter(|port| *port != 0).ok_or(ValueError::Address)?;

@@ -1,4 +1,4 @@
-//! What is checked.
+//! Health checks as arguments.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -13,49 +13,49 @@ use crate::request::Subcommand;
 use crate::timing::Timing;
 use crate::word::{CommandLine, Word};
 
-/// A health check, and how often it is made.
+/// A health check and its timing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Watch {
-    /// What is checked.
+    /// The check.
     pub check: Check,
-    /// How often.
+    /// Its timing.
     pub timing: Timing,
 }
 
-/// What is checked.
+/// The check.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Check {
-    /// The answer to a request.
+    /// The answer to an HTTP request.
     Http(HttpCheck),
-    /// That an address takes a connection.
+    /// A connection to an address.
     Tcp(SocketAddr),
-    /// That a socket takes a connection.
+    /// A connection to a unix socket.
     Unix(PathBuf),
     /// The exit status of a command: its program and its arguments.
     Command(Vec<OsString>),
 }
 
-/// A request, and what is expected of the answer.
+/// A request and the expected answer.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HttpCheck {
     /// The URL.
     pub url: String,
-    /// The socket that is asked; path and `Host` are the URL's.
+    /// The unix socket for the request; path and `Host` are the URL's.
     pub unix: Option<PathBuf>,
     /// The method.
     pub method: Method,
     /// Headers to send.
     pub headers: Vec<Header>,
-    /// Which answers are healthy, unless those of [`Statuses::default`].
+    /// The status codes that are healthy; `None` for [`Statuses::default`].
     pub status: Option<Statuses>,
     /// The text that the answer has to contain.
     pub contains: Option<String>,
-    /// Whether the answer behind redirects is judged, and not the redirect.
+    /// Whether redirects are followed; else the redirect itself is judged.
     pub follow_redirects: bool,
 }
 
 impl Watch {
-    /// Writes the arguments of `conductor-probe check`.
+    /// Returns the arguments of `conductor-probe check`.
     pub fn words(&self) -> Vec<Word> {
         let mut line = CommandLine::new(Subcommand::Check);
         self.write(&mut line);
@@ -68,8 +68,8 @@ impl Watch {
         timing.write(line);
     }
 
-    /// Reads the check, if there is one. Without one, options that are about it are refused: they would do
-    /// nothing.
+    /// Reads the check, if there is one. Without a check, its other options are refused: they would have no
+    /// effect.
     pub(crate) fn read(given: &Given) -> Result<Option<Self>, ArgumentError> {
         if let Some(check) = Check::read(given)? {
             return Ok(Some(Self { check, timing: Timing::read(given)? }));
@@ -104,7 +104,7 @@ impl Check {
             .into_iter()
             .filter(|kind| given.has(kind))
             .collect();
-        // A socket with a URL is where that is asked for.
+        // A socket with a URL is the socket for that request.
         match kinds.as_slice() {
             [] | [_] | [option::HTTP, option::UNIX] => {}
             [first, second, ..] => return Err(ArgumentError::Conflict(first, second)),

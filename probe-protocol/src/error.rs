@@ -1,4 +1,4 @@
-//! Why a command line is refused.
+//! Errors of command lines.
 
 use crate::request::Subcommand;
 
@@ -6,40 +6,38 @@ use crate::request::Subcommand;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ValueError {
-    /// It is no time.
+    /// It is not a time.
     #[error("not a time: write a whole number with ms, s, min or h, as in 500ms, 5s, 2min")]
     Time,
     /// It is a time of zero.
     #[error("a time above 0 is needed")]
     Zero,
-    /// It is no number of at least one.
-    #[error("not a whole number from 1 on")]
+    /// It is not a number of at least one.
+    #[error("not a whole number of at least 1")]
     Count,
-    /// It is no list of status codes.
+    /// It is not a list of status codes.
     #[error(
         "not a list of status codes: write codes from 100 to 599 and ranges, as in 200-299,304"
     )]
     Statuses,
-    /// It is no header.
+    /// It is not a header.
     #[error("not a header: write 'Name: value'")]
     Header,
-    /// It is no method.
+    /// It is not a method.
     #[error("not a method: write GET or HEAD")]
     Method,
-    /// It is no address with a port.
+    /// It is not an address with a port.
     #[error("not HOST:PORT, as in 127.0.0.1:8080 or [::1]:8080")]
     Address,
     /// It is the name of a host.
-    #[error(
-        "\"{0}\" would have to be looked up, and the probe does not: write its address, or localhost"
-    )]
+    #[error("\"{0}\" is a host name, and the probe resolves none: write its address, or localhost")]
     Name(String),
-    /// It is no signal that stops a service.
+    /// It is not a signal that stops a service.
     #[error(
         "not a signal that stops a service: write SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2 or SIGWINCH"
     )]
     Signal,
-    /// It is no UTF-8.
+    /// It is not UTF-8.
     #[error("not text in UTF-8")]
     Text,
 }
@@ -54,21 +52,21 @@ pub enum ArgumentError {
     /// The first is not a command.
     #[error("{0:?} is not a command; see conductor-probe --help")]
     Subcommand(String),
-    /// An argument is not known.
-    #[error("{word:?} is not known; see conductor-probe {subcommand} --help")]
+    /// An argument is unknown.
+    #[error("unknown argument {word:?}; see conductor-probe {subcommand} --help")]
     Unknown {
         /// The argument.
         word: String,
-        /// For which command.
+        /// The command.
         subcommand: Subcommand,
     },
-    /// An option is given again.
+    /// An option is given more than once.
     #[error("{0} is given more than once")]
     Repeated(&'static str),
     /// An option has no value.
     #[error("{0} needs a value; one that begins with a dash is written {0}=VALUE")]
     NoValue(&'static str),
-    /// An option has a value and takes none.
+    /// An option has a value but takes none.
     #[error("{0} takes no value")]
     NeedlessValue(&'static str),
     /// The value of an option is refused.
@@ -81,13 +79,13 @@ pub enum ArgumentError {
         /// What is wrong with it.
         reason: ValueError,
     },
-    /// Something is missing that is needed.
+    /// A required option or argument is missing.
     #[error("{0} is missing")]
     Missing(&'static str),
-    /// Two options contradict each other.
-    #[error("{0} and {1} do not go together")]
+    /// Two options exclude each other.
+    #[error("{0} and {1} exclude each other")]
     Conflict(&'static str, &'static str),
-    /// An option does nothing without another.
-    #[error("{0} does nothing without {1}")]
+    /// An option has no effect without another.
+    #[error("{0} needs {1}")]
     Alone(&'static str, &'static str),
 }

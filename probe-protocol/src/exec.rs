@@ -1,4 +1,4 @@
-//! What starts an instance and checks it: `exec`, and `docker` in place of Docker's client.
+//! The commands that start and check an instance: `exec`, and `docker` instead of Docker's client.
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -15,13 +15,13 @@ use crate::word::{CommandLine, PathWord, Word};
 /// Runs a program, and checks it for as long as it runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exec<P = PathBuf> {
-    /// The program starts the service and ends, and leaves the number of the service's process in this file.
+    /// The program starts the service and exits, and writes the PID of the service to this file.
     pub pid_file: Option<P>,
     /// The check; without one the probe becomes the program.
     pub watch: Option<Watch>,
-    /// The socket that every user of the host may connect to from when the check succeeds.
+    /// The socket to which every user of the host may connect once a check succeeded.
     pub share_socket: Option<PathBuf>,
-    /// The signal that systemd stops the unit with (`KillSignal=`), unless it is SIGTERM.
+    /// The signal with which systemd stops the unit (`KillSignal=`); `None` for SIGTERM.
     pub stop_signal: Option<StopSignal>,
 }
 
@@ -32,7 +32,7 @@ impl<P> Default for Exec<P> {
 }
 
 impl<P: PathWord> Exec<P> {
-    /// Writes the arguments that come before the program.
+    /// Returns the arguments before the program.
     pub fn words(&self) -> Vec<Word> {
         let Self { pid_file, watch, share_socket, stop_signal } = self;
         let mut line = CommandLine::new(Subcommand::Exec);
@@ -58,14 +58,14 @@ impl Exec {
     }
 }
 
-/// Runs a container of Docker's in the foreground, and checks it.
+/// Runs a Docker container in the foreground, and checks it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Docker {
     /// The container's name.
     pub name: OsString,
-    /// The program that makes the container.
+    /// Docker's client, which creates the container.
     pub engine: PathBuf,
-    /// Where the engine listens.
+    /// The socket of the engine.
     pub socket: PathBuf,
     /// The check, if there is one.
     pub watch: Option<Watch>,
@@ -74,7 +74,7 @@ pub struct Docker {
 }
 
 impl Docker {
-    /// Writes the arguments that come before those of `docker create`.
+    /// Returns the arguments before those of `docker create`.
     pub fn words(&self) -> Vec<Word> {
         let Self { name, engine, socket, watch, share_socket } = self;
         let mut line = CommandLine::new(Subcommand::Docker);
@@ -108,9 +108,9 @@ fn write_watch(line: &mut CommandLine, watch: Option<&Watch>, share_socket: Opti
     }
 }
 
-/// A signal that systemd can stop a unit with, and that the probe then knows as a stop.
+/// A signal with which systemd can stop a unit, and which the probe recognizes as a stop.
 ///
-/// Not real-time signals, which the probe does not pass on, and none that mean a fault of the program.
+/// Without real-time signals, which the probe does not pass on, and signals that mean a fault of the program.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "signal(7) says what they are")]
 pub enum StopSignal {
@@ -143,7 +143,7 @@ impl StopSignal {
     }
 }
 
-/// With `SIG` or without, as systemd has it.
+/// Reads a name with or without `SIG`, as systemd does.
 impl FromStr for StopSignal {
     type Err = ValueError;
 

@@ -1,4 +1,4 @@
-//! What was given on a command line, before its values are read.
+//! The arguments of a command line, before their values are read.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -7,18 +7,18 @@ use crate::error::{ArgumentError, ValueError};
 use crate::option;
 use crate::request::Subcommand;
 
-/// The options of a command line, and what follows them.
+/// The options of a command line, and the arguments after them.
 #[derive(Debug)]
 pub(crate) struct Given {
     options: Vec<(&'static str, OsString)>,
-    /// The one argument that is no option; only `socket` has it.
+    /// The one argument that is not an option; only `socket` has it.
     path: Option<OsString>,
-    /// What stands behind `--`.
+    /// The arguments after `--`.
     command: Vec<OsString>,
 }
 
 impl Given {
-    /// Sorts the arguments behind the name of a command.
+    /// Reads the arguments after the name of a command.
     pub(crate) fn read(
         subcommand: Subcommand,
         words: impl IntoIterator<Item = OsString>,
@@ -92,7 +92,7 @@ impl Given {
         self.value(option).map(PathBuf::from)
     }
 
-    /// Returns what is made of the value of an option.
+    /// Returns the parsed value of an option.
     pub(crate) fn read_value<T>(
         &self,
         option: &'static str,
@@ -101,7 +101,7 @@ impl Given {
         Ok(self.read_all(option, read)?.pop())
     }
 
-    /// Returns what is made of the values of an option.
+    /// Returns the parsed values of an option.
     pub(crate) fn read_all<T>(
         &self,
         option: &'static str,
@@ -122,12 +122,12 @@ impl Given {
         self.read_value(option, |text| Ok(text.to_owned()))
     }
 
-    /// Returns the argument that is no option.
+    /// Returns the argument that is not an option.
     pub(crate) fn operand(&mut self) -> Option<OsString> {
         self.path.take()
     }
 
-    /// Returns the command, which has to be there.
+    /// Returns the command, which is required.
     pub(crate) fn command(&mut self) -> Result<Vec<OsString>, ArgumentError> {
         match self.command.is_empty() {
             true => Err(ArgumentError::Missing("-- COMMAND")),
@@ -140,7 +140,7 @@ fn begins_with_dash(word: &OsStr) -> bool {
     word.as_encoded_bytes().starts_with(b"-")
 }
 
-/// Returns the name of an option, and the value that stands behind `=`.
+/// Returns the name of an option, and the value after `=`.
 fn split(word: &OsStr) -> Option<(&str, Option<&OsStr>)> {
     let bytes = word.as_encoded_bytes();
     if !bytes.starts_with(b"--") {
@@ -161,7 +161,7 @@ fn behind(word: &OsStr, at: usize) -> Option<&OsStr> {
     word.as_bytes().get(at..).map(OsStr::from_bytes)
 }
 
-/// Returns the rest of an argument, which has to be text where there is no probe.
+/// Returns the rest of an argument. It has to be text on systems without a probe.
 #[cfg(not(unix))]
 fn behind(word: &OsStr, at: usize) -> Option<&OsStr> {
     word.to_str()?.get(at..).map(OsStr::new)

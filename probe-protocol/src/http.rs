@@ -1,4 +1,4 @@
-//! What is sent over HTTP, and which answers are healthy (RFC 9110).
+//! HTTP requests, and the status codes that are healthy (RFC 9110).
 
 use std::fmt;
 use std::str::FromStr;
@@ -8,10 +8,10 @@ use crate::error::ValueError;
 /// A method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Method {
-    /// The whole answer.
+    /// GET, for the whole answer.
     #[default]
     Get,
-    /// Only its head.
+    /// HEAD, for the head of the answer.
     Head,
 }
 
@@ -35,7 +35,7 @@ impl FromStr for Method {
     }
 }
 
-/// Status codes that are healthy: codes and ranges of them, as they were written.
+/// Status codes that are healthy: codes and ranges, as they were written.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Statuses(Vec<Item>);
 
@@ -46,7 +46,7 @@ enum Item {
 }
 
 impl Statuses {
-    /// What is healthy unless something else is said, as it is written.
+    /// The default, as text.
     pub const DEFAULT: &str = "200-399";
 
     /// Returns whether a status code is among them.
@@ -58,14 +58,14 @@ impl Statuses {
     }
 }
 
-/// [`Statuses::DEFAULT`].
+/// Returns [`Statuses::DEFAULT`].
 impl Default for Statuses {
     fn default() -> Self {
         Self(vec![Item::Range(200, 399)])
     }
 }
 
-/// A status code has three digits, of which the first is 1 to 5 (RFC 9110, section 15).
+/// Reads a status code: three digits, of which the first is 1 to 5 (RFC 9110, section 15).
 fn code(text: &str) -> Result<u16, ValueError> {
     match text.parse() {
         Ok(code @ 100..=599) if text.len() == 3 => Ok(code),
@@ -101,7 +101,7 @@ impl fmt::Display for Statuses {
     }
 }
 
-/// A header. That its name and value are ones that HTTP allows is checked by whoever sends it.
+/// A header. The sender checks whether HTTP allows its name and value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
     /// Its name, without spaces around it.

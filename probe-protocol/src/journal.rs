@@ -1,16 +1,16 @@
-//! How the probe's lines in the journal are told from the service's.
+//! The mark of the probe's lines in the journal, which distinguishes them from the service's.
 
 use std::fmt::Display;
 
-/// What the probe's lines begin with.
+/// The beginning of the probe's lines.
 pub const PREFIX: &str = "conductor-probe: ";
 
-/// Returns a line of the probe's.
+/// Returns a line of the probe.
 pub fn line(text: impl Display) -> String {
     format!("{PREFIX}{text}")
 }
 
-/// Returns what a line says if it is the probe's.
+/// Returns the text of a line, if it is the probe's.
 pub fn text(line: &str) -> Option<&str> {
     line.strip_prefix(PREFIX)
 }

@@ -1,14 +1,14 @@
-//! The language between the units that conductor writes, conductor itself and `conductor-probe`.
+//! The protocol between conductor, the units that it writes, and `conductor-probe`.
 //!
-//! - **Command lines.** A unit calls the probe. What it can say is a struct ([`Exec`], [`Docker`], [`Watch`],
+//! - **Command lines.** A unit calls the probe. Each command is a struct ([`Exec`], [`Docker`], [`Watch`],
 //!   [`Socket`], [`Run`], [`Ended`], [`Limit`]), which is written as [`Word`]s and read back by
-//!   [`Request::read`]. What stands behind `--` is not the probe's, and is left alone.
-//! - **Times.** [`Timing`] has the defaults of a health check and the time that systemd has to allow;
-//!   [`restarts`] has the delays between starts.
-//! - **What the probe says.** [`StatusText`] is the text for systemd, whose beginning [`HealthState`] reads back;
-//!   [`journal`] marks its lines in the journal.
-//! - **One-off commands.** [`Call`] and [`Announcement`] are what goes over the socket of `conductor run`.
-//! - **Places.** [`places`] has the paths that both sides know.
+//!   [`Request::read`]. Arguments after `--` are not the probe's, and do not change.
+//! - **Times.** [`Timing`] has the defaults of a health check, and the timeouts for systemd; [`restarts`] has
+//!   the delays between starts.
+//! - **Status texts.** [`StatusText`] is the text for systemd, of which [`HealthState`] reads the beginning;
+//!   [`journal`] marks the probe's lines in the journal.
+//! - **Runs.** [`Call`] and [`Announcement`] are the messages on the socket of `conductor run`.
+//! - **Paths.** [`places`] has the paths that both sides use.
 //!
 //! ```
 //! use conductor_probe_protocol::{Check, Exec, Request, Timing, Watch, Word};

@@ -1,14 +1,14 @@
-//! The options of `conductor-probe`, by their names.
+//! The names of the options of `conductor-probe`.
 
 use crate::request::Subcommand;
 
-/// Asks a URL.
+/// Requests a URL.
 pub const HTTP: &str = "--http";
 /// Connects to an address.
 pub const TCP: &str = "--tcp";
 /// Connects to a socket.
 pub const UNIX: &str = "--unix";
-/// Runs a command; one word of it each time.
+/// Runs a command; the option is given once for each word.
 pub const COMMAND: &str = "--command";
 /// The method of a request.
 pub const METHOD: &str = "--method";
@@ -18,49 +18,49 @@ pub const HEADER: &str = "--header";
 pub const STATUS: &str = "--status";
 /// A text that an answer has to contain.
 pub const CONTAINS: &str = "--contains";
-/// Judges the answer behind redirects.
+/// Follows redirects, and judges the last answer.
 pub const FOLLOW_REDIRECTS: &str = "--follow-redirects";
 /// The time between two checks.
 pub const INTERVAL: &str = "--interval";
-/// The longest that a check, or a limited command, may take.
+/// The longest time of a check, or of a limited command.
 pub const TIMEOUT: &str = "--timeout";
-/// So many failures in a row are unhealthy.
+/// The number of failures in a row that is unhealthy.
 pub const RETRIES: &str = "--retries";
 /// The time after a start in which failures do not count.
 pub const START_PERIOD: &str = "--start-period";
-/// So many successes in a row are ready.
+/// The number of successes in a row that is ready.
 pub const SUCCESS_THRESHOLD: &str = "--success-threshold";
-/// Lets everybody connect to a socket.
+/// Lets every user connect to a socket.
 pub const SHARE_SOCKET: &str = "--share-socket";
 /// The signal that stops the unit.
 pub const STOP_SIGNAL: &str = "--stop-signal";
-/// The file with the number of a process.
+/// The file with a PID.
 pub const PID_FILE: &str = "--pid-file";
-/// The name of a container that is made.
+/// The name of a container to create.
 pub const NAME: &str = "--name";
 /// The client of the engine.
 pub const ENGINE: &str = "--engine";
-/// Where the engine listens, or whoever waits for a one-off command.
+/// The socket of the engine, or that of the process that waits for a run.
 pub const SOCKET: &str = "--socket";
-/// Where the engine listens, if `--socket` is another's.
+/// The socket of the engine, if `--socket` is another one.
 pub const ENGINE_SOCKET: &str = "--engine-socket";
-/// The name of a container that is there.
+/// The name of an existing container.
 pub const CONTAINER: &str = "--container";
-/// How long a command may take to end.
+/// How long a command may take to stop.
 pub const STOP_TIMEOUT: &str = "--stop-timeout";
 /// The file of a unit.
 pub const UNIT_FILE: &str = "--unit-file";
-/// Gives a directory to the owner of another.
+/// Sets the owner of a directory to that of another.
 pub const OWNER_OF: &str = "--owner-of";
-/// Lets every user make files in a directory.
+/// Lets every user create files in a directory.
 pub const OPEN: &str = "--open";
 /// Removes a directory.
 pub const REMOVE: &str = "--remove";
 
-/// The options that say how often is checked.
+/// The options for the timing of checks.
 pub(crate) const TIMES: [&str; 5] = [INTERVAL, TIMEOUT, RETRIES, START_PERIOD, SUCCESS_THRESHOLD];
 
-/// The options that say how is asked over HTTP, but for `--unix`.
+/// The options for an HTTP request, except `--unix`.
 pub(crate) const REQUEST: [&str; 5] = [METHOD, HEADER, STATUS, CONTAINS, FOLLOW_REDIRECTS];
 
 /// Returns the options of a command.

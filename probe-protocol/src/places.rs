@@ -1,22 +1,22 @@
-//! Paths that units, conductor and the probe know.
+//! Paths that units, conductor and the probe share.
 
-/// Where the probe is on every host.
+/// The probe.
 pub const PROBE: &str = "/usr/bin/conductor-probe";
 
-/// What conductor has below `/run`.
+/// conductor's directory below `/run`.
 pub const RUN: &str = "/run/conductor";
 
-/// Where everybody sees the directories of sockets; an instance sees its own at the same path.
+/// The directories of sockets, read-only for all users; an instance sees its own at the same path.
 pub const SOCKETS: &str = "/run/conductor/sockets";
 
-/// What only root enters.
+/// A directory that only root can enter.
 pub const PRIVATE: &str = "/run/conductor/private";
 
-/// Where the directories of sockets can be written to, by whoever gets there.
+/// The directories of sockets, writable.
 pub const PRIVATE_SOCKETS: &str = "/run/conductor/private/sockets";
 
 /// Docker's client.
 pub const DOCKER: &str = "/usr/bin/docker";
 
-/// Where Docker listens.
+/// Docker's socket.
 pub const DOCKER_SOCKET: &str = "/run/docker.sock";

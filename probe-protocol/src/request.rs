@@ -1,4 +1,4 @@
-//! What a command line asks of the probe.
+//! The commands of the probe, read from a command line.
 
 use std::ffi::OsString;
 use std::fmt;
@@ -10,22 +10,22 @@ use crate::given::Given;
 use crate::socket::Socket;
 use crate::task::{Ended, Limit, Run};
 
-/// A command of the probe's.
+/// A command of the probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Subcommand {
     /// Runs a program and checks it.
     Exec,
-    /// Runs a container of Docker's and checks it.
+    /// Runs a Docker container and checks it.
     Docker,
     /// Checks once.
     Check,
-    /// Says that a command is about to stop the service.
+    /// Reports that a command is about to stop the service.
     Stop,
-    /// Makes the directory of a socket.
+    /// Creates the directory of a socket.
     Socket,
-    /// Runs a command for whoever waits at a socket.
+    /// Runs a command for the process that waits at a socket.
     Run,
-    /// Says that a one-off command's unit has ended.
+    /// Reports that the unit of a run has ended.
     Ended,
     /// Runs a command for a limited time.
     Limit,
@@ -58,17 +58,17 @@ impl Subcommand {
         }
     }
 
-    /// Returns whether it runs another program, whose arguments stand behind `--`.
+    /// Returns whether it runs another program, with its arguments after `--`.
     pub fn takes_command(self) -> bool {
         matches!(self, Self::Exec | Self::Docker | Self::Run | Self::Limit)
     }
 
-    /// Returns whether it stays for as long as a service runs, with its command line for all to see.
+    /// Returns whether it runs as long as the service, so that all users can read its command line.
     pub fn stays(self) -> bool {
         matches!(self, Self::Exec | Self::Docker)
     }
 
-    /// Returns the command of a name, if there is one.
+    /// Returns the command with this name, if there is one.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|subcommand| subcommand.name() == name)
     }
@@ -80,25 +80,25 @@ impl fmt::Display for Subcommand {
     }
 }
 
-/// What a command line asks for.
+/// A parsed command line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Request {
-    /// How the probe is called, or one of its commands.
+    /// The help of the probe, or of one of its commands.
     Help(Option<Subcommand>),
-    /// Which version it is.
+    /// The version.
     Version,
     /// [`Subcommand::Exec`].
     Exec {
-        /// The probe's own part.
+        /// The probe's own options.
         options: Exec,
         /// The program and its arguments.
         program: Vec<OsString>,
     },
     /// [`Subcommand::Docker`].
     Docker {
-        /// The probe's own part.
+        /// The probe's own options.
         options: Docker,
-        /// What follows the name on the command line of `docker create`.
+        /// The arguments of `docker create` after `--name NAME`.
         arguments: Vec<OsString>,
     },
     /// [`Subcommand::Check`].
@@ -109,7 +109,7 @@ pub enum Request {
     Socket(Socket),
     /// [`Subcommand::Run`].
     Run {
-        /// The probe's own part.
+        /// The probe's own options.
         options: Run,
         /// The program and its arguments.
         program: Vec<OsString>,
@@ -118,7 +118,7 @@ pub enum Request {
     Ended(Ended),
     /// [`Subcommand::Limit`].
     Limit {
-        /// The probe's own part.
+        /// The probe's own options.
         options: Limit,
         /// The program and its arguments.
         program: Vec<OsString>,

@@ -1,7 +1,7 @@
 //! The delays between the starts of an instance.
 //!
-//! systemd starts at once (`RestartSec=0`) and the probe waits: systemd's own growing delay cannot begin at
-//! zero, is never taken back while the unit runs, and is unknown to systemd 252.
+//! systemd restarts immediately (`RestartSec=0`), and the probe waits. systemd's own growing delay cannot
+//! begin at zero, is not reset while the unit runs, and does not exist in systemd 252.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ pub const FIRST_DELAY: Duration = Duration::from_millis(100);
 /// The longest delay.
 pub const LONGEST_DELAY: Duration = Duration::from_secs(10);
 
-/// How long an instance has to be healthy, or without a check to run, until its restarts are forgotten.
+/// How long an instance has to be healthy, or to run without a check, until its restarts are reset.
 pub const REST: Duration = Duration::from_mins(1);
 
-/// How many starts in a row are too many (`StartLimitBurst=`): with [`LONGEST_DELAY`] between them an hour of
-/// trying at least.
+/// How many starts in a row are too many (`StartLimitBurst=`): with [`LONGEST_DELAY`] between them, at least an
+/// hour.
 pub const START_LIMIT_BURST: u32 = 360;
 
-/// Returns how long to wait before a start, given how many there were before it: not at all for the first two,
-/// then [`FIRST_DELAY`], doubling up to [`LONGEST_DELAY`].
+/// Returns the delay before a start, after `count` starts: zero for the first two, then [`FIRST_DELAY`],
+/// doubled each time up to [`LONGEST_DELAY`].
 pub fn delay(count: u32) -> Duration {
     let doublings = match count {
         0 | 1 => return Duration::ZERO,

@@ -1,11 +1,11 @@
-//! What goes over the socket at which a one-off command meets whoever waits for it.
+//! The protocol of the socket between the unit of a run and the process that waits for it.
 //!
-//! Each connection begins with a line of the probe's, a [`Call`]. To [`Call::Run`] the other end answers with
-//! an [`Announcement`], which comes with the open files that it announces (`SCM_RIGHTS`, unix(7)). Every byte
-//! that follows is the number of a signal for the command, and the end of the connection ends the command.
-//! [`Call::Ended`] has no answer: the probe waits until the connection is closed.
+//! Each connection begins with a line from the probe, a [`Call`]. The answer to [`Call::Run`] is an
+//! [`Announcement`], with the descriptors that it announces (`SCM_RIGHTS`, unix(7)). Every byte after it is
+//! the number of a signal for the command, and the end of the connection stops the command. [`Call::Ended`]
+//! has no answer: the probe waits until the connection is closed.
 
-/// What the probe says first.
+/// The first line from the probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Call {
     /// The command is about to run, and needs its input and output.
@@ -15,7 +15,7 @@ pub enum Call {
 }
 
 impl Call {
-    /// Returns the line, without its end.
+    /// Returns the line, without a line end.
     pub fn line(self) -> &'static str {
         match self {
             Self::Run => "run",
@@ -23,26 +23,26 @@ impl Call {
         }
     }
 
-    /// Reads a line, without its end.
+    /// Reads a line, without its line end.
     pub fn read(line: &str) -> Option<Self> {
         [Self::Run, Self::Ended].into_iter().find(|call| call.line() == line)
     }
 }
 
-/// What a command is to run with.
+/// The input and output of a command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Announcement {
-    /// Those of standard input, output and error that are true; the others are as the unit has them.
+    /// Those of standard input, output and error that are true; the others are those of the unit.
     Streams([bool; 3]),
     /// One terminal, for all three.
     Terminal,
 }
 
-/// Set if a terminal comes in place of the three streams, which have a bit each.
+/// The bit for a terminal; the three streams have the lower bits.
 const TERMINAL: u8 = 1 << 3;
 
 impl Announcement {
-    /// Returns the byte that says so.
+    /// Returns the byte.
     pub fn byte(self) -> u8 {
         match self {
             Self::Streams([input, output, error]) => {
@@ -61,7 +61,7 @@ impl Announcement {
         }
     }
 
-    /// Returns how many open files come with it.
+    /// Returns how many descriptors come with it.
     pub fn files(self) -> usize {
         match self {
             Self::Streams(streams) => streams.into_iter().filter(|stream| *stream).count(),

@@ -1,4 +1,4 @@
-//! The directory in which an instance listens on a socket.
+//! The command `socket`, for the directory of an instance's socket.
 
 use std::path::PathBuf;
 
@@ -8,28 +8,28 @@ use crate::option;
 use crate::request::Subcommand;
 use crate::word::{CommandLine, PathWord, Word};
 
-/// Makes or removes the directory of a socket.
+/// Creates or removes the directory of a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Socket<P = PathBuf> {
-    /// What is done.
+    /// The action.
     pub action: SocketAction<P>,
-    /// Where the service listens: `/run/conductor/sockets/NAME/FILE`.
+    /// The path of the socket: `/run/conductor/sockets/NAME/FILE`.
     pub path: PathBuf,
 }
 
-/// What is done with the directory of a socket.
+/// An action on the directory of a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SocketAction<P = PathBuf> {
-    /// It is made for whoever owns this directory.
+    /// Create it for the owner of this directory.
     OwnerOf(P),
-    /// It is made for every user of the container that sees it.
+    /// Create it for every user of the container that mounts it.
     Open,
-    /// It is removed with all that is in it.
+    /// Remove it and all files in it.
     Remove,
 }
 
 impl<P: PathWord> Socket<P> {
-    /// Writes the arguments.
+    /// Returns the arguments.
     pub fn words(&self) -> Vec<Word> {
         let Self { action, path } = self;
         let mut line = CommandLine::new(Subcommand::Socket);

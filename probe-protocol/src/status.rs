@@ -1,84 +1,84 @@
-//! What the probe says of an instance: the text of its unit's status (`STATUS=`, `sd_notify(3)`).
+//! The status text of an instance's unit, which the probe sends (`STATUS=`, `sd_notify(3)`).
 
 use std::fmt::{self, Display};
 
-/// What is said.
+/// A status text.
 #[derive(Clone, Copy)]
 pub enum StatusText<'a> {
-    /// It was started several times in a row, and is started again later.
+    /// It was started several times in a row, and waits for its next start.
     Delayed {
         /// How many times.
         restarts: u32,
-        /// After how long.
+        /// The delay.
         delay: &'a dyn Display,
     },
-    /// An engine makes its container.
+    /// An engine creates its container.
     Creating {
-        /// For how long already.
+        /// The time so far.
         so_far: &'a dyn Display,
     },
-    /// It runs, and nobody checks it.
+    /// It runs, without a health check.
     Running,
     /// It is not healthy yet.
     Starting {
         /// What the last check found.
         found: &'a dyn Display,
-        /// How many checks there were.
+        /// The number of checks.
         checks: u64,
     },
     /// It is healthy, but not often enough yet.
     Rising {
         /// How often in a row.
         successes: u32,
-        /// How often it has to be.
+        /// How often is needed.
         threshold: u32,
         /// What the last check found.
         found: &'a dyn Display,
-        /// How many checks there were.
+        /// The number of checks.
         checks: u64,
     },
     /// It is healthy.
     Healthy {
         /// What the last check found.
         found: &'a dyn Display,
-        /// How many checks there were.
+        /// The number of checks.
         checks: u64,
     },
-    /// It failed, and is restarted once that was often enough.
+    /// Its last check failed; it is restarted after `retries` failures in a row.
     Unhealthy {
         /// How often in a row.
         failures: u32,
-        /// How often is too often.
+        /// How many failures are unhealthy.
         retries: u32,
         /// What the last check found.
         found: &'a dyn Display,
     },
-    /// It did not get healthy in time.
+    /// It did not become healthy in time.
     NeverHealthy {
-        /// In which time.
+        /// The time.
         after: &'a dyn Display,
         /// What the last check found.
         found: &'a dyn Display,
     },
-    /// Its unit is about to end.
+    /// Its unit is being stopped.
     Stopping,
-    /// One check of `conductor-probe check` found it healthy, or not.
+    /// The result of `conductor-probe check`.
     Checked {
-        /// Which of the two.
+        /// Whether it is healthy.
         healthy: bool,
         /// What the check found.
         found: &'a dyn Display,
     },
 }
 
-/// What a status is about.
+/// The state in a status text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HealthState {
-    /// It waits before it is started again.
+    /// It waits for its next start.
     Delayed,
-    /// An engine makes its container.
+    /// An engine creates its container.
     Creating,
-    /// It runs, and nobody checks it.
+    /// It runs, without a health check.
     Running,
     /// It is not ready yet.
     Starting,
@@ -86,9 +86,9 @@ pub enum HealthState {
     Healthy,
     /// Its last check failed.
     Unhealthy,
-    /// It did not get healthy in time.
+    /// It did not become healthy in time.
     NeverHealthy,
-    /// Its unit is about to end.
+    /// Its unit is being stopped.
     Stopping,
 }
 
@@ -104,7 +104,7 @@ impl HealthState {
         Self::Stopping,
     ];
 
-    /// Returns the word, or the words, with which its texts begin.
+    /// Returns the words with which its texts begin.
     pub fn word(self) -> &'static str {
         match self {
             Self::Delayed => "restarted",
@@ -118,7 +118,7 @@ impl HealthState {
         }
     }
 
-    /// Returns what a text is about, if it is the probe's.
+    /// Returns the state in a text, if it is the probe's.
     pub fn of(status: &str) -> Option<Self> {
         let begins = |state: &Self| {
             let rest = status.strip_prefix(state.word());
@@ -127,14 +127,14 @@ impl HealthState {
         Self::ALL.into_iter().find(begins)
     }
 
-    /// Returns whether the last check of an instance that was ready failed, or it never got ready.
+    /// Returns whether the last check failed after the instance was ready, or it never became healthy.
     pub fn finds_fault(self) -> bool {
         matches!(self, Self::Unhealthy | Self::NeverHealthy)
     }
 }
 
 impl StatusText<'_> {
-    /// Returns what it is about.
+    /// Returns its state.
     pub fn state(&self) -> HealthState {
         match self {
             Self::Delayed { .. } => HealthState::Delayed,

@@ -12,30 +12,30 @@ use crate::request::Subcommand;
 use crate::time;
 use crate::word::{CommandLine, PathWord, Word};
 
-/// Runs a command for whoever waits at the other end of a socket.
+/// Runs a command for the process that waits at the other end of a socket.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Run<P = PathBuf> {
-    /// Where input and output come from.
+    /// The socket from which input and output are received.
     pub socket: PathBuf,
-    /// How long the command may take to end when nobody waits for it any more.
+    /// How long the command may take to stop when no process waits for it any more.
     pub stop_timeout: Duration,
-    /// Which engine's client the command is, if it is one.
+    /// The engine's client that the command is, if it is one.
     pub client: Option<Client<P>>,
-    /// Where Docker listens.
+    /// Docker's socket.
     pub engine_socket: PathBuf,
 }
 
 /// The client of an engine, which runs a command in a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Client<P = PathBuf> {
-    /// Docker's, for the container of this name; signals are for that.
+    /// Docker's, for the container of this name, which gets the signals.
     Docker(String),
-    /// podman's, which writes to this file which process the container's first is.
+    /// podman's, which writes the PID of the container's first process to this file.
     Podman(P),
 }
 
 impl<P: PathWord> Run<P> {
-    /// Writes the arguments that come before the command.
+    /// Returns the arguments before the command.
     pub fn words(&self) -> Vec<Word> {
         let Self { socket, stop_timeout, client, engine_socket } = self;
         let mut line = CommandLine::new(Subcommand::Run);
@@ -73,21 +73,21 @@ impl Run {
     }
 }
 
-/// Tells whoever waits for a one-off command that its unit has ended, and removes what was the unit's.
+/// Tells the process that waits for a run that its unit has ended, and removes the unit's file and container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
-    /// The file of the unit, which is removed.
+    /// The unit file to remove.
     pub unit_file: PathBuf,
-    /// Where somebody waits, if anybody does.
+    /// The socket of the process that waits, if one does.
     pub socket: Option<PathBuf>,
-    /// A container of Docker's, which is removed.
+    /// A Docker container to remove.
     pub container: Option<String>,
-    /// Where Docker listens.
+    /// Docker's socket.
     pub engine_socket: PathBuf,
 }
 
 impl Ended {
-    /// Writes the arguments.
+    /// Returns the arguments.
     pub fn words(&self) -> Vec<Word> {
         let Self { unit_file, socket, container, engine_socket } = self;
         let mut line = CommandLine::new(Subcommand::Ended);
@@ -123,22 +123,22 @@ fn read_engine_socket(given: &Given) -> PathBuf {
     given.path(option::ENGINE_SOCKET).unwrap_or_else(|| places::DOCKER_SOCKET.into())
 }
 
-/// Runs a command, and kills it with all that it started when its time is over.
+/// Runs a command, and kills it and all that it started at a timeout.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limit {
-    /// How long it may take.
+    /// The timeout.
     pub timeout: Duration,
 }
 
 impl Limit {
-    /// Returns the arguments that come before the command.
+    /// Returns the arguments before the command, as strings.
     pub fn arguments(&self) -> [OsString; 3] {
         let Self { timeout } = self;
         let timeout = format!("{}={}", option::TIMEOUT, time::write_millis(*timeout));
         [Subcommand::Limit.name().into(), timeout.into(), "--".into()]
     }
 
-    /// Writes them.
+    /// Returns the arguments before the command.
     pub fn words(&self) -> Vec<Word> {
         self.arguments().map(Word::Plain).into()
     }

@@ -1,13 +1,13 @@
-//! Times on the command line: one whole number with its unit.
+//! Times on the command line: a whole number with its unit.
 
 use std::time::Duration;
 
 use crate::error::ValueError;
 
-/// A century is as good as forever, and leaves room for sums.
+/// The longest time: about a century, so that sums cannot overflow.
 const LONGEST_MILLIS: u64 = 3_000_000_000_000;
 
-/// Writes a time in seconds if it is whole seconds, else as [`write_millis`] does.
+/// Returns a time in seconds if it is whole seconds, else as [`write_millis`] does.
 pub fn write(time: Duration) -> String {
     match time.subsec_nanos() {
         0 => format!("{}s", time.as_secs()),
@@ -15,7 +15,7 @@ pub fn write(time: Duration) -> String {
     }
 }
 
-/// Writes a time in milliseconds, rounded up.
+/// Returns a time in milliseconds, rounded up.
 pub fn write_millis(time: Duration) -> String {
     format!("{}ms", time.as_nanos().div_ceil(1_000_000))
 }
@@ -23,7 +23,7 @@ pub fn write_millis(time: Duration) -> String {
 /// Reads a time such as `1500ms`, `5s`, `2min` or `1h`.
 ///
 /// # Errors
-/// It is not of that form.
+/// It has another form.
 pub fn read(text: &str) -> Result<Duration, ValueError> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (number, unit) = text.split_at(digits);
@@ -42,7 +42,7 @@ pub fn read(text: &str) -> Result<Duration, ValueError> {
 /// Reads a time that is not zero.
 ///
 /// # Errors
-/// It is no time, or zero.
+/// It is not a time, or it is zero.
 pub fn read_above_zero(text: &str) -> Result<Duration, ValueError> {
     read(text).and_then(|time| if time.is_zero() { Err(ValueError::Zero) } else { Ok(time) })
 }

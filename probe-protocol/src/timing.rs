@@ -1,4 +1,4 @@
-//! How often is checked, and how long systemd has to wait.
+//! The timing of health checks, and the timeouts for systemd.
 
 use std::time::Duration;
 
@@ -8,30 +8,30 @@ use crate::option;
 use crate::time;
 use crate::word::CommandLine;
 
-/// What a start, a check or a report may take beyond its own time on a busy host.
+/// How much longer a start, a check or a report may take on a busy host.
 pub const SLACK: Duration = Duration::from_secs(10);
 
-/// For how long a command may fetch an image before the time to start counts: the probe asks systemd for
-/// more time meanwhile.
+/// How long a command may pull an image before the start timeout begins: the probe asks systemd for more
+/// time meanwhile.
 pub const FETCH: Duration = Duration::from_mins(30);
 
-/// How often is checked, and what is made of the results.
+/// How often the probe checks, and how it counts the results.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Timing {
-    /// The time from one check to the next.
+    /// The time between two checks.
     pub interval: Duration,
-    /// The longest that one check may take.
+    /// The longest time of one check.
     pub timeout: Duration,
-    /// So many failures in a row are unhealthy.
+    /// The number of failures in a row that is unhealthy.
     pub retries: u32,
-    /// For how long failures do not count, until the first success.
+    /// The time in which failures do not count, until the first success.
     pub start_period: Duration,
-    /// So many successes in a row are ready.
+    /// The number of successes in a row that is ready.
     pub success_threshold: u32,
 }
 
 impl Timing {
-    /// What counts unless something else is said.
+    /// The defaults.
     pub const DEFAULT: Self = Self {
         interval: Duration::from_secs(5),
         timeout: Duration::from_secs(2),
@@ -40,20 +40,21 @@ impl Timing {
         success_threshold: 1,
     };
 
-    /// Returns the longest from one check to the end of the next.
+    /// Returns the longest time from one check to the end of the next.
     fn per_check(&self) -> Duration {
         self.interval.saturating_add(self.timeout)
     }
 
-    /// Returns how long a start may take (`TimeoutStartSec=`, and what the probe asks for after a delay): the
-    /// probe ends one that never gets healthy before this.
+    /// Returns how long a start may take (`TimeoutStartSec=`, and the time that the probe asks for after a
+    /// delay).
+    /// The probe ends a start earlier if the instance does not become healthy.
     pub fn start_timeout(&self) -> Duration {
         let checks = self.retries.saturating_add(self.success_threshold);
         let checks = self.per_check().saturating_mul(checks);
         self.start_period.saturating_add(checks).saturating_add(SLACK)
     }
 
-    /// Returns how long the probe may be silent (`WatchdogSec=`): it reports after each check.
+    /// Returns the longest time between two reports of the probe (`WatchdogSec=`): it reports after each check.
     pub fn watchdog(&self) -> Duration {
         self.per_check().saturating_add(SLACK)
     }
@@ -85,7 +86,7 @@ impl Timing {
     }
 }
 
-/// [`Timing::DEFAULT`].
+/// Returns [`Timing::DEFAULT`].
 impl Default for Timing {
     fn default() -> Self {
         Self::DEFAULT

@@ -1,4 +1,4 @@
-//! Arguments as they stand in the command lines of units.
+//! Arguments in the command lines of units.
 
 use std::ffi::{OsStr, OsString};
 use std::fmt::Display;
@@ -9,19 +9,19 @@ use crate::request::Subcommand;
 /// One argument.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Word {
-    /// What it says.
+    /// Plain text.
     Plain(OsString),
     /// Two texts with systemd's runtime directory between them (`%t`, systemd.unit(5)).
     RuntimeDirectory {
-        /// What comes before the directory.
+        /// The text before the directory.
         before: String,
-        /// What comes behind it.
+        /// The text after the directory.
         after: String,
     },
 }
 
 impl Word {
-    /// Returns how an argument reads once systemd has put its runtime directory into it.
+    /// Returns a function that replaces the specifier of an argument by this runtime directory, as systemd does.
     pub fn at_runtime_directory(directory: &str) -> impl FnMut(Self) -> OsString {
         move |word| match word {
             Self::Plain(word) => word,
@@ -35,16 +35,16 @@ impl Word {
 /// A path in a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum UnitPath {
-    /// It is known.
+    /// An absolute path.
     Absolute(PathBuf),
-    /// It is below systemd's runtime directory, which systemd knows: `/run`, or a user's own.
+    /// A path below systemd's runtime directory: `/run`, or that of a user.
     Runtime(String),
 }
 
-/// A path that can be written behind an option: in a unit a [`UnitPath`], and for the probe, which only
-/// sees what systemd made of it, a [`PathBuf`].
+/// A path after an option: in a unit a [`UnitPath`], and in the probe, which gets the path from systemd, a
+/// [`PathBuf`].
 pub trait PathWord {
-    /// Returns the argument that begins with `option`, and then has this path.
+    /// Returns the argument of `option` and this path.
     fn behind(&self, option: &str) -> Word;
 }
 
@@ -78,7 +78,7 @@ fn joined(option: &str, value: &OsStr) -> Word {
     Word::Plain(word)
 }
 
-/// A command line that is written.
+/// Writes a command line.
 #[derive(Debug)]
 pub(crate) struct CommandLine(Vec<Word>);
 
@@ -103,7 +103,7 @@ impl CommandLine {
         self.0.push(path.behind(option));
     }
 
-    /// Ends the options: what follows is a command.
+    /// Ends the options before a command.
     pub(crate) fn before_command(mut self) -> Vec<Word> {
         self.plain("--");
         self.0

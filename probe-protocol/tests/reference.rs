@@ -1,4 +1,4 @@
-//! The delays between starts in `docs/reference.md` are the protocol's.
+//! The delays between starts in `docs/reference.md` are those of the protocol.
 
 use std::fs;
 use std::path::Path;

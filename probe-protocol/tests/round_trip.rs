@@ -1,4 +1,4 @@
-//! What is written into a unit is what the probe reads.
+//! The probe reads what conductor writes into a unit.
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -12,14 +12,14 @@ use conductor_probe_protocol::{
 use proptest::option::of;
 use proptest::prelude::*;
 
-/// Where systemd has its runtime directory.
+/// systemd's runtime directory.
 const RUN: &str = "/run/user/1000";
 
 fn text() -> impl Strategy<Value = String> {
     prop_oneof!["\\PC{0,12}", "--[a-z=-]{0,8}", "[ -~]{0,12}"]
 }
 
-/// What the name of a program or of a container can be: no option.
+/// The name of a program or of a container, which is not an option.
 fn name() -> impl Strategy<Value = String> {
     "[a-zA-Z0-9/_][ -~]{0,12}"
 }
@@ -45,7 +45,7 @@ fn path() -> impl Strategy<Value = PathBuf> {
     word().prop_map(PathBuf::from)
 }
 
-/// A path in a unit, and what the probe sees of it.
+/// A path in a unit, and as the probe gets it.
 fn unit_path() -> impl Strategy<Value = (UnitPath, PathBuf)> {
     let known = path().prop_map(|path| (UnitPath::Absolute(path.clone()), path));
     let runtime = text().prop_map(|text| {
@@ -55,7 +55,7 @@ fn unit_path() -> impl Strategy<Value = (UnitPath, PathBuf)> {
     prop_oneof![known, runtime]
 }
 
-/// A time as it can be written: definitions have finer ones, which are rounded up.
+/// A time that can be written; those in definitions can be finer, and are rounded up.
 fn time(least: u64) -> impl Strategy<Value = Duration> {
     let millis = prop_oneof![least..5000, (least..200_000).prop_map(|seconds| seconds * 1000)];
     millis.prop_map(Duration::from_millis)
@@ -108,12 +108,12 @@ fn watch() -> impl Strategy<Value = Watch> {
     (check, timing()).prop_map(|(check, timing)| Watch { check, timing })
 }
 
-/// A check, and the socket that it can come with.
+/// A check, and the socket that it may have.
 fn watched() -> impl Strategy<Value = (Option<Watch>, Option<PathBuf>)> {
     prop_oneof![Just((None, None)), (watch().prop_map(Some), of(path()))]
 }
 
-/// Reads what systemd makes of the arguments in a unit, with a command behind them.
+/// Reads the arguments of a unit as systemd passes them, with a command after them.
 fn read(written: Vec<Word>, command: &[OsString]) -> Request {
     let words = written.into_iter().map(Word::at_runtime_directory(RUN));
     Request::read(words.chain(command.iter().cloned())).expect("it is what was written")
@@ -196,7 +196,7 @@ proptest! {
         prop_assert_eq!(read(options.words(), &program), Request::Limit { options, program });
     }
 
-    /// Whatever comes, it is read or refused.
+    /// Any arguments are read or refused.
     #[test]
     fn anything(words in proptest::collection::vec(word(), 0..6), first in 0..8_usize) {
         let subcommand = conductor_probe_protocol::Subcommand::ALL[first];

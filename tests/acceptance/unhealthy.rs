@@ -74,7 +74,7 @@ fn a_port_that_answers_already(host: &Host) {
     host.sh("systemctl start --no-block conductor-web.target");
     host.eventually("the journal says why", |host| {
         let journal = host.sh(&format!("journalctl -o cat -u '{unit}'"));
-        journal.contains("127.0.0.1:20000 answers already")
+        journal.contains("127.0.0.1:20000 is in use")
     });
     assert!(host.running("web").is_empty());
     host.sh("systemctl stop squatter");

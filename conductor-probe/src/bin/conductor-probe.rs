@@ -1,4 +1,4 @@
-//! The binary `conductor-probe`; what it does is in the library, which has no other user but fuzzing.
+//! The binary `conductor-probe`. Its code is in the library, which only fuzzing uses as well.
 
 use std::process::ExitCode;
 

@@ -17,7 +17,7 @@ use crate::notify;
 /// How much of the last line is kept.
 const LINE: usize = 200;
 
-/// Runs the command; what it leaves running in its process group is killed.
+/// Runs the command, and kills the processes that it leaves running in its process group.
 pub(super) fn run(words: &[OsString], timeout: Duration) -> Result<Answer, Unhealthy> {
     let program = || words[0].display().to_string();
     let failed = |source| Unhealthy::Run { program: program(), source };
@@ -25,7 +25,7 @@ pub(super) fn run(words: &[OsString], timeout: Duration) -> Result<Answer, Unhea
     let (mut child, mut output) = start(words).map_err(failed)?;
     let mut last = LastLine::default();
     let waited = wait(&child, &mut output, &mut last, deadline);
-    // The child is not waited for yet, so that its number is still its own.
+    // The child has not been reaped yet, so its PID is still its own.
     let _ = kill_process_group(Pid::from_child(&child), Signal::KILL);
     let status = child.wait().map_err(failed)?;
     let _ = last.read(&mut output);
@@ -50,7 +50,7 @@ fn start(words: &[OsString]) -> io::Result<(Child, PipeReader)> {
     Ok((command.spawn()?, output))
 }
 
-/// Waits for the end and tells whether it came before the deadline.
+/// Waits for the end, and returns whether it came before the deadline.
 fn wait(
     child: &Child,
     output: &mut PipeReader,
@@ -73,7 +73,7 @@ fn wait(
     }
 }
 
-/// The last line of what a command says that is not empty.
+/// The last line of a command's output that is not empty.
 #[derive(Debug, Default)]
 struct LastLine {
     line: Vec<u8>,
@@ -81,7 +81,7 @@ struct LastLine {
 }
 
 impl LastLine {
-    /// Reads some of what is there, and tells whether more can come.
+    /// Reads some output, and returns whether more can follow.
     fn read(&mut self, output: &mut PipeReader) -> io::Result<bool> {
         let mut chunk = [0; 4096];
         match output.read(&mut chunk) {

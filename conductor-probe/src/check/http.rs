@@ -15,17 +15,17 @@ use super::socket::Endpoint;
 use super::transport::{Route, address};
 use super::{Answer, CheckError, Unhealthy, UrlError, not_connected};
 
-/// How much of an answer is read.
+/// The most bytes of an answer's body that are read.
 const BODY: usize = 64 * 1024;
 
-/// How much room the head of an answer gets.
+/// The size of the buffer for the head of an answer.
 const BUFFER: usize = 16 * 1024;
 
-/// How long the rest of an answer is read that does not matter. Hanging up at once would make some
-/// servers complain about a broken pipe at every check.
+/// How long the rest of an answer is read, although it does not matter. If the connection were closed at once,
+/// some servers would log a broken pipe at every check.
 const COURTESY: Duration = Duration::from_millis(20);
 
-/// A request, and what is expected of the answer.
+/// A request and the expected answer.
 #[derive(Debug)]
 pub(crate) struct Http {
     pub(super) endpoint: Endpoint,
@@ -35,7 +35,7 @@ pub(crate) struct Http {
     expected: Statuses,
     contains: Option<String>,
     follow_redirects: bool,
-    /// What the agent's own timeout is.
+    /// The timeout of the agent.
     timeout: Duration,
 }
 
@@ -66,7 +66,7 @@ impl Http {
             let value = header.value.parse().map_err(|_| refused())?;
             request.headers_mut().append(name, value);
         }
-        // Each line of the request has to fit, also of one that a redirect leads to.
+        // Each line of the request has to fit, also of one after a redirect.
         let line = if *follow_redirects { redirect::LONGEST } else { 0 } + 256;
         let lines: usize = headers.iter().map(|header| header.to_string().len()).sum();
         let config =
@@ -84,7 +84,7 @@ impl Http {
         })
     }
 
-    /// Asks once, and again for as long as redirects say so that are followed.
+    /// Sends the request, and follows redirects if they are to be followed.
     pub(super) fn run(&self, timeout: Duration) -> Result<Answer, Unhealthy> {
         let failed = |error| self.failure(error, timeout);
         let answer = if self.follow_redirects {
@@ -119,7 +119,7 @@ impl Http {
         self.agent.run(request)
     }
 
-    /// Returns the first answer that is no redirect. ureq itself would follow one to wherever it leads.
+    /// Returns the first answer that is not a redirect. ureq itself would follow redirects to any server.
     fn follow(&self, timeout: Duration) -> Result<Response<Body>, Unhealthy> {
         let failed = |error| self.failure(error, timeout);
         let start = Instant::now();
@@ -200,8 +200,8 @@ fn config(timeout: Duration, skip_body: bool) -> ConfigBuilder<AgentScope> {
         .max_idle_connections(0)
         .max_response_header_size(BUFFER - 1)
         .input_buffer_size(BUFFER);
-    // As the kubelet does: the question is whether the service answers, and certificates are not made out
-    // to the address that it is asked by.
+    // As in the kubelet, certificates are not verified: they are not for the address of the request, and the
+    // check is only about an answer.
     #[cfg(feature = "tls")]
     let config =
         config.tls_config(ureq::tls::TlsConfig::builder().disable_verification(true).build());
@@ -215,7 +215,7 @@ fn spoken(status: StatusCode) -> String {
     }
 }
 
-/// Tells whether the beginning of a body contains a text.
+/// Returns whether the beginning of a body contains a text.
 fn search(answer: Response<Body>, text: &str) -> io::Result<bool> {
     let mut reader = answer.into_body().into_reader();
     let mut body = Vec::new();

@@ -1,4 +1,4 @@
-//! One check: what is asked, and what came of it.
+//! One check and its result.
 
 mod command;
 mod http;
@@ -20,7 +20,7 @@ use self::socket::Endpoint;
 use crate::print::reason;
 use crate::spoken::Spoken;
 
-/// Why arguments do not make a check.
+/// Why arguments are not a valid check.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum CheckError {
@@ -28,7 +28,7 @@ pub(crate) enum CheckError {
     Url { url: String, reason: UrlError },
     #[error("--header '{0}': not a name and value that HTTP allows")]
     Header(String),
-    #[error("--contains: HEAD is answered without a text to search in")]
+    #[error("--contains: the answer to HEAD has no body")]
     HeadContains,
 }
 
@@ -40,13 +40,13 @@ pub(crate) enum UrlError {
     Form,
     #[error("this conductor-probe was built without TLS (cargo build --features tls)")]
     Tls,
-    #[error("a user is given with --header 'Authorization: ...'")]
+    #[error("no user is allowed in a URL: write --header 'Authorization: ...'")]
     User,
     #[error(transparent)]
     Host(ValueError),
 }
 
-/// A way to find out whether a service is healthy.
+/// A check of a service's health.
 #[derive(Debug)]
 pub(crate) enum Check {
     Http(Box<Http>),
@@ -54,14 +54,14 @@ pub(crate) enum Check {
     Command(Vec<OsString>),
 }
 
-/// What a healthy service said, and how long that took.
+/// The answer of a healthy service, and the time that it took.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Healthy {
     pub(crate) answer: Answer,
     pub(crate) took: Duration,
 }
 
-/// What a healthy service said.
+/// The answer of a healthy service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Answer {
     Status(u16),
@@ -103,11 +103,11 @@ pub(crate) enum Unhealthy {
     #[error("the answer does not contain {0:?}")]
     Text(String),
     #[error(
-        "{status} leads to {location}, away from {endpoint}; check the path that answers, or leave out \
-         follow_redirects and the redirect itself is judged"
+        "{status} redirects to {location}, which is not on {endpoint}; check the final path, or leave out \
+         follow_redirects to judge the redirect itself"
     )]
     Away { status: u16, location: String, endpoint: Endpoint },
-    #[error("{status} leads to {location}, which is not a URL that can be asked for")]
+    #[error("{status} redirects to {location}, which is not a URL that can be requested")]
     Location { status: u16, location: String },
     #[error("{0}: too many redirects")]
     Redirects(String),
@@ -117,7 +117,7 @@ pub(crate) enum Unhealthy {
     Run { program: String, source: io::Error },
     #[error("{program} did not end within {}{}", Spoken(*.within), said(.last))]
     Endless { program: String, within: Duration, last: String },
-    #[error("cannot open {} to others: {}", path.display(), reason(source))]
+    #[error("cannot make {} accessible to all users: {}", path.display(), reason(source))]
     Unshared { path: PathBuf, source: io::Error },
     #[error("{outcome} of {program}{}", said(.last))]
     Exit { outcome: String, program: String, last: String },
@@ -128,7 +128,7 @@ fn said(last: &str) -> String {
 }
 
 impl Check {
-    /// Makes the check that is asked for.
+    /// Creates the check from its arguments.
     pub(crate) fn new(watch: &Watch) -> Result<Self, CheckError> {
         Ok(match &watch.check {
             Wanted::Http(http) => Self::Http(Box::new(Http::new(http, watch.timing.timeout)?)),
@@ -138,7 +138,7 @@ impl Check {
         })
     }
 
-    /// Says where the service listens, if the check connects to it.
+    /// Returns the address of the service, if the check connects to one.
     pub(crate) fn endpoint(&self) -> Option<&Endpoint> {
         match self {
             Self::Http(http) => Some(&http.endpoint),
@@ -147,7 +147,7 @@ impl Check {
         }
     }
 
-    /// Checks once, in at most the given time.
+    /// Checks once, with a timeout.
     pub(crate) fn run(&self, timeout: Duration) -> Result<Healthy, Unhealthy> {
         let start = Instant::now();
         let answer = match self {

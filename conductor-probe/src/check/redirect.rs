@@ -1,5 +1,5 @@
-//! Where a redirect leads: only to what the check asks anyway, because it carries the check's headers
-//! and what answers it is taken for the service.
+//! Redirects of a check. They are followed only to the checked server itself: the request contains the check's
+//! headers, and the answer counts as the service's.
 
 use ureq::http::header::{HOST, LOCATION};
 use ureq::http::uri::{Authority, PathAndQuery, Scheme};
@@ -10,7 +10,7 @@ use super::socket::Endpoint;
 /// How many redirects are followed.
 pub(super) const MOST: usize = 5;
 
-/// How long a URL may be; each line of a request has to fit into a buffer.
+/// The longest URL; each line of a request has to fit into a buffer.
 pub(super) const LONGEST: usize = 8 * 1024;
 
 /// How much of a `Location` is shown.
@@ -19,9 +19,9 @@ const SHOWN: usize = 160;
 /// Why a redirect is not followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Refused {
-    /// It leads to another server.
+    /// It is to another server.
     Away,
-    /// It is no URL that can be asked for.
+    /// It is not a URL that can be requested.
     Malformed,
 }
 
@@ -33,7 +33,7 @@ pub(super) fn location(status: StatusCode, headers: &HeaderMap) -> Option<&Heade
     }
 }
 
-/// Returns what a request asks for as its server sees it: the host is that of the header, if it has one
+/// Returns the URL of a request as its server sees it: with the host of the header, if there is one
 /// (RFC 9112, 3.3).
 pub(super) fn effective(url: &Uri, headers: &HeaderMap) -> Uri {
     let host = headers.get(HOST).and_then(|host| Authority::try_from(host.as_bytes()).ok());
@@ -41,7 +41,7 @@ pub(super) fn effective(url: &Uri, headers: &HeaderMap) -> Uri {
         .unwrap_or_else(|| url.clone())
 }
 
-/// Returns where a redirect leads.
+/// Returns the target of a redirect.
 pub(super) fn follow(
     from: &Uri,
     location: &HeaderValue,
@@ -55,7 +55,7 @@ pub(super) fn follow(
     Ok(to)
 }
 
-/// Makes what a server sent safe for a terminal and one line.
+/// Returns what a server sent as one line that is safe for a terminal.
 pub(super) fn shown(location: &HeaderValue) -> String {
     let text = String::from_utf8_lossy(location.as_bytes());
     let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
@@ -131,7 +131,7 @@ fn join(scheme: &Scheme, authority: &Authority, path: &str) -> Option<Uri> {
     uri.path_and_query(path).build().ok()
 }
 
-/// Tells whether a URL names the server that is asked: by its address, or as the request before named it.
+/// Returns whether a URL is of the checked server: with its address, or with the host of the previous request.
 fn is_same_server(to: &Uri, from: &Uri, endpoint: &Endpoint) -> bool {
     let port = |uri: &Uri| uri.port_u16().unwrap_or(default_port(uri));
     let host = |uri: &Uri| uri.host().unwrap_or_default().to_ascii_lowercase();

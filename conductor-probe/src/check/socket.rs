@@ -1,4 +1,4 @@
-//! Sockets to what is checked, with one deadline over everything that is done with them.
+//! Sockets to the checked service, with one deadline for all operations.
 
 use std::fmt;
 use std::net::SocketAddr;
@@ -18,12 +18,12 @@ use rustix::net::{
 };
 use rustix::process::geteuid;
 
-/// Where a service listens.
+/// The address of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     /// An address and a port.
     Tcp(SocketAddr),
-    /// A path, or a name in the abstract namespace behind an `@`.
+    /// A path, or a name in the abstract namespace after an `@`.
     Unix(PathBuf),
 }
 
@@ -37,7 +37,7 @@ impl fmt::Display for Endpoint {
 }
 
 impl Endpoint {
-    /// Connects until the deadline; `TIMEDOUT` says that it has passed.
+    /// Connects before the deadline; the error is `TIMEDOUT` if it has passed.
     pub(crate) fn connect(&self, deadline: Option<Instant>) -> Result<Socket, Errno> {
         let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
         match self {
@@ -64,7 +64,7 @@ impl Endpoint {
                 let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
                 loop {
                     match connect(&socket, &address) {
-                        // The backlog is full, and there is no event for its getting shorter.
+                        // The backlog is full, and there is no event for a free place.
                         Err(Errno::AGAIN)
                             if deadline.is_none_or(|deadline| Instant::now() < deadline) =>
                         {
@@ -79,18 +79,18 @@ impl Endpoint {
     }
 }
 
-/// Tells whether a socket is connected to itself.
+/// Returns whether a socket is connected to itself.
 ///
-/// That happens when nobody listens and the kernel picks the very port that is asked for as the port to
-/// ask from. It would look like a service that is up.
+/// This happens if no process listens and the kernel chooses the same port as the local port. It would look
+/// like a service that is up.
 fn is_itself(socket: &OwnedFd, address: SocketAddr) -> Result<bool, Errno> {
     Ok(getsockname(socket)? == address.as_any())
 }
 
-/// Returns where to connect, and what has to stay open meanwhile; `LOOP` says that the path is that of a
-/// symbolic link.
+/// Returns the address to connect to, and the descriptor that has to stay open meanwhile. The error is `LOOP`
+/// if the path is that of a symbolic link.
 ///
-/// Whoever listens may put a link in place of the socket, and this process may reach what they may not.
+/// A service may put a link in place of its socket, to one that this process can reach and the service cannot.
 fn unix_address(path: &Path) -> Result<(SocketAddrUnix, Option<OwnedFd>), Errno> {
     if let Some(name) = path.as_os_str().as_bytes().strip_prefix(b"@") {
         return Ok((SocketAddrUnix::new_abstract_name(name)?, None));
@@ -99,11 +99,11 @@ fn unix_address(path: &Path) -> Result<(SocketAddrUnix, Option<OwnedFd>), Errno>
     match FileType::from_raw_mode(fstat(&socket)?.st_mode) {
         FileType::Socket => {}
         FileType::Symlink => return Err(Errno::LOOP),
-        // As connect(2) itself.
+        // As connect(2) does.
         _ => return Err(Errno::CONNREFUSED),
     }
     let itself = format!("/proc/self/fd/{}", socket.as_raw_fd());
-    // In a root directory without /proc, the service's own user goes nowhere that the service does not.
+    // In a root directory without /proc, this process runs as the service's user, and reaches nothing more.
     if !geteuid().is_root() && !Path::new(&itself).is_symlink() {
         return Ok((SocketAddrUnix::new(path)?, None));
     }
@@ -132,14 +132,14 @@ impl Socket {
         Ok(())
     }
 
-    /// Receives some bytes; none at the end.
+    /// Receives some bytes; 0 at the end.
     pub(crate) fn receive(
         &self,
         buffer: &mut [u8],
         deadline: Option<Instant>,
     ) -> Result<usize, Errno> {
         loop {
-            // An answer is never there at once, so waiting comes first.
+            // An answer never arrives immediately, so wait first.
             self.wait(PollFlags::IN, deadline)?;
             match recv(&self.0, &mut *buffer, RecvFlags::empty()) {
                 Ok((received, _)) => return Ok(received),
@@ -157,9 +157,9 @@ impl Socket {
     }
 }
 
-/// Waits until one of the descriptors is ready, and tells whether one is; without a deadline, forever.
+/// Waits until one of the descriptors is ready, and returns whether one is; without a deadline, forever.
 ///
-/// Once the deadline has passed nothing is ready, or whoever sends without end would never meet it.
+/// After the deadline, it returns false even if one is ready: else a sender without end would never time out.
 pub(crate) fn wait_until(
     descriptors: &mut [PollFd<'_>],
     deadline: Option<Instant>,
@@ -178,7 +178,7 @@ pub(crate) fn wait_until(
     }
 }
 
-/// Longer than any machine runs.
+/// Longer than any machine is up.
 const FOREVER: Timespec = Timespec { tv_sec: 1 << 40, tv_nsec: 0 };
 
 #[cfg(test)]

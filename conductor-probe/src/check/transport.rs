@@ -1,4 +1,4 @@
-//! How ureq gets to what is asked: our own sockets, no resolver, no pool, small buffers.
+//! The transport for ureq: own sockets, no resolver, no pool, small buffers.
 
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -16,11 +16,11 @@ use ureq::{Agent, Error, Timeout};
 
 use super::socket::{Endpoint, Socket};
 
-/// The way to the server: always to the same, whatever a URI says.
+/// The connector, which always connects to the same server, whatever the URI is.
 #[derive(Debug, Clone)]
 pub(crate) struct Route(pub(crate) Endpoint);
 
-/// Finds the address and port in a URI.
+/// Returns the address and port in a URI.
 pub(crate) fn address(uri: &Uri) -> Result<SocketAddr, ValueError> {
     let host = host(uri.host().unwrap_or_default())?;
     let port = if uri.scheme() == Some(&Scheme::HTTPS) { 443 } else { 80 };
@@ -28,7 +28,7 @@ pub(crate) fn address(uri: &Uri) -> Result<SocketAddr, ValueError> {
 }
 
 impl Route {
-    /// Makes an agent that goes this way.
+    /// Returns an agent with this connector.
     pub(crate) fn agent(self, config: Config) -> Agent {
         #[cfg(feature = "tls")]
         let connector = {
@@ -41,7 +41,7 @@ impl Route {
     }
 }
 
-// ureq's own resolver starts a thread for every lookup that has a timeout.
+// ureq's own resolver starts a thread for every lookup with a timeout.
 impl Resolver for Route {
     fn resolve(&self, _: &Uri, _: &Config, _: NextTimeout) -> Result<ResolvedSocketAddrs, Error> {
         Ok(self.empty())
@@ -97,7 +97,7 @@ impl Transport for Connection {
     }
 }
 
-/// No deadline means a request that may wait for as long as it likes.
+/// Returns the deadline; `None` for a request that may wait forever.
 fn deadline(timeout: NextTimeout) -> Option<Instant> {
     Instant::now().checked_add(*timeout.after)
 }

@@ -1,4 +1,4 @@
-//! Makes the container, which may take as long as its image takes to come.
+//! Creates the container, which includes the pull of its image.
 
 use std::ffi::OsString;
 use std::io::{self, Read as _};
@@ -9,7 +9,7 @@ use probe_protocol::Docker;
 use crate::notify::VARIABLES;
 use crate::prepare::{Prepared, await_end};
 
-/// Why there is no container.
+/// Why the container was not created.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum CreateError {
@@ -21,7 +21,7 @@ pub(crate) enum CreateError {
     Id { program: String, printed: String },
 }
 
-/// Makes the container and gives its ID.
+/// Creates the container, and returns its ID.
 pub(crate) fn create(
     options: &Docker,
     arguments: &[OsString],
@@ -31,13 +31,13 @@ pub(crate) fn create(
     let failed = |source| CreateError::Run { program: program(), source };
     let mut command = Command::new(&options.engine);
     command.arg("create").arg("--name").arg(&options.name).args(arguments);
-    // The one socket for everything, whatever context is set up.
+    // The same socket as for the API, whatever context the client has.
     command.env("DOCKER_HOST", format!("unix://{}", options.socket.display()));
     for name in VARIABLES {
         command.env_remove(name);
     }
     let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().map_err(failed)?;
-    // What is printed fits into the pipe.
+    // The output fits into the pipe.
     await_end(&child, prepared.notifier.as_ref(), prepared.budget).map_err(failed)?;
     let mut printed = String::new();
     if let Some(mut stdout) = child.stdout.take() {

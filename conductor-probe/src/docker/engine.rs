@@ -12,10 +12,10 @@ use crate::check::socket::Endpoint;
 use crate::check::transport::Route;
 use crate::print::reason;
 
-/// How long an answer that needs no work may take.
+/// The timeout of an answer, unless it waits for a container.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Why the engine did not do it.
+/// Why a call of the engine failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum EngineError {
@@ -25,7 +25,7 @@ pub(crate) enum EngineError {
     Refused { status: u16, message: String },
     #[error("the engine could not wait: {0}")]
     Ended(String),
-    #[error("there is no such container any more")]
+    #[error("the container no longer exists")]
     Gone,
     #[error("the engine's answer cannot be read")]
     Answer(#[source] serde_json::Error),
@@ -36,38 +36,38 @@ pub(crate) enum EngineError {
 }
 
 impl EngineError {
-    /// Tells whether there is no such container, or it does not run.
+    /// Returns whether the container does not exist, or does not run.
     pub(crate) fn is_not_running(&self) -> bool {
         matches!(self, Self::Gone | Self::Refused { status: 409, .. })
     }
 }
 
-/// A way to the engine.
+/// The engine.
 #[derive(Debug, Clone)]
 pub(crate) struct Engine {
     agent: Agent,
     socket: String,
 }
 
-/// What is known of a container.
+/// The state of a container.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ContainerState {
     pub(crate) running: bool,
-    /// Its first process, as the host sees it; 0 if there is none.
+    /// The PID of its first process on the host; 0 if there is none.
     pub(crate) pid: i64,
     pub(crate) exit_code: i64,
     /// Whether the engine removes the container when it has ended.
     pub(crate) removed: bool,
 }
 
-/// What has to happen for a wait to be over.
+/// The event that ends a wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// A container that may not have been started yet has ended.
+    /// The next end of the container, which may not have been started yet.
     NextExit,
-    /// It has been removed.
+    /// The removal of the container.
     Removed,
-    /// It does not run.
+    /// The container does not run.
     NotRunning,
 }
 
@@ -87,7 +87,7 @@ impl Engine {
         Self { agent: route.agent(config.build()), socket: socket.display().to_string() }
     }
 
-    /// Tells how a container is.
+    /// Returns the state of a container.
     pub(crate) fn inspect(&self, id: &str) -> Result<ContainerState, EngineError> {
         let request = self.agent.get(format!("http://docker/containers/{id}/json"));
         let answer = request.config().timeout_global(Some(PATIENCE)).build().call();
@@ -102,7 +102,7 @@ impl Engine {
         })
     }
 
-    /// Begins to wait; the engine has taken note when this comes back.
+    /// Begins to wait. When this returns, the engine has registered the wait.
     pub(crate) fn wait(&self, id: &str, condition: Condition) -> Result<Wait, EngineError> {
         let condition = match condition {
             Condition::NextExit => "next-exit",
@@ -117,7 +117,7 @@ impl Engine {
         self.post(&format!("{id}/start"), None).map(drop)
     }
 
-    /// Tells whether a container of this name runs. An engine that is starting it answers, too.
+    /// Returns whether a container of this name runs. The engine also answers while it starts one.
     pub(crate) fn runs(&self, name: &str) -> Result<bool, EngineError> {
         // {"name":["NAME"]}
         let filters = format!("%7B%22name%22%3A%5B%22{name}%22%5D%7D");
@@ -132,16 +132,16 @@ impl Engine {
         self.post(&format!("{id}/kill?signal={signal}"), Some(PATIENCE)).map(drop)
     }
 
-    /// Sets the size of a container's terminal; it is set when this comes back.
+    /// Sets the size of a container's terminal. When this returns, the size is set.
     pub(crate) fn resize(&self, id: &str, rows: u16, columns: u16) -> Result<(), EngineError> {
         self.post(&format!("{id}/resize?h={rows}&w={columns}"), Some(PATIENCE)).map(drop)
     }
 
-    /// Removes a container, whatever it does.
+    /// Removes a container, even if it runs.
     pub(crate) fn remove(&self, id: &str) -> Result<(), EngineError> {
         let request = self.agent.delete(format!("http://docker/containers/{id}?force=true&v=true"));
         match self.accepted(request.call()) {
-            // 409: somebody else is about to remove it, as the engine itself is after --rm.
+            // 409: it is already being removed, for example by the engine itself after --rm.
             Ok(_) | Err(EngineError::Gone | EngineError::Refused { status: 409, .. }) => Ok(()),
             Err(error) => Err(error),
         }
@@ -159,7 +159,7 @@ impl Engine {
         let reach = |cause| EngineError::Reach { socket: self.socket.clone(), cause };
         let answer = answer.map_err(reach)?;
         match answer.status().as_u16() {
-            // 304: it is so already.
+            // 304: it already has this state.
             200..=299 | 304 => Ok(answer),
             404 => Err(EngineError::Gone),
             status => {
@@ -173,7 +173,7 @@ impl Engine {
 }
 
 impl Wait {
-    /// Waits and gives the exit status.
+    /// Waits, and returns the exit status.
     pub(crate) fn exit_status(self) -> Result<i64, EngineError> {
         let end = json(self.0)?;
         if let Some(message) = end.pointer("/Error/Message").and_then(Value::as_str) {

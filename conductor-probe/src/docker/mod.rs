@@ -1,7 +1,7 @@
-//! `docker`: stands in for Docker's client in the foreground, which takes 31 MB.
+//! `docker`: replaces Docker's client in the foreground, which takes 31 MB.
 //!
-//! The client only makes the container; it is waited for and signalled over the engine's socket. Output
-//! goes from the container to the journal by its log driver, so nothing has to be copied.
+//! The client only creates the container; the probe waits for it and signals it over the engine's socket. The
+//! container's log driver writes the output to the journal, so nothing has to be copied.
 
 mod create;
 mod engine;
@@ -25,10 +25,10 @@ use crate::print::{Whole, complain};
 use crate::supervise::close_to_others;
 use crate::watch::Prober;
 
-/// How long the engine may be away.
+/// How long the engine may be unreachable.
 const ABSENCE: Duration = Duration::from_secs(10);
 
-/// Why the container does not run, or how it ended is not known.
+/// Why the container does not run, or why its exit status is unknown.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum DockerError {
@@ -36,17 +36,17 @@ pub(crate) enum DockerError {
     Prepare(#[from] PrepareError),
     #[error(transparent)]
     Create(#[from] CreateError),
-    #[error("cannot start to check")]
+    #[error("cannot start the health checks")]
     Check(#[source] io::Error),
-    #[error("cannot keep signals")]
+    #[error("cannot receive signals")]
     Signals(#[source] io::Error),
     #[error("the container was not started")]
     Start(#[source] EngineError),
-    #[error("how the container ended is not known")]
+    #[error("the exit status of the container is unknown")]
     Lost(#[source] EngineError),
 }
 
-/// Runs a container and gives its exit status.
+/// Runs a container, and returns its exit status.
 pub(crate) fn run(options: Docker, arguments: &[OsString]) -> Result<u8, DockerError> {
     close_to_others();
     let prepared = prepare(options.watch.as_ref(), &options.name.display().to_string())?;
@@ -68,12 +68,12 @@ pub(crate) fn run(options: Docker, arguments: &[OsString]) -> Result<u8, DockerE
 fn start(engine: &Engine, id: &str) -> Result<Wait, EngineError> {
     let state = engine.inspect(id)?;
     let condition = if state.removed { Condition::Removed } else { Condition::NextExit };
-    // Who waits after the start may miss the end.
+    // A wait that begins after the start may miss the end.
     let wait = engine.wait(id, condition)?;
     engine.start(id).map(|()| wait)
 }
 
-/// Starts to check the container, or tells systemd that it runs.
+/// Starts the checks of the container, or notifies systemd that it runs.
 fn tell(options: Docker, prepared: Prepared) -> io::Result<Option<Prober>> {
     let Prepared { check, notifier, .. } = prepared;
     match (check, options.watch, notifier) {
@@ -84,14 +84,14 @@ fn tell(options: Docker, prepared: Prepared) -> io::Result<Option<Prober>> {
             let mut message = Message::default();
             message.line("READY=1").status(StatusText::Running);
             if let Some(Err(error)) = notifier.map(|it| it.send(&message)) {
-                complain(format_args!("cannot tell systemd: {error}"));
+                complain(format_args!("cannot notify systemd: {error}"));
             }
             Ok(None)
         }
     }
 }
 
-/// Waits for the end, also while the engine is restarted: with live-restore the container lives on.
+/// Waits for the end, also while the engine restarts: with live-restore the container keeps running.
 fn exit_status(engine: &Engine, id: &str, wait: Wait) -> Result<i64, DockerError> {
     let mut result = wait.exit_status();
     let mut lost = Instant::now();
@@ -108,7 +108,7 @@ fn exit_status(engine: &Engine, id: &str, wait: Wait) -> Result<i64, DockerError
             Ok(state) if !state.running => Ok(state.exit_code),
             Ok(_) => {
                 let again = engine.wait(id, Condition::NotRunning).and_then(Wait::exit_status);
-                // The engine was there; if it goes again, it may be away for as long again.
+                // The engine was reachable, so the time begins again.
                 lost = Instant::now();
                 again
             }

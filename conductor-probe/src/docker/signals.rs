@@ -8,8 +8,8 @@ use super::engine::Engine;
 use crate::print::{Whole, complain};
 use crate::watch::Prober;
 
-/// What is passed on, to a container and to a command that runs once. SIGABRT is not: that is how systemd's
-/// watchdog ends this process.
+/// The signals that are passed on to a container, and to a command that runs once. Without SIGABRT, with which
+/// systemd's watchdog ends this process.
 pub(crate) const SIGNALS: [Signal; 8] = [
     Signal::SIGHUP,
     Signal::SIGINT,
@@ -21,19 +21,19 @@ pub(crate) const SIGNALS: [Signal; 8] = [
     Signal::SIGWINCH,
 ];
 
-/// Signals that are kept until they can be passed on.
+/// Blocked signals, until they can be passed on.
 #[derive(Debug)]
 pub(crate) struct Signals(SigSet);
 
 impl Signals {
-    /// Keeps signals from now on, in this thread and those that it starts.
+    /// Blocks the signals from now on, in this thread and those that it starts.
     pub(crate) fn keep() -> nix::Result<Self> {
         let signals = Self(SIGNALS.into_iter().collect());
         signals.0.thread_block()?;
         Ok(signals)
     }
 
-    /// Passes them on from now on; the checks have no say any more once the container is told to end.
+    /// Passes them on from now on. Once the container is told to stop, results of checks do not count any more.
     pub(crate) fn pass_on(self, engine: Engine, id: String, prober: Option<Prober>) {
         thread::spawn(move || {
             while let Ok(signal) = self.0.wait() {
@@ -41,7 +41,7 @@ impl Signals {
                     prober.iter().for_each(Prober::hush);
                 }
                 if let Err(error) = engine.kill(&id, signal.as_str()) {
-                    complain(format_args!("{signal} is not passed on: {}", Whole(&error)));
+                    complain(format_args!("cannot pass on {signal}: {}", Whole(&error)));
                 }
             }
         });

@@ -1,4 +1,4 @@
-//! A command as a child: started with what it is to run with, signalled, and waited for.
+//! A command as a child process: its start, its signals and its end.
 
 use std::ffi::OsString;
 use std::io;
@@ -17,20 +17,20 @@ use crate::itself::itself;
 use crate::print::{complain, reason};
 use crate::status;
 
-/// The first word of the command line of a process that becomes a command; it is not parsed as others
-/// are, because what follows is the command's.
+/// The first word of the command line of a process that becomes a command. The rest is the command, and is
+/// not parsed.
 pub(crate) const BECOME: &str = "become-command";
-/// The second: what kind of process it becomes first.
+/// The second word: the kind of process that it becomes first.
 const SESSION: &str = "session";
 const TERMINAL: &str = "terminal";
 const GROUP: &str = "group";
 
-/// A command that was started. It leads a process group.
+/// A running command, which leads a process group.
 #[derive(Debug)]
 pub(super) struct Child(std::process::Child);
 
 impl Child {
-    /// Starts a command in a session of its own.
+    /// Starts a command in its own session.
     pub(super) fn spawn(words: &[OsString], ends: InputOutput) -> Result<Self, RunError> {
         let mut command = Command::new(itself()?);
         command.arg(BECOME);
@@ -48,48 +48,49 @@ impl Child {
         command.args(words).spawn().map(Self).map_err(RunError::Start)
     }
 
-    /// Starts a command in a group of its own, in the foreground of the terminal, if there is one.
+    /// Starts a command in its own process group, in the foreground of the terminal, if there is one.
     pub(super) fn spawn_in_group(words: &[OsString]) -> Result<Self, RunError> {
         let mut command = Command::new(itself()?);
         command.args([BECOME, GROUP]).args(words).process_group(0);
         command.spawn().map(Self).map_err(RunError::Start)
     }
 
-    /// Delivers a signal: what a key of the terminal would send to all of the command's processes, as
-    /// that would, and others to the command.
+    /// Sends a signal: those that a terminal sends for a key go to the whole process group, others to the
+    /// command.
     pub(super) fn deliver(&self, signal: Signal) {
         let Ok(id) = i32::try_from(self.0.id()) else { return };
         let for_all = matches!(signal, Signal::SIGINT | Signal::SIGQUIT);
         if for_all && kill(Pid::from_raw(-id), signal) != Err(Errno::ESRCH) {
             return;
         }
-        // Also one that leads no group yet, and keeps signals until it does. One that has ended needs none.
+        // Also to a process that does not lead a group yet, and blocks signals until it does. One that has
+        // ended needs none.
         let _ = kill(Pid::from_raw(id), signal);
     }
 
-    /// Gives the process.
+    /// Returns the PID.
     pub(super) fn id(&self) -> u32 {
         self.0.id()
     }
 
-    /// Gives the exit status, as a shell has it, if the command has ended.
+    /// Returns the exit status in the convention of shells, if the command has ended.
     pub(super) fn ended(&mut self) -> io::Result<Option<u8>> {
         Ok(self.0.try_wait()?.map(status::of_end))
     }
 }
 
-/// Gives what a shell has for a death by a signal.
+/// Returns a shell's exit status for a command that a signal ended.
 pub(super) fn death_by(signal: Signal) -> u8 {
     u8::try_from(128 + signal as i32).unwrap_or(u8::MAX)
 }
 
-/// Becomes a command, with all signals as they are by default; comes back only if that fails, with the
-/// exit status.
+/// Becomes a command, with the default handling of all signals. Returns only if that fails, with the exit
+/// status.
 pub(crate) fn become_command(mut words: impl Iterator<Item = OsString>) -> u8 {
     let kind = words.next().unwrap_or_default();
     let Some(program) = words.next() else { return status::CANNOT_RUN };
     let error = match prepare(&kind) {
-        // The standard library sets SIGPIPE back, too.
+        // The standard library also resets SIGPIPE.
         Ok(()) => Command::new(&program).args(words).exec(),
         Err(error) => error,
     };
@@ -97,7 +98,7 @@ pub(crate) fn become_command(mut words: impl Iterator<Item = OsString>) -> u8 {
     status::of_failure(&error)
 }
 
-/// Sets up what only the process itself can.
+/// Sets up what only the process itself can set.
 fn prepare(kind: &OsString) -> io::Result<()> {
     if kind == GROUP {
         to_foreground()?;
@@ -107,11 +108,11 @@ fn prepare(kind: &OsString) -> io::Result<()> {
             ioctl_tiocsctty(rustix::stdio::stdin())?;
         }
     }
-    // What was kept for the one that started this is not to be kept for the command.
+    // The command must not inherit the blocked signals.
     Ok(SigSet::all().thread_unblock()?)
 }
 
-/// Makes the own group that of the foreground, which the kernel would stop this process for.
+/// Moves the own process group to the foreground, for which the kernel would stop this process with SIGTTOU.
 fn to_foreground() -> io::Result<()> {
     let terminal = rustix::stdio::stdin();
     if rustix::termios::isatty(terminal) {

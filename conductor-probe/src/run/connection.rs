@@ -1,4 +1,4 @@
-//! The connection to whoever waits for the command.
+//! The connection to the process that waits for the command.
 
 use std::io::{self, ErrorKind, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -12,23 +12,23 @@ use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFl
 
 use super::ended::say;
 
-/// What a command is to run with.
+/// The input and output of a command.
 #[derive(Debug)]
 pub(crate) enum InputOutput {
-    /// Standard input, output and error; what is missing is as the unit has it.
+    /// Standard input, output and error; missing ones are those of the unit.
     Streams([Option<OwnedFd>; 3]),
-    /// A terminal that is to control it.
+    /// Its controlling terminal.
     Terminal(OwnedFd),
 }
 
-/// What is heard on the connection.
+/// A message on the connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Message {
     /// A signal for the command.
     Signal(Signal),
-    /// Nobody waits any more.
+    /// The connection has ended.
     End,
-    /// Nothing yet, or nothing that is known here.
+    /// No message yet, or an unknown one.
     Nothing,
 }
 
@@ -37,7 +37,7 @@ pub(crate) enum Message {
 pub(crate) struct Connection(UnixStream);
 
 impl Connection {
-    /// Connects, and gets what the command is to run with.
+    /// Connects, and receives the input and output of the command.
     pub(crate) fn take(socket: &Path) -> io::Result<(Self, InputOutput)> {
         let stream = UnixStream::connect(socket)?;
         say(&stream, Call::Run)?;
@@ -50,16 +50,16 @@ impl Connection {
             return Err(ErrorKind::UnexpectedEof.into());
         }
         if received.flags.contains(ReturnFlags::CTRUNC) {
-            return Err(io::Error::other("there were too many open files"));
+            return Err(io::Error::other("too many descriptors were received"));
         }
         let mut files = ancillary.drain().filter_map(|message| match message {
             RecvAncillaryMessage::ScmRights(files) => Some(files),
             _ => None,
         });
         let mut files = files.next().into_iter().flatten();
-        let missing = || io::Error::other("what was announced did not come");
+        let missing = || io::Error::other("an announced descriptor was not received");
         let mut next = || files.next().ok_or_else(missing);
-        let unknown = || io::Error::other("what is announced is not known");
+        let unknown = || io::Error::other("unknown announcement");
         let ends = match Announcement::read(kind[0]).ok_or_else(unknown)? {
             Announcement::Terminal => InputOutput::Terminal(next()?),
             Announcement::Streams(announced) => {
@@ -71,7 +71,7 @@ impl Connection {
         Ok((Self(stream), ends))
     }
 
-    /// Hears the next word.
+    /// Receives the next message.
     pub(crate) fn hear(&self) -> Message {
         let mut word = [0];
         match io::Read::read(&mut &self.0, &mut word) {

@@ -1,4 +1,4 @@
-//! The container of a command, which an engine's client runs.
+//! The container of a command, which an engine's client starts.
 
 use std::fs;
 use std::path::Path;
@@ -11,46 +11,47 @@ use super::command::Child;
 use crate::docker::{Engine, EngineError};
 use crate::print::{Whole, complain};
 
-/// How long to wait before a signal is sent again that came too early.
+/// The wait before a signal that came too early is sent again.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// A container, and what it is still to be told.
+/// A container, and the signals that it has not got yet.
 ///
-/// An engine's client loses what comes between its own start and the container's: it neither dies of it nor
-/// passes it on. And until the container's init has begun, the kernel or what makes the container takes it.
+/// An engine's client loses signals between its own start and that of the container: they neither end it nor
+/// are passed on. And until the container's init runs, the kernel or the runtime drops them.
 #[derive(Debug)]
 pub(super) struct Container<'a> {
     made_by: MadeBy<'a>,
     /// Whether its init passes signals on.
     listens: bool,
-    /// Signals that came before, oldest first.
+    /// Signals that came earlier, oldest first.
     kept: Vec<Signal>,
     /// When to send them.
     next: Option<Instant>,
 }
 
-/// Who makes the container.
+/// The engine that creates the container.
 #[derive(Debug)]
 pub(super) enum MadeBy<'a> {
-    /// Docker, of which the container with this name can be asked. Its client passes some signals on and dies
-    /// of others.
+    /// Docker, which has the state of the container with this name. Its client passes some signals on, and is
+    /// ended
+    /// by others.
     Docker(&'a str, Engine),
-    /// podman, which says in a file which process the first is. Its client passes signals on.
+    /// podman, which writes the PID of the first process to a file. Its client passes signals on.
     Podman(&'a Path),
 }
 
-/// What became of a signal.
+/// Why a signal was not delivered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sent {
     Taken,
-    /// The container does not listen yet, or not any more.
+    /// The container does not accept signals yet, or not any more.
     Early,
-    /// There is no container.
+    /// The container does not exist.
     Absent,
 }
 
 impl<'a> Container<'a> {
-    /// Returns the container that a command makes, if it makes one.
+    /// Returns the container that a command creates, if it creates one.
     pub(super) fn of(options: &'a Run) -> Option<Self> {
         let made_by = match options.client.as_ref()? {
             Client::Docker(name) => MadeBy::Docker(name, Engine::new(&options.engine_socket)),
@@ -59,7 +60,7 @@ impl<'a> Container<'a> {
         Some(Self { made_by, listens: false, kept: Vec::new(), next: None })
     }
 
-    /// Returns its name and engine if that can be asked.
+    /// Returns its name and the engine, for Docker.
     pub(super) fn docker(&self) -> Option<(&'a str, &Engine)> {
         match &self.made_by {
             MadeBy::Docker(name, engine) => Some((name, engine)),
@@ -67,10 +68,10 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// Sends a signal, now or as soon as the container listens.
+    /// Sends a signal, now or as soon as the container accepts it.
     pub(super) fn signal(&mut self, signal: Signal, client: &Child) {
         let sent = self.send(signal, client).unwrap_or_else(|error| {
-            complain(format_args!("{signal} is not passed on: {}", Whole(&error)));
+            complain(format_args!("cannot pass on {signal}: {}", Whole(&error)));
             Sent::Absent
         });
         if sent != Sent::Taken {
@@ -78,7 +79,7 @@ impl<'a> Container<'a> {
             self.next = Instant::now().checked_add(PAUSE);
         }
         if sent == Sent::Absent {
-            // It may die of it before it makes a container.
+            // The signal may end it before it creates a container.
             client.deliver(signal);
         }
     }
@@ -88,12 +89,12 @@ impl<'a> Container<'a> {
         self.next
     }
 
-    /// Sends what was kept if it is time to.
+    /// Sends the pending signals, if it is time.
     pub(super) fn look(&mut self, client: &Child) {
         if self.next.is_none_or(|next| Instant::now() < next) {
             return;
         }
-        // If the engine is gone for good, so is its client, and all of this ends.
+        // If the engine stays unreachable, its client ends, and so does this process.
         while let Some(&signal) = self.kept.first()
             && matches!(self.send(signal, client), Ok(Sent::Taken))
         {
@@ -102,10 +103,10 @@ impl<'a> Container<'a> {
         self.next = if self.kept.is_empty() { None } else { Instant::now().checked_add(PAUSE) };
     }
 
-    /// Returns the signal that ended the client before it made a container, whatever status it has for that.
+    /// Returns the signal that ended the client before it created a container, whatever its exit status.
     pub(super) fn ended_by(&self) -> Option<Signal> {
         match self.made_by {
-            // Whether the container was there cannot be asked any more.
+            // The container may have existed, but is already removed.
             MadeBy::Docker(..) => None,
             MadeBy::Podman(file) => self.kept.first().copied().filter(|_| !file.exists()),
         }
@@ -132,8 +133,8 @@ impl<'a> Container<'a> {
         }
     }
 
-    /// Returns the container's first process, as the host sees it; 0 if there is none yet, and `None` if there
-    /// is no container.
+    /// Returns the PID of the container's first process on the host; 0 if there is none yet, and `None` if the
+    /// container does not exist.
     fn first_process(&self) -> Result<Option<i64>, EngineError> {
         match &self.made_by {
             MadeBy::Docker(name, engine) => match engine.inspect(name) {
@@ -149,8 +150,8 @@ impl<'a> Container<'a> {
     }
 }
 
-/// Returns whether a process has started another, as an init has before it passes signals on; true if that
-/// cannot be seen.
+/// Returns whether a process has a child, as an init has before it passes signals on; true if that is
+/// unknown.
 fn has_child(process: i64) -> bool {
     let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children"));
     children.map_or(true, |children| !children.is_empty())
@@ -169,7 +170,7 @@ mod tests {
             let mut command = Command::new("sh");
             command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped());
             let mut child = command.spawn().unwrap();
-            // It runs what it has to.
+            // The script runs once it has written.
             let _ = child.stdout.as_mut().unwrap().read(&mut [0]).unwrap();
             let has = has_child(child.id().into());
             drop(child.stdin.take());

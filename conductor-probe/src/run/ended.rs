@@ -1,5 +1,5 @@
-//! `ended`: tells whoever waits that the unit has ended. How is asked of systemd by whoever waits: what
-//! systemd tells this process can be replaced in the environment of the service.
+//! `ended`: tells the process that waits that the unit has ended. That process asks systemd for the result,
+//! because a service's environment can override the variables with the result that systemd sets here.
 
 use std::fs;
 use std::io::{self, ErrorKind, Read as _, Write as _};
@@ -12,15 +12,15 @@ use probe_protocol::{Call, Ended};
 use crate::docker::Engine;
 use crate::print::{Whole, complain};
 
-/// How long whoever waits may take to ask systemd.
+/// How long the process that waits may take to ask systemd.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-/// Removes what is needed no more, the file of the unit and what its container left, and says that the
-/// unit has ended.
+/// Removes the unit's file and what its container left, and reports that the unit has
+/// ended.
 pub(crate) fn report(arguments: &Ended) -> io::Result<()> {
     remove(&arguments.unit_file)?;
     if let Some(container) = &arguments.container
-        // It removes itself, unless its client was killed.
+        // The container is already removed, unless its client was killed.
         && let Err(error) = Engine::new(&arguments.engine_socket).remove(container)
     {
         complain(format_args!("cannot remove {container}: {}", Whole(&error)));
@@ -29,18 +29,18 @@ pub(crate) fn report(arguments: &Ended) -> io::Result<()> {
     match UnixStream::connect(socket) {
         Ok(mut stream) => {
             say(&stream, Call::Ended)?;
-            // systemd knows how for as long as this process is there.
+            // systemd keeps the result as long as this process runs.
             stream.set_read_timeout(Some(PATIENCE))?;
             stream.read_to_end(&mut Vec::new()).map(drop)
         }
-        // Whoever waited was killed and left it.
+        // The process that waited was killed, and left the socket.
         Err(error) if error.kind() == ErrorKind::ConnectionRefused => remove(socket),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         Err(error) => Err(error),
     }
 }
 
-/// Begins a connection.
+/// Sends the first line of a connection.
 pub(super) fn say(mut stream: &UnixStream, call: Call) -> io::Result<()> {
     stream.write_all(format!("{}\n", call.line()).as_bytes())
 }

@@ -1,7 +1,7 @@
-//! The first process of a container, in whose place podman runs `catatonit`: that one answers 1 for a
-//! command that is not there, where a shell and docker answer 127.
+//! The first process of a container, instead of podman's `catatonit`: that exits with 1 for a missing command,
+//! where a shell and docker exit with 127.
 //!
-//! It starts the command, passes signals on, and waits for whatever else ends in the container.
+//! It starts the command, passes signals on, and reaps the other processes of the container.
 
 use std::ffi::OsString;
 use std::io;
@@ -17,10 +17,10 @@ use crate::check::socket::wait_until;
 use crate::docker;
 use crate::signals::Signals;
 
-/// The first word, which podman puts before the command.
+/// The first argument, which podman adds before the command.
 pub(crate) const INIT: &str = "--";
 
-/// Runs a command and gives its exit status, as a shell has it.
+/// Runs a command, and returns its exit status in the convention of shells.
 pub(crate) fn init(words: impl Iterator<Item = OsString>) -> Result<u8, RunError> {
     let signals = Signals::keep(&docker::SIGNALS)?;
     let child = Child::spawn_in_group(&words.collect::<Vec<_>>())?;
@@ -40,7 +40,7 @@ pub(crate) fn init(words: impl Iterator<Item = OsString>) -> Result<u8, RunError
     }
 }
 
-/// Waits for everything that has ended, and gives the exit status of the command if that is among it.
+/// Reaps all processes that have ended, and returns the exit status of the command if it is one of them.
 fn reap(command: u32) -> io::Result<Option<u8>> {
     loop {
         let (id, status) = match waitpid(None, Some(WaitPidFlag::WNOHANG)) {

@@ -1,7 +1,7 @@
-//! `run`: a command with the input and output of whoever waits for it, at the other end of a socket.
+//! `run`: runs a command with the input and output of the process at the other end of a socket.
 //!
-//! The connection is also a connection: what comes on it are signals for the command, and when it ends, so
-//! does the command. So nothing is left behind when the one who waits is killed.
+//! Later, the connection carries signals for the command. When it ends, the command is stopped, so that nothing
+//! is left running if the process that waits is killed.
 
 mod command;
 mod connection;
@@ -36,16 +36,16 @@ use crate::docker;
 use crate::itself::ItselfError;
 use crate::signals::{SignalError, Signals};
 
-/// How long it may take to copy the last output of a command if conductor has let go of it.
+/// How long it may take to copy the last output of a command after conductor has closed the connection.
 const LAST_OUTPUT: Duration = Duration::from_secs(1);
 
-/// Why a command does not run, or not any more.
+/// Why a command does not run, or stopped running.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub(crate) enum RunError {
-    #[error("cannot get what it is to run with from {}", socket.display())]
+    #[error("cannot receive the command's input and output from {}", socket.display())]
     Connection { socket: PathBuf, source: io::Error },
-    #[error("cannot wait for a turn in {}", directory.display())]
+    #[error("cannot wait for a slot in {}", directory.display())]
     Slot { directory: PathBuf, source: io::Error },
     #[error(transparent)]
     Signals(#[from] SignalError),
@@ -57,7 +57,7 @@ pub(crate) enum RunError {
     Wait(#[source] io::Error),
 }
 
-/// Runs the command and gives its exit status, as a shell has it.
+/// Runs the command, and returns its exit status in the convention of shells.
 pub(crate) fn run(options: &Run, program: &[OsString]) -> Result<u8, RunError> {
     let no_leash = |source| RunError::Connection { socket: options.socket.clone(), source };
     let (connection, mut ends) = Connection::take(&options.socket).map_err(no_leash)?;
@@ -97,7 +97,7 @@ pub(crate) fn run(options: &Run, program: &[OsString]) -> Result<u8, RunError> {
         let in_time = wait_until(&mut watched, until);
         let in_time = in_time.map_err(|errno| RunError::Wait(errno.into()))?;
         if !in_time && deadline.is_some_and(|deadline| deadline <= Instant::now()) {
-            // systemd kills what is left in the unit.
+            // systemd kills the remaining processes of the unit.
             return Ok(command::death_by(Signal::SIGTERM));
         }
         if let Some((name, engine)) = &engine {
@@ -122,9 +122,9 @@ pub(crate) fn run(options: &Run, program: &[OsString]) -> Result<u8, RunError> {
                 signal => command.deliver(signal),
             }
         }
-        // Also if it was not waited for: an engine that is slow makes every wait late.
+        // Also without waiting: a slow engine delays every wait.
         match connection.as_ref().map(Connection::hear) {
-            // The kernel tells whoever has the terminal itself.
+            // The kernel sends it to a command that has the terminal itself.
             Some(Message::Signal(Signal::SIGWINCH)) if has_terminal => {
                 size.iter_mut().for_each(Size::changed);
             }
@@ -139,7 +139,8 @@ pub(crate) fn run(options: &Run, program: &[OsString]) -> Result<u8, RunError> {
     }
 }
 
-/// Waits until the output of a command is copied, or conductor lets go, and returns whether all was written.
+/// Waits until the output of a command is copied, or conductor closes the connection, and returns whether all
+/// was written.
 fn finish(
     copies: Vec<OutputCopy>,
     signals: &Signals,
@@ -170,14 +171,14 @@ fn finish(
     Ok(all)
 }
 
-/// A command that runs, here or in a container.
+/// A running command, here or in a container.
 struct RunningCommand<'a> {
     child: Child,
     container: Option<Container<'a>>,
 }
 
 impl RunningCommand<'_> {
-    /// Delivers a signal.
+    /// Sends a signal to the command.
     fn deliver(&mut self, signal: Signal) {
         match &mut self.container {
             Some(container) => container.signal(signal, &self.child),

@@ -1,8 +1,8 @@
 //! The size of a terminal in a container.
 //!
-//! Docker's client sets it too, but it asks few times while the container starts, and misses a size that
-//! comes before it listens to SIGWINCH. So the size is set here as well: until the engine takes it, and
-//! again each time that conductor says that there is another.
+//! Docker's client also sets it, but tries only a few times while the container starts, and misses a change
+//! before it handles SIGWINCH. So the size is set here as well: until the engine accepts it, and again each time
+//! that conductor reports a change.
 
 use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
@@ -12,27 +12,27 @@ use rustix::termios::tcgetwinsize;
 use crate::docker::Engine;
 use crate::print::{Whole, complain};
 
-/// How long to wait before the engine is asked again that did not set the size.
+/// The wait before the next try, if the engine did not set the size.
 const PAUSE: Duration = Duration::from_millis(50);
-/// When the size is set once more: the client may have read an older one before, and set it after.
+/// When the size is set once more: the client may have read an older size, and set it later.
 const AGAIN: Duration = Duration::from_millis(500);
 
-/// The size of a terminal, which a container's terminal is to have.
+/// The size of a terminal, which is set for a container's terminal.
 #[derive(Debug)]
 pub(super) struct Size {
     terminal: OwnedFd,
-    /// When to set it.
+    /// When to set it next.
     next: Option<Instant>,
-    /// What happens when it has been set.
+    /// What follows once it has been set.
     stage: Stage,
     complained: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Stage {
-    /// It is set once more, a moment later.
+    /// It is set once more.
     First,
-    /// It is as it should be.
+    /// Nothing.
     Last,
 }
 
@@ -42,7 +42,7 @@ impl Size {
         Self { terminal, next: Some(Instant::now()), stage: Stage::First, complained: false }
     }
 
-    /// Sets it anew: it has changed.
+    /// Sets it again, after a change.
     pub(super) fn changed(&mut self) {
         (self.next, self.stage) = (Some(Instant::now()), Stage::First);
     }
@@ -52,23 +52,23 @@ impl Size {
         self.next
     }
 
-    /// Sets the size if it is time to.
+    /// Sets the size, if it is time.
     ///
-    /// It is read each time, so that the last to be set is the last there was. The kernel tells the
-    /// command in the container, with SIGWINCH, if that is another one than before.
+    /// It is read each time, so that the newest size is set last. If it differs from the previous one, the kernel
+    /// sends SIGWINCH to the command in the container.
     pub(super) fn look(&mut self, engine: &Engine, container: &str) {
         let now = Instant::now();
         if self.next.is_none_or(|next| now < next) {
             return;
         }
-        // A terminal without a size is one that nobody looks at; one that has gone needs none.
+        // A terminal without a size is not visible, and a closed one needs no size.
         let Some(size) = tcgetwinsize(&self.terminal).ok().filter(|it| it.ws_row + it.ws_col > 0)
         else {
             self.next = None;
             return;
         };
         let set = engine.resize(container, size.ws_row, size.ws_col);
-        // An engine may take its time.
+        // The engine may answer slowly.
         let now = Instant::now();
         match set {
             Ok(()) => match self.stage {

@@ -1,7 +1,7 @@
-//! Turns at starting containers: Docker fails when hundreds are started at a time.
+//! Slots for starting containers: Docker fails when hundreds are started at a time.
 //!
-//! Its runc gives systemd 30 s to make a container's scope, and is told of all that systemd does
-//! meanwhile. So if many wait, telling them takes all of systemd's time.
+//! Its runc waits at most 30 s until systemd has created a container's scope, and subscribes to all signals of
+//! systemd meanwhile. So if many wait, systemd spends all its time on signals to them.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -20,25 +20,25 @@ use crate::check::socket::wait_until;
 use crate::docker::Engine;
 use crate::signals::Signals;
 
-/// How many are started at a time, for each processor.
+/// How many containers are started at a time, for each processor.
 const PER_PROCESSOR: usize = 4;
-/// How often is looked whether it is one's turn, and whether it is over.
+/// How often the process checks whether a slot is free, and whether its own can be released.
 const PAUSE: Duration = Duration::from_millis(100);
-/// How long a turn lasts at most: there may be an image to pull.
+/// The longest time for which a slot is held: the engine may have to pull an image.
 const LONGEST: Duration = Duration::from_secs(30);
 
-/// A turn; dropping it ends it.
+/// A slot, which is released when it is dropped.
 #[derive(Debug)]
 pub(super) struct Slot {
-    /// It is locked.
+    /// The locked file.
     _place: File,
     began: Instant,
     look: Instant,
 }
 
 impl Slot {
-    /// Waits for a turn, of which there are some in a directory, and gives the signal that came instead if
-    /// one did.
+    /// Waits for one of the slots in a directory. Returns a signal instead, if one arrives
+    /// first.
     pub(super) fn wait(
         directory: &Path,
         signals: &Signals,
@@ -64,19 +64,20 @@ impl Slot {
                 Message::End => Some(Signal::SIGTERM),
                 Message::Nothing => None,
             });
-            // Nobody minds another size of the window.
+            // A new size of the terminal does not end the wait.
             if let Some(signal) = signals.into_iter().find(|signal| *signal != Signal::SIGWINCH) {
                 return Ok(Err(signal));
             }
         }
     }
 
-    /// Gives when to look whether it is over.
+    /// Returns when to check whether it can be released.
     pub(super) fn look(&self) -> Instant {
         self.look
     }
 
-    /// Tells whether it is over, because a container runs. If the engine cannot tell, time will.
+    /// Returns whether it can be released, because the container runs. If the engine does not answer, the time
+    /// decides.
     pub(super) fn is_over(&mut self, engine: &Engine, container: &str) -> bool {
         let now = Instant::now();
         if now < self.look {
@@ -88,11 +89,11 @@ impl Slot {
     }
 }
 
-/// Opens as many files as there are turns at a time.
+/// Opens one file for each slot.
 fn places(directory: &Path) -> io::Result<Vec<File>> {
     let processors = available_parallelism().map_or(1, usize::from);
     let mut options = File::options();
-    // Whoever can open it can lock it. What is in its place neither leads elsewhere nor keeps waiting.
+    // Only its owner can open it, and so lock it. Links are not followed, and a FIFO does not block.
     options.create(true).truncate(false).write(true).mode(0o600);
     options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
     let open = |number| {
@@ -108,7 +109,7 @@ fn places(directory: &Path) -> io::Result<Vec<File>> {
     (0..PER_PROCESSOR * processors).map(open).collect()
 }
 
-/// Locks a file that nobody has locked, and gives its number.
+/// Locks a file that is not locked, and returns its number.
 fn lock_one(files: &[File]) -> io::Result<Option<usize>> {
     for (number, file) in files.iter().enumerate() {
         match file.try_lock() {

@@ -18,16 +18,16 @@ use rustix::io::ioctl_fionread;
 use crate::check::socket::wait_until;
 use crate::print::{complain_to, reason};
 
-/// Standard input, output and error; what is missing is as the unit has it.
+/// Standard input, output and error; missing ones are those of the unit.
 type Streams = [Option<OwnedFd>; 3];
 
-/// How much is copied at a time: what fits into a pipe (pipe(7)).
+/// How many bytes are copied at a time: as many as fit into a pipe (pipe(7)).
 const PIECE: usize = 64 * 1024;
 
-/// The file system of pipes that have no name (statfs(2)).
+/// The file system of anonymous pipes (statfs(2)).
 const PIPEFS: u64 = 0x5049_5045;
 
-/// A copy of what a command writes, which a thread makes. It closes its end of the connection when it is done.
+/// A thread that copies the output of a command. It closes its end of the connection when it has finished.
 #[derive(Debug)]
 pub(super) struct OutputCopy {
     thread: JoinHandle<bool>,
@@ -35,21 +35,21 @@ pub(super) struct OutputCopy {
 }
 
 impl OutputCopy {
-    /// Says that the command has ended: what it wrote is in the pipe, and only that is copied. Other processes may
-    /// hold the pipe open: podman's monitor, and a container that has outlived its client.
+    /// Tells the thread that the command has ended: it copies only what is in the pipe. Other processes may have
+    /// the pipe open: podman's monitor, and a container that outlived its client.
     pub(super) fn finish(&self) {
-        // It fails if the thread is done.
+        // It fails if the thread has finished.
         let _ = self.connection.shutdown(Shutdown::Write);
     }
 
-    /// Waits until it is done, and returns whether all was written.
+    /// Waits until it has finished, and returns whether all was written.
     pub(super) fn join(self) -> bool {
         self.thread.join().unwrap_or(false)
     }
 }
 
 impl AsFd for OutputCopy {
-    /// Returns what is readable when all was copied.
+    /// Returns a descriptor that is readable once all was copied.
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.connection.as_fd()
     }
@@ -57,15 +57,15 @@ impl AsFd for OutputCopy {
 
 /// Replaces everything except anonymous pipes and sockets by pipes, and starts to copy; returns the copies of the output.
 ///
-/// The copy of the input ends with the process, and is not waited for: it may wait for what is never typed or never
-/// read.
+/// The copy of the input ends with this process, which does not wait for it: its input may never be typed, or
+/// never be read.
 pub(super) fn replace(streams: &mut Streams) -> io::Result<Vec<OutputCopy>> {
     let [input, output, error] = streams;
     if let Some(input) = input {
         replace_input(input)?;
     }
     let complaints = error.as_ref().map(OwnedFd::try_clone).transpose()?.map(File::from);
-    // What goes to one place stays in order.
+    // Output to the same file stays in order.
     let are_one = match (&output, &error) {
         (Some(output), Some(error)) => is_same(output, error)?,
         _ => false,
@@ -85,7 +85,7 @@ pub(super) fn replace(streams: &mut Streams) -> io::Result<Vec<OutputCopy>> {
 /// Returns whether a file is an anonymous pipe or a socket, with which a container can only read and write.
 fn is_pipe(file: &OwnedFd) -> io::Result<bool> {
     let is_socket = FileType::from_raw_mode(fstat(file)?.st_mode) == FileType::Socket;
-    // A pipe that has a name has a mode and an owner, which root in a container could change.
+    // A named pipe has a mode and an owner, which root in a container could change.
     Ok(is_socket || u64::try_from(fstatfs(file)?.f_type) == Ok(PIPEFS))
 }
 
@@ -103,7 +103,7 @@ fn replace_input(stream: &mut OwnedFd) -> io::Result<()> {
     let (reader, writer) = pipe()?;
     let (from, to) = (File::from(mem::replace(stream, reader.into())), OwnedFd::from(writer));
     let copying = thread::Builder::new().name("input".to_owned());
-    // A command cannot tell a read that failed from the end.
+    // For a command, a failed read is the same as the end.
     copying.spawn(move || drop(copy_input(from, to.into()))).map(drop)
 }
 
@@ -131,7 +131,7 @@ fn replace_output(
     Ok(Some(OutputCopy { thread, connection }))
 }
 
-/// Copies until the input ends, or nobody reads the pipe: what is typed after that is left to the next reader.
+/// Copies until the input ends, or the pipe is closed: what is typed after that is for the next reader.
 fn copy_input(mut from: File, mut to: File) -> io::Result<()> {
     let mut piece = vec![0; PIECE];
     loop {
@@ -152,7 +152,7 @@ fn copy_input(mut from: File, mut to: File) -> io::Result<()> {
 /// Copies until the pipe is closed, or until the end of `told` and what is in the pipe then.
 ///
 /// [`io::copy`] would use splice(2), which keeps the file that it writes to locked while it waits for the pipe, if the
-/// file is on an overlay file system (seen on Linux 6.18). Nobody else could write to the file meanwhile.
+/// file is on an overlay file system (seen on Linux 6.18). No other process could write to the file meanwhile.
 fn copy_output(mut from: File, mut to: File, told: &UnixStream) -> io::Result<()> {
     let mut piece = vec![0; PIECE];
     let mut left = None;
@@ -173,7 +173,7 @@ fn copy_output(mut from: File, mut to: File, told: &UnixStream) -> io::Result<()
     }
 }
 
-/// Writes all of the bytes, also to what somebody else has made non-blocking.
+/// Writes all of the bytes, also to a file that another process has made non-blocking.
 fn write(to: &mut File, mut bytes: &[u8]) -> io::Result<()> {
     while !bytes.is_empty() {
         match to.write(bytes) {
@@ -188,7 +188,7 @@ fn write(to: &mut File, mut bytes: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Returns whether another try may do.
+/// Returns whether another try may succeed.
 fn is_passing(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }

@@ -1,4 +1,4 @@
-//! The prober: a thread that checks a service for as long as its unit lives, and tells systemd.
+//! The prober: a thread that checks a service as long as its unit is active, and notifies systemd.
 
 mod health;
 
@@ -18,20 +18,19 @@ use crate::restarts::Restarts;
 use crate::runtime;
 use crate::share::share_if_any;
 
-/// How often systemd hears of a service that starts.
+/// How often systemd gets the status of a service that starts.
 const NEWS: Duration = Duration::from_millis(300);
 
-/// For how long the words for a service that stays healthy are repeated. systemd sends every change of
-/// them to the bus, which takes more time than the check. With the default interval of 5 s they are new
-/// at every check.
+/// How long the status text of a healthy service stays the same. systemd sends every change of it to the bus,
+/// which takes more time than the check. With the default interval of 5 s, it changes with every check.
 const RENEWAL: Duration = Duration::from_secs(4);
 
-/// A prober at work.
+/// A running prober.
 #[derive(Debug)]
 pub(crate) struct Prober(Arc<Mutex<Voice>>);
 
 impl Prober {
-    /// Starts to check.
+    /// Starts the checks.
     pub(crate) fn start(
         check: Check,
         share_socket: Option<PathBuf>,
@@ -47,25 +46,25 @@ impl Prober {
         Ok(Self(voice))
     }
 
-    /// Takes the checks' say back: the unit is about to end, and a service that answers no more while it
-    /// finishes its work is not unhealthy.
+    /// Stops all reports: the unit is being stopped, and a service that no longer answers while it finishes its
+    /// work is not unhealthy.
     pub(crate) fn hush(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).stop();
     }
 }
 
-/// What the checks may say.
+/// Whether the prober may notify systemd.
 #[derive(Debug)]
 struct Voice {
     notifier: Notifier,
-    /// The unit is about to end.
+    /// The unit is being stopped.
     stopping: bool,
-    /// systemd has been asked for the end.
+    /// systemd has been asked to end the unit.
     decided: bool,
 }
 
 impl Voice {
-    /// Switches the watchdog off, which nobody feeds from here on. It is on again at the next start.
+    /// Disables the watchdog, because no more reports follow. The next start enables it again.
     fn stop(&mut self) {
         if self.stopping || self.decided {
             return;
@@ -74,30 +73,30 @@ impl Voice {
         let mut message = Message::default();
         message.status(StatusText::Stopping).line("WATCHDOG_USEC=0");
         if let Err(error) = self.notifier.send(&message) {
-            complain(format_args!("cannot tell systemd: {error}"));
+            complain(format_args!("cannot notify systemd: {error}"));
         }
     }
 }
 
 struct Checks {
     check: Check,
-    /// The socket that everybody is to get to once it answers.
+    /// The socket to make accessible to all users once it answers.
     share_socket: Option<PathBuf>,
     timing: Timing,
     voice: Arc<Mutex<Voice>>,
     health: HealthTracker,
-    /// The count of restarts, until it is over.
+    /// The count of restarts, until it is reset.
     restarts: Option<Restarts>,
 }
 
 impl Checks {
-    /// Checks until the verdict is final, or the unit is about to end.
+    /// Checks until systemd has been asked to end the unit, or the unit is being stopped.
     fn run(mut self) {
         let mut message = Message::default();
         let mut told: Option<Instant> = None;
         // READY=1 that could not be sent is sent with the next message.
         let mut untold_ready = false;
-        // When systemd was last told in words that the service is healthy, if it is so still.
+        // When systemd last got the status text of a healthy service, if the service is still healthy.
         let mut well: Option<Instant> = None;
         loop {
             let start = Instant::now();
@@ -105,7 +104,7 @@ impl Checks {
                 Check::Command(_) => self.timing.timeout,
                 Check::Http(_) | Check::Connect(_) => self.health.patience(start),
             });
-            // A service that binds it anew makes it anew.
+            // A service that binds again creates a new socket.
             let result = result
                 .and_then(|healthy| share_if_any(self.share_socket.as_deref()).map(|()| healthy));
             let now = Instant::now();
@@ -130,7 +129,9 @@ impl Checks {
                         untold_ready = false;
                         well = well.or(healthy.then_some(now));
                     }
-                    Said::Unheard(error) => complain(format_args!("cannot tell systemd: {error}")),
+                    Said::Unheard(error) => {
+                        complain(format_args!("cannot notify systemd: {error}"));
+                    }
                     Said::Final => return,
                 }
             }
@@ -141,7 +142,7 @@ impl Checks {
         }
     }
 
-    /// Tells systemd what an event means, unless the unit is about to end.
+    /// Notifies systemd of a transition, unless the unit is being stopped.
     fn say(&self, event: &Transition, message: &Message) -> Said {
         let mut voice = self.voice.lock().unwrap_or_else(PoisonError::into_inner);
         let is_failure = matches!(
@@ -158,7 +159,7 @@ impl Checks {
         }
         let sent = voice.notifier.send(message);
         if matches!(event, Transition::Unhealthy { .. } | Transition::NeverHealthy { .. }) {
-            // If systemd does not hear it, the watchdog ends the unit.
+            // If systemd does not get it, the watchdog ends the unit.
             voice.decided = true;
             complain(format_args!("{}", message.said()));
             return Said::Final;
@@ -171,17 +172,17 @@ impl Checks {
         let took = now.duration_since(start);
         let pause = self.health.pause(now, took);
         match self.check {
-            // A command in a tight loop would take the processor from the service that starts.
+            // Commands one after another would take the processor from the service that starts.
             Check::Command(_) => pause.max(took.min(self.timing.interval)),
             Check::Http(_) | Check::Connect(_) => pause,
         }
     }
 }
 
-/// What became of what was to be told.
+/// The result of a notification.
 enum Said {
     Told,
     Unheard(io::Error),
-    /// There is nothing to say any more.
+    /// No more notifications are allowed.
     Final,
 }

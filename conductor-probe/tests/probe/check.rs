@@ -14,7 +14,7 @@ use crate::server::{
 };
 use crate::unit::{eventually, probe};
 
-/// Checks and gives what is printed.
+/// Checks, and returns the output.
 fn check(words: &[&str]) -> String {
     let Output { status, stdout, stderr } = probe().arg("check").args(words).output().unwrap();
     assert_eq!(String::from_utf8(stderr).unwrap(), "", "{words:?}");
@@ -132,7 +132,7 @@ fn a_redirect_is_judged_or_followed() {
     assert!(http(nowhere, &["--follow-redirects"]).starts_with("healthy: 302 in "));
 }
 
-/// What is sent with a check is for the service alone, and nobody else's answer is the service's.
+/// Only the service gets the headers of a check, and only its answer counts.
 #[test]
 fn a_redirect_to_another_server_is_not_followed() {
     let (other, stolen) = record(|_| OK.to_owned());
@@ -143,8 +143,8 @@ fn a_redirect_to_another_server_is_not_followed() {
         assert_eq!(
             http(from, &words),
             format!(
-                "unhealthy: 302 leads to {to}, away from ADDRESS; check the path that answers, or leave \
-                 out follow_redirects and the redirect itself is judged"
+                "unhealthy: 302 redirects to {to}, which is not on ADDRESS; check the final path, or leave \
+                 out follow_redirects to judge the redirect itself"
             )
         );
     }
@@ -161,7 +161,7 @@ fn a_redirect_to_another_server_is_not_followed() {
     });
     let unix = format!("--unix={}", path.display());
     let said = check(&["--http=http://localhost/", &unix, "--follow-redirects"]);
-    assert!(said.contains(&format!("away from {}; ", path.display())), "{said}");
+    assert!(said.contains(&format!("which is not on {}; ", path.display())), "{said}");
     assert_eq!(stolen.try_iter().count(), 0);
 }
 
@@ -266,7 +266,7 @@ fn a_command_leaves_no_process_behind() {
         let script = format!("--command=sleep 1000 & echo $! > {}; {end}", file.display());
         check(&["--command=/bin/sh", "--command=-c", &script, "--timeout", timeout]);
         let pid = fs::read_to_string(file).unwrap();
-        // Init may take its time to collect it.
+        // Init may reap it later.
         eventually("an end of the background process", || {
             let status = fs::read_to_string(format!("/proc/{}/stat", pid.trim()));
             status.is_err() || status.is_ok_and(|status| status.contains(") Z "))

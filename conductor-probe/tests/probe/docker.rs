@@ -1,4 +1,4 @@
-//! `docker`: what the engine is asked for, in which order, and what comes of it.
+//! `docker`: the requests to the engine, their order, and the results.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -49,7 +49,7 @@ fn a_container_is_checked_and_signals_reach_it() {
         eventually(&passed_on, || engine.requests().contains(&passed_on));
     }
     assert_eq!(child.wait().unwrap().code(), Some(143));
-    // The checks had no say any more when the container was told to end.
+    // Once the container was told to stop, results of checks did not count.
     unit.message_with("STATUS=stopping\nWATCHDOG_USEC=0\n");
 }
 
@@ -114,7 +114,7 @@ fn an_engine_that_stays_away_ends_the_stand_in() {
     assert_eq!(child.wait().unwrap().code(), Some(1));
     let said = fs::read_to_string(unit.path("errors")).unwrap();
     let begin =
-        "conductor-probe: how the container ended is not known: cannot reach the engine on ";
+        "conductor-probe: the exit status of the container is unknown: cannot reach the engine on ";
     assert!(said.starts_with(begin), "{said}");
 }
 

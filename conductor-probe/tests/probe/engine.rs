@@ -1,4 +1,4 @@
-//! A container engine that has one container, and a client that makes it.
+//! A container engine with one container, and a client that creates it.
 
 use std::fs;
 use std::io::{Read as _, Write as _};
@@ -13,13 +13,13 @@ use std::thread;
 use crate::server::request;
 use crate::unit::Unit;
 
-/// What the client prints.
+/// The output of the client.
 pub(crate) const ID: &str = "0123456789abcdef";
 
 /// How a wait ends.
 pub(crate) enum End {
     Exit(u8),
-    /// The engine goes away.
+    /// The engine ends.
     Lost,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Engine {
 }
 
 impl Engine {
-    /// An engine whose container can be started, or not; something happens when it is.
+    /// Returns an engine whose container can be started, or not; `started` is called when it is.
     pub(crate) fn new(
         unit: &Unit,
         start: Result<(), &'static str>,
@@ -57,7 +57,7 @@ impl Engine {
         engine
     }
 
-    /// Makes the client do this.
+    /// Sets what the client does.
     pub(crate) fn client(&self, script: &str) {
         let path = self.directory.join("docker");
         let script = format!(
@@ -68,12 +68,12 @@ impl Engine {
         fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
     }
 
-    /// The words that the client was called with.
+    /// Returns the arguments of the client.
     pub(crate) fn words(&self) -> Vec<u8> {
         fs::read(self.directory.join("words")).unwrap()
     }
 
-    /// The command that runs the container.
+    /// Returns the command that runs the container.
     pub(crate) fn docker(&self, unit: &Unit) -> Command {
         let mut command = unit.probe();
         command.env("RUNTIME_DIRECTORY", &self.directory).args(["docker", "--name=web"]);
@@ -82,7 +82,7 @@ impl Engine {
         command
     }
 
-    /// What was asked for, without the container's name.
+    /// Returns the requests, without the container's name.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.requests.lock().unwrap().clone()
     }
@@ -105,7 +105,7 @@ fn answer(
         write!(stream, "HTTP/1.1 {status}\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
     };
     if line.starts_with("POST /wait") {
-        // As Docker does: the head at once, the body in the end.
+        // As Docker does: the head immediately, the body at the end.
         write!(stream, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n").unwrap();
         let Ok(End::Exit(status)) = ends.lock().unwrap().recv() else { return };
         let body = format!("{{\"StatusCode\":{status}}}\n");

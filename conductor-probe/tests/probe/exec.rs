@@ -1,4 +1,4 @@
-//! `exec`: what the service gets, and what stops it from being started.
+//! `exec`: what the service gets, and what prevents its start.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -28,7 +28,7 @@ fn arguments_arrive_byte_for_byte() {
     assert_eq!(fs::read(file).unwrap(), expected);
 }
 
-/// Everybody reads the command line of a process that stays.
+/// All users can read the command line of a long-running process.
 #[test]
 fn no_value_stands_on_the_command_line() {
     let mut unit = Unit::new();
@@ -83,7 +83,7 @@ fn the_environment_arrives_without_the_watchdog() {
     }
 }
 
-/// Sockets that systemd passes (`sd_listen_fds(3)`) are for the process whose number comes with them.
+/// Sockets that systemd passes (`sd_listen_fds(3)`) are for the process with the given PID.
 #[test]
 fn what_is_meant_for_the_main_process_is_for_the_service() {
     let (unit, port) = (Unit::new(), free());
@@ -206,7 +206,7 @@ fn a_service_whose_port_answers_already_is_not_started() {
         assert_eq!(output.stdout, b"");
         let said = String::from_utf8(output.stderr).unwrap();
         let begin = format!(
-            "conductor-probe: {place} answers already, before /bin/echo was started: process {} (",
+            "conductor-probe: {place} is in use before /bin/echo was started: process {} (",
             std::process::id()
         );
         assert!(said.starts_with(&begin) && said.ends_with(") listens on it\n"), "{said}");

@@ -1,5 +1,5 @@
-//! Endpoints that mean harm: whatever answers, a check ends in time, in little memory, and says one line
-//! that no terminal obeys.
+//! Hostile endpoints: whatever they answer, a check ends in time, uses little memory, and prints one line
+//! without terminal control characters.
 
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,20 +12,20 @@ use rustix::net::sockopt::set_socket_linger;
 use crate::server::{free, listen, request, serve};
 use crate::unit::{PATIENCE, Unit, probe};
 
-/// What the shell allows a check: much more than it needs, and less than any of the servers sends. In KiB
-/// of address space, and in seconds of processor time.
+/// The limits of a check, set by the shell: much more than it needs, and less than any of the servers sends. In
+/// KiB of address space, and in seconds of processor time.
 const ALLOWED: &str = "ulimit -v 65536; ulimit -t 20; exec \"$0\" \"$@\"";
 
 /// What follows the beginning of an answer.
 #[derive(Debug, Clone, Copy)]
 enum Then {
-    /// The same again, as fast as it is taken, for as long as anybody reads.
+    /// The same again, as fast as possible, as long as it is read.
     Forever(&'static [u8]),
     /// The same again, with pauses.
     Slowly(&'static [u8]),
-    /// A hundred megabytes of it, and then the end.
+    /// A hundred megabytes of it, then the end.
     Much(&'static [u8]),
-    /// Nothing, and the connection stays.
+    /// Nothing, and the connection stays open.
     Nothing,
     /// The end of the connection.
     End,
@@ -33,7 +33,7 @@ enum Then {
     Reset,
 }
 
-/// Answers every request so.
+/// Gives every request this answer.
 fn hostile(begin: impl Into<Vec<u8>>, then: Then) -> SocketAddr {
     hostile_on(listen(), begin, then)
 }
@@ -70,7 +70,7 @@ fn go_on(mut stream: TcpStream, then: Then) {
     }
 }
 
-/// Checks within what is allowed, and returns the line that is printed, without the address.
+/// Checks within the limits, and returns the printed line, without the address.
 #[track_caller]
 fn check(address: SocketAddr, words: &[&str]) -> String {
     let url = format!("--http=http://{address}/");
@@ -90,17 +90,17 @@ fn check(address: SocketAddr, words: &[&str]) -> String {
     line.replace(&address.to_string(), "ADDRESS")
 }
 
-/// Insists on one line of bounded length without anything that a terminal obeys.
+/// Asserts that the output is one line of limited length, without terminal control characters.
 #[track_caller]
 fn is_clean(line: &str) {
     let bad = |c: char| c.is_control() || ('\u{202a}'..='\u{202e}').contains(&c);
     assert!(!line.contains(bad) && line.len() < 1000, "{line:?}");
 }
 
-/// A case: its name, the beginning of the answer, what follows, more arguments, and what is said of it.
+/// A case: its name, the beginning of the answer, what follows, more arguments, and the expected output.
 type Case = (&'static str, &'static [u8], Then, &'static [&'static str], &'static str);
 
-/// Runs all at a time, because most wait for the end of their time.
+/// Runs all at the same time, because most wait for their timeout.
 fn all(cases: &[Case]) {
     thread::scope(|scope| {
         for (name, begin, then, words, said) in cases {
@@ -164,7 +164,7 @@ fn an_answer_of_a_hundred_megabytes() {
     ]);
 }
 
-/// What it expands to would be found; it is not even asked for.
+/// The decompressed text would match; compression is not even requested.
 #[test]
 fn a_compressed_answer_is_not_expanded() {
     let bomb = b"HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\n\r\n\x1f\x8b\x08\0\0\0\0\0\x02\xff";
@@ -261,7 +261,7 @@ fn what_a_terminal_would_obey() {
             "HTTP/1.1 302 Found\r\nlocation: /\u{9b}2J\u{202e}\r\n\r\n".as_bytes(),
             Then::End,
             FOLLOW,
-            "unhealthy: 302 leads to /\\u{9b}2J\\u{202e}, which is not a URL",
+            "unhealthy: 302 redirects to /\\u{9b}2J\\u{202e}, which is not a URL",
         ),
     ]);
     let long = format!("HTTP/1.1 302 Found\r\nlocation: http://{}/\r\n\r\n", "x".repeat(15_000));
@@ -269,7 +269,7 @@ fn what_a_terminal_would_obey() {
     assert!(line.contains("…, which is not a URL"), "{line}");
 }
 
-/// The same as systemd hears it: one line, and no other assignment.
+/// The same as a message to systemd: one line, and no other assignment.
 #[test]
 fn systemd_hears_one_clean_line() {
     let script = "printf 'x\\nREADY=1\\r\\033[2J\\302\\233\\342\\200\\256 end'; exit 1";
@@ -293,5 +293,5 @@ fn systemd_hears_one_clean_line() {
     unit.message_with("connection refused");
     let location = "HTTP/1.1 302 Found\r\nlocation: /\u{9b}\u{202e}x\r\n\r\nREADY=1\n";
     hostile_on(port.listen(), location, Then::Slowly(b"READY=1\n"));
-    said(&unit.message_with("302"), "STATUS=starting: 302 leads to /\\u{9b}\\u{202e}x, ");
+    said(&unit.message_with("302"), "STATUS=starting: 302 redirects to /\\u{9b}\\u{202e}x, ");
 }

@@ -32,13 +32,13 @@ fn nothing_is_left_of_a_command() {
     let directory = tempfile::tempdir().unwrap();
     for (end, timeout, status) in [("exit 3", "60s", 3), ("wait", "3s", 124)] {
         let file = directory.path().join(timeout);
-        // A child, one in a session of its own, and one that left its parent, too.
+        // A child, one in its own session, and one that left its parent.
         let script = format!(
             "cd {}; sleep 1000 & echo $! >>{timeout}; setsid sleep 1000 & echo $! >>{timeout}; \
              setsid sh -c 'sleep 1000 & echo $! >>{timeout}'; {end}",
             directory.path().display()
         );
-        // Whoever holds the output is gone, or this would not come back.
+        // All processes with the output have ended, else this would not return.
         assert_eq!(limit(timeout, &["/bin/sh", "-c", &script]).0, Some(status));
         let file = fs::read_to_string(file).unwrap();
         assert_eq!(file.lines().count(), 3, "{file}");

@@ -1,4 +1,4 @@
-//! The binary against servers that behave and misbehave, and a socket in systemd's place.
+//! The binary against good and bad servers, with a socket in place of systemd.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 

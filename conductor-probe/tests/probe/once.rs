@@ -1,4 +1,4 @@
-//! `run` and `ended`: a command with what comes over a socket, and the report of its end.
+//! `run` and `ended`: a command with input and output over a socket, and the report of its end.
 
 use std::fs::{self, File};
 use std::io::{IoSlice, Read as _, Write as _, pipe};
@@ -22,15 +22,15 @@ use tempfile::TempDir;
 use crate::server::request;
 use crate::unit::{eventually, probe};
 
-/// How long something may take that is about to happen.
+/// The timeout of an expected event.
 const PATIENCE: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
 
-/// All three streams come.
+/// The announcement of all three streams.
 const STREAMS: u8 = 0b111;
-/// A terminal comes in their place.
+/// The announcement of a terminal.
 const TERMINAL: u8 = 0b1000;
 
-/// Somebody who waits for a command.
+/// A process that waits for a command.
 pub(crate) struct Waiting {
     directory: TempDir,
     listener: UnixListener,
@@ -54,7 +54,7 @@ impl Waiting {
         self.listener.accept().unwrap().0
     }
 
-    /// Starts the probe, and gives the command a file for each stream.
+    /// Starts the probe, with a file for each stream of the command.
     pub(crate) fn start(&self, words: &[&str], streams: [&File; 3]) -> (Child, UnixStream) {
         self.start_with(&[], words, streams)
     }
@@ -69,7 +69,7 @@ impl Waiting {
         self.start_between(options, words, STREAMS, &streams)
     }
 
-    /// Starts the probe, and sends it files and what they are.
+    /// Starts the probe, and sends it descriptors with their announcement.
     pub(crate) fn start_between(
         &self,
         options: &[&str],
@@ -93,7 +93,7 @@ impl Waiting {
         (child, stream)
     }
 
-    /// Runs a shell script to its end, and gives what it wrote.
+    /// Runs a shell script to its end, and returns its output.
     pub(crate) fn run(&self, script: &str) -> (ExitStatus, String) {
         let out = File::create(self.path("out")).unwrap();
         let (mut child, _stream) =
@@ -110,8 +110,8 @@ fn the_command_has_the_files_and_its_status_is_passed_on() {
     for (script, code) in [("true", 0), ("kill -KILL $$", 137), ("kill -TERM $$", 143)] {
         assert_eq!(waiting.run(script).0.code(), Some(code), "{script}");
     }
-    // As it is when nobody has changed anything: no signal is kept, and none is ignored but those that this
-    // process was told to ignore. The standard library adds SIGPIPE to those.
+    // The defaults: no signal is blocked, and only those are ignored that this process ignores. The standard
+    // library adds SIGPIPE to those.
     let (_, wrote) = waiting.run("cat /proc/self/status");
     let here = fs::read_to_string("/proc/self/status").unwrap();
     assert_eq!(mask(&wrote, "SigBlk"), 0);
@@ -168,7 +168,7 @@ fn nothing_of_ours_keeps_a_pipe_open() {
     let script = "exec >&- 2>&-; read x </dev/null; sleep 60";
     let (mut child, stream) = waiting.start(&["/bin/sh", "-c", script], [&null, &writer, &null]);
     drop(writer);
-    // The command has closed it, and nobody else holds it.
+    // The command has closed it, and no other process has it open.
     assert_eq!(reader.read_to_end(&mut Vec::new()).unwrap(), 0);
     drop(stream);
     child.wait().unwrap();
@@ -195,7 +195,7 @@ fn containers_are_started_in_turns() {
     let mode = fs::metadata(waiting.path("start-0")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o600, "anybody could take all turns");
     let mut others: Vec<_> = (0..turns).map(turn).collect();
-    // A signal is the end of the wait, but for one that only says that a window was resized.
+    // A signal ends the wait, except one for a new size of the terminal.
     let (mut child, mut stream) = start();
     for signal in [Signal::WINCH, Signal::INT] {
         thread::sleep(Duration::from_millis(300));
@@ -212,11 +212,11 @@ fn containers_are_started_in_turns() {
     others.pop();
     assert_eq!(child.wait().unwrap().code(), Some(0));
     assert!(Path::new(&begun).exists());
-    // Without containers nobody waits.
+    // Without containers, nothing has to wait.
     assert!(waiting.run("true").0.success());
 }
 
-/// An engine whose container does not run when it is first asked for; gives the sizes that it is told.
+/// An engine whose container does not run at the first request; returns the sizes that it gets.
 fn engine(path: &str) -> Receiver<String> {
     let listener = UnixListener::bind(path).unwrap();
     let (told, sizes) = channel();
@@ -232,7 +232,7 @@ fn engine(path: &str) -> Receiver<String> {
                     "409 Conflict"
                 }
                 Some(size) => {
-                    // Nobody listens any more when the test is over.
+                    // At the end of the test, nothing listens any more.
                     let _ = told.send(size.trim_end_matches(" HTTP/1.1").to_owned());
                     "200 OK"
                 }
@@ -263,9 +263,9 @@ fn a_containers_terminal_gets_the_size_until_it_has_it_and_whenever_it_changes()
     let options = ["--container=a", "--engine-socket", &engine];
     let (mut child, mut stream) =
         waiting.start_between(&options, &["/bin/sleep", "60"], TERMINAL, &[&theirs]);
-    // Twice, in case that the client sets an older one in between.
+    // Twice, in case the client sets an older one in between.
     assert_eq!([told(), told()], ["h=24&w=80", "h=24&w=80"]);
-    // It is the terminal that has the size; what comes says only that there is another.
+    // The terminal has the size; the message only reports a change.
     resize(50, 132);
     stream.write_all(&[u8::try_from(Signal::WINCH.as_raw()).unwrap()]).unwrap();
     assert_eq!([told(), told()], ["h=50&w=132", "h=50&w=132"]);
@@ -289,11 +289,11 @@ fn the_end_is_reported_and_the_file_removed() {
     let mut line = [0; 6];
     stream.read_exact(&mut line).unwrap();
     assert_eq!(&line, b"ended\n");
-    // It is still there, so that systemd knows how.
+    // It still runs, so that systemd keeps the result.
     assert!(child.try_wait().unwrap().is_none() && !Path::new(&unit).exists());
     drop(stream);
     assert!(child.wait().unwrap().success());
-    // Whoever waited has died, and left the socket.
+    // The process that waited has died, and left the socket.
     let left = waiting.path("left");
     drop(UnixListener::bind(&left).unwrap());
     for _ in 0..2 {

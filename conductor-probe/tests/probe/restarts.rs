@@ -1,4 +1,4 @@
-//! Repeated starts are held back, the first restart is not.
+//! Repeated starts are delayed, the first restart is not.
 
 use std::fs;
 

@@ -1,4 +1,4 @@
-//! Servers that behave and misbehave.
+//! Good and bad servers.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use rustix::net::{self, AddressFamily, SocketType};
 
-/// Gives every connection to the function, each in a thread of its own.
+/// Passes every connection to the function, in its own thread.
 pub(crate) fn serve(
     listener: TcpListener,
     answer: impl Fn(TcpStream) + Clone + Send + 'static,
@@ -26,15 +26,15 @@ pub(crate) fn serve(
     address
 }
 
-/// Listens on a port that was free.
+/// Listens on a free port.
 pub(crate) fn listen() -> TcpListener {
     TcpListener::bind("127.0.0.1:0").unwrap()
 }
 
-/// A port that nobody listens on, and that nobody else gets.
+/// A reserved port on which nothing listens.
 pub(crate) struct Port(OwnedFd);
 
-/// Takes a port.
+/// Reserves a port.
 pub(crate) fn free() -> Port {
     let socket = net::socket(AddressFamily::INET, SocketType::STREAM, None).unwrap();
     net::bind(&socket, &SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
@@ -76,7 +76,7 @@ pub(crate) fn answer_on(listener: TcpListener, text: impl Into<String>) -> Socke
     })
 }
 
-/// Answers every request with what the function makes of it, and tells the requests.
+/// Answers every request with the function's result, and reports the requests.
 pub(crate) fn record(
     answer: impl Fn(&str) -> String + Clone + Send + 'static,
 ) -> (SocketAddr, Receiver<String>) {
@@ -90,12 +90,12 @@ pub(crate) fn record(
     (address, receiver)
 }
 
-/// An answer that leads somewhere.
+/// Returns a redirect.
 pub(crate) fn redirect(location: &str) -> String {
     format!("HTTP/1.1 302 Found\r\nlocation: {location}\r\ncontent-length: 0\r\n\r\n")
 }
 
-/// Sends the beginning, and then more and more with pauses between, until nobody reads.
+/// Sends the beginning, then more with pauses, as long as it is read.
 pub(crate) fn endless(begin: &'static str, more: &'static [u8], pause: Duration) -> SocketAddr {
     serve(listen(), move |mut stream| {
         request(&stream);
@@ -106,7 +106,7 @@ pub(crate) fn endless(begin: &'static str, more: &'static [u8], pause: Duration)
     })
 }
 
-/// Answers with 200 on a unix socket if the request is what is expected, else with 400.
+/// Answers with 200 on a unix socket if the request is as expected, else with 400.
 pub(crate) fn answer_on_unix(path: &Path, expected: &'static [&'static str]) {
     let listener = UnixListener::bind(path).unwrap();
     thread::spawn(move || {

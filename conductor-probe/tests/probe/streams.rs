@@ -72,7 +72,7 @@ fn a_terminal_on_which_nothing_moves_holds_nobody() {
     let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
     let theirs = File::from(ioctl_tiocgptpeer(&ours, flags).unwrap());
     let done = waiting.path("done");
-    // More than a terminal takes, and less than a pipe: the command ends. Or more than both: it does not.
+    // More than a terminal buffers, and less than a pipe: the command ends. More than both: it does not.
     let ends = format!("trap '' TERM; head -c 60000 /dev/zero; touch {done}");
     let writes = format!("touch {done}; exec head -c 10000000 /dev/zero");
     for (script, code) in [(ends, 1), (writes, 143)] {

@@ -1,4 +1,4 @@
-//! What systemd is to the probe: an environment, a socket for messages, and an end to all processes.
+//! A stand-in for systemd: an environment, a socket for messages, and an end of all processes.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-/// Longer than any busy machine takes.
+/// Longer than a busy machine takes.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) struct Unit {
@@ -20,7 +20,7 @@ pub(crate) struct Unit {
     children: Vec<Child>,
 }
 
-/// The probe, with no word from systemd in its environment.
+/// Returns the probe, without variables of systemd in its environment.
 pub(crate) fn probe() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conductor-probe"));
     for name in ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC", "RUNTIME_DIRECTORY"] {
@@ -42,7 +42,7 @@ impl Unit {
         self.directory.path().join(name)
     }
 
-    /// The probe, in the environment of a unit.
+    /// Returns the probe, in the environment of a unit.
     pub(crate) fn probe(&self) -> Command {
         let mut command = probe();
         command.env("NOTIFY_SOCKET", self.path("notify"));
@@ -76,7 +76,7 @@ impl Unit {
         self.children.last_mut().unwrap().wait().unwrap()
     }
 
-    /// Runs the probe to its end; what it leaves behind does not hold its output.
+    /// Runs the probe to its end; processes that it leaves do not keep its output open.
     pub(crate) fn run(&self, command: &mut Command) -> Output {
         let (out, err) = (self.path("stdout"), self.path("stderr"));
         command.stdout(fs::File::create(&out).unwrap()).stderr(fs::File::create(&err).unwrap());
@@ -84,14 +84,14 @@ impl Unit {
         Output { status, stdout: fs::read(out).unwrap(), stderr: fs::read(err).unwrap() }
     }
 
-    /// The next message to systemd.
+    /// Returns the next message to systemd.
     pub(crate) fn message(&self) -> String {
         let mut buffer = [0; 4096];
         let length = self.socket.recv(&mut buffer).expect("a message");
         String::from_utf8(buffer[..length].to_vec()).unwrap()
     }
 
-    /// The next message that contains a text.
+    /// Returns the next message that contains a text.
     pub(crate) fn message_with(&self, text: &str) -> String {
         let start = Instant::now();
         let mut others = Vec::new();
@@ -104,7 +104,7 @@ impl Unit {
         panic!("no {text:?} in {others:#?}");
     }
 
-    /// Tells whether no message comes for a while.
+    /// Returns whether no message arrives for a while.
     pub(crate) fn is_silent_for(&self, time: Duration) -> bool {
         self.socket.set_read_timeout(Some(time)).unwrap();
         let silent = self.socket.recv(&mut [0; 4096]).is_err();
@@ -112,7 +112,7 @@ impl Unit {
         silent
     }
 
-    /// The processes that belong to the unit.
+    /// Returns the processes of the unit.
     fn processes(&self) -> Vec<Pid> {
         let ours: Vec<_> = self.children.iter().map(|child| child.id().to_string()).collect();
         let child_of = |process: &Path| {
@@ -128,7 +128,7 @@ impl Unit {
     }
 }
 
-/// As systemd does: whatever becomes of the main process, nothing of the unit is left.
+/// Kills all processes of the unit, as systemd does.
 impl Drop for Unit {
     fn drop(&mut self) {
         let processes = self.processes();
@@ -142,7 +142,7 @@ impl Drop for Unit {
     }
 }
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
     let start = Instant::now();
     while !holds() {

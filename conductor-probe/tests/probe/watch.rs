@@ -1,4 +1,4 @@
-//! The prober that `exec` leaves: what systemd hears, from the first check to the last.
+//! The prober of `exec`: the messages to systemd, from the first check to the last.
 
 use std::fs;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use crate::unit::Unit;
 
 const SLEEP: [&str; 3] = ["--", "/bin/sleep", "1000"];
 
-/// Checks that come often, and a start that may take its time.
+/// Frequent checks, and a long start period.
 fn fast(check: &str) -> Vec<&str> {
     let fast = ["--interval=50ms", "--timeout=10s", "--start-period=10min"];
     [check].into_iter().chain(fast).collect()
@@ -34,7 +34,7 @@ fn readiness_comes_with_the_first_healthy_answer() {
     }
     assert!(message.starts_with("READY=1\nSTATUS=healthy: 200 in "), "{message}");
     assert!(message.ends_with(" checks\nWATCHDOG=1\n"), "{message}");
-    // New words would have systemd tell the whole bus of every check.
+    // With a new text, systemd would send every check to the bus.
     let repeated = message.strip_prefix("READY=1\n");
     assert_eq!(Some(unit.message().as_str()), repeated);
     assert_eq!(Some(unit.message().as_str()), repeated);
@@ -63,7 +63,7 @@ fn failures_in_a_row_trigger_the_watchdog_and_are_then_left_to_it() {
         unit.message_with("unhealthy"),
         format!("STATUS=unhealthy 1/3: {reason}WATCHDOG=1\n")
     );
-    // A recovery starts the count again.
+    // A success resets the count.
     broken.store(false, Ordering::SeqCst);
     unit.message_with("STATUS=healthy");
     broken.store(true, Ordering::SeqCst);
@@ -104,7 +104,7 @@ fn a_detached_service_is_checked_when_its_starter_has_ended() {
     let (tcp, file) = (port.tcp(), unit.path("pid"));
     let pid_file = format!("--pid-file={}", file.display());
     let gate = unit.path("gate");
-    // The service outlives whoever starts it, and ends with a status.
+    // The service outlives the command that starts it, and ends with a status.
     let service =
         format!("until test -e {}/end; do sleep 0.01; done; exit 7", unit.path("").display());
     let script = format!(
@@ -153,7 +153,7 @@ fn a_connection_that_hangs_does_not_delay_readiness() {
     serve(port.listen(), move |mut stream| {
         request(&stream);
         if first.swap(false, Ordering::SeqCst) {
-            // Until nobody waits any more.
+            // Until no process waits any more.
             let _ = std::io::Read::read(&mut stream, &mut [0]);
         } else {
             let _ = std::io::Write::write_all(&mut stream, OK.as_bytes());
@@ -163,7 +163,7 @@ fn a_connection_that_hangs_does_not_delay_readiness() {
     unit.message_with("READY=1");
 }
 
-/// A stop that begins with a command, as `ExecStop=` does.
+/// A stop by a command, as with `ExecStop=`.
 #[test]
 fn after_stop_a_failure_is_no_verdict() {
     let (mut unit, port) = (Unit::new(), free());
@@ -180,7 +180,7 @@ fn after_stop_a_failure_is_no_verdict() {
     drop(listener);
     unit.message_with("STATUS=stopping\nWATCHDOG_USEC=0\n");
     assert!(unit.is_silent_for(Duration::from_millis(500)));
-    // The next start knows nothing of it.
+    // The next start does not see it.
     let port = free();
     let tcp = port.tcp();
     unit.exec_in(&runtime, [&*tcp].into_iter().chain(fast).chain(SLEEP));
@@ -195,7 +195,7 @@ fn after_the_signal_to_stop_a_failure_is_no_verdict() {
         let tcp = port.tcp();
         let listener = port.listen();
         let words = [&*tcp, "--interval=20ms", "--retries=1"].into_iter().chain(option);
-        // It takes its time to end.
+        // It ends slowly.
         let script = ["--", "/bin/sh", "-c", "trap '' TERM QUIT; while :; do sleep 0.1; done"];
         let pid = Pid::from_child(unit.exec(words.chain(script)));
         unit.message_with("READY=1");

@@ -1,4 +1,4 @@
-//! What results of checks amount to: starting, ready, healthy, unhealthy.
+//! The state that follows from results of checks: starting, ready, healthy, unhealthy.
 
 use std::time::{Duration, Instant};
 
@@ -18,26 +18,26 @@ pub(crate) struct HealthTracker {
     ready: bool,
     successes: u32,
     failures: u32,
-    /// Whether it was healthy once while it started.
+    /// Whether a check succeeded during the start.
     seen_healthy: bool,
-    /// When a failure of the start was last counted.
+    /// When a failure during the start was last counted.
     counted: Option<Instant>,
     healthy_since: Option<Instant>,
     checks: u64,
 }
 
-/// What one result means.
+/// What follows from one result.
 #[derive(Debug)]
 pub(crate) enum Transition {
     /// Not healthy yet.
     Starting(Unhealthy),
-    /// Healthy, but not often enough yet.
+    /// Healthy, but not often enough to be ready.
     Rising { successes: u32, healthy: Healthy },
     /// Ready as of now.
     Ready(Healthy),
     /// Still healthy.
     Healthy(Healthy),
-    /// Failed so many times in a row, which is not too often.
+    /// Failed several times in a row, but not too often.
     Failing { failures: u32, reason: Unhealthy },
     /// Failed too often.
     Unhealthy { failures: u32, reason: Unhealthy },
@@ -61,7 +61,7 @@ impl HealthTracker {
         }
     }
 
-    /// Says what systemd is to hear about an event.
+    /// Adds the lines for systemd about a transition.
     pub(crate) fn tell(&self, event: &Transition, message: &mut Message) {
         let checks = self.checks;
         let Timing { retries, success_threshold: threshold, .. } = self.timing;
@@ -72,7 +72,7 @@ impl HealthTracker {
             Transition::Ready(found) | Transition::Healthy(found) => {
                 message.status(StatusText::Healthy { found, checks }).line("WATCHDOG=1")
             }
-            // The checks go on, and the verdict is not final.
+            // The checks continue.
             Transition::Failing { failures, reason: found } => message
                 .status(StatusText::Unhealthy { failures: *failures, retries, found })
                 .line("WATCHDOG=1"),
@@ -85,13 +85,13 @@ impl HealthTracker {
         };
     }
 
-    /// Tells whether the service has been healthy for long enough to call its restarts over.
+    /// Returns whether the service has been healthy for long enough to reset the count of restarts.
     pub(crate) fn at_rest(&self, now: Instant) -> bool {
         self.ready
             && self.healthy_since.is_some_and(|since| now.saturating_duration_since(since) >= REST)
     }
 
-    /// Takes in the result of a check that ended now.
+    /// Adds the result of a check that ended now.
     pub(crate) fn observe(
         &mut self,
         now: Instant,
@@ -132,8 +132,8 @@ impl HealthTracker {
         }
         let after = now.saturating_duration_since(self.began);
         let counts = self.seen_healthy || after >= self.timing.start_period;
-        // Checks are frequent while the service starts. If each counted, a start period of 0 would
-        // leave it a few milliseconds; so at most one in an interval does, as later.
+        // Checks are frequent while the service starts. If each failure counted, a start period of 0 would
+        // leave it a few milliseconds. So at most one in each interval counts, as later.
         let due = self.counted.is_none_or(|counted| now >= counted + self.timing.interval);
         if counts && due {
             self.failures += 1;
@@ -145,11 +145,11 @@ impl HealthTracker {
         }
     }
 
-    /// Gives how long a check that starts now may take.
+    /// Returns how long a check that starts now may take.
     ///
-    /// A connection that was made while a container's network came up may be answered a second later, or
-    /// never. So checks of a service that starts are given up early and made again, and get more and
-    /// more time: half of what has passed.
+    /// A connection that was opened while a container's network started may be answered a second later, or never.
+    /// So checks of a service that starts are aborted early and repeated. Each gets half the time since the
+    /// start.
     pub(crate) fn patience(&self, now: Instant) -> Duration {
         const LEAST: Duration = Duration::from_millis(40);
         let timeout = self.timing.timeout;
@@ -159,10 +159,10 @@ impl HealthTracker {
         }
     }
 
-    /// Gives the time from the end of a check, which took so long, to the next.
+    /// Returns the time from the end of a check, which took `took`, to the next.
     ///
-    /// While the service starts it is short, so that readiness is seen at once: for the first minute,
-    /// never more than 15 ms; later a four-thousandth of the time that has passed.
+    /// While the service starts it is short, so that readiness is noticed immediately: at most 15 ms in the first
+    /// minute, later a four-thousandth of the time since the start.
     pub(crate) fn pause(&self, now: Instant, took: Duration) -> Duration {
         let interval = self.timing.interval;
         if self.ready {

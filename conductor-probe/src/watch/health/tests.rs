@@ -1,4 +1,4 @@
-//! Results, second by second, and what is told of them.
+//! Results, second by second, and the messages for systemd.
 
 use super::*;
 use crate::check::Answer;
@@ -15,7 +15,7 @@ fn timing() -> Timing {
     }
 }
 
-/// Plays results at their seconds, and gives what is told at each.
+/// Returns the messages for results at these seconds.
 fn play(timing: Timing, results: &[(u64, bool)]) -> Vec<String> {
     let start = Instant::now();
     let mut health = HealthTracker::new(timing, start);
