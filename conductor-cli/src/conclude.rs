@@ -154,7 +154,7 @@ mod tests {
         let lines = explain(&service);
         assert_eq!(
             lines[0],
-            "error: web: see that each of 0 new instances stays well for 2s \
+            "error: web: confirm that each of 0 new instances stays healthy for 2s \
              (conductor-web-v2.7f3ac2-1.service): interrupted"
         );
         assert_eq!(lines[1], "  the previous release still serves");

@@ -1,24 +1,24 @@
-//! Keeps a fault of conductor's own from ending more than the work it is in.
+//! Turns a panic into an error of the work in which it happens.
 
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// A panic: conductor itself is at fault, whatever it worked on.
+/// A panic, which is always a bug in conductor.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("conductor itself failed: {message}")]
 pub struct Panicked {
-    /// What the panic said.
+    /// The message of the panic.
     pub message: String,
 }
 
-/// What to do about a [`Panicked`].
+/// The hint for a [`Panicked`].
 pub const HINT: &str =
-    "this is a fault in conductor: report it, with the lines above and what it worked on";
+    "this is a bug in conductor: report it with the lines above, the command and the definition";
 
-/// Does some work, and returns a panic in it as an error.
+/// Runs some work, and returns a panic in it as an error.
 ///
-/// What the work had borrowed mutably may be half changed then, so that it is not to be used again. The
-/// panic's own message was written to standard error already, with the place in the source.
+/// After a panic, do not use what the work had borrowed mutably: it may be half changed. The panic's own
+/// message is already on standard error, with its place in the source.
 ///
 /// # Errors
 /// The work panicked.
@@ -30,7 +30,7 @@ pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
 fn said(payload: &(dyn Any + Send)) -> String {
     let text = payload.downcast_ref::<&str>().copied();
     let text = text.or_else(|| payload.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("it does not say why").to_owned()
+    text.unwrap_or("no message").to_owned()
 }
 
 #[cfg(test)]
@@ -43,6 +43,6 @@ mod tests {
         let message = |caught: Result<(), Panicked>| caught.unwrap_err().message;
         assert_eq!(message(caught(|| panic!("plain"))), "plain");
         assert_eq!(message(caught(|| panic!("number {}", 5))), "number 5");
-        assert_eq!(message(caught(|| std::panic::panic_any(5))), "it does not say why");
+        assert_eq!(message(caught(|| std::panic::panic_any(5))), "no message");
     }
 }

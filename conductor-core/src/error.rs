@@ -1,28 +1,28 @@
-//! What can be wrong with what a person wrote, and where it stands.
+//! Errors in what a person wrote, with their place.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-/// Says why a value is not acceptable, and what to write instead.
+/// An error of a value: what is wrong, and what to write instead.
 ///
-/// It is the error of every `FromStr` in this crate. It does not know where the value stands; the
-/// definition that contains it adds that and makes a [`Problem`] of it.
+/// It is the error of every `FromStr` in this crate. It has no place; the definition that contains the
+/// value adds the place, which makes it a [`Problem`].
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Invalid {
-    /// What is wrong, with the value in it.
+    /// What is wrong; contains the value.
     pub message: String,
     /// What to write instead.
     pub hint: Option<String>,
 }
 
 impl Invalid {
-    /// Makes an error without a hint.
+    /// Creates an error without a hint.
     pub fn new(message: impl Into<String>) -> Self {
         Self { message: message.into(), hint: None }
     }
 
-    /// Adds what to write instead.
+    /// Adds a hint: what to write instead.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -30,12 +30,12 @@ impl Invalid {
     }
 }
 
-/// One thing that is wrong in one file, in the form that compilers print and editors understand.
+/// One error or warning about one file, in the form that compilers print and editors understand.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// The file, as the caller named it.
     pub file: PathBuf,
-    /// Line and column, both from 1, columns in characters. `None` when the whole file is meant.
+    /// Line and column, both from 1, columns in characters. `None` for the whole file.
     pub position: Option<(usize, usize)>,
     /// The path in the document, such as `limits.memory` or `command[2]`. Empty for all of it.
     pub path: String,
@@ -46,7 +46,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// Makes a problem that concerns a whole file.
+    /// Creates a problem of a whole file.
     pub fn of_file(file: impl Into<PathBuf>, message: impl Into<String>) -> Self {
         Self {
             file: file.into(),
@@ -57,7 +57,7 @@ impl Problem {
         }
     }
 
-    /// Adds what to write instead.
+    /// Adds a hint: what to write instead.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
@@ -100,22 +100,22 @@ impl fmt::Display for Problems {
     }
 }
 
-/// An operating system error together with the path it is about.
+/// An operating system error with its path.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}", shown_path(path))]
 pub struct PathError {
-    /// What was tried, as a verb: "read", "write", "rename".
+    /// What was attempted, as a verb: "read", "write", "rename".
     pub action: &'static str,
-    /// The path it was tried on.
+    /// The path.
     pub path: PathBuf,
-    /// What the operating system said.
+    /// The error of the operating system.
     #[source]
     pub source: std::io::Error,
 }
 
 /// Adds a path to an [`std::io::Error`].
 pub trait PathContext<T> {
-    /// Turns an I/O error into a [`PathError`] that says what was tried on which path.
+    /// Turns an I/O error into a [`PathError`] with the attempted action and the path.
     fn at(self, action: &'static str, path: &Path) -> Result<T, PathError>;
 }
 
@@ -125,8 +125,8 @@ impl<T, E: Into<std::io::Error>> PathContext<T> for Result<T, E> {
     }
 }
 
-/// Shows a path in a message, on one line: a name may hold ends of lines, what a terminal obeys, and what
-/// changes the direction of text.
+/// Returns a path for a message, on one line: a name may contain line ends, terminal control characters
+/// and characters that change the direction of text.
 pub fn shown_path(path: &Path) -> String {
     let is_shown_otherwise = |c: char| match c {
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
@@ -144,7 +144,7 @@ pub fn shown_path(path: &Path) -> String {
     shown
 }
 
-/// Quotes text for a message: control characters become visible, and long text is cut.
+/// Returns text in quotes for a message: control characters become visible, and long text is cut.
 pub fn shown(text: &str) -> String {
     const LONGEST: usize = 60;
     let mut cut: String = text.chars().take(LONGEST).collect();

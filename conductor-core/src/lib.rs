@@ -1,12 +1,12 @@
-//! Compiles service definitions into systemd units, and plans how a host gets there.
+//! Compiles service definitions into systemd units, and plans the changes of a host.
 //!
 //! ```text
 //! definition text -> Definition -> Service -> Release -> UnitSet
 //! plan(desired, observed) -> steps
 //! ```
 //!
-//! Everything here is a function of its arguments: no file, clock, environment or bus is touched. What
-//! carries out a plan is the crate `conductor-host`.
+//! Everything here is a function of its arguments: nothing touches a file, clock, environment or bus. The
+//! crate `conductor-host` carries out a plan.
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 

@@ -1,15 +1,15 @@
-//! Names that end up in unit names and paths, checked once.
+//! Checked names, which become part of unit names and paths.
 
 use crate::error::{Invalid, shown};
 use crate::text::{Numbers, text_type};
 
-/// The prefix of every unit, which keeps clear of the host's own and finds them all.
+/// The prefix of every unit of conductor, which no unit of the host has.
 pub const PREFIX: &str = "conductor-";
 
 /// The longest id of a service; leaves room for revision and digest in a unit name.
 const LONGEST_ID: usize = 64;
-/// Ids and names of jobs. A dash becomes four characters in the name of a slice; since no two stand
-/// side by side, that name stays short enough for systemd.
+/// Ids and names of jobs. A dash becomes four characters in the name of a slice; because there are no two
+/// dashes in a row, that name stays short enough for systemd.
 const LABEL: &str = "^(?=.{1,64}$)[a-z0-9][a-z0-9_]*(-[a-z0-9_]+)*$";
 /// The longest revision: a tag has at most 128 characters in the OCI distribution specification.
 const LONGEST_REVISION: usize = 128;
@@ -60,7 +60,7 @@ text_type!(
 );
 
 text_type!(
-    /// A release within its service, as its units are named: `REVISION.DIGEST`, both cut short.
+    /// The name of a release within its service, as in its units' names: `REVISION.DIGEST`, both shortened.
     ReleaseName,
     check_release_name,
     "^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\\.[0-9a-f]{6}$",
@@ -69,30 +69,30 @@ text_type!(
 );
 
 impl ReleaseName {
-    /// The number of the digest's digits in it.
+    /// How many digits of the digest it has.
     const DIGITS: usize = 6;
 
-    /// Names a release by what it is; `digest` is in hexadecimal.
+    /// Returns the name of a release; `digest` is in hexadecimal.
     pub fn new(revision: &Revision, digest: &str) -> Self {
         Self(format!("{}.{}", revision.short(), Self::digits(digest)))
     }
 
-    /// Returns the digits of a digest that stand for it in names.
+    /// Returns the digits of a digest that are used in names.
     pub(crate) fn digits(digest: &str) -> &str {
         digest.get(..Self::DIGITS).unwrap_or(digest)
     }
 }
 
 impl ProxyName {
-    /// Names the proxy that every host has settings for.
+    /// Returns the name of the proxy that every host has settings for.
     pub fn nginx() -> Self {
         Self("nginx".to_owned())
     }
 }
 
 impl Revision {
-    /// Returns the form that stands in unit names: of a digest its first twelve digits, because tools
-    /// take a colon in the name of a unit file for something else.
+    /// Returns the form that is used in unit names. Of a digest it is the first twelve digits: a colon in the
+    /// name of a unit file has another meaning for some tools.
     pub fn short(&self) -> &str {
         const SHORT: usize = 12;
         self.0.strip_prefix("sha256:").map_or(&self.0, |digits| &digits[..SHORT])
@@ -105,7 +105,7 @@ impl Revision {
 }
 
 impl UnitName {
-    /// Makes a name from parts that were checked before and cannot make it invalid.
+    /// Creates a name from checked parts, which cannot make it invalid.
     pub(crate) fn from_checked(name: String) -> Self {
         debug_assert!(check_unit_name(&name).is_ok(), "{name}");
         Self(name)
@@ -117,12 +117,12 @@ impl UnitName {
     }
 }
 
-/// Names the unit that runs a job of a service.
+/// Returns the name of the unit that runs a job of a service.
 pub fn job_unit(service: &ServiceId, job: &JobName) -> UnitName {
     UnitName::from_checked(format!("{PREFIX}{service}-{job}.service"))
 }
 
-/// Names the timer of a job of a service.
+/// Returns the name of the timer of a job of a service.
 pub fn timer_unit(service: &ServiceId, job: &JobName) -> UnitName {
     UnitName::from_checked(format!("{PREFIX}{service}-{job}.timer"))
 }
@@ -166,7 +166,7 @@ fn check_label(text: &str, what: &str, longest: usize) -> Result<(), Invalid> {
     Ok(())
 }
 
-/// Makes the nearest acceptable label out of what was written.
+/// Returns the valid label that is nearest to a text.
 pub(crate) fn slug(text: &str) -> String {
     let replaced: String = text
         .chars()

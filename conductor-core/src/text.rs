@@ -1,9 +1,9 @@
-//! Gives types that are written as text their serde and JSON Schema implementations.
+//! Implements serde and JSON Schema for types that are written as text.
 
 /// Implements `Serialize`, `Deserialize` and `JsonSchema` for a type with `FromStr` and `Display`.
 ///
-/// `numbers` says whether a bare number in the document is taken as the text it was written as,
-/// so that `revision: 1.10` stays `1.10`.
+/// `numbers` says whether a bare number in the document is read as text, exactly as it was written, so that
+/// `revision: 1.10` stays `1.10`.
 macro_rules! written_as_text {
     ($type:ident, $pattern:expr, numbers: $numbers:expr, $description:expr) => {
         impl serde::Serialize for $type {
@@ -24,7 +24,7 @@ macro_rules! written_as_text {
             }
 
             fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
-                // What is printed is always text.
+                // It is always written as text.
                 let numbers = match generator.contract().is_serialize() {
                     true => $crate::text::Numbers::Refused,
                     false => $numbers,
@@ -35,7 +35,7 @@ macro_rules! written_as_text {
     };
 }
 
-/// Declares a newtype over checked text: `FromStr` is the only way in.
+/// Declares a newtype of checked text; `FromStr` is its only constructor.
 macro_rules! text_type {
     ($(#[$meta:meta])* $type:ident, $check:path, $pattern:expr, numbers: $numbers:expr, $description:expr) => {
         $(#[$meta])*
@@ -72,20 +72,20 @@ pub(crate) use {text_type, written_as_text};
 
 use crate::error::Invalid;
 
-/// Which bare numbers of a document are taken as text.
+/// Which bare numbers of a document are read as text.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Numbers {
-    /// None: they have to be in quotes.
+    /// None: numbers need quotes.
     Refused,
-    /// All; the text then decides.
+    /// All; the type's `FromStr` checks them.
     AsWritten,
-    /// Those that are not less.
+    /// Those of at least this value.
     AtLeast(f64),
-    /// Whole ones in a range.
+    /// Whole numbers in this range.
     Whole(u64, u64),
 }
 
-/// Describes text in a JSON Schema, and the numbers that are taken for it.
+/// Returns the JSON Schema of text, and of the numbers that are read as text.
 pub(crate) fn schema(pattern: &str, numbers: Numbers, description: &str) -> schemars::Schema {
     let mut schema = schemars::json_schema!({
         "type": "string",
@@ -111,10 +111,10 @@ pub(crate) fn schema(pattern: &str, numbers: Numbers, description: &str) -> sche
     schema
 }
 
-/// Stands between message and hint in the text of a serde error, the only thing serde carries.
+/// Separates message and hint in the text of a serde error: serde passes on nothing but text.
 pub(crate) const HINT_MARK: &str = "\u{1f}hint: ";
 
-/// Makes a serde error that keeps its hint.
+/// Returns a serde error that keeps its hint.
 pub(crate) fn serde_error<E: serde::de::Error>(invalid: Invalid) -> E {
     match invalid.hint {
         Some(hint) => E::custom(format_args!("{}{HINT_MARK}{hint}", invalid.message)),
@@ -122,7 +122,7 @@ pub(crate) fn serde_error<E: serde::de::Error>(invalid: Invalid) -> E {
     }
 }
 
-/// Reads text and parses it, keeping the hint of an error.
+/// Reads text and parses it; an error keeps its hint.
 pub(crate) fn deserialize<'de, T, D>(deserializer: D, numbers: Numbers) -> Result<T, D::Error>
 where
     T: std::str::FromStr<Err = Invalid>,
@@ -145,7 +145,7 @@ where
     let visitor = Visitor(std::marker::PhantomData);
     match numbers {
         Numbers::Refused => deserializer.deserialize_str(visitor),
-        // The definition's own deserializer gives numbers to who asks for a string.
+        // The definition's own deserializer returns numbers if a string is requested.
         _ => deserializer.deserialize_string(visitor),
     }
 }

@@ -1,4 +1,4 @@
-//! What docker and podman are told of each kind of container, word by word.
+//! The command lines of docker and podman for each kind of container.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -12,17 +12,17 @@ use conductor_core::service::Service;
 use conductor_core::unit::Templates;
 use insta::assert_snapshot;
 
-/// A definition in which every field that an engine is told of is set.
+/// A definition with every field that becomes an option of an engine.
 const FULL: &str = "\
     id: shop\nimage: registry.example/shop\nrevision: v42\nport: 8080\nuser: app\ncommand: [bin/serve]\n\
     env: {A: '{revision}'}\nenv_files: [/etc/shop.env]\nsecrets: {key: /etc/key}\n\
     volumes: ['/srv/uploads:/uploads:ro']\nlimits: {memory: 64M, cpu: 0.5, pids: 9}\n\
     health: {command: [bin/alive]}\n";
 
-/// One in which none of them is.
+/// A definition with none of them.
 const BARE: &str = "id: bare\nimage: bare\nrevision: v1\n";
 
-/// Returns the commands that run once: a job, one that nobody waits for, and those whose caller waits.
+/// Returns the commands that run once: a job, a run without a waiting process, and runs with one.
 fn tasks() -> [(&'static str, Option<RunParts>); 4] {
     let run = |attached| {
         Some(RunParts { unit_file: "/run/systemd/system/a.service".parse().unwrap(), attached })

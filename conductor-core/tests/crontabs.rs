@@ -1,4 +1,4 @@
-//! What stands in a crontab stands in the definitions that are made of it, and nothing is lost silently.
+//! Imported definitions contain what the crontab contains, and nothing is lost without a message.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -25,10 +25,10 @@ fn import(text: &[u8], owner: Owner) -> Imported {
     import_all(&[("/etc/cron.d/x", text, owner)], true)
 }
 
-/// Reads what was written as anybody would who was given it.
+/// Reads the imported definitions.
 fn services(imported: &Imported) -> Vec<Service> {
     let read = imported.definitions.iter().map(|definition| {
-        // What is to be merged runs in the image that the other definition names.
+        // Jobs that are to be merged run in the image of the other definition.
         let merged = match definition.text.starts_with("# Merge this") {
             true => format!("{}runtime: docker\nimage: app\n", definition.text),
             false => definition.text.clone(),
@@ -47,7 +47,7 @@ fn expand(text: &str) -> String {
     tokens.expand(text).into_owned()
 }
 
-/// One job, as far as a crontab says it.
+/// The parts of a job that a crontab has.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Job {
     schedule: String,
@@ -57,7 +57,7 @@ struct Job {
     env: BTreeMap<String, String>,
 }
 
-/// Returns the jobs of services by what their command begins with, which each has of its own.
+/// Returns the jobs of services by the first word of their command, which is unique.
 fn jobs(services: &[Service]) -> BTreeMap<String, Job> {
     let of_service = |service: &Service| -> Vec<_> {
         let jobs = service.jobs.values().map(|job| {
@@ -81,7 +81,7 @@ fn jobs(services: &[Service]) -> BTreeMap<String, Job> {
     services.iter().flat_map(of_service).collect()
 }
 
-/// Any character, those with a meaning to cron, YAML or conductor more often.
+/// Any character; those that are special to cron, YAML or conductor are more frequent.
 fn text() -> impl Strategy<Value = String> {
     const PIECES: &str =
         "\\\"'%$#=[]{}<>&*?:!@-+|~, \t\u{1}\u{1b}\u{7f}\u{85}\u{a0}\u{feff}\u{2028}nx0";
@@ -103,7 +103,7 @@ fn schedule() -> impl Strategy<Value = &'static str> {
     select(vec!["@daily", "@reboot", "*/5 * * * *", "0 0 1,15 * sun", "59 23 31 12 7"])
 }
 
-/// What a crontab is made of: a variable, a job, a comment or nothing.
+/// A line of a crontab: a variable, a job, a comment or nothing.
 #[derive(Debug, Clone)]
 enum Piece {
     Set(String, String),
@@ -117,7 +117,7 @@ fn piece() -> impl Strategy<Value = Piece> {
     let names =
         prop_oneof![4 => known.prop_map(str::to_owned), 1 => "[A-Za-z_][A-Za-z0-9_]{40,254}"];
     let value = text().prop_map(|text| text.replace('"', ""));
-    // A backslash at the end of a line of input would have cron take that line's end for a `%`.
+    // After a backslash at the end of a line of input, cron would read the line end as `%`.
     let line = text().prop_map(|text| text.trim_end_matches('\\').to_owned());
     let stdin = vec(line, 0..4).prop_map(|lines| lines.join("\n"));
     let job = (schedule(), select(vec!["root", "www-data", "Debian-exim"]), text());
@@ -131,7 +131,7 @@ fn piece() -> impl Strategy<Value = Piece> {
     ]
 }
 
-/// Writes a crontab, and returns the jobs that are in it.
+/// Returns a crontab, and its jobs.
 fn write(pieces: &[Piece]) -> (String, BTreeMap<String, Job>) {
     let mut text = String::new();
     let mut jobs = BTreeMap::new();
@@ -175,7 +175,7 @@ fn write(pieces: &[Piece]) -> (String, BTreeMap<String, Job>) {
     (text, jobs)
 }
 
-/// Anything that may stand in a file, most of it nearly a crontab.
+/// Any file, mostly one similar to a crontab.
 fn hostile() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         4 => select(vec![
@@ -310,12 +310,12 @@ fn only_roots_lines_become_jobs_of_other_services() {
         match (taken, imported.left_out.as_slice()) {
             (true, []) => assert_eq!(services(&imported)[0].id.as_str(), "web"),
             (false, [problem]) => {
-                assert!(problem.message.contains("is no job of web"), "{problem}");
+                assert!(problem.message.contains("cannot become a job of web"), "{problem}");
                 assert_eq!(imported.definitions, []);
             }
             other => panic!("{other:?}"),
         }
-        // Without --run-id it is alice's command, as ever, and nobody is told to make more of it.
+        // Without --run-id it stays alice's command, and there is no note about --run-id.
         let as_is = import_all(&[("x", text.as_bytes(), owner)], false);
         assert_eq!((as_is.entries, as_is.left_out.len()), (1, 0));
         assert_eq!(as_is.notes[0].hint.is_some(), taken, "{:?}", as_is.notes);
@@ -334,7 +334,7 @@ fn a_service_is_called_from_several_crontabs() {
     }
     let outcome = importer.finish();
     let ids: Vec<_> = outcome.definitions.iter().map(|definition| definition.id.as_str()).collect();
-    // The file `web` cannot name its service so, because the service it calls has that name.
+    // The file `web` cannot give its service this name, because the service that it calls has it.
     assert_eq!(ids, ["web", "web-2"]);
     assert!(outcome.definitions[0].text.starts_with("# Merge this into defs/w.yaml, "));
     let services = services(&outcome);
@@ -343,5 +343,5 @@ fn a_service_is_called_from_several_crontabs() {
     assert_eq!(services[0].revision, Some("r1".parse().unwrap()));
     let [problem] = outcome.left_out.as_slice() else { panic!("{:?}", outcome.left_out) };
     assert_eq!(problem.position, Some((1, 9)));
-    assert_eq!(problem.message, "the revision r2, where lines before say r1");
+    assert_eq!(problem.message, "the revision r2, but earlier lines have r1");
 }

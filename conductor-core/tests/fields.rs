@@ -1,4 +1,4 @@
-//! Text made to break out of its line is refused or escaped in every field.
+//! Text that tries to break out of its line is refused or escaped in every field.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 /// Its name, a good value, and the definition with a value.
 type Place = (&'static str, &'static str, fn(&str) -> Value);
 
-/// Every place of a definition in which text stands, apart from those that take any text.
+/// Every place of a definition that contains text, except those that accept any text.
 fn places() -> Vec<Place> {
     fn with(key: &str, value: Value) -> Value {
         let mut definition = json!({"id": "web", "command": ["/bin/x"], "port": 80});
@@ -80,7 +80,7 @@ fn places() -> Vec<Place> {
     ]
 }
 
-/// Puts text into the middle and at both ends of a good value.
+/// Returns a good value with a text in its middle and at both ends.
 fn spoilt(good: &str, bad: &str) -> [String; 3] {
     let (first, rest) = good.split_at(1);
     [format!("{first}{bad}{rest}"), format!("{bad}{good}"), format!("{good}{bad}")]
@@ -88,7 +88,7 @@ fn spoilt(good: &str, bad: &str) -> [String; 3] {
 
 #[test]
 fn no_field_but_arguments_and_environment_takes_what_could_end_its_line() {
-    // Where systemd or cron takes white space between words, a tab is as good as a space.
+    // Where systemd or cron accepts white space between words, a tab is like a space.
     const TABS: [&str; 3] = ["cron.schedule", "systemd, a value", "systemd, a list"];
     for (place, good, definition) in places() {
         let parse =
@@ -111,8 +111,8 @@ fn no_field_but_arguments_and_environment_takes_what_could_end_its_line() {
 
 #[test]
 fn a_percent_sign_is_refused_or_doubled() {
-    // The escape hatch passes specifiers on by design, and so does the unit that is started when a
-    // job fails; CPU and memory know percentages of their own.
+    // Directives of the definition may contain specifiers, and so may the unit that is started when a job
+    // fails. CPU accepts percentages.
     const MEANT: [&str; 4] =
         ["systemd, a value", "systemd, a list", "cron.on_failure", "limits.cpu"];
     let templates = Templates::new(&[]).unwrap();

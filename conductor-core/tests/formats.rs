@@ -1,4 +1,4 @@
-//! YAML, JSON and TOML say the same, and every mistake is found at its place in each.
+//! YAML, JSON and TOML mean the same, and every mistake is found at its place in each.
 
 #[path = "support/mistakes.rs"]
 mod mistakes;
@@ -32,7 +32,7 @@ fn the_three_formats_give_the_same_service() {
         let templates = Templates::new(&[]).unwrap();
         let release = Release::new(&service, "v1".parse().unwrap(), &templates);
         let digest = release.digest.clone();
-        // Where it stands is all that differs.
+        // Only the place differs.
         service.origin =
             Origin { file: "web".into(), position: (1, 1), upstream: None, jobs: BTreeMap::new() };
         seen.push((format!("{service:#?}"), digest));
@@ -42,7 +42,7 @@ fn the_three_formats_give_the_same_service() {
     assert_eq!(seen[0], seen[2]);
 }
 
-/// Takes the mark `«` out of a text and returns the line and column where it stood.
+/// Removes the mark `«` from a text, and returns its line and column.
 fn marked(text: &str) -> (String, (usize, usize)) {
     let (before, after) = text.split_once('«').expect("the text has a mark");
     let line = before.matches('\n').count() + 1;
@@ -63,7 +63,7 @@ fn a_mistake_is_told_alike_and_at_its_place_in_every_format() {
             assert_eq!(problem.path, *path, "{problem}");
             assert!(problem.message.starts_with(message), "{problem}");
             assert_eq!(problem.position, Some(position), "{problem}\nin {text}");
-            // What was found instead of text differs where a format has no null.
+            // The end of the message differs in a format without null.
             if !message.starts_with("expected text") {
                 let this = (problem.message.clone(), problem.hint.clone());
                 assert_eq!(told.get_or_insert_with(|| this.clone()), &this, "{extension}");
@@ -82,7 +82,7 @@ fn a_problem_is_printed_as_editors_read_it() {
     );
 }
 
-/// Many mistakes, none of which hides another or is told twice.
+/// Many mistakes, none of which hides another or is reported twice.
 const MANY: [&str; 3] = [
     "id: Web\nruntime: dokcer\nport: 0\ncommand: [x, \"\\0\"]\nenv: {1A: x, B: true}\nuser: a b\n\
      limits: {memory: 1Q, cpu: .nan, pids: 0}\nhealth: {http: x, retries: 0}\nbatch: 1\n\

@@ -1,4 +1,4 @@
-//! Files made to break a parser.
+//! Files that try to break a parser.
 
 use std::path::Path;
 
@@ -15,7 +15,7 @@ fn problems(extension: &str, text: &str) -> String {
 #[test]
 fn what_is_no_definition_is_told_where_and_why() {
     for (extension, text, told) in [
-        ("txt", "id: web", "web.txt: not a definition by its name"),
+        ("txt", "id: web", "web.txt: the file name has no known extension"),
         ("yaml", "", "web.yaml:1:1: the file is empty"),
         ("yaml", "# nothing\n", "web.yaml:1:1: the file is empty"),
         ("yaml", "---\n...\n", "web.yaml:1:1: the file is empty"),
@@ -27,7 +27,11 @@ fn what_is_no_definition_is_told_where_and_why() {
         ("yaml", "id: web\n? [a]\n: b\n", "web.yaml:2:3: a key has to be plain text"),
         ("yaml", "id: web\nimage: {{port}}\n", "web.yaml:2:9: a key has to be plain text"),
         ("yaml", "id: web\nimage: {id}\n", "web.yaml:2:8: image: expected text, found a mapping"),
-        ("yaml", "a: &a [*a]\n", "web.yaml:1:8: an alias to a key, or to a value that is not"),
+        (
+            "yaml",
+            "a: &a [*a]\n",
+            "web.yaml:1:8: an alias to a key, or to the value that contains it",
+        ),
         ("yaml", "id: *x\n", "web.yaml:1:5: not YAML: while parsing node, found unknown anchor"),
         ("yaml", "<<: {id: web}\n", "web.yaml:1:1: merge keys"),
         ("yaml", "id: !!binary aGk=\n", "web.yaml:1:5: the tag tag:yaml.org,2002:!binary"),
@@ -93,7 +97,7 @@ fn depth_and_size_have_an_end() {
         ("json", "{\"a\":".repeat(DEEP), "nesting depth"),
         ("json", format!("{}1{}", "[".repeat(40), "]".repeat(40)), "nested more than 32 deep"),
         ("json", " ".repeat(10 << 20), "the file has 10485760 bytes"),
-        ("json", one_line, "the key \"ä\" stands here twice"),
+        ("json", one_line, "the key \"ä\" is given twice"),
         ("toml", format!("a = {}", "[".repeat(DEEP)), "max recursion depth"),
         ("toml", format!("a = {}", "{a = ".repeat(DEEP)), "max recursion depth"),
         ("toml", format!("{}a = 1", "a.".repeat(DEEP)), "recursion limit"),

@@ -1,4 +1,4 @@
-//! Near every good value, the JSON Schema and the parser draw the line at the same place.
+//! The JSON Schema and the parser accept and refuse the same variants of good values.
 
 #[path = "support/schema.rs"]
 mod judges;
@@ -6,11 +6,11 @@ mod judges;
 use judges::{parser_accepts, validator, with};
 use serde_json::{Value, json};
 
-/// Puts text into a definition: the key and what it is set to.
+/// Returns a definition with a text: the key and its value.
 type Place = fn(&str) -> (&'static str, Value);
 
-/// A good value of each kind, and where it stands. Schedules are left out: only the parser knows
-/// the ranges of their fields.
+/// A good value of each kind, and its place. Without schedules: only the parser knows the ranges of their
+/// fields.
 const PLACES: &[(&str, Place)] = &[
     ("web-1", |text| ("id", json!(text))),
     ("A web", |text| ("description", json!(text))),
@@ -42,7 +42,7 @@ fn job(key: &str, text: &str) -> (&'static str, Value) {
     ("cron", json!({"a": job}))
 }
 
-/// Changes one character of a good value in every way, and compares the two verdicts.
+/// Changes one character of a good value in every way, and compares the results of both.
 #[test]
 fn patterns_and_checks_agree_on_every_near_miss() {
     const CHANGES: &str = "a0K_-./:%@{ \t\n\\\"*é\u{85}";

@@ -1,4 +1,4 @@
-//! Whatever a definition may contain comes back unchanged when its units are read as systemd does.
+//! The values of a definition are unchanged when its units are read as systemd does.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -28,7 +28,7 @@ const DESIGN: [(&str, &str); 3] = [
     ("toml", include_str!("data/design.toml")),
 ];
 
-/// Any character, those with a meaning to systemd, Handlebars or the formats more often.
+/// Any character; those that are special to systemd, Handlebars or the formats are more frequent.
 fn character() -> impl Strategy<Value = char> {
     const MEANING: &str =
         "\\\"'`%$;#=[]{}<>&*?:!@-+|~/ \t\n\r\u{1}\u{1b}\u{7f}\u{85}\u{a0}\u{feff}\u{2028}nx0";
@@ -38,7 +38,7 @@ fn character() -> impl Strategy<Value = char> {
     ]
 }
 
-/// Text that an argument may be: no NUL, no code points that are none to systemd, no tokens.
+/// Valid text of an argument: no NUL, no noncharacters, no tokens.
 fn argument() -> impl Strategy<Value = String> {
     let usable = |c: &char| {
         let code = u32::from(*c);

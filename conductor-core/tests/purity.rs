@@ -1,5 +1,5 @@
-//! What compiles and plans has nothing to touch a host with. Calls of the standard library are refused by
-//! `conductor-core/clippy.toml`; here are the libraries.
+//! The core does not use libraries that touch a host. `conductor-core/clippy.toml` refuses such calls of the
+//! standard library.
 
 use std::process::Command;
 

@@ -1,4 +1,4 @@
-//! The tables of fields in `docs/reference.md` are what the JSON Schema says, and its defaults are true.
+//! Checks the tables of fields in `docs/reference.md` against the JSON Schema, and the schema's defaults.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -59,7 +59,7 @@ fn keys<T: for<'de> Deserialize<'de>>() -> &'static [&'static str] {
     keys
 }
 
-/// Returns what the schema says of a type: `Definition` is the whole of it.
+/// Returns the schema of a type; `Definition` is the whole schema.
 fn properties<'s>(schema: &'s Value, name: &str) -> &'s Value {
     match name {
         "Definition" => &schema["properties"],
@@ -95,7 +95,7 @@ fn write_row(table: &mut String, schema: &Value, key: &str, path: &str, property
     writeln!(table, "| `{path}` | {default}| {text} |").unwrap();
 }
 
-/// Adds the rows of a type, whose keys stand behind a prefix.
+/// Adds the rows of a type, whose keys get a prefix.
 fn write_rows<T: for<'de> Deserialize<'de>>(
     table: &mut String,
     schema: &Value,
@@ -142,7 +142,7 @@ fn the_defaults_of_the_schema_are_the_parsers() {
     let parse = |definition: &Value| {
         let service = Service::parse(Path::new("web.json"), &definition.to_string());
         let mut service = service.unwrap_or_else(|problems| panic!("{definition}: {problems}"));
-        // Where a value stands is no part of what it is.
+        // The place of a value is not part of it.
         service.origin.jobs.clear();
         service.origin.position = (1, 1);
         service.advice.clear();

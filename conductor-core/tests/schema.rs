@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 const DESIGN: &str = include_str!("data/design.yaml");
 
-/// Reads YAML without the code under test: enough of it for definitions.
+/// Reads the part of YAML that definitions need, without the code under test.
 fn yaml(text: &str) -> Value {
     fn node<'i>(events: &mut impl Iterator<Item = Event<'i>>) -> Option<Value> {
         Some(match events.next().unwrap() {
@@ -54,7 +54,7 @@ fn the_schema_is_a_valid_one() {
 fn the_examples_are_accepted() {
     let validator = validator();
     let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");
-    // A package of this crate alone comes without them.
+    // The package of this crate does not contain them.
     let files = examples.read_dir().into_iter().flatten();
     let files = files.map(|entry| entry.unwrap().path());
     let files = files.filter(|file| file.extension().is_some_and(|extension| extension == "yaml"));

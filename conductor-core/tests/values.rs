@@ -1,5 +1,5 @@
-//! A value of a definition is never more than that value: whatever it is, it is refused, or it stands where
-//! another one would have stood.
+//! A value of a definition changes nothing but itself: it is refused, or it is at the place where another value
+//! would be.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -20,10 +20,10 @@ use systemd::UnitFile;
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::new(&[]).unwrap());
 
-/// Stands for a value that nobody would mind.
+/// A harmless value.
 const PLAIN: &str = "plain";
 
-/// Values that mean something to a shell, systemd, a container engine, nginx, a path or a terminal.
+/// Values that are special to a shell, systemd, a container engine, nginx, a path or a terminal.
 const HOSTILE: [&str; 40] = [
     "a\n[Service]\nExecStartPre=+/bin/sh",
     "a\rUser=root",
@@ -70,7 +70,7 @@ const HOSTILE: [&str; 40] = [
 /// A place, and a definition with a value there as a function of it.
 type Place = (&'static str, fn(&str) -> Value);
 
-/// Returns the places of a definition that hold a value.
+/// Returns the places of values in a definition.
 fn places() -> Vec<Place> {
     vec![
         ("id", |value| json!({"id": value})),
@@ -156,7 +156,7 @@ fn lines(set: &UnitSet) -> Vec<Vec<String>> {
     for unit in set.units.values() {
         for (section, name, value) in UnitFile::read(&unit.text).lines() {
             let words = match name.starts_with("Exec") || name == "Environment" {
-                // Specifiers are left as they are written: some are meant.
+                // Specifiers are not replaced: some are intended.
                 true => {
                     let doubled = value.replace('%', "%%");
                     systemd::words(doubled.trim_start_matches(['-', '+', ':', '!', '@']))
@@ -181,7 +181,7 @@ fn a_value_is_never_more_than_a_value() {
         for (place, definition) in places() {
             let plain = compile(&base, &definition(PLAIN)).map(|set| lines(&set));
             for hostile in HOSTILE {
-                // What it means there is documented: the name of the job's unit.
+                // Here it is documented: the name of the job's unit.
                 if (place, hostile) == ("cron.on_failure", "%n") {
                     continue;
                 }

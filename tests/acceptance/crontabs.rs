@@ -67,7 +67,7 @@ fn what_debian_ships(host: &Host) {
     let again = host.conductor(&import).exits(0);
     assert_eq!(first.stdout, again.stdout);
     let first = first
-        .complains(&format!("note: {SERVICES}/crontab.yaml: crontab is defined here already\n"));
+        .complains(&format!("note: {SERVICES}/crontab.yaml: crontab is already defined here\n"));
     // Every entry has a timer, and what is imported and applied again changes nothing.
     host.apply();
     let timers = host.sh("ls /etc/systemd/system | grep -c 'conductor-.*timer$'");

@@ -51,7 +51,7 @@ fn prune_removes_it_and_nothing_else(host: &Host) {
     let web = web(host);
     host.undefine("web-worker.yaml");
     let planned = host.conductor(&["apply", "--prune", "--dry-run"]).exits(0);
-    planned.says("web-worker goes away\n");
+    planned.says("web-worker is removed\n");
     assert_eq!(host.instances().len(), 4);
     let ran = host.conductor(&["apply", "--prune"]).exits(0);
     ran.says("changed: web-worker\n");

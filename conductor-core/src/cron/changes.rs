@@ -1,18 +1,18 @@
-//! Where a timer differs from cron because clocks are changed.
+//! Where a timer differs from cron at a change of the clocks.
 
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
 use super::Expression;
 
-/// How long ahead changes of the clocks are looked for, in seconds: a year.
+/// How far ahead changes of the clocks are searched, in seconds: a year.
 const AHEAD: i64 = 366 * 86_400;
 
 impl Expression {
-    /// Says what a timer does other than Debian's cron when the clocks of a time zone change, within a year.
+    /// Returns how a timer differs from Debian's cron when the clocks of a time zone change, within a year.
     ///
-    /// Times that the clocks skip are left out, while cron makes up for those without `*` in minute and
-    /// hour. Times that they show twice count once, while cron takes both of those with one.
+    /// At times that the clocks skip, the timer does not elapse; cron runs right after, unless minute or hour has
+    /// a `*`. At times that the clocks show twice, the timer elapses once; cron runs twice if there is a `*`.
     pub fn clock_changes(&self, zone: &TimeZone, after: Timestamp) -> Vec<String> {
         let Some(times) = self.times() else { return Vec::new() };
         let wildcard = times.minutes.star || times.hours.star;
@@ -29,7 +29,7 @@ impl Expression {
 
     fn note(&self, at: Timestamp, before: Offset, now: Offset, wildcard: bool) -> Option<String> {
         let jump = i64::from(now.seconds()) - i64::from(before.seconds());
-        // What the clocks would have shown, or show twice, by the offset before the change.
+        // The skipped or repeated times, by the offset before the change.
         let (from, to) =
             (at.as_second().min(at.as_second() + jump), at.as_second().max(at.as_second() + jump));
         if jump == 0 || wildcard == (jump > 0) {
@@ -44,9 +44,9 @@ impl Expression {
         }
         let local = zone.to_datetime(first).strftime("%Y-%m-%d %H:%M").to_string();
         Some(match jump > 0 {
-            true => format!(
-                "the clocks skip {local}: the timer leaves it out, cron would run just after"
-            ),
+            true => {
+                format!("the clocks skip {local}: the timer skips it, cron would run right after")
+            }
             false => format!(
                 "the clocks show {local} twice: the timer elapses once, cron would run twice"
             ),
@@ -68,9 +68,7 @@ mod tests {
     fn only_what_cron_does_otherwise_is_noted() {
         assert_eq!(
             notes("30 2 * * *"),
-            [
-                "the clocks skip 2026-03-29 02:30: the timer leaves it out, cron would run just after"
-            ]
+            ["the clocks skip 2026-03-29 02:30: the timer skips it, cron would run right after"]
         );
         assert_eq!(
             notes("*/30 * * * *"),

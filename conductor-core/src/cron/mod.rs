@@ -1,6 +1,6 @@
-//! When something runs: crontab expressions, systemd's calendar events, and from the one to the other.
+//! Crontab expressions, systemd's calendar events, and the conversion from the one to the other.
 //!
-//! Nothing here knows what time it is or which time zones a host has; both are the caller's.
+//! The caller provides the current time and the time zones of the host.
 
 mod calendar;
 mod changes;

@@ -1,4 +1,4 @@
-//! The times of several calendar events together, as a timer with several `OnCalendar=` has them.
+//! The times of several calendar events, as of a timer with several `OnCalendar=`.
 
 use std::iter;
 
@@ -7,17 +7,17 @@ use jiff::tz::TimeZone;
 
 use super::CalendarEvent;
 
-/// Calendar events, each in its time zone. Where several elapse at once, that is one time.
+/// Calendar events, each in its time zone. If several elapse at the same time, that is one time.
 #[derive(Debug, Clone)]
 pub struct Timetable {
     events: Vec<(CalendarEvent, TimeZone)>,
 }
 
 impl Timetable {
-    /// Makes a timetable. `zone` returns the time zone of a name, and the host's where there is none.
+    /// Creates a timetable. `zone` returns the time zone of a name, and for no name that of the host.
     ///
     /// # Errors
-    /// What `zone` says of a name that it does not know.
+    /// The error of `zone` for a name that it does not know.
     pub fn new<E>(
         events: impl IntoIterator<Item = CalendarEvent>,
         mut zone: impl FnMut(Option<&str>) -> Result<TimeZone, E>,
@@ -29,7 +29,7 @@ impl Timetable {
         Ok(Self { events: events.collect::<Result<_, E>>()? })
     }
 
-    /// Returns the first time after `after`; `None` if there is none any more.
+    /// Returns the first time after `after`; `None` if there is none.
     pub fn next_after(&self, after: Timestamp) -> Option<Timestamp> {
         self.events.iter().filter_map(|(event, zone)| event.next_after(after, zone)).min()
     }

@@ -1,4 +1,4 @@
-//! What a crontab expression means, in plain English.
+//! Crontab expressions in plain English.
 
 use super::Expression;
 use super::calendar::Span;
@@ -20,13 +20,13 @@ const MONTHS: [&str; 12] = [
 ];
 const DAYS: [&str; 7] =
     ["Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"];
-/// As many times of day are written out.
+/// The most times of day that are written out.
 const TIMES: usize = 6;
 
 impl Expression {
-    /// Says in words when it is due: `at 04:00, Monday to Friday`.
+    /// Returns in words when it is due: `at 04:00, Monday to Friday`.
     pub fn in_words(&self) -> String {
-        let Some(times) = self.times() else { return "at the start of the host".to_owned() };
+        let Some(times) = self.times() else { return "when the host boots".to_owned() };
         let (time, is_list) = time_of_day(times.minutes, times.hours);
         match (days(times), is_list) {
             (Some(days), _) => format!("{time}, {days}"),
@@ -36,7 +36,7 @@ impl Expression {
     }
 }
 
-/// Says at which times of a day, and whether these are written out.
+/// Returns the times of day in words, and whether they are written out.
 fn time_of_day(minutes: Field, hours: Field) -> (String, bool) {
     let (m, h) = (minutes.values(), hours.values());
     if m.len() * h.len() <= TIMES && !hours.is_full() {
@@ -103,7 +103,7 @@ fn at_minutes(minutes: &[u8]) -> String {
     }
 }
 
-/// Says on which days; `None` on every one.
+/// Returns the days in words; `None` for every day.
 fn days(times: Times) -> Option<String> {
     let months = times.months.values();
     let month = |month: u8| MONTHS[usize::from(month - 1)].to_owned();
@@ -138,18 +138,18 @@ fn weekdays(field: Field, and: &str) -> String {
     runs(&days, |day| DAYS[usize::from(day)].to_owned(), and)
 }
 
-/// Returns first and last value and the distance of three and more that are evenly spaced.
+/// Returns the first value, the last value and the step of three or more evenly spaced values.
 fn spaced(values: &[u8]) -> Option<(u8, u8, u8)> {
     match (even(values), values) {
         (Some(Span::Range { first, last, step }), _) => Some((first, last, step)),
-        // Two that divide the hour are evenly spaced, too.
+        // Two values that divide the hour count as evenly spaced.
         (None, [0, 30]) => Some((0, 30, 30)),
         (None, [first, second]) if first + 1 == *second => Some((*first, *second, 1)),
         _ => None,
     }
 }
 
-/// Says of a step through the whole field that it does not come out even at its end.
+/// Returns a remark if a step through the whole field does not divide it evenly.
 fn over(field: Field, unit: &str) -> String {
     let Some((first, last, step)) = spaced(&field.values()) else { return String::new() };
     let whole = field.star && first == field.least && last + step > field.most;
@@ -161,7 +161,7 @@ fn over(field: Field, unit: &str) -> String {
     }
 }
 
-/// Writes values with their step, or in runs.
+/// Returns values in words, with their step or as ranges.
 fn listed(values: &[u8], name: impl Fn(u8) -> String, and: &str) -> String {
     match spaced(values) {
         Some((first, last, step)) if step > 1 && values.len() > 3 => {
@@ -171,7 +171,7 @@ fn listed(values: &[u8], name: impl Fn(u8) -> String, and: &str) -> String {
     }
 }
 
-/// Writes values, three and more in a row as a range.
+/// Returns values in words, three and more in a row as a range.
 fn runs(values: &[u8], name: impl Fn(u8) -> String, and: &str) -> String {
     let runs = values.chunk_by(|one, next| one + 1 == *next);
     let parts = runs.flat_map(|run| match run {
@@ -236,7 +236,7 @@ mod tests {
                 "at 00:00, on days 1 to 31 in steps of 2 (starting over every month) of the month, \
                  but only if that is Monday or Wednesday",
             ),
-            ("@reboot", "at the start of the host"),
+            ("@reboot", "when the host boots"),
         ] {
             assert_eq!(text.parse::<Expression>().unwrap().in_words(), words, "{text}");
         }

@@ -1,4 +1,4 @@
-//! A definition before it is written: the jobs of one crontab, or of one service that is called.
+//! A definition before it is written: the jobs of a crontab, or of a service that its lines call.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -9,20 +9,20 @@ use crate::name::{JobName, Revision, ServiceId};
 use crate::service::Limits;
 use crate::value::{Argument, Crontab, Description, EnvName, EnvValue, HostPath, Span, UserName};
 
-/// What systemd takes for the home directory of the user. The dash is for what cron does if there is
-/// none: it runs the command all the same.
+/// systemd's `WorkingDirectory=` for the home directory of the user. With the dash, the command runs even if
+/// there is no such directory, as under cron.
 const HOME: &str = "-~";
 
-/// The most values in one definition, and the most bytes: a reader of definitions takes somewhat more.
+/// The most values in one definition, and the most bytes: somewhat less than the reader of definitions accepts.
 const MOST_VALUES: usize = 4_000;
 pub(super) const MOST_TEXT: usize = 700_000;
 
-/// What cron had and a definition says otherwise, in comments.
+/// Comments about what a definition expresses in another way than a crontab.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Advice {
-    /// What it is about; said once where it is the same for several jobs.
+    /// The explanation, written once if it is the same for several jobs.
     pub(super) why: Vec<String>,
-    /// Keys that a job may be given.
+    /// Keys that an operator may add to the job.
     pub(super) keys: Vec<String>,
 }
 
@@ -41,23 +41,23 @@ pub(super) struct DraftJob {
     pub(super) advice: Advice,
 }
 
-/// Whose jobs a definition has.
+/// Where the jobs of a definition are from.
 #[derive(Debug)]
 pub(super) enum Kind {
-    /// Those of a crontab, which says what they run in.
+    /// A crontab, whose variables are their environment.
     Crontab {
-        /// The crontab, as a person would call it.
+        /// The name of the crontab, for people.
         from: String,
-        /// Where cron starts the commands, if the crontab says so.
+        /// The directory in which cron starts the commands, if the crontab sets it.
         home: Option<HostPath>,
     },
-    /// Those of a service that has a definition of its own.
+    /// A service that has its own definition.
     Service {
         /// Its id.
         id: ServiceId,
-        /// The revision that the lines name.
+        /// The revision in the lines.
         revision: Option<Revision>,
-        /// Where its definition is.
+        /// The path of its definition.
         defined: Option<PathBuf>,
     },
 }
@@ -66,9 +66,9 @@ pub(super) enum Kind {
 #[derive(Debug)]
 pub(super) struct Draft {
     pub(super) kind: Kind,
-    /// The id, if it is free.
+    /// The requested id, which another definition may have.
     pub(super) wanted: String,
-    /// Comments above everything.
+    /// Comments at the top.
     pub(super) head: Vec<String>,
     pub(super) jobs: Vec<(JobName, DraftJob)>,
     /// Comments below the jobs.
@@ -85,13 +85,13 @@ impl Draft {
         Self { kind, wanted, head, jobs, tail, names: BTreeSet::new(), values: 0, text: 0 }
     }
 
-    /// Returns whether a job would make the definition too long to be read.
+    /// Returns whether the definition would be too long with this job.
     pub(super) fn is_full(&self, job: &DraftJob) -> bool {
         let (values, text) = self.weight(job);
         self.values + values > MOST_VALUES || self.text + text > MOST_TEXT
     }
 
-    /// Adds a job, named by a command.
+    /// Adds a job, which is named after a command.
     pub(super) fn push(&mut self, command: &str, job: DraftJob) {
         let (values, text) = self.weight(&job);
         self.values += values;
@@ -99,20 +99,20 @@ impl Draft {
         self.jobs.push((naming::job(command, &mut self.names), job));
     }
 
-    /// Returns how many values a job is, and about how many bytes.
+    /// Returns how many values a job has, and about how many bytes.
     fn weight(&self, job: &DraftJob) -> (usize, usize) {
         let length = |text: &str| scalar(text).len() + 8;
         let own = self.own_env(job);
         let texts = (job.command.iter().map(Argument::as_str))
             .chain(job.stdin.as_ref().map(EnvValue::as_str))
             .chain(own.iter().map(|(_, value)| value.as_str()));
-        // Comments grow, too: what cannot be printed takes three bytes.
+        // Comments can grow: a character that cannot be printed becomes three bytes.
         let comments = [&job.comments, &job.advice.why, &job.advice.keys];
         let comments = comments.into_iter().flatten().map(|text| 3 * text.len() + 8);
         (10 + job.command.len() + own.len(), texts.map(length).chain(comments).sum::<usize>() + 300)
     }
 
-    /// Returns the environment that a job has on top of its definition's: that of the first job.
+    /// Returns what a job's environment has in addition to that of the definition, which is the first job's.
     fn own_env<'j>(&self, job: &'j DraftJob) -> Vec<(&'j EnvName, &'j EnvValue)> {
         let common = self.common_env();
         job.env.iter().filter(|(name, value)| common.get(name) != Some(value)).collect()
@@ -135,10 +135,10 @@ impl Draft {
                     Some(path) => format!("Merge this into {}", path.display()),
                     None => format!("Merge this into the definition of {id}"),
                 };
-                out.comment(&format!("{whose}, which says what its commands run in."));
+                out.comment(&format!("{whose}, which says in what its commands run."));
                 self.write_head(id, &mut out);
                 out.optional("revision", revision.as_ref());
-                out.comment("Leave this line out where the definition has instances.");
+                out.comment("Remove this line if the definition has instances.");
                 out.plain("instances", 0);
                 self.write_jobs(None, &mut out);
             }
@@ -147,9 +147,9 @@ impl Draft {
     }
 
     fn write_crontab(&self, id: &ServiceId, from: &str, home: Option<&HostPath>, out: &mut Writer) {
-        out.comment(&format!("From {from}. Take the lines out of it, or cron runs them, too."));
+        out.comment(&format!("From {from}. Remove the lines there, or cron runs them as well."));
         self.write_head(id, out);
-        // A path may be longer than that, or have no characters for it.
+        // The path may be too long for a description, or contain characters that are not allowed in one.
         out.optional("description", format!("Jobs of {from}").parse::<Description>().ok());
         out.plain("instances", 0);
         out.plain("sandbox", false);

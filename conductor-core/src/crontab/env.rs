@@ -1,6 +1,6 @@
 //! Environment lines of a crontab (crontab(5), `load_env()` of Debian cron's `env.c`).
 
-/// Where in a line the reader is.
+/// The state of the reader in a line.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
     BeforeName,
@@ -11,10 +11,10 @@ enum State {
     End,
 }
 
-/// Reads `NAME = VALUE`. `None`: cron does not take the line for an assignment.
+/// Reads `NAME = VALUE`; `None` if the line is not an assignment for cron.
 ///
-/// Name and value may each be in quotes, single or double. White space around both goes, unless it is
-/// quoted; everything else stays, `$` and `#` too.
+/// Name and value may each be in single or double quotes. White space around both is removed, unless it is
+/// quoted. All else is kept, also `$` and `#`.
 pub(super) fn assignment(line: &str) -> Option<(String, String)> {
     let (mut name, mut value) = (String::new(), String::new());
     let mut state = State::BeforeName;
@@ -27,7 +27,7 @@ pub(super) fn assignment(line: &str) -> Option<(String, String)> {
                 state = State::Name;
                 continue;
             }
-            // An equals sign ends a name even in quotes.
+            // An equals sign ends a name, even in quotes.
             State::Name if character == '=' => {
                 state = State::BeforeEquals;
                 continue;
@@ -60,7 +60,7 @@ fn is_quote(character: char) -> bool {
     matches!(character, '\'' | '"')
 }
 
-/// `isspace(3)` of the C locale.
+/// Returns the same as `isspace(3)` in the C locale.
 fn is_space(character: char) -> bool {
     matches!(character, ' ' | '\t' | '\n' | '\u{b}' | '\u{c}' | '\r')
 }

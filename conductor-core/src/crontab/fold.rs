@@ -1,4 +1,4 @@
-//! Lines that call `conductor run` already, and what they say of the service they call.
+//! Lines that already call `conductor run`, and the service that they call.
 
 use std::collections::BTreeMap;
 
@@ -18,19 +18,19 @@ pub(super) struct Folded {
     pub(super) command: Vec<String>,
 }
 
-/// Returns whether a command has to do with `conductor run`.
+/// Returns whether a command contains a call of `conductor run`.
 pub(super) fn is_run(command: &str) -> bool {
     let words = command.split(|c: char| c.is_whitespace() || ";&|(){}`'\"".contains(c));
     let words: Vec<_> = words.filter(|word| !word.is_empty()).collect();
     words.windows(2).any(|pair| is_conductor(pair[0]) && pair[1] == "run")
 }
 
-/// Reads a command that is nothing but a call of `conductor run`.
+/// Reads a command that is only a call of `conductor run`.
 ///
 /// # Errors
-/// Why it is no more than a command for a shell.
+/// Why it stays a command for a shell.
 pub(super) fn run(command: &str) -> Result<Folded, String> {
-    let words = words(command).ok_or("a shell does more with it than split words")?;
+    let words = words(command).ok_or("it uses more of the shell than words and quotes")?;
     let mut words = words.into_iter();
     if !words.next().is_some_and(|word| is_conductor(&word))
         || words.next().is_none_or(|word| word != "run")
@@ -40,7 +40,7 @@ pub(super) fn run(command: &str) -> Result<Folded, String> {
     let (mut id, mut revision, mut timeout) = (None, None, None);
     let (mut env, mut limits) = (BTreeMap::new(), Limits::default());
     let command: Vec<_> = loop {
-        let word = words.next().ok_or("there is no command behind its options")?;
+        let word = words.next().ok_or("there is no command after its options")?;
         if word == "--" {
             break words.collect();
         }
@@ -53,10 +53,10 @@ pub(super) fn run(command: &str) -> Result<Folded, String> {
         };
         let known = ["--id", "--revision", "--env", "--memory", "--cpu", "--timeout"];
         if !known.contains(&option.as_str()) {
-            return Err(format!("a job has nothing for its option {option}"));
+            return Err(format!("a job has no equivalent of its option {option}"));
         }
         let value = value.or_else(|| words.next()).unwrap_or_default();
-        let wrong = || format!("{option} {} is not right", shown(&value));
+        let wrong = || format!("the value of {option} is not valid: {}", shown(&value));
         match option.as_str() {
             "--id" => id = Some(value.parse().map_err(|_| wrong())?),
             "--revision" => revision = Some(value.parse().map_err(|_| wrong())?),
@@ -71,9 +71,9 @@ pub(super) fn run(command: &str) -> Result<Folded, String> {
         }
     };
     if command.first().is_none_or(String::is_empty) {
-        return Err("there is no command behind its options".to_owned());
+        return Err("there is no command after its options".to_owned());
     }
-    let id = id.ok_or("it does not say --id")?;
+    let id = id.ok_or("it has no --id")?;
     Ok(Folded { id, revision, env, limits, timeout, command })
 }
 
@@ -81,7 +81,7 @@ fn is_conductor(word: &str) -> bool {
     word == "conductor" || word.ends_with("/conductor")
 }
 
-/// Splits a command as a shell does, if that is all a shell would do with it.
+/// Splits a command as a shell does; `None` if a shell would do more than split it.
 fn words(command: &str) -> Option<Vec<String>> {
     const ACTIVE: &str = ";&|<>()$`*?[]{}~#!\n";
     let mut words = Vec::new();

@@ -1,4 +1,4 @@
-//! Walks through a crontab and makes jobs of its entries.
+//! Turns the entries of a crontab into jobs.
 
 use super::draft::{Draft, DraftJob, Kind, MOST_TEXT};
 use super::line::{CrontabLine, Entry, lines};
@@ -9,10 +9,10 @@ use crate::name::ServiceId;
 use crate::service::Limits;
 use crate::value::{Argument, EnvValue, HostPath, UserName, literal};
 
-/// cron reads no longer files.
+/// The most lines that cron reads.
 const MOST_LINES: usize = 10_000;
 
-/// Takes a crontab.
+/// Imports a crontab.
 pub(super) fn import(importer: &mut Importer, source: &Source<'_>) {
     let system = source.owner == Owner::Column;
     if source.text.split(|byte| *byte == b'\n').nth(MOST_LINES + 1).is_some() {
@@ -35,27 +35,27 @@ pub(super) fn import(importer: &mut Importer, source: &Source<'_>) {
         walk.take(line);
     }
     walk.end();
-    // Debian's cron does, at least; cronie leaves out the line.
+    // This is what Debian's cron does; cronie skips only the line.
     if walk.refused && walk.last.is_some() {
-        let note = "Debian's cron ignores the whole file for a line that it cannot read: none of the \
+        let note = "Debian's cron ignores the whole file if it cannot read a line: none of the \
                     jobs ran there";
         importer.notes.push(Problem::of_file(source.file, note));
     }
 }
 
-/// Comments that no entry has yet.
+/// Comments that are not yet part of an entry.
 #[derive(Debug, Default)]
 struct Comments {
-    /// Those that something else stands below.
+    /// Those with another line below them.
     above: Vec<String>,
-    /// Those right above the next line.
+    /// Those directly above the next line.
     adjacent: Vec<String>,
 }
 
 impl Comments {
     fn close(&mut self) {
         let mut block = std::mem::take(&mut self.adjacent);
-        // Frames of empty comments say nothing.
+        // Empty comments, which frame others, are dropped.
         let said = |line: &String| !line.trim_matches('#').is_empty();
         let Some(first) = block.iter().position(said) else { return };
         let last = block.iter().rposition(said).unwrap_or(first);
@@ -77,7 +77,7 @@ struct Walk<'w, 's> {
     source: &'w Source<'s>,
     /// The first draft of this crontab.
     first: usize,
-    /// The draft that the last entry is in.
+    /// The draft with the last entry.
     last: Option<usize>,
     variables: Variables,
     comments: Comments,
@@ -164,26 +164,26 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// Insists that whose line it is may run commands in a service anyway: a job runs as the service's
-    /// user, with its secrets, and not as the user of the line.
+    /// Refuses a line whose user may not run commands in a service: a job runs as the service's user, with its
+    /// secrets, and not as the user of the line.
     fn may_call(&self, of_line: Option<&UserName>, id: &ServiceId) -> Result<(), Invalid> {
         let user = match &self.source.owner {
             Owner::Column => of_line,
             Owner::User(user) => Some(user),
-            // The services are that user's own.
+            // The services belong to that user.
             Owner::Manager => return Ok(()),
         };
         match user.map(UserName::as_str) {
             Some("root" | "0") => Ok(()),
             user => Err(Invalid::new(format!(
-                "a line of {} is no job of {id}: it would run as the user of {id}, and with its secrets",
+                "a line of {} cannot become a job of {id}: it would run as the user of {id}, with its secrets",
                 user.unwrap_or("nobody")
             ))
-            .hint(format!("if it is meant to, write the job into the definition of {id}"))),
+            .hint(format!("if you want that, write the job into the definition of {id}"))),
         }
     }
 
-    /// Makes a job of the service that a line calls.
+    /// Turns a line into a job of the service that it calls.
     fn folded(&mut self, entry: Entry, run: fold::Folded) -> Result<(), Invalid> {
         let Entry { schedule, user: _, command: _, stdin, column: _ } = entry;
         let fold::Folded { id, revision, env, limits, timeout, command } = run;
@@ -213,7 +213,7 @@ impl Walk<'_, '_> {
         if let Kind::Service { revision: already, .. } = &mut drafts[index].kind {
             match (&already, revision) {
                 (Some(already), Some(other)) if *already != other => {
-                    let why = format!("the revision {other}, where lines before say {already}");
+                    let why = format!("the revision {other}, but earlier lines have {already}");
                     let hint = "a service has one revision: give all lines the same, or none";
                     return Err(Invalid::new(why).hint(hint));
                 }
@@ -225,7 +225,7 @@ impl Walk<'_, '_> {
         Ok(())
     }
 
-    /// Finds the draft for a job of this crontab, or begins one.
+    /// Returns the draft for a job of this crontab; creates one if necessary.
     fn crontab_draft(&mut self, home: Option<HostPath>, job: &DraftJob) -> Result<usize, Invalid> {
         let drafts = &mut self.importer.drafts;
         let same =
@@ -244,14 +244,15 @@ impl Walk<'_, '_> {
         };
         let draft = Draft::new(wanted, Kind::Crontab { from, home });
         if draft.is_full(job) {
-            let why = Invalid::new(format!("written out it is longer than {MOST_TEXT} bytes"));
+            let why =
+                Invalid::new(format!("the job is longer than {MOST_TEXT} bytes in a definition"));
             return Err(why.hint("put it into a script"));
         }
         drafts.push(draft);
         Ok(drafts.len() - 1)
     }
 
-    /// Puts a job into a draft, with the comments above its line.
+    /// Adds a job to a draft, with the comments above its line.
     fn put(&mut self, index: usize, mut job: DraftJob, command: &str) {
         let draft = &mut self.importer.drafts[index];
         if draft.jobs.is_empty() && matches!(draft.kind, Kind::Crontab { .. }) {
@@ -262,7 +263,7 @@ impl Walk<'_, '_> {
         self.last = Some(index);
     }
 
-    /// Keeps comments that no entry follows.
+    /// Keeps the comments after the last entry.
     fn end(&mut self) {
         let rest = self.comments.take();
         let Some(last) = self.last else {
@@ -273,7 +274,7 @@ impl Walk<'_, '_> {
     }
 
     fn leave_out(&mut self, column: usize, why: Invalid) {
-        // What was said right above it was said of it.
+        // Comments directly above a line belong to it.
         self.comments.adjacent.clear();
         let problem = self.problem(column, why);
         self.importer.left_out.push(problem);

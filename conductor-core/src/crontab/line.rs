@@ -5,7 +5,7 @@ use super::percent::{self, Parts};
 use crate::error::{Invalid, shown};
 use crate::value::{Crontab, UserName};
 
-/// What one line is.
+/// The content of one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum CrontabLine {
     /// Nothing.
@@ -14,43 +14,43 @@ pub enum CrontabLine {
     Comment(String),
     /// An environment variable for the entries below.
     Set {
-        /// Its name, which cron does not look at.
+        /// Its name, which cron does not check.
         name: String,
         /// Its value, without outer quotes.
         value: String,
     },
-    /// A command and when it runs.
+    /// A command and its schedule.
     Entry(Entry),
-    /// A line that means nothing to cron, or nothing that can be carried over.
+    /// A line that cron does not accept, or that cannot be imported.
     Bad {
-        /// Where the mistake begins, in characters from 1.
+        /// The column of the error, in characters from 1.
         column: usize,
         /// What is wrong.
         why: Invalid,
-        /// Whether cron refuses the line, and with it the file.
+        /// Whether cron refuses the line, and so the file.
         refused: bool,
     },
 }
 
-/// A command and when it runs.
+/// A command and its schedule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
-    /// When.
+    /// The schedule.
     pub schedule: Crontab,
-    /// As whom, in a crontab that says so.
+    /// The user, in a crontab with a column for it.
     pub user: Option<UserName>,
-    /// What the shell is given, without `%`.
+    /// The command for the shell, up to the first `%`.
     pub command: String,
-    /// What the command reads.
+    /// The standard input of the command.
     pub stdin: Option<String>,
-    /// Where the command begins, in characters from 1.
+    /// The column of the command, in characters from 1.
     pub column: usize,
 }
 
 /// Reads a crontab line by line; the first is line 1. `system` says that the lines name a user.
 pub fn lines(text: &[u8], system: bool) -> Vec<CrontabLine> {
     let mut lines: Vec<_> = text.split(|byte| *byte == b'\n').collect();
-    // Behind the last line end is no line, unless there is something.
+    // After the last line end there is a line only if it is not empty.
     let rest = lines.pop().unwrap_or_default();
     let mut read: Vec<_> = lines.into_iter().map(|line| bytes(line, system)).collect();
     if !rest.is_empty() {
@@ -71,7 +71,7 @@ fn unfinished() -> CrontabLine {
 fn bytes(line: &[u8], system: bool) -> CrontabLine {
     let trimmed = line.trim_ascii_start();
     match std::str::from_utf8(line) {
-        // Nobody runs a comment.
+        // A comment may contain any bytes: it does not run.
         _ if trimmed.starts_with(b"#") => {
             CrontabLine::Comment(String::from_utf8_lossy(trimmed).trim_end().to_owned())
         }
@@ -88,7 +88,7 @@ fn bytes(line: &[u8], system: bool) -> CrontabLine {
 fn text(line: &str, system: bool) -> CrontabLine {
     if let Some(at) = line.find('\0') {
         let why = Invalid::new("the line contains a NUL");
-        return bad(column(line, &line[at..]), why.hint("cron reads no further than that"));
+        return bad(column(line, &line[at..]), why.hint("remove it: cron ignores what follows"));
     }
     if let Some((name, value)) = assignment(line) {
         return CrontabLine::Set { name, value };
@@ -113,25 +113,26 @@ fn entry(line: &str, system: bool) -> Result<CrontabLine, Box<CrontabLine>> {
     };
     let column = column(line, rest);
     if rest.ends_with('\r') {
-        let why = Invalid::new("the line ends in a carriage return, which cron gives the command");
+        let why =
+            Invalid::new("the line ends in a carriage return, which cron passes to the command");
         return Err(bad(column, why.hint("save the file with Unix line ends")).into());
     }
     let Parts { command, stdin } = percent::split(rest);
     if skip_blanks(&command).is_empty() {
         let why = Invalid::new("there is no command");
         return Err(
-            bad(column, why.hint("remove the line, or write the command behind the time")).into()
+            bad(column, why.hint("remove the line, or write the command after the time")).into()
         );
     }
     Ok(CrontabLine::Entry(Entry { schedule, user, command, stdin, column }))
 }
 
-/// Says of a line that is neither an entry nor an assignment what it may have been.
+/// Returns the error of a line that is neither an entry nor an assignment, by what it may be.
 fn unknown_line(line: &str, why: Invalid) -> Invalid {
     match line.contains('=') && line.starts_with(|c: char| c.is_ascii_alphabetic()) {
         false => why,
-        true => Invalid::new(format!("{} is no entry, and no variable either", shown(line)))
-            .hint("put a value into matching quotes as a whole, or into none: NAME=\"VALUE\""),
+        true => Invalid::new(format!("{} is neither an entry nor a variable", shown(line)))
+            .hint("quote the whole value, or nothing: NAME=\"VALUE\""),
     }
 }
 
@@ -140,10 +141,10 @@ fn user_column(user: &str, why: Invalid) -> Invalid {
         true => Invalid::new("there is no user and no command"),
         false => why,
     }
-    .hint("in a system crontab a user comes before the command; in a user's there is none")
+    .hint("write the user before the command in a system crontab, and no user in a user's crontab")
 }
 
-/// Takes fields from the front; what cron skips between them are blanks and tabs alone.
+/// Splits fields off the front. Between them, cron skips only blanks and tabs.
 fn fields(mut text: &str, count: usize) -> (Vec<&str>, &str) {
     let mut fields = Vec::with_capacity(count);
     for _ in 0..count {
@@ -165,7 +166,7 @@ fn skip_blanks(text: &str) -> &str {
     text.trim_start_matches([' ', '\t'])
 }
 
-/// Returns where the rest of a line begins, in characters from 1.
+/// Returns the column of the rest of a line, in characters from 1.
 fn column(line: &str, rest: &str) -> usize {
     line[..line.len() - rest.len()].chars().count() + 1
 }

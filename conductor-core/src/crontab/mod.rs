@@ -1,11 +1,10 @@
-//! Makes definitions of crontabs: of a user, of `/etc/crontab`, and of `/etc/cron.d`.
+//! Imports crontabs as definitions: of users, of `/etc/crontab`, and of `/etc/cron.d`.
 //!
-//! A crontab becomes a service without instances, whose jobs are its entries; a line that calls
-//! `conductor run` already can become a job of the service that it calls. What cron would do with a line
-//! is what Debian's cron does (crontab(5)), also where that surprises: of `\\` in a command one
-//! backslash is left, and a variable changes only what stands below it.
+//! A crontab becomes a service without instances, whose jobs are its entries. A line that already calls
+//! `conductor run` can become a job of the service that it calls. Lines mean what they mean to Debian's cron
+//! (crontab(5)): `\\` in a command is one backslash, and a variable affects only the lines below it.
 //!
-//! Same crontabs, same definitions, byte for byte.
+//! The same crontabs always become the same definitions, byte for byte.
 
 mod draft;
 mod env;
@@ -29,31 +28,31 @@ use crate::value::UserName;
 
 pub use line::{CrontabLine, Entry, lines};
 
-/// Whose commands a crontab has.
+/// The user as which a crontab's commands run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Owner {
-    /// Each line says it, as in `/etc/crontab`.
+    /// The user in each line, as in `/etc/crontab`.
     Column,
-    /// This user's.
+    /// This user.
     User(UserName),
-    /// Those of whoever's systemd runs them.
+    /// The user of the systemd that runs them.
     Manager,
 }
 
 /// One crontab.
 #[derive(Debug, Clone)]
 pub struct Source<'s> {
-    /// The file it is from, as messages and comments name it.
+    /// The file, as messages and comments name it.
     pub file: &'s Path,
-    /// What is in it.
+    /// Its content.
     pub text: &'s [u8],
-    /// Whose commands it has.
+    /// The user as which its commands run.
     pub owner: Owner,
-    /// The id of its service; made of the file's name unless given.
+    /// The id of its service; by default made from the file's name.
     pub id: Option<ServiceId>,
 }
 
-/// A definition that was made of a crontab.
+/// A definition made from a crontab.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Definition {
     /// The id of its service.
@@ -62,20 +61,20 @@ pub struct Definition {
     pub text: String,
 }
 
-/// What became of crontabs.
+/// The result of an import.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Imported {
     /// The definitions, in the order of the crontabs.
     pub definitions: Vec<Definition>,
-    /// How many entries are in them.
+    /// The number of entries in them.
     pub entries: usize,
-    /// The lines that could not be carried over, each with the reason.
+    /// The lines that could not be imported, each with the reason.
     pub left_out: Vec<Problem>,
-    /// What was carried over, and does not do quite what it did under cron.
+    /// What was imported, but behaves differently than under cron.
     pub notes: Vec<Problem>,
 }
 
-/// Takes crontabs and makes definitions of them.
+/// Imports crontabs as definitions.
 #[derive(Debug, Default)]
 pub struct Importer {
     fold: bool,
@@ -87,32 +86,32 @@ pub struct Importer {
 }
 
 impl Importer {
-    /// Makes one that was given nothing yet; `defined` says where the services are that have a
-    /// definition.
+    /// Creates an importer without crontabs; `defined` has the services that have a definition, with its
+    /// path.
     pub fn new(defined: BTreeMap<ServiceId, PathBuf>) -> Self {
         Self { defined, ..Self::default() }
     }
 
-    /// Has lines that call `conductor run` become jobs of the service that they call.
+    /// Makes lines that call `conductor run` jobs of the service that they call.
     #[must_use]
     pub fn fold(mut self, fold: bool) -> Self {
         self.fold = fold;
         self
     }
 
-    /// Sets the hint at lines that could become jobs of the service that they call: how a caller has them do so.
+    /// Sets the hint for lines that could become jobs of the service that they call: how to import them so.
     #[must_use]
     pub fn fold_hint(mut self, hint: &'static str) -> Self {
         self.fold_hint = Some(hint);
         self
     }
 
-    /// Takes a crontab.
+    /// Adds a crontab.
     pub fn add(&mut self, source: &Source<'_>) {
         import::import(self, source);
     }
 
-    /// Makes the definitions.
+    /// Returns the definitions.
     pub fn finish(self) -> Imported {
         let Self { fold: _, fold_hint: _, defined, drafts, left_out, mut notes } = self;
         let of_service = |draft: &Draft| match &draft.kind {
@@ -125,7 +124,7 @@ impl Importer {
             let id = of_service(draft).unwrap_or_else(|| {
                 let id = naming::service(&draft.wanted, &mut taken);
                 if let Some(path) = defined.get(&id) {
-                    let note = Problem::of_file(path, format!("{id} is defined here already"));
+                    let note = Problem::of_file(path, format!("{id} is already defined here"));
                     notes.push(note.hint(
                         "replace it, merge the jobs into it, or import them under another id",
                     ));

@@ -1,38 +1,38 @@
-//! Names jobs by what they run, and services by the files their lines come from.
+//! Names jobs after what they run, and services after the files of their lines.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::name::{JobName, ServiceId, slug};
 
-/// Units of a service have these names already.
+/// Other units of a service have these names.
 const RESERVED: [&str; 2] = ["boot", "before"];
-/// What a job is called whose command says nothing.
+/// The name of a job whose command suggests none.
 const FALLBACK: &str = "job";
-/// What comes before a command in a shell, and is none.
+/// Words before a command in a shell that are not commands.
 const KEYWORDS: [&str; 9] = ["if", "then", "else", "elif", "while", "until", "do", "!", "time"];
 /// Programs that run another one.
 const WRAPPERS: [&str; 13] = [
     "exec", "command", "nice", "ionice", "chronic", "env", "nohup", "timeout", "flock", "setsid",
     "sudo", "chrt", "eval",
 ];
-/// Commands that only ask, or prepare.
+/// Commands that only test or prepare something.
 const ASIDES: [&str; 22] = [
     "test", "[", "[[", "cd", ":", "true", "false", "sleep", "umask", "export", "set", ".", "fi",
     "done", "esac", "case", "for", "in", "ulimit", "trap", "exit", "perl",
 ];
-/// Programs that are told which program to run.
+/// Programs that run a script.
 const INTERPRETERS: [&str; 9] =
     ["sh", "bash", "dash", "php", "python", "python3", "perl", "ruby", "node"];
 const SCRIPTS: [&str; 5] = [".sh", ".py", ".pl", ".rb", ".php"];
 
-/// Names a job by the first program in its command that does something, and not like another one.
+/// Names a job after the first main program in its command; the name is unique.
 pub(super) fn job(command: &str, taken: &mut BTreeSet<JobName>) -> JobName {
     let label = simple_commands(command).find_map(program).unwrap_or_default();
     unique(&label, |name: &JobName| taken.insert(name.clone()))
 }
 
-/// Names a service by a file, and not like another one.
+/// Names a service after a file; the name is unique.
 pub(super) fn service(wanted: &str, taken: &mut BTreeSet<ServiceId>) -> ServiceId {
     unique(wanted, |id: &ServiceId| taken.insert(id.clone()))
 }
@@ -46,7 +46,7 @@ pub(super) fn of_file(file: &Path) -> String {
     }
 }
 
-/// Makes the first name of NAME, NAME-2, NAME-3, ... that is free.
+/// Returns the first free name of NAME, NAME-2, NAME-3, ...
 fn unique<T: std::str::FromStr>(label: &str, mut free: impl FnMut(&T) -> bool) -> T {
     /// Leaves room for a number.
     const LONGEST: usize = 56;
@@ -65,7 +65,7 @@ fn unique<T: std::str::FromStr>(label: &str, mut free: impl FnMut(&T) -> bool) -
         .expect("numbers do not run out")
 }
 
-/// Splits where a shell begins another command, which is not within quotes.
+/// Splits where a shell begins another command, except within quotes.
 fn simple_commands(command: &str) -> impl Iterator<Item = Vec<&str>> {
     let mut quote = None;
     let separates = move |character: char| match quote {
@@ -83,7 +83,7 @@ fn simple_commands(command: &str) -> impl Iterator<Item = Vec<&str>> {
     command.split(separates).map(|command| command.split_whitespace().collect())
 }
 
-/// Returns what a simple command does, in a word.
+/// Returns one word for what a simple command runs.
 fn program(words: Vec<&str>) -> Option<String> {
     let mut words = words.into_iter().map(|word| word.trim_matches(['"', '\'', '\\'])).peekable();
     let mut wrapped = false;

@@ -1,22 +1,23 @@
-//! What a command counts on that is otherwise under systemd.
+//! Notes about commands that behave differently under systemd.
 
 use crate::error::Invalid;
 
-/// Says of a command what an operator should know before it is no longer cron's.
+/// Returns what an operator has to know about a command before systemd runs it.
 pub(super) fn of(command: &str) -> Vec<Invalid> {
     let mut notes = Vec::new();
     if command.contains("/run/systemd/system") {
-        let note = Invalid::new("the command asks whether systemd runs, and may do nothing then");
-        notes.push(note.hint("if its package brings a timer of its own, leave this job out"));
+        let note = Invalid::new("the command checks whether systemd runs, and may then do nothing");
+        notes.push(note.hint("if its package has a timer of its own, remove this job"));
     }
     if is_background(command) {
-        let note = Invalid::new("the command ends in &: systemd ends what is left when a job ends");
+        let note =
+            Invalid::new("the command ends in &: systemd kills what still runs when a job ends");
         notes.push(note.hint("remove the &"));
     }
     notes
 }
 
-/// Returns whether a shell would not wait for the last of a command.
+/// Returns whether a shell would not wait for the last command.
 fn is_background(command: &str) -> bool {
     let command = command.trim_end();
     command.ends_with('&') && !command.ends_with("&&") && !command.ends_with("\\&")

@@ -1,5 +1,5 @@
-//! What `%` and `\` mean in a command of a crontab (crontab(5), `child_process()` of cron's
-//! `do_command.c`).
+//! The meaning of `%` and `\` in a command of a crontab (crontab(5), `child_process()` in `do_command.c` of
+//! cron).
 
 /// A command and its standard input.
 #[derive(Debug, PartialEq, Eq)]
@@ -10,9 +10,9 @@ pub(super) struct Parts {
 
 /// Splits at the first `%` that has no backslash before it.
 ///
-/// In the command, `\%` is a `%`, and `\\` is one backslash: cron takes it out, and the shell sees
-/// what is left. Behind it a `%` is a line end and `\%` a `%`, and all other backslashes stay. What is
-/// read ends in a line end, if it is anything at all.
+/// In the command, `\%` is a `%`, and `\\` is one backslash: cron replaces it before the shell sees it. In
+/// the standard input, `%` is a line end, `\%` is a `%`, and all other backslashes stay. The standard input
+/// ends in a line end, if it is not empty.
 pub(super) fn split(text: &str) -> Parts {
     let mut command = String::with_capacity(text.len());
     let mut characters = text.char_indices();
@@ -45,7 +45,7 @@ fn input(text: &str) -> String {
             (false, '\\') => {}
             (false, other) => input.push(other),
         }
-        // Of two backslashes the first was written, and the second may still be that of a `\%`.
+        // Of two backslashes, the first was written; the second may be that of a `\%`.
         escaped = character == '\\';
     }
     if escaped {

@@ -1,4 +1,4 @@
-//! The variables of a crontab at one of its lines: what commands get, and what only cron reads.
+//! The variables of a crontab at one of its lines: those for commands, and those for cron only.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use super::draft::Advice;
 use crate::error::{Invalid, shown};
 use crate::value::{Argument, EnvName, EnvValue, HostPath, Span, TimeZone, literal};
 
-/// The most variables in a crontab: each entry has all of those above it.
+/// The most variables in a crontab: each entry gets all of those above it.
 const MOST: usize = 200;
 
 /// The variables of a crontab at one of its lines.
@@ -16,14 +16,14 @@ pub(super) struct Variables {
     /// The program that runs commands.
     shell: String,
     home: Option<HostPath>,
-    /// Whom cron mails what commands write.
+    /// The address to which cron mails the output of commands.
     mail: Option<String>,
     timezone: Option<TimeZone>,
     jitter: Option<Span>,
 }
 
 impl Variables {
-    /// Returns what Debian's cron begins with, apart from what it knows of the user.
+    /// Returns the variables that Debian's cron sets, without those that depend on the user.
     pub(super) fn new() -> Self {
         const SHELL: &str = "/bin/sh";
         let defaults = [("PATH", "/usr/bin:/bin"), ("SHELL", SHELL)];
@@ -51,7 +51,7 @@ impl Variables {
     /// Returns the program that runs commands.
     ///
     /// # Errors
-    /// There is none of that name for systemd.
+    /// `SHELL` is not an absolute path, which systemd needs.
     pub(super) fn shell(&self) -> Result<&str, Invalid> {
         let is_path = self.shell.parse::<HostPath>().is_ok() && !self.shell.ends_with('/');
         match is_path {
@@ -61,10 +61,10 @@ impl Variables {
         }
     }
 
-    /// Sets a variable; returns what is to be noted.
+    /// Sets a variable; returns a note about it, if there is one.
     ///
     /// # Errors
-    /// It cannot be carried over.
+    /// It cannot be imported.
     pub(super) fn set(&mut self, name: &str, value: &str) -> Result<Option<Invalid>, Invalid> {
         if name == "LOGNAME" {
             let note =
@@ -97,14 +97,16 @@ impl Variables {
             "CRON_TZ" => {
                 self.timezone = Some(value.parse()?);
                 let note =
-                    Invalid::new("Debian's cron knows no CRON_TZ and goes by the host's time");
-                Some(note.hint(format!("if the times are meant so: timezone: {value}")))
+                    Invalid::new("Debian's cron ignores CRON_TZ and uses the host's time zone");
+                Some(
+                    note.hint(format!("if the times are in that time zone, add timezone: {value}")),
+                )
             }
             "RANDOM_DELAY" => {
-                // cronie's, in minutes.
+                // A variable of cronie, in minutes.
                 let jitter = format!("{value}min").parse()?;
-                let note = Invalid::new("Debian's cron knows no RANDOM_DELAY");
-                let note = note.hint(format!("for a delay of at most as long: jitter: {jitter}"));
+                let note = Invalid::new("Debian's cron ignores RANDOM_DELAY");
+                let note = note.hint(format!("for the same delay, add jitter: {jitter}"));
                 self.jitter = Some(jitter);
                 Some(note)
             }
@@ -114,17 +116,17 @@ impl Variables {
         Ok(note)
     }
 
-    /// Returns comments for a job on what cron had and a definition says otherwise.
+    /// Returns comments for a job about what a definition expresses in another way than a crontab.
     pub(super) fn advice(&self) -> Advice {
         let mut advice = Advice::default();
         match self.mail.as_deref() {
             Some("") => {
-                advice.why.push("cron mailed nothing of what this writes (MAILTO).".to_owned());
+                advice.why.push("cron did not mail the output (MAILTO).".to_owned());
             }
             Some(mail) => {
-                let why = "cron mailed what this writes to";
+                let why = "cron mailed the output to";
                 advice.why.push(format!("{why} {mail} (MAILTO); now it is in the journal."));
-                advice.why.push("To hear of a failure, name a unit that tells you:".to_owned());
+                advice.why.push("To be notified of a failure, name a unit:".to_owned());
                 advice.keys.push("on_failure: mail@%n.service".to_owned());
             }
             None => {}
@@ -154,7 +156,7 @@ mod tests {
             assert!(advice.contains(part), "{advice}");
         }
         variables.set("MAILTO", "").unwrap();
-        assert!(variables.advice().why[0].contains("mailed nothing"));
+        assert!(variables.advice().why[0].contains("did not mail"));
     }
 
     #[test]

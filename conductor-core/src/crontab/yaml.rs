@@ -1,4 +1,4 @@
-//! Writes the few forms of YAML that an imported definition is made of.
+//! Writes the few forms of YAML that an imported definition needs.
 
 use std::fmt::{Display, Write as _};
 
@@ -10,12 +10,12 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Returns what was written.
+    /// Returns the text.
     pub(super) fn finish(self) -> String {
         self.text
     }
 
-    /// Writes a comment; it is one line, whatever is in it.
+    /// Writes a comment, always as one line.
     pub(super) fn comment(&mut self, text: &str) {
         let text = text.strip_prefix('#').map_or_else(|| format!(" {text}"), str::to_owned);
         let plain = |c: char| if is_special(c) && c != '\t' { '\u{fffd}' } else { c };
@@ -23,14 +23,14 @@ impl Writer {
         self.line(&format!("#{}", text.trim_end()));
     }
 
-    /// Writes comments, each a line.
+    /// Writes comments, one a line.
     pub(super) fn comments(&mut self, texts: &[String]) {
         for text in texts {
             self.comment(text);
         }
     }
 
-    /// Writes a key and its value, if there is one.
+    /// Writes a key and its value, if it has one.
     pub(super) fn optional(&mut self, key: &str, value: Option<impl Display>) {
         if let Some(value) = value {
             self.scalar(key, &value.to_string());
@@ -42,7 +42,7 @@ impl Writer {
         self.line(&format!("{}: {}", scalar(key), scalar(value)));
     }
 
-    /// Writes a key and a value that is no text.
+    /// Writes a key and a value that is not text.
     pub(super) fn plain(&mut self, key: &str, value: impl Display) {
         self.line(&format!("{key}: {value}"));
     }
@@ -53,7 +53,7 @@ impl Writer {
         self.line(&format!("{key}: [{}]", values.join(", ")));
     }
 
-    /// Writes a key, and what is below it.
+    /// Writes a key and the mapping below it.
     pub(super) fn map(&mut self, key: &str, write: impl FnOnce(&mut Self)) {
         self.line(&format!("{}:", scalar(key)));
         self.depth += 1;
@@ -67,7 +67,7 @@ impl Writer {
     }
 }
 
-/// Returns text as a scalar: as it is if that can mean nothing else, or in double quotes.
+/// Returns text as a scalar: plain if that is unambiguous, else in double quotes.
 pub(super) fn scalar(text: &str) -> String {
     const WORDS: [&str; 12] =
         ["true", "false", "null", "yes", "no", "on", "off", "y", "n", "inf", "nan", "~"];
@@ -96,7 +96,7 @@ pub(super) fn scalar(text: &str) -> String {
     quoted
 }
 
-/// Recognises what YAML does not print, or takes for a line end or a byte order mark.
+/// Returns whether a character is not printable in YAML, a line end, or a byte order mark.
 fn is_special(character: char) -> bool {
     let code = u32::from(character);
     character.is_control()

@@ -1,4 +1,4 @@
-//! What serde asks a [`Reader`] for: the items of lists, the entries of mappings, and places.
+//! The parts of a [`Reader`] for serde: items of lists, entries of mappings, and places.
 
 use serde::de::value::{StrDeserializer, U32Deserializer};
 use serde::de::{
@@ -11,7 +11,7 @@ use super::field::FIELD;
 use super::problem::Fault;
 use super::reader::Reader;
 
-/// The answer to a [`super::Field`]: where it stands, then its value unless that is wrong.
+/// What a [`super::Field`] is read from: its place, then its value unless that is wrong.
 pub(super) struct Place<'d, 'i> {
     pub(super) reader: Reader<'d, 'i>,
     pub(super) given: usize,
@@ -87,7 +87,7 @@ impl<'d, 'i: 'd, I: Iterator<Item = &'d Entry<'i>>> MapAccess<'d> for Entries<'d
     }
 }
 
-/// A key of a mapping; asked for as a [`super::Field`], a wrong one is noted and reading goes on.
+/// A key of a mapping; if it is read as a [`super::Field`], a wrong one is noted and reading continues.
 pub(super) struct Key<'d, 'i> {
     pub(super) reader: Reader<'d, 'i>,
     pub(super) entry: &'d Entry<'i>,

@@ -1,4 +1,4 @@
-//! What counts where a definition does not give a key: the check takes it, and the JSON Schema names it.
+//! The defaults of keys, for the check of a definition and for the JSON Schema.
 //!
 //! An enum's own default is its `Default`, and those of health checks are the probe's.
 
@@ -16,7 +16,7 @@ pub(crate) const MIN_HEALTHY_TIME: Span = Span::from_secs(0);
 pub(crate) const CATCH_UP: bool = false;
 pub(crate) const ENABLED: bool = true;
 
-/// Returns one of the probe's defaults as a definition has it.
+/// Returns one of the probe's defaults as a value of a definition.
 pub(crate) fn span(duration: Duration) -> Span {
     Span::from_duration(duration)
 }

@@ -1,4 +1,4 @@
-//! A parsed file of any format: a tree that knows where each of its values stands.
+//! A parsed file of any format: a tree of values with their positions.
 
 use std::borrow::Cow;
 use std::path::Path;
@@ -8,12 +8,12 @@ use crate::error::{Problem, shown};
 
 /// More values than this are a mistake or an attack (a YAML "billion laughs" expands to more).
 const MOST_NODES: usize = 5_000;
-/// As much text as the longest file holds; only aliases that repeat long text make more of it.
+/// The most text of all values; only aliases that repeat long text exceed it.
 const MOST_TEXT: usize = 2 * 1024 * 1024;
-/// Deeper nesting than this means nothing in a service definition.
+/// The deepest nesting; no service definition needs more.
 pub(super) const DEEPEST: usize = 32;
 
-/// Names a value in a [`Document`].
+/// The number of a value in a [`Document`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct NodeId(u32);
 
@@ -52,7 +52,7 @@ impl Value<'_> {
         }
     }
 
-    /// Names the kind of value for a message.
+    /// Returns the kind of value, for a message.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Value::Null => "nothing",
@@ -77,7 +77,7 @@ pub(super) struct Entry<'i> {
 struct Node<'i> {
     value: Value<'i>,
     position: Position,
-    /// How to get here from the parent. The root has none.
+    /// The parent and the step from it to this value; `None` for the root.
     parent: Option<(NodeId, PathStep<'i>)>,
 }
 
@@ -92,12 +92,12 @@ pub(super) enum PathStep<'i> {
 #[derive(Debug)]
 pub(crate) struct Document<'i> {
     nodes: Vec<Node<'i>>,
-    /// How many bytes of text and keys are held.
+    /// The bytes of all texts and keys.
     text: usize,
     duplicates: Vec<(Position, String)>,
 }
 
-/// Why a file could not be read as a tree, and where.
+/// A syntax error of a file, with its position.
 #[derive(Debug)]
 pub(super) struct SyntaxError {
     pub(super) position: Option<Position>,
@@ -140,7 +140,7 @@ impl<'i> Document<'i> {
     ) -> Result<NodeId, SyntaxError> {
         if self.nodes.len() >= MOST_NODES {
             return Err(SyntaxError::new(position, format!("more than {MOST_NODES} values"))
-                .hint("one file holds one service; aliases count each time they are used"));
+                .hint("write one service for each file; an alias counts each time it is used"));
         }
         let key = match &parent {
             Some((_, PathStep::Key(key))) => key.len(),
@@ -149,7 +149,7 @@ impl<'i> Document<'i> {
         self.text += key + value.text().len();
         if self.text > MOST_TEXT {
             return Err(SyntaxError::new(position, format!("more than {MOST_TEXT} bytes of text"))
-                .hint("aliases count each time they are used"));
+                .hint("an alias counts each time it is used"));
         }
         let id = u32::try_from(self.nodes.len()).expect("MOST_NODES fits in 32 bits");
         self.nodes.push(Node { value, position, parent });
@@ -163,7 +163,7 @@ impl<'i> Document<'i> {
         }
     }
 
-    /// Adds an entry to a mapping that was added before; a key may stand in it once.
+    /// Adds an entry to a mapping that was added before; each key may be in it once.
     pub(super) fn push_entry(&mut self, map: NodeId, entry: Entry<'i>) {
         if let Value::Map(entries) = &mut self.nodes[map.0 as usize].value {
             if entries.iter().any(|other| other.key == entry.key) {
@@ -174,15 +174,15 @@ impl<'i> Document<'i> {
         }
     }
 
-    /// Notes a key that stands in its mapping already. The reading goes on with the first.
+    /// Notes a key that its mapping already has. Reading continues with the first one.
     pub(super) fn push_duplicate(&mut self, position: Position, key: &str) {
         self.duplicates.push((position, shown(key)));
     }
 
-    /// Returns the keys that stand twice in a mapping.
+    /// Returns the keys that a mapping has twice.
     pub(super) fn duplicates(&self) -> impl Iterator<Item = (Position, Fault)> {
         self.duplicates.iter().map(|(position, key)| {
-            let fault = Fault::new(format!("the key {key} stands here twice"));
+            let fault = Fault::new(format!("the key {key} is given twice"));
             (*position, fault.hint("remove one of them"))
         })
     }
@@ -195,7 +195,7 @@ impl<'i> Document<'i> {
         self.nodes[id.0 as usize].position
     }
 
-    /// Writes the way from the root to a value: `cron.cleanup.command[2]`.
+    /// Returns the path from the root to a value: `cron.cleanup.command[2]`.
     pub(super) fn path(&self, id: NodeId) -> String {
         let mut steps = Vec::new();
         let mut node = &self.nodes[id.0 as usize];
@@ -210,7 +210,7 @@ impl<'i> Document<'i> {
         path
     }
 
-    /// Writes the path of a key that may lead to no value.
+    /// Returns the path of a key, which may have no value.
     pub(super) fn path_of_key(&self, map: NodeId, key: &str) -> String {
         let mut path = self.path(map);
         push_step(&mut path, &PathStep::Key(Cow::Borrowed(key)));

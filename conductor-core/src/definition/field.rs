@@ -9,19 +9,19 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::document::NodeId;
 
-/// The name by which [`Field`] asks this crate's deserializer for the place of a value.
+/// The name with which [`Field`] requests the place of a value from this crate's deserializer.
 pub(super) const FIELD: &str = "$conductor::Field";
 
-/// What a definition says for one key.
+/// The value of one key of a definition, or why there is none.
 ///
-/// A value that is wrong does not stop the reading of the others: it becomes `Refused`, and the
-/// deserializer has noted why. That is how all errors of a file are reported at once.
+/// After a wrong value, reading continues: the value becomes `Refused`, and the deserializer has noted the
+/// error. So all errors of a file are reported at once.
 #[derive(Debug, Clone, Default)]
 pub enum Field<T> {
-    /// The key does not stand in the file.
+    /// The file does not have the key.
     #[default]
     Absent,
-    /// The value was wrong, which has been reported.
+    /// The value was wrong; the error has been noted.
     Refused,
     /// The value.
     Given(Located<T>),
@@ -65,7 +65,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Field<T> {
                 f.write_str("a value with its place")
             }
 
-            /// The sequence is the place and then the value, or only the place of a wrong value.
+            /// Reads the place and then the value; there is only the place if the value is wrong.
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Field<T>, A::Error> {
                 let Some(at) = seq.next_element::<u32>()? else {
                     return Ok(Field::Refused);
@@ -99,7 +99,7 @@ impl<T: JsonSchema> JsonSchema for Field<T> {
     }
 }
 
-/// A mapping whose keys are checked, too; in the order of the file.
+/// A mapping with checked keys, in the order of the file.
 #[derive(Debug, Clone)]
 pub struct Table<K, V>(pub Vec<(Located<K>, Field<V>)>);
 

@@ -7,7 +7,7 @@ use jsonc_parser::{CollectOptions, ParseOptions, parse_to_ast};
 use super::document::{DEEPEST, Document, Entry, NodeId, PathStep, SyntaxError, Value};
 use super::lines::Lines;
 
-/// The parser can read JSON with comments and more; a definition is strict JSON, as tools write it.
+/// The parser also reads JSON with comments and other extensions; a definition is strict JSON.
 const STRICT: ParseOptions = ParseOptions {
     allow_comments: false,
     allow_loose_object_property_names: false,
@@ -39,7 +39,7 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, Vec<SyntaxError>> {
     }
 }
 
-/// Refuses line ends and tabs in a string, which the parser lets pass (RFC 8259, section 7).
+/// Refuses line ends and tabs in a string, which the parser accepts (RFC 8259, section 7).
 fn refuse_raw(lines: &Lines<'_>, string: &ast::StringLit<'_>) -> Result<(), SyntaxError> {
     let raw = &lines.text()[string.range.start..string.range.end];
     match raw.find(|c: char| c < ' ') {

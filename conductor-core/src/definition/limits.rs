@@ -1,6 +1,6 @@
 //! The list of limits: the one place where a limit has its key, its type and its documentation.
 //!
-//! What systemd, docker and podman are told of each is the table in `runtime/limits.rs`.
+//! Their directives and options for systemd, docker and podman are in the table in `runtime/limits.rs`.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -9,11 +9,11 @@ use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use super::field::Field;
 use crate::value::{Cpu, Memory, Pids};
 
-/// The limits that are a part of a release's digest even where they are not set. Others are not, so that a new key
-/// leaves the digests of releases without it as they are.
+/// The limits that are part of a release's digest even if they are not set. Others are not, so that a new key does
+/// not change the digests of releases without it.
 const FIRST: [&str; 3] = ["memory", "cpu", "pids"];
 
-/// Declares both forms of the limits: as a person writes them, and checked.
+/// Declares both types of the limits: as written in a definition, and checked.
 macro_rules! limits {
     ($($(#[$documentation:meta])+ $key:ident: $value:ty,)+) => {
         /// The most that each instance may use.
@@ -24,7 +24,7 @@ macro_rules! limits {
             $($(#[$documentation])+ pub $key: Field<$value>,)+
         }
 
-        /// The most that each instance may use, of what is limited at all.
+        /// The most that each instance may use; `None` for no limit.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
         pub struct CheckedLimits {
             $($(#[$documentation])+ pub $key: Option<$value>,)+
@@ -48,7 +48,7 @@ macro_rules! limits {
         }
 
         impl CheckedLimits {
-            /// Returns these limits, with each that is not set here as it is in others.
+            /// Returns these limits, with unset ones taken from others.
             #[must_use]
             pub fn or(self, others: Self) -> Self {
                 Self { $($key: self.$key.or(others.$key),)+ }

@@ -2,12 +2,12 @@
 
 use super::document::Position;
 
-/// Finds line and column of byte offsets, for parsers that count bytes.
+/// Converts byte offsets to lines and columns, for parsers that count bytes.
 pub(super) struct Lines<'i> {
     text: &'i str,
     starts: Vec<usize>,
-    /// How many characters begin before each block, so that long lines are not counted again for
-    /// each value in them.
+    /// How many characters begin before each block, so that a long line is not counted again for each value
+    /// in it.
     blocks: Vec<usize>,
 }
 
@@ -36,18 +36,18 @@ impl<'i> Lines<'i> {
         (line, self.before(offset) - self.before(start) + 1)
     }
 
-    /// Counts the characters that begin before an offset.
+    /// Returns how many characters begin before an offset.
     fn before(&self, offset: usize) -> usize {
         let block = offset / Self::BLOCK;
         match self.blocks.get(block) {
             Some(before) => before + characters(&self.text.as_bytes()[block * Self::BLOCK..offset]),
-            // The end of a text that fills its last block.
+            // The offset is the end of a text that fills its last block.
             None => characters(self.text.as_bytes()),
         }
     }
 }
 
-/// Counts the bytes with which a character of UTF-8 begins.
+/// Returns how many bytes are the first of a UTF-8 character.
 fn characters(bytes: &[u8]) -> usize {
     bytes.iter().filter(|byte| **byte & 0xc0 != 0x80).count()
 }

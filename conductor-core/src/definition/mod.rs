@@ -1,8 +1,7 @@
-//! What a person writes: a service in YAML, JSON or TOML, and where each value stands in the file.
+//! Service definitions as a person writes them, in YAML, JSON or TOML, with the position of each value.
 //!
-//! All three formats become one tree with positions ([`document`](self)), from which serde reads
-//! one raw type, [`Definition`]. A wrong value does not end the reading: every problem of a file
-//! is found in one go.
+//! All three formats become one tree with positions ([`document`](self)), from which serde reads one raw
+//! type, [`Definition`]. Reading continues after a wrong value, so that all problems of a file are found.
 
 mod access;
 pub(crate) mod defaults;
@@ -36,13 +35,13 @@ use document::{Document, SyntaxError, Value};
 use lines::Lines;
 use problem::{Finding, Findings};
 
-/// The file names that hold definitions.
+/// The extensions of files with definitions.
 pub const EXTENSIONS: [&str; 4] = ["yaml", "yml", "json", "toml"];
 
-/// The longest file; one service takes a few kilobytes.
+/// The longest file; one service needs a few kilobytes.
 const LONGEST_FILE: usize = 1024 * 1024;
 
-/// Refuses the control characters that no format knows, before a parser takes a NUL for the end.
+/// Refuses control characters that no format allows, before a parser reads a NUL as the end of the file.
 fn refuse_control(text: &str) -> Result<(), Vec<SyntaxError>> {
     match text.find(|c: char| c < ' ' && !"\t\n\r".contains(c)) {
         None => Ok(()),
@@ -51,14 +50,14 @@ fn refuse_control(text: &str) -> Result<(), Vec<SyntaxError>> {
             let message = format!("the file contains the control character {control:?}");
             let error = SyntaxError::new(Lines::new(text).position(at), message);
             Err(vec![match control {
-                '\0' => error.hint("no value holds a NUL; remove it"),
+                '\0' => error.hint("remove it: no value can contain a NUL"),
                 _ => error.hint("write it as an escape in a quoted string, such as \"\\u001b\""),
             }])
         }
     }
 }
 
-/// A file that was parsed, with what is wrong with it so far.
+/// A parsed file, with the problems found so far.
 #[derive(Debug)]
 pub(crate) struct Source<'i> {
     file: &'i Path,
@@ -70,20 +69,20 @@ impl<'i> Source<'i> {
     /// Parses a file by its extension.
     pub(crate) fn parse(file: &'i Path, text: &'i str) -> Result<Self, Vec<Problem>> {
         let extension = file.extension().and_then(|extension| extension.to_str());
-        // A byte order mark is no part of the text (RFC 8259, section 8.1).
+        // A byte order mark is not part of the text (RFC 8259, section 8.1).
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let parse = match extension {
             Some("yaml" | "yml") => yaml::parse,
             Some("json") => json::parse,
             Some("toml") => toml::parse,
             _ => {
-                let problem = Problem::of_file(file, "not a definition by its name");
+                let problem = Problem::of_file(file, "the file name has no known extension");
                 return Err(vec![problem.hint("name it *.yaml, *.json or *.toml")]);
             }
         };
         if text.len() > LONGEST_FILE {
             let problem = Problem::of_file(file, format!("the file has {} bytes", text.len()));
-            let hint = format!("one file holds one service, in at most {LONGEST_FILE} bytes");
+            let hint = format!("write one service for each file, in at most {LONGEST_FILE} bytes");
             return Err(vec![problem.hint(hint)]);
         }
         let document = refuse_control(text).and_then(|()| parse(text));
@@ -94,7 +93,7 @@ impl<'i> Source<'i> {
         Ok(Self { file, document, findings: Findings::default() })
     }
 
-    /// Reads the raw type; `None` if the document is not even a mapping.
+    /// Reads the raw type; `None` if the document is not a mapping.
     pub(crate) fn read<'s, T: Deserialize<'s>>(&'s self) -> Option<T> {
         reader::from_document(&self.document, &self.findings)
     }
@@ -104,7 +103,7 @@ impl<'i> Source<'i> {
         self.findings.push(self.document.position(at), self.document.path(at), fault);
     }
 
-    /// Returns whether a value is a mapping with nothing in it.
+    /// Returns whether a value is an empty mapping.
     pub(crate) fn is_empty(&self, at: NodeId) -> bool {
         matches!(self.document.value(at), Value::Map(entries) if entries.is_empty())
     }
@@ -114,7 +113,7 @@ impl<'i> Source<'i> {
         self.document.position(at)
     }
 
-    /// Makes a problem of a value that is not noted with the others.
+    /// Returns a problem of a value, without noting it.
     pub(crate) fn problem(&self, at: NodeId, fault: Fault) -> Problem {
         self.locate(fault.found(self.document.position(at), self.document.path(at)))
     }
@@ -123,7 +122,7 @@ impl<'i> Source<'i> {
     pub(crate) fn problems(&self) -> Vec<Problem> {
         let mut findings = self.findings.take();
         findings.extend(self.document.duplicates().map(|(position, fault)| {
-            // The path would name both.
+            // The path would be that of both.
             fault.found(position, String::new())
         }));
         findings.sort_by_key(|finding| finding.position);

@@ -1,4 +1,4 @@
-//! What is wrong with one document, collected while it is read.
+//! The problems of one document, collected while it is read.
 
 use std::cell::RefCell;
 use std::fmt::Display;
@@ -17,7 +17,7 @@ pub(crate) struct Finding {
     pub(crate) hint: Option<String>,
 }
 
-/// Collects what is wrong with one document.
+/// Collects the problems of one document.
 #[derive(Debug, Default)]
 pub(crate) struct Findings(RefCell<Vec<Finding>>);
 
@@ -31,7 +31,7 @@ impl Findings {
     }
 }
 
-/// What serde passes upwards: a message, and the value it is about once that is known.
+/// The error that serde passes on: a message and, once it is known, the value with the error.
 #[derive(Debug)]
 pub(crate) struct Fault {
     at: Option<NodeId>,
@@ -49,18 +49,18 @@ impl Fault {
         self
     }
 
-    /// Makes a finding of it, where it was found.
+    /// Returns it as a finding with a position and a path.
     pub(super) fn found(self, position: Position, path: String) -> Finding {
         let Self { message, hint, .. } = self;
         Finding { position, path, message, hint }
     }
 
-    /// Returns the value this is about, if it is known.
+    /// Returns the value with the error, if it is known.
     pub(super) fn at(&self) -> Option<NodeId> {
         self.at
     }
 
-    /// Notes the innermost value this was about; outer values do not replace it.
+    /// Sets the value with the error; outer values do not replace an inner one.
     pub(super) fn about(mut self, at: NodeId) -> Self {
         self.at.get_or_insert(at);
         self
@@ -85,10 +85,10 @@ impl Error for Fault {
     }
 }
 
-/// Says what was probably meant, or what there is.
+/// Returns a hint: the similar known name, or all known names.
 pub(super) fn suggest(written: &str, known: &[&str]) -> String {
     const CLOSE: f64 = 0.8;
-    // A name much longer than all known ones is none of them, and comparing it takes long.
+    // A much longer name is not similar to any, and comparing it takes long.
     const LONGEST: usize = 64;
     let lower = written.to_lowercase();
     let score = |name: &str| match lower.len() <= LONGEST {
@@ -98,6 +98,6 @@ pub(super) fn suggest(written: &str, known: &[&str]) -> String {
     let best = known.iter().map(|name| (score(name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
     match best {
         Some((score, name)) if score >= CLOSE => format!("did you mean {name}?"),
-        _ => format!("there is {}", known.join(", ")),
+        _ => format!("write one of {}", known.join(", ")),
     }
 }

@@ -1,7 +1,7 @@
-//! The form in which a person writes a service.
+//! The raw types of a definition, as a person writes it.
 //!
-//! The types here are what serde reads and what the JSON Schema is made of; their documentation
-//! is the schema's. [`crate::service`] holds the validated model.
+//! serde reads these types, and the JSON Schema is generated from them: their documentation is that of the
+//! schema. [`crate::service`] has the validated model.
 
 use probe_protocol::{Statuses, Timing};
 use schemars::JsonSchema;
@@ -24,7 +24,7 @@ pub(crate) const MOST_CHECKS: u32 = 1000;
 /// The most old releases that are kept.
 pub(crate) const MOST_RELEASES: u16 = 1000;
 
-/// A service: what to run, how many of it, and how to tell that it is well.
+/// A service: what to run, how many instances, and how to check their health.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields, extend("required" = ["id"]))]
@@ -114,7 +114,7 @@ pub enum Runtime {
     Native,
 }
 
-/// How to tell that an instance is well: exactly one of http, tcp and command.
+/// How to check the health of an instance: exactly one of http, tcp and command.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields, extend("oneOf" = [
@@ -207,18 +207,18 @@ pub struct Deploy {
     pub min_healthy_time: Field<Span>,
 }
 
-/// Which side of a change comes first.
+/// Whether new instances start before or after the old ones stop.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Order {
-    /// New instances start, then old ones stop: no gap.
+    /// New instances start, then old ones stop: no downtime.
     #[default]
     StartFirst,
     /// Old instances stop, then new ones start: for a program that must not run twice.
     StopFirst,
 }
 
-/// What the proxy is told.
+/// What the proxy's configuration lists.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields, extend("required" = ["upstream"]))]
@@ -228,7 +228,7 @@ pub struct Proxy {
     pub upstream: Field<UpstreamName>,
 }
 
-/// A command that runs by the clock; exactly one of schedule and calendar says when.
+/// A scheduled job: a command and its times; exactly one of schedule and calendar.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields, extend("required" = ["command"], "oneOf" = [
@@ -274,7 +274,7 @@ pub struct Job {
     pub stdin: Field<EnvValue>,
 }
 
-/// What becomes of a run that is due while the one before it still runs.
+/// What happens to a run that is due while the previous one still runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Overlap {

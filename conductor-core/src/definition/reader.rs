@@ -1,4 +1,4 @@
-//! Drives serde from a [`Document`], noting every problem instead of stopping at the first.
+//! Deserializes from a [`Document`] with serde, and notes every problem instead of stopping at the first.
 
 use serde::de::{Deserialize, Deserializer, Visitor};
 
@@ -8,10 +8,10 @@ use super::field::FIELD;
 use super::problem::{Fault, Findings, suggest};
 use crate::error::shown;
 
-/// Text longer than this is not repeated as a list in a hint.
+/// The longest text that a hint repeats as a list.
 const LONGEST_EXAMPLE: usize = 200;
 
-/// Reads a whole document; `None` when its root is of the wrong kind, which has been noted.
+/// Reads a whole document; `None` if its root has the wrong kind, which has been noted.
 pub(super) fn from_document<'d, T: Deserialize<'d>>(
     document: &'d Document<'_>,
     findings: &'d Findings,
@@ -39,7 +39,7 @@ impl<'d, 'i> Reader<'d, 'i> {
         self.document.value(self.node)
     }
 
-    /// Names the value that is read.
+    /// Returns the value that is read.
     pub(super) fn node(self) -> NodeId {
         self.node
     }
@@ -49,13 +49,13 @@ impl<'d, 'i> Reader<'d, 'i> {
         Self { node, ..self }
     }
 
-    /// Notes what is wrong with this value, or with the one inside it that the fault names.
+    /// Notes an error of this value, or of the value inside it to which the fault belongs.
     pub(super) fn note(self, fault: Fault) {
         let at = fault.at().unwrap_or(self.node);
         self.findings.push(self.document.position(at), self.document.path(at), fault);
     }
 
-    /// Notes what is wrong with a key of this mapping.
+    /// Notes an error of a key of this mapping.
     pub(super) fn note_key(self, entry: &Entry<'_>, fault: Fault) {
         let path = self.document.path_of_key(self.node, &entry.key);
         self.findings.push(entry.position, path, fault);
@@ -73,7 +73,7 @@ impl<'d, 'i> Reader<'d, 'i> {
             Value::Number(text) if wanted == "text" => {
                 fault.hint(format!("put it in quotes: {}", shown(text)))
             }
-            // What YAML makes of {port} without quotes.
+            // YAML reads {port} without quotes as this.
             Value::Map(_) if wanted == "text" => {
                 fault.hint("text that begins with a brace has to be in quotes: \"{port}\"")
             }
@@ -106,7 +106,7 @@ impl<'d, 'i> Reader<'d, 'i> {
         })
     }
 
-    /// Reads text. Some types take a number as the text it was written as, too.
+    /// Reads text. Some types also accept a number, as the text that was written.
     fn text<V: Visitor<'d>>(self, visitor: V, numbers: bool) -> Result<V::Value, Fault> {
         match self.value() {
             Value::Text(text) => visitor.visit_str(text),
@@ -153,8 +153,8 @@ impl<'d> Deserializer<'d> for Reader<'d, '_> {
         self.text(visitor, false)
     }
 
-    /// serde leaves the difference between `str` and `string` to the format; [`crate::text`] asks
-    /// for a string where a number is welcome, too.
+    /// serde leaves the difference between `str` and `string` to the format; [`crate::text`] requests a string
+    /// where a number is also accepted.
     fn deserialize_string<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {
         self.text(visitor, true)
     }
@@ -189,7 +189,7 @@ impl<'d> Deserializer<'d> for Reader<'d, '_> {
         }
     }
 
-    /// The names of the fields are known here, so this is where unknown keys are found.
+    /// Finds unknown keys, because the names of the fields are known here.
     fn deserialize_struct<V: Visitor<'d>>(
         self,
         _name: &'static str,
@@ -197,7 +197,7 @@ impl<'d> Deserializer<'d> for Reader<'d, '_> {
         visitor: V,
     ) -> Result<V::Value, Fault> {
         let Value::Map(entries) = self.value() else {
-            // All the fields of a service would be too many to read.
+            // A service has too many fields for a message.
             return match self.node == ROOT {
                 true => self.unexpected("a mapping"),
                 false => self.unexpected(&format!("a mapping with {}", fields.join(", "))),
@@ -222,7 +222,7 @@ impl<'d> Deserializer<'d> for Reader<'d, '_> {
         };
         match variants.iter().find(|variant| *variant == text) {
             Some(variant) => visitor.visit_enum(Variant(variant)),
-            None => Err(Fault::new(format!("{} is not known", shown(text)))
+            None => Err(Fault::new(format!("unknown value {}", shown(text)))
                 .hint(suggest(text, variants))
                 .about(self.node)),
         }

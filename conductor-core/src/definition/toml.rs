@@ -16,11 +16,11 @@ pub(super) fn parse(text: &str) -> Result<Document<'_>, Vec<SyntaxError>> {
         let span = error.span();
         let position = span.as_ref().map(|span| lines.position(span.start));
         match (error.message(), span) {
-            // As in the other formats, the rest is read nevertheless.
+            // As in the other formats, the rest is still read.
             ("duplicate key", Some(span)) => {
                 document.push_duplicate(lines.position(span.start), &text[span]);
             }
-            // At the end of the file every list that is open is an error.
+            // At the end of the file, every open list is an error of its own.
             _ if refused.last().is_some_and(|last| last.position == position) => {}
             (message, _) => refused.push(SyntaxError {
                 position: position.or(Some((1, 1))),

@@ -7,7 +7,7 @@ use saphyr_parser::{Event, Marker, Parser, ScalarStyle, StrInput, Tag};
 
 use super::document::{DEEPEST, Document, Entry, NodeId, PathStep, Position, SyntaxError, Value};
 
-/// What to do about braces that YAML takes for a mapping.
+/// The hint for braces that YAML reads as a mapping.
 const BRACES: &str = "put text with braces or colons in quotes: \"127.0.0.1:{port}\"";
 
 type Parent<'i> = Option<(NodeId, PathStep<'i>)>;
@@ -31,9 +31,9 @@ fn read(text: &str) -> Result<Document<'_>, SyntaxError> {
             Event::StreamStart | Event::DocumentStart(_) | Event::DocumentEnd | Event::Nothing => {}
             _ if found => {
                 return Err(SyntaxError::new(at, "a second document begins here")
-                    .hint("one file holds one service: put it into a file of its own"));
+                    .hint("put the second service into a file of its own"));
             }
-            // `---` and nothing behind it.
+            // `---` with nothing after it.
             event if is_empty(&event) => {}
             event => {
                 reader.node(event, at, None, 0)?;
@@ -70,7 +70,7 @@ impl<'i> Reader<'i> {
         }
     }
 
-    /// The parser numbers anchors from 1; 0 means that a value has none.
+    /// Notes the anchor of a value. The parser numbers anchors from 1; 0 means none.
     fn remember(&mut self, anchor: usize, id: NodeId) {
         if anchor != 0 {
             self.anchors.insert(anchor, id);
@@ -118,10 +118,9 @@ impl<'i> Reader<'i> {
             }
             Event::Alias(anchor) => match self.anchors.get(&anchor).copied() {
                 Some(target) => self.copy(target, at, parent, depth),
-                None => Err(SyntaxError::new(
-                    at,
-                    "an alias to a key, or to a value that is not complete yet",
-                )),
+                None => {
+                    Err(SyntaxError::new(at, "an alias to a key, or to the value that contains it"))
+                }
             },
             _ => Err(SyntaxError::new(at, "not YAML: a value was expected here")),
         }
@@ -143,14 +142,14 @@ impl<'i> Reader<'i> {
                     .hint("write the keys out, or alias single values with *name"));
             }
             let (event, at) = self.next()?;
-            // A value that is not there has no place of its own.
+            // A missing value has no position of its own.
             let at = if is_empty(&event) { position } else { at };
             let value = self.node(event, at, Some((map, PathStep::Key(key.clone()))), depth + 1)?;
             self.document.push_entry(map, Entry { key, position, value });
         }
     }
 
-    /// Repeats the value behind an alias; each copy counts, so that an alias bomb stays small.
+    /// Copies the value of an alias. Each copy counts, so that an alias bomb stays small.
     fn copy(
         &mut self,
         from: NodeId,
@@ -200,12 +199,12 @@ impl<'i> Reader<'i> {
     }
 }
 
-/// The parser counts lines from 1 and columns from 0.
+/// Returns the position of a marker. The parser counts lines from 1 and columns from 0.
 fn position(marker: &Marker) -> Position {
     (marker.line(), marker.col() + 1)
 }
 
-/// Returns whether nothing stands where a value is expected.
+/// Returns whether a value is missing.
 fn is_empty(event: &Event<'_>) -> bool {
     matches!(event, Event::Scalar(text, ScalarStyle::Plain, 0, None) if text.is_empty())
 }
@@ -214,7 +213,7 @@ fn refuse_tag(tag: Option<&Tag>, at: Position) -> Result<(), SyntaxError> {
     match tag {
         None => Ok(()),
         Some(tag) => {
-            let error = SyntaxError::new(at, format!("the tag {tag} has no meaning here"));
+            let error = SyntaxError::new(at, format!("the tag {tag} is not supported"));
             Err(error.hint("remove it"))
         }
     }
@@ -243,7 +242,7 @@ fn scalar<'i>(
     })
 }
 
-/// Recognises the numbers of the YAML core schema (YAML 1.2.2, section 10.3.2).
+/// Returns whether text is a number of the YAML core schema (YAML 1.2.2, section 10.3.2).
 fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
     match digits {

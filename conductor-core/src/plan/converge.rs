@@ -1,4 +1,4 @@
-//! One service from what is observed to what is desired.
+//! Plans one service from the observed to the desired state.
 
 use std::collections::BTreeSet;
 
@@ -15,10 +15,10 @@ use crate::name::{ServiceId, UnitName};
 use crate::unit::{EngineImage, Kind, Link, UnitSet};
 use crate::value::Span;
 
-/// Plans how one service becomes what is desired.
+/// Plans the steps of one service to its desired state.
 ///
 /// # Errors
-/// A file or link that is not conductor's stands where one of its own has to go.
+/// A file or link that is not conductor's is at the path of one of its own.
 pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePlan, Foreign> {
     let service = desired.service;
     let jobs = with_pauses(&desired.jobs, observed);
@@ -59,7 +59,7 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
     let switches = !traffic.switch.is_empty();
     steps.extend(traffic.switch);
     if switches && !stop_first {
-        // One that died while the proxy took over is not the one to stay.
+        // An instance that died while the proxy took over must not stay.
         steps.extend(confirm.into_iter().map(|step| match step {
             Step::Confirm { units, .. } => Step::Confirm { units, time: Span::from_secs(0) },
             step => step,
@@ -82,7 +82,7 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
     })
 }
 
-/// Plans how a service goes away; `drain` is the longest wait for who is still connected to it.
+/// Plans the removal of a service; `drain` is the longest wait for open connections.
 pub fn remove(service: &ServiceId, drain: Span, observed: &Observed) -> ServicePlan {
     let leaving = Leaving::all(service, &[], observed);
     let traffic = Traffic::none(service, drain, observed);
@@ -129,14 +129,14 @@ fn refuse_foreign(
     Ok(())
 }
 
-/// Gives the images of what is started.
+/// Returns the images of the units that are started.
 fn images(start: &[Step], units: &UnitSet) -> BTreeSet<EngineImage> {
     let started = start.iter().filter_map(Step::unit);
     let units = started.filter_map(|unit| units.units.get(unit));
     units.filter_map(|unit| unit.metadata.kind.instance()?.image.clone()).collect()
 }
 
-/// Looks at what was started once more before requests go to it.
+/// Returns the step that confirms that the started units are still up before requests go to them.
 fn confirm(desired: &Desired<'_>, start: &[Step], traffic: &Traffic) -> Option<Step> {
     let time = desired.service.deploy.min_healthy_time;
     let started = start.iter().filter_map(Step::unit).filter(|unit| unit.kind() == "service");
@@ -145,7 +145,7 @@ fn confirm(desired: &Desired<'_>, start: &[Step], traffic: &Traffic) -> Option<S
     (wanted && !units.is_empty()).then_some(Step::Confirm { units, time })
 }
 
-/// Plans the way back.
+/// Plans the undo.
 fn undo(
     desired: &Desired<'_>,
     releases: &[ObservedRelease],
@@ -157,8 +157,8 @@ fn undo(
     let service = &desired.service.id;
     let mut undo = Steps::default();
     undo.extend(traffic.undo.iter().cloned());
-    // Where the release before serves as a whole and alone gets the requests, nothing of the new one
-    // has to stay. Else what runs of it may be what serves.
+    // If the previous release serves completely and alone gets the requests, nothing of the new one has to
+    // stay. Else the running part of the new one may be what serves.
     let serves = served_last(releases, &desired.release).is_some_and(ObservedRelease::serves);
     let alone = !traffic::may_be_asked(desired, observed);
     let whole = serves && !leaving.up.is_empty() && alone;
@@ -174,12 +174,12 @@ fn undo(
             .filter(|(name, unit)| unit.metadata.kind != Kind::Boot && goes(name))
             .map(|(name, _)| name.clone())
             .collect();
-        // The first instance brought its slice up; nothing is left in it by then.
+        // The first instance started its slice, which is empty by then.
         stop.sort_by_key(|unit| unit.kind() == "slice");
         undo.extend(stop.into_iter().map(Step::Stop));
     }
     if desired.service.deploy.order == Order::StopFirst {
-        // What is not enabled does not start.
+        // A unit that is not enabled does not start.
         let back =
             leaving.up.iter().filter(|unit| observed.links_to(service, unit).next().is_some());
         undo.extend(back.cloned().map(Step::Start));
@@ -209,7 +209,7 @@ fn undo(
 }
 
 impl Desired<'_> {
-    /// Gives the links that have to go on the way back.
+    /// Returns the links that the undo has to remove.
     fn links_to_undo(&self, observed: &Observed, whole: bool) -> Vec<Link> {
         let is_instance = |unit: &UnitName| {
             self.units.units.get(unit).is_some_and(|unit| unit.metadata.kind.is_instance())

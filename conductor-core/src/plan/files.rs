@@ -1,4 +1,4 @@
-//! Which unit files have to be written and enabled, and what runs because of them.
+//! The unit files to write and enable, and the units to start because of them.
 
 use std::collections::BTreeSet;
 
@@ -6,11 +6,11 @@ use super::{ActiveState, FileChange, Observed, Step};
 use crate::name::UnitName;
 use crate::unit::{Kind, Unit, UnitSet};
 
-/// What has to be written and enabled.
+/// The files to write and the links to enable.
 pub(super) struct Files {
     pub(super) write: Vec<Step>,
     pub(super) enable: Vec<Step>,
-    /// Units that run, or may run, with another text than the one to be written.
+    /// Units that run, or may run, with another text than the new one.
     pub(super) stale: BTreeSet<UnitName>,
 }
 
@@ -29,7 +29,7 @@ impl Files {
             };
             let change = match old {
                 Some(old) if old.body() == unit.body() => FileChange::Record,
-                // Without its file, too, a unit may be held: somebody removed it by hand.
+                // systemd may have a unit loaded without its file, which somebody removed by hand.
                 None if observed.state(name).is_none() => FileChange::New,
                 _ => FileChange::Text,
             };
@@ -43,10 +43,10 @@ impl Files {
     }
 }
 
-/// Gives what a file on the host is to be rewritten as; `None` if it needs no writing.
+/// Returns the new content of a file on the host; `None` if the file does not change.
 ///
-/// A file of another version of conductor stays as it is if it is an instance: those are never
-/// changed once released, but for the record of when. Other files are compared without the version.
+/// The file of an instance that another version of conductor wrote stays: instances never change once
+/// released, except for the record of the deploy. Other files are compared without the version.
 fn current(unit: &Unit, old: &Unit) -> Option<Unit> {
     if unit.text == old.text {
         return None;
@@ -62,8 +62,8 @@ fn current(unit: &Unit, old: &Unit) -> Option<Unit> {
     }
 }
 
-/// Gives what has to be started: instances, then the target, so that each instance has a job of its
-/// own that is waited for.
+/// Returns the steps that start units: the instances, then the target, so that each instance has its own
+/// systemd job to wait for.
 pub(super) fn start(desired: &UnitSet, files: &Files, observed: &Observed) -> Vec<Step> {
     if observed.states.is_none() {
         return Vec::new();

@@ -16,7 +16,7 @@ fn contained(text: &str) -> Desired<'static> {
     desired(&format!("runtime: docker\nimage: app\n{text}{}", job("")))
 }
 
-/// Observes a host on which all of a service is as desired, and its job runs.
+/// Returns a host on which a service is as desired, and its job runs.
 fn at_work(desired: &Desired<'_>) -> Observed {
     let mut observed = running(desired);
     let states = observed.states.as_mut().unwrap();
@@ -24,7 +24,7 @@ fn at_work(desired: &Desired<'_>) -> Observed {
     observed
 }
 
-/// Carries out what a plan does to files and timers.
+/// Returns the host after a plan's changes of files and timers.
 fn after(plan: &ServicePlan, observed: &Observed) -> Observed {
     let (mut set, mut states) = (observed.set.clone(), observed.states.clone().unwrap());
     for step in plan.all_steps() {
@@ -51,7 +51,7 @@ fn jobs_move_when_the_new_release_serves_and_before_anything_is_removed() {
     assert!(place("stop conductor-web-v1.") < place(&format!("rewrite {RUNNER}")));
     assert!(place(&format!("rewrite {RUNNER}")) < place("remove conductor-web-v1."));
     assert!(finish.last().unwrap().contains("remove the image app:v1"), "{finish:?}");
-    // What runs comes to its end, and the timer goes on as it is.
+    // The running job is not stopped, and the timer does not change.
     for what in [format!("stop {RUNNER}"), format!("restart {TIMER}"), format!("rewrite {TIMER}")] {
         assert!(!finish.contains(&what), "{finish:?}");
     }
@@ -120,7 +120,7 @@ fn what_an_operator_paused_stays_paused_until_it_is_resumed() {
             format!("stop {TIMER}"),
         ]
     );
-    // The service stays what it is.
+    // The service itself does not change.
     assert_eq!(plan.revision.as_ref(), Some(&wanted.revision));
     let paused = after(&plan, &before);
     assert!(!pause(&web, &timer, since, &paused).changes());

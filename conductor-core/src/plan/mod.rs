@@ -1,7 +1,7 @@
-//! Desired against observed, as ordered steps: what `apply` does, and what `--dry-run` prints.
+//! Plans: the ordered steps from the observed to the desired state, which `apply` does and `--dry-run` prints.
 //!
-//! Planning is pure. Each step can be done twice without harm, and after any step the plan can be
-//! made anew from what is observed then; that is all that crash safety takes.
+//! Planning is pure. Each step can be repeated, and after any step a new plan can be made from the new
+//! observation. Crash safety needs no more.
 
 mod converge;
 mod files;
@@ -32,26 +32,26 @@ pub use releases::{ObservedRelease, RollbackTarget, record, releases, rollback};
 pub use schedule::{pause, resume, run_now};
 pub use steps::{FileChange, Hook, Step, Steps};
 
-/// What is found on a host.
+/// The observed state of a host.
 #[derive(Debug, Clone, Default)]
 pub struct Observed {
     /// The unit files and links that carry conductor's metadata.
     pub set: UnitSet,
-    /// What stands where conductor would write, and is not conductor's: path and what it is.
+    /// What is at a path of conductor's and is not conductor's: the path, and what is there.
     pub foreign: BTreeMap<String, &'static str>,
-    /// What systemd says of the units it holds; `None` where there is no systemd to ask.
+    /// The states of the units that systemd has loaded; `None` without a systemd.
     pub states: Option<BTreeMap<UnitName, ActiveState>>,
-    /// What proxies are told of the services.
+    /// The files that list the services' instances for proxies.
     pub upstreams: BTreeMap<ServiceId, Vec<UpstreamFile>>,
-    /// Where a file of conductor's would go, and somebody else's is.
+    /// Files of others at the path of a file of conductor for a proxy.
     pub foreign_upstreams: BTreeMap<(ProxyName, ServiceId), PathBuf>,
-    /// Services whose proxy was told something new and was not seen to have taken over and drained.
+    /// Services whose file was changed, with the proxies that are not known to have reloaded and drained.
     pub pending: BTreeMap<ServiceId, BTreeSet<ProxyName>>,
-    /// Where the fixed names of the services' sockets point, by number of the instance.
+    /// The targets of the fixed names of the services' sockets, by number of the instance.
     pub sockets: BTreeMap<ServiceId, BTreeMap<u16, HostPath>>,
-    /// The last port that an instance was given, if one was since the host was booted.
+    /// The port that was allocated last, if one was since the host booted.
     pub last_port: Option<Port>,
-    /// The names in `set` by service, so that planning a service does not look at all the others.
+    /// The names in `set` by service, so that planning a service does not search all of them.
     owned: BTreeMap<ServiceId, Owned>,
 }
 
@@ -63,14 +63,14 @@ struct Owned {
 }
 
 impl Observed {
-    /// Puts together what was found in a unit directory.
+    /// Creates it from the content of a unit directory.
     pub fn new(set: UnitSet, foreign: BTreeMap<String, &'static str>) -> Self {
         let mut owned: BTreeMap<ServiceId, Owned> = BTreeMap::new();
         for (name, unit) in &set.units {
             owned.entry(unit.metadata.service.clone()).or_default().units.push(name.clone());
         }
         for link in &set.links {
-            // A link to a file that is gone belongs to nobody.
+            // A link to a missing file belongs to no service.
             if let Some(unit) = set.units.get(&link.unit) {
                 let service = unit.metadata.service.clone();
                 owned.entry(service).or_default().links.push(link.clone());
@@ -79,18 +79,18 @@ impl Observed {
         Self { set, foreign, owned, ..Self::default() }
     }
 
-    /// Gives the services that have units on the host.
+    /// Returns the services that have units on the host.
     pub fn services(&self) -> impl Iterator<Item = &ServiceId> {
         self.owned.keys()
     }
 
-    /// Gives the units of one service.
+    /// Returns the units of one service.
     pub fn units_of(&self, service: &ServiceId) -> impl Iterator<Item = (&UnitName, &Unit)> {
         let names = self.owned.get(service).into_iter().flat_map(|owned| &owned.units);
         names.filter_map(|name| self.set.units.get_key_value(name))
     }
 
-    /// Gives the links to one unit of a service.
+    /// Returns the links to one unit of a service.
     pub fn links_to<'o>(
         &'o self,
         service: &ServiceId,
@@ -108,22 +108,22 @@ impl Observed {
     }
 }
 
-/// The state of a unit, as systemd's `ActiveState` property has it (systemd(1), "Units").
+/// The state of a unit, as in systemd's property `ActiveState` (systemd(1), "Units").
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ActiveState {
     /// Started.
     Active,
-    /// Started, and reading its configuration anew.
+    /// Started, and reloading its configuration.
     Reloading,
     /// Stopped.
     Inactive,
     /// Stopped after it failed.
     Failed,
-    /// On its way to be started, perhaps for the second time.
+    /// Starting, or waiting for a restart.
     Activating,
-    /// On its way to be stopped.
+    /// Stopping.
     Deactivating,
-    /// Something this version does not know.
+    /// A state that this version does not know.
     Other,
 }
 
@@ -155,84 +155,84 @@ impl ActiveState {
         }
     }
 
-    /// Tells whether the unit is up.
+    /// Returns whether the unit is up.
     pub fn is_up(self) -> bool {
         matches!(self, Self::Active | Self::Reloading)
     }
 }
 
-/// What a service is to become.
+/// The desired state of a service.
 #[derive(Debug, Clone)]
 pub struct Desired<'s> {
     /// The service.
     pub service: &'s Service,
-    /// The revision its instances are to run.
+    /// The revision of its instances.
     pub revision: Revision,
-    /// The release they are of.
+    /// The release of its instances.
     pub release: ReleaseName,
     /// Its units.
     pub units: UnitSet,
     /// The units of its jobs.
     pub jobs: UnitSet,
-    /// What its proxy is to be told.
+    /// The file that lists its instances for its proxy.
     pub upstream: Option<UpstreamFile>,
-    /// What has to succeed before the first instance of a new release starts.
+    /// The hook that has to succeed before the first instance of a new release starts.
     pub before: Option<Hook>,
 }
 
 impl Desired<'_> {
-    /// Tells whether anything is to run.
+    /// Returns whether it has instances.
     fn has_instances(&self) -> bool {
         self.units.units.values().any(|unit| unit.metadata.kind.is_instance())
     }
 }
 
-/// What is to be done for one service.
+/// The plan of one service.
 #[derive(Debug, Clone)]
 pub struct ServicePlan {
     /// The service.
     pub service: ServiceId,
-    /// The revision that runs afterwards; `None` if the service goes away.
+    /// The revision that runs afterwards; `None` if the service is removed.
     pub revision: Option<Revision>,
-    /// What to do until the service is what it is to be, in order.
+    /// The steps to the desired state, in order.
     pub steps: Steps,
-    /// What to do if one of them fails, so that all is as before.
+    /// The steps that restore the previous state if one of them fails.
     pub undo: Steps,
-    /// What to take away afterwards; there is no way back from here.
+    /// The steps that clean up after success. After them, no undo is possible.
     pub finish: Steps,
     /// Whether instances of an older release serve until the new ones do.
     pub replaces: bool,
-    /// Whether the service is briefly down.
+    /// Whether the service is briefly down during the change.
     pub downtime: bool,
     /// How many instances start at a time; `None` for all.
     pub batch: Option<u16>,
 }
 
 impl ServicePlan {
-    /// Gives all steps, in order.
+    /// Returns all steps, in order.
     pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().chain(&self.finish)
     }
 
-    /// Tells whether anything is to be done.
+    /// Returns whether it has steps.
     pub fn changes(&self) -> bool {
         self.all_steps().next().is_some()
     }
 }
 
-/// What is to be done on a host.
+/// The plan of a host.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
-    /// Service by service; independent of each other.
+    /// The plans of the services, which are independent of each other.
     pub services: Vec<ServicePlan>,
-    /// Services on the host that no definition names and that are left alone.
+    /// Services on the host that have no definition; the plan does not change them.
     pub orphans: Vec<ServiceId>,
 }
 
 impl Plan {
-    /// Puts together what is to be done for services that were planned each for itself.
+    /// Creates a plan from plans of single services.
     pub fn new(mut services: Vec<ServicePlan>) -> Self {
-        // What one service leaves may be what another is about to use.
+        // Another service may be about to use an image that one service no longer uses.
         let steps = || services.iter().flat_map(ServicePlan::all_steps);
         let needed: BTreeSet<EngineImage> = steps()
             .filter_map(|step| match step {
@@ -248,7 +248,7 @@ impl Plan {
         Self { services, orphans: Vec::new() }
     }
 
-    /// Tells whether anything is to be done.
+    /// Returns whether it has steps.
     pub fn changes(&self) -> bool {
         self.services.iter().any(ServicePlan::changes)
     }
@@ -259,14 +259,16 @@ impl fmt::Display for Plan {
         for service in self.services.iter().filter(|service| service.changes()) {
             match &service.revision {
                 Some(revision) => writeln!(f, "{} at {revision}", service.service)?,
-                None => writeln!(f, "{} goes away", service.service)?,
+                None => writeln!(f, "{} is removed", service.service)?,
             }
             for step in service.all_steps() {
                 writeln!(f, "  {step}")?;
             }
             match (service.replaces, service.downtime) {
-                (_, true) => writeln!(f, "  briefly down: what runs stops before it starts anew")?,
-                (true, false) => writeln!(f, "  no downtime: what runs stops when the new serves")?,
+                (_, true) => writeln!(f, "  briefly down: instances stop before they start again")?,
+                (true, false) => {
+                    writeln!(f, "  no downtime: old instances stop when the new ones serve")?;
+                }
                 (false, false) => {}
             }
         }
@@ -274,12 +276,12 @@ impl fmt::Display for Plan {
     }
 }
 
-/// Something in the unit directory is in the way and not conductor's.
+/// A file in the unit directory that is not conductor's and blocks one of its own.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{path} is {what}: foreign, or damaged")]
 pub struct Foreign {
     /// The path, relative to the unit directory.
     pub path: String,
-    /// What it is.
+    /// What is there.
     pub what: &'static str,
 }

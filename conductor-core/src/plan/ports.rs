@@ -1,4 +1,4 @@
-//! Gives instances their ports: the ones they have already, else the next that are free.
+//! Allocates ports to instances: the ports that they already have, else the next free ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
@@ -9,24 +9,23 @@ use crate::release::Release;
 use crate::unit::{Unit, UnitSet};
 use crate::value::{Port, PortRange};
 
-/// The range of ports is used up.
+/// The range of ports has no free port.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("no port of {range} is left for {unit}")]
 pub struct PortError {
     /// The range.
     pub range: PortRange,
-    /// The instance that gets none.
+    /// The instance without a port.
     pub unit: UnitName,
 }
 
-/// Gives each instance of each release a port of the host.
+/// Allocates a port of the host to each instance of each release.
 ///
-/// An instance that is on the host keeps its port, so that nothing changes when nothing changed.
-/// New ones get the lowest that no unit holds, running or not, and that nothing listens on; but those
-/// up to `after`, the last one that was given, only when there are none above. So a port that became
-/// free comes again as late as can be. netavark leads the ports of containers to their addresses by
-/// NAT, and the kernel remembers for two minutes where a connection went that was not closed in full:
-/// a new one from the same port would go to a container that is gone.
+/// An instance that is on the host keeps its port. A new instance gets the lowest port that no unit has,
+/// running or not, and on which nothing listens; ports up to `after`, the one allocated last, are used only
+/// if there are none above. So a free port is reused as late as possible: netavark forwards ports to
+/// containers by NAT, and for two minutes the kernel remembers a connection that was not closed completely.
+/// A new connection from the same port would go to the removed container.
 /// The result has one map for each release, from instance to port.
 ///
 /// # Errors
@@ -59,19 +58,19 @@ pub fn allocate(
     Ok(allocated)
 }
 
-/// Gives the last port that a plan gives to an instance which was not there before.
+/// Returns the last port that these plans allocate to new instances.
 pub fn last_given(plans: &[ServicePlan], after: Option<Port>) -> Option<Port> {
     let steps = plans.iter().flat_map(|plan| plan.steps.iter());
     let given = steps.filter_map(|step| match step {
         Step::Write { unit, change: FileChange::New, .. } => port_of(unit),
         _ => None,
     });
-    // Those that are not above it came after the end of the range.
+    // Ports that are not above it were allocated after the end of the range was reached.
     given.max_by_key(|&port| (Some(port) <= after, port))
 }
 
-/// Tells whether an instance has no port yet, so that it matters what listens on the host: asking
-/// the kernel takes longer than all the rest of planning.
+/// Returns whether an instance has no port yet. Only then the kernel is asked what listens on the host, which
+/// takes longer than the rest of planning.
 pub fn needs_ports(releases: &[Release<'_>], on_host: &UnitSet) -> bool {
     releases.iter().any(|release| {
         instances_with_port(release).any(|instance| {

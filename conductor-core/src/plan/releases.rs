@@ -1,4 +1,4 @@
-//! The releases of a service that are on a host, and which of them is the current one.
+//! The releases of a service on a host, and which one is current.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,37 +12,37 @@ use crate::error::Invalid;
 use crate::name::{ReleaseName, Revision, ServiceId, UnitName};
 use crate::unit::Record;
 
-/// A release as its units on a host tell of it.
+/// A release as observed in its units on a host.
 #[derive(Debug, Clone)]
 pub struct ObservedRelease {
     /// Its name.
     pub name: ReleaseName,
     /// Its revision.
     pub revision: Revision,
-    /// When it was deployed; the last word of its units.
+    /// The record of its deploy: the newest one of its units.
     pub record: Option<Record>,
     /// Its instances.
     pub units: Vec<UnitName>,
-    /// Those that are wanted by the service's target.
+    /// The instances that the service's target wants.
     pub enabled: Vec<UnitName>,
-    /// Those that are up.
+    /// The instances that are up.
     pub up: Vec<UnitName>,
 }
 
 impl ObservedRelease {
-    /// Begins with a release of which nothing is known yet.
+    /// Creates a release without units.
     fn new(name: ReleaseName, revision: Revision) -> Self {
         let (units, enabled, up) = (Vec::new(), Vec::new(), Vec::new());
         Self { name, revision, record: None, units, enabled, up }
     }
 
-    /// Tells whether all of it that should run is up.
+    /// Returns whether all its enabled instances are up.
     pub(super) fn serves(&self) -> bool {
         !self.enabled.is_empty() && self.enabled.iter().all(|unit| self.up.contains(unit))
     }
 }
 
-/// Gives the releases of a service, the one deployed last first: that is the current one.
+/// Returns the releases of a service, the newest deploy first: that is the current release.
 pub fn releases(service: &ServiceId, observed: &Observed) -> Vec<ObservedRelease> {
     let mut releases: BTreeMap<ReleaseName, ObservedRelease> = BTreeMap::new();
     for (name, unit) in observed.units_of(service) {
@@ -61,7 +61,7 @@ pub fn releases(service: &ServiceId, observed: &Observed) -> Vec<ObservedRelease
             release.up.push(name.clone());
         }
     }
-    // Of a service without instances, only its jobs tell.
+    // For a service without instances, only its jobs have a record.
     for job in observed.units_of(service).filter_map(|(_, unit)| unit.metadata.kind.job()) {
         let of = releases.entry(job.release.clone()).or_insert_with_key(|release| {
             ObservedRelease::new(release.clone(), job.revision.clone())
@@ -75,10 +75,10 @@ pub fn releases(service: &ServiceId, observed: &Observed) -> Vec<ObservedRelease
     releases
 }
 
-/// Gives what is to be recorded of a release that a service is to run.
+/// Returns the record of a release that a service is to run.
 ///
-/// The current release keeps its record. Another one is deployed now, and later than any other
-/// whatever the clock says; it replaces the last one that was seen up.
+/// The current release keeps its record. Another one is deployed now, or just after the newest deploy if the
+/// clock is behind; it replaces the newest one that is up.
 pub fn record(
     service: &ServiceId,
     release: &ReleaseName,
@@ -96,10 +96,10 @@ pub fn record(
     Some(Record { deployed: later(now, &releases), replaces, undoes: None, definition })
 }
 
-/// Finds the release that a rollback goes back to, with what is to be recorded of it.
+/// Returns the release that a rollback goes back to, with its new record.
 ///
-/// Without a wish that is the one which the current release replaced; or the current one, if it is
-/// that of a rollback which did not come to its end.
+/// By default it is the one that the current release replaced, or the current one itself, if it is from a
+/// rollback that was not completed.
 pub fn rollback<'r>(
     releases: &'r [ObservedRelease],
     wish: Option<&RollbackTarget>,
@@ -130,7 +130,7 @@ pub fn rollback<'r>(
     Some((target, Some(record)))
 }
 
-/// What a rollback is to go back to.
+/// The target of a rollback.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RollbackTarget {
     /// The last release of a revision.
@@ -142,7 +142,7 @@ pub enum RollbackTarget {
 impl FromStr for RollbackTarget {
     type Err = Invalid;
 
-    /// What could be both is a release: few tags end in a dot and six hexadecimal digits.
+    /// Reads text that could be both as a release: few tags end in a dot and six hexadecimal digits.
     fn from_str(text: &str) -> Result<Self, Invalid> {
         text.parse().map(Self::Release).or_else(|_| text.parse().map(Self::Revision))
     }
@@ -157,17 +157,17 @@ impl fmt::Display for RollbackTarget {
     }
 }
 
-/// Gives a time that is later than that of any deploy before.
+/// Returns a time that is later than that of every deploy so far.
 pub(super) fn later(now: Timestamp, releases: &[ObservedRelease]) -> Timestamp {
     let last = releases.iter().filter_map(|release| Some(release.record.as_ref()?.deployed)).max();
     let after = last.and_then(|last| last.checked_add(Duration::from_micros(1)).ok());
-    // A unit file is for people, too.
+    // Rounded, because people read unit files.
     let now = now.round(jiff::Unit::Microsecond).unwrap_or(now);
     after.map_or(now, |after| now.max(after))
 }
 
-/// Finds the release that served last, other than the one that is to come: the newest one that is
-/// up, or else the newest.
+/// Returns the release that served last, other than the new one: the newest one that is up, or else the
+/// newest.
 pub(super) fn served_last<'r>(
     releases: &'r [ObservedRelease],
     coming: &ReleaseName,

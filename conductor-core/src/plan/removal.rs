@@ -1,4 +1,4 @@
-//! What is on the host and not desired: what of it goes, and what stays for a rollback.
+//! Units that are on the host and not desired: those to remove, and those to keep for a rollback.
 
 use std::collections::BTreeSet;
 
@@ -12,7 +12,7 @@ use crate::unit::{EngineImage, UnitSet};
 pub(super) struct Leaving {
     /// Instances that are up.
     pub(super) up: Vec<UnitName>,
-    /// All that is not down.
+    /// The steps that stop all units that are not down.
     pub(super) stop: Vec<Step>,
     pub(super) disable: Vec<Step>,
     pub(super) remove: Vec<Step>,
@@ -20,7 +20,7 @@ pub(super) struct Leaving {
 }
 
 impl Leaving {
-    /// Finds what leaves for what is desired.
+    /// Returns what the desired state replaces.
     pub(super) fn new(
         desired: &Desired<'_>,
         jobs: &UnitSet,
@@ -31,14 +31,14 @@ impl Leaving {
         let kept = kept(desired, releases);
         let stays = [&desired.units, jobs];
         let mut leaving = Self::all(id, &stays, observed);
-        // A job that runs comes to its end, also if it is not to run again.
+        // A job that runs is not stopped, even if its schedule is removed.
         leaving.stop.retain(|step| step.unit().is_none_or(|unit| !is_job(unit, observed)));
         leaving.remove.retain(|step| step.unit().is_none_or(|unit| !kept.contains(unit)));
         leaving.images = images(id, &leaving.remove, &stays, observed);
         leaving
     }
 
-    /// Takes everything for leaving that is not among some units.
+    /// Returns all units of a service except those of some sets.
     pub(super) fn all(service: &ServiceId, stays: &[&UnitSet], observed: &Observed) -> Self {
         let goes = |name: &UnitName| !stays.iter().any(|set| set.units.contains_key(name));
         let units: Vec<_> = observed.units_of(service).filter(|(name, _)| goes(name)).collect();
@@ -52,7 +52,7 @@ impl Leaving {
             observed.state(name).is_some_and(|state| state != ActiveState::Inactive)
         });
         let mut stop: Vec<_> = held.map(|(name, _)| (*name).clone()).collect();
-        // A slice can be stopped only when nothing is left in it.
+        // A slice can be stopped only when it is empty.
         stop.sort_by_key(|unit| unit.kind() == "slice");
         Self {
             up: up.map(|(name, _)| (*name).clone()).collect(),
@@ -64,9 +64,9 @@ impl Leaving {
     }
 }
 
-/// Finds the instances that stay on the host, stopped: those of the last releases that served.
+/// Returns the instances of kept releases, which stay on the host, stopped: the last ones that served.
 ///
-/// What is newer than the release that served last is a deploy that was given up, and goes.
+/// A release that is newer than the one that served last is from a failed deploy, and is removed.
 fn kept(desired: &Desired<'_>, releases: &[ObservedRelease]) -> BTreeSet<UnitName> {
     let own = &desired.release;
     let served = served_last(releases, own);
@@ -75,15 +75,15 @@ fn kept(desired: &Desired<'_>, releases: &[ObservedRelease]) -> BTreeSet<UnitNam
     };
     let old = releases.iter().filter(|release| release.name != *own && !unfinished(release));
     let kept = old.take(usize::from(desired.service.deploy.keep));
-    // Without instances nothing else would say which release is the current one.
+    // Without instances, only they say which release is current.
     let current =
         releases.iter().filter(|release| release.name == *own && !desired.has_instances());
     kept.chain(current).flat_map(|release| release.units.iter().cloned()).collect()
 }
 
-/// Finds the images of releases that go, if nothing else on the host uses them.
+/// Returns the images of removed releases that nothing else on the host uses.
 ///
-/// A job's unit is changed in place: the image that it ran in so far is not used by it any more.
+/// A job's unit is changed in place, so it no longer uses its previous image.
 fn images(
     service: &ServiceId,
     remove: &[Step],
@@ -111,7 +111,7 @@ fn is_job(unit: &UnitName, observed: &Observed) -> bool {
     observed.set.units.get(unit).is_some_and(|unit| unit.metadata.kind.job().is_some())
 }
 
-/// Tells whether the release of this name is the current one.
+/// Returns whether the release of this name is the current one.
 pub(super) fn is_current(release: &ReleaseName, releases: &[ObservedRelease]) -> bool {
     releases.first().is_some_and(|current| current.name == *release)
 }

@@ -1,7 +1,7 @@
-//! The jobs of a service on their way to another release.
+//! Plans the scheduled jobs of a service.
 //!
-//! Their units keep their names and are changed in place, after the release serves: until then the jobs
-//! are those of the old one. A job that runs meanwhile runs on as it began.
+//! Their units keep their names, and are changed in place once the release serves; until then the jobs are
+//! those of the old one. A job that runs meanwhile continues unchanged.
 
 use std::collections::BTreeSet;
 
@@ -13,12 +13,12 @@ use crate::name::{ServiceId, UnitName};
 use crate::release::timer_link;
 use crate::unit::{EngineImage, Unit, UnitSet};
 
-/// What has to be done for the jobs of a service.
+/// The changes of a service's jobs.
 #[derive(Default)]
 pub(super) struct Schedule {
-    /// Images that jobs will run in.
+    /// The images of the jobs.
     pub(super) images: BTreeSet<EngineImage>,
-    /// In order.
+    /// The steps, in order.
     pub(super) steps: Vec<Step>,
 }
 
@@ -39,7 +39,7 @@ impl Schedule {
             match (runs, up) {
                 (false, true) => Some(Step::Stop(name)),
                 (false, false) => None,
-                // It would run the job at once.
+                // Starting it would run the job at once.
                 (true, _) if is_at_boot(unit) => None,
                 (true, false) => Some(Step::Start(name)),
                 (true, true) => files.stale.contains(&name).then_some(Step::Restart(name)),
@@ -51,7 +51,7 @@ impl Schedule {
     }
 }
 
-/// Gives the jobs as they are to be: what an operator paused stays paused.
+/// Returns the desired units of the jobs: a paused job stays paused.
 pub(super) fn with_pauses(jobs: &UnitSet, observed: &Observed) -> UnitSet {
     let mut jobs = jobs.clone();
     for (name, unit) in &mut jobs.units {
@@ -64,7 +64,7 @@ pub(super) fn with_pauses(jobs: &UnitSet, observed: &Observed) -> UnitSet {
     jobs
 }
 
-/// Plans how a timer is kept from running its job.
+/// Plans the pause of a timer.
 pub fn pause(
     service: &ServiceId,
     timer: &UnitName,
@@ -74,7 +74,7 @@ pub fn pause(
     let unit = observed.set.units.get(timer);
     let links: Vec<_> = observed.links_to(service, timer).cloned().collect();
     let mut steps = Steps::default();
-    // One that is not enabled does not run its job anyway.
+    // A timer that is not enabled does not run its job.
     if let Some(unit) = unit.filter(|_| !links.is_empty()) {
         let unit = unit.paused(Some(since)).into();
         steps.extend([Step::Write { name: timer.clone(), unit, change: FileChange::Record }]);
@@ -84,7 +84,7 @@ pub fn pause(
     of_service(service, steps, observed)
 }
 
-/// Plans how a timer that was paused runs its job again.
+/// Plans how a paused timer resumes.
 pub fn resume(service: &ServiceId, timer: &UnitName, observed: &Observed) -> ServicePlan {
     let mut steps = Steps::default();
     let unit = observed.set.units.get(timer);
@@ -103,14 +103,14 @@ pub fn resume(service: &ServiceId, timer: &UnitName, observed: &Observed) -> Ser
     of_service(service, steps, observed)
 }
 
-/// Plans how a job is run now. systemd takes it as a start, and waits for its end.
+/// Plans a run of a job now. For systemd this is a start, whose systemd job ends with the run.
 pub fn run_now(service: &ServiceId, job: &UnitName, observed: &Observed) -> ServicePlan {
     let mut steps = Steps::default();
     steps.extend([Step::Start(job.clone())]);
     of_service(service, steps, observed)
 }
 
-/// Makes a plan that leaves a service itself as it is.
+/// Creates a plan that does not change the service itself.
 fn of_service(service: &ServiceId, steps: Steps, observed: &Observed) -> ServicePlan {
     let current = releases(service, observed).into_iter().next();
     ServicePlan {
@@ -125,7 +125,7 @@ fn of_service(service: &ServiceId, steps: Steps, observed: &Observed) -> Service
     }
 }
 
-/// Tells whether a timer runs its job when the host boots and at no other time.
+/// Returns whether a timer runs its job when the host boots, and at no other time.
 fn is_at_boot(timer: &Unit) -> bool {
     timer.values("OnCalendar").next().is_none()
 }

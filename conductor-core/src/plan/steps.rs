@@ -7,21 +7,21 @@ use crate::proxy::UpstreamFile;
 use crate::unit::{EngineImage, Link, Unit};
 use crate::value::{HostPath, Span};
 
-/// One idempotent change to the host, or something that has to hold before the next one.
+/// One idempotent change to the host, or a condition for the next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Step {
-    /// See that a proxy's configuration is good, and would be with a change that is to come.
+    /// Test a proxy's configuration, and test it with a planned change.
     TestProxy {
         /// The proxy.
         proxy: ProxyName,
         /// The service.
         service: ServiceId,
-        /// The text of the service's file; without one it goes.
+        /// The new text of the service's file; `None` if the file is to be removed.
         text: Option<String>,
     },
-    /// Pull an image that is not there.
+    /// Pull an image unless the engine has it.
     Pull(EngineImage),
-    /// Run a command once and to its end, as a unit of its own.
+    /// Run a command once, as its own unit, and wait for its end.
     Run(Hook),
     /// Write a unit file.
     Write {
@@ -29,20 +29,20 @@ pub enum Step {
         name: UnitName,
         /// Its content.
         unit: Box<Unit>,
-        /// What it is to systemd.
+        /// What the change means to systemd.
         change: FileChange,
     },
-    /// Make a unit start with another, at boot too.
+    /// Enable a unit: it starts together with another one, also at boot.
     Enable(Link),
     /// Start a unit and wait until it is up.
     Start(UnitName),
-    /// Stop and start a unit whose file was not as conductor writes it.
+    /// Stop and start a unit that runs with another text than its file has.
     Restart(UnitName),
-    /// See that what was started is still up, for some time.
+    /// Confirm that started instances are still up, for some time.
     Confirm {
         /// The instances.
         units: Vec<UnitName>,
-        /// How long; zero for one look.
+        /// For how long; zero for once.
         time: Span,
     },
     /// Point the fixed name of an instance's socket to the socket of a release.
@@ -58,7 +58,7 @@ pub enum Step {
     WriteUpstream {
         /// The file.
         file: UpstreamFile,
-        /// Whether it was there before and comes back: it is not tested then.
+        /// Whether the previous file is restored, which is not tested.
         restore: bool,
     },
     /// Remove that file.
@@ -67,19 +67,19 @@ pub enum Step {
         proxy: ProxyName,
         /// The service.
         service: ServiceId,
-        /// Whether it goes again because the one who wrote it failed: it is not tested then.
+        /// Whether it is removed because the deploy that wrote it failed, which is not tested.
         restore: bool,
     },
-    /// Let a proxy read its configuration, and see it take over.
+    /// Reload a proxy, and wait until it uses the new configuration.
     ReloadProxy(ProxyName),
-    /// Wait until the processes of a proxy from before are gone.
+    /// Wait until the old processes of a proxy have ended.
     DrainProxy {
         /// The proxy.
         proxy: ProxyName,
         /// The longest wait.
         longest: Span,
     },
-    /// Wait until nobody is connected to sockets any more.
+    /// Wait until sockets have no connections.
     DrainSockets {
         /// The service.
         service: ServiceId,
@@ -105,18 +105,18 @@ pub enum Step {
     RemoveImage(EngineImage),
 }
 
-/// What a unit file that is written is to systemd.
+/// What the change of a unit file means to systemd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileChange {
-    /// A name of which systemd cannot hold another text.
+    /// A new file: systemd cannot have an old text loaded.
     New,
-    /// Another text than the one that systemd may hold.
+    /// A new text: systemd may have an old one loaded.
     Text,
-    /// What systemd reads stays as it is: only conductor's own record is another.
+    /// Only conductor's own record changes, which systemd ignores.
     Record,
 }
 
-/// A command that runs once, as a unit that does not outlive it.
+/// A command that runs once, as a unit that is removed afterwards.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hook {
     /// The unit.
@@ -126,7 +126,7 @@ pub struct Hook {
 }
 
 impl Step {
-    /// Gives the unit the step is about, if it is about one.
+    /// Returns the unit of the step, if it has one.
     pub fn unit(&self) -> Option<&UnitName> {
         match self {
             Self::Enable(link) | Self::Disable(link) => Some(&link.unit),
@@ -140,7 +140,7 @@ impl Step {
         }
     }
 
-    /// Returns what is done, in one word, for programs.
+    /// Returns the action in one word, for programs.
     pub fn action(&self) -> &'static str {
         match self {
             Self::TestProxy { .. } => "test_proxy",
@@ -165,12 +165,12 @@ impl Step {
         }
     }
 
-    /// Tells whether the step changes unit files only, not what runs.
+    /// Returns whether the step changes only unit files, not what runs.
     pub fn is_file(&self) -> bool {
         matches!(self, Self::Write { .. } | Self::Enable(_) | Self::Disable(_) | Self::Remove(_))
     }
 
-    /// Tells whether the step has to do with where requests go.
+    /// Returns whether the step is about where requests go.
     pub fn is_traffic(&self) -> bool {
         matches!(
             self,
@@ -203,10 +203,10 @@ impl fmt::Display for Step {
             Self::Start(name) => write!(f, "start {name}"),
             Self::Restart(name) => write!(f, "restart {name}"),
             Self::Confirm { units, time } if time.duration().is_zero() => {
-                write!(f, "see that {} is still up", counted(units.len()))
+                write!(f, "confirm that {} is still up", counted(units.len()))
             }
             Self::Confirm { units, time } => {
-                write!(f, "see that {} stays well for {time}", counted(units.len()))
+                write!(f, "confirm that {} stays healthy for {time}", counted(units.len()))
             }
             Self::Switch { instance, socket, .. } => {
                 write!(f, "switch socket {instance} to {socket}")
@@ -246,22 +246,22 @@ fn counted(instances: usize) -> String {
 pub struct Steps(Vec<Step>);
 
 impl Steps {
-    /// Adds steps behind the others.
+    /// Appends steps.
     pub fn extend(&mut self, steps: impl IntoIterator<Item = Step>) {
         self.0.extend(steps);
     }
 
-    /// Keeps those steps for which something holds.
+    /// Keeps the steps that match.
     pub(super) fn retain(&mut self, keeps: impl FnMut(&Step) -> bool) {
         self.0.retain(keeps);
     }
 
-    /// Tells whether there is nothing to do.
+    /// Returns whether there are no steps.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Gives the steps in order.
+    /// Returns the steps in order.
     pub fn iter(&self) -> std::slice::Iter<'_, Step> {
         self.0.iter()
     }

@@ -1,4 +1,4 @@
-//! Plans from observations made by hand.
+//! Plans from written observations.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,7 +15,7 @@ fn service(text: &str) -> Service {
     Service::parse(Path::new("web.yaml"), &text).unwrap()
 }
 
-/// The service lives for as long as the tests do.
+/// Returns the desired state of a service; it leaks the service.
 pub(super) fn desired(text: &str) -> Desired<'static> {
     let service: &Service = Box::leak(Box::new(service(text)));
     let templates = Templates::new(&[]).unwrap();
@@ -41,7 +41,7 @@ pub(super) fn desired(text: &str) -> Desired<'static> {
     }
 }
 
-/// Observes a host on which all of a service is as desired, and up.
+/// Returns a host on which a service is as desired, and up.
 pub(super) fn running(desired: &Desired<'_>) -> Observed {
     let mut states = BTreeMap::new();
     let mut set = desired.units.clone();
@@ -62,7 +62,7 @@ pub(super) fn empty() -> Observed {
     Observed { states: Some(BTreeMap::new()), ..Observed::default() }
 }
 
-/// Gives a plan's steps in words, without the digests.
+/// Returns a plan's steps in words, without the digests.
 pub(super) fn words(plan: &ServicePlan) -> Vec<String> {
     let digit = |c: char| c.is_ascii_hexdigit();
     plan.all_steps()
@@ -245,7 +245,7 @@ fn ports_stay_and_new_ones_avoid_what_is_held_and_what_listens() {
     assert_eq!(give(&UnitSet::default(), &[20001]).unwrap(), [20000, 20002, 20003]);
     let none = UnitSet::default();
     assert_eq!(give_after(&none, &[20001], Some(20000)).unwrap(), [20002, 20003, 20004]);
-    // Behind the end of the range is its beginning.
+    // After the end of the range comes its beginning.
     assert_eq!(give_after(&none, &[20001], Some(20003)).unwrap(), [20004, 20000, 20002]);
     assert_eq!(give_after(&none, &[], Some(30000)).unwrap(), [20000, 20001, 20002]);
     let ports = allocate(&[release()], &none, &[20001].into(), range, None).unwrap();

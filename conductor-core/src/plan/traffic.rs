@@ -1,4 +1,4 @@
-//! Where requests go: the steps that lead them from what leaves to what comes.
+//! The steps that switch requests from the old instances to the new ones.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,21 +8,21 @@ use crate::proxy::UpstreamFile;
 use crate::unit::UnitSet;
 use crate::value::{Endpoint, HostPath, Span};
 
-/// The steps that change where requests go, in the three places of a plan that they have.
+/// The steps that change where requests go, by their place in a plan.
 #[derive(Default)]
 pub(super) struct Traffic {
-    /// Before anything is touched.
+    /// Before anything is changed.
     pub(super) test: Vec<Step>,
     /// Once the instances are up.
     pub(super) switch: Vec<Step>,
-    /// How to lead requests back.
+    /// The undo.
     pub(super) undo: Vec<Step>,
-    /// What nobody asks for any more.
+    /// The removal of what gets no requests any more.
     pub(super) finish: Vec<Step>,
 }
 
 impl Traffic {
-    /// Leads requests to what is desired.
+    /// Switches requests to the desired instances.
     pub(super) fn new(desired: &Desired<'_>, observed: &Observed) -> Self {
         let service = &desired.service.id;
         let drain = desired.service.deploy.drain;
@@ -31,7 +31,7 @@ impl Traffic {
         Self::plan(service, upstream, &sockets, drain, observed)
     }
 
-    /// Leads no requests to a service any more.
+    /// Stops all requests to a service.
     pub(super) fn none(service: &ServiceId, drain: Span, observed: &Observed) -> Self {
         Self::plan(service, None, &BTreeMap::new(), drain, observed)
     }
@@ -102,7 +102,7 @@ impl Traffic {
             });
             touched.insert(&new.proxy);
         }
-        // What an earlier run wrote and did not see taken over.
+        // An earlier process wrote these files, and may have ended before the proxy took them over.
         touched.extend(observed.pending.get(service).into_iter().flatten());
         if observed.states.is_none() {
             return;
@@ -123,7 +123,7 @@ impl Traffic {
         self.test.push(Step::TestProxy { proxy, service, text });
     }
 
-    /// Waits for those who are connected to what leaves, and takes its names away.
+    /// Drains the sockets of old instances, and removes their fixed names.
     fn leave_sockets(
         &mut self,
         service: &ServiceId,
@@ -154,14 +154,14 @@ impl Traffic {
     }
 }
 
-/// Tells whether requests may go to an instance of what is desired already: a proxy knows of one, or it
-/// is not known what it knows.
+/// Returns whether requests may already go to an instance of the desired release: a proxy has it in its
+/// configuration, or may have it.
 pub(super) fn may_be_asked(desired: &Desired<'_>, observed: &Observed) -> bool {
     let service = &desired.service.id;
     let files = observed.upstreams.get(service).map_or(&[][..], Vec::as_slice);
     let names = observed.sockets.get(service);
     let is_named = |endpoint: &Endpoint| match endpoint {
-        // Whatever the form of the file: it cannot name a port without its digits.
+        // Whatever the syntax of the file, it contains the digits of a port.
         Endpoint::Tcp { port, .. } => {
             files.iter().any(|file| file.text.contains(&port.to_string()))
         }
@@ -172,7 +172,7 @@ pub(super) fn may_be_asked(desired: &Desired<'_>, observed: &Observed) -> bool {
         || instances.filter_map(|instance| instance.endpoint.as_ref()).any(is_named)
 }
 
-/// Gives the sockets of instances by number.
+/// Returns the sockets of instances by number.
 fn sockets(units: &UnitSet) -> BTreeMap<u16, HostPath> {
     let instances = units.units.values().filter_map(|unit| unit.metadata.kind.instance());
     let sockets = instances.filter_map(|instance| match &instance.endpoint {

@@ -1,4 +1,4 @@
-//! What a proxy is told: a file for each service that lists its instances.
+//! The files that list a service's instances for a proxy.
 
 mod observed;
 mod template;
@@ -8,23 +8,23 @@ use crate::name::{ProxyName, ServiceId};
 pub use observed::Upstreams;
 pub use template::{ProxyTemplates, UpstreamError};
 
-/// Begins the last line of every file of conductor's, by which it is known as such. Proxies differ
-/// in much; that a line with a `#` is a comment is common to them.
+/// The beginning of the last line of each of conductor's files, which identifies it. In the configuration of
+/// all supported proxies, a line with a `#` is a comment.
 const MARK: &str = "# X-Conductor: ";
 
-/// A file of conductor's that a proxy reads.
+/// A file that conductor writes for a proxy.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UpstreamFile {
     /// The proxy that reads it.
     pub proxy: ProxyName,
     /// The service whose instances it lists.
     pub service: ServiceId,
-    /// All of its text, the mark at its end included.
+    /// Its whole text, including the mark at the end.
     pub text: String,
 }
 
 impl UpstreamFile {
-    /// Adds the mark behind a text, so that no template can lose it.
+    /// Appends the mark to a text, so that every file has it, whatever its template.
     fn new(proxy: &ProxyName, service: &ServiceId, mut text: String) -> Self {
         if !text.ends_with('\n') {
             text.push('\n');
@@ -34,7 +34,7 @@ impl UpstreamFile {
         Self { proxy: proxy.clone(), service: service.clone(), text }
     }
 
-    /// Recognises a file by the mark at its end; `None` if it is not conductor's.
+    /// Reads the mark at the end of a file; `None` if the file is not conductor's.
     pub fn parse(text: &str) -> Option<Self> {
         let last = text.strip_suffix('\n')?.lines().next_back()?;
         let (proxy, service) = last.strip_prefix(MARK)?.split_once(' ')?;
@@ -46,7 +46,7 @@ impl UpstreamFile {
     }
 }
 
-/// Writes the last line of a file.
+/// Returns the last line of a file.
 pub fn mark(proxy: &ProxyName, service: &ServiceId) -> String {
     format!("{MARK}proxy={proxy} service={service}")
 }

@@ -1,4 +1,4 @@
-//! What of conductor's is in the directories of the proxies.
+//! The observed state of the proxies' directories.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -6,14 +6,14 @@ use std::path::PathBuf;
 use super::UpstreamFile;
 use crate::name::{ProxyName, ServiceId};
 
-/// What of conductor's is in the directories of the proxies, and what is in its way.
+/// The files in the directories of the proxies, and the state of the proxies.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Upstreams {
-    /// The files of conductor's.
+    /// The files of conductor.
     pub files: BTreeSet<UpstreamFile>,
-    /// What stands where a file of a service would go and is not conductor's.
+    /// What is at the path of a service's file and is not conductor's.
     pub foreign: BTreeMap<(ProxyName, ServiceId), PathBuf>,
-    /// The services of which a file was changed, each with the proxies that have not been seen to
-    /// take the change over and to be done with the old connections.
+    /// The services whose file was changed, each with the proxies that are not known to have taken over the
+    /// change and to have drained the old connections.
     pub pending: BTreeMap<ServiceId, BTreeSet<ProxyName>>,
 }

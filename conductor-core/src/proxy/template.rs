@@ -17,34 +17,34 @@ use crate::value::Endpoint;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum UpstreamError {
-    /// The template is wrong.
+    /// The template has an error.
     #[error(transparent)]
     Template(#[from] TemplateError),
-    /// The path of a socket could be taken for something else.
+    /// The path of a socket contains a character that is special to a proxy.
     #[error(
         "{service}: {endpoint} cannot be written to a proxy's configuration: it contains {character:?}"
     )]
     Endpoint {
         /// The service.
         service: ServiceId,
-        /// Where the instance is reached.
+        /// The address of the instance.
         endpoint: Endpoint,
-        /// What is in the way.
+        /// The special character.
         character: char,
     },
 }
 
-/// The templates of all proxies: nginx's form, and the host's own for some.
+/// The templates of all proxies: that of nginx, and the host's own for some.
 ///
-/// They are apart from those of units, because they are no part of what an instance is.
+/// They are separate from those of units, because they are not part of a release.
 #[derive(Debug)]
 pub struct ProxyTemplates {
     registry: Handlebars<'static>,
-    /// The proxies with a template of their own, which is registered under their name.
+    /// The proxies with an own template, which is registered under the proxy's name.
     own: BTreeMap<ProxyName, PathBuf>,
 }
 
-/// What a template may refer to.
+/// The values for a template.
 #[derive(Serialize)]
 struct View<'a> {
     id: &'a ServiceId,
@@ -52,10 +52,10 @@ struct View<'a> {
     servers: Vec<Server<'a>>,
 }
 
-/// One instance; what it does not have is empty.
+/// One instance; values that it does not have are empty.
 #[derive(Serialize)]
 struct Server<'a> {
-    /// As nginx has it.
+    /// In the syntax of nginx.
     address: String,
     host: String,
     port: String,
@@ -63,10 +63,10 @@ struct Server<'a> {
 }
 
 impl ProxyTemplates {
-    /// Loads the templates of proxies that do not use nginx's.
+    /// Loads the templates of the proxies that have their own.
     ///
     /// # Errors
-    /// One of them is no template.
+    /// One of them is not a template.
     pub fn new(
         own: impl IntoIterator<Item = (ProxyName, Override)>,
     ) -> Result<Self, TemplateError> {
@@ -75,17 +75,17 @@ impl ProxyTemplates {
         render::register(&mut registry, nginx.file, nginx.text, PathBuf::from(nginx.file))?;
         let mut files = BTreeMap::new();
         for (proxy, Override { file, text }) in own {
-            // The name of no proxy has a dot, so this is never the name of nginx's template.
+            // No proxy's name contains a dot, so this is never the name of nginx's template.
             render::register(&mut registry, proxy.as_str(), &text, file.clone())?;
             files.insert(proxy, file);
         }
         Ok(Self { registry, own: files })
     }
 
-    /// Writes what a service's proxy is told: where its instances are reached, in their order.
+    /// Renders the file of a service's proxy, with the addresses of the instances in their order.
     ///
     /// # Errors
-    /// The template fails, or a socket's path means something to a proxy.
+    /// The template fails, or a socket's path contains a character that is special to a proxy.
     pub fn render(
         &self,
         proxy: &Proxy,
@@ -107,8 +107,8 @@ impl ProxyTemplates {
     }
 }
 
-/// Describes an instance. No proxy's syntax is escaped here: only what means nothing in any passes.
-/// An address and a port are numbers, and the name of an upstream is plain already.
+/// Returns the values of an instance. Nothing is escaped, because proxies differ: only paths without special
+/// characters are accepted. Addresses and ports are numbers, and the name of an upstream is plain.
 fn server<'a>(service: &ServiceId, endpoint: &'a Endpoint) -> Result<Server<'a>, UpstreamError> {
     let address = endpoint.to_string();
     match endpoint {
@@ -193,7 +193,7 @@ mod tests {
             "backend app # web\n  server i0 10.0.0.5:80\n  server i1 unix@/run/a.sock\n\
              # X-Conductor: proxy=haproxy service=web\n"
         );
-        // Others have nginx's.
+        // Other proxies have that of nginx.
         assert!(render(&templates, &proxy("edge"), &endpoints).contains("upstream app {"));
     }
 

@@ -1,4 +1,4 @@
-//! Release and ports to units: the pure heart of conductor.
+//! Compiles a release and its ports into units.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,8 @@ use crate::unit::{
 };
 use crate::value::{Endpoint, HostPath, ImageReference, Listen, Port, Tokens};
 
-/// The values of `instance.service.hbs`. Every key is always there: strict mode does not notice
-/// a missing one in `{{#if}}`.
+/// The values of `instance.service.hbs`. Every key is always present: strict mode does not report a missing
+/// one in `{{#if}}`.
 #[derive(Serialize)]
 struct InstanceView<'a> {
     id: &'a str,
@@ -39,7 +39,7 @@ struct InstanceView<'a> {
     settings: Lines,
 }
 
-/// The values of the templates that stand for the whole service.
+/// The values of the templates for units of the whole service.
 #[derive(Serialize)]
 struct ServiceView<'a> {
     id: &'a str,
@@ -175,7 +175,7 @@ fn instance_unit(
         scope,
         run: None,
     });
-    // Without `..`: what a runtime contributes has its place in the unit.
+    // Without `..`: everything that a runtime adds has its place in the unit.
     let Parts {
         service_type,
         unit: of_runtime,
@@ -188,8 +188,8 @@ fn instance_unit(
         sandbox,
     } = parts;
     let mut unit = Lines::default();
-    // A target that systemd holds remembers what it wanted when it was loaded: so what is not enabled
-    // any more is kept from starting with it, whether it is kept for a rollback or was removed.
+    // A loaded target still wants what it wanted when it was loaded. So a unit that is no longer enabled must
+    // not start with it, whether it is kept for a rollback or was removed.
     let units = Place::of(scope).units;
     unit.push("ConditionPathExists", format_args!("{units}/{}.wants/%n", names.target));
     unit.extend(of_runtime);
@@ -237,7 +237,7 @@ fn instance_unit(
     Ok(Unit::new(text, metadata(service, kind)))
 }
 
-/// Returns the image of an instance: for an engine with its revision, else a path.
+/// Returns the image of an instance: with its revision for an engine, else a path.
 pub(super) fn image(
     release: &Release<'_>,
     tokens: &Tokens<'_>,
@@ -270,7 +270,7 @@ pub(super) fn engine_image(
     Ok(image(release, tokens)?.map(|reference| EngineImage { engine, reference }))
 }
 
-/// Checks paths once more with the real values: a digest as revision has a colon.
+/// Checks paths again with the values of tokens: a digest as revision contains a colon.
 pub(super) fn check_volumes(service: &Service, tokens: &Tokens<'_>) -> Result<(), CompileError> {
     for path in service.volumes.iter().flat_map(|volume| [&volume.source, &volume.target]) {
         if let Err(source) = tokens.expand(path.as_str()).parse::<HostPath>() {

@@ -1,4 +1,4 @@
-//! The digest of all that makes up an instance.
+//! The digest of a release.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,8 +15,8 @@ use crate::value::{
     Setting, Span, UserName, Volume,
 };
 
-/// What is hashed. Not in it: how many instances there are, their ports, cron and proxy, which
-/// change without replacing an instance. `stop_timeout` is, because systemd reads it from the unit.
+/// The input of the hash. Without the number of instances, their ports, `cron` and `proxy`: they change
+/// without replacing an instance. With `stop_timeout`, because systemd reads it from the unit.
 #[derive(Serialize)]
 struct Fingerprint<'a> {
     id: &'a ServiceId,
@@ -32,7 +32,7 @@ struct Fingerprint<'a> {
     volumes: &'a [Volume],
     user: &'a Option<UserName>,
     limits: Limits,
-    /// Not there where it is on, as it was before it could be off.
+    /// Absent if it is true: older versions had no such key, and their digests stay valid.
     #[serde(skip_serializing_if = "Clone::clone")]
     sandbox: bool,
     health: &'a Option<Health>,
@@ -41,9 +41,9 @@ struct Fingerprint<'a> {
     templates: Option<&'a str>,
 }
 
-/// Hashes the canonical JSON of a release: its maps are sorted and its types print one way only.
+/// Returns the hash of a release's canonical JSON: maps are sorted, and each value has one form.
 pub(super) fn digest(service: &Service, revision: &Revision, templates: Option<&str>) -> String {
-    // Without `..`: whoever adds a field decides here whether it replaces instances.
+    // Without `..`: for each new field it must be decided whether it replaces instances.
     let Service {
         id,
         description: _,

@@ -31,7 +31,7 @@ pub enum CompileError {
     /// A template does not render.
     #[error(transparent)]
     Template(#[from] TemplateError),
-    /// The image is none once its tokens are replaced.
+    /// The image is invalid with its tokens replaced.
     #[error("{service}: image")]
     Image {
         /// The service.
@@ -39,7 +39,7 @@ pub enum CompileError {
         /// What is wrong.
         source: Invalid,
     },
-    /// A volume is none once its tokens are replaced.
+    /// A volume is invalid with its tokens replaced.
     #[error("{service}: volumes: {source}")]
     Volume {
         /// The service.
@@ -47,19 +47,19 @@ pub enum CompileError {
         /// What is wrong.
         source: Invalid,
     },
-    /// The service is for the host's systemd only.
-    #[error("{service}: user: a user's manager runs everything as that user")]
+    /// The service has a user, which needs the host's systemd.
+    #[error("{service}: user: a user's systemd cannot run units as another user")]
     UserScope {
         /// The service.
         service: ServiceId,
     },
-    /// A user's manager makes no socket that others get to.
-    #[error("{service}: listen: sockets are for services of the host's systemd")]
+    /// The service has sockets, which need the host's systemd: other users connect to them.
+    #[error("{service}: listen: sockets need the host's systemd, not a user's")]
     Socket {
         /// The service.
         service: ServiceId,
     },
-    /// conductor itself is at fault.
+    /// A bug in conductor.
     #[error("{service}")]
     Panicked {
         /// The service.
@@ -68,11 +68,11 @@ pub enum CompileError {
         file: PathBuf,
         /// Line and column of its id, from 1.
         position: (usize, usize),
-        /// What the panic said.
+        /// The panic.
         source: Panicked,
     },
-    /// An instance has no port although the service asks for one.
-    #[error("{service}: instance {instance} was given no port")]
+    /// An instance has no port, but the service needs one.
+    #[error("{service}: instance {instance} has no port")]
     NoPort {
         /// The service.
         service: ServiceId,
@@ -83,52 +83,52 @@ pub enum CompileError {
 
 /// A service at a revision.
 ///
-/// Its name says both the revision and the configuration, so it is the same on every host, a
-/// changed environment variable is a new release, and a unit that was written is never changed.
+/// Its name depends on the revision and the configuration. So it is the same on every host, a changed
+/// environment variable is a new release, and the unit of an instance never changes.
 #[derive(Debug, Clone)]
 pub struct Release<'s> {
     /// The service.
     pub service: &'s Service,
     /// The revision.
     pub revision: Revision,
-    /// The SHA-256 of all that makes up an instance, in hexadecimal.
+    /// The SHA-256 of revision and configuration, in hexadecimal.
     pub digest: String,
 }
 
 impl<'s> Release<'s> {
-    /// Makes the release of a service at a revision.
+    /// Creates the release of a service at a revision.
     pub fn new(service: &'s Service, revision: Revision, templates: &Templates) -> Self {
         let digest = digest::digest(service, &revision, templates.fingerprint());
         Self { service, revision, digest }
     }
 
-    /// Names the unit of an instance: `conductor-ID-REVISION.DIGEST-N.service`.
+    /// Returns the name of the unit of an instance: `conductor-ID-REVISION.DIGEST-N.service`.
     pub fn instance_unit(&self, instance: u16) -> UnitName {
         let (id, name) = (&self.service.id, self.name());
         UnitName::from_checked(format!("{PREFIX}{id}-{name}-{instance}.service"))
     }
 
-    /// Returns where an instance listens that listens on a unix socket.
+    /// Returns the path of an instance's unix socket.
     ///
-    /// The address of a socket has at most 107 bytes, so that the digest stands for the revision, too.
+    /// The path of a socket has at most 107 bytes, so it contains the digest without the revision.
     pub(crate) fn socket(&self, instance: u16) -> HostPath {
         let (id, digest) = (&self.service.id, ReleaseName::digits(&self.digest));
         let path = format!("{SOCKETS}/{id}.{digest}-{instance}/socket");
         path.parse().expect("an id, hexadecimal digits and a number are good in a path")
     }
 
-    /// Names the release within its service.
+    /// Returns the name of the release within its service.
     pub fn name(&self) -> ReleaseName {
         ReleaseName::new(&self.revision, &self.digest)
     }
 
     /// Compiles the units of the service: its instances, its target and its slice.
     ///
-    /// `ports` holds the host's port for each instance, from 1, of a service that has a port; `record`
-    /// goes into the metadata of each.
+    /// `ports` has the host's port of each instance, from 1, if the service has a port; `record` is written into
+    /// the metadata of each instance.
     ///
     /// # Errors
-    /// A template that fails, or values that do not fit together at this revision.
+    /// A template fails, or a value is invalid at this revision.
     pub fn compile(
         &self,
         ports: &BTreeMap<u16, Port>,
@@ -139,11 +139,11 @@ impl<'s> Release<'s> {
         compile::compile(self, ports, record, scope, templates)
     }
 
-    /// Compiles the units of the service's jobs, each a service and a timer. They keep their names, so
-    /// that they move from release to release; `name` is that of the release they are of now.
+    /// Compiles the units of the service's jobs, each a service and a timer. They have the same names in each
+    /// release; `name` is that of their release.
     ///
     /// # Errors
-    /// A template that fails, or values that do not fit together at this revision.
+    /// A template fails, or a value is invalid at this revision.
     pub fn compile_jobs(
         &self,
         name: &ReleaseName,
@@ -154,31 +154,31 @@ impl<'s> Release<'s> {
         scheduled_jobs::compile(self, name, record, scope, templates)
     }
 
-    /// Names the unit of something that is done once for this release:
+    /// Returns the name of the unit of a command that runs once for this release:
     /// `conductor-ID-REVISION.DIGEST-PURPOSE.service`.
     pub fn task_unit(&self, purpose: &str) -> UnitName {
         run::unit(self, purpose)
     }
 
-    /// Returns the image that commands run in which run once, if a container engine has it.
+    /// Returns the image of commands that run once, if they run in a container.
     ///
     /// # Errors
-    /// The image is none once its tokens are replaced.
+    /// The image is invalid with its tokens replaced.
     pub fn engine_image(&self) -> Result<Option<EngineImage>, CompileError> {
         engine_image(self, &self.task_tokens())
     }
 
-    /// Returns what tokens stand for in a command that runs once: it is no instance, and listens nowhere.
+    /// Returns the values of tokens in a command that runs once: it is no instance, and has no port or socket.
     fn task_tokens(&self) -> Tokens<'_> {
         let (id, revision) = (self.service.id.as_str(), self.revision.as_str());
         Tokens { id, revision, instance: "0", port: None, socket: None }
     }
 
-    /// Compiles a unit that runs a command once, in the service's image and environment and within its
-    /// limits, but for what the task says. `purpose` stands in its description.
+    /// Compiles a unit that runs a command once, with the service's image, environment and limits, unless the
+    /// task has its own. `purpose` is part of its description.
     ///
     /// # Errors
-    /// A template that fails, or values that do not fit together at this revision.
+    /// A template fails, or a value is invalid at this revision.
     pub fn compile_task(
         &self,
         task: Task,
@@ -191,23 +191,23 @@ impl<'s> Release<'s> {
     }
 }
 
-/// Names the target of a service.
+/// Returns the name of a service's target.
 pub fn target_unit(service: &ServiceId) -> UnitName {
     UnitName::from_checked(format!("{PREFIX}{service}.target"))
 }
 
-/// Returns the link by which an instance belongs to its service's target.
+/// Returns the link that enables an instance in its service's target.
 pub fn link(service: &ServiceId, instance: &UnitName) -> Link {
     Link { by: target_unit(service), unit: instance.clone() }
 }
 
-/// Names the unit that starts the target of a service when the host boots.
+/// Returns the name of the unit that starts the target of a service when the host boots.
 pub fn boot_unit(service: &ServiceId) -> UnitName {
     UnitName::from_checked(format!("{PREFIX}{service}-boot.service"))
 }
 
-/// Names the slice of a service. A dash in the id is escaped: in the name of a slice it would
-/// make this a part of another service's slice.
+/// Returns the name of a service's slice. A dash in the id is escaped: in the name of a slice it means a
+/// parent, which could be the slice of another service.
 pub fn slice_unit(service: &ServiceId) -> UnitName {
     let component = escape::slice_component(service.as_str());
     UnitName::from_checked(format!("{PREFIX}{component}.slice"))

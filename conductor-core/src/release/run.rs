@@ -31,12 +31,12 @@ struct CommandView<'a> {
     settings: Lines,
 }
 
-/// A command that runs once and to its end, and in what it differs from the service's instances.
+/// A command that runs once, and how it differs from the service's instances.
 #[derive(Debug, Default)]
 pub struct Task {
     /// The program and its arguments, with their tokens.
     pub command: Vec<Argument>,
-    /// Environment variables, on top of the service's, with their tokens.
+    /// Environment variables, in addition to the service's, with their tokens.
     pub env: BTreeMap<EnvName, EnvValue>,
     /// Limits, each in place of the service's.
     pub limits: Limits,
@@ -44,15 +44,15 @@ pub struct Task {
     pub user: Option<UserName>,
     /// The longest that it may take.
     pub timeout: Option<Span>,
-    /// What it needs if it is neither a job nor a part of a deploy.
+    /// What a run needs; `None` for a job or a hook.
     pub run: Option<RunParts>,
-    /// Directives of the section `[Unit]` that are its own.
+    /// Its own directives of the section `[Unit]`.
     pub unit: Lines,
-    /// Directives of the section `[Service]` that are its own.
+    /// Its own directives of the section `[Service]`.
     pub service: Lines,
 }
 
-/// Names the unit of something that is done once for a release.
+/// Returns the name of the unit of a command that runs once for a release.
 pub(super) fn unit(release: &Release<'_>, purpose: &str) -> UnitName {
     let (id, name) = (&release.service.id, release.name());
     UnitName::from_checked(format!("{PREFIX}{id}-{name}-{purpose}.service"))
@@ -69,7 +69,7 @@ pub(super) fn compile(
     let own = release.service;
     let mut env = own.env.clone();
     env.extend(task.env);
-    // It serves nobody, so it has no port and nobody asks whether it is well.
+    // It serves no requests, so it has neither a port nor a health check.
     let service = Service {
         command: task.command,
         env,
@@ -89,7 +89,7 @@ pub(super) fn compile(
     let tokens = release.task_tokens();
     let image = image(release, &tokens)?;
     check_volumes(&service, &tokens)?;
-    // Without `..`: what a runtime contributes has its place in the unit, or is about what goes on.
+    // Without `..`: what a runtime adds has its place in the unit, or is only for units that keep running.
     let Parts {
         service_type,
         unit: of_runtime,
@@ -112,7 +112,7 @@ pub(super) fn compile(
     });
     exec.extend(task.service);
     let timeout = task.timeout.map(|span| span.to_string());
-    // Only of a unit that is started when its command has ended is the start what takes time.
+    // With Type=oneshot, the start lasts as long as the command.
     let (start, run) = if task.run.is_some() { (None, timeout) } else { (timeout, None) };
     if let Some(longest) = run {
         exec.push("RuntimeMaxSec", longest);
@@ -138,7 +138,7 @@ pub(super) fn compile(
     Ok(templates.render(unit_templates::COMMAND, &Values::new(&view))?)
 }
 
-/// Returns the definition's own directives, without those that are about what goes on and on.
+/// Returns the definition's own directives, without those for units that keep running.
 fn settings(service: &Service) -> Lines {
     const LASTING: [&str; 5] = ["Exec", "Restart", "Timeout", "Watchdog", "RuntimeDirectory"];
     let mut lines = Lines::default();

@@ -1,4 +1,4 @@
-//! The units of a service's jobs: what runs each, and what says when.
+//! The units of a service's jobs: for each a service and a timer.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,10 +15,10 @@ use crate::unit::{
     escape,
 };
 
-/// What all enabled timers belong to, the host's and a user's.
+/// The target of all enabled timers, both of the host and of a user.
 const TIMERS: &str = "timers.target";
-/// How much of a job's input stands in one line, in bytes: a multiple of three, which base64 turns into
-/// four characters each.
+/// How many bytes of a job's input are in one line: a multiple of three, of which base64 makes four
+/// characters each.
 const INPUT_LINE: usize = 768;
 
 /// The values of `job.timer.hbs`.
@@ -31,7 +31,7 @@ struct TimerView<'a> {
     wanted_by: &'a str,
 }
 
-/// Compiles all jobs of a service, as those of a release of this name.
+/// Compiles all jobs of a service, for the release of this name.
 pub(super) fn compile(
     release: &Release<'_>,
     name: &ReleaseName,
@@ -72,7 +72,7 @@ pub(super) fn compile(
     Ok(set)
 }
 
-/// Returns the link by which a timer starts at boot.
+/// Returns the link that starts a timer at boot.
 pub fn timer_link(timer: &UnitName) -> Link {
     Link { by: UnitName::from_checked(TIMERS.to_owned()), unit: timer.clone() }
 }
@@ -86,7 +86,7 @@ fn runner(
     scope: Scope,
     templates: &Templates,
 ) -> Result<String, CompileError> {
-    // Without `..`: what is not here is the timer's.
+    // Without `..`: the other fields are for the timer.
     let ScheduledJob {
         when: _,
         command,
@@ -110,7 +110,7 @@ fn runner(
         }
     }
     if scope == Scope::System {
-        // A timer is up before the network is, and a run that was missed is due at once.
+        // A timer starts before the network is up, and a missed run is due immediately.
         of_unit.push("Wants", "network-online.target");
         of_unit.push("After", "network-online.target");
     }
@@ -134,7 +134,7 @@ fn runner(
     release.compile_task(task, unit, name.as_str(), scope, templates)
 }
 
-/// Says when a job runs (systemd.timer(5)).
+/// Returns the directives for a job's times (systemd.timer(5)).
 fn when(job: &ScheduledJob) -> Lines {
     let mut lines = Lines::default();
     let events = job.when.calendar_events(job.timezone.as_ref());
@@ -142,10 +142,10 @@ fn when(job: &ScheduledJob) -> Lines {
         lines.push("OnCalendar", event);
     }
     if events.is_empty() {
-        // The timer starts when the host boots, and at no other time.
+        // The timer itself starts when the host boots.
         lines.push("OnActiveSec", 0);
     }
-    // It may be a minute late otherwise.
+    // By default it may be a minute late.
     lines.push("AccuracySec", "1s");
     if let Some(jitter) = job.jitter {
         lines.push("RandomizedDelaySec", jitter);
@@ -155,7 +155,7 @@ fn when(job: &ScheduledJob) -> Lines {
     }
     match job.overlap {
         Overlap::Skip => lines.push("DeferReactivation", "yes"),
-        // What is due while the job runs is due when it has ended.
+        // A run that is due while the job runs starts when the job has ended.
         Overlap::Queue => {}
     }
     lines

@@ -1,4 +1,4 @@
-//! Instances in containers: the command lines of docker and podman.
+//! Command lines of docker and podman for instances.
 
 use probe_protocol::places::{DOCKER, DOCKER_SOCKET};
 use probe_protocol::{Client, Docker, Exec, UnitPath};
@@ -11,13 +11,13 @@ use crate::unit::escape::{CommandLine, command_line, percent, probe_line};
 
 const PODMAN: &str = "/usr/bin/podman";
 
-/// How long beyond its own deadline an engine may take to stop a container.
+/// How many seconds an engine may take beyond its own deadline to stop a container.
 const STOP_SLACK: u64 = 5;
 
-/// What a container answers that was told to stop, and what one that had to be killed does.
+/// The exit statuses of a container that stopped on request, and of one that was killed.
 const STOPPED: &str = "143 137";
 
-/// The probe stands in for the client, which would cost 31 MB for each container.
+/// Returns the parts for docker. The probe replaces the client, which takes 31 MB for each container.
 pub(super) fn docker(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let probe = Docker {
@@ -31,7 +31,7 @@ pub(super) fn docker(instance: &Instance<'_>) -> Parts {
     Start::DockerInstance.write(&mut create, instance);
     let remove = command_line("-", &[DOCKER, "rm", "--force", &name]);
     let mut exec = Lines::default();
-    // A container of this name may be left from a power cut.
+    // A container of this name may be left after a power cut.
     exec.push("ExecStartPre", &remove);
     show_secrets(&mut exec, instance);
     socket::make(&mut exec, instance);
@@ -52,8 +52,8 @@ pub(super) fn docker(instance: &Instance<'_>) -> Parts {
     Parts { service_type: "notify", unit, exec, resources, ..Parts::default() }
 }
 
-/// podman's own client goes once the container runs; what stays is conmon, of 2 MB, as a child of the probe.
-/// Without a check it is the main process itself.
+/// Returns the parts for podman. Its client exits once the container runs; conmon stays, with 2 MB, as a child
+/// of the probe. Without a check, conmon itself is the main process.
 pub(super) fn podman(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
@@ -69,7 +69,7 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
         run.word(PROBE);
         run.arguments(&probe.words());
     } else {
-        // podman's client is the main process until it names conmon.
+        // podman's client is the main process until it reports conmon.
         health.push("NotifyAccess", "main");
     }
     run.words([PODMAN, "run"]);
@@ -86,7 +86,7 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
         exec.push("ExecStop", health::stop(PROBE));
     }
     exec.push("ExecStop", command_line("-", &stop));
-    // The first try fails for a container whose conmon was killed, and marks it as stopped.
+    // If conmon was killed, the first try fails and marks the container as stopped.
     for _ in 0..2 {
         exec.push("ExecStopPost", command_line("-", &remove));
     }
@@ -101,7 +101,8 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
     }
 }
 
-/// The client stays for as long as the command runs, and passes on what it writes.
+/// Returns the parts for a command that runs once. The client runs as long as the command, and passes on
+/// its output.
 pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
@@ -110,11 +111,11 @@ pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
     Start::DockerCommand.write(&mut run, instance);
     let mut exec = Lines::default();
     if instance.run.is_some() {
-        // Nobody else has its name, and what reports its end removes it.
+        // Its name is unique, and the command that reports its end removes it.
         show_secrets(&mut exec, instance);
         exec.push("ExecStart", run);
     } else {
-        // What is shown is the command's own output, not that there is nothing to remove.
+        // Only the command's own output is shown, not an error about a missing container.
         let quietly = "exec \"$0\" rm --force \"$1\" 2>/dev/null";
         let remove = command_line("-", &["/bin/sh", "-c", quietly, DOCKER, &name]);
         exec.push("ExecStartPre", &remove);
@@ -129,7 +130,7 @@ pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
     Parts { unit, exec, resources: resources(instance), ..Parts::default() }
 }
 
-/// As for docker.
+/// Returns the parts for a command that runs once.
 pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
@@ -149,8 +150,9 @@ pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
     Parts { exec, resources: resources(instance), ..Parts::default() }
 }
 
-/// Credentials are readable by the unit's own user, root; who runs in the container may be another.
-/// So they are copied to where only root gets, readable for whoever sees the single file.
+/// Adds the commands that show secrets to a container. Credentials are readable only by the unit's user, root,
+/// but the container may run as another user. So they are copied, readable for all, to a directory that only
+/// root can enter, and each file is mounted into the container.
 fn show_secrets(exec: &mut Lines, instance: &Instance<'_>) {
     let secrets = &instance.service.secrets;
     if secrets.is_empty() {
@@ -174,17 +176,17 @@ fn resources(instance: &Instance<'_>) -> Lines {
     lines
 }
 
-/// Gives the unit's directory below systemd's runtime directory; see [`super::RUNTIME_DIRECTORY`].
+/// Returns the unit's directory below systemd's runtime directory; see [`super::RUNTIME_DIRECTORY`].
 pub(super) fn directory(instance: &Instance<'_>) -> String {
     format!("conductor/{}", container_name(instance))
 }
 
-/// Returns the file in which podman says which process monitors the container; below systemd's runtime directory.
+/// Returns the file to which podman writes the PID of the container's monitor; below systemd's runtime directory.
 pub(super) fn monitor_file(instance: &Instance<'_>) -> String {
     format!("{}/conmon.pid", directory(instance))
 }
 
-/// Returns the file in which podman says which process the command is; below systemd's runtime directory.
+/// Returns the file to which podman writes the PID of the command; below systemd's runtime directory.
 pub(super) fn process_file(instance: &Instance<'_>) -> String {
     format!("{}/container.pid", directory(instance))
 }
@@ -195,12 +197,12 @@ pub(super) fn container_name(instance: &Instance<'_>) -> String {
     unit.strip_suffix(".service").unwrap_or(unit).to_owned()
 }
 
-/// Gives the name of the container if it is one of Docker's.
+/// Returns the name of the container if it is a Docker container.
 pub(super) fn docker_container(instance: &Instance<'_>) -> Option<String> {
     (instance.service.runtime == Runtime::Docker).then(|| container_name(instance))
 }
 
-/// The engine's deadline comes before systemd's, so that it can still kill and clean up.
+/// Returns the engine's deadline. It is before systemd's, so that the engine can still kill and clean up.
 fn stop_seconds(instance: &Instance<'_>) -> String {
     let seconds = instance.service.deploy.stop_timeout.duration().as_secs();
     seconds.saturating_sub(STOP_SLACK).max(1).to_string()

@@ -1,4 +1,4 @@
-//! Health as systemd's own readiness and watchdog: the probe's command line, and what goes with it.
+//! Health as readiness and watchdog of systemd: the probe's command line and the directives for it.
 
 use std::ffi::OsString;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -15,20 +15,20 @@ use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, command_line};
 use crate::value::{Endpoint, StatusCodes};
 
-/// How long an unhealthy instance may take to end before it is killed: it serves nobody.
+/// How long an unhealthy instance may take to stop before it is killed. It is short: it serves no requests.
 const ABORT: Duration = Duration::from_secs(5);
 
-/// systemd's own default, which counts where there is no health check.
+/// systemd's default, which applies without a health check.
 const DEFAULT_START: Duration = Duration::from_secs(90);
 
-/// Tells whether the probe starts the instances of a service: it watches them, or it stands in for
-/// the client of a container engine.
+/// Returns whether the probe starts the instances of a service: it checks them, or it replaces the client
+/// of a container engine.
 pub fn is_probed(service: &Service) -> bool {
     service.health.is_some() || service.runtime == Runtime::Docker
 }
 
-/// Returns what the probe checks of an instance, if anything. `enter` is what comes before a command that is to
-/// run where the instance runs.
+/// Returns the probe's check of an instance, if there is one. `enter` comes before the command of a check, so
+/// that it runs where the instance runs.
 pub(super) fn watch(instance: &Instance<'_>, enter: Vec<OsString>) -> Option<Watch> {
     let Instance { service, tokens, .. } = instance;
     let health = service.health.as_ref()?;
@@ -46,7 +46,7 @@ pub(super) fn watch(instance: &Instance<'_>, enter: Vec<OsString>) -> Option<Wat
     Some(Watch { check, timing: timing(health) })
 }
 
-/// Returns how often is checked.
+/// Returns how often the probe checks.
 fn timing(health: &Health) -> Timing {
     let Health { check: _, interval, timeout, retries, success_threshold, start_period } = health;
     Timing {
@@ -58,8 +58,8 @@ fn timing(health: &Health) -> Timing {
     }
 }
 
-/// Returns where an instance is reached. A definition with neither port nor socket and with a check of one is
-/// refused; the probe would refuse port 0.
+/// Returns the address of an instance. A definition with a check that needs a port or a socket, and with
+/// neither, is refused; the probe would refuse port 0.
 fn address(endpoint: Option<&Endpoint>) -> SocketAddr {
     let address = endpoint.and_then(Endpoint::socket_address);
     address.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into())
@@ -92,30 +92,30 @@ fn http(http: &HttpCheck, instance: &Instance<'_>) -> probe_protocol::HttpCheck 
     }
 }
 
-/// Returns the command that tells the probe of a stop which begins with a command: a service that answers no
-/// more while it finishes its requests is not unhealthy, and a restart would cut them off.
+/// Returns the command that tells the probe about a stop by a command. Without it, a service that finishes
+/// its requests and no longer answers would be unhealthy, and be restarted.
 pub(super) fn stop(probe: &str) -> CommandLine {
     command_line("-", &[probe, Subcommand::Stop.name()])
 }
 
-/// Returns the signal that stops the service, if the definition chooses one (`KillSignal=`, systemd.kill(5)): a
-/// stop by a signal is for the probe to see. The probe refuses what it does not know, such as a number or a
-/// real-time signal, and then nothing starts.
+/// Returns the signal that stops the service, if the definition sets one (`KillSignal=`, systemd.kill(5)): the
+/// probe has to recognize the stop. The probe refuses what it does not know, such as a number or a real-time
+/// signal, and then the instance does not start.
 pub(super) fn stop_signal(service: &Service) -> Option<StopSignal> {
     service.setting("KillSignal")?.parse().ok()
 }
 
-/// Gives the directives that make the probe's word systemd's own.
+/// Returns the directives with which systemd uses the probe's reports.
 pub(super) fn directives(service: &Service) -> Lines {
     let mut lines = Lines::default();
     if !is_probed(service) {
         return lines;
     }
-    // The probe is the main process. What it runs has no say, whoever it belongs to by now.
+    // The probe is the main process. systemd ignores messages of all other processes.
     lines.push("NotifyAccess", "main");
     if let Some(health) = &service.health {
         lines.push("TimeoutStartSec", seconds(start_timeout(service)));
-        // The probe asks for the restart itself; this ends an instance whose probe is gone.
+        // The probe requests the restart itself; this ends an instance whose probe has died.
         lines.push("WatchdogSec", seconds(timing(health).watchdog()));
         match service.runtime {
             Runtime::Native => {
@@ -123,14 +123,14 @@ pub(super) fn directives(service: &Service) -> Lines {
                 let abort = ABORT.min(service.deploy.stop_timeout.duration());
                 lines.push("TimeoutAbortSec", seconds(abort));
             }
-            // What stands for the container ends at once, and then the container is removed.
+            // The probe ends immediately, and then the container is removed.
             Runtime::Docker | Runtime::Podman => lines.push("WatchdogSignal", "SIGKILL"),
         }
     }
     lines
 }
 
-/// Gives how an instance is started again. The probe delays repeated restarts itself, see
+/// Returns the directives for restarts. The probe delays repeated restarts itself, see
 /// [`probe_protocol::restarts`].
 pub(super) fn restart(service: &Service) -> Lines {
     let mut lines = Lines::default();
@@ -145,9 +145,9 @@ pub(super) fn restart(service: &Service) -> Lines {
     lines
 }
 
-/// Gives when an instance that cannot be started is given up, which shows as `failed`.
+/// Returns the start limit, after which an instance that cannot start is `failed`.
 ///
-/// The interval is longer than so many starts can take, or the limit could never be reached.
+/// The interval is longer than that many starts can take; else the limit could not be reached.
 pub(super) fn start_limit(service: &Service) -> Lines {
     let mut lines = Lines::default();
     if is_probed(service) {
@@ -163,13 +163,13 @@ pub(super) fn start_limit(service: &Service) -> Lines {
     lines
 }
 
-/// Returns the longest that a start takes.
+/// Returns the longest time that a start takes.
 fn start_timeout(service: &Service) -> Duration {
     let timing = service.health.as_ref().map(timing);
     timing.map_or(DEFAULT_START, |timing| timing.start_timeout())
 }
 
-/// Writes a duration in whole seconds, rounded up.
+/// Returns a duration in whole seconds, rounded up.
 fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
     format!("{seconds}s")
@@ -181,7 +181,7 @@ mod tests {
 
     use super::*;
 
-    /// What systemd reads of a time: it counts in microseconds, and takes 2^64 of them for no time.
+    /// Returns a time as systemd reads it: in microseconds, and 2^64 of them as infinity.
     fn is_read(seconds: &str) -> bool {
         let seconds = seconds.strip_suffix('s').and_then(|number| number.parse::<u64>().ok());
         seconds

@@ -1,7 +1,7 @@
-//! A check's command in a container: the probe is shown to it, to end there what takes too long.
+//! A check's command in a container: the probe is mounted there, and kills the command at its timeout.
 //!
-//! An engine's client that is killed leaves what it started in the container; one more at every check of
-//! a command that hangs.
+//! If an engine's client is killed, the command keeps running in the container: one more with every check, if
+//! it hangs.
 
 use std::ffi::OsString;
 use std::time::Duration;
@@ -11,25 +11,25 @@ use probe_protocol::Limit;
 use super::{Instance, PROBE};
 use crate::service::{Health, HealthCheck};
 
-/// Where a container sees the probe. It is in no directory of the image, because a volume may be there,
-/// and read-only.
+/// The path of the probe in a container. It is not in a directory of the image, because a volume may be
+/// mounted there, read-only.
 const INSIDE: &str = "/.conductor-probe";
 
-/// Returns the option that shows the probe to the container, if its check is a command.
+/// Returns the option that mounts the probe into the container, if its check is a command.
 pub(super) fn mount(instance: &Instance<'_>) -> Option<String> {
     command_timeout(instance)?;
-    // Unlike --volume, this makes no directory of a file that is not there.
+    // Unlike --volume, this does not create a directory if the file is missing.
     Some(format!("--mount=type=bind,source={PROBE},target={INSIDE},readonly"))
 }
 
-/// Returns what comes before the check's command: the engine's client, and the probe in the container.
+/// Returns the words before the check's command: the engine's client, and the probe in the container.
 pub(super) fn enter(instance: &Instance<'_>, engine: &str, name: &str) -> Vec<OsString> {
     let Some(timeout) = command_timeout(instance) else { return Vec::new() };
     let client = [engine, "exec", name, INSIDE].map(OsString::from);
     client.into_iter().chain(Limit { timeout }.arguments()).collect()
 }
 
-/// Returns how long a check's command may take, if the check is one.
+/// Returns the timeout of a check by a command.
 fn command_timeout(instance: &Instance<'_>) -> Option<Duration> {
     match &instance.service.health {
         Some(Health { check: HealthCheck::Command(_), timeout, .. }) => Some(timeout.duration()),

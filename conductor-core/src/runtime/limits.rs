@@ -1,4 +1,4 @@
-//! The table of limits: what systemd is told of each for a native unit, and an engine for a container.
+//! The table of limits: for each, the directives of a native unit and the options of an engine.
 //!
 //! The keys and their types are the list in `definition/limits.rs`.
 
@@ -10,7 +10,7 @@ use crate::unit::escape::CommandLine;
 /// A name and its value: a directive's or an option's.
 type Pair = (&'static str, String);
 
-/// What becomes of one limit.
+/// One limit as directives and options.
 struct Row {
     /// Directives of a native unit (systemd.resource-control(5)).
     directives: Vec<Pair>,
@@ -23,7 +23,8 @@ fn rows(instance: &Instance<'_>) -> impl Iterator<Item = Row> {
     // Without `..`: a new limit does not compile until it has its row.
     let Limits { memory, cpu, pids } = instance.service.limits;
     let rows = [
-        // An instance at its limit would go on in swap. The option's amount is for memory and swap together.
+        // Without it, an instance at its limit would use swap. The option's
+        // amount is for memory and swap together.
         memory.map(|memory| Row {
             directives: vec![("MemoryMax", memory.to_string()), ("MemorySwapMax", "0".to_owned())],
             options: vec![
@@ -46,7 +47,7 @@ fn rows(instance: &Instance<'_>) -> impl Iterator<Item = Row> {
     rows.into_iter().flatten()
 }
 
-/// Returns how many processes and threads of conductor's are in a native unit: the limit is the program's.
+/// Returns how many processes and threads of the probe are in a native unit: the limit is for the program alone.
 fn added(instance: &Instance<'_>) -> u64 {
     let probe = match instance.service.health.as_ref().map(|health| &health.check) {
         None => 0,

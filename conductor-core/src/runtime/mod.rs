@@ -1,4 +1,4 @@
-//! How an instance is started and stopped under each runtime: arguments and directives.
+//! The command lines and directives of each runtime.
 
 mod engine;
 mod health;
@@ -20,7 +20,7 @@ pub use probe_protocol::places::PROBE;
 pub use run::{Attached, RUN_SOCKET, RunParts};
 pub use socket::SOCKETS;
 
-/// What a runtime contributes to the unit of an instance.
+/// The parts of an instance's unit that depend on its runtime.
 #[derive(Debug, Default)]
 pub(crate) struct Parts {
     /// The service's `Type=`.
@@ -29,17 +29,17 @@ pub(crate) struct Parts {
     pub(crate) unit: Lines,
     /// The commands.
     pub(crate) exec: Lines,
-    /// When and how it is started again.
+    /// Directives for restarts.
     pub(crate) restart: Lines,
-    /// How systemd learns of its health.
+    /// Directives for its health.
     pub(crate) health: Lines,
-    /// Environment variables and files with them.
+    /// Environment variables, and files with environment variables.
     pub(crate) environment: Lines,
     /// File systems, users, secrets.
     pub(crate) resources: Lines,
     /// Limits.
     pub(crate) limits: Lines,
-    /// What the instance is kept from doing.
+    /// Directives of the sandbox.
     pub(crate) sandbox: Lines,
 }
 
@@ -49,26 +49,26 @@ pub enum Scope {
     /// The host's.
     #[default]
     System,
-    /// A user's own (`systemctl --user`). It cannot change users or drop capabilities, so native
-    /// units get only the part of the sandbox that needs no privilege.
+    /// A user's own (`systemctl --user`). It cannot change users or drop capabilities, so native units have only
+    /// the part of the sandbox that needs no privileges.
     User,
 }
 
-/// One instance, with what its texts may refer to.
+/// One instance, with all values for its unit.
 pub(crate) struct Instance<'a> {
     pub(crate) service: &'a Service,
     pub(crate) unit: &'a UnitName,
     pub(crate) slice: &'a UnitName,
     pub(crate) image: Option<&'a str>,
     pub(crate) tokens: Tokens<'a>,
-    /// Where the host reaches it, if anywhere.
+    /// The address at which the host reaches it, if it has one.
     pub(crate) endpoint: Option<&'a Endpoint>,
     pub(crate) scope: Scope,
-    /// What it needs beyond a unit that stays.
+    /// What a unit that runs once needs in addition.
     pub(crate) run: Option<&'a RunParts>,
 }
 
-/// Gives what the service's runtime and its health check contribute.
+/// Returns the parts from the service's runtime and health check.
 pub(crate) fn parts(instance: &Instance<'_>) -> Parts {
     let service = instance.service;
     let mut parts = match service.runtime {
@@ -88,8 +88,7 @@ pub(crate) fn parts(instance: &Instance<'_>) -> Parts {
     parts
 }
 
-/// Gives what the service's runtime contributes to a unit that runs the service's command once and to
-/// its end.
+/// Returns the parts from the service's runtime for a unit that runs the service's command once.
 pub(crate) fn once(instance: &Instance<'_>) -> Parts {
     let mut parts = match instance.service.runtime {
         Runtime::Native => native::parts(instance),
@@ -100,21 +99,21 @@ pub(crate) fn once(instance: &Instance<'_>) -> Parts {
     match instance.run {
         None => parts.service_type = "oneshot",
         Some(run) => {
-            // It is started once its program is; its end is for whoever waits.
+            // It counts as started once its program runs; conductor waits for its end.
             parts.service_type = "exec";
             let container = engine::docker_container(instance);
             parts.exec.extend(run::directives(run, container.as_deref()));
-            // Nothing is left of it when it has ended.
+            // systemd unloads it when it has ended, even if it failed.
             parts.unit.push("CollectMode", "inactive-or-failed");
         }
     }
     parts
 }
 
-/// An instance's directory below `/run`: `%N` is the name of its unit. It goes when the unit stops.
+/// An instance's directory below `/run`: `%N` is the name of its unit. It is removed when the unit stops.
 const RUNTIME_DIRECTORY: &str = "conductor/%N";
 
-/// Tells which port the instance itself listens on: a container has a network of its own.
+/// Returns the port on which the instance itself listens: a container has its own network.
 pub(crate) fn listens_on(service: &Service, allocated: Option<Port>) -> Option<Port> {
     match service.runtime {
         Runtime::Native => allocated,

@@ -9,10 +9,10 @@ use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, percent, quote};
 use crate::value::Volume;
 
-/// What every native unit is kept from. systemd.exec(5) explains each.
+/// The sandbox of every native unit. systemd.exec(5) explains each directive.
 ///
-/// Left out on purpose, because common runtimes break on them: `MemoryDenyWriteExecute=` (Java,
-/// Node.js and Ruby compile while they run) and `ProcSubset=pid` (they read `/proc/meminfo`).
+/// Without two directives that break common runtimes: `MemoryDenyWriteExecute=` (Java, Node.js and Ruby
+/// compile while they run) and `ProcSubset=pid` (they read `/proc/meminfo`).
 const SANDBOX: [(&str, &str); 22] = [
     ("NoNewPrivileges", "yes"),
     ("CapabilityBoundingSet", ""),
@@ -38,8 +38,8 @@ const SANDBOX: [(&str, &str); 22] = [
     ("UMask", "0077"),
 ];
 
-/// Calls that services make, without those that change the host or need privileges; an
-/// unexpected call fails with EPERM and does not kill.
+/// System calls that services make, without those that change the host or need privileges. Another call fails
+/// with EPERM, and the process continues.
 const SYSTEM_CALLS: [(&str, &str); 3] = [
     ("SystemCallFilter", "@system-service"),
     ("SystemCallFilter", "~@privileged @resources"),
@@ -56,11 +56,11 @@ const USER_SANDBOX: [(&str, &str); 6] = [
     ("UMask", "0077"),
 ];
 
-/// Where an instance with a root of its own finds the probe: in the `/run` that it gets from systemd,
-/// because an image may be read-only and have no file to mount the probe on.
+/// The path of the probe in an instance with its own root: in the `/run` that systemd mounts, because an image
+/// may be read-only and have no file to mount the probe on.
 const PROBE_IN_IMAGE: &str = "/run/conductor-probe";
 
-/// Tells whether a native image is a disk image rather than a directory, by its name.
+/// Returns whether a native image is a disk image rather than a directory, by its name.
 fn is_disk_image(path: &str) -> bool {
     [".raw", ".img", ".squashfs", ".erofs"].iter().any(|suffix| path.ends_with(suffix))
 }
@@ -141,7 +141,7 @@ fn resources(instance: &Instance<'_>) -> Lines {
         lines.push("BindReadOnlyPaths", format_args!("{socket}:{RUN_SOCKET}"));
     }
     if let Some((kept, shown)) = socket::directory(instance) {
-        // It is not there yet for the command that makes it.
+        // It does not exist yet for the command that creates it.
         lines.push("BindPaths", format_args!("-{kept}:{shown}"));
     }
     for Volume { source, target, read_only } in &service.volumes {

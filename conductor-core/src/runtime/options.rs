@@ -1,5 +1,5 @@
-//! The table of options: what docker and podman are told of a container, for an instance and for a command
-//! that runs once.
+//! The table of options of docker and podman, for the container of an instance and of a command that runs
+//! once.
 
 use probe_protocol::places::PROBE;
 
@@ -8,7 +8,7 @@ use crate::service::Service;
 use crate::unit::escape::CommandLine;
 use crate::value::{Endpoint, Volume};
 
-/// The fields of the journal that docker's journald driver takes from labels.
+/// The labels that docker's journald driver writes as fields of the journal.
 const FIELDS: &str = "CONDUCTOR_ID,CONDUCTOR_REVISION,CONDUCTOR_INSTANCE,CONDUCTOR_UNIT";
 
 /// A command line that starts a container.
@@ -20,10 +20,9 @@ pub(super) enum Start {
     PodmanCommand,
 }
 
-/// A row of the table: an option, or several that belong together, which not all command lines have, or not all
-/// in the same way.
+/// A row of the table: an option, or several that belong together, which differ between command lines.
 ///
-/// A new one does not compile until [`Row::write`] says what it is, and is dead code until [`Start::rows`] has it.
+/// A new one does not compile until [`Row::write`] handles it, and is dead code until [`Start::rows`] has it.
 #[derive(Debug, Clone, Copy)]
 enum Row {
     Detach,
@@ -51,7 +50,7 @@ impl Start {
             ProbeInside, ProcessFile, Ready, Remove, Replace, Terminal,
         };
         match self {
-            // The probe that stands in for docker's client adds the name, and detaches.
+            // The probe, which replaces docker's client, adds the name, and detaches.
             Self::DockerInstance => &[Remove, Init, ControlGroup, Log, Labels, ProbeInside],
             Self::DockerCommand => &[Remove, Init, Input, Terminal, Name, Log, ControlGroup],
             Self::PodmanInstance => &[
@@ -92,13 +91,13 @@ impl Start {
 }
 
 impl Row {
-    /// Adds what an engine is told.
+    /// Adds the options of a row.
     fn write(self, start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
         use Start::{DockerCommand, DockerInstance, PodmanCommand, PodmanInstance};
         let Instance { service, tokens, unit, slice, .. } = instance;
         match self {
             Self::Detach => line.word("--detach"),
-            // A container of this name may be left from a power cut.
+            // A container of this name may be left after a power cut.
             Self::Replace => line.word("--replace"),
             Self::Remove => line.word("--rm"),
             Self::Init => line.word("--init"),
@@ -106,8 +105,8 @@ impl Row {
             Self::Input => line.word("--interactive"),
             Self::Terminal if !instance.has_terminal() => {}
             Self::Terminal => match start {
-                // Docker's own keys to detach would hide Ctrl-P from the command. A new size is told by the
-                // kernel: the client would send SIGWINCH as well, some time later.
+                // Docker's default keys to detach would keep Ctrl-P from the command. The kernel reports a
+                // new size; the client would send a second SIGWINCH later.
                 DockerInstance | DockerCommand => {
                     line.words([
                         "--tty",
@@ -118,8 +117,8 @@ impl Row {
                 PodmanInstance | PodmanCommand => line.words(["--tty", "--detach-keys="]),
             },
             Self::Name => line.words(["--name", &engine::container_name(instance)]),
-            // Who says that the container is ready: the probe, or podman as soon as it runs. It is never the
-            // container, which does not get to systemd's socket.
+            // The probe reports that the container is ready, or podman does as soon as it runs. The container
+            // cannot: it has no access to systemd's socket.
             Self::Ready => match start {
                 PodmanInstance if health::is_probed(service) => {
                     line.word("--sdnotify=ignore");
@@ -145,7 +144,7 @@ impl Row {
                     line.words(["--log-driver=journald", &format!("--log-opt=labels={FIELDS}")]);
                     line.word(&format!("--log-opt=tag={}", service.id));
                 }
-                // The client's own output is in the journal, or with the caller.
+                // The client's output is already in the journal, or goes to the caller.
                 DockerCommand => line.word("--log-driver=none"),
                 PodmanCommand if instance.has_terminal() => line.word("--log-driver=none"),
                 PodmanInstance | PodmanCommand => line.word("--log-driver=passthrough"),
@@ -157,7 +156,7 @@ impl Row {
                 line.word(&format!("--label=CONDUCTOR_UNIT={unit}"));
             }
             Self::ProbeInside => line.words(inside::mount(instance)),
-            // Podman's default of 2048 is no limit of the definition's.
+            // podman's default of 2048 is not a limit of the definition.
             Self::NoProcessLimit => {
                 line.words(service.limits.pids.is_none().then_some("--pids-limit=0"));
             }
@@ -165,11 +164,11 @@ impl Row {
     }
 }
 
-/// Adds what the definition says of the container, which both engines are told in the same words, then image and
+/// Adds the options from the definition, which both engines have under the same names, then image and
 /// command.
 fn defined(line: &mut CommandLine, instance: &Instance<'_>) {
     let Instance { tokens, image, endpoint, .. } = instance;
-    // Without `..`: whoever adds a field decides here whether the engines are told of it.
+    // Without `..`: for each new field it must be decided here whether it becomes an option.
     let Service {
         user,
         port,
@@ -180,11 +179,11 @@ fn defined(line: &mut CommandLine, instance: &Instance<'_>) {
         command,
         // In its own table.
         limits: _,
-        // With its tokens replaced it is the instance's.
+        // The instance has it with its tokens replaced.
         image: _,
         // A container is a sandbox.
         sandbox: _,
-        // They are about the unit, or about deploys.
+        // They concern the unit, or deploys.
         id: _,
         description: _,
         revision: _,
@@ -223,7 +222,7 @@ fn defined(line: &mut CommandLine, instance: &Instance<'_>) {
         let shown = format!("/{directory}/secrets/{name}:/run/secrets/{name}:ro");
         line.after_specifier("--volume=", "%t", &shown);
     }
-    // What follows is no option, whatever it looks like.
+    // What follows are not options, even with a dash.
     line.word("--");
     line.words(*image);
     line.words(command.iter().map(|argument| tokens.expand(argument.as_str())));

@@ -1,4 +1,4 @@
-//! A command that runs once because somebody asked for it: what comes around it, for whoever waits.
+//! The parts of a run: its socket, its unit file, and the probe before its command.
 
 use probe_protocol::places::DOCKER_SOCKET;
 use probe_protocol::{Client, Ended, Run, UnitPath};
@@ -8,44 +8,45 @@ use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, probe_line};
 use crate::value::HostPath;
 
-/// Where a unit of another user's finds the socket at which it is met, in its own view of the host: the
-/// directory of the socket itself is root's alone.
+/// The path at which a unit of another user sees the socket of `conductor run`: only root can enter the
+/// directory of the socket itself.
 pub const RUN_SOCKET: &str = "/run/conductor/one-off";
 
-/// What decides whose the processes of a unit are, and what they see.
+/// Directives that set the user of a unit's processes, and the files that they see.
 const USERS: [&str; 4] = ["User", "DynamicUser", "RootDirectory", "RootImage"];
 
-/// What a unit needs that is there for one command only.
+/// What the unit of a run needs.
 #[derive(Debug, Clone)]
 pub struct RunParts {
-    /// The unit's own file, which goes with it.
+    /// The unit's own file, which is removed with it.
     pub unit_file: HostPath,
-    /// Who waits for it; `None` if nobody does.
+    /// The connection to the process that waits for it; `None` if none waits.
     pub attached: Option<Attached>,
 }
 
-/// How a command gets at the input and output of whoever waits for it.
+/// How a command gets the input and output of the process that waits for it.
 #[derive(Debug, Clone)]
 pub struct Attached {
-    /// Where it meets them.
+    /// The socket of that process.
     pub socket: HostPath,
-    /// Whether it gets a terminal.
+    /// Whether the command gets a terminal.
     pub terminal: bool,
 }
 
 impl<'a> Instance<'a> {
-    /// Tells who waits for the command, if somebody does.
+    /// Returns the connection to the process that waits for the command, if one waits.
     pub(super) fn attached(&self) -> Option<&'a Attached> {
         self.run?.attached.as_ref()
     }
 
-    /// Tells whether the command gets a terminal.
+    /// Returns whether the command gets a terminal.
     pub(super) fn has_terminal(&self) -> bool {
         self.attached().is_some_and(|attached| attached.terminal)
     }
 
-    /// Returns the socket if it has to be shown to the unit, at [`RUN_SOCKET`]. A container's unit is root's,
-    /// and so is one without a user and a sandbox: that has no view of the host of its own.
+    /// Returns the socket if it has to be mounted for the unit, at [`RUN_SOCKET`]. A container's unit runs as
+    /// root,
+    /// and so does one without a user and a sandbox: they see the socket itself.
     pub(super) fn shown_socket(&self) -> Option<&'a HostPath> {
         let Instance { service, image, scope, .. } = self;
         let set = || {
@@ -56,8 +57,8 @@ impl<'a> Instance<'a> {
         self.attached().filter(|_| shown).map(|attached| &attached.socket)
     }
 
-    /// Adds what comes before the command if somebody waits for it. `probe` is where the probe is, `shown`
-    /// whether the socket is shown to the unit, and `client` which engine's client the command is.
+    /// Adds the words before the command if a process waits for it. `probe` is the path of the probe, `shown` is
+    /// whether the socket is mounted for the unit, and `client` is the engine's client that the command is.
     pub(super) fn attach(
         &self,
         line: &mut CommandLine,
@@ -74,7 +75,7 @@ impl<'a> Instance<'a> {
     }
 }
 
-/// Gives what is the same for all runtimes; `container` is one of Docker's that goes with the unit.
+/// Returns the directives that all runtimes share; `container` is a Docker container to remove with the unit.
 pub(super) fn directives(run: &RunParts, container: Option<&str>) -> Lines {
     let RunParts { unit_file, attached } = run;
     let mut lines = Lines::default();
@@ -84,9 +85,9 @@ pub(super) fn directives(run: &RunParts, container: Option<&str>) -> Lines {
         container: container.map(str::to_owned),
         engine_socket: DOCKER_SOCKET.into(),
     };
-    // As root, and with the host's view of its files.
+    // As root, without the unit's own view of the host's files.
     lines.push("ExecStopPost", probe_line("-+", PROBE, &end.words()));
-    // As for every command that somebody runs by hand.
+    // As for every command that is run by hand.
     lines.push("IgnoreSIGPIPE", "no");
     lines
 }

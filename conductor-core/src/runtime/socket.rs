@@ -1,12 +1,12 @@
-//! The unix socket of an instance: the directory it is in, and who may do what there.
+//! The unix socket of an instance: its directory, and the permissions there.
 //!
-//! It is no `RuntimeDirectory=`. One that is kept over restarts is in `/run/private` for a user that is
-//! made up (`DynamicUser=`), where a proxy does not get to, and all directories of a unit have the same
-//! mode, while that with the secrets is closed.
+//! It is not a `RuntimeDirectory=`. With `DynamicUser=`, one that is kept over restarts is in `/run/private`,
+//! which a proxy cannot enter. And all runtime directories of a unit have the same mode, but the one with the
+//! secrets must be closed.
 //!
-//! All directories of sockets are in one file system, which `conductor-probe socket` mounts twice: for
-//! everybody, who changes nothing there and is led nowhere, and for the services, which see their own
-//! directory of it, in a place that only root enters.
+//! All directories of sockets are in one file system, which `conductor-probe socket` mounts twice: read-only
+//! and without symbolic links for all users, and writable in a directory that only root can enter, from which
+//! each service gets its own directory.
 
 use std::path::PathBuf;
 
@@ -20,11 +20,11 @@ use crate::unit::escape::probe_line;
 
 pub use probe_protocol::places::SOCKETS;
 
-/// What systemd calls the two mounts.
+/// The units of the two mounts.
 const MOUNTS: &str = "run-conductor-private-sockets.mount run-conductor-sockets.mount";
 
-/// Returns the directory of the instance's socket as the host has it, and where the instance is to see
-/// it, if it has one.
+/// Returns the directory of the instance's socket on the host, and the path at which the instance sees it, if
+/// it has one.
 pub(super) fn directory<'a>(instance: &Instance<'a>) -> Option<(String, &'a str)> {
     let (directory, _) = instance.tokens.socket?.rsplit_once('/')?;
     Some((kept(directory), directory))
@@ -34,7 +34,7 @@ pub(super) fn directory<'a>(instance: &Instance<'a>) -> Option<(String, &'a str)
 pub(super) fn changed(instance: &Instance<'_>) -> Option<PathBuf> {
     let socket = instance.tokens.socket?;
     Some(match instance.service.runtime {
-        // It is where the instance is.
+        // The probe runs where the instance runs.
         Runtime::Native => socket.into(),
         Runtime::Docker | Runtime::Podman => kept(socket).into(),
     })
@@ -44,20 +44,20 @@ fn kept(shown: &str) -> String {
     shown.replacen(SOCKETS, PRIVATE_SOCKETS, 1)
 }
 
-/// Keeps the mounts while the instance stops, when the host does.
+/// Adds the order that keeps the mounts until the instance has stopped, at shutdown.
 pub(super) fn order(unit: &mut Lines, instance: &Instance<'_>) {
     if instance.tokens.socket.is_some() {
         unit.push("After", MOUNTS);
     }
 }
 
-/// Makes the directory, before all else, and without the socket of an instance that ended badly.
+/// Adds the command that creates the directory, before all others, and removes the socket of an earlier start.
 ///
-/// Who runs in a container is the image's affair, so that anybody in it may make a socket there.
-/// Everything that the command needs to know is an argument: its environment is the service's.
+/// An image decides the users in its container, so every user there may create a socket. The command gets all
+/// its input as arguments: its environment is that of the service.
 pub(super) fn make(exec: &mut Lines, instance: &Instance<'_>) {
     let Some(socket) = instance.tokens.socket else { return };
-    // As root, and with the host's view of its files.
+    // As root, without the unit's own view of the host's files.
     let action = match instance.service.runtime {
         Runtime::Native => SocketAction::OwnerOf(UnitPath::Runtime(engine::directory(instance))),
         Runtime::Docker | Runtime::Podman => SocketAction::Open,
@@ -66,7 +66,7 @@ pub(super) fn make(exec: &mut Lines, instance: &Instance<'_>) {
     exec.push("ExecStartPre", probe_line("+", PROBE, &words));
 }
 
-/// Removes the directory, after all else.
+/// Adds the command that removes the directory, after all others.
 pub(super) fn remove(exec: &mut Lines, instance: &Instance<'_>) {
     let Some(socket) = instance.tokens.socket else { return };
     let remove = Socket { action: SocketAction::<UnitPath>::Remove, path: socket.into() };

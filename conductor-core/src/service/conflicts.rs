@@ -1,4 +1,4 @@
-//! What only shows when all services of a host are seen together.
+//! Checks that need all services of a host.
 
 use std::collections::BTreeMap;
 
@@ -6,11 +6,11 @@ use super::{Origin, Proxy, Service};
 use crate::error::{Problem, Problems, shown_path};
 use crate::name::job_unit;
 
-/// Checks what only shows when all services of a host are seen together: an id, an upstream of a
-/// proxy, or the name of a job's unit, that is used twice.
+/// Checks that no two services of a host use the same id, the same upstream of a proxy, or the same name of a
+/// job's unit.
 ///
 /// # Errors
-/// One problem for each service that uses what another one has already.
+/// One problem for each service that uses what another one uses.
 pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
     let mut ids = BTreeMap::new();
     let (mut upstreams, mut units) = (BTreeMap::new(), BTreeMap::new());
@@ -24,27 +24,27 @@ pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
                 path,
                 message,
                 hint: Some(format!(
-                    "it is defined in {}; give one of them another {what}",
+                    "the other is in {}; give one of them another {what}",
                     shown_path(&other.file)
                 )),
             });
         };
         if let Some(other) = ids.insert(&service.id, &service.origin) {
-            let message = format!("{} is the id of another service, too", service.id);
+            let message = format!("{} is also the id of another service", service.id);
             refuse(*position, "id".to_owned(), message, other, "id");
-            // The upstream of the same service in two files is not worth a word of its own.
+            // Of a service in two files, only the id is reported.
             continue;
         }
         for (name, place) in jobs {
             let unit = job_unit(&service.id, name);
             if let Some((other, job)) = units.insert(unit.clone(), (service, name)) {
-                let message = format!("{unit} is the unit of job {job} of {}, too", other.id);
+                let message = format!("{unit} is also the unit of job {job} of {}", other.id);
                 refuse(*place, format!("cron.{name}"), message, &other.origin, "name");
             }
         }
         let Some(Proxy { name, upstream: own }) = &service.proxy else { continue };
         if let Some(other) = upstreams.insert((name, own), service) {
-            let message = format!("{own} is the upstream of {}, too", other.id);
+            let message = format!("{own} is also the upstream of {}", other.id);
             let path = format!("proxy.{name}.upstream");
             refuse(upstream.unwrap_or(*position), path, message, &other.origin, "upstream");
         }
@@ -70,8 +70,8 @@ mod tests {
         assert_eq!(check_conflicts(&[a.clone(), service("web-b", &job("tidy"))]), Ok(()));
         assert_eq!(
             check_conflicts(&[a, service("web-a", &job("tidy"))]).unwrap_err().to_string(),
-            "web-a.yaml:5:9: cron.tidy: conductor-web-a-tidy.service is the unit of job a-tidy of \
-             web, too\n  hint: it is defined in web.yaml; give one of them another name"
+            "web-a.yaml:5:9: cron.tidy: conductor-web-a-tidy.service is also the unit of job a-tidy \
+             of web\n  hint: the other is in web.yaml; give one of them another name"
         );
     }
 
@@ -85,8 +85,8 @@ mod tests {
         let b = service("b", "proxy:\n  nginx: {upstream: app}");
         assert_eq!(
             check_conflicts(&[a, b]).unwrap_err().to_string(),
-            "b.yaml:5:21: proxy.nginx.upstream: app is the upstream of a, too\n  \
-             hint: it is defined in a.yaml; give one of them another upstream"
+            "b.yaml:5:21: proxy.nginx.upstream: app is also the upstream of a\n  \
+             hint: the other is in a.yaml; give one of them another upstream"
         );
     }
 }

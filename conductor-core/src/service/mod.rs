@@ -1,4 +1,4 @@
-//! The validated model: a service in which every value is known to be good.
+//! The validated model: a service in which every value has been checked.
 
 mod check;
 mod conflicts;
@@ -22,12 +22,12 @@ use crate::value::{
     UserName, Volume,
 };
 
-/// A service as it is to be run, apart from which revision and on which ports.
+/// A service, without the revision that runs and without the ports of its instances.
 #[derive(Debug, Clone)]
 pub struct Service {
     /// The name of the service.
     pub id: ServiceId,
-    /// What it is, in one line.
+    /// One line that describes it.
     pub description: Option<Description>,
     /// The image, with its tokens; a reference or a path, by runtime.
     pub image: Option<Argument>,
@@ -35,19 +35,19 @@ pub struct Service {
     pub revision: Option<Revision>,
     /// What runs the command.
     pub runtime: Runtime,
-    /// The program and its arguments, with their tokens. Empty: what the image says.
+    /// The program and its arguments, with their tokens. If empty, the image's own command.
     pub command: Vec<Argument>,
     /// How many instances run.
     pub instances: u16,
     /// The port that the definition names.
     pub port: Option<Port>,
-    /// What the instances listen on, if on anything.
+    /// What the instances listen on, if they listen.
     pub listen: Listen,
     /// Environment variables, with their tokens.
     pub env: BTreeMap<EnvName, EnvValue>,
     /// Files with environment variables; later ones win.
     pub env_files: Vec<HostPath>,
-    /// Secrets: the name each is shown under, and where it is on the host.
+    /// Secrets: the name that the instance sees, and the path on the host.
     pub secrets: BTreeMap<CredentialName, HostPath>,
     /// Directories of the host that the instances see, with their tokens.
     pub volumes: Vec<Volume>,
@@ -55,25 +55,25 @@ pub struct Service {
     pub user: Option<UserName>,
     /// The most that each instance may use.
     pub limits: Limits,
-    /// Whether native units are kept from changing the host.
+    /// Whether native units run in a sandbox.
     pub sandbox: bool,
-    /// How to tell that an instance is well.
+    /// How to check the health of an instance.
     pub health: Option<Health>,
     /// How a new version takes over.
     pub deploy: Deploy,
     /// The proxy in front of the instances.
     pub proxy: Option<Proxy>,
-    /// Commands that run by the clock.
+    /// The scheduled jobs.
     pub jobs: BTreeMap<JobName, ScheduledJob>,
     /// Directives from the definition that replace conductor's own.
     pub settings: BTreeMap<Section, BTreeMap<Directive, Setting>>,
-    /// Where the definition stands.
+    /// The place of the definition.
     pub origin: Origin,
-    /// What is valid and probably not what an operator wants.
+    /// Warnings: what is valid, but probably not intended.
     pub advice: Vec<Problem>,
 }
 
-/// Where a service was read: its id, its upstream and its jobs.
+/// The place where a service was read: of its id, its upstream and its jobs.
 #[derive(Debug, Clone)]
 pub struct Origin {
     /// The file.
@@ -86,7 +86,7 @@ pub struct Origin {
     pub jobs: BTreeMap<JobName, (usize, usize)>,
 }
 
-/// What a proxy is told of the instances.
+/// The proxy and the upstream of the instances.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Proxy {
     /// The proxy, by its name in the host settings.
@@ -95,10 +95,10 @@ pub struct Proxy {
     pub upstream: UpstreamName,
 }
 
-/// How to tell that an instance is well.
+/// How to check the health of an instance.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Health {
-    /// What is asked.
+    /// The check.
     pub check: HealthCheck,
     /// The time between two checks.
     pub interval: Span,
@@ -106,13 +106,13 @@ pub struct Health {
     pub timeout: Span,
     /// How many checks in a row have to fail.
     pub retries: u32,
-    /// How many checks in a row have to succeed until an instance is ready.
+    /// How many checks in a row have to succeed before an instance is ready.
     pub success_threshold: u32,
     /// How long after the start failures do not count.
     pub start_period: Span,
 }
 
-/// What a health check asks.
+/// What a health check does.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum HealthCheck {
@@ -124,12 +124,12 @@ pub enum HealthCheck {
     Command(Vec<Argument>),
 }
 
-/// A request and what is expected of its answer.
+/// A request and the expected answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct HttpCheck {
     /// The path, with its tokens.
     pub path: RequestPath,
-    /// The unix socket that is asked in place of the port, with its tokens.
+    /// The unix socket that gets the request in place of the port, with its tokens.
     pub socket: Option<HostPath>,
     /// The method.
     pub method: Method,
@@ -137,7 +137,7 @@ pub struct HttpCheck {
     pub headers: BTreeMap<HeaderName, HeaderValue>,
     /// The status codes that are expected; `None` for 200 to 399.
     pub status: Option<StatusCodes>,
-    /// What the answer has to contain.
+    /// Text that the answer has to contain.
     pub contains: Option<BodyText>,
     /// Whether redirects are followed.
     pub follow_redirects: bool,
@@ -148,7 +148,7 @@ pub struct HttpCheck {
 pub struct Deploy {
     /// A command that runs once before any new instance starts.
     pub before: Option<Vec<Argument>>,
-    /// Which side of a change comes first.
+    /// Whether new instances start before or after the old ones stop.
     pub order: Order,
     /// How many instances start at a time; `None` for all.
     pub batch: Option<u16>,
@@ -162,7 +162,7 @@ pub struct Deploy {
     pub min_healthy_time: Span,
 }
 
-/// A command that runs by the clock.
+/// A scheduled job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ScheduledJob {
     /// When it runs.
@@ -173,7 +173,7 @@ pub struct ScheduledJob {
     pub timezone: Option<TimeZone>,
     /// The longest random delay.
     pub jitter: Option<Span>,
-    /// Whether a missed run is made up for.
+    /// Whether a run that was missed while the host was off starts at the next boot.
     pub catch_up: bool,
     /// The longest that a run may take.
     pub timeout: Option<Span>,
@@ -181,11 +181,11 @@ pub struct ScheduledJob {
     pub on_failure: Option<UnitReference>,
     /// The unit to start when a run succeeds.
     pub on_success: Option<UnitReference>,
-    /// What becomes of a run that is due while the one before it still runs.
+    /// What happens to a run that is due while the previous one still runs.
     pub overlap: Overlap,
-    /// Whether it runs by the clock.
+    /// Whether it runs at its times.
     pub enabled: bool,
-    /// Environment variables, on top of the service's.
+    /// Environment variables, in addition to the service's.
     pub env: BTreeMap<EnvName, EnvValue>,
     /// Limits, each in place of the service's.
     pub limits: Limits,
@@ -213,9 +213,9 @@ impl ScheduledJob {
 }
 
 impl When {
-    /// Returns the calendar events of a timer: none for `@reboot`, one, or two that it takes together.
+    /// Returns the calendar events of a timer: none for `@reboot`, one, or two, of which either is enough.
     ///
-    /// `timezone` is that of the schedule, which names none itself.
+    /// `timezone` is that of the schedule, which has none itself.
     pub fn calendar_events(&self, timezone: Option<&TimeZone>) -> Vec<CalendarEvent> {
         let timezone = timezone.map(TimeZone::as_str);
         match self {
@@ -232,7 +232,7 @@ impl When {
 }
 
 impl Service {
-    /// Returns the last value that the definition gives a directive of systemd's.
+    /// Returns the last value of a systemd directive in the definition.
     pub(crate) fn setting(&self, name: &str) -> Option<&str> {
         let mut tables = self.settings.values().flatten();
         let (_, setting) = tables.find(|(directive, _)| directive.as_str() == name)?;
@@ -242,7 +242,7 @@ impl Service {
     /// Reads a service from the text of a file; the file's extension says the format.
     ///
     /// # Errors
-    /// Everything that is wrong with the file, in its order.
+    /// All problems of the file, in its order.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
         let source = Source::parse(file, text).map_err(Problems)?;
         let service = source.read().and_then(|definition| check::service(&source, definition));
@@ -253,7 +253,7 @@ impl Service {
         }
     }
 
-    /// Returns the revision that the definition names, if it does: as its own key, or in the image.
+    /// Returns the revision in the definition, if there is one: the key `revision`, or that of the image.
     pub fn own_revision(&self) -> Option<Revision> {
         self.revision.clone().or_else(|| self.image_revision())
     }
@@ -267,8 +267,8 @@ impl Service {
         image.revision()
     }
 
-    /// Returns the revision of a service that nothing names one for: `host` for a native service that the
-    /// host itself provides.
+    /// Returns the revision of a service for which none is given: `host` for a native service whose program
+    /// the host itself provides.
     pub fn default_revision(&self) -> Option<Revision> {
         const HOST: &str = "host";
         match self.runtime {
@@ -279,12 +279,12 @@ impl Service {
         }
     }
 
-    /// Returns whether a token stands anywhere in what makes up an instance.
+    /// Returns whether a text of an instance contains a token.
     pub(crate) fn uses_token(&self, token: &str) -> bool {
         self.tokenized().any(|text| text.uses(token))
     }
 
-    /// Returns whether a token stands in what is a job's own.
+    /// Returns whether a text of a job contains a token.
     fn jobs_use(&self, token: &str) -> bool {
         self.jobs.values().any(|job| {
             let command = job.command.iter().map(Argument::as_str);
@@ -292,7 +292,7 @@ impl Service {
         })
     }
 
-    /// Returns every text of an instance in which tokens may stand.
+    /// Returns every text of an instance that may contain tokens.
     fn tokenized(&self) -> impl Iterator<Item = &str> {
         let volumes = self.volumes.iter();
         let health = match self.health.as_ref().map(|health| &health.check) {

@@ -15,12 +15,12 @@ use crate::name::ProxyName;
 use crate::service::Service;
 use crate::value::PortRange;
 
-/// What an operator sets once for a host, apart from its services.
+/// The settings of a host, which are not those of a service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// The ports that are given to instances.
+    /// The ports for instances.
     pub ports: PortRange,
-    /// The proxies that services may stand behind; nginx is always among them.
+    /// The proxies of the host; nginx is always one of them.
     pub proxies: BTreeMap<ProxyName, ProxySettings>,
 }
 
@@ -42,7 +42,7 @@ impl Settings {
     /// Reads the settings from the text of a file.
     ///
     /// # Errors
-    /// Everything that is wrong with them.
+    /// All problems of the settings.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
         let is_blank = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
         if text.lines().all(is_blank) {
@@ -58,10 +58,10 @@ impl Settings {
         Ok(Self { ports: ports.into_value().unwrap_or_default(), proxies })
     }
 
-    /// Checks that the proxies which services name are known.
+    /// Checks that the settings have the proxies of these services.
     ///
     /// # Errors
-    /// One problem for each service that names another.
+    /// One problem for each service with an unknown proxy.
     pub fn check_proxies(&self, services: &[Service]) -> Result<(), Problems> {
         let problem = |service: &Service| {
             let proxy = service.proxy.as_ref()?;
@@ -75,7 +75,7 @@ impl Settings {
                 path: format!("proxy.{}", proxy.name),
                 message: format!("the host settings have no proxy {}", proxy.name),
                 hint: Some(format!(
-                    "there is {}; add proxy.{} to the host settings",
+                    "write {}, or add proxy.{} to the host settings",
                     known.join(", "),
                     proxy.name
                 )),
@@ -132,19 +132,19 @@ mod tests {
              host.yaml:4:12: proxy.edge.test[0]: \"haproxy\" is not an absolute path\n  \
              hint: begin it with /\n\
              host.yaml:5:11: proxy.edge.unit: a.timer is not a service\n  \
-             hint: name the proxy's unit, such as nginx.service\n\
+             hint: write the proxy's unit, such as nginx.service\n\
              host.yaml:7:5: proxy.nginx.sufix: unknown key \"sufix\"\n  \
              hint: did you mean suffix?\n\
              host.yaml:8:13: proxy.nginx.suffix: \"*.conf\" is not the end of a file name\n  \
              hint: write a dot and letters or digits, such as .conf\n\
              host.yaml:9:11: proxy.nginx.test: the command is empty\n  \
-             hint: such as [/usr/sbin/nginx, -t, -q]\n\
+             hint: write for example [/usr/sbin/nginx, -t, -q]\n\
              host.yaml:10:6: proxy.b: the key directory is missing\n  \
-             hint: such as directory: /etc/nginx/conf.d\n\
+             hint: write for example directory: /etc/nginx/conf.d\n\
              host.yaml:10:6: proxy.b: the key test is missing\n  \
-             hint: such as test: [/usr/sbin/nginx, -t, -q]\n\
+             hint: write for example test: [/usr/sbin/nginx, -t, -q]\n\
              host.yaml:10:6: proxy.b: the key unit is missing\n  \
-             hint: such as unit: nginx.service\n\
+             hint: write for example unit: nginx.service\n\
              host.yaml:11:3: proxy.Nginx: \"Nginx\" is not a proxy's name\n  \
              hint: use lower-case letters, digits, _ and single -: for example nginx\n\
              host.yaml:12:1: port: unknown key \"port\"\n  hint: did you mean ports?"
@@ -156,7 +156,7 @@ mod tests {
         let text = "proxy:\n  edge:\n    directory: /etc/nginx/conf.d\n    test: [/bin/true]\n    \
                     unit: edge.service\n";
         let error = parse(text).unwrap_err();
-        assert!(error.starts_with("host.yaml:3:5: proxy.edge: its files would be"), "{error}");
+        assert!(error.starts_with("host.yaml:3:5: proxy.edge: its files would have"), "{error}");
         let moved = format!("{text}  nginx: {{directory: /etc/nginx/other}}\n");
         assert!(parse(&moved).is_ok());
     }
@@ -173,7 +173,7 @@ mod tests {
         assert_eq!(
             settings.check_proxies(&[service("edge")]).unwrap_err().to_string(),
             "a.yaml:4:26: proxy.edge: the host settings have no proxy edge\n  \
-             hint: there is nginx; add proxy.edge to the host settings"
+             hint: write nginx, or add proxy.edge to the host settings"
         );
     }
 }

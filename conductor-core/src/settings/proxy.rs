@@ -1,4 +1,4 @@
-//! What the settings of a host say about its proxies.
+//! The settings of proxies.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -15,14 +15,14 @@ const SUFFIX: &str = ".conf";
 const TEST: [&str; 3] = ["/usr/sbin/nginx", "-t", "-q"];
 const UNIT: &str = "nginx.service";
 
-/// How a proxy of the host is told of instances.
+/// How conductor configures a proxy of the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProxySettings {
-    /// Where conductor's files for it go; it has to read all that is in there.
+    /// The directory of conductor's files for it; the proxy has to read all files there.
     pub directory: HostPath,
-    /// How the names of these files end.
+    /// The end of these files' names.
     pub suffix: FileSuffix,
-    /// The template of the files; `None` for nginx's form.
+    /// The template of the files; `None` for that of nginx.
     pub template: Option<HostPath>,
     /// The program that checks the proxy's configuration, and its arguments.
     pub test: Vec<Argument>,
@@ -43,7 +43,7 @@ impl ProxySettings {
     }
 }
 
-/// Makes a value of one of the constants above.
+/// Parses one of the constants above.
 fn value<T: FromStr<Err = Invalid>>(text: &str) -> T {
     text.parse().expect("the constants of this file are good values")
 }
@@ -59,7 +59,7 @@ pub(super) struct Raw {
     unit: Field<UnitName>,
 }
 
-/// Checks the proxies; what is wrong is noted in the source.
+/// Checks the proxies, and notes problems in the source.
 pub(super) fn proxies(
     source: &Source<'_>,
     table: Field<Table<ProxyName, Raw>>,
@@ -80,14 +80,15 @@ pub(super) fn proxies(
             **other != name && settings.directory == own.directory && settings.suffix == own.suffix
         };
         if let Some((other, _)) = proxies.iter().find(shares) {
-            let fault = Fault::new(format!("its files would be those of {other}"));
+            let fault =
+                Fault::new(format!("its files would have the same names as those of {other}"));
             source.refuse(at, fault.hint("give it another directory, or another suffix"));
         }
     }
     proxies
 }
 
-/// Checks one proxy; without `built_in` its keys have to be there.
+/// Checks one proxy; without `built_in`, all keys are required.
 fn proxy(
     source: &Source<'_>,
     raw: Located<Raw>,
@@ -97,7 +98,7 @@ fn proxy(
     if built_in.is_none() {
         let missing = |key: &str, example: &str| {
             let fault = Fault::new(format!("the key {key} is missing"));
-            source.refuse(at, fault.hint(format!("such as {key}: {example}")));
+            source.refuse(at, fault.hint(format!("write for example {key}: {example}")));
         };
         if directory.is_absent() {
             missing("directory", DIRECTORY);
@@ -113,7 +114,7 @@ fn proxy(
         && unit.value.kind() != "service"
     {
         let fault = Fault::new(format!("{} is not a service", unit.value));
-        source.refuse(unit.at, fault.hint("name the proxy's unit, such as nginx.service"));
+        source.refuse(unit.at, fault.hint("write the proxy's unit, such as nginx.service"));
     }
     let test = test.given().map(|command| test_command(source, command));
     Some(ProxySettings {
@@ -125,17 +126,17 @@ fn proxy(
     })
 }
 
-/// Returns the value, or another if there is none; what was refused is not replaced.
+/// Returns the value, or the default if the key is absent; a refused value is not replaced.
 fn value_or<T: Clone>(field: Field<T>, default: Option<&T>) -> Option<T> {
     if field.is_absent() { default.cloned() } else { field.into_value() }
 }
 
-/// Checks the command that checks the proxy.
+/// Checks the command that tests the proxy's configuration.
 fn test_command(source: &Source<'_>, command: Located<Vec<Field<Argument>>>) -> Vec<Argument> {
     match command.value.first() {
         None => {
             let fault = Fault::new("the command is empty");
-            source.refuse(command.at, fault.hint(format!("such as {}", example_test())));
+            source.refuse(command.at, fault.hint(format!("write for example {}", example_test())));
         }
         Some(Field::Given(program)) => check_program(source, program.at, &program.value),
         Some(Field::Absent | Field::Refused) => {}
@@ -146,7 +147,7 @@ fn test_command(source: &Source<'_>, command: Located<Vec<Field<Argument>>>) -> 
 fn check_program(source: &Source<'_>, at: NodeId, program: &Argument) {
     if let Err(invalid) = program.as_str().parse::<HostPath>() {
         let fault = Fault::new(invalid.message);
-        let hint = invalid.hint.unwrap_or_else(|| format!("such as {}", TEST[0]));
+        let hint = invalid.hint.unwrap_or_else(|| format!("write for example {}", TEST[0]));
         source.refuse(at, fault.hint(hint));
     }
 }

@@ -1,23 +1,23 @@
-//! What a template may be made of: parser and renderer of Handlebars go into themselves for all that
-//! stands within something else, and a stack that is used up ends the process.
+//! Limits of templates: Handlebars' parser and renderer recurse for nested parts, and a stack overflow ends
+//! the process.
 
-/// The most of anything that can stand within its like. conductor's own templates have some twenty blocks.
+/// The most parts of each kind that can be nested. conductor's own templates have about twenty blocks.
 const MOST: usize = 100;
 
-/// Why a template is refused, and at which byte.
+/// Why a template is refused, and the byte where.
 pub(super) struct Refused {
     pub(super) at: usize,
     pub(super) reason: String,
 }
 
-/// Refuses a template that could use up the stack.
+/// Refuses a template that could overflow the stack.
 ///
-/// It counts and does not parse: where a closing tag does not close (in a comment, in a string), a
-/// parser of ours would be deceived, and what is no more than [`MOST`] is nested no deeper.
+/// It counts and does not parse. A parser of our own could be wrong about closing tags in comments and
+/// strings; and no more than [`MOST`] parts cannot be nested deeper.
 pub(super) fn check(text: &str) -> Result<(), Refused> {
     let mut blocks = 0_usize;
     for (start, _) in text.match_indices("{{") {
-        // White space may stand between the parts of a tag.
+        // White space is allowed between the parts of a tag.
         let is_filler = |c: char| c.is_ascii_whitespace() || c == '~' || c == '{';
         let tag = text[start..].trim_start_matches(is_filler);
         let at = text.len() - tag.len();

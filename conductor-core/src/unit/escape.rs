@@ -1,18 +1,18 @@
 //! Escaping for unit files (systemd.service(5), "Command lines"; systemd.syntax(7)).
 //!
-//! The rules were tried against systemd itself and are kept by a test that runs hostile units.
+//! The rules are tested against systemd itself, with hostile units.
 
 use std::fmt::{self, Write as _};
 
 use probe_protocol::Word;
 
-/// The longest line that systemd reads; a longer one makes the whole unit unloadable.
+/// The longest line that systemd reads; with a longer one, the unit does not load.
 pub(crate) const LONGEST_LINE: usize = 1_048_575;
 
-/// Quotes one argument or one `K=v` assignment.
+/// Returns one argument or one `K=v` assignment in quotes.
 ///
-/// Always in double quotes, which covers the empty argument, a lone `;` and a leading `#`. Text
-/// with a NUL cannot be expressed; [`crate::value::Argument`] refuses it.
+/// It is always in double quotes, which also works for the empty argument, a single `;` and a leading `#`.
+/// A NUL cannot be expressed; [`crate::value::Argument`] refuses it.
 pub(crate) fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     push_quoted(&mut quoted, text);
@@ -41,12 +41,12 @@ fn push_quoted(quoted: &mut String, text: &str) {
 
 /// A command line that runs exactly these arguments.
 ///
-/// The prefix `:` switches `$` expansion off, against which quotes do not protect.
+/// The prefix `:` disables the expansion of `$`, which quotes do not prevent.
 #[derive(Debug)]
 pub(crate) struct CommandLine(String);
 
 impl CommandLine {
-    /// Begins a line; `prefix` adds other prefixes to `:`, such as `-`.
+    /// Creates a command line; `prefix` adds prefixes to `:`, such as `-`.
     pub(crate) fn new(prefix: &str) -> Self {
         Self(format!("{prefix}:"))
     }
@@ -64,22 +64,22 @@ impl CommandLine {
         }
     }
 
-    /// Adds one argument in which a specifier such as `%t` stands between two texts.
+    /// Adds one argument of two texts with a specifier such as `%t` between them.
     pub(crate) fn after_specifier(&mut self, before: &str, specifier: &'static str, after: &str) {
         self.separate();
         push_quoted(&mut self.0, before);
-        // Still inside of the quotes.
+        // Inside the quotes.
         self.0.pop();
         self.0.push_str(specifier);
         let rest = quote(after);
         self.0.push_str(&rest[1..]);
     }
 
-    /// Adds arguments of the probe's.
+    /// Adds arguments of the probe.
     pub(crate) fn arguments(&mut self, words: &[Word]) {
         for word in words {
             match word {
-                // It was made of text.
+                // It was created from text.
                 Word::Plain(word) => self.word(&word.to_string_lossy()),
                 Word::RuntimeDirectory { before, after } => {
                     self.after_specifier(before, "%t", after);
@@ -101,27 +101,27 @@ impl fmt::Display for CommandLine {
     }
 }
 
-/// Writes a command line in one go; see [`CommandLine`].
+/// Returns a command line of these arguments; see [`CommandLine`].
 pub(crate) fn command_line<A: AsRef<str>>(prefix: &str, arguments: &[A]) -> CommandLine {
     let mut line = CommandLine::new(prefix);
     line.words(arguments);
     line
 }
 
-/// Writes a command line that runs the probe, which is at `probe`, with these arguments.
+/// Returns a command line that runs the probe at the path `probe` with these arguments.
 pub(crate) fn probe_line(prefix: &str, probe: &str, arguments: &[Word]) -> CommandLine {
     let mut line = command_line(prefix, &[probe]);
     line.arguments(arguments);
     line
 }
 
-/// Doubles `%`, for values that take specifiers and no quotes (paths, users).
+/// Returns a value with `%` doubled, for directives with specifiers and without quotes (paths, users).
 pub(crate) fn percent(text: &str) -> String {
     text.replace('%', "%%")
 }
 
-/// Writes a description: not unquoted by systemd, and an odd backslash at its end would join the
-/// next line, even `[Service]`. The space behind it is stripped again by systemd.
+/// Returns a description. systemd does not unquote it, and a backslash at its end would join it with the next
+/// line, even with `[Service]`. So a space follows the backslash, which systemd strips.
 pub(crate) fn description(text: &str) -> String {
     let mut line = percent(text);
     if line.ends_with('\\') {
@@ -130,8 +130,8 @@ pub(crate) fn description(text: &str) -> String {
     line
 }
 
-/// Escapes one component between dashes, as `systemd-escape` does: in the name of a slice a dash
-/// means a parent.
+/// Returns one component of a slice's name, escaped as by `systemd-escape`: a dash there means a
+/// parent.
 pub(crate) fn slice_component(text: &str) -> String {
     text.replace('-', "\\x2d")
 }

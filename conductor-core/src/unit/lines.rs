@@ -1,10 +1,10 @@
-//! Directives, one a line, as they stand in a unit.
+//! Directives as lines of a unit.
 
 use std::fmt::{Display, Write as _};
 
 use serde::{Serialize, Serializer};
 
-/// What most blocks of lines fit in without being moved.
+/// The initial capacity, in which most blocks of lines fit.
 const ROOM: usize = 512;
 
 /// Lines of the form `Name=value`; the values are escaped already.
@@ -23,7 +23,7 @@ impl Lines {
         let _ = write!(self.0, "{name}={value}");
     }
 
-    /// Adds other lines behind these.
+    /// Appends other lines.
     pub fn extend(&mut self, Lines(others): Lines) {
         if !self.0.is_empty() && !others.is_empty() {
             self.0.push('\n');
@@ -32,7 +32,7 @@ impl Lines {
     }
 }
 
-/// As text, without a newline at its end: a template decides what follows.
+/// Serializes as text without a line end: a template decides what follows.
 impl Serialize for Lines {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&self.0)

@@ -1,7 +1,7 @@
-//! The `[X-Conductor]` section, by which a unit file says whose it is and what it stands for.
+//! The `[X-Conductor]` section: the metadata of a unit file.
 //!
-//! systemd ignores sections whose names begin with `X-` (systemd.syntax(7)). The section is added
-//! behind the rendered template, so that no template of the user's can lose it.
+//! systemd ignores sections whose names begin with `X-` (systemd.syntax(7)). The section is appended to the
+//! rendered template, so that every unit has it, whatever its template.
 
 use std::fmt;
 
@@ -12,18 +12,18 @@ use crate::value::{Endpoint, ListenAddress};
 
 pub(super) const HEADER: &str = "[X-Conductor]";
 
-/// What conductor knows about one of its units.
+/// The metadata of a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Metadata {
     /// The version of conductor that wrote the file.
     pub version: String,
     /// The service the unit belongs to.
     pub service: ServiceId,
-    /// What the unit is to the service.
+    /// The kind of unit.
     pub kind: Kind,
 }
 
-/// What a unit is to its service.
+/// The kind of a unit.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Kind {
     /// One instance of a release.
@@ -32,52 +32,52 @@ pub enum Kind {
     Target,
     /// The slice of the service.
     Slice,
-    /// What starts the target when the host boots.
+    /// The unit that starts the target when the host boots.
     Boot,
-    /// What runs a job.
+    /// The service of a job.
     Job(Box<JobUnit>),
-    /// What says when a job runs.
+    /// The timer of a job.
     Timer(TimerUnit),
 }
 
-/// What a unit says of the job that it runs.
+/// The metadata of a job's service.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobUnit {
     /// The job's name within its service.
     pub name: JobName,
     /// The revision that it runs.
     pub revision: Revision,
-    /// The release that the revision is of.
+    /// The release of that revision.
     pub release: ReleaseName,
-    /// The image it runs in, if a container engine has it.
+    /// The image of its container, if it runs in one.
     pub image: Option<EngineImage>,
     /// When that release was deployed.
     pub record: Option<Record>,
 }
 
-/// What a timer says of its job.
+/// The metadata of a job's timer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TimerUnit {
     /// The job's name within its service.
     pub job: JobName,
-    /// Since when it is kept from running the job, if an operator said so.
+    /// The time at which an operator paused it, if it is paused.
     pub paused: Option<Timestamp>,
 }
 
-/// What a unit says of the instance that it is.
+/// The metadata of an instance.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Instance {
     /// The revision that runs.
     pub revision: Revision,
-    /// The SHA-256 of all that makes up an instance, in hexadecimal.
+    /// The SHA-256 of the release's revision and configuration, in hexadecimal.
     pub digest: String,
     /// The number of the instance, from 1.
     pub number: u16,
-    /// Where it is reached, if anywhere.
+    /// The address at which it is reached, if it has one.
     pub endpoint: Option<Endpoint>,
-    /// The image it runs in, if a container engine has it.
+    /// The image of its container, if it runs in one.
     pub image: Option<EngineImage>,
-    /// When its release was deployed, if by this command.
+    /// When its release was deployed, if this is known.
     pub record: Option<Record>,
 }
 
@@ -115,16 +115,16 @@ impl fmt::Display for EngineImage {
     }
 }
 
-/// When a release became the one that a host is to run, and in whose place.
+/// The record of a deploy: its time, and the releases before it.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Record {
-    /// When. Of all releases of a service, the last one is the current one.
+    /// The time of the deploy. The release with the newest one is the current release.
     pub deployed: Timestamp,
-    /// The release that it replaced: what a rollback goes back to.
+    /// The release that it replaced, to which a rollback goes back.
     pub replaces: Option<ReleaseName>,
     /// The release that was rolled back to this one.
     pub undoes: Option<ReleaseName>,
-    /// The definition that it was made from.
+    /// The file of its definition.
     pub definition: Option<String>,
 }
 
@@ -142,7 +142,7 @@ impl Kind {
         }
     }
 
-    /// Returns the job, if it is what runs one.
+    /// Returns the job, if it is the service of one.
     pub fn job(&self) -> Option<&JobUnit> {
         match self {
             Self::Job(job) => Some(job),
@@ -158,7 +158,7 @@ impl Kind {
         }
     }
 
-    /// Returns the image that it runs in, if a container engine has it.
+    /// Returns the image of its container, if it runs in one.
     pub fn image(&self) -> Option<&EngineImage> {
         match self {
             Self::Instance(instance) => instance.image.as_ref(),
@@ -169,14 +169,14 @@ impl Kind {
 }
 
 impl Instance {
-    /// Names the release that it is of.
+    /// Returns the name of its release.
     pub fn release(&self) -> ReleaseName {
         ReleaseName::new(&self.revision, &self.digest)
     }
 }
 
 impl Metadata {
-    /// Finds the metadata in the text of a unit file; `None` if the file is not conductor's.
+    /// Reads the metadata in the text of a unit file; `None` if the file is not conductor's.
     pub fn parse(text: &str) -> Option<Self> {
         let start = text.rfind(HEADER)?;
         if start > 0 && !text[..start].ends_with('\n') {
@@ -187,7 +187,7 @@ impl Metadata {
         let (mut version, mut service, mut kind) = (None, None, None);
         let mut fields = Fields::default();
         for (key, value) in section.filter_map(|line| line.split_once('=')) {
-            // Nothing that conductor wrote has one.
+            // conductor writes no control characters.
             if value.contains(char::is_control) {
                 return None;
             }
@@ -230,7 +230,7 @@ struct Fields<'t> {
 }
 
 impl<'t> Fields<'t> {
-    /// Takes a line; `None` if it is damaged.
+    /// Sets a field from a line; `None` if the line is damaged.
     fn set(&mut self, key: &str, value: &'t str) -> Option<()> {
         match key {
             "Revision" => self.revision = Some(value.parse().ok()?),
@@ -255,7 +255,7 @@ impl<'t> Fields<'t> {
             "Replaces" => self.replaces = Some(value.parse().ok()?),
             "Undoes" => self.undoes = Some(value.parse().ok()?),
             "Definition" => self.definition = Some(value),
-            // A newer version may know more.
+            // A newer version may have more keys.
             _ => {}
         }
         Some(())
@@ -336,7 +336,7 @@ impl fmt::Display for Instance {
         writeln!(f, "Digest={digest}")?;
         writeln!(f, "Instance={number}")?;
         match endpoint {
-            // The address comes first: whoever reads the port needs it.
+            // The address comes first: it is needed to read the port.
             Some(Endpoint::Tcp { listen, port }) => writeln!(f, "Listen={listen}\nPort={port}")?,
             Some(Endpoint::Socket(path)) => writeln!(f, "Socket={path}")?,
             None => {}
@@ -346,7 +346,7 @@ impl fmt::Display for Instance {
     }
 }
 
-/// As lines of the section.
+/// Formats the record as lines of the section.
 impl fmt::Display for Record {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { deployed, replaces, undoes, definition } = self;
@@ -358,7 +358,7 @@ impl fmt::Display for Record {
             writeln!(f, "Undoes={release}")?;
         }
         match definition {
-            // A name of a file may be anything, and this is for people only.
+            // A file name may contain anything. It is only for people, so it may be left out.
             Some(path) if !path.contains(char::is_control) => writeln!(f, "Definition={path}"),
             _ => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! Handlebars as conductor uses it: strict, nothing escaped, and every error with its place.
+//! Handlebars in strict mode, without escaping, and with the place of every error.
 
 use std::path::PathBuf;
 
@@ -8,17 +8,17 @@ use serde::Serialize;
 use super::bounds::{self, Refused};
 use super::template::TemplateError;
 
-/// What templates may refer to, made once for all that get the same.
+/// The values for templates, created once for all templates with the same values.
 pub(crate) struct Values(pub(super) Context);
 
 impl Values {
-    /// Takes the fields of a view.
+    /// Creates values from the fields of a view.
     pub(crate) fn new(view: &impl Serialize) -> Self {
         Self(Context::wraps(view).expect("views are structs of texts"))
     }
 }
 
-/// Makes an engine without templates.
+/// Returns an engine without templates.
 pub(crate) fn engine() -> Handlebars<'static> {
     let mut registry = Handlebars::new();
     registry.set_strict_mode(true);
@@ -43,7 +43,7 @@ pub(crate) fn register(
     })
 }
 
-/// Renders a template; `file` is where it came from, for messages.
+/// Renders a template; `file` is its path, for messages.
 pub(crate) fn render(
     registry: &Handlebars<'static>,
     name: &str,
@@ -62,7 +62,7 @@ pub(crate) fn render(
             reason => reason.to_string(),
         },
     })?;
-    // In UTF-8 no other character has a byte that is an ASCII control.
+    // In UTF-8, only control characters have bytes of ASCII control characters.
     let control = |byte: &u8| byte.is_ascii_control() && !matches!(byte, b'\n' | b'\t');
     match text.bytes().find(control) {
         None => Ok(text),

@@ -1,4 +1,4 @@
-//! Sets of units, as the compiler makes them and the unit directory holds them.
+//! Sets of units, from the compiler or from the unit directory.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,14 +11,14 @@ use crate::name::UnitName;
 /// One unit file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unit {
-    /// What it is and whose.
+    /// Its kind, and its service.
     pub metadata: Metadata,
-    /// The whole text of the file, metadata included.
+    /// The whole text of the file, including the metadata.
     pub text: String,
 }
 
 impl Unit {
-    /// Joins a rendered template and the metadata.
+    /// Creates a unit from a rendered template and the metadata.
     pub(crate) fn new(mut rendered: String, metadata: Metadata) -> Self {
         use fmt::Write as _;
         if !rendered.ends_with('\n') {
@@ -26,12 +26,12 @@ impl Unit {
         }
         // Writing to a String cannot fail.
         let _ = write!(rendered, "\n{metadata}");
-        // Handlebars begins every text with 8 KiB; thousands of units are kept at a time.
+        // Handlebars allocates at least 8 KiB for a text, and thousands of units are in memory.
         rendered.shrink_to_fit();
         Self { metadata, text: rendered }
     }
 
-    /// Returns the text without the metadata: what systemd reads.
+    /// Returns the text without the metadata, which is what systemd reads.
     pub fn body(&self) -> &str {
         self.text.rfind(metadata::HEADER).map_or(&self.text, |start| &self.text[..start])
     }
@@ -53,7 +53,7 @@ impl Unit {
         self.with(metadata)
     }
 
-    /// Returns the unit of a timer that an operator paused at some time, or did not.
+    /// Returns the unit of a timer with another time of its pause, or without one.
     #[must_use]
     pub fn paused(&self, since: Option<Timestamp>) -> Self {
         let mut metadata = self.metadata.clone();
@@ -79,7 +79,7 @@ pub struct Link {
 }
 
 impl Link {
-    /// Names the directory that the link is in.
+    /// Returns the name of the link's directory.
     pub fn directory(&self) -> String {
         format!("{}.wants", self.by)
     }

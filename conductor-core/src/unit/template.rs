@@ -1,4 +1,4 @@
-//! Renders unit texts with Handlebars, from the embedded templates or the user's own.
+//! Renders units with Handlebars, from the built-in templates or the user's own.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
@@ -9,16 +9,16 @@ use unit_templates::Template;
 
 use super::render::{self, Values};
 
-/// A template of the user's own, as it was read.
+/// A template of the user.
 #[derive(Debug, Clone)]
 pub struct Override {
-    /// The file it came from; its last component says what it replaces.
+    /// Its file, whose name is that of the built-in template that it replaces.
     pub file: PathBuf,
     /// Its text.
     pub text: String,
 }
 
-/// A template that does not load, or that asks for a value there is not.
+/// An error of a template, when it is loaded or rendered.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TemplateError {
@@ -46,18 +46,15 @@ pub enum TemplateError {
         /// What is wrong.
         reason: String,
     },
-    /// The file has the name of no template.
-    #[error(
-        "{}: there is no template of this name; there is {known}",
-        crate::error::shown_path(file)
-    )]
+    /// No template has the file's name.
+    #[error("{}: no template has this name; write one of {known}", crate::error::shown_path(file))]
     Unknown {
         /// The file.
         file: PathBuf,
-        /// The names there are.
+        /// The names of the templates.
         known: String,
     },
-    /// The rendered text is none that would be read as it was meant.
+    /// systemd would not read the rendered text as it is meant.
     #[error("{}: the rendered text {reason}", crate::error::shown_path(file))]
     Output {
         /// The template.
@@ -70,19 +67,19 @@ pub enum TemplateError {
 /// The templates in use.
 #[derive(Debug)]
 pub struct Templates {
-    /// Filled with the embedded templates when it is first needed, if there are no others: parsing them
-    /// takes as long as asking systemd for the state of a service.
+    /// Without templates of the user, it is filled with the built-in ones when it is first needed: parsing them
+    /// takes as long as a query of a service's state from systemd.
     registry: OnceLock<Handlebars<'static>>,
-    /// Where each overridden template came from, for messages.
+    /// The files of the templates that replace built-in ones, for messages.
     files: Vec<(&'static str, PathBuf)>,
     fingerprint: Option<String>,
 }
 
 impl Templates {
-    /// Loads the embedded templates, with some replaced.
+    /// Loads the built-in templates, with some replaced.
     ///
     /// # Errors
-    /// A replacement that is no template, or whose file name is none of theirs.
+    /// A replacement is not a template, or no built-in template has its file name.
     pub fn new(overrides: &[Override]) -> Result<Self, TemplateError> {
         if overrides.is_empty() {
             return Ok(Self { registry: OnceLock::new(), files: Vec::new(), fingerprint: None });
@@ -107,7 +104,7 @@ impl Templates {
         Ok(Self { registry: OnceLock::from(registry), files, fingerprint })
     }
 
-    /// Parses the embedded templates, unless that was done; a program may call it while it waits.
+    /// Parses the built-in templates, if they are not parsed yet; a program may call it while it waits.
     pub fn load(&self) {
         self.registry();
     }
@@ -116,7 +113,7 @@ impl Templates {
         self.registry.get_or_init(embedded)
     }
 
-    /// Adds a helper, with which a test has a template fail as no value can make it.
+    /// Adds a helper, with which a test makes a template fail in a way that no value can.
     #[doc(hidden)]
     #[must_use]
     pub fn with_helper(
@@ -131,7 +128,7 @@ impl Templates {
         self
     }
 
-    /// Returns what is part of a release's digest: the user's templates, not the embedded ones.
+    /// Returns the part of a release's digest: that of the user's templates, without the built-in ones.
     pub(crate) fn fingerprint(&self) -> Option<&str> {
         self.fingerprint.as_deref()
     }
@@ -149,7 +146,7 @@ impl Templates {
         let text = render::render(self.registry(), template.file, values, file)?;
         let output = |reason: String| TemplateError::Output { file: file(), reason };
         let too_long = |line: &&str| line.len() > super::escape::LONGEST_LINE;
-        // Almost every text as a whole is shorter.
+        // Almost all texts are shorter than one line may be.
         if too_long(&&*text)
             && let Some(line) = text.lines().find(too_long)
         {
@@ -164,7 +161,7 @@ impl Templates {
     }
 }
 
-/// Returns an engine with the embedded templates.
+/// Returns an engine with the built-in templates.
 fn embedded() -> Handlebars<'static> {
     let mut registry = render::engine();
     for Template { file, text } in unit_templates::ALL {
@@ -174,7 +171,7 @@ fn embedded() -> Handlebars<'static> {
     registry
 }
 
-/// Writes bytes as lower-case hexadecimal digits.
+/// Returns bytes as lower-case hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
@@ -197,10 +194,10 @@ mod tests {
         let error = Templates::new(&[template("a\n{{#if x}}\n")]).unwrap_err();
         assert!(error.to_string().starts_with("own/service.slice.hbs:"), "{error}");
         let error = Templates::new(&[Override { file: "own/x.hbs".into(), text: String::new() }]);
-        assert!(error.unwrap_err().to_string().contains("there is instance.service.hbs"));
+        assert!(error.unwrap_err().to_string().contains("write one of instance.service.hbs"));
     }
 
-    /// On a thread of the usual size, as those that compile have it.
+    /// Runs on a thread with the default stack size, as a compile does.
     #[test]
     fn no_template_uses_up_the_stack() {
         const MANY: usize = 100_000;
@@ -238,7 +235,7 @@ mod tests {
             format!("{{{{lookup {}1{} 0}}}}x", "{ \"a\": ".repeat(100), " }".repeat(100)),
             "{\"a\": ({{a}})} [Unit] x".to_owned(),
         ] {
-            // What comes out is not the question, but that something does.
+            // Any result is accepted: the process must not end.
             let templates = Templates::new(&[template(&text)]);
             let _ = templates.unwrap().render(unit_templates::SLICE, &values);
         }

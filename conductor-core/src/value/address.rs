@@ -1,4 +1,4 @@
-//! Where instances are reached.
+//! Addresses at which instances are reached.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -9,17 +9,17 @@ use super::port::Port;
 use crate::error::{Invalid, shown};
 use crate::text::{Numbers, written_as_text};
 
-/// An IP address of the host; `0.0.0.0` and `::` stand for all of them.
+/// An IP address of the host; `0.0.0.0` and `::` are all its addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ListenAddress(IpAddr);
 
 impl ListenAddress {
-    /// Writes address and port as they stand in URLs and in `--publish`: `127.0.0.1:80`, `[::1]:80`.
+    /// Returns address and port as in URLs and in `--publish`: `127.0.0.1:80`, `[::1]:80`.
     pub fn with_port(self, port: Port) -> String {
         SocketAddr::new(self.0, port.number()).to_string()
     }
 
-    /// Returns the address at which the host itself reaches what listens on this one.
+    /// Returns the address at which the host itself reaches a listener on this address.
     #[must_use]
     pub fn reached_at(self) -> Self {
         match self.0 {
@@ -30,7 +30,7 @@ impl ListenAddress {
     }
 }
 
-/// 127.0.0.1: what a proxy on the host reaches, and nobody else.
+/// 127.0.0.1, which only the host itself reaches, and so a proxy on it.
 impl Default for ListenAddress {
     fn default() -> Self {
         Self(Ipv4Addr::LOCALHOST.into())
@@ -43,7 +43,7 @@ impl FromStr for ListenAddress {
     fn from_str(text: &str) -> Result<Self, Invalid> {
         text.parse().map(Self).map_err(|_| {
             Invalid::new(format!("{} is not an IP address", shown(text)))
-                .hint("write 127.0.0.1 for this host only, 0.0.0.0 for everybody, or socket")
+                .hint("write 127.0.0.1 for this host only, 0.0.0.0 for all addresses, or socket")
         })
     }
 }
@@ -81,7 +81,7 @@ impl FromStr for Listen {
         }
         text.parse().map(Self::Address).map_err(|_| {
             Invalid::new(format!("{} is neither an IP address nor socket", shown(text)))
-                .hint("write 127.0.0.1 for this host only, 0.0.0.0 for everybody, or socket")
+                .hint("write 127.0.0.1 for this host only, 0.0.0.0 for all addresses, or socket")
         })
     }
 }
@@ -105,7 +105,7 @@ written_as_text!(
 /// Where the host reaches an instance.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Endpoint {
-    /// At a port that it was given.
+    /// At its port.
     Tcp {
         /// The address that it listens on.
         listen: ListenAddress,

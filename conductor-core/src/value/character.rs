@@ -1,13 +1,13 @@
-//! Characters that have no place in a unit, or in one line of it.
+//! Characters that a unit, or one line of it, cannot contain.
 
-/// Recognises the code points that Unicode reserves for no character at all. systemd takes them
-/// for invalid UTF-8 and refuses the whole unit (`unichar_is_valid()` in its `utf8.c`).
+/// Returns whether a code point is a noncharacter of Unicode. systemd rejects it as invalid UTF-8, and the
+/// whole unit with it (`unichar_is_valid()` in its `utf8.c`).
 pub(super) fn is_noncharacter(c: char) -> bool {
     let code = u32::from(c);
     (0xfdd0..=0xfdef).contains(&code) || code & 0xfffe == 0xfffe
 }
 
-/// Recognises what may stand in no line: control characters and what systemd does not take.
+/// Returns whether no line may contain a character: a control character, or one that systemd rejects.
 pub(super) fn is_unfit(c: char) -> bool {
     c.is_control() || is_noncharacter(c)
 }

@@ -11,10 +11,10 @@ use crate::text::{Numbers, written_as_text};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Cpu(u32);
 
-/// The kernel takes no quota below one millisecond in a period of a tenth of a second.
+/// The kernel accepts no quota below one millisecond in a period of 100 ms.
 const LEAST: u64 = 10;
 
-/// Linux knows no more CPUs, and systemd takes no quota that is much higher.
+/// Linux supports no more CPUs, and systemd accepts no quota that is much higher.
 const MOST: u64 = 8192 * 1000;
 
 impl Cpu {
@@ -41,7 +41,7 @@ impl FromStr for Cpu {
     }
 }
 
-/// Writes `value / unit` without trailing zeros.
+/// Returns `value / unit` as a decimal without trailing zeros.
 fn decimal(value: u32, unit: u32) -> String {
     let width = unit.ilog10() as usize;
     let text = format!("{}.{:0width$}", value / unit, value % unit);

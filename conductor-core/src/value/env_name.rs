@@ -1,4 +1,4 @@
-//! The names of environment variables, without those that systemd says something with.
+//! The names of environment variables, without those that systemd sets.
 
 use crate::error::{Invalid, shown};
 use crate::text::{Numbers, text_type};
@@ -15,13 +15,13 @@ text_type!(
 /// The longest name. A key of a YAML mapping has at most 1024 characters.
 const LONGEST: usize = 255;
 
-/// What systemd tells the processes of a unit (systemd.exec(5), "Environment Variables Set or Propagated
-/// by the Service Manager"). `Environment=` would win over it, also in the commands around a service,
-/// some of which run as root.
+/// The variables that systemd sets for the processes of a unit (systemd.exec(5), "Environment Variables Set
+/// or Propagated by the Service Manager"). `Environment=` would override them, also in the other commands of
+/// the unit, some of which run as root.
 ///
-/// Left out are those that are a service's own business (`PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`,
-/// `LANG`, `TERM`, `XDG_RUNTIME_DIR`) and those that systemd does not set in units of this kind
-/// (`REMOTE_ADDR`, `REMOTE_PORT`, `PIDFILE`, `LOG_NAMESPACE`), which programs use for other things.
+/// Not in the list: those that a service may set (`PATH`, `HOME`, `USER`, `LOGNAME`, `SHELL`, `LANG`, `TERM`,
+/// `XDG_RUNTIME_DIR`), and those that systemd does not set in units of this kind (`REMOTE_ADDR`,
+/// `REMOTE_PORT`, `PIDFILE`, `LOG_NAMESPACE`), which programs use for other purposes.
 const SYSTEMD: [&str; 36] = [
     "CACHE_DIRECTORY",
     "CONFIGURATION_DIRECTORY",

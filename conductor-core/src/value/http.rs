@@ -1,4 +1,4 @@
-//! What a health check sends over HTTP and what it takes for an answer (RFC 9110).
+//! Parts of HTTP requests and answers in health checks (RFC 9110).
 
 use probe_protocol::Statuses;
 
@@ -34,18 +34,18 @@ text_type!(
 );
 
 text_type!(
-    /// Text that has to stand in the body of an answer.
+    /// Text that the body of an answer has to contain.
     BodyText,
     check_body_text,
     concat!(r"^[^", control!(), r"]{1,1024}$"),
     numbers: Numbers::AsWritten,
-    "Text that has to stand in the first 64 KiB of the answer."
+    "Text that the first 64 KiB of the answer have to contain."
 );
 
 impl StatusCodes {
-    /// Returns them as the probe has them.
+    /// Returns them as the probe's type.
     pub(crate) fn statuses(&self) -> Statuses {
-        // They were read when they were checked.
+        // They were parsed when they were checked.
         self.as_str().parse().unwrap_or_default()
     }
 }

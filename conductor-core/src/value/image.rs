@@ -16,25 +16,25 @@ impl fmt::Display for Digest {
     }
 }
 
-/// The name of a container image with what selects one version of it.
+/// The name of a container image, with a tag or digest that selects a version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageReference {
     /// Registry and repository, such as `registry.example:5000/app/web`.
     pub name: String,
-    /// The tag behind the colon.
+    /// The tag after the colon.
     pub tag: Option<String>,
-    /// The digest behind the `@`.
+    /// The digest after the `@`.
     pub digest: Option<Digest>,
 }
 
 impl ImageReference {
-    /// Returns the version that the reference itself names; a digest counts before a tag.
+    /// Returns the version that the reference itself names: the digest, or else the tag.
     pub fn revision(&self) -> Option<Revision> {
         let digest = self.digest.as_ref().map(ToString::to_string);
         digest.or_else(|| self.tag.clone())?.parse().ok()
     }
 
-    /// Selects a revision of an image: as its digest, or as its tag.
+    /// Returns the reference with this revision as its digest or tag.
     #[must_use]
     pub fn at(mut self, revision: &Revision) -> Self {
         if revision.is_digest() {
@@ -59,7 +59,7 @@ impl FromStr for ImageReference {
             Some((rest, digest)) => (rest, Some(digest)),
             None => (text, None),
         };
-        // A colon behind the last slash begins the tag; one before it, the registry's port.
+        // A colon after the last slash begins the tag; one before it begins the registry's port.
         let (name, tag) = match rest.rsplit_once(':') {
             Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
             _ => (rest, None),
@@ -95,7 +95,7 @@ fn check_name(name: &str) -> Result<(), &'static str> {
     };
     if let Some(registry) = registry {
         let (host, port) = registry.split_once(':').unwrap_or((registry, "443"));
-        // A dash only inside, or an engine would take the name for its option.
+        // No dash at the beginning: an engine would read the name as an option.
         let label = |part: &str| {
             let is_plain = |b: u8| b.is_ascii_alphanumeric() || b == b'-';
             !part.is_empty()

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::error::{Invalid, shown};
 use crate::text::{Numbers, written_as_text};
 
-/// An amount of memory in bytes, more than none.
+/// An amount of memory in bytes, above 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Memory(u64);
 
@@ -14,7 +14,7 @@ pub struct Memory(u64);
 const SUFFIXES: [(char, u32); 6] =
     [('E', 60), ('P', 50), ('T', 40), ('G', 30), ('M', 20), ('K', 10)];
 
-/// More is infinity to systemd, and no number to Docker.
+/// systemd reads more as infinity, and Docker rejects it.
 const MOST: u64 = i64::MAX.cast_unsigned();
 
 const HINT: &str = "write 512M, 1.5G or a number of bytes";
@@ -37,21 +37,21 @@ impl FromStr for Memory {
             None if last == 'B' && text.len() > 1 => (&text[..text.len() - 1], 0),
             None => (text, 0),
         };
-        // There is no part of a byte.
+        // Bytes are whole.
         if shift == 0 && digits.contains('.') {
             return Err(refuse());
         }
         match scale(digits, 1 << shift).ok_or_else(refuse)? {
             bytes if bytes > MOST => {
-                Err(Invalid::new(format!("{} is too much", shown(text))).hint("less than 8E"))
+                Err(Invalid::new(format!("{} is too much", shown(text))).hint("write less than 8E"))
             }
-            0 => Err(Invalid::new(format!("{} is no memory at all", shown(text))).hint(HINT)),
+            0 => Err(Invalid::new(format!("{} is not a size above 0", shown(text))).hint(HINT)),
             bytes => Ok(Self(bytes)),
         }
     }
 }
 
-/// Multiplies a decimal such as `1.5` by a unit exactly, rounding down to a whole number.
+/// Returns a decimal such as `1.5` times a unit, computed exactly and rounded down.
 pub(super) fn scale(decimal: &str, unit: u64) -> Option<u64> {
     let (whole, fraction) = decimal.split_once('.').unwrap_or((decimal, "0"));
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());

@@ -1,7 +1,7 @@
-//! Values that a definition holds, checked once, when they are read.
+//! The values in a definition, checked once, when they are read.
 //!
-//! Each is a newtype whose `FromStr` is the only way in; what it prints reads back as the same
-//! value. The forms are systemd's, Docker's and cron's own.
+//! Each is a newtype whose only constructor is `FromStr`; its `Display` reads back as the same value. The
+//! forms are those of systemd, Docker and cron.
 
 mod address;
 mod character;

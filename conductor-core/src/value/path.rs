@@ -8,8 +8,8 @@ use super::character::is_unfit;
 use crate::error::{Invalid, shown};
 use crate::text::{Numbers, written_as_text};
 
-/// An absolute path without `.`, `..`, `//`, white space or characters that a unit file, a glob or
-/// a mount option gives a meaning to.
+/// An absolute path without `.`, `..`, `//`, white space, and characters that are special in a unit file, a
+/// glob or a mount option.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct HostPath(String);
 
@@ -36,12 +36,12 @@ impl FromStr for HostPath {
             return Err(error("is not an absolute path").hint("begin it with /"));
         }
         if text.len() > LONGEST {
-            return Err(error("is longer than a path may be (4095 bytes)"));
+            return Err(error("is longer than 4095 bytes"));
         }
         let forbidden = |c: &char| is_unfit(*c) || c.is_whitespace() || FORBIDDEN.contains(*c);
         if let Some(bad) = text.chars().find(forbidden) {
             return Err(error(&format!("contains {bad:?}"))
-                .hint("a path here has no white space, quotes, colons or wildcards"));
+                .hint("write a path without white space, quotes, colons and wildcards"));
         }
         let parts = text[1..].strip_suffix('/').unwrap_or(&text[1..]);
         if text != "/" && parts.split('/').any(|part| matches!(part, "" | "." | "..")) {
@@ -57,7 +57,7 @@ impl fmt::Display for HostPath {
     }
 }
 
-/// A path as a pattern: components that are not `.` and `..`, and perhaps a slash at the end.
+/// A path as a pattern: components other than `.` and `..`, and an optional slash at the end.
 macro_rules! path_pattern {
     () => {
         concat!(

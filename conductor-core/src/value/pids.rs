@@ -13,7 +13,7 @@ use crate::text::serde_error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 pub struct Pids(u32);
 
-/// What Linux can number (`kernel.pid_max`).
+/// The highest `kernel.pid_max` of Linux.
 const MOST: u32 = 1 << 22;
 
 impl Pids {
@@ -27,11 +27,11 @@ impl TryFrom<u32> for Pids {
     type Error = Invalid;
 
     fn try_from(number: u32) -> Result<Self, Invalid> {
-        let refuse = |hint| Err(Invalid::new(format!("{number} processes")).hint(hint));
+        let refuse = |hint| Err(Invalid::new(format!("{number} is out of range")).hint(hint));
         match number {
             0 => refuse("write 1 or more".to_owned()),
             1..=MOST => Ok(Self(number)),
-            _ => refuse(format!("at most {MOST}")),
+            _ => refuse(format!("write at most {MOST}")),
         }
     }
 }
@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn a_number_has_bounds() {
-        for (number, hint) in [(0, "write 1 or more"), (MOST + 1, "at most 4194304")] {
+        for (number, hint) in [(0, "write 1 or more"), (MOST + 1, "write at most 4194304")] {
             assert_eq!(Pids::try_from(number).unwrap_err().hint.as_deref(), Some(hint));
         }
         for number in [1, MOST] {

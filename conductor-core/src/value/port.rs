@@ -58,7 +58,7 @@ impl PortRange {
     }
 }
 
-/// 20000-29999: below Linux's ephemeral ports (32768), above the usual services.
+/// 20000-29999: below Linux's ephemeral ports (from 32768), above the ports of common services.
 impl Default for PortRange {
     fn default() -> Self {
         let port = |number| NonZeroU16::new(number).map_or(Port(NonZeroU16::MIN), Port);

@@ -1,4 +1,4 @@
-//! When a job runs: crontab expressions (crontab(5)), calendar events and time zones.
+//! The schedule of a job: crontab expressions (crontab(5)), calendar events and time zones.
 
 use std::fmt;
 use std::str::FromStr;
@@ -93,7 +93,7 @@ text_type!(
     "A time zone of the IANA database, for example Europe/London."
 );
 
-/// The shape of an expression; which numbers a field takes is left to the check.
+/// Returns the form of an expression; `FromStr` checks the numbers in its fields.
 fn crontab_pattern() -> String {
     const NUMBERS: &str = "[0-9*,/-]+";
     const NAMES: &str = "[A-Za-z0-9*,/-]+";

@@ -8,8 +8,8 @@ use super::memory::scale;
 use crate::error::{Invalid, shown};
 use crate::text::{Numbers, written_as_text};
 
-/// A span of time in microseconds, systemd's own resolution; at most a year, so that sums and products
-/// of spans are far from what overflows.
+/// A span of time in microseconds, systemd's resolution; at most a year, so that sums and products of spans
+/// cannot overflow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span(u64);
 
@@ -35,17 +35,17 @@ const UNITS: [(&[&str], u64); 9] = [
 const LONGEST: u64 = 31_557_600 * SECOND;
 
 impl Span {
-    /// Makes a span of whole seconds.
+    /// Creates a span of whole seconds.
     pub const fn from_secs(seconds: u32) -> Self {
         Self(seconds as u64 * SECOND)
     }
 
-    /// Makes a span of a duration, in whole microseconds; none is longer than a year.
+    /// Creates a span from a duration, in whole microseconds and at most a year.
     pub(crate) fn from_duration(duration: Duration) -> Self {
         Self(u64::try_from(duration.as_micros()).map_or(LONGEST, |micros| micros.min(LONGEST)))
     }
 
-    /// Returns the span as the standard library has it.
+    /// Returns the span as a [`Duration`].
     pub fn duration(self) -> Duration {
         Duration::from_micros(self.0)
     }
@@ -80,7 +80,7 @@ impl FromStr for Span {
         }
         if total > LONGEST {
             return Err(Invalid::new(format!("{} is longer than a year", shown(text)))
-                .hint("no time span is longer than 1y; what is to have no end is left out"));
+                .hint("write at most 1y; for no limit, remove the key"));
         }
         Ok(Self(total))
     }
@@ -104,7 +104,7 @@ impl fmt::Display for Span {
     }
 }
 
-/// Numbers, each with a unit or with white space before the next.
+/// Returns the pattern: numbers, each with a unit or with white space before the next.
 fn pattern() -> String {
     const NUMBER: &str = r"[0-9]+(\.[0-9]{1,9})?";
     let names: Vec<_> = UNITS.iter().flat_map(|(names, _)| *names).copied().collect();

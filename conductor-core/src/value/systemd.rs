@@ -1,4 +1,4 @@
-//! The escape hatch: directives that go into a unit as they are written.
+//! Directives that a definition adds to a unit, as they are written.
 
 use std::fmt;
 
@@ -29,7 +29,7 @@ text_type!(
 );
 
 text_type!(
-    /// A reference to a unit in which systemd's specifiers may stand, as in `notify@%n.service`.
+    /// The name of a unit, which may contain systemd's specifiers, as in `notify@%n.service`.
     UnitReference,
     check_unit_reference,
     unit_reference_pattern(),
@@ -37,20 +37,20 @@ text_type!(
     "A unit to start; %n is the name of the job's unit: notify@%n.service."
 );
 
-/// Directives that conductor's own work depends on, so that no definition may set them.
+/// Directives on which conductor depends, so no definition may set them, and what to do instead.
 const OWN: [(&str, &str); 9] = [
     ("ExecStart", "use command"),
-    ("Type", "it follows from the runtime"),
-    ("Slice", "every service has a slice of its own, so that its limits and usage add up"),
-    ("NotifyAccess", "readiness is conductor's own"),
-    ("PartOf", "it ties the instances to the service's target"),
-    ("SyslogIdentifier", "it is the service's id, so that its journal can be found"),
+    ("Type", "remove it: the runtime decides the type"),
+    ("Slice", "remove it: each service has its own slice"),
+    ("NotifyAccess", "remove it: conductor reports readiness"),
+    ("PartOf", "remove it: the instances are part of the service's target"),
+    ("SyslogIdentifier", "remove it: the journal is searched for the service's id"),
     ("Description", "use description"),
     ("Environment", "use env"),
     ("User", "use user"),
 ];
 
-/// The specifiers of systemd.unit(5) that a name may be made of.
+/// The specifiers of systemd.unit(5) that a unit name may contain.
 const SPECIFIERS: &str = "nNpPiIjJbHlmqv";
 
 fn directive_pattern() -> String {
@@ -77,7 +77,7 @@ fn check_section(text: &str) -> Result<(), Invalid> {
     match text {
         "Unit" | "Service" => Ok(()),
         _ => Err(Invalid::new(format!("{} is not a section that can be added to", shown(text)))
-            .hint("write Unit or Service; the other sections are conductor's own")),
+            .hint("write Unit or Service; conductor writes the other sections")),
     }
 }
 
@@ -96,7 +96,7 @@ fn check_directive(text: &str) -> Result<(), Invalid> {
 fn check_unit_reference(text: &str) -> Result<(), Invalid> {
     const LONGEST: usize = 255;
     let allowed = |c: char| c.is_ascii_alphanumeric() || ":_.@\\-".contains(c);
-    // systemd refuses a specifier that it does not know together with its whole unit.
+    // systemd refuses the whole unit for a specifier that it does not know.
     let mut pieces = text.split('%');
     let plain = pieces.next().is_some_and(|first| first.chars().all(allowed))
         && pieces.all(|piece| {
@@ -105,7 +105,7 @@ fn check_unit_reference(text: &str) -> Result<(), Invalid> {
     let suffix = [".service", ".target"]
         .iter()
         .any(|suffix| text.len() > suffix.len() && text.ends_with(suffix));
-    // Some program of systemd's would take it for an option.
+    // A program of systemd would read it as an option.
     let plain = plain && !text.starts_with('-');
     match suffix && plain && text.len() <= LONGEST {
         true => Ok(()),
@@ -114,16 +114,16 @@ fn check_unit_reference(text: &str) -> Result<(), Invalid> {
     }
 }
 
-/// Refuses what could end the line and begin another directive (systemd ends lines at CR and NUL, too).
+/// Refuses text that could end the line and begin another directive (systemd also ends lines at CR and NUL).
 fn check_setting(text: &str) -> Result<(), Invalid> {
     const LONGEST: usize = 65_536;
     if let Some(control) = text.chars().find(|c| is_unfit(*c) && *c != '\t') {
         return Err(Invalid::new(format!("{} contains {control:?}", shown(text)))
-            .hint("a directive is one line; give a list to assign it several times"));
+            .hint("write one line; to assign the directive several times, write a list"));
     }
     if text.ends_with('\\') {
         return Err(Invalid::new(format!("{} ends in a backslash", shown(text)))
-            .hint("systemd would join the next line to it"));
+            .hint("remove it: systemd would join the next line to this one"));
     }
     if text.len() > LONGEST {
         return Err(Invalid::new(format!("{} is longer than {LONGEST} bytes", shown(text))));
@@ -137,7 +137,7 @@ impl<'de> Deserialize<'de> for Setting {
     }
 }
 
-/// Reads a setting, or one item of it; a list in a list means nothing.
+/// Reads a setting, or one item of it; a list inside a list is refused.
 struct SettingVisitor {
     in_list: bool,
 }
@@ -168,7 +168,7 @@ impl<'de> Visitor<'de> for SettingVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Setting, A::Error> {
         if self.in_list {
-            return Err(de::Error::custom("a list in a list"));
+            return Err(de::Error::custom("a list inside a list"));
         }
         let mut values = Vec::new();
         while let Some(Setting(mut value)) =

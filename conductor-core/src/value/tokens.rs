@@ -1,28 +1,27 @@
-//! The five tokens `{id}`, `{revision}`, `{instance}`, `{port}` and `{socket}`, and text that may hold
-//! them.
+//! The tokens `{id}`, `{revision}`, `{instance}`, `{port}` and `{socket}`, and text that may contain them.
 
 use std::borrow::Cow;
 
-/// What the tokens stand for in one instance.
+/// The values of the tokens in one instance.
 #[derive(Debug, Clone, Copy)]
 pub struct Tokens<'a> {
     /// The id of the service.
     pub id: &'a str,
-    /// The revision that runs.
+    /// The revision.
     pub revision: &'a str,
     /// The number of the instance, from 1.
     pub instance: &'a str,
-    /// The port that the instance is to listen on; `None` for a service without a port.
+    /// The port that the instance listens on; `None` for a service without a port.
     pub port: Option<&'a str>,
-    /// The unix socket that the instance is to listen on; `None` for a service without one.
+    /// The unix socket that the instance listens on; `None` for a service without one.
     pub socket: Option<&'a str>,
 }
 
 const NAMES: [&str; 5] = ["id", "revision", "instance", "port", "socket"];
 
 impl Tokens<'_> {
-    /// Replaces the tokens in a text. `{{port}}` becomes a literal `{port}`; all other braces stay
-    /// as they are, so that JSON and shell snippets pass unharmed.
+    /// Returns a text with its tokens replaced. `{{port}}` becomes a literal `{port}`; all other braces stay, so
+    /// that JSON and shell snippets do not change.
     pub fn expand<'t>(&self, text: &'t str) -> Cow<'t, str> {
         let value = |name| match name {
             "id" => Some(self.id),
@@ -48,12 +47,12 @@ impl Tokens<'_> {
     }
 }
 
-/// Text in which tokens may stand.
+/// Text that may contain tokens.
 pub trait Tokenized {
     /// Returns the text with its tokens.
     fn text(&self) -> &str;
 
-    /// Returns whether the token of this name stands in the text.
+    /// Returns whether the text contains the token of this name.
     fn uses(&self, name: &str) -> bool {
         pieces(self.text()).any(|piece| matches!(piece, Piece::Token(token) if token == name))
     }
@@ -65,7 +64,7 @@ impl Tokenized for str {
     }
 }
 
-/// Writes text in which no token is meant: each is doubled, so that [`Tokens::expand`] returns the text.
+/// Returns a text with the braces of its tokens doubled, so that [`Tokens::expand`] returns the text itself.
 pub fn literal(text: &str) -> Cow<'_, str> {
     let mut written = Cow::Borrowed(text);
     for token in NAMES.map(|name| format!("{{{name}}}")) {

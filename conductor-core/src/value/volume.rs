@@ -7,12 +7,12 @@ use super::path::{HostPath, path_pattern};
 use crate::error::{Invalid, shown};
 use crate::text::{Numbers, written_as_text};
 
-/// A path of the host shown at a path inside the instance. Both may hold tokens.
+/// A path of the host that is mounted at a path inside the instance. Both may contain tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volume {
     /// The path on the host.
     pub source: HostPath,
-    /// The path inside.
+    /// The path inside the instance.
     pub target: HostPath,
     /// Whether the instance may only read it.
     pub read_only: bool,
@@ -22,19 +22,19 @@ impl FromStr for Volume {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        const HINT: &str = "write /on/the/host:/inside, and :ro behind it for reading only";
+        const HINT: &str = "write /on/the/host:/inside, or /on/the/host:/inside:ro for read-only";
         let refuse = |why: &str| {
             Err(Invalid::new(format!("{} is not a volume: {why}", shown(text))).hint(HINT))
         };
         let mut parts = text.split(':');
         let (Some(source), Some(target)) = (parts.next(), parts.next()) else {
-            return refuse("there is no colon in it");
+            return refuse("it has no colon");
         };
         let read_only = match (parts.next(), parts.next()) {
             (None | Some("rw"), None) => false,
             (Some("ro"), None) => true,
             (Some(mode), None) => return refuse(&format!("{} is not ro or rw", shown(mode))),
-            (_, Some(_)) => return refuse("there are more than two colons in it"),
+            (_, Some(_)) => return refuse("it has more than two colons"),
         };
         let path = |path: &str| {
             path.parse::<HostPath>().map_err(|invalid| {
@@ -43,7 +43,7 @@ impl FromStr for Volume {
         };
         let (source, target) = (path(source)?, path(target)?);
         if target.as_str() == "/" {
-            return refuse("it would hide everything inside");
+            return refuse("it would hide the instance's whole file system");
         }
         Ok(Self { source, target, read_only })
     }
@@ -60,7 +60,7 @@ written_as_text!(
     Volume,
     concat!("^", path_pattern!(), ":(?!/(:|$))", path_pattern!(), "(:(ro|rw))?$"),
     numbers: Numbers::Refused,
-    "A directory of the host shown inside: SOURCE:TARGET, with :ro for reading only."
+    "A directory of the host that the instance sees: SOURCE:TARGET, or SOURCE:TARGET:ro for read-only."
 );
 
 #[cfg(test)]

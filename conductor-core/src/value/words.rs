@@ -1,13 +1,13 @@
-//! Pieces of text with their rules: arguments, environment, users, descriptions.
+//! Checked texts: arguments, environment, users, descriptions.
 
 use super::character::{control, is_noncharacter, is_unfit};
 use super::tokens::literal;
 use crate::error::{Invalid, shown};
 use crate::text::{Numbers, text_type};
 
-/// The highest user id; the one above it stands for no user at all.
+/// The highest user id; the next number means "no user".
 const HIGHEST_ID: u64 = u32::MAX as u64 - 1;
-/// Linux takes at most 128 KiB for one argument, its final NUL included (execve(2)).
+/// Linux accepts at most 128 KiB for one argument, including its final NUL (execve(2)).
 const LONGEST_ARGUMENT: usize = 131_071;
 
 text_type!(
@@ -60,7 +60,7 @@ text_type!(
     check_credential,
     "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$",
     numbers: Numbers::Refused,
-    "The name of the file the secret is shown as."
+    "The name of the secret's file, as the instance sees it."
 );
 
 text_type!(
@@ -82,16 +82,16 @@ text_type!(
 );
 
 text_type!(
-    /// How the names of files end that a proxy reads: a dot, and letters or digits.
+    /// The end of the names of files that a proxy reads: a dot, and letters or digits.
     FileSuffix,
     check_suffix,
     "^\\.[a-z0-9]{1,16}$",
     numbers: Numbers::Refused,
-    "How the names of the files end, for example .conf."
+    "The end of the files' names, for example .conf."
 );
 
 impl Argument {
-    /// Returns an argument in which no token is meant.
+    /// Returns an argument whose text is literal: it has no tokens.
     #[must_use]
     pub fn literal(&self) -> Self {
         Self(literal(&self.0).into_owned())
@@ -99,7 +99,7 @@ impl Argument {
 }
 
 impl EnvValue {
-    /// Returns a value in which no token is meant.
+    /// Returns a value whose text is literal: it has no tokens.
     #[must_use]
     pub fn literal(&self) -> Self {
         Self(literal(&self.0).into_owned())
@@ -109,7 +109,7 @@ impl EnvValue {
 fn check_argument(text: &str) -> Result<(), Invalid> {
     if text.contains('\0') {
         return Err(Invalid::new(format!("{} contains a NUL", shown(text)))
-            .hint("the kernel ends an argument at a NUL, so none can be passed on"));
+            .hint("remove it: the kernel ends an argument at a NUL"));
     }
     if let Some(bad) = text.chars().find(|c| is_noncharacter(*c)) {
         return Err(Invalid::new(format!("{} contains {bad:?}", shown(text)))
@@ -140,11 +140,11 @@ fn check_description(text: &str) -> Result<(), Invalid> {
 
 fn check_user(text: &str) -> Result<(), Invalid> {
     const LONGEST: usize = 31;
-    // systemd takes neither leading zeros nor the two numbers that stand for no user.
+    // systemd accepts neither leading zeros nor the two numbers that mean "no user".
     let number = (text == "0" || !text.starts_with('0'))
         && text.bytes().all(|b| b.is_ascii_digit())
         && text.parse::<u64>().is_ok_and(|id| id <= HIGHEST_ID && id != u64::from(u16::MAX));
-    // Debian's own users have capitals, too: Debian-exim.
+    // Some of Debian's own users have capitals: Debian-exim.
     let name = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
         && text.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
     match number || (name && text.len() <= LONGEST) {
@@ -191,7 +191,7 @@ fn check_request_path(text: &str) -> Result<(), Invalid> {
         return Ok(());
     }
     Err(Invalid::new(format!("{} is not the path of a request", shown(text)))
-        .hint("begin it with /; write other than printable ASCII characters as %XX"))
+        .hint("begin it with /; write all but printable ASCII characters as %XX"))
 }
 
 #[cfg(test)]

@@ -1,13 +1,13 @@
-//! Parts of documents that are generated: a test compares them, or writes them when it is told to.
+//! Generated parts of documents, which a test compares, or writes on request.
 
 use std::path::Path;
 use std::{env, fs};
 
-/// Compares a text with what stands between its markers in a document of `docs`, and writes it there with
-/// `INSTA_UPDATE=always`, as snapshots are.
+/// Compares a text with the text between its markers in a document of `docs`. With `INSTA_UPDATE=always`, as for
+/// snapshots, writes it there.
 pub(crate) fn assert_generated(document: &str, name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs").join(document);
-    // A package of this crate alone comes without them.
+    // The package of this crate does not contain them.
     let Ok(old) = fs::read_to_string(&path) else { return };
     let (begin, end) = (format!("<!-- generated: {name} -->\n"), format!("<!-- end: {name} -->"));
     let (before, rest) = old.split_once(&begin).expect("the document has the first marker");

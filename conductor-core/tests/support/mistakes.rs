@@ -1,4 +1,4 @@
-//! Mistakes in the three formats, marked where they stand.
+//! Mistakes in the three formats, with marks at their places.
 
 /// A mistake in the three formats, marked, and the path and the beginning of the message.
 pub(crate) type Mistake = ([&'static str; 3], &'static str, &'static str);
@@ -97,7 +97,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
             "id = \"web\"\ncommand = [\"/x\"]\nruntime = «\"nativ\"\n",
         ],
         "runtime",
-        "\"nativ\" is not known",
+        "unknown value \"nativ\"",
     ),
     (
         [
@@ -115,7 +115,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
             "id = \"web\"\ncommand = [\"/x\"]\nport = 80\nhealth = «{http = \"/ok\", tcp = true}\n",
         ],
         "health",
-        "not exactly one of http, tcp and command",
+        "exactly one of http, tcp and command is needed",
     ),
     (
         [
@@ -124,7 +124,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
             "id = \"web\"\ncommand = [\"/x\"]\nhealth.http = «\"/ok\"\n",
         ],
         "health.http",
-        "there is no port to check",
+        "the service has no port to check",
     ),
     (
         [
@@ -133,7 +133,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
             "id = \"web\"\ncommand = [\"/x\"]\n[cron.tidy]\nschedule = «\"60 * * * *\"\ncommand = [\"x\"]\n",
         ],
         "cron.tidy.schedule",
-        "\"60 * * * *\" is not a crontab expression: \"60\" in the minute: not 0 to 59",
+        "\"60 * * * *\" is not a crontab expression: \"60\" in the minute: not from 0 to 59",
     ),
     (
         [
@@ -160,7 +160,7 @@ pub(crate) const MISTAKES: &[Mistake] = &[
             "id = \"web\"\ncommand = [\"/x\"]\nport = 80\n«port = 81\n",
         ],
         "",
-        "the key \"port\" stands here twice",
+        "the key \"port\" is given twice",
     ),
     (
         [
@@ -169,6 +169,6 @@ pub(crate) const MISTAKES: &[Mistake] = &[
             "id = \"web\"\ncommand = [\"/x\"]\nenv = {A = \"x\", «A = \"y\"}\n",
         ],
         "",
-        "the key \"A\" stands here twice",
+        "the key \"A\" is given twice",
     ),
 ];

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-/// Returns keys and what they must not be set to.
+/// Returns keys, and values that they must not have.
 #[expect(clippy::too_many_lines, reason = "a table")]
 pub(crate) fn mistakes() -> Vec<(&'static str, Value)> {
     vec![

@@ -1,4 +1,4 @@
-//! The two judges of a definition: the JSON Schema and the parser.
+//! Checks a definition with the JSON Schema and with the parser.
 
 use std::path::Path;
 

@@ -45,7 +45,7 @@ impl UnitFile {
         headers.map(|(section, _, _)| section.as_str())
     }
 
-    /// Returns section, name and value of each line; of a header there is the section alone.
+    /// Returns section, name and value of each line; of a header only the section.
     pub(crate) fn lines(&self) -> impl Iterator<Item = (&str, &str, &str)> {
         let lines = self.0.iter();
         lines.map(|(section, name, value)| (section.as_str(), name.as_str(), value.as_str()))
@@ -57,14 +57,14 @@ impl UnitFile {
         lines.map(|line| line.2).collect()
     }
 
-    /// Returns all of a file but the values.
+    /// Returns all of a file except the values.
     pub(crate) fn outline(&self) -> (usize, Vec<(&str, &str)>) {
         let lines = self.0.iter().map(|line| (line.0.as_str(), line.1.as_str()));
         (self.1, lines.collect())
     }
 }
 
-/// Reads a command line without expansion of variables, as the prefix `:` says.
+/// Reads a command line without expansion of variables, because of the prefix `:`.
 pub(crate) fn command(value: &str) -> Vec<String> {
     words(value.strip_prefix(':').expect("the prefix that switches $ off"))
 }

@@ -144,7 +144,7 @@ RSpec.describe ConductorCookbook::Service, :host do
     it 'rejects a second definition of the same service' do
       define('other.yaml', "id: web\ncommand: [/usr/bin/sleep, infinity]\n")
       expect { service(sleeper).create }
-        .to raise_error(ConductorCookbook::Refused, /web is the id of another service, too(.|\n)*other.yaml/)
+        .to raise_error(ConductorCookbook::Refused, /web is also the id of another service(.|\n)*other.yaml/)
       expect(File).not_to exist(path)
     end
 

@@ -62,7 +62,7 @@ fn lines_of_others_get_no_secrets(host: &Host) {
     let import = ["cron", "import", "--run-id", "/srv/crontabs/operator"];
     let ran = host.conductor(&import).exits(1);
     assert_eq!(ran.stdout, "", "{ran}");
-    ran.complains("/srv/crontabs/operator:1:8: a line of operator is no job of web");
+    ran.complains("/srv/crontabs/operator:1:8: a line of operator cannot become a job of web");
     let import = ["cron", "import", "--run-id", "--system", "/srv/system", "--output", "json"];
     let json = host.conductor(&import).exits(1).json();
     assert_eq!((&json["entries"], &json["left_out"][0]["line"]), (&1.into(), &1.into()), "{json}");

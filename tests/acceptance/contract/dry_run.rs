@@ -23,7 +23,7 @@ pub(super) fn a_dry_run_says_what_is_done(host: &Host) {
     run_now(host);
     takes_no_lock_and_no_rights(host);
     let text = host.conductor(&["remove", "--id", "web", "--dry-run"]).exits(0);
-    let (begin, end) = ("web goes away\n  stop ", "\nnothing was done: this was a dry run\n");
+    let (begin, end) = ("web is removed\n  stop ", "\nnothing was done: this was a dry run\n");
     assert!(text.stdout.starts_with(begin) && text.stdout.ends_with(end), "{text}");
     assert!(both(&["remove", "--id", "web"]).contains("--- conductor-web.target\n+++ /dev/null\n"));
     assert_eq!((host.files().len(), host.instances().len()), (0, 0));

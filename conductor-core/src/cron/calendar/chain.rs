@@ -2,10 +2,10 @@
 
 use super::component::{Chain, Component, SECOND};
 
-/// systemd takes no longer list.
+/// The longest list that systemd accepts.
 const LONGEST_LIST: usize = 241;
 
-/// Reads `*` or a list, and returns what is behind it. `unit` is 1, or `SECOND` for seconds.
+/// Reads `*` or a list, and returns the rest of the text. `unit` is 1, or `SECOND` for seconds.
 pub(super) fn chain(text: &str, unit: i32) -> Result<(Chain, &str), String> {
     if let Some(rest) = text.strip_prefix('*') {
         let all = if unit == SECOND { Chain::every_second() } else { Chain::default() };
@@ -46,11 +46,11 @@ fn component(text: &str, unit: i32) -> Result<(Component, &str), String> {
     }
     match rest.as_bytes() {
         [] | [b' ' | b',' | b'-' | b'~' | b':', ..] => Ok((component, rest)),
-        _ => Err(format!("{text:?} does not end where it should")),
+        _ => Err(format!("{text:?} has an unexpected end")),
     }
 }
 
-/// Reads a number; of seconds with a fraction, which is rounded to microseconds.
+/// Reads a number; seconds may have a fraction, which is rounded to microseconds.
 fn number(text: &str, unit: i32) -> Result<(i32, &str), String> {
     let digits = |text: &str| text.bytes().take_while(u8::is_ascii_digit).count();
     let (whole, rest) = text.split_at(digits(text));

@@ -1,4 +1,4 @@
-//! What the clocks of a time zone show, as libc's `mktime` sees it.
+//! Local time in a time zone, computed as `mktime` of libc does.
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, Offset, TimeZone};
@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _};
 use super::component::SECOND;
 use super::weekdays::Weekdays;
 
-/// A date and time of day, with a month from 1. It need not exist: an hour may be 24, a day 31 in June.
+/// A date and time of day; months count from 1. It may not exist: the hour may be 24, the day 31 June.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Time {
     pub(super) year: i32,
@@ -15,7 +15,7 @@ pub(super) struct Time {
     pub(super) day: i32,
     pub(super) hour: i32,
     pub(super) minute: i32,
-    /// Microseconds in the minute.
+    /// Microseconds within the minute.
     pub(super) micros: i32,
 }
 
@@ -59,7 +59,7 @@ impl Time {
         Self { minute: self.minute + 1, micros: 0, ..self }
     }
 
-    /// Returns the date that this one means; day 31 of June is the first of July.
+    /// Returns the normalized date: 31 June is 1 July.
     fn date(self) -> Option<Date> {
         let months = self.month - 1;
         let year = i16::try_from(self.year + months.div_euclid(12)).ok()?;
@@ -76,7 +76,7 @@ impl Time {
         day.and_then(|day| u8::try_from(day).ok()).is_some_and(|day| weekdays.contains(day))
     }
 
-    /// Returns the date and time that this one means; 24:00 is 00:00 of the next day.
+    /// Returns the normalized date and time: 24:00 is 00:00 of the next day.
     fn datetime(self) -> Option<DateTime> {
         let minutes = i64::from(self.hour) * 60 + i64::from(self.minute);
         let micros = minutes * 60 * i64::from(SECOND) + i64::from(self.micros);
@@ -85,23 +85,23 @@ impl Time {
     }
 }
 
-/// What the clocks show in a time zone.
+/// Local time in a time zone.
 ///
-/// `offset` is where the search was last. libc begins with it, so that a time that the clocks show twice
-/// is the one on the same side of the change.
+/// `offset` is that of the last step of the search. libc begins with it: of a time that the clocks show
+/// twice, it returns the one on the same side of the change.
 pub(super) struct Clock<'a> {
     zone: &'a TimeZone,
     offset: Offset,
 }
 
 impl<'a> Clock<'a> {
-    /// Begins at a time.
+    /// Creates the local time of a timestamp.
     pub(super) fn at(time: Timestamp, zone: &'a TimeZone) -> (Self, Time) {
         let offset = zone.to_offset(time);
         (Self { zone, offset }, Time::of(offset.to_datetime(time)))
     }
 
-    /// Returns what the clocks show instead of a time that does not exist.
+    /// Returns a time itself, or the time that the clocks show instead if it does not exist.
     pub(super) fn real(&mut self, time: Time) -> Option<Time> {
         let timestamp = self.timestamp(time)?;
         Some(Time::of(self.offset.to_datetime(timestamp)))
@@ -112,7 +112,7 @@ impl<'a> Clock<'a> {
         let offset = match self.zone.to_ambiguous_timestamp(local).offset() {
             AmbiguousOffset::Unambiguous { offset } => offset,
             AmbiguousOffset::Fold { before: _, after } if after == self.offset => after,
-            // In a gap: as long after it as the time is in it.
+            // In a gap: as long after its end as the time is after its begin.
             AmbiguousOffset::Gap { before, after: _ }
             | AmbiguousOffset::Fold { before, after: _ } => before,
         };

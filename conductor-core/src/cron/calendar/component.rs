@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// How many parts of a second there are.
+/// Microseconds in a second.
 pub(super) const SECOND: i32 = 1_000_000;
 
 /// One element of a list. `stop` is the last value of a range; without it a repetition has no end.
@@ -10,17 +10,17 @@ pub(super) const SECOND: i32 = 1_000_000;
 pub(super) struct Component {
     pub(super) start: i32,
     pub(super) stop: Option<i32>,
-    /// The distance of two values; 0 for a single one.
+    /// The step between two values; 0 for a single value.
     pub(super) repeat: i32,
 }
 
 impl Component {
-    /// Makes a single value.
+    /// Creates a single value.
     pub(super) fn one(start: i32) -> Self {
         Self { start, stop: None, repeat: 0 }
     }
 
-    /// Ends a range at the last value that its step reaches, and makes a range of one value that value.
+    /// Ends a range at the last value that its step reaches; a range of one value becomes that value.
     fn normal(mut self) -> Self {
         if let Some(stop) = &mut self.stop {
             if *stop > self.start && self.repeat > 0 {
@@ -54,7 +54,7 @@ impl Component {
     }
 }
 
-/// Whether values count from an end.
+/// Where values count from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum CountedFrom {
     /// From the first one.
@@ -68,17 +68,17 @@ pub(super) enum CountedFrom {
 pub(super) struct Chain(pub(super) Vec<Component>);
 
 impl Chain {
-    /// Makes a single value.
+    /// Creates a single value.
     pub(super) fn one(value: i32) -> Self {
         Self(vec![Component::one(value)])
     }
 
-    /// Makes every whole second, which is not the same as any fraction of one.
+    /// Creates every whole second, without fractions.
     pub(super) fn every_second() -> Self {
         Self(vec![Component { start: 0, stop: None, repeat: SECOND }])
     }
 
-    /// Sorts the elements and leaves out what is there twice.
+    /// Sorts the elements and removes duplicates.
     pub(super) fn normalize(&mut self) {
         for component in &mut self.0 {
             *component = component.normal();
@@ -94,10 +94,10 @@ impl Chain {
         }
     }
 
-    /// Returns whether systemd takes all values.
+    /// Returns whether systemd accepts all values.
     ///
-    /// Of days from the end of a month it takes no more than 28; and of a list, three less with each
-    /// element, which is a mistake of its own that an expression has to live with.
+    /// systemd accepts at most 28 days from the end of a month, and in a list three fewer for each element.
+    /// The latter is a bug of systemd, which is repeated here.
     pub(super) fn is_within(&self, least: i32, most: i32, end: CountedFrom) -> bool {
         let mut most = most;
         self.0.iter().all(|component| {
@@ -108,12 +108,12 @@ impl Chain {
         })
     }
 
-    /// Writes the list with numbers of at least `width` digits.
+    /// Returns the list with numbers of at least `width` digits.
     pub(super) fn display(&self, width: usize) -> impl fmt::Display + '_ {
         Listed { chain: self, width, unit: 1 }
     }
 
-    /// Writes a list of microseconds as seconds.
+    /// Returns a list of microseconds as seconds.
     pub(super) fn display_seconds(&self) -> impl fmt::Display + '_ {
         Listed { chain: self, width: 2, unit: SECOND }
     }

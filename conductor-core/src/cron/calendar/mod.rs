@@ -15,13 +15,13 @@ pub(super) use weekdays::Weekdays;
 use self::component::{Chain, Component};
 use crate::error::{Invalid, shown};
 
-/// The zone that systemd knows without a file, in any case of its letters.
+/// The zone that systemd knows without a file, in upper or lower case.
 const UTC: &str = "UTC";
 
-/// A calendar event: the points in time that an `OnCalendar=` stands for.
+/// A calendar event: the points in time of an `OnCalendar=`.
 ///
-/// It is read by the rules of systemd 257, and written in the form that `systemd-analyze calendar` calls
-/// normalized. A time zone is a name only: whether a host knows it shows when times are computed.
+/// It is read by the rules of systemd 257, and written in the normalized form of `systemd-analyze calendar`.
+/// A time zone is only a name; whether the host has it is checked when times are computed.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CalendarEvent {
     fields: Fields,
@@ -29,7 +29,7 @@ pub struct CalendarEvent {
     zone: Option<String>,
 }
 
-/// What a point in time has to match. Seconds are in microseconds.
+/// The pattern of a point in time. Seconds are in microseconds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 struct Fields {
     weekdays: Weekdays,
@@ -48,7 +48,7 @@ impl CalendarEvent {
         Self { fields, zone: None }
     }
 
-    /// Makes an event at full minutes of every year from bounded lists.
+    /// Creates an event at full minutes of every year from bounded lists.
     pub(super) fn from_lists(weekdays: Weekdays, lists: Lists) -> Self {
         let Lists { months, days, hours, minutes } = lists;
         Self::new(Fields {
@@ -63,13 +63,13 @@ impl CalendarEvent {
         })
     }
 
-    /// Returns the name of the time zone that the event names, if it does: of the IANA database, or `UTC`.
+    /// Returns the name of the event's time zone, if it has one: of the IANA database, or `UTC`.
     pub fn time_zone(&self) -> Option<&str> {
         self.zone.as_deref()
     }
 
-    /// Returns the event with an end for each of its repetitions, without which systemd leaves out the first
-    /// value of each round: `*:0/7` has no midnight, and `*:0..56/7` has.
+    /// Returns the event with an end for each of its repetitions. Without an end, systemd skips the first
+    /// value of each round: `*:0/7` does not elapse at 00:00, and `*:0..56/7` does.
     #[must_use]
     pub fn bounded(mut self) -> Self {
         let Fields { weekdays: _, from_the_end, year: _, month, day, hour, minute, second } =
@@ -77,7 +77,7 @@ impl CalendarEvent {
         for (chain, most) in [(month, 12), (hour, 23), (minute, 59)] {
             chain.bound(most);
         }
-        // From the end of a month, such a repetition goes on to its last day.
+        // From the end of a month, such a repetition continues to its last day.
         if !*from_the_end {
             day.bound(31);
         }
@@ -87,7 +87,7 @@ impl CalendarEvent {
         self
     }
 
-    /// Returns the event in a time zone, in place of the one it names.
+    /// Returns the event in a time zone, which replaces its own.
     #[must_use]
     pub fn in_time_zone(mut self, zone: &str) -> Self {
         let zone = if zone.eq_ignore_ascii_case(UTC) { UTC } else { zone };
@@ -96,12 +96,12 @@ impl CalendarEvent {
     }
 }
 
-/// What a crontab expression says of one unit of time.
+/// The values of one unit of time in a crontab expression.
 #[derive(Debug, Clone)]
 pub(super) enum List {
     /// Any value.
     Any,
-    /// Single values, and ranges with first and last value and the step, which leads to the last one.
+    /// Single values, and ranges with first value, last value and a step that reaches the last one.
     Of(Vec<Span>),
 }
 
@@ -112,7 +112,7 @@ pub(super) enum Span {
     Range { first: u8, last: u8, step: u8 },
 }
 
-/// What a crontab expression says of all of them.
+/// The values of all units of time in a crontab expression.
 pub(super) struct Lists {
     pub(super) months: List,
     pub(super) days: List,

@@ -1,9 +1,9 @@
-//! When a calendar event elapses next, found the way systemd finds it.
+//! The next time at which a calendar event elapses, computed as systemd does.
 //!
-//! The search goes from the largest unit to the smallest and begins again whenever one of them moved. It
-//! keeps to `find_next` of systemd 257 in every step, because a timer does what that says and not what
-//! its expression means: a repetition without an end leaves out values right after midnight (`*:0/7` does
-//! not elapse at 00:00), and a time that a change of the clocks skips is left out.
+//! The search goes from the largest unit to the smallest, and begins again whenever one of them changed. It
+//! follows `find_next()` of systemd 257 in every step, with its bugs, because that decides what a timer does:
+//! a repetition without an end skips values right after midnight (`*:0/7` does not elapse at 00:00), and so
+//! does a timer at a time that a change of the clocks skips.
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -12,17 +12,17 @@ use super::clock::{Clock, Time};
 use super::component::{Chain, Component, SECOND};
 use super::{CalendarEvent, Fields};
 
-/// systemd plans nothing behind this year.
+/// The last year in which a timer of systemd elapses.
 const LAST_YEAR: i32 = 2199;
-/// systemd gives up after as many rounds.
+/// The number of rounds after which systemd gives up.
 const ROUNDS: usize = 1000;
 
 impl CalendarEvent {
-    /// Returns the first time after `after` at which the event elapses; `None` if it never does again.
+    /// Returns the first time after `after` at which the event elapses; `None` if it does not elapse again.
     ///
-    /// `zone` is the time zone that the event names, or the host's for one that names none. A time that
-    /// the clocks skip is left out; of one that they show twice, the first counts, and the second only
-    /// where the search begins between the two.
+    /// `zone` is the time zone of the event, or that of the host if the event has none. A time that the clocks
+    /// skip is left out. Of a time that they show twice, the first counts; the second counts only if `after`
+    /// is between the two.
     pub fn next_after(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         let begin = after.as_microsecond().checked_add(1)?;
         let begin = Timestamp::from_microsecond(begin).ok()?;
@@ -31,17 +31,17 @@ impl CalendarEvent {
     }
 }
 
-/// Where a search has got to.
+/// The state of a search.
 struct Search<'a> {
     fields: &'a Fields,
     clock: Clock<'a>,
     time: Time,
 }
 
-/// Whether the search may go on to the next smaller unit.
+/// Whether the search continues with the next smaller unit.
 enum Advance {
     GoOn,
-    /// Begin again, from where the time is now.
+    /// Begin again, from the current time of the search.
     Again,
 }
 
@@ -123,8 +123,8 @@ impl Search<'_> {
         Some(true)
     }
 
-    /// Says what to do after a unit was looked at: `None` to go on, and else to begin again, from the
-    /// next larger unit if there is nothing in this one.
+    /// Returns what to do after a unit: `None` to continue, else to begin again, with the next value of the next
+    /// larger unit if this one has none.
     fn settled(&mut self, found: Option<i32>, next: fn(Time) -> Time) -> Option<bool> {
         match found.and_then(|_| self.step()) {
             Some(Advance::GoOn) => None,
@@ -136,10 +136,10 @@ impl Search<'_> {
         }
     }
 
-    /// Looks whether the clocks show the time that was found, and moves it where they go on if not.
+    /// Checks whether the clocks show the time that was found; if not, moves it to where they continue.
     ///
-    /// The smaller units then begin anew, but only the next smaller one: this is why systemd leaves out
-    /// 00:00 of `*:0/7`, which it comes to as 23:63. `None` if there is no such time.
+    /// Of the smaller units, only the next one is then reset. This is why systemd skips 00:00 of `*:0/7`,
+    /// which it reaches as 23:63. `None` if there is no such time.
     fn step(&mut self) -> Option<Advance> {
         if self.time.year > LAST_YEAR {
             return None;
@@ -175,9 +175,9 @@ impl Search<'_> {
     }
 }
 
-/// Finds the first value of a list that is not below `least`; `least` itself if there is no list.
+/// Returns the first value of a list that is at least `least`; `least` itself if there is no list.
 ///
-/// `length` is that of the month for days that count from its end.
+/// `length` is that of the month, for days that count from its end.
 fn find(chain: &Chain, least: i32, length: Option<i32>) -> Option<i32> {
     if chain.0.is_empty() {
         return Some(least);

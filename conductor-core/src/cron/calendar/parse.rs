@@ -1,17 +1,17 @@
-//! Reads a calendar event by the rules of systemd's `calendar_spec_from_string`.
+//! Reads a calendar event by the rules of `calendar_spec_from_string()` of systemd.
 
 use super::chain::chain;
 use super::component::{Chain, Component, CountedFrom, SECOND};
 use super::weekdays::Weekdays;
 use super::{CalendarEvent, Fields, UTC};
 
-/// Years that systemd plans for.
+/// The years that systemd accepts.
 const YEARS: (i32, i32) = (1970, 2199);
 
-/// Reads a calendar event, or says why systemd would not.
+/// Reads a calendar event, or returns why systemd would not.
 pub(super) fn parse(text: &str) -> Result<CalendarEvent, String> {
     if let Some(odd) = text.chars().find(|c| !c.is_ascii() || c.is_ascii_control()) {
-        return Err(format!("{odd:?} has no meaning in it"));
+        return Err(format!("it cannot contain {odd:?}"));
     }
     let (rest, zone) = split_zone(text);
     if rest.is_empty() {
@@ -26,10 +26,10 @@ pub(super) fn parse(text: &str) -> Result<CalendarEvent, String> {
     Ok(CalendarEvent { fields, zone: zone.map(str::to_owned) })
 }
 
-/// Separates the time zone at the end, in the form in which systemd prints it.
+/// Splits off the time zone at the end, in the form in which systemd prints it.
 ///
-/// systemd looks for a file of that name. Here everything that looks like the name of one is a zone; it
-/// could be nothing else, for no other part begins with a letter and follows a space.
+/// systemd looks for a file of that name. Here every text with the form of a name is a zone: no other part
+/// begins with a letter after a space.
 fn split_zone(text: &str) -> (&str, Option<&str>) {
     match text.rsplit_once(' ') {
         Some((rest, zone)) if zone.eq_ignore_ascii_case(UTC) => (rest, Some(UTC)),
@@ -78,7 +78,7 @@ fn shorthand(word: &str) -> Option<Fields> {
     Some(fields)
 }
 
-/// Reads what is no single word. Seconds since 1970 are in UTC, whatever zone stands behind them.
+/// Reads an event other than a single word. Seconds since 1970 are in UTC, whatever zone follows.
 fn written_out<'a>(text: &str, zone: Option<&'a str>) -> Result<(Fields, Option<&'a str>), String> {
     let (weekdays, rest) = Weekdays::parse(text)?;
     if let Some(seconds) = rest.strip_prefix('@') {
@@ -94,7 +94,7 @@ fn written_out<'a>(text: &str, zone: Option<&'a str>) -> Result<(Fields, Option<
 fn moment(text: &str, weekdays: Weekdays) -> Result<Fields, String> {
     let seconds = text.parse().ok().filter(|_| text.bytes().all(|b| b.is_ascii_digit()));
     let moment = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
-    let moment = moment.ok_or("behind @ stands no number of seconds since 1970")?;
+    let moment = moment.ok_or("a number of seconds since 1970 is missing after @")?;
     let moment = jiff::tz::Offset::UTC.to_datetime(moment);
     let one = |value: i8| Chain::one(i32::from(value));
     Ok(Fields {
@@ -117,7 +117,7 @@ struct Date {
     from_the_end: bool,
 }
 
-/// Reads a date, if one is there, and returns what is behind it.
+/// Reads a date, if there is one, and returns the rest of the text.
 fn date(text: &str) -> Result<(Date, &str), String> {
     if text.is_empty() {
         return Ok((Date::default(), text));
@@ -127,13 +127,13 @@ fn date(text: &str) -> Result<(Date, &str), String> {
         rest.chars().next().map_or("the end".to_owned(), |found| format!("{:?}", found.to_string()))
     };
     let (from_the_end, rest) = match rest.as_bytes() {
-        // So it was an hour.
+        // It was an hour.
         [] | [b':', ..] => return Ok((Date::default(), text)),
         [b'~', ..] => (true, &rest[1..]),
         [b'-', ..] => (false, &rest[1..]),
         _ => {
             return Err(format!(
-                "after {first_text:?} comes {}, and not -, ~ or :",
+                "expected -, ~ or : after {first_text:?}, found {}",
                 after(rest),
                 first_text = &text[..text.len() - rest.len()]
             ));
@@ -145,22 +145,22 @@ fn date(text: &str) -> Result<(Date, &str), String> {
         return Ok((date, rest.trim_start_matches(' ')));
     }
     if from_the_end {
-        return Err("~ stands between month and day only".to_owned());
+        return Err("~ is allowed only between month and day".to_owned());
     }
     let (from_the_end, rest) = match rest.as_bytes() {
         [b'~', ..] => (true, &rest[1..]),
         [b'-', ..] => (false, &rest[1..]),
-        _ => return Err(format!("after the month comes {}, and not - or ~", after(rest))),
+        _ => return Err(format!("expected - or ~ after the month, found {}", after(rest))),
     };
     let (third, rest) = chain(rest, 1)?;
     if !rest.is_empty() && !rest.starts_with(' ') {
-        return Err(format!("after the day comes {}, and not a space", after(rest)));
+        return Err(format!("expected a space after the day, found {}", after(rest)));
     }
     let date = Date { year: first, month: second, day: third, from_the_end };
     Ok((date, rest.trim_start_matches(' ')))
 }
 
-/// Reads a time of day, which is midnight where there is none.
+/// Reads a time of day; midnight if there is none.
 fn time(text: &str) -> Result<(Chain, Chain, Chain), String> {
     if text.is_empty() {
         return Ok((Chain::one(0), Chain::one(0), Chain::one(0)));
@@ -181,7 +181,7 @@ fn time(text: &str) -> Result<(Chain, Chain, Chain), String> {
     let (second, rest) = chain(&rest[colon(rest)?..], SECOND)?;
     match rest {
         "" => Ok((hour, minute, second)),
-        _ => Err(format!("{rest:?} comes after the seconds; only a time zone may")),
+        _ => Err(format!("{rest:?} follows the seconds; only a time zone may follow")),
     }
 }
 
@@ -216,7 +216,7 @@ impl Fields {
                     (_, CountedFrom::Start) => most,
                 };
                 return Err(format!(
-                    "a {what} is not {least} to {most}, a range runs backwards, or a step leaves it at once"
+                    "a {what} is not from {least} to {most}, a range runs backwards, or a step is too large"
                 ));
             }
         }
@@ -224,7 +224,7 @@ impl Fields {
     }
 }
 
-/// Makes a year of two digits one of this century or of the one before.
+/// Returns a year of two digits as one of this century or of the last one.
 fn century(year: i32) -> i32 {
     match year {
         0..70 => year + 2000,

@@ -4,11 +4,11 @@ use std::fmt;
 
 /// The days of the week, from Monday, with systemd's short names.
 const NAMES: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
-/// What follows a short name in the long one.
+/// What follows the short name in the long name.
 const ENDINGS: [&str; 7] = ["day", "sday", "nesday", "rsday", "day", "urday", "day"];
 const ALL: u8 = 0b111_1111;
 
-/// A set of days of the week; all of them where none was named. Bit 0 is Monday.
+/// A set of days of the week; all of them if none was named. Bit 0 is Monday.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::cron) struct Weekdays(u8);
 
@@ -16,7 +16,7 @@ impl Weekdays {
     /// Every day.
     pub(in crate::cron) const ALL: Self = Self(ALL);
 
-    /// Makes a set of one bit for each day, from Monday. None is the same as all.
+    /// Creates a set from one bit for each day, from Monday. No bit means all days.
     pub(in crate::cron) fn new(bits: u8) -> Self {
         match bits & ALL {
             0 => Self::ALL,
@@ -31,8 +31,8 @@ impl Weekdays {
 
     /// Reads the days that a calendar event begins with, and returns the rest of the text.
     ///
-    /// It reads as `parse_weekdays` of systemd does: a range may be written with `-`, too, and a list may
-    /// end with a comma.
+    /// As in `parse_weekdays()` of systemd, a range may also be written with `-`, and a list may end with a
+    /// comma.
     pub(super) fn parse(text: &str) -> Result<(Self, &str), String> {
         let mut bits = 0;
         let mut rest = text;
@@ -41,7 +41,7 @@ impl Weekdays {
             let Some((day, length)) = leading_day(rest) else {
                 return match bits {
                     0 => Ok((Self::ALL, text)),
-                    _ => Err("a day of the week is missing behind , or ..".to_owned()),
+                    _ => Err("a day of the week is missing after , or ..".to_owned()),
                 };
             };
             let from = range.unwrap_or(day);
@@ -56,7 +56,7 @@ impl Weekdays {
             rest = &rest[length..];
             let opens = |length| match range {
                 None => Ok((Some(day), length)),
-                Some(_) => Err("a range of days has two ends".to_owned()),
+                Some(_) => Err("a range of days has two last days".to_owned()),
             };
             let length = match rest.as_bytes() {
                 [] | [b' ', ..] => return Ok((Self::new(bits), rest.trim_start_matches(' '))),
@@ -80,14 +80,14 @@ impl Weekdays {
             if rest.is_empty() || rest.starts_with(' ') {
                 return match range {
                     None => Ok((Self::new(bits), rest.trim_start_matches(' '))),
-                    Some(_) => Err("a range of days has no end".to_owned()),
+                    Some(_) => Err("a range of days has no last day".to_owned()),
                 };
             }
         }
     }
 }
 
-/// Finds the day that a text begins with, in its long or its short form, and how long its name is.
+/// Returns the day with which a text begins, in its long or its short form, and the length of its name.
 fn leading_day(text: &str) -> Option<(u8, usize)> {
     let begins = |text: &str, with: &str| {
         text.get(..with.len()).is_some_and(|start| start.eq_ignore_ascii_case(with))

@@ -5,11 +5,11 @@ use crate::cron::CalendarEvent;
 use crate::cron::calendar::{List, Lists, Span, Weekdays};
 
 impl Expression {
-    /// Returns the calendar events that are due when the expression is: none for `@reboot`, one, or two where
-    /// either of day of month and day of week is enough. A timer takes them together.
+    /// Returns the calendar events that are due when the expression is: none for `@reboot`, one, or two if
+    /// either of day of month and day of week is enough. A timer gets all of them.
     ///
-    /// They name the time zone if there is one. Every range in them has an end, because systemd 252 to 257
-    /// leave out values of one that has none.
+    /// They have the time zone, if there is one. Every range in them has an end, because systemd 252 to 257 skip
+    /// values of a range without an end.
     pub fn calendar_events(&self, timezone: Option<&str>) -> Vec<CalendarEvent> {
         let events = self.times().map_or_else(Vec::new, events).into_iter();
         let in_zone = events.map(|event| match timezone {
@@ -43,13 +43,13 @@ fn events(times: Times) -> Vec<CalendarEvent> {
     }
 }
 
-/// Makes days of the week from Sunday those from Monday.
+/// Converts days of the week that count from Sunday to days that count from Monday.
 fn from_monday(weekdays: Field) -> Weekdays {
     Weekdays::new(weekdays.values().into_iter().fold(0, |bits, day| bits | 1 << ((day + 6) % 7)))
 }
 
-/// Writes values as a person would: one range where they are evenly spaced, else with a range for three
-/// and more in a row.
+/// Returns values as one range if they are evenly spaced, else with a range for three and more in a
+/// row.
 fn list(field: Field) -> List {
     if field.is_full() {
         return List::Any;
@@ -62,7 +62,7 @@ fn list(field: Field) -> List {
     List::Of(runs.flat_map(run).collect())
 }
 
-/// Makes a range of three and more values that are evenly spaced.
+/// Returns a range of three or more values, if they are evenly spaced.
 pub(in crate::cron) fn even(values: &[u8]) -> Option<Span> {
     let [first, second, .., last] = *values else { return None };
     let step = second - first;

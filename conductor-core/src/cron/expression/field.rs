@@ -1,11 +1,11 @@
 //! One field of a crontab expression.
 
-/// What a field may hold.
+/// The rules of a field.
 pub(super) struct Rules {
-    /// What it is called in messages and words.
+    /// Its name in messages and words.
     pub(super) what: &'static str,
     pub(super) least: u8,
-    /// The highest number that may be written; 7 for a day of the week, where it means Sunday again.
+    /// The highest number that may be written; 7 for a day of the week, which also means Sunday.
     pub(super) most: u8,
     pub(super) names: &'static [&'static str],
 }
@@ -33,14 +33,14 @@ pub(super) struct Refusal {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(in crate::cron) struct Field {
     bits: u64,
-    /// Whether it begins with `*`, which for days decides how month and week go together.
+    /// Whether it begins with `*`; for days, this decides how day of month and day of week combine.
     pub(in crate::cron) star: bool,
     pub(in crate::cron) least: u8,
     pub(in crate::cron) most: u8,
 }
 
 impl Field {
-    /// Reads a field as `get_list` of Debian's cron does.
+    /// Reads a field as `get_list()` of Debian's cron does.
     pub(super) fn parse(text: &str, rules: &Rules) -> Result<Self, (String, Refusal)> {
         let mut bits = 0;
         for item in text.split(',') {
@@ -57,7 +57,7 @@ impl Field {
         Ok(field.with_one_sunday())
     }
 
-    /// Makes 7 of the days of the week the 0 that it means.
+    /// Replaces 7, as a day of the week, by 0.
     fn with_one_sunday(mut self) -> Self {
         const SUNDAY_TOO: u8 = 7;
         if self.most == SUNDAY_TOO {
@@ -112,7 +112,7 @@ fn parse_item(item: &str, rules: &Rules) -> Result<(u8, u8, u32), Refusal> {
     };
     if first == "*" && value(last, rules).is_ok() {
         let instead = Some(format!("{}-{last}", rules.least));
-        return Err(Refusal { why: "a range has no * in it".to_owned(), instead });
+        return Err(Refusal { why: "a range cannot contain *".to_owned(), instead });
     }
     let (from, to) = (value(first, rules)?, value(last, rules)?);
     if from > to {
@@ -122,12 +122,12 @@ fn parse_item(item: &str, rules: &Rules) -> Result<(u8, u8, u32), Refusal> {
     Ok((from, to, step))
 }
 
-/// The highest value that is not another one's second number, as 7 is Sunday's.
+/// Returns the highest value, without 7 for Sunday.
 fn top(rules: &Rules) -> u8 {
     if rules.most == 7 { 6 } else { rules.most }
 }
 
-/// Writes what a range that runs around the end means, in ranges that do not.
+/// Returns the ranges that a range across the end of the field means.
 fn around(from: u8, to: u8, step: u32, rules: &Rules) -> String {
     let count = u32::from(top(rules) - rules.least) + 1;
     let end = u32::from(to) + count;
@@ -169,7 +169,7 @@ fn value(text: &str, rules: &Rules) -> Result<u8, Refusal> {
     }
     let why = match text {
         "" => "a value is missing".to_owned(),
-        _ => format!("not {least} to {most}"),
+        _ => format!("not from {least} to {most}"),
     };
     Err(Refusal { why, instead: None })
 }

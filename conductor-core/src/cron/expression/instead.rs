@@ -1,28 +1,29 @@
-//! What to write instead of what cron refuses.
+//! Hints: what to write instead of what cron refuses.
 
 use super::Expression;
 use super::field::{DAYS, Rules};
 
-/// All that an expression can be.
+/// The forms of an expression.
 pub(super) const FORMS: &str = "write five fields, as in \"*/30 * * * *\", or one of @hourly, @daily, \
                                 @weekly, @monthly, @yearly, @reboot";
-/// All that a field can be.
+/// The forms of a field.
 const FIELD: &str = "a field is *, a number, a range a-b or a list; /step only after * or a range";
 
 /// How long months are.
 pub(super) const LENGTHS: &str =
     "February has at most 29 days; April, June, September and November have 30";
 
-/// Helps with another number of fields.
+/// Returns the hint for a wrong number of fields.
 pub(super) fn of_count(parts: &[&str]) -> String {
     match parts.len() {
-        6 | 7 => "cron has no seconds and no years; calendar: \"*-*-* *:*:00..30/30\" has them"
-            .to_owned(),
+        6 | 7 => {
+            "cron has no seconds and no years; write calendar: \"*-*-* *:*:00..30/30\"".to_owned()
+        }
         _ => FORMS.to_owned(),
     }
 }
 
-/// Helps with a word that cron does not know.
+/// Returns the hint for an `@` word that cron does not know.
 pub(super) fn of_word(word: &str) -> String {
     let known = Expression::words().find(|known| known.eq_ignore_ascii_case(word.trim()));
     if let Some(known) = known {
@@ -41,12 +42,14 @@ pub(super) fn of_word(word: &str) -> String {
         }
         "h" if divides(24) => format!("write \"0 */{count} * * *\""),
         "h" if count == 24 => "write @daily".to_owned(),
-        _ => "cron goes by the clock: write \"*/5 * * * *\" for every five minutes".to_owned(),
+        _ => {
+            "cron has times, not intervals: write \"*/5 * * * *\" for every five minutes".to_owned()
+        }
     }
 }
 
-/// Helps with an element of a field: with the whole expression, where another scheduler's extension has a
-/// meaning that systemd can express.
+/// Returns the hint for an element of a field. For an extension of another scheduler that systemd can
+/// express, it is the whole expression as calendar events.
 pub(super) fn of_item(
     parts: [&str; 5],
     rules: &Rules,
@@ -66,10 +69,10 @@ pub(super) fn of_item(
     }
 }
 
-/// Returns the days of a calendar event: those of the week, and the separator and day of the month.
+/// The days of a calendar event: those of the week, and the separator and day of the month.
 type Day = (&'static str, String);
 
-/// `L`, `LW` and `15W` of Quartz.
+/// Converts `L`, `LW` and `15W` of Quartz.
 fn of_day(item: &str) -> Option<Vec<Day>> {
     let item = item.to_ascii_uppercase();
     match item.as_str() {
@@ -92,7 +95,7 @@ fn of_day(item: &str) -> Option<Vec<Day>> {
     }
 }
 
-/// `5L` and `5#2` of Quartz, with cron's numbers of days.
+/// Converts `5L` and `5#2` of Quartz, with cron's numbers of days.
 fn of_weekday(item: &str) -> Option<Vec<Day>> {
     const NAMES: [&str; 7] = ["Sun ", "Mon ", "Tue ", "Wed ", "Thu ", "Fri ", "Sat "];
     let item = item.to_ascii_lowercase();
@@ -117,13 +120,13 @@ fn of_weekday(item: &str) -> Option<Vec<Day>> {
     Some(vec![(name(day)?, days.to_owned())])
 }
 
-/// Writes calendar events with these days and the rest of an expression, if that is one.
+/// Returns a hint with calendar events of these days and the rest of an expression, if the rest is valid.
 fn in_calendar(mut parts: [&str; 5], replaced: usize, days: &[Day]) -> Option<String> {
     parts[replaced] = "*";
     let rest: Expression = parts.join(" ").parse().ok()?;
     let [event] = rest.calendar_events(None).try_into().ok()?;
     let event = event.to_string();
-    // Where the other day field says something, the two cannot be put together by text.
+    // If the other day field is not *, the two cannot be combined as text.
     let (months, time) = event.strip_prefix("*-")?.split_once("-* ")?;
     let lines: Vec<_> =
         days.iter().map(|(week, day)| format!("\"{week}*-{months}{day} {time}\"")).collect();

@@ -13,7 +13,7 @@ pub(super) use field::Field;
 use self::field::{RULES, Refusal};
 use crate::error::{Invalid, shown};
 
-/// The words that stand for an expression, with what they stand for.
+/// The `@` words, with the expressions that they mean.
 const WORDS: [(&str, &str); 7] = [
     ("@yearly", "0 0 1 1 *"),
     ("@annually", "0 0 1 1 *"),
@@ -27,12 +27,12 @@ const REBOOT: &str = "@reboot";
 
 /// A crontab expression of five fields, or one of cron's `@` words.
 ///
-/// It is what Debian's cron accepts and would run: one that never comes true, as `0 0 30 2 *`, is refused.
-/// It is written as it was read.
+/// It is what Debian's cron accepts and would run: an expression that is never due, such as `0 0 30 2 *`, is
+/// refused. Its `Display` is the text that was read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Expression {
     text: String,
-    /// `None` at the start of the host.
+    /// `None` for `@reboot`.
     times: Option<Times>,
 }
 
@@ -46,18 +46,18 @@ pub(super) struct Times {
     pub(super) weekdays: Field,
 }
 
-/// On which days of its months an expression is due. No list in it is full.
+/// The days of its months on which an expression is due. No list in it has all values.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Days {
-    /// On every one.
+    /// Every day.
     Every,
-    /// On days of the month.
+    /// Days of the month.
     OfMonth(Field),
-    /// On days of the week.
+    /// Days of the week.
     OfWeek(Field),
-    /// On those that are in both lists.
+    /// Days that are in both lists.
     Both(Field, Field),
-    /// On those that are in one of the lists.
+    /// Days that are in one of the lists.
     Either(Field, Field),
 }
 
@@ -67,17 +67,17 @@ impl Expression {
         &self.text
     }
 
-    /// Returns whether it is due at the start of the host and at no time by the clock.
+    /// Returns whether it is `@reboot`: due when the host boots, and at no other time.
     pub fn is_at_boot(&self) -> bool {
         self.times.is_none()
     }
 
-    /// Returns the fields; `None` at the start of the host.
+    /// Returns the fields; `None` for `@reboot`.
     pub(super) fn times(&self) -> Option<Times> {
         self.times
     }
 
-    /// Returns the words that cron has for expressions.
+    /// Returns cron's `@` words.
     pub(crate) fn words() -> impl Iterator<Item = &'static str> {
         WORDS.into_iter().map(|(word, _)| word).chain([REBOOT])
     }
@@ -107,16 +107,16 @@ impl Times {
             weekdays: field(4)?,
         };
         if times.day_rule().is_none() {
-            let why = "no month that it names has such a day, so it would never run";
+            let why = "none of its months has such a day, so it would never run";
             return Err(refuse(text, why).hint(instead::LENGTHS));
         }
         Ok(times)
     }
 
-    /// Says how day of month and day of week go together; `None` if no day ever comes.
+    /// Returns how day of month and day of week combine; `None` if no day matches.
     ///
-    /// Debian's cron wants both if one of the fields begins with `*`, and else either. A day of the week
-    /// comes in every month, and on the 29th of February, too.
+    /// Debian's cron requires both if one of the fields begins with `*`, else either. Every month has every day
+    /// of the week, and in some years 29 February is that day.
     pub(super) fn day_rule(self) -> Option<Days> {
         let Self { days, weekdays, .. } = self;
         let both = days.star || weekdays.star;
@@ -130,7 +130,7 @@ impl Times {
         }
     }
 
-    /// Returns whether any of its months has any of its days.
+    /// Returns whether one of its months has one of its days.
     fn has_its_days(self) -> bool {
         let first = self.days.values().first().copied().unwrap_or(u8::MAX);
         let longest = self.months.values().into_iter().map(longest).max();
@@ -138,7 +138,7 @@ impl Times {
     }
 }
 
-/// Returns how many days a month has at most.
+/// Returns the most days that a month can have.
 fn longest(month: u8) -> u8 {
     match month {
         2 => 29,

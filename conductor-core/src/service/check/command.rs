@@ -1,4 +1,4 @@
-//! Checks commands and the environment they run in.
+//! Checks commands and their environment.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::error::shown;
 use crate::value::{Argument, EnvName, EnvValue, HostPath};
 
 impl Check<'_> {
-    /// Reads a command. systemd takes the program of a native one as an absolute path only.
+    /// Reads a command. For a native service, systemd needs the absolute path of the program.
     pub(super) fn command(
         &self,
         command: Field<Vec<Field<Argument>>>,
@@ -32,7 +32,7 @@ impl Check<'_> {
         let path = SAMPLE.expand(program.value.as_str());
         if path.is_empty() {
             let fault = Fault::new("the program is empty");
-            return self.refuse(program.at, fault.hint("name a program"));
+            return self.refuse(program.at, fault.hint("write the name of a program"));
         }
         if runtime != Some(Runtime::Native) {
             return;
@@ -44,11 +44,11 @@ impl Check<'_> {
             }
             Ok(_) => return,
         };
-        let hint = "systemd wants the program's absolute path, such as /usr/bin/python3";
+        let hint = "write the program's absolute path, such as /usr/bin/python3";
         self.refuse(program.at, fault.hint(hint));
     }
 
-    /// Checks the program of a job. systemd looks a mere name up, and takes a path from the root only.
+    /// Checks the program of a job. systemd accepts a name, which it looks up, or an absolute path.
     pub(super) fn job_program(
         &self,
         command: &Field<Vec<Field<Argument>>>,
@@ -61,7 +61,7 @@ impl Check<'_> {
         }
     }
 
-    /// Reads the environment. Linux counts a name and its value together.
+    /// Reads the environment. For Linux, a variable is as long as its name and value together.
     pub(super) fn env(
         &self,
         env: Field<Table<EnvName, EnvValue>>,
@@ -71,12 +71,12 @@ impl Check<'_> {
         if let Field::Given(table) = &env {
             for (name, value) in &table.value.0 {
                 if has_port && name.value.as_str() == "PORT" {
-                    let fault = Fault::new("PORT is set by conductor, because there is a port");
-                    self.refuse(name.at, fault.hint("leave it out; {port} is the same number"));
+                    let fault = Fault::new("conductor sets PORT, because the service has a port");
+                    self.refuse(name.at, fault.hint("remove it; {port} is the same number"));
                 }
                 if on_socket && name.value.as_str() == "SOCKET" {
-                    let fault = Fault::new("SOCKET is set by conductor, because of listen: socket");
-                    self.refuse(name.at, fault.hint("leave it out; {socket} is the same path"));
+                    let fault = Fault::new("conductor sets SOCKET, because of listen: socket");
+                    self.refuse(name.at, fault.hint("remove it; {socket} is the same path"));
                 }
                 let Field::Given(value) = value else { continue };
                 let assignment = format!("{}={}", name.value, value.value);

@@ -1,4 +1,4 @@
-//! Checks how the health of instances is told.
+//! Checks the health check of a service.
 
 use probe_protocol::Timing;
 
@@ -9,7 +9,7 @@ use crate::definition::{
 use crate::service::{Health, HealthCheck, HttpCheck};
 use crate::value::{BodyText, HeaderName, HeaderValue, HostPath, RequestPath, StatusCodes};
 
-/// The keys that say more about an HTTP check.
+/// The keys that only an HTTP check has.
 struct HttpKeys {
     socket: Field<HostPath>,
     method: Field<Method>,
@@ -26,7 +26,7 @@ impl Check<'_> {
         is_reached: bool,
     ) -> Option<Health> {
         let health = health.given()?;
-        // Without `..`: a new field does not compile until it is dealt with here.
+        // Without `..`: a new field does not compile until it is handled here.
         let definition::Health {
             http,
             tcp,
@@ -60,8 +60,8 @@ impl Check<'_> {
             (None, None, Some(command)) => Some(HealthCheck::Command(command)),
             _ if refused => None,
             _ => {
-                let fault = Fault::new("not exactly one of http, tcp and command");
-                self.refuse(health.at, fault.hint("for example http: /health"));
+                let fault = Fault::new("exactly one of http, tcp and command is needed");
+                self.refuse(health.at, fault.hint("write for example http: /health"));
                 None
             }
         };
@@ -102,7 +102,7 @@ impl Check<'_> {
     ) {
         let without_socket = http.filter(|_| keys.socket.is_absent()).map(|http| http.at);
         if let Some(at) = without_socket.or(tcp.map(|tcp| tcp.at)).filter(|_| !is_reached) {
-            let fault = Fault::new("there is no port to check");
+            let fault = Fault::new("the service has no port to check");
             self.refuse(at, fault.hint("add port: NUMBER, or listen: socket, to the service"));
         }
     }
@@ -113,12 +113,12 @@ impl Check<'_> {
             return;
         };
         if method.value == Method::Head {
-            let fault = Fault::new("the answer to a HEAD request has no body to look into");
-            self.refuse(contains.at, fault.hint("remove it, or the method"));
+            let fault = Fault::new("the answer to a HEAD request has no body");
+            self.refuse(contains.at, fault.hint("remove contains, or remove method"));
         }
     }
 
-    /// Refuses keys that would do nothing.
+    /// Refuses keys that would have no effect.
     fn no_http_keys(&self, keys: &HttpKeys) {
         let HttpKeys { socket, method, headers, status, contains, follow_redirects } = keys;
         for at in [
@@ -132,7 +132,7 @@ impl Check<'_> {
         .into_iter()
         .flatten()
         {
-            let fault = Fault::new("this is for http only");
+            let fault = Fault::new("this key works only with http");
             self.refuse(at, fault.hint("remove it, or check with http: /health"));
         }
     }

@@ -1,4 +1,4 @@
-//! Turns a raw definition into a service, noting what does not fit together.
+//! Turns a raw definition into a service, and notes what is inconsistent.
 
 mod command;
 mod health;
@@ -16,15 +16,15 @@ use crate::error::Invalid;
 use crate::name::{JobName, Revision};
 use crate::value::{Argument, HostPath, ImageReference, Listen, Tokens};
 
-/// Stand-ins for tokens, to check a text before the real values are known.
+/// Sample values of tokens, to check a text before the real values are known.
 const SAMPLE: Tokens<'_> =
     Tokens { id: "id", revision: "r1", instance: "1", port: Some("20000"), socket: Some("/run/a") };
 
-/// Checks one definition; problems are noted in the source, and `None` means that the id is one.
+/// Checks one definition, and notes problems in the source. Returns `None` if the id is wrong.
 ///
-/// What hangs on a value that was refused is not refused for it once more.
+/// What depends on a refused value is not refused as well.
 pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Service> {
-    // Without `..`: a new field does not compile until it is dealt with here.
+    // Without `..`: a new field does not compile until it is handled here.
     let Definition {
         id,
         description,
@@ -56,7 +56,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     check.not_both_revisions(&image, &revision);
     let runtime = match &runtime {
         Field::Absent => Some(Runtime::default()),
-        // Nothing is said about what follows from a value that was refused.
+        // No further problem is reported for a refused value.
         Field::Refused => None,
         Field::Given(runtime) => Some(runtime.value),
     };
@@ -72,7 +72,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         .unwrap_or(defaults::INSTANCES);
     if runtime == Some(Runtime::Native) && instances > 0 && no_command {
         let fault = Fault::new("the key command is missing");
-        let hint = "a native service needs one: command: [/usr/bin/PROGRAM, ARGUMENT]";
+        let hint = "add command: [/usr/bin/PROGRAM, ARGUMENT]";
         check.refuse(ROOT, fault.hint(hint));
     }
     let has_port = !port.is_absent();
@@ -139,8 +139,8 @@ fn job_places(
 }
 
 fn no_health() -> Fault {
-    let fault = Fault::new("there is a port and no health check");
-    fault.hint("add health: {http: /health} or {tcp: true}; else a start counts once it ran")
+    let fault = Fault::new("the service has a port and no health check");
+    fault.hint("add health: {http: /health} or {tcp: true}; without it, an instance is ready as soon as it runs")
 }
 
 struct Check<'s> {
@@ -168,7 +168,7 @@ impl Check<'_> {
             Field::Given(image) => image,
             Field::Absent if runtime != Runtime::Native => {
                 let fault = Fault::new("the key image is missing");
-                return self.refuse(ROOT, fault.hint("docker and podman need one: image: NAME"));
+                return self.refuse(ROOT, fault.hint("add image: NAME"));
             }
             Field::Absent | Field::Refused => return,
         };
@@ -195,7 +195,7 @@ impl Check<'_> {
         let located = field.given()?;
         if located.value > most {
             let fault = Fault::new(format!("{} {what}", located.value));
-            self.refuse(located.at, fault.hint(format!("at most {most}")));
+            self.refuse(located.at, fault.hint(format!("write at most {most}")));
         }
         Some(located.value)
     }
@@ -203,7 +203,7 @@ impl Check<'_> {
     fn sandbox(&self, sandbox: &Field<bool>, runtime: Option<Runtime>) {
         if let (Field::Given(sandbox), Some(Runtime::Docker | Runtime::Podman)) = (sandbox, runtime)
         {
-            let fault = Fault::new("the sandbox is that of native units");
+            let fault = Fault::new("sandbox works only with runtime: native");
             self.refuse(sandbox.at, fault.hint("remove sandbox: a container is isolated already"));
         }
     }
@@ -215,8 +215,11 @@ impl Check<'_> {
         let own =
             image.value.as_str().parse().ok().and_then(|image: ImageReference| image.revision());
         if let Some(own) = own.filter(|own| *own != revision.value) {
-            let fault = Fault::new(format!("the image says {own} already"));
-            self.refuse(revision.at, fault.hint("leave the tag out of image, or remove revision"));
+            let fault = Fault::new(format!("the image already names the revision {own}"));
+            self.refuse(
+                revision.at,
+                fault.hint("remove the tag or digest from image, or remove revision"),
+            );
         }
     }
 }

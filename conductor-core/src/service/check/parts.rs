@@ -11,7 +11,7 @@ use crate::name::{JobName, ProxyName};
 use crate::service::{Deploy, Proxy, ScheduledJob, When};
 use crate::value::Span;
 
-/// The longest that a deploy waits for anything: whoever waits holds the lock.
+/// The longest wait in a deploy, during which the lock is held.
 const LONGEST_WAIT: Span = Span::from_secs(24 * 60 * 60);
 
 impl Check<'_> {
@@ -25,7 +25,7 @@ impl Check<'_> {
         if located.value == T::default() {
             self.refuse(located.at, fault("write 1 or more".to_owned()));
         } else if located.value > most {
-            self.refuse(located.at, fault(format!("at most {most}")));
+            self.refuse(located.at, fault(format!("write at most {most}")));
         }
         Some(located.value)
     }
@@ -35,19 +35,19 @@ impl Check<'_> {
         if let Field::Given(span) = &field
             && span.value.duration().is_zero()
         {
-            self.refuse(span.at, Fault::new("no time at all").hint("for example 5s"));
+            self.refuse(span.at, Fault::new("not a time above 0").hint("write for example 5s"));
         }
         self.wait(field, default)
     }
 
-    /// Reads a span that something waits for, which may be none.
+    /// Reads a span that a deploy waits, which may be zero.
     pub(super) fn wait(&self, field: Field<Span>, default: Span) -> Span {
         let Some(located) = field.given() else {
             return default;
         };
         if located.value > LONGEST_WAIT {
             let fault = Fault::new(format!("{} is longer than a day", located.value));
-            self.refuse(located.at, fault.hint("at most 1d"));
+            self.refuse(located.at, fault.hint("write at most 1d"));
         }
         located.value
     }
@@ -73,7 +73,7 @@ impl Check<'_> {
         }
     }
 
-    /// Reads the proxy; the place is that of the upstream's name.
+    /// Reads the proxy, and returns it with the place of the upstream's name.
     pub(super) fn proxy(
         &self,
         proxy: Field<Table<ProxyName, definition::Proxy>>,
@@ -87,8 +87,8 @@ impl Check<'_> {
         let mut entries = table.value.0.into_iter();
         let (name, proxy) = entries.next()?;
         for (other, _) in entries {
-            let fault = Fault::new(format!("there is {name} already", name = name.value));
-            self.refuse(other.at, fault.hint("a service has one proxy; remove the others"));
+            let fault = Fault::new(format!("the service already has the proxy {}", name.value));
+            self.refuse(other.at, fault.hint("write one proxy"));
         }
         let proxy = proxy.given()?;
         if proxy.value.upstream.is_absent() {
@@ -96,7 +96,7 @@ impl Check<'_> {
             self.refuse(proxy.at, fault.hint(format!("{}: {{upstream: NAME}}", name.value)));
         }
         if !is_reached {
-            let fault = Fault::new("there is no port to proxy to");
+            let fault = Fault::new("the service has no port to proxy to");
             self.refuse(
                 proxy.at,
                 fault.hint("add port: NUMBER, or listen: socket, to the service"),
@@ -121,12 +121,12 @@ impl Check<'_> {
         jobs.collect()
     }
 
-    /// Keeps clear of the unit that starts a service at boot: `conductor-ID-boot.service`, also where
-    /// the name of the job begins with the rest of another service's id.
+    /// Refuses a name whose unit could be the one that starts a service at boot, `conductor-ID-boot.service`,
+    /// also if the job's name begins with the rest of another service's id.
     fn job_name(&self, name: &Located<JobName>) {
         let text = name.value.as_str();
         if text == "boot" || text.ends_with("-boot") {
-            let fault = Fault::new(format!("{text} is the name of a unit of conductor's own"));
+            let fault = Fault::new(format!("the name {text} is reserved for a unit of conductor"));
             self.refuse(name.at, fault.hint(format!("give the job another name: {text}-job")));
         }
     }
@@ -157,18 +157,18 @@ impl Check<'_> {
             (None, Some(calendar)) => Some(When::Calendar(calendar)),
             _ if refused => None,
             _ => {
-                let fault = Fault::new("not exactly one of schedule and calendar");
-                self.refuse(at, fault.hint("for example schedule: \"*/30 * * * *\""));
+                let fault = Fault::new("exactly one of schedule and calendar is needed");
+                self.refuse(at, fault.hint("write for example schedule: \"*/30 * * * *\""));
                 None
             }
         };
         if let (Some(When::Calendar(calendar)), Some(timezone)) = (&when, &timezone)
             && let Some(named) = calendar.event().time_zone()
         {
-            let fault = Fault::new(format!("calendar names a time zone, too: {named}"));
+            let fault = Fault::new(format!("calendar also names a time zone: {named}"));
             self.refuse(
                 timezone.at,
-                fault.hint("name it once: remove this key, or take it out of calendar"),
+                fault.hint("remove this key, or remove the time zone from calendar"),
             );
         }
         if command.is_absent() {

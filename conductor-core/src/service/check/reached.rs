@@ -1,4 +1,4 @@
-//! Checks that what is said of ports and sockets fits together.
+//! Checks that ports, sockets, tokens and the health check are consistent.
 
 use super::Check;
 use crate::definition::{self, Fault, Field, ROOT};
@@ -6,7 +6,7 @@ use crate::service::Service;
 use crate::value::{Listen, Port};
 
 impl Check<'_> {
-    /// Refuses what does not go with a unix socket, if the instances listen on one.
+    /// Refuses what is inconsistent with a unix socket, if the instances listen on one.
     pub(super) fn listens_on_socket(
         &self,
         listen: &Field<Listen>,
@@ -19,7 +19,7 @@ impl Check<'_> {
         }
         if let Field::Given(port) = port {
             let fault = Fault::new("instances that listen on a socket have no port");
-            self.refuse(port.at, fault.hint("remove port; {socket} is where they listen"));
+            self.refuse(port.at, fault.hint("remove port; {socket} is the path of the socket"));
         }
         let (at, what) = match health {
             Field::Absent => (listen.at, "no health check"),
@@ -28,20 +28,22 @@ impl Check<'_> {
             }
             Field::Given(_) | Field::Refused => return,
         };
-        // Most programs make sockets that only their own user gets to.
-        let fault = Fault::new(format!("a socket and {what}: nobody would open it to a proxy"));
+        // Most programs create sockets that only their own user can connect to. The probe changes the mode.
+        let fault = Fault::new(format!(
+            "with {what}, only the service's own user could connect to the socket"
+        ));
         self.refuse(at, fault.hint("check with {http: /health} or {tcp: true}"));
     }
 
     /// Refuses tokens that have no value here.
     pub(super) fn tokens(&self, service: &Service, has_port: bool, on_socket: bool) {
         if !has_port && service.uses_token("port") {
-            let fault = Fault::new("{port} is used, but there is no port");
+            let fault = Fault::new("{port} is used, but the service has no port");
             let hint = "add port: NUMBER; write {{port}} for the literal text";
             self.refuse(ROOT, fault.hint(hint));
         }
         if !on_socket && service.uses_token("socket") {
-            let fault = Fault::new("{socket} is used, but there is none");
+            let fault = Fault::new("{socket} is used, but the service has no socket");
             let hint = "add listen: socket; write {{socket}} for the literal text";
             self.refuse(ROOT, fault.hint(hint));
         }
