@@ -1,4 +1,4 @@
-//! What can be typed with every command.
+//! The arguments that all commands have.
 
 use std::path::PathBuf;
 
@@ -52,13 +52,13 @@ pub(crate) struct Global {
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Output {
-    /// For people.
+    /// Text for people.
     Text,
-    /// For programs: one JSON object, after one for each event where something is changed.
+    /// JSON for programs: one object, and before it one for each event of a change.
     Json,
 }
 
-/// Which definitions.
+/// A choice of definitions.
 #[derive(Debug, Args)]
 pub(crate) struct Definitions {
     /// Files, or directories of files [default: the definitions directory]

@@ -1,4 +1,4 @@
-//! What is said at the end of a change that did not work out, and its exit status.
+//! The messages at the end of a failed change, and the exit status.
 
 use std::process::ExitCode;
 
@@ -10,25 +10,23 @@ use crate::print;
 
 const FAILED: u8 = 1;
 const OLD_SERVES: u8 = 3;
-/// How many of the steps that are left are named.
+/// How many of the remaining steps are listed.
 const SHOWN: usize = 10;
 
-/// Prints what did not work out, and returns the exit status of a report.
+/// Prints the failures in a report, and returns its exit status.
 pub(crate) fn conclude(report: &Report, output: Output) -> ExitCode {
     if output == Output::Text {
         for line in report.services.iter().flat_map(explain) {
             print::complaint(format_args!("{line}"));
         }
         if report.services.iter().any(was_interrupted) {
-            print::complaint(format_args!(
-                "interrupted; run the same command again to finish the work"
-            ));
+            print::complaint(format_args!("interrupted; run the same command again to finish"));
         }
     }
     ExitCode::from(status(report))
 }
 
-/// Something that is down is worse than something that was not replaced.
+/// Returns the worst status of all services: a service that is down is worse than one that was not replaced.
 fn status(report: &Report) -> u8 {
     let of = |service: &ServiceReport| match &service.failure {
         Some(failure) if failure.old_serves => OLD_SERVES,
@@ -44,7 +42,7 @@ fn was_interrupted(service: &ServiceReport) -> bool {
     by_failure || !service.left.is_empty()
 }
 
-/// Says of a service what went wrong, what became of it, and what is left to do.
+/// Returns the lines that say what failed for a service, its state now, and the remaining steps.
 fn explain(service: &ServiceReport) -> Vec<String> {
     let mut lines = Vec::new();
     match &service.failure {
@@ -64,7 +62,7 @@ fn explain(service: &ServiceReport) -> Vec<String> {
 fn explain_failure(service: &ServiceReport, failure: &Failure, lines: &mut Vec<String>) {
     let (id, step) = (&service.id, &failure.step);
     let reason = printable(&failure.reason());
-    // Most steps name their unit; a hook's is its own.
+    // Most steps name their unit; a hook's step does not.
     let unit = failure.unit.as_ref().filter(|unit| step.unit() != Some(unit));
     let unit = unit.map_or_else(String::new, |unit| format!(" ({unit})"));
     lines.push(format!("error: {id}: {step}{unit}: {reason}"));

@@ -1,4 +1,4 @@
-//! What the arguments mean: paths from options and environment, and how to print.
+//! The context of a command: paths from options and environment, and the output format.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,11 @@ use crate::commands::Command;
 use crate::failure::Failure;
 use crate::print;
 
-/// What every command works with.
+/// The context of every command.
 pub(crate) struct Context {
     pub(crate) conductor: Conductor,
     pub(crate) output: Output,
-    /// Whether it is about a user's own systemd.
+    /// Whether to use the user's own systemd.
     pub(crate) of_user: bool,
 }
 
@@ -34,9 +34,9 @@ impl Context {
         let templates = global.templates.as_deref();
         let conductor = Conductor::new(paths, templates)?;
         let conductor = if global.root.is_some() { conductor.offline() } else { conductor };
-        // An image, and what comes of a definition, is for whoever builds it to vouch for.
-        let vouched = global.root.is_some() || global.allow_unsafe_permissions;
-        let conductor = match command.changes_the_host() && !vouched {
+        // The builder of an image is responsible for its files.
+        let trusted = global.root.is_some() || global.allow_unsafe_permissions;
+        let conductor = match command.changes_the_host() && !trusted {
             true => conductor.refuse_what_others_write(templates, "--allow-unsafe-permissions")?,
             false => conductor,
         };
@@ -51,7 +51,7 @@ impl Context {
         self.output == Output::Json
     }
 
-    /// Prints an object for programs, which `conductor schema --output-of` describes.
+    /// Prints a JSON object, which `conductor schema --output-of` describes.
     pub(crate) fn print_json(value: &(impl JsonSchema + Serialize)) -> Result<(), Failure> {
         print::json(&serde_json::to_string(value).map_err(Failure::json)?)
     }

@@ -19,8 +19,8 @@ use crate::commands::run::Detached;
 use crate::error_object::ErrorObject;
 use crate::progress::json::EventObject;
 
-/// The version of the contract: higher by one whenever a key is removed, is renamed, is no longer always
-/// there, or gets another type or meaning. What is added (a key, an event, an error's kind) leaves it.
+/// The version of the contract. It increases by one when a key is removed, renamed, no longer always present,
+/// or gets another type or meaning. Additions (a key, an event, an error's kind) do not change it.
 pub(crate) const VERSION: u32 = 2;
 
 /// A command that prints JSON.
@@ -65,7 +65,7 @@ impl OutputOf {
         schema
     }
 
-    /// Returns what a line can be: an event, the result, or the error object.
+    /// Returns the schemas of a line: an event, the result, or the error object.
     fn lines(self, generator: &mut SchemaGenerator) -> Vec<Schema> {
         let mut lines = match self {
             Self::Check => vec![generator.subschema_for::<Checked<'_>>()],
@@ -99,8 +99,8 @@ impl OutputOf {
     }
 }
 
-/// Says that an object has the keys that are named and no others, so that a key which is printed and not
-/// described is found.
+/// Allows no other keys in an object than those of its schema, so that a test finds a key without a
+/// description.
 fn close(schema: &mut Schema) {
     let Some(object) = schema.as_object_mut() else { return };
     if object.contains_key("properties") && !object.contains_key("additionalProperties") {
@@ -118,7 +118,7 @@ mod tests {
         OutputOf::value_variants().iter().map(|command| command.schema().to_value())
     }
 
-    /// A change of this snapshot that takes something away, or makes something else of it, is a new
+    /// A change of this snapshot that removes something, or changes its type or meaning, needs a new
     /// `VERSION`.
     #[test]
     fn the_contract_is_what_it_was() {

@@ -1,29 +1,29 @@
-//! The JSON form of what is wrong.
+//! The JSON form of errors.
 
 use conductor_core::error::Problem;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// Why a command did not do what it was asked; the only line then, or the last one.
+/// Why a command failed; the only line, or the last one.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct ErrorObject {
-    /// What is wrong, or the first of all that is.
+    /// The error, or the first of several.
     pub(crate) error: ErrorDetails,
-    /// Everything that is wrong with definitions or crontabs.
+    /// All errors in definitions or crontabs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) errors: Vec<ErrorDetails>,
 }
 
-/// One thing that is wrong, or worth a note, and where it stands.
+/// One error, warning or note, with its place.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub(crate) struct ErrorDetails {
-    /// What kind it is, in a word that stays the same: `definition`, `locked`, `usage`, ...
+    /// Its kind, in a stable word: `definition`, `locked`, `usage`, ...
     pub(crate) kind: &'static str,
-    /// What is wrong, for people.
+    /// The message, for people.
     pub(crate) message: String,
     /// What to do about it, for people.
     pub(crate) hint: Option<String>,
-    /// The file that it stands in.
+    /// The file that it is in.
     pub(crate) file: Option<String>,
     /// The line, from 1.
     pub(crate) line: Option<usize>,
@@ -35,7 +35,7 @@ pub(crate) struct ErrorDetails {
 }
 
 impl ErrorDetails {
-    /// Describes what has no place in a file.
+    /// Describes an error without a place in a file.
     pub(crate) fn new(kind: &'static str, message: String, hint: Option<String>) -> Self {
         Self { kind, message, hint, file: None, line: None, column: None, path: None }
     }
@@ -47,7 +47,7 @@ impl ErrorDetails {
             kind,
             message: problem.message.clone(),
             hint: problem.hint.clone(),
-            // A name may be no text, and JSON is.
+            // A file name need not be UTF-8, and JSON is.
             file: Some(problem.file.display().to_string()),
             line,
             column,

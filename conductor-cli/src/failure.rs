@@ -1,4 +1,4 @@
-//! How a command fails: the message, its JSON form, and the exit status.
+//! Failures of commands: the message, its JSON form, and the exit status.
 
 use std::borrow::Cow;
 use std::error::Error as _;
@@ -16,34 +16,34 @@ use crate::error_object::{ErrorDetails, ErrorObject};
 use crate::kinds;
 use crate::{hints, print};
 
-/// Why a command did not do what it was asked.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The library says so.
+    /// An error of the library.
     Core(Error),
-    /// An argument is not what it should be.
+    /// An argument is invalid.
     Argument(Invalid),
     /// A variable that `--user` needs is not set.
     Environment { name: &'static str },
-    /// A program that was called could not be started.
+    /// A program could not be started.
     Program { name: &'static str, source: io::Error },
-    /// What was to be printed could not be; what was to be done is done.
+    /// The output could not be written; the command itself succeeded.
     Output(io::Error),
-    /// A crontab cannot be read, or it is not known whose it is.
+    /// A crontab cannot be read, or its user is not known.
     Crontab(Problem),
-    /// A command is to get a terminal, and there is none here.
+    /// A terminal was requested, but standard input is none.
     NoTerminal,
-    /// A terminal cannot be made, or set up.
+    /// A terminal cannot be created or set up.
     Terminal(io::Error),
     /// Signals cannot be caught.
     Signals(io::Error),
     /// A result has no JSON form.
     Json(serde_json::Error),
-    /// conductor itself is at fault.
+    /// A bug in conductor.
     Internal(Panicked),
 }
 
-/// Does some work, and returns a panic in it as a failure, so that there is a result for whoever reads it.
+/// Runs a function, and returns a panic in it as a failure, so that there always is a result.
 pub(crate) fn caught<T>(work: impl FnOnce() -> Result<T, Failure>) -> Result<T, Failure> {
     caught::caught(work).unwrap_or_else(|panicked| Err(Failure::Internal(panicked)))
 }
@@ -62,7 +62,7 @@ impl Failure {
     /// Prints the failure and returns its exit status.
     pub(crate) fn print(&self, output: Output) -> ExitCode {
         match (self, output) {
-            // Whoever read this has had enough.
+            // The reader has closed the pipe.
             (Self::Output(error), _) if error.kind() == ErrorKind::BrokenPipe => {}
             (Self::Output(_), _) | (_, Output::Text) => {
                 print::complaint(format_args!("{}", self.to_text()));
@@ -112,7 +112,7 @@ impl Failure {
             Self::Program { name, source } => format!("cannot run {name}: {source}"),
             Self::Crontab(problem) => problem.to_string(),
             Self::NoTerminal => "the input is not a terminal".to_owned(),
-            Self::Terminal(error) => format!("cannot make a terminal: {error}"),
+            Self::Terminal(error) => format!("cannot create a terminal: {error}"),
             Self::Signals(error) => format!("cannot catch signals: {error}"),
             Self::Output(error) => format!("cannot write the output: {error}"),
             Self::Json(error) => format!("cannot print JSON: {error}"),
@@ -129,7 +129,7 @@ impl Failure {
             }
             Self::Program { .. } => Some("it is part of systemd".to_owned()),
             Self::NoTerminal => {
-                Some("leave -t out: input and output are passed on all the same".to_owned())
+                Some("omit -t: input and output are connected without it, too".to_owned())
             }
             Self::Internal(_) => Some(caught::HINT.to_owned()),
             Self::Crontab(_)
@@ -175,8 +175,8 @@ impl Failure {
     }
 }
 
-/// Adds to an error of clap's what to write instead of a wrong value, since clap prints only the message of the
-/// error that refused the value. What was typed is shortened, and its control characters are made visible.
+/// Adds the hint of a value's error to clap's error, because clap prints only the message. Shortens the value
+/// that was typed, and makes its control characters visible.
 pub(crate) fn with_hint(mut error: clap::Error) -> clap::Error {
     let typed: Vec<_> = error
         .context()
@@ -204,7 +204,7 @@ fn shortened(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Prints a command line that does not parse in its JSON form.
+/// Prints a usage error as JSON.
 pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     let text = error.to_string();
     let object = ErrorObject { error: usage_details(&text), errors: Vec::new() };
@@ -214,7 +214,7 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     ExitCode::from(kinds::exit_status("usage"))
 }
 
-/// Splits clap's text at its empty lines: what is wrong, perhaps a tip, and the usage.
+/// Splits clap's text at its empty lines into the message, an optional tip, and the usage.
 fn usage_details(text: &str) -> ErrorDetails {
     let words = |part: &str| part.split_whitespace().collect::<Vec<_>>().join(" ");
     let mut parts = text.split("\n\n");

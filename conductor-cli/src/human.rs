@@ -1,4 +1,4 @@
-//! Amounts as a person likes to read them, rounded to what matters; and text that is safe to read.
+//! Formats amounts for people, and makes text safe to print.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use comfy_table::{ContentArrangement, Table, presets};
 
 use crate::print::is_obeyed;
 
-/// Writes a number of bytes with one digit behind the point, in powers of 1024 as systemd does.
+/// Formats a number of bytes with one decimal, in powers of 1024 as systemd does.
 pub(crate) fn bytes(bytes: u64) -> String {
     let units = [("T", 40), ("G", 30), ("M", 20), ("K", 10)];
     match units.into_iter().find(|(_, shift)| bytes >> shift > 0) {
@@ -18,7 +18,7 @@ pub(crate) fn bytes(bytes: u64) -> String {
     }
 }
 
-/// Writes a span of microseconds in its two largest units.
+/// Formats a time span in microseconds in its two largest units.
 pub(crate) fn span(usec: u64) -> String {
     const UNITS: [(&str, u64); 5] = [
         ("d", 86_400_000_000),
@@ -40,7 +40,7 @@ pub(crate) fn span(usec: u64) -> String {
     }
 }
 
-/// Writes how long something took, to a tenth of a second below a minute.
+/// Formats a duration, with tenths of a second below a minute.
 pub(crate) fn took(duration: Duration) -> String {
     let micros = u64::try_from(duration.as_micros()).unwrap_or(u64::MAX);
     match micros / 100_000 {
@@ -49,7 +49,7 @@ pub(crate) fn took(duration: Duration) -> String {
     }
 }
 
-/// Begins a table without lines, whose columns are as wide as they need to be.
+/// Returns a table without borders, with columns as wide as their content.
 pub(crate) fn table(columns: &[&str]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled);
@@ -60,8 +60,8 @@ pub(crate) fn table(columns: &[&str]) -> Table {
     table
 }
 
-/// Makes a line of others safe to print: without what a terminal would obey, and of one that was written
-/// over and over the last version only.
+/// Makes a foreign line safe to print: removes control characters and, in a line with carriage returns, all
+/// but the last part.
 pub(crate) fn printable(text: &str) -> String {
     let text = text.trim_end_matches('\r');
     let last = text.rsplit('\r').next().unwrap_or(text);

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the first asks for an end, the second is one.
+//! Ctrl-C and SIGTERM: the first interrupts the change, the second ends the process.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,18 +6,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
-/// Returns whether the process was asked to end.
+/// Whether a signal has interrupted the process.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Interrupts(Arc<AtomicBool>);
 
 impl Interrupts {
-    /// Lets the first signal set a flag from now on, and the second end the process at once.
+    /// Installs handlers: the first signal sets a flag, and the second ends the process.
     pub(crate) fn catch() -> Self {
         const BY_SIGNAL: i32 = 128;
         let interrupts = Self::default();
         for signal in [SIGINT, SIGTERM] {
-            // In this order: the flag that the first signal sets must not be seen by itself. Where they
-            // cannot be caught they end the process, which is safe at any moment.
+            // The order matters: the first signal must not see the flag that it sets itself. If a handler
+            // cannot be installed, the signal ends the process, which is safe at any moment.
             let flag = || Arc::clone(&interrupts.0);
             let _ = flag::register_conditional_shutdown(signal, BY_SIGNAL + signal, flag())
                 .and_then(|_| flag::register(signal, flag()));

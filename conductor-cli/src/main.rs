@@ -29,8 +29,8 @@ fn main() -> ExitCode {
         Err(error) if error.use_stderr() && asks_for_json() => return failure::usage(&error),
         Err(error) => error.exit(),
     };
-    // This thread works with the others instead of waiting for them. It is an error only where there is
-    // a pool already, which does as well.
+    // The main thread is part of the pool instead of waiting for it. The only error is that a pool exists,
+    // which is fine.
     let _ = rayon::ThreadPoolBuilder::new().use_current_thread().build_global();
     let output = arguments.global.output;
     let context = || Context::new(&arguments.global, &arguments.command);
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Returns whether a command line that does not parse asks for JSON all the same.
+/// Returns whether an invalid command line contains `--output json`.
 fn asks_for_json() -> bool {
     let words: Vec<_> = std::env::args_os().collect();
     let pair = |pair: &[OsString]| pair[0] == "--output" && pair[1] == "json";

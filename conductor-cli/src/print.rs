@@ -1,7 +1,7 @@
-//! Printing that never panics: whoever reads may be gone, and a disk that a log goes to may be full.
+//! Prints without panics: the reader may have closed the pipe, and the disk may be full.
 //!
-//! What is printed has pieces in it that others wrote: values of definitions, names of files, what services
-//! say. A terminal obeys what it is sent, so that none of these gets there as it is.
+//! The output contains foreign text: values of definitions, names of files, output of services. Their control
+//! characters are escaped, because a terminal would act on them.
 
 use std::borrow::Cow;
 use std::fmt::{Arguments, Write as _};
@@ -15,7 +15,7 @@ pub(crate) fn line(text: Arguments<'_>) -> Result<(), Failure> {
     writeln!(io::stdout().lock(), "{}", visible(&text)).map_err(Failure::Output)
 }
 
-/// Prints text that has its own line ends to standard output: byte for byte, unless that is a terminal.
+/// Prints text with its own line ends to standard output, unchanged unless that is a terminal.
 pub(crate) fn text(text: Arguments<'_>) -> Result<(), Failure> {
     let text = text.to_string();
     match io::stdout().is_terminal() {
@@ -24,13 +24,13 @@ pub(crate) fn text(text: Arguments<'_>) -> Result<(), Failure> {
     }
 }
 
-/// Prints what a terminal is to obey.
+/// Prints text with control sequences for the terminal.
 pub(crate) fn orders(text: &str) -> Result<(), Failure> {
     let mut stdout = io::stdout().lock();
     write!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(Failure::Output)
 }
 
-/// Prints a line of JSON, in which characters that a terminal may obey are escaped.
+/// Prints a line of JSON with escaped control characters.
 pub(crate) fn json(text: &str) -> Result<(), Failure> {
     let text = replaced(text, |out, c| {
         for unit in c.encode_utf16(&mut [0; 2]) {
@@ -41,13 +41,13 @@ pub(crate) fn json(text: &str) -> Result<(), Failure> {
     writeln!(io::stdout().lock(), "{text}").map_err(Failure::Output)
 }
 
-/// Prints a line to standard error, where nothing can be done about a failure.
+/// Prints a line to standard error, and ignores failures.
 pub(crate) fn complaint(text: Arguments<'_>) {
     let text = text.to_string();
     let _ = writeln!(io::stderr().lock(), "{}", visible(&text));
 }
 
-/// Makes what a terminal would obey visible, but for ends of lines and tabs.
+/// Makes control characters visible, except line ends and tabs.
 pub(crate) fn visible(text: &str) -> Cow<'_, str> {
     replaced(text, |out, c| out.extend(c.escape_debug()))
 }
@@ -66,8 +66,8 @@ fn replaced(text: &str, escape: impl Fn(&mut String, char)) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
-/// Recognises control characters, also those of eight bits, and what changes the direction of text or begins
-/// a line: with those a line looks like another.
+/// Returns whether a character is a control character (C0 or C1), or changes the direction of text or starts
+/// a line, which can make a line look like another.
 pub(crate) fn is_obeyed(c: char) -> bool {
     match c {
         '\n' | '\t' => false,

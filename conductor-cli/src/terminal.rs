@@ -1,4 +1,4 @@
-//! What the terminal can do, if there is one.
+//! The abilities of the terminal.
 
 use std::env;
 use std::io::{self, IsTerminal as _};
@@ -9,7 +9,7 @@ pub(crate) fn moves_its_cursor() -> bool {
     able && io::stdout().is_terminal()
 }
 
-/// Returns whether colours are welcome on a terminal (<https://no-color.org>).
+/// Returns whether to use colours on a terminal (<https://no-color.org>).
 pub(crate) fn has_colors() -> bool {
     env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -1,4 +1,4 @@
-//! What a caller is told while a host is changed, and what it may ask for meanwhile.
+//! The events that a caller receives while a host is changed.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use crate::report::Failure;
 use conductor_core::name::{ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Step};
 
-/// Something that happened, told as it happens.
+/// Something that happened during a change, reported at once.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'e> {
-    /// Another process changes the host; this one waits for it.
+    /// Another process holds the lock; this one waits for it.
     Waiting {
-        /// Who it is, in words.
+        /// A description of that process.
         holder: &'e str,
     },
     /// A step is about to be carried out.
@@ -28,39 +28,39 @@ pub enum Event<'e> {
         service: &'e ServiceId,
         /// The step.
         step: &'e Step,
-        /// How long it took; steps that are carried out together take as long as the longest.
+        /// How long it took. Steps that are carried out together take as long as the longest.
         took: Duration,
     },
-    /// How the instances fare that are being started or stopped; see [`Watcher::interval`].
+    /// The states of the instances that are being started or stopped; see [`Watcher::interval`].
     Instances(&'e [Progress]),
-    /// A line that a command wrote which a step runs.
+    /// A line of output from a command that a step runs.
     Output {
         /// The service.
         service: &'e ServiceId,
         /// The step.
         step: &'e Step,
-        /// The line, without its end.
+        /// The line, without its line end.
         line: &'e str,
     },
-    /// A step failed; what is new of the service is undone next, where it can be.
+    /// A step failed. The changes to the service are undone next, where that is possible.
     Failed {
         /// The service.
         service: &'e ServiceId,
-        /// How.
+        /// The failure.
         failure: &'e Failure,
     },
-    /// Something that stops nothing and that an operator would want to know.
+    /// Something that an operator should know, and that does not stop the change.
     Note {
         /// The service.
         service: &'e ServiceId,
-        /// What it is, in a sentence.
+        /// One sentence.
         text: &'e str,
     },
-    /// systemd is told to read changed units.
+    /// systemd is asked to reload its unit files.
     Reload,
 }
 
-/// How an instance fares that is being started or stopped.
+/// The state of an instance that is being started or stopped.
 #[derive(Debug, Clone)]
 pub struct Progress {
     /// The service.
@@ -69,21 +69,21 @@ pub struct Progress {
     pub unit: UnitName,
     /// The state of the unit.
     pub state: ActiveState,
-    /// What its last health check found, in the probe's words.
+    /// The result of its last health check, in the probe's words.
     pub status: Option<String>,
 }
 
-/// Who is told what happens. Every closure that takes events is one that never interrupts.
+/// Receives events. A closure that takes events is a watcher that never interrupts.
 pub trait Watcher {
-    /// Takes an event.
+    /// Receives an event.
     fn tell(&mut self, event: &Event<'_>);
 
-    /// Tells whether to stop, undo what can be undone, and return.
+    /// Returns whether to stop, undo what can be undone, and return.
     fn is_interrupted(&self) -> bool {
         false
     }
 
-    /// How often [`Event::Instances`] is wanted; `None` for never.
+    /// Returns how often to send [`Event::Instances`]; `None` for never.
     fn interval(&self) -> Option<Duration> {
         None
     }

@@ -1,11 +1,11 @@
-//! The edge: everything that carrying out a plan asks of a host.
+//! The trait [`Host`]: everything that the executor needs from a host.
 //!
-//! `SystemHost` is the real one. [`FakeHost`](crate::fake::FakeHost) has a clock of
-//! its own, and fails, is interrupted, or dies wherever a test wants.
+//! `SystemHost` is the real one. [`FakeHost`](crate::fake::FakeHost) has its own clock, and a test can make
+//! any of its calls fail, be interrupted, or end the process.
 //!
-//! The futures are polled by one thread; what blocks the real host's thread is its own affair to move away.
+//! One thread polls the futures. The real host moves blocking calls to other threads.
 
-#![expect(async_fn_in_trait, reason = "one thread polls them, so that none has to be Send")]
+#![expect(async_fn_in_trait, reason = "one thread polls the futures, so they need not be Send")]
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -26,71 +26,72 @@ pub trait Host {
     /// Returns whether there is a systemd to talk to. Without one, only files are changed.
     fn is_online(&self) -> bool;
 
-    /// Returns the time of a clock that only goes forward, since whatever moment.
+    /// Returns the time of a monotonic clock, since any fixed moment.
     fn now(&self) -> Duration;
 
-    /// Waits.
+    /// Waits for a time.
     async fn sleep(&self, time: Duration);
 
-    /// Carries out steps that change unit files, all of them durable when it returns; a crash leaves each file
-    /// old or new. Steps of other kinds are skipped.
+    /// Carries out steps that change unit files. All changes are durable when it returns; a crash leaves each
+    /// file old or new. Steps of other kinds are skipped.
     async fn change_files(&self, steps: Vec<Step>) -> Result<(), PathError>;
 
-    /// Notes that unit files which systemd may hold are about to change. The note outlives the process.
+    /// Writes a note that unit files which systemd may have loaded are about to change. The note outlives the
+    /// process.
     async fn note_stale(&self) -> Result<(), PathError>;
 
-    /// Removes that note: systemd knows.
+    /// Removes that note after systemd has reloaded.
     async fn forget_stale(&self) -> Result<(), PathError>;
 
-    /// Removes the links that systemd leaves where the runtime directories of units were.
+    /// Removes the links that systemd leaves in place of the units' runtime directories.
     async fn remove_runtime_links(&self, units: Vec<UnitName>) -> Result<(), PathError>;
 
-    /// Reloads systemd's configuration if one of these units, as it holds them, is stale; with `None` all of
-    /// conductor's are looked at. Returns whether it did.
+    /// Reloads systemd if one of these units is stale as systemd has loaded it; `None` means all units of
+    /// conductor. Returns whether it reloaded.
     async fn reload_if_stale(&self, units: Option<Vec<UnitName>>) -> Result<bool, SystemdError>;
 
-    /// Has systemd forget that units failed. One that it does not hold is no error.
+    /// Resets the failed state of units. A unit that is not loaded is not an error.
     async fn reset_failed(&self, units: Vec<UnitName>);
 
-    /// Has systemd forget when timers last ran their jobs.
+    /// Makes systemd forget when timers last ran their jobs.
     async fn forget_runs(&self, timers: Vec<UnitName>);
 
-    /// Runs a job of systemd's to its end, or until it takes longer than it may: then its unit is killed.
+    /// Runs a systemd job and waits for its end. If it exceeds its time limit, the unit is killed.
     ///
     /// # Errors
-    /// systemd does not answer. How the job fared is the inner result.
+    /// systemd does not answer. The inner result is that of the job.
     async fn run_job(
         &self,
         job: JobType,
         unit: &UnitName,
     ) -> Result<Result<(), JobError>, SystemdError>;
 
-    /// Returns the states of all of conductor's units that systemd holds.
+    /// Returns the states of all units of conductor that systemd has loaded.
     async fn states(&self) -> Result<BTreeMap<UnitName, ActiveState>, SystemdError>;
 
-    /// Returns how units are, in their order.
+    /// Returns the conditions of units, in the order of the argument.
     async fn conditions(&self, units: Vec<UnitName>) -> Result<Vec<Condition>, SystemdError>;
 
-    /// Returns what a unit wrote last, and how it ended.
+    /// Returns a unit's last lines of output, and how it ended.
     async fn last_words(&self, unit: UnitName) -> LastWords;
 
-    /// Runs a command to its end, as a unit that does not outlive it; `line` gets what it writes.
+    /// Runs a command as a transient unit and waits for its end. `line` receives its output.
     async fn run_hook(
         &self,
         hook: &Hook,
         line: &mut dyn FnMut(&str),
     ) -> Result<Result<(), JobError>, HostError>;
 
-    /// Returns whether an engine has an image.
+    /// Returns whether the engine has the image.
     async fn has_image(&self, image: &EngineImage) -> bool;
 
-    /// Pulls an image; `line` gets what the engine writes. Dropped before its end, it ends the pull.
+    /// Pulls an image. `line` receives the engine's output. Dropping the future ends the pull.
     async fn pull(&self, image: &EngineImage, line: &mut dyn FnMut(&str)) -> Result<(), PullError>;
 
-    /// Removes an image. One that something else uses stays, and is an error.
+    /// Removes an image. If something still uses it, it stays, and that is an error.
     async fn remove_image(&self, image: &EngineImage) -> Result<(), PullError>;
 
-    /// Checks the configuration of a proxy as it would be with another text for a service, or without any.
+    /// Checks a proxy's configuration as it would be with a new text for a service, or with none.
     async fn try_out(
         &self,
         proxy: &ProxyName,
@@ -98,8 +99,8 @@ pub trait Host {
         text: Option<&str>,
     ) -> Result<(), ProxyError>;
 
-    /// Replaces the file of a service for a proxy, or removes it, and notes before that this is pending. With
-    /// `tested`, the change is tried out first.
+    /// Replaces or removes a service's file for a proxy. Before that, it notes the change as pending. With
+    /// `tested`, the change is checked first.
     async fn write_upstream(
         &self,
         proxy: &ProxyName,
@@ -108,16 +109,16 @@ pub trait Host {
         tested: bool,
     ) -> Result<(), ProxyError>;
 
-    /// Reloads a proxy and waits until it works with the new configuration.
+    /// Reloads a proxy and waits until it uses the new configuration.
     async fn reload_proxy(&self, proxy: &ProxyName) -> Result<Self::OldWorkers, ProxyError>;
 
-    /// Returns how many of a proxy's old processes are left.
+    /// Returns how many of a proxy's old processes still run.
     async fn count_old_workers(&self, old: &Self::OldWorkers) -> usize;
 
-    /// Removes the note that a change of a service's files is pending.
+    /// Removes the note that a change of a service's proxy files is pending.
     async fn forget_pending(&self, service: &ServiceId) -> Result<(), PathError>;
 
-    /// Points the fixed name of an instance's socket to the socket of a release.
+    /// Switches the fixed name of an instance's socket to the socket of a release.
     async fn switch(
         &self,
         service: &ServiceId,
@@ -128,7 +129,7 @@ pub trait Host {
     /// Removes the fixed name of an instance's socket.
     async fn unswitch(&self, service: &ServiceId, instance: u16) -> Result<(), PathError>;
 
-    /// Returns how many connections to sockets processes of a service have accepted.
+    /// Returns how many connections to these sockets are open in processes of the service.
     async fn count_connections(
         &self,
         service: &ServiceId,
@@ -136,18 +137,18 @@ pub trait Host {
     ) -> Result<usize, SystemdError>;
 }
 
-/// How a unit is.
+/// The condition of a unit.
 #[derive(Debug, Clone, Default)]
 pub struct Condition {
-    /// Its state; `None` if systemd does not hold it.
+    /// Its state; `None` if it is not loaded.
     pub state: Option<ActiveState>,
-    /// How often systemd restarted it on its own.
+    /// How often systemd restarted it automatically.
     pub restarts: u32,
-    /// When it was last started, by a clock that only goes forward.
+    /// When it was last started, on the monotonic clock.
     pub started: Option<Duration>,
-    /// What it says of itself (`STATUS=`).
+    /// Its own status text (`STATUS=`).
     pub status: Option<String>,
-    /// Whether a health check has the word (`WatchdogSec=`).
+    /// Whether a health check decides if it is healthy (`WatchdogSec=`).
     pub watched: bool,
 }
 
@@ -158,14 +159,14 @@ impl Condition {
     }
 }
 
-/// Why nothing more can be done on a host.
+/// An error of the host itself, after which no plan can continue.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum HostError {
-    /// The file system refused.
+    /// A file operation failed.
     #[error(transparent)]
     Path(#[from] PathError),
-    /// systemd could not be asked.
+    /// A call to systemd failed.
     #[error(transparent)]
     Systemd(#[from] SystemdError),
 }

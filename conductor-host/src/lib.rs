@@ -1,8 +1,7 @@
-//! Brings a Linux host to what service definitions say.
+//! Makes a Linux host run what service definitions say.
 //!
-//! [`Conductor`] is what a program links this crate for, and what the command line is a thin layer over: it plans
-//! and carries out each [`Change`]. The definitions, units and plans that it works with are those of
-//! [`conductor_core`].
+//! [`Conductor`] is the entry point for programs; the command line is a thin layer over it. It plans and
+//! carries out each [`Change`]. Definitions, units and plans are the types of [`conductor_core`].
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 

@@ -1,4 +1,4 @@
-//! What was done, for people and, as JSON, for programs.
+//! The result of a change, for people and, as JSON, for programs.
 
 use std::error::Error as _;
 use std::sync::Arc;
@@ -14,13 +14,13 @@ use crate::system::{JobError, ProxyError, PullError};
 /// The outcome of a command that changes a host.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Report {
-    /// Whether anything on the host is different now.
+    /// Whether anything on the host was changed.
     pub changed: bool,
-    /// Whether every instance of every service is up; false where there is no systemd to ask.
+    /// Whether every instance of every service is up; false if there is no systemd to ask.
     pub healthy: bool,
-    /// Service by service.
+    /// The outcome for each service.
     pub services: Vec<ServiceReport>,
-    /// Services on the host that no definition names and that were left alone.
+    /// Services on the host that have no definition and were not touched.
     pub orphans: Vec<ServiceId>,
 }
 
@@ -29,29 +29,29 @@ pub struct Report {
 pub struct ServiceReport {
     /// The service.
     pub id: ServiceId,
-    /// The revision it is to run; null if the service went away.
+    /// The desired revision; null if the service was removed.
     pub revision: Option<Revision>,
-    /// Whether anything of it is different now.
+    /// Whether anything of the service was changed.
     pub changed: bool,
-    /// What was done, in order.
+    /// The steps that were carried out, in order.
     pub steps: Vec<StepReport>,
-    /// What was to be done and is not: it failed, or it was interrupted, where nothing is undone.
+    /// Steps that were not carried out, because of a failure or an interruption, and were not undone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<StepObject>,
-    /// Why it did not work out.
+    /// Why the change failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Failure>,
 }
 
-/// A step as programs read it.
+/// The JSON form of a step.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[schemars(rename = "Step")]
 pub struct StepObject {
-    /// What is done, in one word: `start`, `write`, `reload_proxy`, ...
+    /// The action, in one word: `start`, `write`, `reload_proxy`, ...
     pub action: &'static str,
-    /// The unit that it is about, if it is about one.
+    /// The unit that the step acts on, if any.
     pub unit: Option<UnitName>,
-    /// The step in words.
+    /// The step as text.
     pub text: String,
 }
 
@@ -70,41 +70,41 @@ impl std::fmt::Display for StepObject {
 /// A step that was carried out.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct StepReport {
-    /// What was done.
+    /// The step.
     pub step: StepObject,
     /// How long it took, in microseconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usec: Option<u64>,
 }
 
-/// Why a service did not become what it should.
+/// Why the change of a service failed.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "programs read each as a key of its own")]
 pub struct Failure {
     /// The step that failed.
     pub step: Step,
-    /// The unit that failed, if one did.
+    /// The unit that failed, if any.
     pub unit: Option<UnitName>,
-    /// Why.
+    /// The cause.
     pub cause: Cause,
-    /// How the main process of the unit ended, if it did: "exited with status 1".
+    /// How the unit's main process ended, if it did: "exited with status 1".
     pub end: Option<String>,
-    /// What the last health check found, in words.
+    /// The result of the last health check, as text.
     pub status: Option<String>,
-    /// The last lines that the unit wrote.
+    /// The last lines of the unit's output.
     pub journal: Vec<String>,
-    /// Whether instances of the release before it serve as they did.
+    /// Whether the instances of the previous release still serve.
     pub old_serves: bool,
-    /// Whether what was new is gone again. Else the unit was there before and is left as it is.
+    /// Whether the new units were removed. Otherwise the unit existed before and stays as it is.
     pub undone: bool,
-    /// Whether systemd goes on trying to start the unit, which is left as it is.
+    /// Whether systemd keeps trying to start the unit, which stays as it is.
     pub retried: bool,
-    /// Whether nothing failed, and somebody asked to stop.
+    /// Whether the change was interrupted, and nothing failed.
     pub interrupted: bool,
 }
 
 impl Failure {
-    /// Returns the cause with its own causes, and how the main process ended, in one line.
+    /// Returns the cause with its sources, and how the main process ended, in one line.
     pub fn reason(&self) -> String {
         match (&self.cause, &self.end) {
             (Cause::Interrupted, _) | (_, None) => self.cause.in_full(),
@@ -117,31 +117,31 @@ impl Failure {
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum Cause {
-    /// A job of systemd's did not do what it was for.
+    /// A systemd job failed.
     #[error(transparent)]
     Job(#[from] JobError),
-    /// An instance that was up is not any more.
+    /// An instance did not stay up.
     #[error("it did not stay up")]
     NotUp,
-    /// systemd started an instance again while it was watched.
-    #[error("it had to be started again")]
+    /// systemd restarted an instance while it was watched.
+    #[error("systemd had to restart it")]
     Restarted,
-    /// The probe finds fault with an instance that was well.
+    /// A healthy instance became unhealthy.
     #[error("it did not stay healthy: {status}")]
     Unhealthy {
-        /// What the probe says.
+        /// The probe's status text.
         status: String,
     },
-    /// An image was not pulled.
+    /// An image could not be pulled.
     #[error(transparent)]
     Pull(#[from] PullError),
-    /// A proxy was not told, or did not listen.
+    /// A proxy could not be switched to the instances.
     #[error(transparent)]
     Proxy(Arc<ProxyError>),
-    /// The file system refused.
+    /// A file operation failed.
     #[error(transparent)]
     Path(Arc<PathError>),
-    /// Somebody asked to stop.
+    /// The change was interrupted.
     #[error("interrupted")]
     Interrupted,
 }
@@ -173,7 +173,7 @@ impl Cause {
         }
     }
 
-    /// Returns the cause with its own causes, and what to do about it where that is known, in one line.
+    /// Returns the cause with its sources, and a hint where there is one, in one line.
     fn in_full(&self) -> String {
         let mut text = self.to_string();
         let mut source = self.source();
@@ -192,31 +192,31 @@ impl Cause {
     }
 }
 
-/// A failure as programs read it.
+/// The JSON form of a failure.
 #[derive(Serialize, JsonSchema)]
 #[schemars(rename = "Failure")]
 #[expect(clippy::struct_excessive_bools, reason = "programs read each as a key of its own")]
-/// Why a service did not become what it should.
+/// Why the change of a service failed.
 struct FailureObject<'f> {
     /// The step that failed.
     step: StepObject,
-    /// The unit that failed, if one did.
+    /// The unit that failed, if any.
     unit: Option<&'f UnitName>,
-    /// The kind of cause, in one word.
+    /// The kind of the cause, in one word.
     kind: &'static str,
-    /// How.
+    /// The cause as text.
     reason: String,
-    /// What the last health check found, in words.
+    /// The result of the last health check, as text.
     status: Option<&'f str>,
-    /// The last lines that the unit wrote.
+    /// The last lines of the unit's output.
     journal: &'f [String],
-    /// Whether instances of the release before it serve as they did.
+    /// Whether the instances of the previous release still serve.
     old_serves: bool,
-    /// Whether what was new is gone again. Else the unit was there before and is left as it is.
+    /// Whether the new units were removed. Otherwise the unit existed before and stays as it is.
     undone: bool,
-    /// Whether systemd goes on trying to start the unit, which is left as it is.
+    /// Whether systemd keeps trying to start the unit, which stays as it is.
     retried: bool,
-    /// Whether nothing failed, and somebody asked to stop.
+    /// Whether the change was interrupted, and nothing failed.
     interrupted: bool,
 }
 
@@ -261,7 +261,7 @@ impl JsonSchema for Failure {
 }
 
 impl Report {
-    /// Gives the services that did not work out.
+    /// Returns the services that failed.
     pub fn failures(&self) -> impl Iterator<Item = (&ServiceReport, &Failure)> {
         self.services
             .iter()

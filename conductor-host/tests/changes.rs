@@ -112,7 +112,7 @@ fn the_same_change_finishes_what_a_process_that_died_began() {
     for call in 0.. {
         let world = World::new();
         world.change(&apply(vec![web()]));
-        world.host.lock().unwrap().go_wrong(Some((call, Fault::DiesAfter)));
+        world.host.lock().unwrap().inject(Some((call, Fault::DiesAfter)));
         match world.try_to(&deploy("v2")) {
             Ok(_) => {
                 assert!(call > 5, "it is over after {call} calls");
@@ -123,7 +123,7 @@ fn the_same_change_finishes_what_a_process_that_died_began() {
         assert!(!world.runs().is_empty(), "nothing serves after call {call}");
         {
             let host = world.host.lock().unwrap();
-            host.go_wrong(None);
+            host.inject(None);
             host.let_systemd_finish();
         }
         assert!(world.try_to(&deploy("v2")).unwrap().healthy);

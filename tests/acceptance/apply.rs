@@ -176,7 +176,7 @@ fn many_stale_units_are_one_reload(host: &Host) {
     let instances = host.instances();
     define("after");
     let calls = Calls::record(host);
-    host.apply().says("systemd reads the changed units\n");
+    host.apply().says("systemd reloads its unit files\n");
     assert_eq!(calls.end(), ["Reload"]);
     assert_eq!(host.property("conductor-b.target", "Description"), "after");
     assert_eq!(host.instances(), instances);

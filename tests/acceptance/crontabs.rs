@@ -49,7 +49,7 @@ fn what_debian_ships(host: &Host) {
         host.define(&format!("{}.yaml", part("id")), part("text"));
     }
     let count = definitions.len();
-    host.conductor(&["check"]).exits(0).says(&format!("{count} services are well defined\n"));
+    host.conductor(&["check"]).exits(0).says(&format!("{count} services are valid\n"));
     let notes = json["notes"].as_array().expect("a list");
     let asks = |note: &&Value| {
         note["message"].as_str().is_some_and(|text| text.contains("asks whether systemd runs"))

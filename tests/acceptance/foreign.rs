@@ -18,20 +18,20 @@ const OBSTACLES: [(&str, &str, &str); 9] = [
     ("echo '# [X-Conductor]' >conductor-web-boot.service", "conductor-web-boot.service", "a file"),
     ("ln -s /dev/null conductor-web.target", "conductor-web.target", "a symbolic link"),
     ("ln -s /etc/passwd conductor-web.slice", "conductor-web.slice", "a symbolic link"),
-    ("mkdir conductor-web.target", "conductor-web.target", "no file"),
+    ("mkdir conductor-web.target", "conductor-web.target", "not a regular file"),
     (
         "mkdir -p multi-user.target.wants; \
          ln -s /srv/evil.service multi-user.target.wants/conductor-web-boot.service",
         "multi-user.target.wants/conductor-web-boot.service",
-        "no link to the unit of this name",
+        "not a link to the unit of this name",
     ),
     (
         "mkdir -p multi-user.target.wants; \
          echo '[Unit]' >multi-user.target.wants/conductor-web-boot.service",
         "multi-user.target.wants/conductor-web-boot.service",
-        "no link to the unit of this name",
+        "not a link to the unit of this name",
     ),
-    ("ln -s /srv conductor-web.target.wants", "conductor-web.target.wants", "no directory"),
+    ("ln -s /srv conductor-web.target.wants", "conductor-web.target.wants", "not a directory"),
 ];
 
 fn what_is_in_the_way_is_refused(host: &Host) {

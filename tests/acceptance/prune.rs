@@ -36,7 +36,7 @@ fn a_service_without_definition_is_noted(host: &Host) {
     let (files, instances) = (host.files(), host.instances());
     host.undefine("web-worker.yaml");
     let ran = host.apply();
-    let note = "note: web-worker runs here and no definition names it; --prune removes it\n";
+    let note = "note: web-worker is on this host and has no definition; --prune removes it\n";
     assert_eq!(ran.stdout, format!("{note}nothing changed\n"));
     let json = host.conductor(&["apply", "--output", "json"]).exits(0).json();
     assert_eq!(json["orphans"], serde_json::json!(["web-worker"]));

@@ -1,5 +1,5 @@
-//! What all commands that change a host have in common: the dry run, or the change, what is said meanwhile, the
-//! summary, and the exit status.
+//! The common part of all commands that change a host: the dry run or the change, its progress, the summary,
+//! and the exit status.
 
 use std::process::ExitCode;
 
@@ -28,7 +28,7 @@ pub(crate) struct ChangeOptions {
     pub(crate) lock_timeout: Span,
 }
 
-/// Changes the host, or says what would be done.
+/// Changes the host, or prints the plan of a dry run.
 pub(super) fn run(
     context: &Context,
     change: &Change,
@@ -41,45 +41,45 @@ pub(super) fn run(
     }
     let mut progress = Progress::new(context.output, Interrupts::catch());
     let result = conductor.carry_out(change, &mut progress);
-    // It comes to its end before anything else is printed.
+    // This finishes the progress output before anything else is printed.
     drop(progress);
     let report = result?;
     print_report(context, change, &report)?;
     Ok(conclude(&report, context.output))
 }
 
-/// What would be done.
+/// The plan of a dry run.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct DryRun<'p> {
-    /// Whether anything would be done.
+    /// Whether anything would be changed.
     changed: bool,
-    /// Service by service.
+    /// The plan for each service.
     services: Vec<PlannedService<'p>>,
-    /// Services on the host that no definition names and that would be left alone.
+    /// Services on the host that have no definition and would not be touched.
     orphans: &'p [ServiceId],
-    /// How files would change, as a unified diff; empty if none would.
+    /// The changes to files, as a unified diff; empty if there are none.
     diff: String,
 }
 
-/// What would be done for one service.
+/// The plan for one service.
 #[derive(Serialize, JsonSchema)]
 struct PlannedService<'p> {
     /// The service.
     id: &'p ServiceId,
-    /// The revision that it would run; null if it would go away.
+    /// The desired revision; null if the service would be removed.
     revision: Option<&'p Revision>,
-    /// Whether anything would be done.
+    /// Whether anything would be changed.
     changed: bool,
-    /// Whether it would be briefly down.
+    /// Whether the service would be briefly down.
     downtime: bool,
     /// The steps, in order.
     steps: Vec<PlannedStep>,
 }
 
-/// A step that would be taken.
+/// A planned step.
 #[derive(Serialize, JsonSchema)]
 struct PlannedStep {
-    /// What would be done.
+    /// The plan of a dry run.
     step: StepObject,
 }
 
@@ -105,12 +105,12 @@ impl<'p> DryRun<'p> {
     }
 }
 
-/// How much a person is shown of what would be done; programs get all.
+/// What of a plan is shown to people; programs get everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Detail {
     /// The steps.
     Steps,
-    /// How files would change, too.
+    /// The steps, and the changes to files.
     Files,
 }
 
@@ -126,7 +126,7 @@ impl Detail {
     }
 }
 
-/// Prints what would be done.
+/// Prints a plan.
 pub(super) fn print_plan(
     context: &Context,
     planned: &Planned,
@@ -154,7 +154,7 @@ pub(super) fn print_plan(
     print::line(format_args!("nothing was done: this was a dry run"))
 }
 
-/// Prints what was done.
+/// Prints a summary of a change.
 fn print_report(context: &Context, change: &Change, report: &Report) -> Result<(), Failure> {
     if context.json() {
         return Context::print_json(report);
@@ -177,7 +177,7 @@ fn print_report(context: &Context, change: &Change, report: &Report) -> Result<(
     }
 }
 
-/// Returns whether everything was done that was to be done.
+/// Returns whether all steps of all services were carried out.
 fn is_complete(report: &Report) -> bool {
     report.services.iter().all(|service| service.failure.is_none() && service.left.is_empty())
 }
@@ -185,7 +185,7 @@ fn is_complete(report: &Report) -> bool {
 fn print_orphans(orphans: &[ServiceId]) -> Result<(), Failure> {
     for id in orphans {
         print::line(format_args!(
-            "note: {id} runs here and no definition names it; --prune removes it"
+            "note: {id} is on this host and has no definition; --prune removes it"
         ))?;
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! `conductor check`: says everything that is wrong with definitions.
+//! `conductor check`: reports all errors in definitions.
 
 use std::process::ExitCode;
 
@@ -12,14 +12,14 @@ use crate::error_object::ErrorDetails;
 use crate::failure::Failure;
 use crate::print;
 
-/// Definitions in which nothing is wrong.
+/// Valid definitions.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Checked<'s> {
     /// The services that are defined.
     services: Vec<&'s ServiceId>,
-    /// Nothing: where something is wrong, the answer is the error object.
+    /// Empty: if there are errors, the result is the error object.
     errors: [ErrorDetails; 0],
-    /// What is worth a thought.
+    /// Advice about the definitions.
     warnings: Vec<ErrorDetails>,
 }
 
@@ -39,8 +39,8 @@ pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, 
         print::complaint(format_args!("warning: {warning}"));
     }
     match services.len() {
-        1 => print::line(format_args!("1 service is well defined"))?,
-        count => print::line(format_args!("{count} services are well defined"))?,
+        1 => print::line(format_args!("1 service is valid"))?,
+        count => print::line(format_args!("{count} services are valid"))?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -19,7 +19,7 @@ use crate::failure::Failure;
                   conductor deploy --id web --revision v42"
 )]
 pub(crate) struct Deploy {
-    /// The service; its definition stands in the definitions directory
+    /// The service; its definition is in the definitions directory
     #[arg(long)]
     pub(crate) id: ServiceId,
     /// The revision to run: an image tag, or sha256:DIGEST

@@ -14,9 +14,9 @@ use crate::print;
 /// What apply would change.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Difference {
-    /// Whether apply would do anything, be it that it starts what was stopped.
+    /// Whether apply would change anything, including units that it would start.
     changed: bool,
-    /// How files would change, as a unified diff; empty if none would.
+    /// The changes to files, as a unified diff; empty if there are none.
     diff: String,
 }
 

@@ -1,4 +1,4 @@
-//! `conductor logs`: shows what a service wrote to the journal.
+//! `conductor logs`: shows a service's journal.
 
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt as _;
@@ -47,15 +47,15 @@ pub(crate) struct JournalEntry(BTreeMap<String, JournalField>);
 enum JournalField {
     /// Text.
     Text(String),
-    /// What is longer than 4096 bytes.
+    /// A value longer than 4096 bytes, which is omitted.
     TooLong(()),
-    /// Bytes that are no text.
+    /// Bytes that are not text.
     Bytes(Vec<u8>),
-    /// A field that the entry has several times.
+    /// The values of a field that occurs several times.
     Several(Vec<JournalField>),
 }
 
-/// Becomes `journalctl`, so that its paging, signals and exit status are its own.
+/// Replaces this process by `journalctl`, which then handles paging, signals and the exit status.
 pub(crate) fn run(context: &Context, options: &Logs) -> Result<ExitCode, Failure> {
     let Logs { id, instance, follow, lines, since } = options;
     let query = JournalQuery {

@@ -37,7 +37,7 @@ use crate::failure::Failure;
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Check definitions and report everything that is wrong with them
+    /// Check definitions and report all errors
     Check(Definitions),
     /// Print the units of definitions, or write them to a directory
     Render(Render),
@@ -45,15 +45,15 @@ pub(crate) enum Command {
     Diff(Definitions),
     /// Make this host run what is defined
     Apply(Apply),
-    /// Replace a service by another revision of it, without a gap
+    /// Replace a service by another revision of it, without downtime
     Deploy(Deploy),
-    /// Go back to a release that was kept
+    /// Go back to a kept release
     Rollback(Rollback),
     /// Run a command once, as the service would run it
     Run(Run),
     /// Show what runs
     Status(StatusOptions),
-    /// Show what a service wrote to the journal
+    /// Show a service's journal
     Logs(Logs),
     /// Stop a service and remove its units; its definition stays
     Remove(Remove),

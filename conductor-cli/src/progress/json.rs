@@ -1,17 +1,17 @@
-//! Events for programs: one JSON object each, told from the result by its key `event`.
+//! Events as JSON objects, which the key `event` distinguishes from the result.
 
 use conductor_core::name::ServiceId;
 use conductor_host::{Failure, StepObject};
 use schemars::JsonSchema;
 use serde::Serialize;
 
-/// What happens while something is changed; comes before the result.
+/// An event during a change; events come before the result.
 #[derive(Serialize, JsonSchema)]
 #[serde(tag = "event", rename_all = "snake_case")]
 pub(crate) enum EventObject<'e> {
-    /// Another run changes the host, and this one waits for it.
+    /// Another process holds the lock; this one waits for it.
     Waiting {
-        /// Who it is, in words.
+        /// A description of that process.
         holder: &'e str,
     },
     /// A step is about to be carried out.
@@ -36,7 +36,7 @@ pub(crate) enum EventObject<'e> {
         service: &'e ServiceId,
         /// The step.
         step: StepObject,
-        /// The line, without its end.
+        /// The line, without its line end.
         line: &'e str,
     },
     /// A step failed.
@@ -46,18 +46,19 @@ pub(crate) enum EventObject<'e> {
         #[serde(flatten)]
         failure: &'e Failure,
     },
-    /// Something that stops nothing and that an operator would want to know.
+    /// Something that an operator should know, and that does not stop the change.
     Note {
         /// The service.
         service: &'e ServiceId,
-        /// What it is, in a sentence.
+        /// One sentence.
         text: &'e str,
     },
-    /// systemd reads changed units.
+    /// systemd reloads its unit files.
     Reload,
 }
 
-/// Returns the object of an event, without a line's end; how instances fare is for people.
+/// Returns the JSON of an event, without a line end; `None` for the states of instances, which are only shown
+/// to people.
 pub(super) fn line(event: &conductor_host::Event<'_>) -> Option<String> {
     let line = match *event {
         conductor_host::Event::Waiting { holder } => EventObject::Waiting { holder },
@@ -99,7 +100,7 @@ mod tests {
         {"event":"output","service":"web","step":{"action":"start","unit":"conductor-web-v2.7f3ac2-1.service","text":"start conductor-web-v2.7f3ac2-1.service"},"line":"\"migrated\"\u001b[0m"}
         {"event":"done","service":"web","step":{"action":"start","unit":"conductor-web-v2.7f3ac2-1.service","text":"start conductor-web-v2.7f3ac2-1.service"},"usec":99000}
         {"event":"done","service":"web","step":{"action":"start","unit":"conductor-web-v2.7f3ac2-1.service","text":"start conductor-web-v2.7f3ac2-1.service"},"usec":1480000}
-        {"event":"note","service":"web","text":"the image could not be removed"}
+        {"event":"note","service":"web","text":"the image was not removed"}
         {"event":"failed","service":"web","step":{"action":"start","unit":"conductor-web-v2.7f3ac2-1.service","text":"start conductor-web-v2.7f3ac2-1.service"},"unit":"conductor-web-v2.7f3ac2-1.service","kind":"job_failed","reason":"the job failed: it exited with status 1","status":"unhealthy 1/2: 500","journal":["boom"],"old_serves":true,"undone":true,"retried":false,"interrupted":false}
         {"event":"failed","service":"web","step":{"action":"start","unit":"conductor-web-v2.7f3ac2-1.service","text":"start conductor-web-v2.7f3ac2-1.service"},"unit":"conductor-web-v2.7f3ac2-1.service","kind":"interrupted","reason":"interrupted","status":"unhealthy 1/2: 500","journal":["boom"],"old_serves":true,"undone":true,"retried":false,"interrupted":true}
         {"event":"reload"}

@@ -6,10 +6,11 @@ use conductor_host::Event;
 
 use crate::human::{printable, took};
 
-/// What takes less is not worth a line of its own.
+/// A step that takes less time gets no line when it is done.
 const QUICK: Duration = Duration::from_millis(100);
 
-/// Returns the line of an event, if it has one. Files are many and quick; a dry run lists them.
+/// Returns the line of an event, if it has one. Steps that change files have none, because they are many and
+/// quick; a dry run lists them.
 pub(super) fn line(event: &Event<'_>) -> Option<String> {
     let line = match event {
         Event::Waiting { holder } => waiting(holder),
@@ -25,13 +26,13 @@ pub(super) fn line(event: &Event<'_>) -> Option<String> {
         }
         Event::Failed { service, failure } => format!("{service}: {}: failed", failure.step),
         Event::Note { service, text } => format!("{service}: note: {}", printable(text)),
-        Event::Reload => "systemd reads the changed units".to_owned(),
+        Event::Reload => "systemd reloads its unit files".to_owned(),
         _ => return None,
     };
     Some(line)
 }
 
-/// Says that another run holds the lock.
+/// Returns the line for a wait for the lock.
 pub(super) fn waiting(holder: &str) -> String {
     format!("waiting for the lock, which {holder} holds")
 }
@@ -44,7 +45,7 @@ pub(super) mod tests {
 
     use super::*;
 
-    /// Calls `tell` with one event of each kind.
+    /// Calls `tell` with each kind of event.
     pub(crate) fn each_event(tell: &mut dyn FnMut(&Event<'_>)) {
         let service = &"web".parse().unwrap();
         let unit: conductor_core::name::UnitName =
@@ -80,7 +81,7 @@ pub(super) mod tests {
             Event::Output { service, step: start, line: "\"migrated\"\x1b[0m" },
             Event::Done { service, step: start, took: short },
             Event::Done { service, step: start, took: long },
-            Event::Note { service, text: "the image could not be removed" },
+            Event::Note { service, text: "the image was not removed" },
             Event::Failed { service, failure: &failure },
             Event::Failed { service, failure: &interrupted },
             Event::Reload,
@@ -98,10 +99,10 @@ pub(super) mod tests {
         web: start conductor-web-v2.7f3ac2-1.service
         web: | "migrated"[0m
         web: start conductor-web-v2.7f3ac2-1.service: done in 1.4s
-        web: note: the image could not be removed
+        web: note: the image was not removed
         web: start conductor-web-v2.7f3ac2-1.service: failed
         web: start conductor-web-v2.7f3ac2-1.service: interrupted
-        systemd reads the changed units
+        systemd reloads its unit files
         "#);
     }
 }

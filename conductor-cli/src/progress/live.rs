@@ -1,7 +1,7 @@
-//! The live list: a thread that draws it in place, so that time passes on it while a step takes long.
+//! The live list of running steps: a thread redraws it in place, so that the times advance during a long
+//! step.
 //!
-//! The cursor stays visible and below the list all the time; whatever ends the process, the terminal
-//! is as it was.
+//! The cursor stays visible, below the list. So the terminal is usable however the process ends.
 
 use std::fmt::Write as _;
 use std::io;
@@ -15,20 +15,20 @@ use super::lines;
 use super::screen::{Drawn, RunningStep, Screen, Size};
 use crate::{print, terminal};
 
-/// How often it is drawn at most.
+/// The shortest time between two redraws.
 const INTERVAL: Duration = Duration::from_millis(100);
 
-/// Draws until it is dropped.
+/// Draws the list until it is dropped.
 pub(super) struct Live {
     messages: Option<Sender<Message>>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// What the thread is told.
+/// A message to the thread.
 enum Message {
     Waiting(String),
     Began(RunningStep),
-    /// A step came to an end, well or not, and leaves a line.
+    /// A step was done or failed, and leaves a line.
     Ended {
         service: String,
         step: String,
@@ -51,14 +51,14 @@ impl Live {
         }
     }
 
-    /// Prints a line that stays.
+    /// Prints a permanent line.
     pub(super) fn say(&self, line: &str) {
         self.send(Message::Line(line.to_owned()));
     }
 
     fn send(&self, message: Message) {
         if let Some(messages) = &self.messages {
-            // A thread that ended has nobody to tell.
+            // If the thread has ended, there is nothing to draw.
             let _ = messages.send(message);
         }
     }
@@ -97,7 +97,7 @@ fn message(event: &Event<'_>) -> Option<Message> {
     })
 }
 
-/// Draws until nobody sends any more, and leaves only the lines that stay.
+/// Draws until the channel is closed, and then removes the list.
 fn draw(messages: &Receiver<Message>) {
     let color = terminal::has_colors();
     let mut screen = Screen::default();
@@ -118,7 +118,7 @@ fn draw(messages: &Receiver<Message>) {
     }
 }
 
-/// Takes what is told for a while. Returns whether there may be more.
+/// Receives messages for one interval. Returns whether the channel is open.
 fn collect(messages: &Receiver<Message>, screen: &mut Screen, lines: &mut Vec<String>) -> bool {
     let until = Instant::now() + INTERVAL;
     loop {
@@ -145,7 +145,8 @@ fn take(message: Message, screen: &mut Screen, lines: &mut Vec<String>) {
         Message::Began(running) => screen.steps.push(running),
         Message::Ended { service, step, line } => {
             screen.steps.retain(|running| running.service != service || running.step != step);
-            // It was told before that, and would be shown as one that nothing waits for.
+            // The state was sent before the step ended. Without its step, it would be shown as a separate
+            // row.
             screen.instances.retain(|one| step.split(' ').all(|word| word != one.unit.as_str()));
             lines.push(line);
         }
@@ -160,10 +161,10 @@ fn size() -> Size {
     Size { columns: columns.into(), lines: lines.into() }
 }
 
-/// Writes what takes the rows that were drawn before away, and then lines that stay and new rows.
+/// Returns the text that clears the previous rows, and writes permanent lines and new rows.
 fn frame(drawn: &[Drawn], lines: &[String], rows: &[Drawn], size: Size) -> String {
     let mut text = String::new();
-    // A terminal that is narrower by now may have wrapped them.
+    // If the terminal has become narrower, it may have wrapped them.
     let height = |row: &Drawn| row.columns.div_ceil(size.columns.max(1)).max(1);
     let up: usize = drawn.iter().map(height).sum();
     if up > 0 {
@@ -188,7 +189,7 @@ mod tests {
         let line = ["done".to_owned()];
         assert_eq!(frame(&[], &line, &[row(2)], size), "done\nxx\n");
         assert_eq!(frame(&[row(2), row(9)], &line, &[row(1)], size), "\x1b[2F\x1b[Jdone\nx\n");
-        // The terminal was wider when this was drawn, and wrapped it since.
+        // The terminal became narrower and wrapped this row.
         assert_eq!(frame(&[row(11), row(0)], &[], &[], size), "\x1b[3F\x1b[J");
     }
 
@@ -209,10 +210,10 @@ mod tests {
         web: | "migrated"[0m
         web: start conductor-web-v2.7f3ac2-1.service
         web: start conductor-web-v2.7f3ac2-1.service: done in 1.4s
-        web: note: the image could not be removed
+        web: note: the image was not removed
         web: start conductor-web-v2.7f3ac2-1.service: failed
         web: start conductor-web-v2.7f3ac2-1.service: interrupted
-        systemd reads the changed units
+        systemd reloads its unit files
         "#);
     }
 }

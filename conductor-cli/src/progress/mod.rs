@@ -1,7 +1,7 @@
-//! What is said while a host is changed: a live list on a terminal, else a line for each event, for
-//! programs in JSON.
+//! Shows the progress of a change: a live list on a terminal, otherwise a line for each event, as text or
+//! JSON.
 //!
-//! What is done matters more than who reads about it: a failure to print stops nothing.
+//! A failure to print does not stop the change.
 
 pub(crate) mod json;
 mod lines;
@@ -18,15 +18,15 @@ use crate::interrupt::Interrupts;
 use crate::{print, terminal};
 use live::Live;
 
-/// Said once after the first Ctrl-C.
+/// Printed once, after the first Ctrl-C.
 const INTERRUPTED: &str =
     "interrupted: undoing what can be undone; a second signal ends conductor at once";
 
-/// Takes the events of one change, and tells it of an interruption.
+/// Shows the events of one change, and passes on an interruption.
 pub(crate) struct Progress {
     how: How,
     interrupts: Interrupts,
-    /// Whether it was said that an interruption was noticed.
+    /// Whether [`INTERRUPTED`] was printed.
     said: Cell<bool>,
 }
 
@@ -52,7 +52,7 @@ impl Watcher for Progress {
         match &self.how {
             How::Live(live) => live.tell(event),
             How::Lines => match (event, lines::line(event)) {
-                // It is no part of what the run did.
+                // The wait is not part of the command's output.
                 (Event::Waiting { .. }, Some(line)) => print::complaint(format_args!("{line}")),
                 (_, Some(line)) => drop(print::line(format_args!("{line}"))),
                 (_, None) => {}
@@ -71,7 +71,7 @@ impl Watcher for Progress {
             match &self.how {
                 How::Live(live) => live.say(INTERRUPTED),
                 How::Lines => print::complaint(format_args!("{INTERRUPTED}")),
-                // The event of the failure says it.
+                // The failure's event reports it.
                 How::Json => {}
             }
         }

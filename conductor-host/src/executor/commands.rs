@@ -1,4 +1,4 @@
-//! Steps that run programs: images, and commands of the definition's.
+//! Steps that run programs: image pulls and hooks.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -17,12 +17,12 @@ use crate::host::Host;
 use crate::report::Cause;
 use crate::system::JobType;
 
-/// The images that were asked for, and whether each is there: one that several services want is pulled once.
+/// The requested images, and whether each is present. An image that several services need is pulled once.
 #[derive(Default)]
 pub(super) struct Pulls(RefCell<BTreeMap<EngineImage, Rc<Mutex<bool>>>>);
 
 impl<H: Host> Executor<'_, H> {
-    /// Pulls an image that is not there.
+    /// Pulls an image, unless it is present.
     pub(super) async fn pull(
         &self,
         image: &EngineImage,
@@ -45,15 +45,15 @@ impl<H: Host> Executor<'_, H> {
         Ok(())
     }
 
-    /// Removes an image. One that something else uses stays: that is no failure.
+    /// Removes an image. If something still uses it, it stays, which is not a failure.
     pub(super) async fn remove_image(&self, image: &EngineImage, service: &ServiceId) {
         if let Err(error) = self.host.remove_image(image).await {
-            let text = format!("the image {} stays: {error}", image.reference);
+            let text = format!("the image {} was not removed: {error}", image.reference);
             self.tell(&Event::Note { service, text: &text });
         }
     }
 
-    /// Runs a command to its end, and shows what it writes. One that somebody interrupts is stopped.
+    /// Runs a hook to its end and reports its output. An interruption stops it.
     pub(super) async fn run_hook<W>(
         &self,
         hook: &Hook,
@@ -71,7 +71,7 @@ impl<H: Host> Executor<'_, H> {
                 Either::Right(((), running)) => {
                     let stopping = self.host.run_job(JobType::Stop, &hook.unit);
                     let (result, stopped) = join(running, stopping).await;
-                    // How the stop fared does not matter to the command, which has ended.
+                    // The hook has ended, so the result of the stop job does not matter.
                     let _ = stopped?;
                     result?
                 }

@@ -1,11 +1,11 @@
-//! A count that can be waited for until it is zero.
+//! A counter; callers can wait until it is zero.
 
 use std::cell::{Cell, RefCell};
 use std::task::{Poll, Waker};
 
 use futures_util::future::poll_fn;
 
-/// A count that can be waited for until it is zero.
+/// A counter; callers can wait until it is zero.
 #[derive(Default)]
 pub(super) struct Counter {
     count: Cell<usize>,
@@ -24,7 +24,7 @@ impl Counter {
         }
     }
 
-    /// Waits until the count is zero.
+    /// Waits until the counter is zero.
     pub(super) async fn zero(&self) {
         poll_fn(|context| {
             if self.count.get() == 0 {

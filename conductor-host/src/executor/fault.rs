@@ -8,13 +8,13 @@ use crate::report::Cause;
 /// A step that failed.
 pub(super) struct StepFault {
     pub(super) step: Step,
-    /// The unit that is to blame, if it is not the step's own.
+    /// The unit that failed, if it is not the step's own.
     pub(super) unit: Option<UnitName>,
     pub(super) cause: Cause,
 }
 
 impl StepFault {
-    /// Returns that a step was not even begun, since somebody asked to stop.
+    /// Returns the fault of a step that was not begun because of an interruption.
     pub(super) fn interrupted(step: Step) -> Self {
         Self { step, unit: None, cause: Cause::Interrupted }
     }

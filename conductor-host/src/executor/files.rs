@@ -1,4 +1,4 @@
-//! Steps that change unit files, and what systemd is asked by several services at once.
+//! Steps that change unit files, and queries to systemd that are batched over services.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -12,9 +12,9 @@ use super::{Executor, Halt};
 use crate::event::Event;
 use crate::host::{Condition, Host, HostError};
 
-/// How long files that are not urgent wait for those of other services: systemd may have to read all units anew
-/// for them, which takes longer the more there are.
-const COMPANY: Duration = Duration::from_secs(1);
+/// How long changes that are not urgent wait for those of other services. They may need a reload of systemd,
+/// which takes longer the more units there are.
+const BATCH_WAIT: Duration = Duration::from_secs(1);
 
 impl<H: Host> Executor<'_, H> {
     pub(super) async fn change_files(
@@ -24,7 +24,7 @@ impl<H: Host> Executor<'_, H> {
     ) -> Result<(), Halt> {
         if run.phase() != Phase::Steps {
             self.is_idle(run);
-            select(Box::pin(self.busy.zero()), Box::pin(self.host.sleep(COMPANY))).await;
+            select(Box::pin(self.busy.zero()), Box::pin(self.host.sleep(BATCH_WAIT))).await;
         }
         let began = self.host.now();
         let change = async |all: Vec<Vec<Step>>| {
@@ -39,7 +39,7 @@ impl<H: Host> Executor<'_, H> {
     }
 
     async fn change_together(&self, steps: Vec<Step>) -> Result<(), HostError> {
-        // Instances are not among them: their names are new, and one that went cannot start again.
+        // Instances need no reload: a new instance has a new name, and a removed one cannot be started again.
         let stale = steps.iter().filter_map(|step| match step {
             Step::Write { name, change: FileChange::Text, .. } => Some(name.clone()),
             Step::Remove(name) if !is_instance(name) => Some(name.clone()),
@@ -73,7 +73,7 @@ impl<H: Host> Executor<'_, H> {
         self.reload(Some(stale)).await
     }
 
-    /// Has systemd read what it holds and what is stale, and removes the note of it.
+    /// Reloads systemd if it has loaded stale units, and removes the note about them.
     pub(crate) async fn reload(&self, units: Option<Vec<UnitName>>) -> Result<(), HostError> {
         if self.host.reload_if_stale(units).await? {
             self.tell(&Event::Reload);
@@ -90,12 +90,12 @@ impl<H: Host> Executor<'_, H> {
         self.states.ask((), ask).await?.ok_or(Halt::Elsewhere)
     }
 
-    /// Returns how a unit is.
+    /// Returns the condition of a unit.
     pub(super) async fn condition(&self, unit: &UnitName) -> Result<Condition, Halt> {
         Ok(self.conditions(vec![unit.clone()]).await?.pop().unwrap_or_default())
     }
 
-    /// Returns how units are.
+    /// Returns the conditions of units.
     pub(super) async fn conditions(&self, units: Vec<UnitName>) -> Result<Vec<Condition>, Halt> {
         let ask = async |all: Vec<Vec<UnitName>>| {
             let mut conditions = self.host.conditions(all.concat()).await?.into_iter();
@@ -106,7 +106,7 @@ impl<H: Host> Executor<'_, H> {
     }
 }
 
-/// Returns whether a name is that of an instance: only theirs have a digest, behind a dot.
+/// Returns whether a unit is an instance: only their names have a digest after a dot.
 fn is_instance(name: &UnitName) -> bool {
     name.as_str().matches('.').count() > 1
 }

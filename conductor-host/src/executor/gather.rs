@@ -1,4 +1,4 @@
-//! Joins what several services ask for at the same moment into one call.
+//! Joins simultaneous requests of several services into one call.
 
 use std::cell::RefCell;
 use std::task::Poll;
@@ -7,7 +7,7 @@ use futures_channel::oneshot;
 use futures_util::future::poll_fn;
 use futures_util::lock::Mutex;
 
-/// Questions that are answered together. While one call is under way, those that come wait for the next.
+/// Requests that are answered together. Requests that arrive during a call wait for the next one.
 pub(super) struct Gather<Q, A> {
     waiting: RefCell<Vec<(Q, oneshot::Sender<A>)>>,
     turn: Mutex<()>,
@@ -20,8 +20,9 @@ impl<Q, A> Default for Gather<Q, A> {
 }
 
 impl<Q, A> Gather<Q, A> {
-    /// Asks, and waits for the answer. `call` gets the questions of all who came, and returns an answer for
-    /// each, in their order; `None` if the call was made by somebody else, whose error it is.
+    /// Asks, and waits for the answer. `call` receives all waiting questions, and returns their answers in
+    /// the same order. Returns `None` if another caller made the call and it failed: that caller has the
+    /// error.
     pub(super) async fn ask<E>(
         &self,
         question: Q,
@@ -29,7 +30,7 @@ impl<Q, A> Gather<Q, A> {
     ) -> Result<Option<A>, E> {
         let (sender, mut receiver) = oneshot::channel();
         self.waiting.borrow_mut().push((question, sender));
-        // Who is ready now comes along.
+        // Other futures that are ready now join this call.
         yield_now().await;
         let turn = self.turn.lock().await;
         match receiver.try_recv() {
@@ -39,7 +40,7 @@ impl<Q, A> Gather<Q, A> {
         }
         let (questions, senders): (Vec<_>, Vec<_>) = self.waiting.take().into_iter().unzip();
         for (sender, answer) in senders.into_iter().zip(call(questions).await?) {
-            // Who does not wait any more needs no answer.
+            // A caller that was dropped needs no answer.
             let _ = sender.send(answer);
         }
         drop(turn);
@@ -47,7 +48,7 @@ impl<Q, A> Gather<Q, A> {
     }
 }
 
-/// Lets everything else that is ready go on first.
+/// Lets all other ready futures run first.
 async fn yield_now() {
     let mut yielded = false;
     poll_fn(|context| {

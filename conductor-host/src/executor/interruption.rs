@@ -1,4 +1,4 @@
-//! Whether somebody asked to stop, and who is waiting for that.
+//! Interruption of a change, and the futures that wait for it.
 
 use std::cell::{Cell, RefCell};
 use std::convert::Infallible;
@@ -7,12 +7,12 @@ use std::task::{Poll, Waker};
 use conductor_core::name::UnitName;
 use futures_util::future::poll_fn;
 
-use super::{ATTENTION, Executor};
+use super::{Executor, POLL_INTERVAL};
 use crate::event::{Event, Progress};
 use crate::host::Host;
 use conductor_core::plan::ActiveState;
 
-/// Whether somebody asked to stop.
+/// Whether the change was interrupted.
 #[derive(Default)]
 pub(super) struct Interruption {
     asked: Cell<bool>,
@@ -24,7 +24,7 @@ impl Interruption {
         self.asked.get()
     }
 
-    /// Waits until somebody asks to stop.
+    /// Waits for an interruption.
     pub(super) async fn wait(&self) {
         poll_fn(|context| {
             if self.is_asked() {
@@ -43,11 +43,11 @@ impl Interruption {
 }
 
 impl<H: Host> Executor<'_, H> {
-    /// Looks now and then whether to stop, and tells how the units fare whose jobs run.
+    /// Polls for an interruption, and reports the states of units with running jobs.
     pub(super) async fn watch(&self) -> Infallible {
         let mut told = self.host.now();
         loop {
-            self.host.sleep(ATTENTION).await;
+            self.host.sleep(POLL_INTERVAL).await;
             let (interrupted, interval) = {
                 let watcher = self.watcher.borrow();
                 (watcher.is_interrupted(), watcher.interval())
@@ -63,7 +63,8 @@ impl<H: Host> Executor<'_, H> {
         }
     }
 
-    /// Tells how the units fare whose jobs run. If systemd does not answer, whoever waits for a job says so.
+    /// Reports the states of units with running jobs. If systemd does not answer, the futures that wait for
+    /// jobs return the error.
     async fn tell_progress(&self) {
         let watched = self.watched.borrow().clone();
         let units: Vec<UnitName> =

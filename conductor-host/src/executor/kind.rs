@@ -1,10 +1,10 @@
-//! The kinds of steps: a service takes those of one kind that follow each other in one go.
+//! The kinds of steps. Consecutive steps of one kind are carried out together.
 
 use conductor_core::plan::Step;
 
 use crate::system::JobType;
 
-/// A kind of steps.
+/// A kind of step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum StepKind {
     TestProxy,
@@ -12,14 +12,14 @@ pub(super) enum StepKind {
     Run,
     Files,
     Jobs(JobType),
-    /// The start of a target waits for all instances that it wants; for one that fails again and
-    /// again it would wait forever. So it comes when they are up.
+    /// A target's start job waits for all instances that it wants, and would wait forever for one that keeps
+    /// failing. So the target is started when they are up.
     StartTarget,
-    /// The stop of a slice stops at once all that is in it, also a container that its service's own
-    /// stop is about to let finish its work. So it comes when the services are down.
+    /// A slice's stop job stops everything in it at once, including a container whose unit's stop job would
+    /// let it finish its work. So the slice is stopped when the units are down.
     StopSlice,
     Confirm,
-    /// Changes to where requests go, other than reloads.
+    /// Changes to where requests are sent, except reloads.
     Route,
     Reload,
     Drain,
@@ -51,7 +51,7 @@ impl StepKind {
         }
     }
 
-    /// Returns whether a step of this kind leaves the host as it is.
+    /// Returns whether a step of this kind changes nothing on the host.
     pub(super) fn only_looks(self) -> bool {
         matches!(self, Self::TestProxy | Self::Pull | Self::Confirm)
     }

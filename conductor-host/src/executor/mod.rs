@@ -1,8 +1,8 @@
-//! Carries out plans: each service at its own pace, all side by side.
+//! Carries out plans: all services concurrently, each at its own pace.
 //!
-//! A service takes its steps in order, and waits for nobody else: what one waits for (an instance that starts, a
-//! proxy that drains) does not hold up the others. What several want at the same moment is done in one go where that
-//! is cheaper: unit files are written with one sync, states are asked for in one call, a proxy is reloaded once.
+//! The steps of one service are carried out in order. A wait (for an instance to start, for a proxy to drain)
+//! does not delay other services. Simultaneous requests are joined where that is cheaper: unit files are
+//! written with one sync, states are read with one call, a proxy is reloaded once.
 
 mod commands;
 mod counter;
@@ -36,14 +36,14 @@ use interruption::Interruption;
 use kind::StepKind;
 use progress::ServiceRun;
 
-/// How often to look whether to stop, and whether what was started is still up.
-const ATTENTION: Duration = Duration::from_millis(50);
+/// How often to poll for an interruption, and whether started instances are still up.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Why a service is left where it is.
+/// Why a service's plan cannot continue.
 enum Halt {
-    /// This went wrong.
+    /// This error.
     Error(HostError),
-    /// What was done for several services at once went wrong, and one of the others says how.
+    /// A joined call failed, and another service returns the error.
     Elsewhere,
 }
 
@@ -53,23 +53,23 @@ impl<E: Into<HostError>> From<E> for Halt {
     }
 }
 
-/// What carries out plans on a host.
+/// Carries out plans on a host.
 pub(crate) struct Executor<'h, H: Host> {
     host: &'h H,
     watcher: RefCell<&'h mut dyn Watcher>,
     interruption: Interruption,
-    /// The units whose jobs run, and which service each is of, for who watches.
+    /// The units with running jobs and their services, for progress events.
     watched: RefCell<BTreeMap<UnitName, ServiceId>>,
-    /// How many services have something to do besides files that can wait.
+    /// How many services still have urgent steps.
     busy: Counter,
-    /// How many services that go away have units left to stop.
+    /// How many removed services have units left to stop.
     leaving: Counter,
     files: Gather<Vec<Step>, ()>,
     states: Gather<(), BTreeMap<UnitName, ActiveState>>,
     conditions: Gather<Vec<UnitName>, Vec<Condition>>,
     reloads: RefCell<BTreeMap<ProxyName, traffic::Reloads<H>>>,
     pulls: Pulls,
-    /// What was tried out for a service's proxy and found good, and when.
+    /// The proxy changes that passed a check, and when.
     tried_out: RefCell<traffic::TriedOut>,
 }
 
@@ -91,12 +91,11 @@ impl<'h, H: Host> Executor<'h, H> {
         }
     }
 
-    /// Carries out the plans of all services and reports on each, in their order.
+    /// Carries out the plans of all services, and returns their reports in the same order.
     ///
     /// # Errors
-    /// Files cannot be written or systemd cannot be asked; the services that this does not concern come to
-    /// their ends first. A step that fails is no error here: its service is put back as it was, and the
-    /// report says so.
+    /// Files cannot be written or systemd does not answer; the services that are not affected finish first. A
+    /// failed step is not an error here: its service is rolled back, and the report says so.
     pub(crate) async fn run(
         &self,
         plans: Vec<ServicePlan>,
@@ -105,7 +104,7 @@ impl<'h, H: Host> Executor<'h, H> {
         self.busy.set(runs.len());
         self.leaving.set(runs.iter().filter(|run| run.leaves).count());
         let all = join_all(runs.into_iter().map(|run| self.carry_out(run)));
-        // The second never ends.
+        // `watch` never returns.
         let results = match select(Box::pin(all), Box::pin(self.watch())).await {
             Either::Left((results, _)) => results,
             Either::Right((never, _)) => match never {},
@@ -123,30 +122,30 @@ impl<'h, H: Host> Executor<'h, H> {
 
     /// Carries out the plan of one service.
     async fn carry_out(&self, mut run: ServiceRun<H::OldWorkers>) -> Result<ServiceReport, Halt> {
-        let result = self.take_all(&mut run).await;
+        let result = self.run_steps(&mut run).await;
         self.is_idle(&mut run);
         self.has_stopped(&mut run);
         result.map(|()| run.report())
     }
 
-    /// Notes that all that a service has left to do can wait.
+    /// Notes that a service has no urgent steps left.
     fn is_idle(&self, run: &mut ServiceRun<H::OldWorkers>) {
         if !std::mem::replace(&mut run.is_idle, true) {
             self.busy.decrease();
         }
     }
 
-    /// Notes that a service that goes away has stopped, or will not.
+    /// Notes that a removed service has stopped, or will not stop.
     fn has_stopped(&self, run: &mut ServiceRun<H::OldWorkers>) {
         if std::mem::take(&mut run.leaves) {
             self.leaving.decrease();
         }
     }
 
-    async fn take_all(&self, run: &mut ServiceRun<H::OldWorkers>) -> Result<(), Halt> {
+    async fn run_steps(&self, run: &mut ServiceRun<H::OldWorkers>) -> Result<(), Halt> {
         loop {
             if self.interruption.is_asked() && run.failure.is_none() {
-                // What can still be undone is.
+                // Steps that can still be undone are undone.
                 if let Some(step) = run.next_step().cloned() {
                     self.fail(run, StepFault::interrupted(step)).await;
                 }
@@ -155,14 +154,14 @@ impl<'h, H: Host> Executor<'h, H> {
             for step in &steps {
                 self.tell(&Event::Step { service: &run.plan.service, step });
             }
-            if let Some(fault) = self.take(kind, steps, run).await? {
+            if let Some(fault) = self.run_group(kind, steps, run).await? {
                 self.fail(run, fault).await;
             }
         }
     }
 
-    /// Takes steps of one kind, and notes each that is done. Returns the first that failed.
-    async fn take(
+    /// Carries out steps of one kind, and records each. Returns the first that failed.
+    async fn run_group(
         &self,
         kind: StepKind,
         steps: Vec<Step>,
@@ -178,10 +177,10 @@ impl<'h, H: Host> Executor<'h, H> {
         let mut steps = steps.into_iter();
         while let Some(step) = steps.next() {
             let began = self.host.now();
-            match self.take_one(&step, run).await? {
+            match self.run_step(&step, run).await? {
                 None => self.done(run, &step, began),
                 Some((unit, cause)) => {
-                    // What fails on the way back changes nothing of the way: the others are still to be taken.
+                    // A failure during undo does not stop the undo: the other steps are still carried out.
                     run.put_back(steps);
                     return Ok(Some(StepFault { step, unit, cause }));
                 }
@@ -190,8 +189,8 @@ impl<'h, H: Host> Executor<'h, H> {
         Ok(None)
     }
 
-    /// Takes a step that is taken alone. Returns why it failed, and the unit that is to blame.
-    async fn take_one(
+    /// Carries out a single step. If it fails, returns the cause and the unit that failed.
+    async fn run_step(
         &self,
         step: &Step,
         run: &mut ServiceRun<H::OldWorkers>,
@@ -248,14 +247,14 @@ impl<'h, H: Host> Executor<'h, H> {
         Ok(result.err().map(|cause| (None, cause)))
     }
 
-    /// Notes the first failure of a service and turns it round.
+    /// Records the first failure of a service and starts its undo.
     async fn fail(&self, run: &mut ServiceRun<H::OldWorkers>, fault: StepFault) {
         if run.failure.is_some() {
             return;
         }
         let StepFault { step, unit, cause } = fault;
         let interrupted = self.interruption.is_asked();
-        // Only what was at work can be to blame; a step that was not begun cannot.
+        // A step that was not begun has no unit that failed.
         let begun = !matches!(cause, Cause::Interrupted);
         let unit = unit.or_else(|| step.unit().cloned()).filter(|_| begun);
         let LastWords { journal, health, end } = match &unit {
@@ -283,7 +282,7 @@ impl<'h, H: Host> Executor<'h, H> {
         }
     }
 
-    /// Notes that a step was taken.
+    /// Records that a step was carried out.
     fn done(&self, run: &mut ServiceRun<H::OldWorkers>, step: &Step, began: Duration) {
         let took = self.host.now().saturating_sub(began);
         self.tell(&Event::Done { service: &run.plan.service, step, took });

@@ -1,4 +1,4 @@
-//! How far a service is in its plan.
+//! The progress of a service through its plan.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -10,31 +10,31 @@ use super::kind::StepKind;
 use crate::report::{Failure, ServiceReport, StepObject, StepReport};
 use crate::system::JobType;
 
-/// How far a service is in its plan.
+/// The progress of a service through its plan.
 pub(super) struct ServiceRun<W> {
     pub(super) plan: ServicePlan,
     /// The processes of proxies that serve the connections from before their reloads.
     pub(super) old_workers: BTreeMap<ProxyName, W>,
-    /// Whether it goes away and has not stopped yet.
+    /// Whether the service is being removed and has not stopped yet.
     pub(super) leaves: bool,
-    /// Whether all it has left to do can wait.
+    /// Whether it has no urgent steps left.
     pub(super) is_idle: bool,
     queue: VecDeque<Step>,
     done: Vec<(StepKind, StepReport)>,
     phase: Phase,
     pub(super) failure: Option<Failure>,
-    /// What was to be done and is not.
+    /// Steps that were not carried out.
     left: Vec<Step>,
 }
 
-/// Which steps of a plan are being carried out.
+/// The part of a plan that is being carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Those that can be undone.
+    /// The steps that can be undone.
     Steps,
-    /// Those that take away what is not needed any more.
+    /// The steps that remove what is no longer needed.
     Finish,
-    /// Those that make everything as it was.
+    /// The steps that restore the previous state.
     Undo,
 }
 
@@ -59,13 +59,13 @@ impl<W> ServiceRun<W> {
         self.phase
     }
 
-    /// Returns the step that comes next.
+    /// Returns the next step.
     pub(super) fn next_step(&self) -> Option<&Step> {
         let finish = self.plan.finish.iter().next();
         self.queue.front().or(finish.filter(|_| self.phase == Phase::Steps))
     }
 
-    /// Removes the next steps that are of one kind from those that are left; `None` if there are no more.
+    /// Takes the next steps of one kind from the queue; `None` if the queue is empty.
     pub(super) fn next_group(&mut self) -> Option<(StepKind, Vec<Step>)> {
         if self.queue.is_empty() && self.phase == Phase::Steps {
             self.phase = Phase::Finish;
@@ -87,7 +87,7 @@ impl<W> ServiceRun<W> {
         Some((kind, steps))
     }
 
-    /// Puts steps back that were not begun.
+    /// Returns steps to the queue that were not begun.
     pub(super) fn put_back(&mut self, steps: impl DoubleEndedIterator<Item = Step>) {
         for step in steps.rev() {
             self.queue.push_front(step);
@@ -99,10 +99,10 @@ impl<W> ServiceRun<W> {
         self.done.push((StepKind::of(step), StepReport { step: step.into(), usec }));
     }
 
-    /// Notes the first failure and turns round: what is left is undoing. `attempted` is the kind of
-    /// steps that may have had an effect without being done.
+    /// Records the first failure and continues with the undo steps. `attempted` is the kind of steps that may
+    /// have had an effect although they failed.
     ///
-    /// What fails on the way back changes nothing of the way.
+    /// A failure during undo does not stop the undo.
     pub(super) fn fail(&mut self, mut failure: Failure, attempted: Option<StepKind>) {
         if self.failure.is_some() {
             return;
@@ -131,7 +131,7 @@ impl<W> ServiceRun<W> {
         ServiceReport {
             id: self.plan.service,
             revision: self.plan.revision,
-            // What was undone is as it was.
+            // After an undo, the service is as before.
             changed: !self.done.is_empty() && self.phase != Phase::Undo,
             steps: self.done.into_iter().map(|(_, step)| step).collect(),
             left: self.left.iter().map(StepObject::from).collect(),

@@ -1,4 +1,4 @@
-//! Steps that are jobs of systemd's, and the look at what they started.
+//! Steps that run systemd jobs, and the check that started instances stay up.
 
 use std::time::Duration;
 
@@ -8,18 +8,18 @@ use futures_util::future::{Either, join, join_all, select};
 use probe_protocol::HealthState;
 
 use super::progress::{Phase, ServiceRun};
-use super::{ATTENTION, Executor, Halt, StepFault};
+use super::{Executor, Halt, POLL_INTERVAL, StepFault};
 use crate::event::Event;
 use crate::host::{Condition, Host};
 use crate::report::Cause;
 use crate::system::{JobError, JobType};
 
-/// How long a program has to stay up until its start counts: long enough for a missing file or a
-/// port that is taken to show. Where there is a health check, that has the word.
-const SETTLE: Duration = Duration::from_millis(500);
+/// How long a program without a health check must stay up before its start counts as successful: long enough
+/// for it to fail because of a missing file or a port in use.
+const STABLE_AFTER: Duration = Duration::from_millis(500);
 
 impl<H: Host> Executor<'_, H> {
-    /// Runs the jobs of one service side by side. Returns the first that failed.
+    /// Runs the jobs of one service concurrently. Returns the first that failed.
     pub(super) async fn run_jobs(
         &self,
         job: JobType,
@@ -27,7 +27,7 @@ impl<H: Host> Executor<'_, H> {
         run: &mut ServiceRun<H::OldWorkers>,
     ) -> Result<Option<StepFault>, Halt> {
         if run.phase() == Phase::Steps {
-            // What goes away may hold a port, or a lock of its data, that what comes needs.
+            // A removed service may hold a port, or a lock on data, that a new instance needs.
             self.leaving.zero().await;
         }
         if job != JobType::Stop {
@@ -67,8 +67,8 @@ impl<H: Host> Executor<'_, H> {
         Ok(fault)
     }
 
-    /// Runs a job, and looks whether what it started stays up. A start that somebody interrupts is stopped,
-    /// unless it is on the way back.
+    /// Runs a job, and checks that a started unit stays up. An interruption stops the unit again, unless this
+    /// is an undo step.
     async fn run_job(
         &self,
         job: JobType,
@@ -84,7 +84,7 @@ impl<H: Host> Executor<'_, H> {
                 Either::Right(((), running)) => {
                     let (result, stopped) =
                         join(running, self.host.run_job(JobType::Stop, unit)).await;
-                    // How the stop fared does not matter to the start, which has ended.
+                    // The start job has ended, so the result of the stop job does not matter.
                     let _ = stopped?;
                     result?
                 }
@@ -97,22 +97,20 @@ impl<H: Host> Executor<'_, H> {
         Ok(result)
     }
 
-    /// Returns whether a unit that was just started is still up. One that systemd started again meanwhile is
-    /// not.
+    /// Returns whether a unit that was just started is still up, and was not restarted.
     async fn stays_up(&self, unit: &UnitName) -> Result<bool, Halt> {
         let began = self.host.now();
         let condition = self.condition(unit).await?;
         if condition.watched {
             return Ok(true);
         }
-        self.host.sleep(SETTLE).await;
+        self.host.sleep(STABLE_AFTER).await;
         let condition = self.condition(unit).await?;
-        // Its job was over before `began`, so what was started later is a second try.
+        // Its job ended before `began`, so a later start is a restart.
         Ok(condition.is_up() && condition.started.is_some_and(|started| started <= began))
     }
 
-    /// Has systemd forget that units failed: one that was given up after too many starts would not be started
-    /// again.
+    /// Resets failed units: systemd does not start a unit that has reached its start limit.
     async fn forget_failures(&self, steps: &[Step]) -> Result<(), Halt> {
         let states = self.states().await?;
         let failed = steps
@@ -126,8 +124,8 @@ impl<H: Host> Executor<'_, H> {
         Ok(())
     }
 
-    /// Looks whether instances are up, and for some time, if that is asked for. Returns one that is not, and
-    /// why.
+    /// Checks that instances are up and, if `time` is not zero, stay up that long. Returns the first that is
+    /// not, and why.
     pub(super) async fn confirm(
         &self,
         units: &[UnitName],
@@ -144,13 +142,13 @@ impl<H: Host> Executor<'_, H> {
             if left.is_zero() || self.interruption.is_asked() {
                 return Ok(None);
             }
-            self.host.sleep(left.min(ATTENTION)).await;
+            self.host.sleep(left.min(POLL_INTERVAL)).await;
         }
     }
 }
 
-/// Returns what is wrong with an instance; if it is watched for some time, also that it was started again, or
-/// what its probe finds.
+/// Returns what is wrong with an instance. If it is watched for some time, a restart or a failed health check
+/// counts too.
 fn fault(condition: &Condition, for_some_time: bool) -> Option<Cause> {
     let unhealthy = condition
         .status

@@ -1,4 +1,4 @@
-//! Steps that change where requests go.
+//! Steps that change where requests are sent.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -16,23 +16,23 @@ use crate::host::Host;
 use crate::report::Cause;
 use crate::system::ProxyError;
 
-/// For how long a proxy's configuration that was found good is taken for good. Who breaks it meanwhile is
-/// noticed when it is reloaded.
+/// How long the result of a successful configuration check is reused. A change that breaks it in the meantime
+/// is detected by the reload.
 const GOOD_FOR: Duration = Duration::from_secs(10);
 
-/// For how long requests that are under way are waited for by somebody who was told to stop.
-const BRIEFLY: Duration = Duration::from_secs(2);
+/// How long to wait for open requests after an interruption.
+const DRAIN_WHEN_INTERRUPTED: Duration = Duration::from_secs(2);
 
-/// How long to wait before looking again whether a proxy's old processes are gone, first and at most.
+/// The first and the longest pause between two checks whether a proxy's old processes have ended.
 const WORKERS_PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20)];
 
-/// How long to wait before looking again whether somebody is still connected.
+/// The pause between two counts of open connections.
 const SOCKETS_PAUSE: Duration = Duration::from_millis(10);
 
-/// The reloads of a proxy, each for all who want one, and the old processes that it leaves.
+/// The reloads of a proxy, joined over services. Each returns the old processes.
 pub(super) type Reloads<H> = Rc<Gather<(), Result<<H as Host>::OldWorkers, Arc<ProxyError>>>>;
 
-/// What was tried out for a service's proxy and found good, and when.
+/// The proxy changes that passed a check, and when.
 pub(super) type TriedOut = BTreeMap<(ProxyName, ServiceId), (Option<String>, Duration)>;
 
 impl<H: Host> Executor<'_, H> {
@@ -51,7 +51,7 @@ impl<H: Host> Executor<'_, H> {
         Ok(())
     }
 
-    /// Returns whether a text was found good a moment ago, before the instances were started that it names.
+    /// Returns whether a text passed the check a moment ago, before its instances were started.
     fn was_tried_out(&self, proxy: &ProxyName, service: &ServiceId, text: Option<&str>) -> bool {
         let tried_out = self.tried_out.borrow();
         let good = tried_out.get(&(proxy.clone(), service.clone()));
@@ -71,7 +71,7 @@ impl<H: Host> Executor<'_, H> {
         Ok(self.host.write_upstream(proxy, service, text, tested).await?)
     }
 
-    /// Reloads a proxy, once for all who want that at the same moment.
+    /// Reloads a proxy; simultaneous requests share one reload.
     pub(super) async fn reload_proxy(
         &self,
         proxy: &ProxyName,
@@ -93,8 +93,8 @@ impl<H: Host> Executor<'_, H> {
         }
     }
 
-    /// Waits until a proxy's processes from before its reload are gone; after the longest wait their
-    /// connections are cut off with what they are connected to.
+    /// Waits until a proxy's processes from before its reload have ended. After the longest wait, their
+    /// connections are closed when the old instances stop.
     pub(super) async fn drain_proxy(
         &self,
         proxy: &ProxyName,
@@ -104,7 +104,7 @@ impl<H: Host> Executor<'_, H> {
         if let Some(old) = run.old_workers.get(proxy) {
             let began = self.host.now();
             let mut pause = WORKERS_PAUSE[0];
-            while self.goes_on(began, longest, run.phase())
+            while self.keeps_waiting(began, longest, run.phase())
                 && self.host.count_old_workers(old).await > 0
             {
                 self.host.sleep(pause).await;
@@ -117,7 +117,7 @@ impl<H: Host> Executor<'_, H> {
         Ok(())
     }
 
-    /// Waits until nobody is connected to sockets any more.
+    /// Waits until the sockets have no connections.
     pub(super) async fn drain_sockets(
         &self,
         service: &ServiceId,
@@ -126,7 +126,7 @@ impl<H: Host> Executor<'_, H> {
         phase: Phase,
     ) -> Result<(), Halt> {
         let began = self.host.now();
-        while self.goes_on(began, longest, phase)
+        while self.keeps_waiting(began, longest, phase)
             && self.host.count_connections(service, sockets).await? > 0
         {
             self.host.sleep(SOCKETS_PAUSE).await;
@@ -134,12 +134,12 @@ impl<H: Host> Executor<'_, H> {
         Ok(())
     }
 
-    /// Returns whether to wait any longer for requests that are under way.
-    fn goes_on(&self, began: Duration, longest: Duration, phase: Phase) -> bool {
+    /// Returns whether to keep waiting for open requests.
+    fn keeps_waiting(&self, began: Duration, longest: Duration, phase: Phase) -> bool {
         let waited = self.host.now().saturating_sub(began);
-        // On the way back, the proxy's old processes still send requests to what is stopped next: those have
-        // to come through. Who is interrupted a second time does not get here.
-        let briefly = if phase == Phase::Undo { BRIEFLY } else { Duration::ZERO };
+        // During undo, the proxy's old processes still have open requests at instances that are stopped next,
+        // and these must be answered. A second interruption ends the process.
+        let briefly = if phase == Phase::Undo { DRAIN_WHEN_INTERRUPTED } else { Duration::ZERO };
         waited < longest && (!self.interruption.is_asked() || waited < briefly)
     }
 }

@@ -1,4 +1,4 @@
-//! A clock that a test moves: nothing waits, and every order of events is the same each time.
+//! A fake clock: no test waits, and the order of events is the same in each run.
 
 use std::cell::{Cell, RefCell};
 use std::pin::pin;
@@ -9,14 +9,14 @@ use std::time::Duration;
 
 use futures_util::future::poll_fn;
 
-/// A clock, and those who wait for a time of it.
+/// A clock, and the wakers of its sleepers.
 #[derive(Debug, Default)]
 pub(super) struct Clock {
     now: Cell<Duration>,
     waiting: RefCell<Vec<(Duration, Waker)>>,
 }
 
-/// Whether what is polled has something to do at this time of the clock.
+/// Whether the polled future was woken.
 struct Ready(AtomicBool);
 
 impl Wake for Ready {
@@ -42,11 +42,11 @@ impl Clock {
         .await;
     }
 
-    /// Runs a future to its end, and moves the clock on whenever nothing else can go on; `None` if `is_over`
-    /// says so before.
+    /// Runs a future to its end, and advances the clock whenever no future is ready; `None` if `is_over`
+    /// returns true first.
     ///
     /// # Panics
-    /// The future waits for something that never comes.
+    /// The future waits for something that never happens.
     pub(super) fn run<T>(
         &self,
         work: impl Future<Output = T>,
@@ -69,11 +69,11 @@ impl Clock {
         }
     }
 
-    /// Moves on to the next time that somebody waits for.
+    /// Advances the clock to the next time that a sleeper waits for.
     fn move_on(&self) {
         let mut waiting = self.waiting.borrow_mut();
         let next = waiting.iter().map(|(until, _)| *until).min();
-        assert!(next.is_some(), "it waits for something that never comes");
+        assert!(next.is_some(), "the future waits for something that never happens");
         self.now.set(next.unwrap_or_default().max(self.now()));
         let due = waiting.extract_if(.., |(until, _)| *until <= self.now());
         due.for_each(|(_, waker)| waker.wake());

@@ -1,4 +1,4 @@
-//! What each call does to a host that is not there.
+//! The effect of each call on the fake host.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,16 +11,16 @@ use conductor_core::proxy::UpstreamFile;
 use conductor_core::unit::EngineImage;
 use conductor_core::value::HostPath;
 
-use super::state::{Held, Workers};
+use super::state::{Held, ProxyWorkers};
 use super::{CALL, Call, DRAIN, FakeHost};
 use crate::host::{Condition, Host, HostError};
 use crate::system::{JobError, JobType, LastWords, ProxyError, PullError, SystemdError};
 
-/// How often a job looks whether another took its place.
+/// How often a job checks whether another replaced it.
 const PAUSE: Duration = Duration::from_millis(20);
 
 impl Host for FakeHost {
-    /// When the last connection of each is closed.
+    /// When the last connection of each process is closed.
     type OldWorkers = Vec<Duration>;
 
     fn is_online(&self) -> bool {
@@ -111,12 +111,12 @@ impl Host for FakeHost {
     }
 
     async fn states(&self) -> Result<BTreeMap<UnitName, ActiveState>, SystemdError> {
-        self.look().await?;
+        self.query().await?;
         Ok(self.state.borrow().states(self.now()))
     }
 
     async fn conditions(&self, units: Vec<UnitName>) -> Result<Vec<Condition>, SystemdError> {
-        self.look().await?;
+        self.query().await?;
         let (state, now) = (self.state.borrow(), self.now());
         let condition = |unit: &UnitName| match state.held.get(unit) {
             Some(held) => Condition {
@@ -141,7 +141,7 @@ impl Host for FakeHost {
         line: &mut dyn FnMut(&str),
     ) -> Result<Result<(), JobError>, HostError> {
         let turn = self.begin().await;
-        line("it runs");
+        line("hook output");
         let result = self.run(JobType::Run, &hook.unit, turn.fails).await;
         self.state.borrow_mut().held.remove(&hook.unit);
         if result.is_ok() {
@@ -158,7 +158,7 @@ impl Host for FakeHost {
     async fn pull(&self, image: &EngineImage, line: &mut dyn FnMut(&str)) -> Result<(), PullError> {
         let turn = self.begin().await;
         self.clock.sleep(Duration::from_secs(3)).await;
-        line("it is pulled");
+        line("pull output");
         if turn.fails {
             return Err(PullError { said: "no such image".to_owned() });
         }
@@ -239,7 +239,7 @@ impl Host for FakeHost {
                 old.gone.get_or_insert(now + DRAIN);
             }
             let old = workers.iter().filter_map(|old| old.gone).collect();
-            workers.push(Workers::new(files));
+            workers.push(ProxyWorkers::new(files));
             old
         };
         self.end(turn, Call::ReloadProxy).await;
@@ -302,7 +302,7 @@ impl Host for FakeHost {
         service: &ServiceId,
         _: &[HostPath],
     ) -> Result<usize, SystemdError> {
-        self.look().await?;
+        self.query().await?;
         let now = self.now();
         let state = self.state.borrow();
         Ok(state.connections.get(service).filter(|closed| **closed > now).into_iter().count())
@@ -310,17 +310,17 @@ impl Host for FakeHost {
 }
 
 impl FakeHost {
-    async fn look(&self) -> Result<(), SystemdError> {
+    async fn query(&self) -> Result<(), SystemdError> {
         let turn = self.begin().await;
         self.clock.sleep(CALL).await;
         if turn.fails {
             return Err(SystemdError::Ended);
         }
-        self.end(turn, Call::Look).await;
+        self.end(turn, Call::Query).await;
         Ok(())
     }
 
-    /// Carries out a job; another for the same unit takes its place.
+    /// Carries out a job; a later job for the same unit replaces it.
     async fn run(&self, job: JobType, unit: &UnitName, fails: bool) -> Result<(), JobError> {
         let program = self.program(unit);
         let number = self.jobs.get() + 1;
@@ -340,7 +340,7 @@ impl FakeHost {
             return Ok(());
         }
         if self.state.borrow().state(unit, self.now()) == ActiveState::Failed {
-            // As one that failed too often.
+            // As for a unit that has reached its start limit.
             return Err(JobError::Result("failed".to_owned()));
         }
         self.enter(unit, ActiveState::Activating, number);
@@ -370,7 +370,7 @@ impl FakeHost {
 
     fn enter(&self, unit: &UnitName, state: ActiveState, job: usize) {
         let mut all = self.state.borrow_mut();
-        // systemd reads a file when it first hears of a unit.
+        // systemd loads a file when the unit is first referred to.
         let file = all.units.units.get(unit).map(|unit| unit.body().to_owned());
         let text = all.held.get(unit).map_or(file, |held| held.text.clone());
         let held = Held { state, since: self.now(), stays: None, watched: true, job, text };
@@ -390,5 +390,5 @@ fn refused(proxy: &ProxyName) -> ProxyError {
 
 fn unit_of_proxy() -> UnitName {
     let name = "nginx.service".parse();
-    name.unwrap_or_else(|_| unreachable!("it is a unit's name"))
+    name.unwrap_or_else(|_| unreachable!("it is a valid unit name"))
 }

@@ -1,5 +1,5 @@
-//! A host that is not there, for tests: with a clock of its own, with programs that behave as a test says, and with
-//! a fault at any of the calls that carrying out a plan makes.
+//! A fake host for tests. It has its own clock, its programs behave as a test sets, and a test can inject a
+//! fault into any call of the executor.
 //!
 //! ```
 //! use conductor_host::fake::FakeHost;
@@ -21,7 +21,7 @@ use std::time::Duration;
 use conductor_core::name::{ServiceId, UnitName};
 use conductor_core::plan::{ServicePlan, Step};
 
-pub use state::{HostState, Program, Workers};
+pub use state::{HostState, Program, ProxyWorkers};
 
 use crate::event::Watcher;
 use crate::executor::Executor;
@@ -30,25 +30,25 @@ use crate::report::ServiceReport;
 use crate::system::JobType;
 use clock::Clock;
 
-/// How long it takes to ask systemd something, or to write a file.
+/// How long a call to systemd or a write of a file takes.
 pub const CALL: Duration = Duration::from_millis(1);
-/// How long the old processes of a proxy, and connections to sockets, take to end.
+/// How long a proxy's old processes, and connections to sockets, take to end.
 pub const DRAIN: Duration = Duration::from_millis(700);
 
-/// What goes wrong at a call.
+/// A fault that is injected into a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
-    /// The call fails, if it can.
+    /// The call fails, if it can fail.
     Fails,
-    /// Somebody asks to stop while it is under way.
+    /// The change is interrupted during the call.
     IsInterrupted,
-    /// The process dies before it had an effect.
+    /// The process ends before the call has an effect.
     DiesBefore,
-    /// The process dies after it had its effect.
+    /// The process ends after the call had its effect.
     DiesAfter,
 }
 
-/// A call of a host that has, or may have, an effect.
+/// A call to the host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(missing_docs, reason = "they are the methods of the trait Host")]
 pub enum Call {
@@ -65,24 +65,24 @@ pub enum Call {
     ReloadProxy,
     ForgetPending(ServiceId),
     Switch(ServiceId),
-    Look,
+    Query,
 }
 
-/// What is told of each call that had its effect.
-type Look = Box<dyn FnMut(&Call, &HostState, Duration) + Send>;
+/// A callback that runs after each call had its effect.
+type OnCall = Box<dyn FnMut(&Call, &HostState, Duration) + Send>;
 
-/// How programs behave, by their units.
+/// The behaviour of programs, by unit.
 type Programs = Box<dyn Fn(&UnitName) -> Program + Send>;
 
-/// A host that is not there.
+/// A fake host.
 #[derive(Default)]
 pub struct FakeHost {
     state: RefCell<HostState>,
     clock: Clock,
     programs: Option<Programs>,
-    look: RefCell<Option<Look>>,
+    on_call: RefCell<Option<OnCall>>,
     fault: Cell<Option<(usize, Fault)>>,
-    /// How many calls there were.
+    /// The number of calls so far.
     calls: Cell<usize>,
     jobs: Cell<usize>,
     is_dead: Cell<bool>,
@@ -90,7 +90,7 @@ pub struct FakeHost {
 }
 
 impl FakeHost {
-    /// Has programs behave as `programs` says, by their units.
+    /// Sets the behaviour of programs, by unit.
     #[must_use]
     pub fn with_programs(
         mut self,
@@ -100,51 +100,51 @@ impl FakeHost {
         self
     }
 
-    /// Has something look at the host after each call.
-    pub fn look_with(&self, look: impl FnMut(&Call, &HostState, Duration) + Send + 'static) {
-        *self.look.borrow_mut() = Some(Box::new(look));
+    /// Sets a callback that runs after each call.
+    pub fn on_call(&self, on_call: impl FnMut(&Call, &HostState, Duration) + Send + 'static) {
+        *self.on_call.borrow_mut() = Some(Box::new(on_call));
     }
 
-    /// Has something go wrong at a call, which are counted from 0 from now on.
-    pub fn go_wrong(&self, fault: Option<(usize, Fault)>) {
+    /// Injects a fault into a call. The calls are counted from 0, from now on.
+    pub fn inject(&self, fault: Option<(usize, Fault)>) {
         self.calls.set(0);
         self.fault.set(fault);
         self.is_dead.set(false);
         self.is_interrupted.set(false);
     }
 
-    /// Returns how many calls there were since the last [`go_wrong`](Self::go_wrong).
+    /// Returns the number of calls since the last [`inject`](Self::inject).
     pub fn calls(&self) -> usize {
         self.calls.get()
     }
 
-    /// Returns whether somebody has asked to stop.
+    /// Returns whether the change was interrupted.
     pub fn is_interrupted(&self) -> bool {
         self.is_interrupted.get()
     }
 
-    /// Returns the time of its clock.
+    /// Returns the time of the fake clock.
     pub fn now(&self) -> Duration {
         self.clock.now()
     }
 
-    /// Returns what is on it.
+    /// Returns the state of the host.
     pub fn state(&self) -> Ref<'_, HostState> {
         self.state.borrow()
     }
 
-    /// Returns what is on it, to change it.
+    /// Returns the state of the host for changes.
     pub fn state_mut(&self) -> RefMut<'_, HostState> {
         self.state.borrow_mut()
     }
 
-    /// Carries out plans; `None` if the process dies before.
+    /// Carries out plans; `None` if a fault ended the process.
     ///
     /// # Errors
     /// As for a real host.
     ///
     /// # Panics
-    /// It waits for something that never comes.
+    /// The plans wait for something that never happens.
     pub fn carry_out(
         &self,
         plans: Vec<ServicePlan>,
@@ -160,7 +160,7 @@ impl FakeHost {
         self.clock.run(work, &|| self.is_dead.get())
     }
 
-    /// Has systemd finish what it was asked for, as it does when whoever asked has died.
+    /// Finishes systemd's running jobs, as happens after the process that requested them has ended.
     pub fn let_systemd_finish(&self) {
         let now = self.now();
         self.state.borrow_mut().finish(now);
@@ -170,7 +170,7 @@ impl FakeHost {
         self.programs.as_ref().map_or_else(Program::default, |programs| programs(unit))
     }
 
-    /// Counts a call, and lets it go wrong if it is its turn.
+    /// Counts a call, and applies the fault if it is for this call.
     async fn begin(&self) -> CallTurn {
         let number = self.calls.replace(self.calls.get() + 1);
         let fault = self.fault.get().filter(|(at, _)| *at == number).map(|(_, fault)| fault);
@@ -185,10 +185,10 @@ impl FakeHost {
         CallTurn { fails: fault == Some(Fault::Fails), dies: fault == Some(Fault::DiesAfter) }
     }
 
-    /// Has a look at what a call has done.
+    /// Runs the callback after a call.
     async fn end(&self, turn: CallTurn, call: Call) {
-        if let Some(look) = &mut *self.look.borrow_mut() {
-            look(&call, &self.state.borrow(), self.now());
+        if let Some(on_call) = &mut *self.on_call.borrow_mut() {
+            on_call(&call, &self.state.borrow(), self.now());
         }
         if turn.dies {
             self.is_dead.set(true);
@@ -203,7 +203,7 @@ impl fmt::Debug for FakeHost {
     }
 }
 
-/// A call that is under way.
+/// How the current call ends.
 #[derive(Clone, Copy)]
 struct CallTurn {
     fails: bool,

@@ -1,4 +1,4 @@
-//! What is on a host that is not there: its files, what runs, and where requests go.
+//! The state of the fake host: files, units, and where requests are sent.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -9,18 +9,18 @@ use conductor_core::proxy::UpstreamFile;
 use conductor_core::unit::{EngineImage, Unit, UnitSet};
 use conductor_core::value::HostPath;
 
-/// How a program behaves.
+/// The behaviour of a program.
 #[derive(Debug, Clone, Copy)]
 pub struct Program {
-    /// How long it takes until it is up.
+    /// How long its start takes.
     pub start: Duration,
-    /// Whether its start fails then.
+    /// Whether its start fails after that time.
     pub fails: bool,
-    /// Whether a health check watches it.
+    /// Whether it has a health check.
     pub watched: bool,
-    /// How long it stays up; `None` for as long as it may.
+    /// How long it stays up; `None` until it is stopped.
     pub stays: Option<Duration>,
-    /// How long it takes to stop.
+    /// How long its stop takes.
     pub stop: Duration,
 }
 
@@ -31,71 +31,71 @@ impl Default for Program {
     }
 }
 
-/// A unit that systemd holds.
+/// A unit that systemd has loaded.
 #[derive(Debug, Clone)]
 pub(super) struct Held {
-    /// Its state, as long as nothing happens to it on its own.
+    /// Its state, unless it failed after `stays`.
     pub(super) state: ActiveState,
-    /// When it entered that.
+    /// When it entered that state.
     pub(super) since: Duration,
     /// How long it stays up.
     pub(super) stays: Option<Duration>,
-    /// Whether a health check watches it.
+    /// Whether it has a health check.
     pub(super) watched: bool,
-    /// The number of the job that it has, or had last.
+    /// The number of its current or last job.
     pub(super) job: usize,
-    /// The text that systemd read.
+    /// The text that systemd has loaded.
     pub(super) text: Option<String>,
 }
 
-/// The processes of a proxy that work with one configuration.
+/// The processes of a proxy that use the same configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Workers {
-    /// The files that they have read.
+pub struct ProxyWorkers {
+    /// The files that they have loaded.
     pub files: BTreeMap<ServiceId, UpstreamFile>,
-    /// When the last of their connections is closed, once they were told to leave.
+    /// When their last connection is closed, after they were told to shut down.
     pub(super) gone: Option<Duration>,
 }
 
-impl Workers {
-    /// Returns processes that have read some files, and take new connections.
+impl ProxyWorkers {
+    /// Returns processes that have loaded these files and accept new connections.
     pub fn new(files: BTreeMap<ServiceId, UpstreamFile>) -> Self {
         Self { files, gone: None }
     }
 
-    /// Returns whether they still serve somebody.
+    /// Returns whether they still serve connections.
     pub fn is_alive(&self, now: Duration) -> bool {
         self.gone.is_none_or(|gone| gone > now)
     }
 }
 
-/// What is on a host.
+/// The state of a host.
 #[derive(Debug, Clone, Default)]
 pub struct HostState {
     /// The unit files and links.
     pub units: UnitSet,
-    /// What systemd holds.
+    /// The units that systemd has loaded.
     pub(super) held: BTreeMap<UnitName, Held>,
-    /// Whether it is noted that systemd may hold other texts than the files have.
+    /// Whether there is a note that systemd may have loaded stale units.
     pub stale: bool,
     /// The files of proxies.
     pub upstreams: BTreeMap<ProxyName, BTreeMap<ServiceId, UpstreamFile>>,
-    /// The processes of proxies; the last ones take new connections.
-    pub workers: BTreeMap<ProxyName, Vec<Workers>>,
-    /// Whose proxies were told something new and were not seen to have taken over and drained.
+    /// The processes of proxies; the last ones accept new connections.
+    pub workers: BTreeMap<ProxyName, Vec<ProxyWorkers>>,
+    /// The services with a pending proxy change, and those proxies.
     pub pending: BTreeMap<ServiceId, BTreeSet<ProxyName>>,
-    /// Where the fixed names of sockets point.
+    /// The targets of the fixed socket names.
     pub sockets: BTreeMap<ServiceId, BTreeMap<u16, HostPath>>,
-    /// When the last connection to a service's old sockets is closed.
+    /// When the last connection to each service's old sockets is closed.
     pub connections: BTreeMap<ServiceId, Duration>,
-    /// The images that are there.
+    /// The images that are present.
     pub images: BTreeSet<EngineImage>,
-    /// The commands that ran to their ends and succeeded.
+    /// The hooks that have succeeded.
     pub ran: Vec<UnitName>,
 }
 
 impl HostState {
-    /// Returns what a plan is made from.
+    /// Returns the observed state, from which a plan is made.
     pub fn observed(&self, now: Duration) -> Observed {
         let mut observed = Observed::new(self.units.clone(), BTreeMap::new());
         observed.states = Some(self.states(now));
@@ -107,7 +107,7 @@ impl HostState {
         observed
     }
 
-    /// Returns the states of the units that systemd holds.
+    /// Returns the states of loaded units.
     pub fn states(&self, now: Duration) -> BTreeMap<UnitName, ActiveState> {
         self.held.iter().map(|(unit, held)| (unit.clone(), held.state(now))).collect()
     }
@@ -117,15 +117,15 @@ impl HostState {
         self.held.get(unit).map_or(ActiveState::Inactive, |held| held.state(now))
     }
 
-    /// Has a unit be up, as it is found.
-    pub fn put_up(&mut self, unit: &UnitName, now: Duration) {
+    /// Makes a unit active with its current file.
+    pub fn set_active(&mut self, unit: &UnitName, now: Duration) {
         let text = self.units.units.get(unit).map(|unit| unit.body().to_owned());
         let state = ActiveState::Active;
         let held = Held { state, since: now, stays: None, watched: true, job: 0, text };
         self.held.insert(unit.clone(), held);
     }
 
-    /// Returns the units whose files say something else than systemd read.
+    /// Returns the units whose files differ from what systemd has loaded.
     pub fn stale_units(&self) -> impl Iterator<Item = &UnitName> {
         let differs = |(name, held): &(&UnitName, &Held)| {
             let file = self.units.units.get(*name).map(Unit::body);
@@ -139,7 +139,7 @@ impl HostState {
             Step::Write { name, unit, change } => {
                 let old = self.units.units.insert(name.clone(), Unit::clone(unit));
                 let same = old.is_some_and(|old| old.body() == unit.body());
-                assert!(*change != FileChange::Record || same, "{name} is another one");
+                assert!(*change != FileChange::Record || same, "{name} has another text");
             }
             Step::Enable(link) => {
                 self.units.links.insert(link.clone());
@@ -154,7 +154,7 @@ impl HostState {
         }
     }
 
-    /// Has all jobs come to their ends.
+    /// Finishes all running jobs.
     pub(super) fn finish(&mut self, now: Duration) {
         self.held.retain(|_, held| held.state != ActiveState::Deactivating);
         for held in self.held.values_mut().filter(|held| held.state == ActiveState::Activating) {
@@ -163,7 +163,7 @@ impl HostState {
         }
     }
 
-    /// Has systemd read all files.
+    /// Reloads all unit files.
     pub(super) fn reload(&mut self) {
         for (name, held) in &mut self.held {
             held.text = self.units.units.get(name).map(|unit| unit.body().to_owned());

@@ -81,7 +81,7 @@ impl Conductor {
 
     /// Insists that nobody but root and the caller can write what it reads from now on: definitions,
     /// settings and templates, and whatever is on the way to them. `templates` are those that it was made
-    /// with. The hint of each problem says `otherwise`, too: what to do where nobody else works.
+    /// with. The hint of each problem says `otherwise`, too: what to do if the other users are trusted.
     ///
     /// # Errors
     /// Somebody else can write the templates.

@@ -1,4 +1,4 @@
-//! Files that are replaced in one go: a crash leaves each old or new.
+//! Replaces files atomically: a crash leaves each file old or new.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
@@ -10,11 +10,11 @@ use tempfile::NamedTempFile;
 use super::open;
 use conductor_core::error::{PathContext as _, PathError};
 
-/// The prefix of files that are being written. systemd skips what begins with a dot, and so do proxies,
-/// which read what ends in their suffix besides.
+/// The prefix of temporary files. systemd and proxies skip names that begin with a dot, and proxies read only
+/// names with their suffix.
 const TEMPORARY: &str = ".conductor-";
 
-/// Replaces a file, or removes it; durable when it returns.
+/// Replaces or removes a file. The change is durable when it returns.
 pub(crate) fn replace(directory: &Path, name: &str, text: Option<&str>) -> Result<(), PathError> {
     remove_leftovers(directory)?;
     let path = directory.join(name);
@@ -35,24 +35,24 @@ pub(crate) fn replace(directory: &Path, name: &str, text: Option<&str>) -> Resul
     File::open(directory).and_then(|directory| directory.sync_all()).at("sync", directory)
 }
 
-/// Sets the time of a directory to now, exactly: what changed it a moment ago has set it to the time of the
-/// kernel's last tick, which may be that of the change before.
+/// Sets the time of a directory to now. The kernel sets it only to the time of its last tick, so two changes
+/// in a row may leave the same time.
 pub(crate) fn renew(directory: &Path) -> io::Result<()> {
     File::open(directory)?.set_modified(SystemTime::now())
 }
 
-/// Makes a file next to where it will be, for everybody to read; it goes when it is dropped.
+/// Creates a temporary file in the target directory, readable for everybody. Dropping it removes it.
 pub(crate) fn temporary(directory: &Path) -> Result<NamedTempFile, PathError> {
     let mut builder = tempfile::Builder::new();
-    // Its own mode is 0600, and what the umask leaves of it.
+    // It is created with mode 0600, reduced by the umask.
     let file =
         builder.prefix(TEMPORARY).tempfile_in(directory).at("create a file in", directory)?;
     open::set_mode(file.as_file(), open::READABLE).at("open", file.path())?;
     Ok(file)
 }
 
-/// Removes temporary files of a process that was killed while it wrote; the lock is held, so nobody
-/// else is writing now.
+/// Removes temporary files of a process that was killed during a write. The lock is held, so no other process
+/// is writing.
 pub(super) fn remove_leftovers(directory: &Path) -> Result<(), PathError> {
     for entry in directory.read_dir().at("read", directory)? {
         let entry = entry.at("read", directory)?;

@@ -1,4 +1,4 @@
-//! Reads crontabs, and finds those that cron would read.
+//! Reads crontabs, and lists those in a directory that cron would read.
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -6,21 +6,21 @@ use std::path::{Path, PathBuf};
 use super::open::{self, Links, ReadError};
 use conductor_core::error::Problem;
 
-/// The longest crontab that is read; cron takes 10,000 lines of at most 1,000 bytes.
+/// The longest crontab that is read; cron accepts 10,000 lines of at most 1,000 bytes.
 const LONGEST: u64 = 10 * 1024 * 1024;
 
-/// Reads a crontab, whatever bytes are in it.
+/// Reads a crontab, which need not be UTF-8.
 ///
 /// # Errors
-/// It cannot be read, is no regular file, or is far too long.
+/// It cannot be read, is not a regular file, or is too long.
 pub fn read_crontab(file: &Path) -> Result<Vec<u8>, Problem> {
     open::read(file, Links::Followed, LONGEST).map_err(|error| problem(file, &error))
 }
 
-/// Reads a crontab from what is open already, such as standard input; `file` is what it is called.
+/// Reads a crontab from an open file, such as standard input; `file` is its name in messages.
 ///
 /// # Errors
-/// It cannot be read, or is far too long.
+/// It cannot be read, or is too long.
 pub fn read_open_crontab(file: &Path, open: impl Read) -> Result<Vec<u8>, Problem> {
     open::read_open(open, LONGEST).map_err(|error| problem(file, &error))
 }
@@ -35,8 +35,8 @@ fn problem(file: &Path, error: &ReadError) -> Problem {
     }
 }
 
-/// Returns the crontabs in a directory, sorted, and what else is there: cron reads names of letters,
-/// digits, `_` and `-` alone (cron(8), run-parts(8)), so that what editors and packages leave is not run.
+/// Returns the crontabs in a directory, sorted, and a problem for each other file. cron reads only names of
+/// letters, digits, `_` and `-` (cron(8), run-parts(8)), which skips the backups of editors and packages.
 ///
 /// # Errors
 /// The directory cannot be read.
@@ -49,15 +49,15 @@ pub fn crontabs_in(directory: &Path) -> Result<(Vec<PathBuf>, Vec<Problem>), Pro
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c));
         if !plain {
-            // The placeholder that keeps the directory is nobody's crontab.
+            // A placeholder keeps the empty directory; it is not a crontab.
             if name != ".placeholder" {
-                let other = Problem::of_file(&path, "cron reads no file of such a name");
-                others.push(other.hint("name the file itself to import it"));
+                let other = Problem::of_file(&path, "cron does not read a file with this name");
+                others.push(other.hint("give the path of the file to import it"));
             }
         } else if path.is_file() {
             crontabs.push(path);
         } else {
-            others.push(Problem::of_file(&path, "cron reads regular files only"));
+            others.push(Problem::of_file(&path, "cron reads only regular files"));
         }
     }
     crontabs.sort();

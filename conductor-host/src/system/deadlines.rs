@@ -1,4 +1,4 @@
-//! How long systemd's jobs may take.
+//! The time limits of systemd jobs.
 
 use std::time::Duration;
 
@@ -11,17 +11,17 @@ use super::clock::sleep;
 use super::systemd::{SERVICE, Systemd, SystemdError};
 use super::systemd_jobs::JobType;
 
-/// What a job may take beyond the time of its unit, on a busy host.
+/// How much longer than its unit's timeout a job may take on a busy host.
 const SLACK: Duration = Duration::from_secs(15);
 
-/// What counts for a unit without a time of its own, such as a target: systemd's default for services.
+/// The timeout of a unit that has none, such as a target: systemd's default for services.
 const DEFAULT: Duration = Duration::from_secs(90);
 
 const SIGKILL: i32 = 9;
 
 impl Systemd {
-    /// Waits until a job has taken longer than it may, and returns how long that is; for ever if its operator
-    /// set no time (systemd.service(5)). `asking` is held meanwhile by whoever asks systemd.
+    /// Waits until a job has exceeded its time limit, and returns the limit; waits forever if the unit's
+    /// timeout is `infinity` (systemd.service(5)). `asking` is locked during the calls to systemd.
     ///
     /// # Errors
     /// systemd does not answer.
@@ -31,7 +31,7 @@ impl Systemd {
         unit: &UnitName,
         asking: &Mutex<()>,
     ) -> Result<Duration, SystemdError> {
-        // No job may take less; most take much less, and nobody asks for their limits.
+        // No limit is shorter than this. Most jobs end sooner, so their limits are never read.
         sleep(SLACK).await;
         let turn = asking.lock().await;
         let limit = match self.path(unit).await? {
@@ -46,14 +46,14 @@ impl Systemd {
         Ok(limit.unwrap_or_default().saturating_add(SLACK))
     }
 
-    /// Returns how long a job of a unit may take, without the slack.
+    /// Returns the time limit of a job, without the slack.
     async fn limit(
         &self,
         job: JobType,
         path: &OwnedObjectPath,
     ) -> Result<Option<Duration>, SystemdError> {
         let start = self.time(path, "TimeoutStartUSec").await?.map(|time| time + FETCH);
-        // What does not end in time is killed, and then has that time once more.
+        // systemd kills a unit after this time, and then waits for the same time again.
         let stop = self.time(path, "TimeoutStopUSec").await?.map(|time| time * 2);
         Ok(match job {
             JobType::Start | JobType::Run | JobType::Reload => start,
@@ -74,7 +74,7 @@ impl Systemd {
         Ok((usec != u64::MAX).then(|| Duration::from_micros(usec)))
     }
 
-    /// Kills all processes of a unit. One that has none any more cannot be killed.
+    /// Kills all processes of a unit. It is not an error if there are none.
     pub(super) async fn kill(&self, unit: &UnitName) {
         let _ = self.manager.kill_unit(unit.as_str(), "all", SIGKILL).await;
     }

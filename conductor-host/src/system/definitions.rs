@@ -19,7 +19,7 @@ const LONGEST_FILE: u64 = 1024 * 1024;
 /// Reads and checks services: each path is a file, or a directory of files.
 ///
 /// # Errors
-/// Everything that is wrong with all the files, in one go.
+/// All problems in all files.
 pub(crate) fn read_definitions(
     paths: &[PathBuf],
     trust: Option<Trust>,
@@ -46,8 +46,8 @@ pub(crate) fn read_definitions(
     if problems.is_empty() { Ok(services) } else { Err(Problems(problems)) }
 }
 
-/// Reads the definitions of one service in a directory, and what is wrong with files that may be its
-/// own: one named like it, or else all.
+/// Reads the definitions of one service in a directory. Also returns the problems of files that may define
+/// it: those of a file with the service's name, or else of all files.
 ///
 /// # Errors
 /// The directory cannot be read.
@@ -71,8 +71,8 @@ pub(crate) fn find_definition(
     Ok((services, if own.is_empty() { others } else { own }))
 }
 
-/// Returns which services a directory defines, and where; files that are no good definitions count for
-/// nothing, and nor does a directory that cannot be read.
+/// Returns the services that a directory defines, with their files. Invalid definitions are skipped; a
+/// directory that cannot be read defines none.
 pub fn defined_services(directory: &Path) -> BTreeMap<ServiceId, PathBuf> {
     let files = files(directory, None).unwrap_or_default();
     let read = files.into_par_iter();
@@ -87,8 +87,8 @@ fn read_definition(file: &Path, trust: Option<Trust>) -> Result<Service, Problem
     })
 }
 
-/// Returns the files behind a path: the file itself, or the definitions in a directory, sorted. The way there
-/// is checked, and that to where links lead.
+/// Returns the definition files at a path: the file itself, or the definitions in a directory, sorted. Checks
+/// the permissions of each directory and link on the path.
 fn files(path: &Path, trust: Option<Trust>) -> Result<Vec<PathBuf>, Problem> {
     let cannot =
         |error: &std::io::Error| Problem::of_file(path, format!("cannot read it: {error}"));
@@ -110,7 +110,7 @@ fn files(path: &Path, trust: Option<Trust>) -> Result<Vec<PathBuf>, Problem> {
         let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
         let extension = file.extension().and_then(|extension| extension.to_str());
         if !hidden && extension.is_some_and(|extension| EXTENSIONS.contains(&extension)) {
-            // Of any other the file itself is checked when it is open.
+            // A single file is checked when it is opened.
             if let Some(trust) = trust
                 && entry.file_type().is_ok_and(|kind| kind.is_symlink())
             {
@@ -127,19 +127,19 @@ fn files(path: &Path, trust: Option<Trust>) -> Result<Vec<PathBuf>, Problem> {
     Ok(files)
 }
 
-/// Reads a template of the operator's.
+/// Reads a template file.
 pub(crate) fn read_template(file: &Path) -> Result<String, PathError> {
     open::read_text(file, Links::Followed, LONGEST_FILE).at("read", file)
 }
 
-/// Reads a whole file of sane size as UTF-8.
+/// Reads a file of limited length as UTF-8.
 pub(super) fn read_text(file: &Path, trust: Option<Trust>) -> Result<String, Problem> {
     let read = open::read_with_metadata(file, Links::Followed, LONGEST_FILE);
     let (bytes, metadata) = read.map_err(|error| match error {
         ReadError::Io(error) => Problem::of_file(file, format!("cannot read it: {error}")),
         ReadError::NotRegular => Problem::of_file(file, error.to_string()),
         ReadError::TooLong(_) => Problem::of_file(file, error.to_string())
-            .hint("one file holds one service; put data into files of their own"),
+            .hint("a file defines one service; move data to other files"),
     })?;
     trust.map_or(Ok(()), |trust| trust.check_file(file, &metadata))?;
     String::from_utf8(bytes).map_err(|error| {

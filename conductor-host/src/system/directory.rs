@@ -1,4 +1,4 @@
-//! The unit directory: read in one go, changed atomically, and only where it is conductor's.
+//! The unit directory: reads it in one pass, and changes only conductor's files, atomically.
 
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write as _};
@@ -15,7 +15,7 @@ use conductor_core::plan::{FileChange, Observed, Step};
 use conductor_core::release::PREFIX;
 use conductor_core::unit::Link;
 
-/// How the directory with what a unit wants is named, behind the unit.
+/// The suffix of the directory with the units that a unit wants.
 pub(super) const WANTS: &str = ".wants";
 
 /// Why the unit directory cannot be used.
@@ -28,12 +28,12 @@ pub struct UnitDirectory {
 }
 
 impl UnitDirectory {
-    /// Names a directory; it need not exist until something is written.
+    /// Refers to a directory, which need not exist until something is written.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
-    /// Reads what is conductor's, and what only looks like it.
+    /// Reads conductor's units, and the names of other files in their place.
     ///
     /// # Errors
     /// The directory or a file of conductor's in it cannot be read.
@@ -41,31 +41,31 @@ impl UnitDirectory {
         observe::observe(&self.path, PREFIX)
     }
 
-    /// Reads what is of one service, and may read what is of others whose ids begin as its own does.
+    /// Reads the units of one service, and possibly of others whose ids have the same prefix.
     ///
     /// # Errors
-    /// The directory or a file that is read cannot be read.
+    /// The directory or a file in it cannot be read.
     pub fn observe_service(&self, service: &ServiceId) -> Result<Observed, DirectoryError> {
         observe::observe(&self.path, &format!("{PREFIX}{service}"))
     }
 
-    /// Makes the directory if it is not there, and insists that it is no link to another: whoever can make
-    /// a link where units are written to must not choose where they go.
+    /// Creates the directory if it is missing, and checks that it is not a symbolic link: otherwise whoever
+    /// can create the link chooses where units are written.
     ///
     /// # Errors
-    /// It is a link, or cannot be made.
+    /// It is a link, or cannot be created.
     pub fn make(&self) -> Result<(), DirectoryError> {
         open::make_real_directory(&self.path).map(drop)
     }
 
-    /// Carries out the steps that change files, all of them durable when it returns.
+    /// Carries out the steps that change files. All changes are durable when it returns.
     ///
-    /// New content goes to temporary files first, one `syncfs(2)` makes all of it durable, and then
-    /// each is renamed; so a crash leaves every file either old or new, and the cost of the sync
-    /// does not grow with the number of files. Steps of other kinds are skipped.
+    /// It writes temporary files, makes them durable with one `syncfs(2)`, and renames each. So a crash
+    /// leaves every file old or new, and the cost of the sync does not grow with the number of files. Steps
+    /// of other kinds are skipped.
     ///
     /// # Errors
-    /// Whatever the file system says; files that were not renamed yet are removed again.
+    /// A file operation fails. Temporary files are removed.
     pub fn carry_out(&self, steps: &[&Step]) -> Result<(), DirectoryError> {
         if !steps.iter().any(|step| step.is_file()) {
             return Ok(());
@@ -97,13 +97,13 @@ impl UnitDirectory {
                 _ => {}
             }
         }
-        // systemd looks for new files only if the directory has another time than when it last looked.
+        // systemd looks for new files only if the directory's time has changed.
         atomic::renew(&self.path).at("touch", &self.path)?;
         self.sync()
     }
 
-    /// Writes a text next to where it is to be; the file is closed, so that any number of them may
-    /// wait for the rename, and goes when it is dropped before.
+    /// Writes a text to a temporary file in the same directory. The file is closed, so that any number may
+    /// wait for their rename. Dropping it removes it.
     fn write(
         &self,
         name: &UnitName,
@@ -114,9 +114,9 @@ impl UnitDirectory {
         file.write_all(text.as_bytes()).at("write", file.path())?;
         let path = self.path.join(name.as_str());
         if change == FileChange::Record {
-            // systemd takes a file of another time for one that it has to read again.
+            // systemd treats a file with another time as changed.
             let time =
-                path.metadata().and_then(|metadata| metadata.modified()).at("look at", &path)?;
+                path.metadata().and_then(|metadata| metadata.modified()).at("stat", &path)?;
             file.as_file().set_modified(time).at("write", file.path())?;
         }
         Ok((path, file.into_temp_path()))
@@ -127,7 +127,7 @@ impl UnitDirectory {
         rustix::fs::syncfs(&directory).at("sync", &self.path)
     }
 
-    /// Makes links in one directory, which is made, too; in most cases it is not there.
+    /// Creates links in one directory, and the directory itself.
     fn enable(&self, links: &[&Link]) -> Result<(), DirectoryError> {
         let Some(first) = links.first() else { return Ok(()) };
         let directory = self.path.join(first.directory());
@@ -145,7 +145,7 @@ impl UnitDirectory {
     fn disable(&self, link: &Link) -> Result<(), DirectoryError> {
         let directory = self.path.join(link.directory());
         remove_file(&directory.join(link.unit.as_str()))?;
-        // The directory of a target of conductor's own goes with its last link.
+        // The directory of a target of conductor is removed with its last link.
         if link.by.as_str().starts_with(PREFIX) {
             match fs::remove_dir(&directory) {
                 Err(error)
@@ -163,13 +163,13 @@ impl UnitDirectory {
     }
 }
 
-/// Returns what a link in a `.wants` directory points to. Relative, so that it holds in an image that
-/// is built under another root, too.
+/// Returns the target of a link in a `.wants` directory. It is relative, so that it is also valid in an image
+/// that is built under another root.
 pub(super) fn link_target(unit: &UnitName) -> String {
     format!("../{unit}")
 }
 
-/// Takes what is there already as made: what is foreign was refused before.
+/// Accepts a link that exists: foreign files were rejected before.
 fn made(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),

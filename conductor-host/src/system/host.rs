@@ -1,4 +1,4 @@
-//! The running host, or another root without a systemd, as what plans are carried out on.
+//! The real [`Host`]: the running host, or another root without systemd.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,27 +25,28 @@ use super::{
 };
 use crate::host::{Condition, Host, HostError};
 
-/// How many of a unit's last lines go into a message.
+/// How many of a unit's last lines a failure shows.
 const TAIL: u32 = 20;
-/// How often to look what a command wrote.
-const ATTENTION: Duration = Duration::from_millis(50);
+/// How often to read a hook's output.
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The running host, or another root.
 pub(crate) struct SystemHost<'h> {
     paths: &'h Paths,
     lock: &'h Lock,
     proxies: Arc<Proxies>,
-    /// `None` where there is nothing to talk to.
+    /// `None` without a systemd.
     systemd: Option<(Arc<Systemd>, Jobs<'h>)>,
-    /// Held by whoever asks systemd something, many things at a time: dbus-daemon refuses a connection too many
-    /// answers that it waits for.
+    /// Locked during batches of calls to systemd: dbus-daemon limits the pending replies of a connection.
     asking: Mutex<()>,
-    /// Held by whoever writes a file next to its place: what an earlier process left there is removed then.
+    /// Locked while temporary files are written, because leftovers of an earlier process are removed at that
+    /// time.
     writing: Mutex<()>,
 }
 
 impl<'h> SystemHost<'h> {
-    /// Does something with a host, and waits for it. It must not come from inside an asynchronous runtime.
+    /// Runs a function with the host, and blocks until it ends. Must not be called inside an asynchronous
+    /// runtime.
     ///
     /// # Errors
     /// systemd does not answer.
@@ -76,7 +77,7 @@ impl<'h> SystemHost<'h> {
         })
     }
 
-    /// Asks systemd something, away from the thread that polls.
+    /// Calls systemd on another thread than the one that polls.
     async fn ask<T: Default + Send + 'static>(
         &self,
         question: impl FnOnce(&Systemd) -> Result<T, SystemdError> + Send + 'static,
@@ -91,7 +92,7 @@ impl<'h> SystemHost<'h> {
         }
     }
 
-    /// Does something with the proxies, away from the thread that polls.
+    /// Runs a function with the proxies on another thread than the one that polls.
     async fn with_proxies<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Proxies) -> T + Send + 'static,
@@ -120,7 +121,7 @@ impl Host for SystemHost<'_> {
     async fn change_files(&self, steps: Vec<Step>) -> Result<(), PathError> {
         let units = self.paths.units.clone();
         unblock(move || {
-            // The global pool may be the one thread that waits for this.
+            // The only thread of the global pool may be the one that waits for this.
             let pool = ThreadPoolBuilder::new().build().map_err(io::Error::other);
             let pool = pool.at("start threads for", &units)?;
             let steps: Vec<_> = steps.iter().collect();
@@ -157,7 +158,7 @@ impl Host for SystemHost<'_> {
             systemd.reset_failed(&units);
             Ok(())
         };
-        // It has no errors.
+        // It cannot fail.
         let _ = self.ask(reset).await;
     }
 
@@ -166,7 +167,7 @@ impl Host for SystemHost<'_> {
             systemd.forget_runs(&timers.iter().collect::<Vec<_>>());
             Ok(())
         };
-        // It has no errors.
+        // It cannot fail.
         let _ = self.ask(forget).await;
     }
 
@@ -201,7 +202,7 @@ impl Host for SystemHost<'_> {
         line: &mut dyn FnMut(&str),
     ) -> Result<Result<(), JobError>, HostError> {
         let Some((_, jobs)) = &self.systemd else { return Ok(Ok(())) };
-        // Where systemd looks for units that do not outlive the boot.
+        // The directory of transient units.
         let directory = &self.paths.transient;
         let path = directory.join(hook.unit.as_str());
         {
@@ -213,7 +214,7 @@ impl Host for SystemHost<'_> {
         let mut follower = Follower::new(self.paths.scope, &hook.unit);
         let mut job = Box::pin(jobs.run(JobType::Run, &hook.unit));
         let result = loop {
-            let ended = timeout(ATTENTION, &mut job).await;
+            let ended = timeout(POLL_INTERVAL, &mut job).await;
             let is_last = ended.is_some();
             let lines;
             (follower, lines) = unblock(move || {
@@ -245,7 +246,7 @@ impl Host for SystemHost<'_> {
         let (sender, mut lines) = mpsc::unbounded();
         let pulling = unblock(move || {
             images::pull(&image, &mut |line| {
-                // Who does not listen any more does not want the image.
+                // If the receiver is gone, the pull is cancelled.
                 let sent = line.is_none_or(|line| sender.unbounded_send(line.to_owned()).is_ok());
                 sent && is_wanted.load(Ordering::Relaxed)
             })
@@ -323,7 +324,7 @@ impl Host for SystemHost<'_> {
     }
 }
 
-/// Whether somebody still wants what a thread does; dropped, nobody does.
+/// Tells a thread to go on with its work until this is dropped.
 struct Wanted(Arc<AtomicBool>);
 
 impl Drop for Wanted {

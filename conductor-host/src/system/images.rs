@@ -1,4 +1,4 @@
-//! Images of container engines, by the engines' own programs: they know registries and credentials.
+//! Pulls and removes images with the engines' own commands, which know registries and credentials.
 
 use std::io::{self, BufRead as _, BufReader};
 use std::process::{Command, Stdio};
@@ -8,19 +8,19 @@ use std::time::Duration;
 
 use conductor_core::unit::EngineImage;
 
-/// Why an image was not pulled or removed: the engine's own last words.
+/// Why an image was not pulled or removed, in the engine's words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{said}")]
 pub struct PullError {
-    /// What the engine said, in one line.
+    /// The engine's message, in one line.
     pub said: String,
 }
 
-/// How often to look whether to go on.
-const ATTENTION: Duration = Duration::from_millis(100);
+/// How often to check whether to cancel.
+const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Returns whether an engine has an image. One that does not answer has none: it says why when it is
-/// asked to pull.
+/// Returns whether an engine has an image; false if the engine does not answer, because the pull then reports
+/// why.
 pub fn is_present(image: &EngineImage) -> bool {
     let mut command = Command::new(image.engine.program());
     command.args(["image", "inspect", "--format", "{{.Id}}", "--", &image.reference]);
@@ -28,11 +28,11 @@ pub fn is_present(image: &EngineImage) -> bool {
     command.status().is_ok_and(|status| status.success())
 }
 
-/// Pulls an image. `watch` gets each line that the engine writes, and `None` now and then; it says
-/// whether to go on.
+/// Pulls an image. `watch` receives each line of the engine's output, and `None` at intervals; it returns
+/// whether to continue.
 ///
 /// # Errors
-/// The engine does not pull it.
+/// The engine cannot pull it.
 pub fn pull(
     image: &EngineImage,
     watch: &mut dyn FnMut(Option<&str>) -> bool,
@@ -45,7 +45,7 @@ pub fn pull(
 /// Removes an image.
 ///
 /// # Errors
-/// The engine's own last words: something uses it.
+/// The engine refuses, for example because a container uses the image.
 pub fn remove(image: &EngineImage) -> Result<(), PullError> {
     let mut command = Command::new(image.engine.program());
     command.args(["image", "rm", "--", &image.reference]).stdin(Stdio::null());
@@ -58,7 +58,7 @@ fn run(mut command: Command, watch: &mut dyn FnMut(Option<&str>) -> bool) -> Res
     let (reader, writer) = io::pipe().map_err(|error| failed(&error))?;
     let copy = writer.try_clone().map_err(|error| failed(&error))?;
     let mut child = command.stdout(copy).stderr(writer).spawn().map_err(|error| failed(&error))?;
-    // It holds ends of the pipe that would keep it open.
+    // It holds write ends of the pipe, which would keep it open.
     drop(command);
     let (sender, lines) = channel();
     let reading = thread::spawn(move || {
@@ -69,7 +69,7 @@ fn run(mut command: Command, watch: &mut dyn FnMut(Option<&str>) -> bool) -> Res
     let mut last = String::new();
     let mut go_on = true;
     loop {
-        match lines.recv_timeout(ATTENTION) {
+        match lines.recv_timeout(POLL_INTERVAL) {
             Ok(line) => {
                 go_on &= watch(Some(&line));
                 if !line.trim().is_empty() {
@@ -83,7 +83,7 @@ fn run(mut command: Command, watch: &mut dyn FnMut(Option<&str>) -> bool) -> Res
             child.kill().map_err(|error| failed(&error))?;
         }
     }
-    // It has nothing left to read.
+    // The pipe is closed, so the thread ends.
     let _ = reading.join();
     let status = child.wait().map_err(|error| failed(&error))?;
     match status.success() {

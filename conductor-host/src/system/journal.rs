@@ -1,7 +1,7 @@
-//! The journal of a service, read by systemd's own `journalctl`.
+//! Reads the journal of a service with `journalctl`.
 //!
-//! Any user may write an entry with any field whose name does not begin with `_`, so `CONDUCTOR_ID=` and
-//! `UNIT=` alone say nothing. Each match has a field that journald itself added
+//! Any user can write entries with any field whose name does not begin with `_`, so `CONDUCTOR_ID=` and
+//! `UNIT=` alone cannot be trusted. Each match has a field that journald itself added
 //! (systemd.journal-fields(7)).
 
 use std::process::Command;
@@ -11,29 +11,29 @@ use conductor_core::name::{ServiceId, UnitName};
 use conductor_core::release::slice_unit;
 use conductor_core::runtime::Scope;
 
-/// What to read of a service's journal.
+/// A query for the journal of a service.
 #[derive(Debug, Clone)]
 pub struct JournalQuery {
-    /// The service, in whichever release.
+    /// The service, in all releases.
     pub service: ServiceId,
     /// Only this instance.
     pub instance: Option<u16>,
     /// Whether to wait for new lines.
     pub follow: bool,
-    /// The last so many lines; `None` for all.
+    /// How many of the last lines; `None` for all.
     pub lines: Option<u32>,
-    /// From when on, in the syntax of systemd.time(7).
+    /// The start time, in the syntax of systemd.time(7).
     pub since: Option<String>,
-    /// Whether each line is to be a JSON object.
+    /// Whether to print each entry as a JSON object.
     pub json: bool,
 }
 
 impl JournalQuery {
-    /// Returns the command that answers the query on its standard output.
+    /// Returns the command that prints the result.
     pub fn command(&self, scope: Scope) -> Command {
         let mut command = journalctl(scope);
         if let (Some(instance), Scope::User) = (self.instance, scope) {
-            // journald adds the fields of `LogExtraFields=` to lines of the host's units only.
+            // journald adds the fields of `LogExtraFields=` only to lines of system units.
             command.arg(format!("--user-unit=conductor-{}-*-{instance}.service", self.service));
         }
         matches(&mut command, &self.groups(scope));
@@ -50,20 +50,20 @@ impl JournalQuery {
         command
     }
 
-    /// Returns what matches the lines of the service; see [`matches`].
+    /// Returns the matches for the lines of the service; see [`matches`].
     fn groups(&self, scope: Scope) -> Vec<Vec<String>> {
         let slice = slice_unit(&self.service);
         let id = || format!("CONDUCTOR_ID={}", self.service);
         let group = |trusted: &str| vec![trusted.to_owned(), id()];
         let mut groups = match scope {
             Scope::System => vec![
-                // What its processes write, in whichever way.
+                // Everything that its processes write.
                 vec![format!("_SYSTEMD_SLICE={slice}")],
-                // The same when a process was gone before journald asked for its slice: it knows the unit from
-                // systemd, and on this way an entry has no fields of its writer's.
+                // The same for a process that ended before journald could read its slice. journald knows the
+                // unit from the stream, and such an entry has no fields that the writer chose.
                 group("_TRANSPORT=stdout"),
                 group("_PID=1"),
-                // What docker writes for a container has fields from its labels.
+                // Docker adds fields from a container's labels.
                 group("_SYSTEMD_UNIT=docker.service"),
             ],
             Scope::User => vec![
@@ -82,7 +82,7 @@ impl JournalQuery {
     }
 }
 
-/// Adds matches to a command: all of one group, or all of another.
+/// Adds matches to a command: an entry has to match all of one group.
 fn matches(command: &mut Command, groups: &[Vec<String>]) {
     for (place, group) in groups.iter().enumerate() {
         if place > 0 {
@@ -92,17 +92,17 @@ fn matches(command: &mut Command, groups: &[Vec<String>]) {
     }
 }
 
-/// Returns what matches what systemd says of a unit.
+/// Returns the matches for systemd's entries about a unit.
 fn said(scope: Scope, unit: &UnitName) -> Vec<String> {
     let fields = match scope {
-        // Also what systemd says in a child of its own, before that becomes the unit's process.
+        // This includes systemd's child process before it executes the unit's program.
         Scope::System => ["UNIT", "_UID=0"],
         Scope::User => ["USER_UNIT", "_SYSTEMD_USER_UNIT=init.scope"],
     };
     vec![format!("{}={unit}", fields[0]), fields[1].to_owned()]
 }
 
-/// Returns what matches what the processes of a unit write.
+/// Returns the match for the output of a unit's processes.
 fn wrote(scope: Scope, unit: &UnitName) -> String {
     match scope {
         Scope::System => format!("_SYSTEMD_UNIT={unit}"),
@@ -110,25 +110,25 @@ fn wrote(scope: Scope, unit: &UnitName) -> String {
     }
 }
 
-/// What there is to say of a unit that failed.
+/// The last lines and the end of a failed unit.
 #[derive(Debug, Clone, Default)]
 pub struct LastWords {
-    /// The last lines that it wrote and that systemd wrote of it, oldest first.
+    /// The last lines of the unit and of systemd about it, oldest first.
     pub journal: Vec<String>,
-    /// What the probe found last.
+    /// The probe's last status text.
     pub health: Option<String>,
-    /// How its main process ended, if it did.
+    /// How its main process ended, if it has ended.
     pub end: Option<String>,
 }
 
-/// Reads the last words of a unit for an error message: systemd itself has forgotten them once it
-/// starts the unit again.
+/// Reads the last lines and the end of a unit from the journal: systemd's own properties are reset when it
+/// restarts the unit.
 ///
-/// It is best effort: a message without them is better than none.
+/// Errors are ignored: a message without these is better than none.
 pub fn last_words(scope: Scope, unit: &UnitName, lines: u32) -> LastWords {
-    // The id of the message that a main process ended (systemd.journal-fields(7), sd-messages.h).
+    // The id of systemd's message about the end of a main process (sd-messages.h).
     const ENDED: &str = "MESSAGE_ID=98e322203f7a4ed290d09fe03c09fe15";
-    // journald may not have read yet what systemd wrote a moment ago.
+    // journald may not have processed systemd's latest entries.
     sync(scope);
     let engine = match scope {
         Scope::System => "_SYSTEMD_UNIT=docker.service",
@@ -153,7 +153,7 @@ pub fn last_words(scope: Scope, unit: &UnitName, lines: u32) -> LastWords {
     LastWords { health: health.map(str::to_owned), journal, end }
 }
 
-/// Says how a process ended, from systemd's own entry in the journal.
+/// Returns how a process ended, from systemd's journal entry.
 fn end(entry: &str) -> Option<String> {
     let entry: serde_json::Value = serde_json::from_str(entry).ok()?;
     let status = entry["EXIT_STATUS"].as_str()?;
@@ -172,28 +172,28 @@ fn read(command: &mut Command) -> Vec<String> {
     }
 }
 
-/// Reads what the processes of a unit write, as they write it.
+/// Follows the output of a unit's processes.
 #[derive(Debug)]
 pub struct Follower {
     scope: Scope,
     unit: UnitName,
-    /// Where to go on, as an option of journalctl's.
+    /// The position of the next line, as an option for journalctl.
     position: String,
 }
 
 impl Follower {
-    /// Begins with what is written from now on.
+    /// Starts at the current end of the journal.
     pub fn new(scope: Scope, unit: &UnitName) -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let position = format!("--since=@{}.{:06}", now.as_secs(), now.subsec_micros());
         Self { scope, unit: unit.clone(), position }
     }
 
-    /// Returns the lines since the last time. It is best effort, as an error message's are.
+    /// Returns the lines since the last call. Errors are ignored.
     pub fn lines(&mut self) -> Vec<String> {
         const CURSOR: &str = "-- cursor: ";
         let mut command = journalctl(self.scope);
-        // Not what an engine itself says in the unit's name.
+        // This excludes the messages of the engine's own commands.
         command.arg(wrote(self.scope, &self.unit)).arg("_TRANSPORT=stdout");
         command.args(["--output=cat", "--show-cursor", &self.position]);
         let mut lines = read(&mut command);
@@ -203,14 +203,14 @@ impl Follower {
         lines
     }
 
-    /// Returns the rest of a unit that has ended.
+    /// Returns the remaining lines of a unit that has ended.
     pub fn last_lines(&mut self) -> Vec<String> {
         sync(self.scope);
         self.lines()
     }
 }
 
-/// Waits until journald has read what was written; only root can ask for that.
+/// Waits until journald has processed all entries. Only root can request that.
 fn sync(scope: Scope) {
     if scope == Scope::System {
         let _ = Command::new("journalctl").arg("--sync").output();

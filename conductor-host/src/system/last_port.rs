@@ -1,4 +1,4 @@
-//! A note of the last port that an instance was given; a reboot makes it moot.
+//! A note of the last port that was assigned to an instance. A reboot may remove it.
 
 use std::path::{Path, PathBuf};
 
@@ -6,21 +6,21 @@ use super::{atomic, open};
 use conductor_core::error::PathError;
 use conductor_core::value::Port;
 
-/// The note, in the directory of what has to be gone after a reboot.
+/// The name of the note in the runtime directory.
 const NAME: &str = "last-port";
 
-/// Reads the note; there is none until a port was given, and what is not a port counts as none.
+/// Reads the note; `None` if no port was assigned yet, or the note is invalid.
 ///
 /// # Errors
-/// The operating system does not let it be read.
+/// The file cannot be read.
 pub fn read(runtime: &Path) -> Result<Option<Port>, PathError> {
     Ok(open::read_note(&path(runtime))?.and_then(|text| text.trim_end().parse().ok()))
 }
 
-/// Writes it.
+/// Writes the note.
 ///
 /// # Errors
-/// Whatever the file system says.
+/// The file cannot be written.
 pub fn write(runtime: &Path, port: Port) -> Result<(), PathError> {
     atomic::replace(runtime, NAME, Some(&format!("{port}\n")))
 }

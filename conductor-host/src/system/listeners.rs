@@ -1,4 +1,4 @@
-//! Which TCP ports something on this host listens on (`proc_pid_net(5)`).
+//! The TCP ports that are in use on this host (`proc_pid_net(5)`).
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,10 +8,10 @@ use conductor_core::error::{PathContext as _, PathError};
 /// The state of a listening socket in `/proc/net/tcp`.
 const LISTEN: &str = "0A";
 
-/// Reads every listening port of IPv4 and IPv6, whatever address it is bound to.
+/// Returns all listening ports of IPv4 and IPv6, on any address.
 ///
 /// # Errors
-/// `/proc` cannot be read. A kernel without IPv6 has no table for it, which is no error.
+/// `/proc` cannot be read. A missing table, as on a kernel without IPv6, is not an error.
 pub fn listening_ports() -> Result<BTreeSet<u16>, PathError> {
     let mut ports = BTreeSet::new();
     for table in ["/proc/net/tcp", "/proc/net/tcp6"] {

@@ -1,4 +1,4 @@
-//! The lock that lets one conductor at a time change a host.
+//! The lock: only one conductor process at a time changes a host.
 
 use std::fs::{File, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::{atomic, open};
 use conductor_core::error::{PathContext as _, PathError};
 
-/// Why the lock is not to be had.
+/// Why the lock was not acquired.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
@@ -18,7 +18,7 @@ pub enum LockError {
     Held {
         /// The lock file.
         file: PathBuf,
-        /// Who holds it, in words.
+        /// A description of the holder.
         holder: String,
     },
     /// The lock file cannot be used.
@@ -26,7 +26,7 @@ pub enum LockError {
     Path(#[from] PathError),
 }
 
-/// Holds the lock of a host until it is dropped, or the process ends in whatever way: the kernel
+/// The lock of a host. It is released when it is dropped, and when the process ends in any way: the kernel
 /// releases an flock(2) with the last descriptor.
 #[derive(Debug)]
 pub struct Lock {
@@ -35,19 +35,19 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock in a runtime directory, and says what for.
+    /// Acquires the lock in a runtime directory, and records the purpose.
     ///
     /// # Errors
-    /// Another process holds it, or the directory cannot be written.
+    /// Another process holds the lock, or the directory cannot be written.
     pub fn take(directory: &Path, purpose: &str) -> Result<Self, LockError> {
         Self::wait(directory, purpose, Duration::ZERO, &mut |_| false)
     }
 
-    /// Takes the lock, and waits for whoever holds it, at most so long. `waiting` is told who that is,
-    /// now and then, and says whether to go on.
+    /// Acquires the lock, and waits for another holder up to `longest`. `waiting` is called repeatedly with a
+    /// description of the holder, and returns whether to keep waiting.
     ///
     /// # Errors
-    /// Another process holds it all the time, or the directory cannot be written.
+    /// Another process still holds the lock, or the directory cannot be written.
     pub fn wait(
         directory: &Path,
         purpose: &str,
@@ -55,7 +55,7 @@ impl Lock {
         waiting: &mut dyn FnMut(&str) -> bool,
     ) -> Result<Self, LockError> {
         const PAUSE: Duration = Duration::from_millis(50);
-        // The sockets of instances are below it.
+        // The sockets of instances are in this directory.
         open::make_own_directory(directory)?;
         let path = directory.join("lock");
         let mut file = open::open_or_make(&path, open::OWN).at("open", &path)?;
@@ -81,24 +81,24 @@ impl Lock {
         Ok(Self { file, directory: directory.to_owned() })
     }
 
-    /// Notes that unit files which systemd may hold are about to change. The note outlives a
-    /// process that is killed before it could tell systemd, and a reboot makes it moot.
+    /// Writes a note that unit files which systemd may have loaded are about to change. The note remains if
+    /// the process is killed before it reloads systemd. A reboot may remove it.
     ///
     /// # Errors
     /// The note cannot be written.
     pub fn note_stale(&self) -> Result<(), PathError> {
         let path = self.stale_path();
         let note = atomic::temporary(&self.directory)?;
-        // Whatever is in its place goes.
+        // This replaces any file of that name.
         note.persist(&path).map(drop).map_err(|error| error.error).at("create", &path)
     }
 
-    /// Returns whether an earlier process changed unit files and never told systemd.
+    /// Returns whether an earlier process changed unit files without a reload of systemd.
     pub fn was_stale(&self) -> bool {
         self.stale_path().symlink_metadata().is_ok()
     }
 
-    /// Takes the note back: systemd knows.
+    /// Removes the note, after systemd has reloaded.
     ///
     /// # Errors
     /// The note cannot be removed.
@@ -116,7 +116,7 @@ impl Lock {
     }
 }
 
-/// Names who holds the lock, as well as can be: it is held all the same.
+/// Describes the holder of the lock. If the lock file cannot be read, the description is general.
 fn holder(file: &mut File) -> String {
     let mut text = String::new();
     let read = file.rewind().and_then(|()| file.read_to_string(&mut text));
@@ -128,7 +128,7 @@ fn holder(file: &mut File) -> String {
 
 impl Drop for Lock {
     fn drop(&mut self) {
-        // An empty file names no holder; the lock itself ends with the descriptor.
+        // An empty file names no holder. The lock is released with the descriptor.
         let _ = self.file.set_len(0);
     }
 }

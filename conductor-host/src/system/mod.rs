@@ -1,4 +1,4 @@
-//! The effects: files, locks, ports and systemd. Each part is small and does one thing.
+//! The real host: files, the lock, ports, proxies and systemd.
 
 pub(crate) mod atomic;
 mod clock;

@@ -1,7 +1,7 @@
-//! Reads a unit directory in one go, each name relative to its open directory.
+//! Reads a unit directory in one pass, with names relative to the open directory.
 //!
-//! A no-op apply spends most of its time in the kernel, looking up thousands of names: so the path of
-//! the directory is walked once, and no file is asked for what its entry in the listing says.
+//! An apply without changes spends most of its time in the kernel, in lookups of thousands of names. So the
+//! path of the directory is resolved once, and no file is asked for a type that the listing has.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -21,13 +21,13 @@ use conductor_core::plan::Observed;
 use conductor_core::release::PREFIX;
 use conductor_core::unit::{Link, Metadata, Unit, UnitSet};
 
-/// How much of a file is read at a time; few units are longer.
+/// The size of one read; few units are longer.
 const BLOCK: usize = 16 * 1024;
-/// The longest unit that is read; one has all of a definition in it, which is at most a mebibyte.
+/// The longest unit that is read. A unit can contain a whole definition, which is at most 1 MiB.
 const LONGEST: usize = 16 * 1024 * 1024;
 
-/// Reads what is conductor's in a unit directory, and what only looks like it: of units whose names begin
-/// with a prefix, which is conductor's or longer.
+/// Reads conductor's units in a unit directory, and the names of other files in their place, for all names
+/// that begin with `prefix`.
 pub(super) fn observe(path: &Path, prefix: &str) -> Result<Observed, DirectoryError> {
     let Some(directory) = Directory::open(None, path)? else {
         return Ok(Observed::default());
@@ -41,9 +41,9 @@ pub(super) fn observe(path: &Path, prefix: &str) -> Result<Observed, DirectoryEr
         if let Some(by) = name.strip_suffix(WANTS) {
             match by.parse::<UnitName>() {
                 Ok(by) if kind == FileType::Directory => wants.push((by, name)),
-                // Also a link to a directory: what is behind it is somebody else's.
+                // This includes a link to a directory, which belongs to someone else.
                 _ => {
-                    foreign.insert(name, "no directory");
+                    foreign.insert(name, "not a directory");
                 }
             }
         } else if let Ok(unit) = name.parse::<UnitName>() {
@@ -53,7 +53,7 @@ pub(super) fn observe(path: &Path, prefix: &str) -> Result<Observed, DirectoryEr
                     foreign.insert(name, "a symbolic link");
                 }
                 _ => {
-                    foreign.insert(name, "no file");
+                    foreign.insert(name, "not a regular file");
                 }
             }
         }
@@ -75,7 +75,7 @@ pub(super) fn observe(path: &Path, prefix: &str) -> Result<Observed, DirectoryEr
         if own {
             set.links.insert(link);
         } else {
-            foreign.insert(link.to_string(), "no link to the unit of this name");
+            foreign.insert(link.to_string(), "not a link to the unit of this name");
         }
     }
     Ok(Observed::new(set, foreign))
@@ -88,7 +88,7 @@ struct Directory {
 }
 
 impl Directory {
-    /// Opens a directory, which may be one in another; `None` if there is none.
+    /// Opens a directory, relative to `parent` if given; `None` if it does not exist.
     fn open(parent: Option<&Self>, name: &Path) -> Result<Option<Self>, DirectoryError> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let (opened, path) = match parent {
@@ -104,7 +104,7 @@ impl Directory {
         }
     }
 
-    /// Lists the entries of wanted names. One that is not UTF-8 cannot be conductor's.
+    /// Lists the entries with wanted names. A name that is not UTF-8 cannot be conductor's.
     fn entries(
         &self,
         wanted: impl Fn(&str) -> bool,
@@ -118,10 +118,10 @@ impl Directory {
                 continue;
             };
             let kind = match entry.file_type() {
-                // Some file systems do not tell.
+                // Some file systems do not return the type.
                 FileType::Unknown => {
                     let stat = statat(&self.descriptor, name, AtFlags::SYMLINK_NOFOLLOW);
-                    let stat = stat.at("look at", &self.path.join(name))?;
+                    let stat = stat.at("stat", &self.path.join(name))?;
                     FileType::from_raw_mode(stat.st_mode)
                 }
                 kind => kind,
@@ -131,7 +131,7 @@ impl Directory {
         Ok(entries)
     }
 
-    /// Reads a unit file; or says what it is if it is not conductor's.
+    /// Reads a unit file, or returns what it is if it is not conductor's.
     fn unit(
         &self,
         name: &UnitName,
@@ -141,7 +141,7 @@ impl Directory {
         if buffer.len() > LONGEST {
             return Ok(Err("a file longer than any unit"));
         }
-        // What is not UTF-8 is not conductor's either.
+        // A file that is not UTF-8 is not conductor's.
         let text = str::from_utf8(buffer).ok();
         let unit = |text: &str| {
             Metadata::parse(text).map(|metadata| Unit { metadata, text: text.to_owned() })
@@ -149,9 +149,9 @@ impl Directory {
         Ok(text.and_then(unit).ok_or("a file without [X-Conductor] metadata"))
     }
 
-    /// Reads a file, and of one that is too long only so much that this can be told.
+    /// Reads a file, up to just over the limit.
     fn read(&self, name: &str, buffer: &mut Vec<u8>) -> io::Result<()> {
-        // The listing called it a file, which it may have been.
+        // The listing said that it is a file, but that may have changed.
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let file = openat(&self.descriptor, name, flags, Mode::empty())?;
         buffer.clear();
@@ -165,8 +165,8 @@ impl Directory {
         }
     }
 
-    /// Reads the links to units of conductor's names in one `.wants` directory, and whether each
-    /// leads where it should.
+    /// Reads the links with names of conductor's units in one `.wants` directory, and whether each has the
+    /// right target.
     fn links(
         &self,
         by: &UnitName,

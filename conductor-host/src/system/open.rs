@@ -1,8 +1,8 @@
-//! Reads files, and makes files and directories, where others may have put something first.
+//! Reads and creates files and directories safely, in places where other users may have put something.
 //!
-//! Everything that conductor reads or makes goes through here. A FIFO keeps nobody waiting, a device is
-//! not touched, a file without end is not read to its end; and what is made has the mode that it is to
-//! have, whatever the umask of the caller is. It never has more than that, not even for a moment.
+//! Everything that conductor reads or creates goes through this module. It does not block on a FIFO, does not
+//! open devices, and limits the length. Created files get their mode whatever the umask is, and never have
+//! more permissions, not even for a moment.
 
 use std::fs::{DirBuilder, File, Metadata, Permissions};
 use std::io::{self, ErrorKind, Read};
@@ -13,37 +13,37 @@ use rustix::fs::OFlags;
 
 use conductor_core::error::{PathContext as _, PathError};
 
-/// The mode of files that others read: systemd, proxies, and whoever asks `systemctl cat`.
+/// The mode of files that others read: systemd, proxies, and users of `systemctl cat`.
 pub(crate) const READABLE: u32 = 0o644;
-/// The mode of directories that others enter.
+/// The mode of directories that others can enter.
 pub(crate) const ENTERED: u32 = 0o755;
-/// The mode of directories for nobody but their owner.
+/// The mode of directories for their owner only.
 const PRIVATE: u32 = 0o700;
-/// The mode of files for nobody but their owner.
+/// The mode of files for their owner only.
 pub(crate) const OWN: u32 = 0o600;
 
 /// The bits of a mode that `chmod` sets.
 const BITS: u32 = 0o7777;
 
-/// What becomes of a symbolic link in the last part of a path.
+/// How to treat a symbolic link in the last component of a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Links {
-    /// It is followed: the operator put it there.
+    /// Follow it: the operator created it.
     Followed,
-    /// It is refused: conductor makes none there.
+    /// Reject it: conductor creates none there.
     Refused,
 }
 
 /// Why a file is not read.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ReadError {
-    /// The operating system says so.
+    /// The operating system returned an error.
     #[error(transparent)]
     Io(#[from] io::Error),
-    /// It is something else than a file: a FIFO, a socket, a device, a directory, or a link.
+    /// It is a FIFO, a socket, a device, a directory, or a link.
     #[error("not a regular file")]
     NotRegular,
-    /// It is longer than anything of its kind.
+    /// It is longer than the limit for its kind.
     #[error("longer than {0} bytes")]
     TooLong(u64),
 }
@@ -62,14 +62,14 @@ pub(crate) fn read(path: &Path, links: Links, longest: u64) -> Result<Vec<u8>, R
     Ok(read_with_metadata(path, links, longest)?.0)
 }
 
-/// Reads a regular file of limited length, and returns with it what the very file is that was read.
+/// Reads a regular file of limited length, and returns it with the metadata of that open file.
 pub(crate) fn read_with_metadata(
     path: &Path,
     links: Links,
     longest: u64,
 ) -> Result<(Vec<u8>, Metadata), ReadError> {
     let (file, metadata) = open(path, links)?;
-    // Not a byte of a long file is read, and room is made once for another.
+    // A file that is too long is not read; for others, memory is allocated once.
     if metadata.len() > longest {
         return Err(ReadError::TooLong(longest));
     }
@@ -78,7 +78,7 @@ pub(crate) fn read_with_metadata(
     Ok((bytes, metadata))
 }
 
-/// Reads what is open already, of limited length.
+/// Reads an open file of limited length.
 pub(super) fn read_open(from: impl Read, longest: u64) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
     read_into(from, longest, &mut bytes)?;
@@ -93,19 +93,19 @@ fn read_into(from: impl Read, longest: u64, bytes: &mut Vec<u8>) -> Result<(), R
     }
 }
 
-/// Reads a regular file of limited length that has to be UTF-8.
+/// Reads a regular file of limited length as UTF-8.
 pub(crate) fn read_text(path: &Path, links: Links, longest: u64) -> Result<String, ReadError> {
     let bytes = read(path, links, longest)?;
     String::from_utf8(bytes).map_err(|_| io::Error::new(ErrorKind::InvalidData, "not UTF-8").into())
 }
 
-/// Reads a note of conductor's own. What is none counts as absent: a note that cannot be understood
-/// must not keep anybody from the host, and the next one replaces it.
+/// Reads a note of conductor. An invalid note counts as absent: it must not block changes, and the next note
+/// replaces it.
 ///
 /// # Errors
-/// The operating system does not let it be read.
+/// The file cannot be read.
 pub(crate) fn read_note(path: &Path) -> Result<Option<String>, PathError> {
-    /// A note has a few lines.
+    /// A note has only a few lines.
     const LONGEST: u64 = 64 * 1024;
     match read_text(path, Links::Refused, LONGEST) {
         Ok(text) => Ok(Some(text)),
@@ -119,7 +119,7 @@ pub(crate) fn read_note(path: &Path) -> Result<Option<String>, PathError> {
 
 /// Opens a regular file.
 fn open(path: &Path, links: Links) -> Result<(File, Metadata), ReadError> {
-    // To open a device can already do something.
+    // Opening a device can have an effect.
     let seen = match links {
         Links::Followed => path.metadata()?,
         Links::Refused => path.symlink_metadata()?,
@@ -135,7 +135,7 @@ fn open(path: &Path, links: Links) -> Result<(File, Metadata), ReadError> {
     }
 }
 
-/// Opens a regular file of conductor's to read and write it, and makes it if there is none.
+/// Opens a regular file of conductor for reading and writing, and creates it if it is missing.
 pub(crate) fn open_or_make(path: &Path, mode: u32) -> io::Result<File> {
     let mut options = File::options();
     options.read(true).write(true).custom_flags(flags(Links::Refused));
@@ -154,15 +154,15 @@ pub(crate) fn open_or_make(path: &Path, mode: u32) -> io::Result<File> {
     }
 }
 
-/// Makes a file that must not be there yet, and returns it open to be written.
+/// Creates a file that must not exist, and opens it for writing.
 pub(crate) fn make_new(path: &Path, mode: u32) -> io::Result<File> {
-    // The kernel takes bits away by the umask, and never adds any.
+    // The umask can only remove bits from this mode.
     let file = File::options().write(true).create_new(true).mode(mode).open(path)?;
     set_mode(&file, mode)?;
     Ok(file)
 }
 
-/// Sets the mode of an open file or directory, if it has another.
+/// Sets the mode of an open file or directory, if it differs.
 pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     match file.metadata()?.permissions().mode() & BITS == mode {
         true => Ok(()),
@@ -170,7 +170,7 @@ pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     }
 }
 
-/// Makes a directory and those above it, for everybody to enter. Those that are there stay as they are.
+/// Creates a directory and its parents, which everybody can enter. Existing directories are not changed.
 pub(crate) fn make_directories(directory: &Path) -> Result<(), PathError> {
     if directory.as_os_str().is_empty() || directory.is_dir() {
         return Ok(());
@@ -179,27 +179,27 @@ pub(crate) fn make_directories(directory: &Path) -> Result<(), PathError> {
         make_directories(parent)?;
     }
     match make_directory(directory, ENTERED) {
-        // A link to a directory that was just made, too.
+        // This includes a link to a directory that was just created.
         Err(error) if error.kind() == ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
         made => made.at("create", directory),
     }
 }
 
-/// Makes a directory of conductor's own, for everybody to enter and for nobody but the owner to change.
-/// One that is there gets this mode: it was made under another umask, perhaps.
+/// Creates a directory of conductor, which everybody can enter and only the owner can change. An existing one
+/// gets this mode, because it may have been created with another umask.
 pub(crate) fn make_own_directory(directory: &Path) -> Result<(), PathError> {
     let found = make_and_enter(directory, ENTERED)?;
     set_mode(&found, ENTERED).at("use", directory)
 }
 
-/// Makes a directory that nobody but the owner enters. One that is there gets this mode.
+/// Creates a directory that only the owner can enter. An existing one gets this mode.
 pub(crate) fn make_private_directory(directory: &Path) -> Result<(), PathError> {
     let found = make_and_enter(directory, PRIVATE)?;
     set_mode(&found, PRIVATE).at("use", directory)
 }
 
-/// Makes a directory and those above it, for everybody to enter, and opens it. One that is there stays as
-/// it is, and must not be a link to another.
+/// Creates a directory and its parents, which everybody can enter, and opens it. An existing directory is not
+/// changed, and must not be a symbolic link.
 pub(crate) fn make_real_directory(directory: &Path) -> Result<File, PathError> {
     make_and_enter(directory, ENTERED)
 }
@@ -222,13 +222,13 @@ fn make_directory(directory: &Path, mode: u32) -> io::Result<()> {
     set_mode(&enter(directory)?, mode)
 }
 
-/// Opens a directory itself, and nothing that a link in its place leads to.
+/// Opens a directory without following a symbolic link.
 fn enter(directory: &Path) -> io::Result<File> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
     let opened =
         File::options().read(true).custom_flags(flags.bits().cast_signed()).open(directory);
     opened.map_err(|error| match directory.is_symlink() {
-        true => io::Error::other("it is a symbolic link, and is not followed here"),
+        true => io::Error::other("it is a symbolic link, which is not followed here"),
         false => error,
     })
 }
@@ -282,7 +282,7 @@ mod tests {
             make_new(path, OWN).unwrap_err();
         }
         open_or_make(&link, OWN).unwrap_err();
-        // A file without end takes neither time nor memory.
+        // A very long file takes neither time nor memory.
         File::create(&file).unwrap().set_len(1 << 40).unwrap();
         assert!(matches!(read(&file, Links::Refused, 5), Err(ReadError::TooLong(5))));
         assert_eq!(read_note(&file).unwrap(), None);

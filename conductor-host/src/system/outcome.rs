@@ -1,5 +1,5 @@
-//! How a unit ended that runs once, in systemd's own words: what a unit's processes are told of it can be
-//! what its environment says.
+//! How a run's unit ended, as systemd reports it. What the unit's processes report cannot be trusted, because
+//! the unit's environment can change it.
 
 use futures_util::try_join;
 
@@ -7,30 +7,29 @@ use super::scheduled::CommandEnd;
 use super::systemd::{SERVICE, Systemd, SystemdError, UNIT};
 use conductor_core::name::UnitName;
 
-/// The states of a service from when the commands run that come after its end; besides, those that begin
-/// with `final-`.
+/// The substates of a service whose main process has ended; those that begin with `final-` count too.
 const OVER: [&str; 3] = ["stop-post", "dead", "failed"];
 
-/// How a unit ended, or how far it is.
+/// How a unit ended, or that it still runs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Outcome {
-    /// Whether its main process has ended, and systemd knows how.
+    /// Whether its main process has ended and systemd knows how.
     pub(super) over: bool,
-    /// In systemd's word: `success`, `exit-code`, `signal`, ...
+    /// systemd's result: `success`, `exit-code`, `signal`, ...
     pub(super) result: String,
-    /// How its main process ended, if there was one.
+    /// How its main process ended, if it had one.
     pub(super) end: Option<CommandEnd>,
 }
 
 impl Systemd {
-    /// Lets systemd remember a unit for as long as this connection is there, also when it has ended. That it
-    /// does not is no error: it remembers it while it ends.
+    /// Keeps a unit loaded as long as this connection exists, even when the unit has ended. A failure is
+    /// ignored: systemd keeps the unit loaded while it is ending.
     pub(super) fn hold(&self, unit: &UnitName) {
-        // The reference goes with the connection.
+        // systemd drops the reference with the connection.
         let _ = zbus::block_on(self.manager.ref_unit(unit.as_str()));
     }
 
-    /// Returns how a unit ended; `None` if systemd holds none of this name.
+    /// Returns how a unit ended; `None` if it is not loaded.
     ///
     /// # Errors
     /// systemd does not answer.
@@ -45,8 +44,7 @@ impl Systemd {
         })
     }
 
-    /// Returns the control group of a unit, as the kernel says it of its processes; `None` if nothing runs
-    /// in it.
+    /// Returns the control group of a unit, in the kernel's form; `None` if nothing runs in it.
     ///
     /// # Errors
     /// systemd does not answer.

@@ -1,4 +1,4 @@
-//! Where everything is on a host.
+//! The paths that conductor uses on a host.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,21 +9,21 @@ use conductor_core::runtime::Scope;
 /// The paths of a host, or of another root, or of a user.
 #[derive(Debug, Clone)]
 pub struct Paths {
-    /// Whose they are.
+    /// Whether they belong to the host or to a user.
     pub scope: Scope,
-    /// Where the definitions are.
+    /// The directory of definitions.
     pub definitions: PathBuf,
-    /// The host's own settings.
+    /// The file with the host's settings.
     pub settings: PathBuf,
-    /// Where the unit files go.
+    /// The directory of unit files.
     pub units: PathBuf,
-    /// What has to be gone after a reboot: the lock.
+    /// The runtime directory, with the lock and notes; a reboot empties it.
     pub runtime: PathBuf,
-    /// Where systemd looks for units that do not outlive the boot.
+    /// The directory of transient units.
     pub transient: PathBuf,
-    /// The fixed names of sockets, which proxies know.
+    /// The directory of the fixed socket names that proxies use.
     pub sockets: PathBuf,
-    /// Another root, below which all of it is.
+    /// The other root, if these paths are below one.
     pub root: Option<PathBuf>,
 }
 
@@ -45,8 +45,8 @@ impl Paths {
     /// Returns the paths of a host below another root, such as that of an image.
     ///
     /// # Errors
-    /// There is no such directory, or a symbolic link in it leads out of it: what is meant for the
-    /// image would be written to this host.
+    /// The directory does not exist, or a symbolic link leads out of it, so that files of the image would be
+    /// written to this host.
     pub fn below(root: &Path) -> Result<Self, PathError> {
         let paths = Self::system(root);
         let Self { definitions, settings, units, runtime, sockets, .. } = &paths;
@@ -71,7 +71,7 @@ impl Paths {
     }
 }
 
-/// Insists that no symbolic link on the way leads out of a root.
+/// Checks that no symbolic link in a path leads out of the root.
 pub(super) fn stays_below(root: &Path, path: &Path) -> Result<(), PathError> {
     let real_root = root.canonicalize().at("use", root)?;
     let existing = path.ancestors().find(|path| path.exists()).unwrap_or(root);

@@ -1,4 +1,4 @@
-//! What systemd knows of jobs: of the timer that says when, and of the service that runs.
+//! The state of scheduled jobs in systemd: their timers and their services.
 
 use std::collections::HashMap;
 
@@ -12,38 +12,39 @@ use conductor_core::plan::ActiveState;
 
 const TIMER: &str = "org.freedesktop.systemd1.Timer";
 
-/// What systemd tells about a job. Times are in microseconds since 1970.
+/// The state of a scheduled job. Times are in microseconds since 1970.
 #[derive(Debug, Clone, Default)]
 pub struct JobDetails {
-    /// Whether its timer is up, and will run it when its time comes.
+    /// Whether its timer is active.
     pub waits: bool,
-    /// When it runs next, its random delay included.
+    /// When it runs next, including its random delay.
     pub next_usec: Option<u64>,
-    /// When it was last started, if since the host was booted.
+    /// When it was last started since boot.
     pub started_usec: Option<u64>,
     /// When it last ended.
     pub ended_usec: Option<u64>,
-    /// When the clock last started it; known beyond a reboot if its runs are caught up on.
+    /// When its timer last started it. For a job that catches up on missed runs, systemd keeps this over a
+    /// reboot.
     pub triggered_usec: Option<u64>,
-    /// Whether it runs.
+    /// Whether it is running.
     pub running: bool,
-    /// How its last run ended, in systemd's word: `success`, `exit-code`, `timeout`, ...
+    /// systemd's result of its last run: `success`, `exit-code`, `timeout`, ...
     pub result: Option<String>,
-    /// What its main process ended with.
+    /// How its main process ended.
     pub end: Option<CommandEnd>,
 }
 
 /// How a process ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CommandEnd {
-    /// By itself, with this status.
+    /// It exited with this status.
     Exited(i32),
-    /// By a signal of this number.
+    /// It was killed by this signal.
     Killed(i32),
 }
 
 impl CommandEnd {
-    /// Returns the exit status as a shell has it: for a signal, 128 and its number.
+    /// Returns the exit status as a shell reports it: for a signal, 128 plus its number.
     pub fn status(self) -> i32 {
         match self {
             Self::Exited(status) => status,
@@ -53,7 +54,7 @@ impl CommandEnd {
 }
 
 impl Systemd {
-    /// Returns what systemd knows of jobs, each the service that runs it and its timer.
+    /// Returns the states of scheduled jobs, each given as its service and its timer.
     ///
     /// # Errors
     /// systemd does not answer.
@@ -76,8 +77,8 @@ impl Systemd {
         })
     }
 
-    /// Lets systemd forget when timers last ran their jobs, which it notes in files of its own for those
-    /// that catch up. One without such a file refuses, and is as it should be.
+    /// Makes systemd forget when timers last ran their jobs. systemd stores that in a file for timers that
+    /// catch up. For a timer without that file the call fails, which is ignored.
     pub fn forget_runs(&self, timers: &[&UnitName]) {
         zbus::block_on(async {
             let calls = stream::iter(timers)
@@ -116,7 +117,7 @@ impl Systemd {
         Ok(details)
     }
 
-    /// Returns how the last run of a service ended, in systemd's word.
+    /// Returns systemd's result of the last run of a service.
     pub(super) async fn result(
         &self,
         path: &OwnedObjectPath,
@@ -147,7 +148,7 @@ fn number(value: Option<OwnedVariant>) -> Option<i32> {
     value.and_then(|value| i32::try_from(value).ok())
 }
 
-/// Reads a time; systemd says "never" with 0 or the largest number.
+/// Reads a time; 0 and the largest number mean "never".
 fn time(value: Option<OwnedVariant>) -> Option<u64> {
     let time = value.and_then(|value| u64::try_from(value).ok());
     time.filter(|time| *time > 0 && *time != u64::MAX)

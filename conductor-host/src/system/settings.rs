@@ -9,11 +9,11 @@ use conductor_core::value::HostPath;
 use super::definitions::read_text;
 use super::trust::Trust;
 
-/// Reads the settings; a file that does not exist means the defaults. With `trust`, nobody else may be able to
-/// write them, or the templates that they name.
+/// Reads the settings; without a file, the defaults apply. With `trust`, the file and its templates must not
+/// be writable for others.
 ///
 /// # Errors
-/// The file cannot be read, or something in it is wrong.
+/// The file cannot be read, or is invalid.
 pub fn read_settings(file: &Path, trust: Option<Trust>) -> Result<Settings, Problems> {
     if !file.try_exists().unwrap_or(true) {
         return Ok(Settings::default());

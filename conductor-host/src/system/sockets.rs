@@ -1,5 +1,5 @@
-//! Fixed names for the sockets of instances: symbolic links that are switched to a new release in one
-//! rename, so that a proxy which knows the name needs no reload.
+//! Fixed names for the sockets of instances: symbolic links that are switched to a new release with one
+//! rename, so that the proxy needs no reload.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -14,12 +14,12 @@ use conductor_core::name::ServiceId;
 use conductor_core::release::slice_unit;
 use conductor_core::value::{Endpoint, HostPath};
 
-/// How a name ends.
+/// The suffix of a name.
 const SUFFIX: &str = ".sock";
 /// The flag of a listening socket in `/proc/net/unix` (`__SO_ACCEPTCON`).
 const LISTENS: u32 = 0x1_0000;
 
-/// Where the names of the services' sockets point, by number of the instance.
+/// The targets of the services' socket names, by instance number.
 pub type Sockets = BTreeMap<ServiceId, BTreeMap<u16, HostPath>>;
 
 /// Returns the fixed name of an instance's socket.
@@ -27,10 +27,10 @@ pub fn name(directory: &Path, service: &ServiceId, instance: u16) -> PathBuf {
     directory.join(service.as_str()).join(format!("{instance}{SUFFIX}"))
 }
 
-/// Returns the fixed name as proxies are told it.
+/// Returns the fixed name as an endpoint in a proxy's configuration.
 ///
 /// # Errors
-/// The directory has a path that is none for a configuration.
+/// The path of the directory is not valid in a configuration.
 pub fn endpoint(
     directory: &Path,
     service: &ServiceId,
@@ -45,10 +45,10 @@ pub fn endpoint(
     })
 }
 
-/// Reads all names.
+/// Reads all fixed names.
 ///
 /// # Errors
-/// A directory cannot be read. What is no link of conductor's is left out.
+/// A directory cannot be read. Other files than conductor's links are skipped.
 pub fn observe(directory: &Path) -> Result<Sockets, PathError> {
     let mut sockets = Sockets::new();
     for service in entries(directory)? {
@@ -68,10 +68,10 @@ pub fn observe(directory: &Path) -> Result<Sockets, PathError> {
     Ok(sockets)
 }
 
-/// Points a name to a socket, at once and for good.
+/// Switches a name to a socket, atomically and durably.
 ///
 /// # Errors
-/// Whatever the file system says.
+/// A file operation fails.
 pub fn switch(
     directory: &Path,
     service: &ServiceId,
@@ -89,22 +89,22 @@ pub fn switch(
     sync(&parent)
 }
 
-/// Removes a name.
+/// Removes a fixed name.
 ///
 /// # Errors
-/// Whatever the file system says.
+/// A file operation fails.
 pub fn unswitch(directory: &Path, service: &ServiceId, instance: u16) -> Result<(), PathError> {
     remove(&name(directory, service, instance))?;
     let parent = directory.join(service.as_str());
     match fs::remove_dir(&parent) {
-        // The names of other instances are in it.
+        // The directory has the names of other instances.
         Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty => sync(&parent),
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at("remove", &parent),
         _ => Ok(()),
     }
 }
 
-/// Returns how many connections to sockets processes of a service have accepted.
+/// Returns how many connections to these sockets are open in processes of the service.
 ///
 /// # Errors
 /// systemd does not answer.
@@ -117,10 +117,10 @@ pub fn count_connections(
     Ok(group.map_or(0, |group| connections(&group, sockets)))
 }
 
-/// Counts the connections to sockets that processes of a control group accepted.
+/// Counts the connections to these sockets that processes of a control group have accepted.
 ///
-/// Each network has its own table, and a container has a network of its own. A process that ends
-/// meanwhile has no connections.
+/// Each network namespace has its own table, and a container has its own namespace. A process that ends
+/// during the count has no connections.
 fn connections(group: &Path, sockets: &[HostPath]) -> usize {
     let mut networks = BTreeSet::new();
     let tables = processes(group).into_iter().filter_map(|pid| {
@@ -139,7 +139,7 @@ fn is_connection(line: &str, sockets: &[HostPath]) -> bool {
         && path.is_some_and(|path| sockets.iter().any(|socket| socket.as_str() == path))
 }
 
-/// Returns the processes in a control group and those below it.
+/// Returns the processes in a control group and its descendants.
 fn processes(group: &Path) -> Vec<String> {
     let own = fs::read_to_string(group.join("cgroup.procs")).unwrap_or_default();
     let mut all: Vec<_> = own.lines().map(str::to_owned).collect();

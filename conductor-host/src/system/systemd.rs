@@ -1,4 +1,4 @@
-//! systemd over D-Bus: state of units, jobs, and the reload that is avoided where it can be.
+//! systemd over D-Bus: the states of units, and the reload, which is avoided where possible.
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
@@ -18,13 +18,13 @@ use conductor_core::name::UnitName;
 use conductor_core::plan::ActiveState;
 use conductor_core::release::PREFIX;
 
-/// How many calls wait for their replies at a time: dbus-daemon refuses more than 128.
+/// How many calls may wait for replies at a time: dbus-daemon allows 128.
 pub(super) const CALLS_AT_A_TIME: usize = 64;
 
-/// How many units are asked for their properties at a time, each for up to a dozen at once.
+/// For how many units properties are read at a time, up to a dozen for each.
 pub(super) const UNITS_AT_A_TIME: usize = CALLS_AT_A_TIME / 8;
 
-/// How long one call may take; a reload with thousands of units takes several seconds.
+/// The timeout of a call; a reload with thousands of units takes several seconds.
 const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 
 pub(super) const UNIT: &str = "org.freedesktop.systemd1.Unit";
@@ -32,16 +32,16 @@ pub(super) const SERVICE: &str = "org.freedesktop.systemd1.Service";
 const SLICE: &str = "org.freedesktop.systemd1.Slice";
 const MANAGER: &str = "org.freedesktop.systemd1.Manager";
 
-/// Why systemd could not be asked.
+/// Why a call to systemd failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SystemdError {
-    /// There is no bus.
+    /// The bus cannot be reached.
     #[error("cannot reach systemd over D-Bus at {address}")]
     Connect {
         /// The address of the bus.
         address: String,
-        /// What zbus said.
+        /// The error of zbus.
         #[source]
         source: zbus::Error,
     },
@@ -50,60 +50,60 @@ pub enum SystemdError {
     Call {
         /// The method or property.
         call: &'static str,
-        /// What zbus said.
+        /// The error of zbus.
         #[source]
         source: zbus::Error,
     },
-    /// It does not know directives that the units count on.
+    /// It lacks directives that the units need.
     #[error("systemd {version} is too old: conductor needs {} or newer", version::OLDEST)]
     TooOld {
         /// Its version.
         version: u32,
     },
     /// The connection ended while jobs were running.
-    #[error("the connection to systemd ended while it was at work")]
+    #[error("the connection to systemd was closed while jobs were running")]
     Ended,
 }
 
 /// Units with their `ActiveState` and `SubState`.
 pub type States = BTreeMap<UnitName, (ActiveState, String)>;
 
-/// What systemd tells about one running unit.
+/// The properties of a running unit.
 #[derive(Debug, Clone, Default)]
 pub struct UnitDetails {
-    /// How often it was restarted on its own.
+    /// How often systemd restarted it automatically.
     pub restarts: Option<u32>,
-    /// The memory it uses, in bytes; `None` where the controller is missing.
+    /// The memory it uses, in bytes; `None` without the memory controller.
     pub memory_bytes: Option<u64>,
-    /// The processor time it used, in microseconds.
+    /// The CPU time it has used, in microseconds.
     pub cpu_usec: Option<u64>,
     /// When it was last started, in microseconds of the monotonic clock.
     pub active_enter_usec: Option<u64>,
     /// When its state last changed, in microseconds since 1970.
     pub since_usec: Option<u64>,
-    /// What it says of itself (`STATUS=`).
+    /// Its own status text (`STATUS=`).
     pub status: Option<String>,
-    /// Whether systemd ends it when it does not report any more (`WatchdogSec=`).
+    /// Whether systemd kills it when its reports stop (`WatchdogSec=`).
     pub watched: bool,
     /// When it last reported, in microseconds since 1970.
     pub report_usec: Option<u64>,
     /// The process that systemd supervises.
     pub main_pid: Option<u32>,
-    /// Why it last stopped, in systemd's word: `success`, `exit-code`, `signal`, ...
+    /// systemd's result of its last stop: `success`, `exit-code`, `signal`, ...
     pub result: Option<String>,
 }
 
 /// A connection to a systemd.
 ///
-/// Current zbus is asynchronous; this is the one place where its futures are waited for. Calls must
-/// therefore not come from inside an asynchronous runtime: use its `spawn_blocking`.
+/// zbus is asynchronous, and the public methods block on its futures. So do not call them inside an
+/// asynchronous runtime; use its `spawn_blocking`.
 #[derive(Debug)]
 pub struct Systemd {
     connection: Connection,
     pub(super) manager: ManagerProxy<'static>,
-    /// Where it looks for units that do not outlive the boot.
+    /// The directory of transient units.
     pub(super) transient: PathBuf,
-    /// Set once systemd was asked to send signals.
+    /// Set after `Subscribe` was called.
     pub(super) subscribed: OnceLock<()>,
 }
 
@@ -111,7 +111,7 @@ impl Systemd {
     /// Connects to the host's systemd, over the system bus.
     ///
     /// # Errors
-    /// There is no bus, or no systemd on it, or one that is too old.
+    /// The bus or systemd cannot be reached, or systemd is too old.
     pub fn system() -> Result<Self, SystemdError> {
         let transient = PathBuf::from("/run/systemd/system");
         Self::connect("unix:path=/run/dbus/system_bus_socket".to_owned(), transient)
@@ -120,7 +120,7 @@ impl Systemd {
     /// Connects to a user's systemd, over the bus in the user's runtime directory.
     ///
     /// # Errors
-    /// There is no bus, or no systemd on it, or one that is too old.
+    /// The bus or systemd cannot be reached, or systemd is too old.
     pub fn user(runtime: &Path) -> Result<Self, SystemdError> {
         let transient = runtime.join("systemd/user");
         Self::connect(format!("unix:path={}/bus", runtime.display()), transient)
@@ -142,14 +142,14 @@ impl Systemd {
         })
     }
 
-    /// Reads a property of the manager itself.
+    /// Reads a property of the manager.
     async fn property(&self, interface: &str, property: &str) -> zbus::Result<OwnedVariant> {
         let path = self.manager.inner().path().to_owned();
         let properties = PropertiesProxy::builder(&self.connection).path(path).build().await?;
         properties.get(interface, property).await
     }
 
-    /// Returns the state of every unit of conductor's that systemd holds, in one call.
+    /// Returns the states of all units of conductor that are loaded, with one call.
     ///
     /// # Errors
     /// systemd does not answer.
@@ -161,13 +161,13 @@ impl Systemd {
         self.matching(&[&format!("{PREFIX}*")]).await
     }
 
-    /// Lists some units that systemd holds; where they are many, all of conductor's.
+    /// Lists some of the loaded units or, if these are many, all units of conductor.
     pub(super) async fn list_some(
         &self,
         units: &[&UnitName],
     ) -> Result<Vec<ListedUnit>, SystemdError> {
-        // systemd compares each unit with each pattern; in a name nothing is special, for it takes a
-        // backslash for itself.
+        // systemd compares each unit with each pattern. Names need no escaping, because it does not treat a
+        // backslash as special.
         const FEW: usize = 8;
         match units {
             [] => Ok(Vec::new()),
@@ -183,10 +183,10 @@ impl Systemd {
         units.map_err(|source| SystemdError::Call { call: "ListUnitsByPatterns", source })
     }
 
-    /// Reloads systemd's configuration if one of these units, as it holds them, is stale. With
-    /// `None` all of conductor's units are looked at. Tells whether it did.
+    /// Reloads systemd if one of these units is stale as systemd has loaded it; `None` means all units of
+    /// conductor. Returns whether it reloaded.
     ///
-    /// A reload costs a tenth of a second on an empty host and seconds on a full one.
+    /// A reload takes a tenth of a second on an empty host, and seconds on a full one.
     ///
     /// # Errors
     /// systemd does not answer.
@@ -200,7 +200,7 @@ impl Systemd {
                 changed.is_none_or(|names| names.iter().any(|name| name.as_str() == unit.name))
             });
             let concerned: Vec<_> = concerned.collect();
-            // One that systemd could not load is not called stale by it, and may load now.
+            // systemd does not report a unit that it could not load as stale, but it may load now.
             let mut stale = concerned
                 .iter()
                 .any(|unit| unit.load_state != "loaded" && unit.active_state != "inactive");
@@ -218,8 +218,8 @@ impl Systemd {
         })
     }
 
-    /// Forgets that units failed, so that they are not listed once they are gone. A unit that
-    /// systemd does not hold any more is what was wanted, so that refusal is no error.
+    /// Resets failed units, so that they are not listed after their removal. It is not an error if a unit is
+    /// not loaded.
     pub fn reset_failed(&self, units: &[UnitName]) {
         zbus::block_on(async {
             let calls =
@@ -228,7 +228,7 @@ impl Systemd {
         });
     }
 
-    /// Returns what systemd knows of some units beyond their state.
+    /// Returns the properties of some units.
     ///
     /// # Errors
     /// systemd does not answer. A property that a unit does not have is `None`.
@@ -236,8 +236,7 @@ impl Systemd {
         Ok(self.states_and_details(units)?.1)
     }
 
-    /// Returns the state of some units and, if that is as quick, of others; and their
-    /// [`details`](Self::details).
+    /// Returns the states of some units, and possibly of others, with their [`details`](Self::details).
     ///
     /// # Errors
     /// systemd does not answer.
@@ -262,7 +261,7 @@ impl Systemd {
         })
     }
 
-    /// Returns how units are, in their order.
+    /// Returns the conditions of units, in the order of the argument.
     ///
     /// # Errors
     /// systemd does not answer.
@@ -298,12 +297,12 @@ impl Systemd {
             restarts: restarts.and_then(|value| u32::try_from(value).ok()).unwrap_or_default(),
             started: number(started).filter(|at| *at > 0).map(Duration::from_micros),
             status: status.filter(|status| !status.is_empty()),
-            // "Not set" is the largest number.
+            // The largest number means "not set".
             watched: number(watchdog).is_some_and(|usec| usec > 0 && usec != u64::MAX),
         })
     }
 
-    /// Gives the directory of a unit's control group; `None` if nothing runs in it.
+    /// Returns the directory of a unit's control group; `None` if nothing runs in it.
     ///
     /// # Errors
     /// systemd does not answer.
@@ -321,7 +320,7 @@ impl Systemd {
     }
 
     async fn details_of(&self, path: &OwnedObjectPath) -> Result<UnitDetails, SystemdError> {
-        // systemd says "not set" with the largest number.
+        // The largest number means "not set".
         let number = |value: Option<OwnedVariant>| {
             let number = value.and_then(|value| u64::try_from(value).ok());
             number.filter(|number| *number != u64::MAX)
@@ -330,8 +329,8 @@ impl Systemd {
             let text = value.and_then(|value| String::try_from(value).ok());
             text.filter(|text| !text.is_empty())
         };
-        // All at once: an answer takes longer on its way than systemd takes for it. `GetAll` would answer
-        // with some three hundred properties, among them what the kernel has to be asked for.
+        // The calls are pipelined, because the transport takes longer than systemd. `GetAll` would return
+        // about three hundred properties, some of which systemd has to read from the kernel.
         let service = |property| self.get(path, SERVICE, property);
         let (watchdog, report, restarts, main_pid, cpu, memory, status, entered, since, result) = try_join!(
             service("WatchdogUSec"),
@@ -359,8 +358,7 @@ impl Systemd {
         })
     }
 
-    /// Gives the main process of a unit that is up, whosever it is, 0 if it has none; `None` if it is
-    /// not up.
+    /// Returns the main process of any unit, 0 if it has none; `None` if the unit is not up.
     ///
     /// # Errors
     /// systemd does not answer.
@@ -378,7 +376,7 @@ impl Systemd {
         })
     }
 
-    /// Tells whether systemd has something to do with a unit: it runs, or is about to, or ends.
+    /// Returns whether a unit is active, starting or stopping.
     ///
     /// # Errors
     /// systemd does not answer.
@@ -390,7 +388,7 @@ impl Systemd {
         })
     }
 
-    /// Gives the object of a unit; `None` if systemd holds none of this name.
+    /// Returns the object path of a unit; `None` if it is not loaded.
     pub(super) async fn path(
         &self,
         unit: &UnitName,
@@ -408,7 +406,7 @@ impl Systemd {
         Ok(ActiveState::from_property(&state))
     }
 
-    /// Reads a property; `None` if the unit is gone, or of a type without it.
+    /// Reads a property; `None` if the unit is gone, or its type does not have the property.
     pub(super) async fn get(
         &self,
         path: &OwnedObjectPath,
@@ -427,10 +425,10 @@ impl Systemd {
     }
 }
 
-/// Reads the states out of a list of units.
+/// Returns the states in a list of units.
 fn states(units: &[ListedUnit]) -> States {
-    // A unit that is only referred to is not found and not active; one whose file was removed while it
-    // ran is not found and active.
+    // A unit that is only referred to is `not-found` and inactive. A unit whose file was removed while it ran
+    // is `not-found` and active.
     let held =
         |unit: &&ListedUnit| unit.load_state != "not-found" || unit.active_state != "inactive";
     let state = |unit: &ListedUnit| {

@@ -1,4 +1,4 @@
-//! systemd's jobs: asked for side by side, and each waited for without a race.
+//! Runs systemd jobs concurrently, and waits for each without a race.
 
 use std::cell::Cell;
 use std::collections::{BTreeMap, HashMap};
@@ -17,28 +17,28 @@ use super::clock::{sleep, timeout};
 use super::manager::JobRemovedStream;
 use super::systemd::{CALLS_AT_A_TIME, Systemd, SystemdError};
 
-/// What systemd answers if it neither holds a unit nor finds its file.
+/// systemd's error for a unit that is not loaded and has no file.
 const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
 
-/// Why a job did not do what it was for.
+/// Why a job failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum JobError {
-    /// systemd did not take the job.
+    /// systemd refused the job.
     #[error("systemd refused: {0}")]
     Refused(String),
-    /// The job ended with another result than `done`.
+    /// The job's result is not `done`.
     #[error("{}", in_words(.0))]
     Result(String),
-    /// The unit ended right after its start; systemd may have started it again since.
+    /// The unit ended right after its start. systemd may have restarted it since.
     #[error("it ended right after its start")]
     Ended,
-    /// The job took longer than it may take, so the unit was killed.
+    /// The job exceeded its time limit, so the unit was killed.
     #[error("it did not {} within {} s and was killed", action(*.job), .limit.as_secs())]
     Overdue {
         /// The job.
         job: JobType,
-        /// How long it may take.
+        /// The time limit.
         limit: Duration,
     },
 }
@@ -60,7 +60,7 @@ impl JobError {
     }
 }
 
-/// What a job does.
+/// The type of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum JobType {
     /// Start.
@@ -69,34 +69,34 @@ pub enum JobType {
     Restart,
     /// Stop.
     Stop,
-    /// Start a unit that ends by itself, and wait for its end.
+    /// Start a oneshot unit, and wait for its end.
     Run,
-    /// Have it read its configuration anew.
+    /// Reload the unit's configuration.
     Reload,
 }
 
-/// How a job fared.
+/// The result of a job.
 pub(super) type Outcome = Result<(), JobError>;
 
-/// A job that somebody waits for.
+/// A request for a job.
 struct Request {
     job: JobType,
     unit: UnitName,
-    /// The number that systemd gave it, as soon as it did.
+    /// The job's number, as soon as systemd has returned it.
     number: Rc<Cell<Option<u32>>>,
     outcome: oneshot::Sender<Outcome>,
 }
 
-/// The way to ask for jobs while [`serve`] works.
+/// Sends requests for jobs to [`serve`].
 pub(super) struct Jobs<'s> {
     systemd: &'s Systemd,
     requests: mpsc::UnboundedSender<Request>,
-    /// Held by whoever asks how long its job may take: many may come to that at the same moment, and dbus-daemon
-    /// refuses a connection too many answers that it waits for.
+    /// Locked while a time limit is read: many jobs may do that at the same moment, and dbus-daemon limits
+    /// the pending replies of a connection.
     asking: Mutex<()>,
 }
 
-/// Does something while jobs can be asked for.
+/// Runs a function that can request jobs.
 ///
 /// # Errors
 /// systemd does not answer.
@@ -104,10 +104,10 @@ pub(super) async fn with_jobs<'s, T>(
     systemd: &'s Systemd,
     work: impl AsyncFnOnce(Jobs<'s>) -> T,
 ) -> Result<T, SystemdError> {
-    // Before the first job is asked for: the signal of its end may come before its number.
+    // This comes before the first request: the signal of a job's end may arrive before its number.
     let signals = systemd.manager.receive_job_removed().await;
     let signals = signals.map_err(|source| SystemdError::Call { call: "AddMatch", source })?;
-    // systemd refuses a second subscription of the same connection.
+    // systemd rejects a second subscription of the same connection.
     if systemd.subscribed.get().is_none() {
         let subscribed = systemd.manager.subscribe().await;
         subscribed.map_err(|source| SystemdError::Call { call: "Subscribe", source })?;
@@ -118,19 +118,19 @@ pub(super) async fn with_jobs<'s, T>(
     let serving = Box::pin(serve(systemd, receiver, signals));
     Ok(match select(work, serving).await {
         Either::Left((done, _)) => done,
-        // Who waits for a job learns that the connection ended.
+        // The futures that wait for jobs return that the connection was closed.
         Either::Right(((), work)) => work.await,
     })
 }
 
 impl Jobs<'_> {
-    /// Runs a job to its end, or until it takes longer than it may: then its unit is killed.
+    /// Runs a job and waits for its end. If it exceeds its time limit, its unit is killed.
     ///
-    /// A unit has its own deadlines, which systemd keeps. But a unit can put them off (`EXTEND_TIMEOUT_USEC=`,
-    /// `sd_notify(3)`), an operator can leave them out, and the lock of the host is held meanwhile.
+    /// systemd enforces the timeouts of a unit. But a unit can extend them (`EXTEND_TIMEOUT_USEC=`,
+    /// `sd_notify(3)`), an operator can disable them, and the lock of the host is held during the job.
     ///
     /// # Errors
-    /// systemd does not answer. How the job fared is the inner result.
+    /// systemd does not answer. The inner result is that of the job.
     pub(super) async fn run(&self, job: JobType, unit: &UnitName) -> Result<Outcome, SystemdError> {
         let (sender, outcome) = oneshot::channel();
         let number = Rc::new(Cell::new(None));
@@ -146,26 +146,26 @@ impl Jobs<'_> {
         self.systemd.kill(unit).await;
         if timeout(DEATH, &mut outcome).await.is_none() {
             if let Some(number) = number.get() {
-                // It may have ended by now.
+                // The job may have ended by now.
                 let _ = self.systemd.manager.cancel_job(number).await;
             }
-            // Nobody waits any longer for what does not even die.
+            // Do not wait any longer for a unit that SIGKILL does not end.
             let _ = timeout(DEATH, &mut outcome).await;
         }
         Ok(Err(JobError::Overdue { job, limit }))
     }
 }
 
-/// How many jobs are asked for at a time. What else is asked meanwhile has the rest of what dbus-daemon allows.
+/// How many jobs are requested at a time. Other calls use the rest of dbus-daemon's limit.
 const JOBS_AT_A_TIME: usize = CALLS_AT_A_TIME / 2;
 
-/// How long a unit may take to be gone when it was killed, before nobody waits for it any more.
+/// How long to wait for the end of a unit that was killed.
 const DEATH: Duration = Duration::from_secs(10);
 
-/// Asks systemd for jobs, some at a time, and tells whoever waits for one how it fared. Returns when the
-/// connection ends.
+/// Requests jobs from systemd, a limited number at a time, and sends each result to the future that waits for
+/// it. Returns when the connection is closed.
 ///
-/// A job may be over before its number is known, so results that nobody waits for yet are kept.
+/// A job may end before its number is known, so results of unknown jobs are kept.
 async fn serve(
     systemd: &Systemd,
     requests: mpsc::UnboundedReceiver<Request>,
@@ -219,17 +219,17 @@ async fn serve(
 
 impl Request {
     fn answer(self, outcome: Outcome) {
-        // Who does not wait any more needs no answer.
+        // A future that was dropped needs no answer.
         let _ = self.outcome.send(outcome);
     }
 }
 
 impl Systemd {
-    /// Runs jobs side by side and waits for all of them, each for as long as it may take; returns how each unit
-    /// fared.
+    /// Runs jobs concurrently and waits for all of them, each up to its time limit. Returns the result for
+    /// each unit.
     ///
     /// # Errors
-    /// systemd does not answer; what a single job comes to is in the map.
+    /// systemd does not answer. The results of the jobs are in the map.
     pub fn run(
         &self,
         job: JobType,
@@ -238,8 +238,8 @@ impl Systemd {
         self.run_watched(job, units, Duration::from_secs(1), &mut || {})
     }
 
-    /// Runs jobs as [`run`](Self::run) does, and does something every so often until they are over, which
-    /// must not ask systemd anything.
+    /// Runs jobs like [`run`](Self::run), and calls a function at an interval until they end. The function
+    /// must not call systemd.
     ///
     /// # Errors
     /// systemd does not answer.
@@ -263,10 +263,10 @@ impl Systemd {
         zbus::block_on(with_jobs(self, work))?
     }
 
-    /// Lets systemd begin to start a unit, and does not wait for it.
+    /// Requests the start of a unit, and does not wait for its end.
     ///
     /// # Errors
-    /// systemd does not answer; that it refuses is the inner error.
+    /// systemd does not answer. If it refuses the job, that is the inner error.
     pub fn begin(&self, unit: &UnitName) -> Result<Outcome, SystemdError> {
         match zbus::block_on(self.start(unit)) {
             Ok(_) => Ok(Ok(())),
@@ -284,11 +284,11 @@ impl Systemd {
         }
     }
 
-    /// Asks for the start of a unit.
+    /// Requests the start of a unit.
     ///
-    /// systemd notes which files there are until the time of a directory changes, of which the kernel
-    /// knows a few hundred a second. So it does not see a file that came right after it had looked, while
-    /// others write there, too.
+    /// systemd caches the list of files until the directory's time changes, and the kernel has only a few
+    /// hundred different times in a second. So if other processes write there too, systemd may not see a file
+    /// that was created right after it read the directory.
     async fn start(&self, unit: &UnitName) -> zbus::Result<OwnedObjectPath> {
         const ATTEMPTS: usize = 20;
         let file = self.transient.join(unit.as_str());
@@ -307,7 +307,7 @@ impl Systemd {
     }
 }
 
-/// Returns what the result of a job means for whoever waits for it.
+/// Converts systemd's result of a job.
 fn outcome(result: String) -> Outcome {
     match result.as_str() {
         "done" => Ok(()),
@@ -315,17 +315,17 @@ fn outcome(result: String) -> Outcome {
     }
 }
 
-/// Says what a job is to do, behind "did not".
+/// Returns the verb for a job after "did not".
 fn action(job: JobType) -> &'static str {
     match job {
         JobType::Start | JobType::Run => "start",
         JobType::Restart => "restart",
-        JobType::Stop => "end",
+        JobType::Stop => "stop",
         JobType::Reload => "reload",
     }
 }
 
-/// Says what a result of a job means (org.freedesktop.systemd1(5), `JobRemoved`).
+/// Describes a result of a job (org.freedesktop.systemd1(5), `JobRemoved`).
 fn in_words(result: &str) -> String {
     match result {
         "failed" => "the job failed".to_owned(),
@@ -336,7 +336,7 @@ fn in_words(result: &str) -> String {
     }
 }
 
-/// Returns what a refusal means. A unit that is not held is as stopped as it can be.
+/// Converts systemd's refusal of a job. For a stop, a unit that is not loaded counts as stopped.
 fn refused(job: JobType, error: &zbus::Error) -> Outcome {
     let zbus::Error::MethodError(name, message, _) = error else {
         return Err(JobError::Refused(error.to_string()));

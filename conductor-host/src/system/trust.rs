@@ -1,8 +1,8 @@
-//! Who else can change what conductor acts on as root.
+//! Checks that only root and the caller can change the files that conductor trusts.
 //!
-//! A definition says which programs root has systemd start, so whoever can write one is root. As sudo does
-//! with its rules and sshd with its keys, what somebody else can write is refused: the file, and every
-//! directory and link on the way to it.
+//! A definition decides which programs systemd starts as root, so whoever can write one is root. Like sudo
+//! for its rules and sshd for its keys, conductor rejects a file if others can write to it, or to a directory
+//! or link on its path.
 
 use std::ffi::OsString;
 use std::fs::Metadata;
@@ -20,7 +20,7 @@ const OTHERS_WRITE: u32 = 0o002;
 /// The kernel follows no more links than this (`path_resolution(7)`).
 const MOST_LINKS: usize = 40;
 
-/// What is insisted on: that nobody can write a file but root and whoever calls.
+/// The rule that only root and the caller can write to a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Trust {
     caller: u32,
@@ -29,27 +29,28 @@ pub struct Trust {
 }
 
 impl Trust {
-    /// Trusts root and the caller. What root's group can write is fine for root, and what any group can for the
-    /// services of a user's manager.
+    /// Trusts root and the caller. For root, write access of root's group is accepted; for a user's own
+    /// services, that of any group.
     pub fn new(scope: Scope) -> Self {
         Self { caller: rustix::process::geteuid().as_raw(), scope, otherwise: None }
     }
 
-    /// Adds to the hint of each problem what to do where nobody else works.
+    /// Adds to the hint of each problem what to do if the other users are trusted.
     #[must_use]
     pub fn otherwise(mut self, hint: &'static str) -> Self {
         self.otherwise = Some(hint);
         self
     }
 
-    /// Checks a file or directory, and everything on the way to it. What is not there is for whoever
-    /// reads it to say.
+    /// Checks a file or directory, and each directory and link on its path. A missing file is not an error
+    /// here: its reader reports it.
     ///
     /// # Errors
-    /// Somebody else can write it, or it cannot be looked at.
+    /// Another user can write to it, or its metadata cannot be read.
     pub fn check(self, path: &Path) -> Result<(), Problem> {
-        let cannot =
-            |error: &io::Error| Problem::of_file(path, format!("cannot look at it: {error}"));
+        let cannot = |error: &io::Error| {
+            Problem::of_file(path, format!("cannot check its permissions: {error}"))
+        };
         let whole = absolute(path).map_err(|error| cannot(&error))?;
         let mut rest = parts(&whole);
         let mut links = 0;
@@ -87,13 +88,13 @@ impl Trust {
         }
     }
 
-    /// Checks what is known of a file that is open.
+    /// Checks the metadata of an open file.
     pub(crate) fn check_file(self, path: &Path, metadata: &Metadata) -> Result<(), Problem> {
         self.check_one(path, metadata, true)
     }
 
     fn check_one(self, path: &Path, metadata: &Metadata, last: bool) -> Result<(), Problem> {
-        // Anything else is not read at all.
+        // Other types of files are never read.
         if !metadata.is_file() && !metadata.is_dir() {
             return Ok(());
         }
@@ -103,7 +104,7 @@ impl Trust {
             let problem = Problem::of_file(path, format!("it belongs to user {owner}"));
             return Err(problem.hint(self.hint("chown root", path)));
         }
-        // In /tmp, others can add files and change none.
+        // In a sticky directory such as /tmp, others can add files, but cannot replace them.
         if mode & STICKY != 0 && !last {
             return Ok(());
         }
@@ -114,7 +115,7 @@ impl Trust {
         } else {
             return Ok(());
         };
-        let problem = Problem::of_file(path, format!("{who} can write it (mode {mode:04o})"));
+        let problem = Problem::of_file(path, format!("{who} can write to it (mode {mode:04o})"));
         Err(problem.hint(self.hint("chmod go-w", path)))
     }
 
@@ -122,14 +123,14 @@ impl Trust {
         let path = shown_path(path);
         match self.otherwise {
             Some(otherwise) => {
-                format!("{command} {path}; or, where nobody else works, {otherwise}")
+                format!("{command} {path}; or, if you trust those users, {otherwise}")
             }
             None => format!("{command} {path}"),
         }
     }
 }
 
-/// Returns the parts of a path, the last one first.
+/// Returns the components of a path, the last one first.
 fn parts(path: &Path) -> Vec<OsString> {
     let parts = path.components().filter_map(|component| match component {
         Component::Normal(name) => Some(name.to_owned()),
@@ -175,23 +176,23 @@ mod tests {
             problem.hint.unwrap()
         };
         set(&open, 0o777);
-        let hint = refused(&link, &open, "everybody can write it (mode 0777)");
+        let hint = refused(&link, &open, "everybody can write to it (mode 0777)");
         assert_eq!(hint, format!("chmod go-w {}", open.display()));
         let problem = trust.otherwise("ask").check(&open).unwrap_err();
-        assert!(problem.to_string().ends_with("; or, where nobody else works, ask"), "{problem}");
-        // Nobody can replace a file of somebody else's there, but add one.
+        assert!(problem.to_string().ends_with("; or, if you trust those users, ask"), "{problem}");
+        // There, users can add files, but cannot replace those of others.
         set(&open, 0o1777);
         trust.check(&link).unwrap();
-        refused(&open, &open, "everybody can write it (mode 1777)");
+        refused(&open, &open, "everybody can write to it (mode 1777)");
         set(&open, 0o755);
         set(&file, 0o666);
-        refused(&link, &file, "everybody can write it (mode 0666)");
+        refused(&link, &file, "everybody can write to it (mode 0666)");
         set(&file, 0o664);
         let users = Trust { scope: Scope::User, ..trust };
         users.check(&link).unwrap();
         let other = Trust { caller: 4711, ..trust };
         let owner = fs::metadata(&file).unwrap().uid();
-        // Where root runs this, everything is root's.
+        // When root runs this test, root owns everything.
         assert_eq!(other.check(&base).is_err(), owner != ROOT);
         symlink("loop", closed.join("loop")).unwrap();
         assert!(trust.check(&closed.join("loop")).unwrap_err().message.contains("too many"));

@@ -1,16 +1,16 @@
-//! Which systemd is new enough.
+//! The oldest supported version of systemd.
 
-/// The oldest version that the units are written for.
+/// The oldest version that has all directives of the units.
 pub(super) const OLDEST: u32 = 252;
 
-/// Returns the number of a version that is too old, of the manager's property `Version`.
+/// Returns the version number if it is too old. `version` is the manager's property `Version`.
 ///
-/// A text without a number in front is no reason to refuse: a build of somebody's own may say anything.
+/// A text that does not begin with a number is accepted: custom builds can have any text.
 pub(super) fn too_old(version: &str) -> Option<u32> {
     number(version).filter(|number| *number < OLDEST)
 }
 
-/// Reads the number of a release: `257.13-1~deb13u1` is 257, and `v249.11` is 249.
+/// Reads the major number: `257.13-1~deb13u1` is 257, and `v249.11` is 249.
 fn number(version: &str) -> Option<u32> {
     let version = version.trim_start();
     let version = version.strip_prefix('v').unwrap_or(version);

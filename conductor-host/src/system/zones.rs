@@ -1,4 +1,4 @@
-//! Time zones, from the files that systemd reads: a variable `TZ` of whoever calls is not the host's.
+//! Time zones, from the files that systemd reads. The caller's variable `TZ` is not used.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -11,13 +11,13 @@ use conductor_core::error::{Invalid, shown_path};
 const ZONES: &str = "/usr/share/zoneinfo";
 /// The zone that needs no file.
 const UTC: &str = "UTC";
-/// The longest file that is read; a zone takes a few kilobytes.
+/// The longest file that is read; a zone has a few kilobytes.
 const LONGEST: u64 = 1024 * 1024;
 
-/// Returns a time zone of the IANA database by its name, which is that of a file.
+/// Returns a time zone of the IANA database by its name.
 ///
 /// # Errors
-/// This host has no such zone.
+/// This host does not have the zone.
 pub fn time_zone(name: &str) -> Result<TimeZone, Invalid> {
     if name == UTC {
         return Ok(TimeZone::UTC);
@@ -30,11 +30,10 @@ pub fn time_zone(name: &str) -> Result<TimeZone, Invalid> {
     })
 }
 
-/// Returns the time zone of the host below a root, which is UTC unless `/etc/localtime` says otherwise
-/// (localtime(5)).
+/// Returns the time zone of the host below a root: UTC unless `/etc/localtime` sets another (localtime(5)).
 ///
 /// # Errors
-/// The file cannot be read, or is no time zone.
+/// The file cannot be read, or is not a time zone.
 pub fn local_time_zone(root: &Path) -> Result<TimeZone, Invalid> {
     let path = root.join("etc/localtime");
     let unreadable = |why: String| Invalid::new(format!("{}: {why}", shown_path(&path)));

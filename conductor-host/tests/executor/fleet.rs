@@ -16,7 +16,7 @@ use conductor_core::runtime::Scope;
 use conductor_core::service::Service;
 use conductor_core::unit::{Record, Templates, Unit, UnitSet};
 use conductor_core::value::{Endpoint, Port, Span};
-use conductor_host::fake::{FakeHost, Program, Workers};
+use conductor_host::fake::{FakeHost, Program, ProxyWorkers};
 use jiff::Timestamp;
 use proptest::prelude::*;
 
@@ -166,7 +166,7 @@ impl Fleet {
             fleet.find(fleet.members.len() - 1, start);
         }
         let watches = Arc::clone(&fleet.watches);
-        fleet.host.look_with(move |call, state, now| {
+        fleet.host.on_call(move |call, state, now| {
             for (id, watch) in &mut *watches.lock().unwrap() {
                 watch.look(id, call, state, now);
             }
@@ -207,7 +207,7 @@ impl Fleet {
                 state.units.links.insert(link.clone());
             }
             if found.up {
-                state.put_up(name, Duration::ZERO);
+                state.set_active(name, Duration::ZERO);
             }
             match endpoint(unit) {
                 Some(Endpoint::Socket(path)) if found.named => {
@@ -232,7 +232,7 @@ impl Fleet {
             }
             state.units.units.extend(jobs.units.clone());
             for timer in jobs.units.keys().filter(|name| up && name.kind() == "timer") {
-                state.put_up(timer, Duration::ZERO);
+                state.set_active(timer, Duration::ZERO);
             }
         }
         if member.settings.proxy && !named.is_empty() {
@@ -240,7 +240,7 @@ impl Fleet {
             let files = state.upstreams.entry(file.proxy.clone()).or_default();
             files.insert(member.id.clone(), file.clone());
             let files = files.clone();
-            state.workers.insert(file.proxy, vec![Workers::new(files)]);
+            state.workers.insert(file.proxy, vec![ProxyWorkers::new(files)]);
         }
     }
 

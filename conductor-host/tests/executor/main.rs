@@ -59,7 +59,7 @@ fn change(
 ) -> Option<Vec<ServiceReport>> {
     let undoes = |(_, fault)| matches!(fault, Fault::Fails | Fault::IsInterrupted);
     let plans = fleet.plan(targets, !accident.is_some_and(undoes));
-    fleet.host.go_wrong(accident);
+    fleet.host.inject(accident);
     let began = fleet.host.now();
     let result = fleet.host.carry_out(plans, &mut Operator(&fleet.host));
     if accident == Some((0, Fault::IsInterrupted)) && fleet.stops_soon() {
@@ -237,7 +237,7 @@ fn what_goes_away_has_stopped_before_something_else_starts() {
     ];
     let order = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&order);
-    host.look_with(move |call, _, _| {
+    host.on_call(move |call, _, _| {
         if let Call::RunJob(job, unit) = call
             && unit.kind() == "service"
         {
@@ -256,7 +256,7 @@ fn files_that_nothing_waits_for_are_removed_together() {
     let plans = ids.iter().map(|id| remove(id, Span::from_secs(1), &observed)).collect();
     let changes = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&changes);
-    host.look_with(move |call, _, _| {
+    host.on_call(move |call, _, _| {
         seen.fetch_add(usize::from(matches!(call, Call::ChangeFiles(_))), Ordering::Relaxed);
     });
     host.carry_out(plans, &mut |_: &Event<'_>| {}).unwrap().unwrap();
@@ -271,7 +271,7 @@ fn a_full_disk_is_named() {
     for call in 0..30 {
         let host = FakeHost::default();
         let plan = converge(&desired, &host.state().observed(host.now())).unwrap();
-        host.go_wrong(Some((call, Fault::Fails)));
+        host.inject(Some((call, Fault::Fails)));
         let result = host.carry_out(vec![plan], &mut |_: &Event<'_>| {}).unwrap();
         for report in result.into_iter().flatten() {
             let Some(failure) = report.failure else { continue };

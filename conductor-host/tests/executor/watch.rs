@@ -8,7 +8,7 @@ use conductor_core::plan::{ActiveState, Step};
 use conductor_core::proxy::UpstreamFile;
 use conductor_core::unit::Unit;
 use conductor_core::value::Endpoint;
-use conductor_host::fake::{CALL, Call, HostState, Workers};
+use conductor_host::fake::{CALL, Call, HostState, ProxyWorkers};
 use conductor_host::system::JobType;
 
 /// What is looked at while plans are carried out.
@@ -133,13 +133,13 @@ pub(crate) fn up_of(
 }
 
 /// Returns the processes of proxies that serve somebody.
-fn alive(state: &HostState, now: Duration) -> impl Iterator<Item = &Workers> {
+fn alive(state: &HostState, now: Duration) -> impl Iterator<Item = &ProxyWorkers> {
     state.workers.values().flatten().filter(move |workers| workers.is_alive(now))
 }
 
 /// Returns whether a request is answered: one that comes now, and after a reboot.
 pub(crate) fn answers(id: &ServiceId, state: &HostState, now: Duration) -> bool {
-    let serves = |workers: &Workers| {
+    let serves = |workers: &ProxyWorkers| {
         workers.files.get(id).is_some_and(|file| up_targets(file, state, now) > 0)
     };
     let answered = state.workers.values().filter_map(|all| all.last()).any(serves);

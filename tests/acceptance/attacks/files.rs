@@ -188,13 +188,13 @@ fn definitions_that_others_can_write(host: &Host) {
         ("run --id web true", 125),
     ];
     for (spoil, path, says, repair) in [
-        ("chmod 666", file.as_str(), "everybody can write it (mode 0666)", "chmod go-w"),
-        ("chmod 664", file, "its group 100 can write it (mode 0664)", "chmod go-w"),
+        ("chmod 666", file.as_str(), "everybody can write to it (mode 0666)", "chmod go-w"),
+        ("chmod 664", file, "its group 100 can write to it (mode 0664)", "chmod go-w"),
         ("chown 1000:100", file, "it belongs to user 1000", "chown root"),
-        ("chmod 777", SERVICES, "everybody can write it (mode 0777)", "chmod go-w"),
-        ("chmod 1777", SERVICES, "everybody can write it (mode 1777)", "chmod go-w"),
+        ("chmod 777", SERVICES, "everybody can write to it (mode 0777)", "chmod go-w"),
+        ("chmod 1777", SERVICES, "everybody can write to it (mode 1777)", "chmod go-w"),
         ("chown 1000", SERVICES, "it belongs to user 1000", "chown root"),
-        ("chmod 777", "/etc/conductor", "everybody can write it (mode 0777)", "chmod go-w"),
+        ("chmod 777", "/etc/conductor", "everybody can write to it (mode 0777)", "chmod go-w"),
     ] {
         // A group of others than root.
         host.sh(&format!("chgrp 100 {path}; {spoil} {path}"));
@@ -218,7 +218,7 @@ fn definitions_that_others_can_write(host: &Host) {
     host.sh(&format!("chmod 664 {file}"));
     bounded(host, "apply").exits(0);
     // What a link leads to, and the way there.
-    let open = "/srv/open: everybody can write it (mode 0777)";
+    let open = "/srv/open: everybody can write to it (mode 0777)";
     host.sh(&format!(
         "mkdir -m 777 /srv/open; mv {file} /srv/open/web.yaml; ln -s /srv/open/web.yaml {file}"
     ));
@@ -228,7 +228,7 @@ fn definitions_that_others_can_write(host: &Host) {
     host.write("/etc/conductor/host.yaml", "proxy: {nginx: {template: /srv/open/nginx.hbs}}\n");
     host.sh("chmod 666 /etc/conductor/host.yaml; touch /srv/open/nginx.hbs");
     let ran = bounded(host, "apply").exits(2);
-    ran.complains("/etc/conductor/host.yaml: everybody can write it (mode 0666)");
+    ran.complains("/etc/conductor/host.yaml: everybody can write to it (mode 0666)");
     host.sh("chmod 644 /etc/conductor/host.yaml");
     bounded(host, "remove --id web").exits(2).complains(open);
     host.sh("rm /etc/conductor/host.yaml /srv/open/nginx.hbs; echo >/srv/open/service.slice.hbs");
@@ -243,7 +243,7 @@ fn definitions_that_others_can_write(host: &Host) {
          status=0; conductor --user apply --dry-run || status=$?; [ $status = 2 ]",
     )
     .exits(0)
-    .complains("/tmp/eve/conductor/services/web.yaml: everybody can write it (mode 0666)");
+    .complains("/tmp/eve/conductor/services/web.yaml: everybody can write to it (mode 0666)");
 }
 
 /// A name can hold anything, and so can what a service wrote.

@@ -131,7 +131,7 @@ fn a_stop_that_is_put_off_is_ended(host: &Host) {
     host.apply();
     let (unit, _) = host.running("liar").remove(0);
     let ran = host.conductor(&["remove", "--id", "liar"]).exits(1);
-    ran.complains(&unit).complains("did not end within").complains("killed");
+    ran.complains(&unit).complains("did not stop within").complains("killed");
     host.conductor(&["remove", "--id", "liar"]).exits(0);
     assert!(host.instances().is_empty(), "{:?}", host.instances());
     host.sh("rm -r /etc/systemd/system/conductor-liar-.service.d");

@@ -99,7 +99,7 @@ fn root_in_a_group_of_the_units_name(host: &Host) {
         let ran = Ran::new(command.args(["-c", script])).exits(7);
         assert_eq!(ran.stdout, "secret\n", "{deed}");
         let warning = "eve.slice/conductor-a-v1.";
-        ran.complains("warning: process ").complains(warning).complains("was turned away");
+        ran.complains("warning: process ").complains(warning).complains("was rejected");
         root("systemctl stop eve.service").exits(0);
         let log = attempts(host, 2);
         assert!(!log.contains("took"), "{deed}: {log}");
@@ -124,8 +124,7 @@ fn a_command_says_how_it_ended(host: &Host) {
         define(host, rest);
         let ran = host.conductor(&["run", "--id", "a", "python3", "-c", script]).exits(7);
         assert_eq!(ran.stdout, "(b'', [])\n(b'', [])\n", "{ran}");
-        ran.complains("asked for input and output a second time")
-            .complains("said that the command had ended");
+        ran.complains("asked a second time for the input and output").complains("reported the end");
     }
 }
 

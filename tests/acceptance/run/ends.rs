@@ -46,7 +46,7 @@ pub(super) fn statuses_and_streams(host: &Host, engine: Option<Engine>) {
         assert!(full.contains("No space left on device"), "{full}");
     }
     let slow = shell(host, &["--timeout", "2s"], "echo begun; sleep 60").exits(124);
-    slow.says("begun").complains("error: it took longer than --timeout says");
+    slow.says("begun").complains("error: the command exceeded --timeout");
     nothing_is_left(host, engine);
 }
 

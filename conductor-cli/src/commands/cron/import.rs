@@ -1,4 +1,4 @@
-//! `conductor cron import`: prints definitions that do what crontabs do.
+//! `conductor cron import`: converts crontabs to definitions.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,9 +17,9 @@ use crate::error_object::ErrorDetails;
 use crate::failure::Failure;
 use crate::print;
 
-/// Stands for standard input.
+/// The argument for standard input.
 const STDIN: &str = "-";
-/// Something was left out.
+/// The exit status if lines were left out.
 const LEFT_OUT: u8 = 1;
 
 #[derive(Debug, Args)]
@@ -49,20 +49,20 @@ pub(crate) struct Import {
     pub(crate) id: Option<ServiceId>,
 }
 
-/// Definitions that do what crontabs do.
+/// The definitions that crontabs were converted to.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct ImportedCrontabs<'i> {
     /// The definitions, in the order of the crontabs.
     definitions: Vec<ImportedDefinition<'i>>,
-    /// How many entries are in them.
+    /// How many entries they contain.
     entries: usize,
-    /// The lines that could not be carried over.
+    /// The lines that could not be converted.
     left_out: Vec<ErrorDetails>,
-    /// What was carried over, and does not do quite what it did under cron.
+    /// Entries that behave differently than under cron.
     notes: Vec<ErrorDetails>,
 }
 
-/// A definition that was made of a crontab.
+/// A definition made from a crontab.
 #[derive(Serialize, JsonSchema)]
 struct ImportedDefinition<'i> {
     /// The id of its service.
@@ -74,7 +74,7 @@ struct ImportedDefinition<'i> {
 pub(crate) fn run(context: &Context, options: &Import) -> Result<ExitCode, Failure> {
     let (files, others) = files(options)?;
     if options.id.is_some() && files.len() > 1 {
-        let several = Problem::of_file(&files[1], "a second crontab, and --id is for one");
+        let several = Problem::of_file(&files[1], "a second crontab, but --id allows only one");
         return Err(Failure::Crontab(several.hint("import them one at a time, or without --id")));
     }
     let defined = defined_services(&context.conductor.paths().definitions);
@@ -89,7 +89,7 @@ pub(crate) fn run(context: &Context, options: &Import) -> Result<ExitCode, Failu
         };
         let text = text.map_err(Failure::Crontab)?;
         let id = options.id.clone().or_else(|| match &owner {
-            // It has no name, but its user has.
+            // Standard input has no file name, so the id is the user's name.
             Owner::User(user) if file == Path::new(STDIN) => user.as_str().parse().ok(),
             _ => None,
         });
@@ -104,7 +104,7 @@ pub(crate) fn run(context: &Context, options: &Import) -> Result<ExitCode, Failu
     Ok(ExitCode::from(if result.left_out.is_empty() { 0 } else { LEFT_OUT }))
 }
 
-/// Returns the crontabs that are meant, and what is in their directories and is none.
+/// Returns the crontabs, and problems for other files in their directories.
 fn files(options: &Import) -> Result<(Vec<PathBuf>, Vec<Problem>), Failure> {
     let (mut files, mut others) = (Vec::new(), Vec::new());
     for path in &options.files {
@@ -119,7 +119,7 @@ fn files(options: &Import) -> Result<(Vec<PathBuf>, Vec<Problem>), Failure> {
     Ok((files, others))
 }
 
-/// Returns whose commands a crontab has.
+/// Returns the owner of a crontab's commands.
 fn owner(context: &Context, options: &Import, file: &Path) -> Result<Owner, Problem> {
     if options.system {
         return Ok(Owner::Column);
@@ -130,12 +130,12 @@ fn owner(context: &Context, options: &Import, file: &Path) -> Result<Owner, Prob
     if let Some(owner) = &options.owner {
         return Ok(Owner::User(owner.clone()));
     }
-    // Debian has them in crontabs, cronie in cron itself.
+    // Debian's directory is named `crontabs`, cronie's `cron`.
     let directory = file.parent().and_then(Path::file_name);
     let is_spool = directory.is_some_and(|name| name == "crontabs" || name == "cron");
     let name = file.file_name().and_then(|name| name.to_str()).filter(|_| is_spool);
     name.and_then(|name| name.parse().ok()).map(Owner::User).ok_or_else(|| {
-        let problem = Problem::of_file(file, "it does not say whose crontab it is");
+        let problem = Problem::of_file(file, "the user of this crontab is not known");
         problem.hint("add --owner USER; or --system, if the lines name a user before the command")
     })
 }

@@ -1,4 +1,4 @@
-//! `conductor cron`: what has to do with jobs.
+//! `conductor cron`: the commands for scheduled jobs.
 
 pub(crate) mod import;
 pub(crate) mod next;
@@ -26,16 +26,16 @@ pub(crate) struct Cron {
     pub(crate) command: CronCommand,
 }
 
-/// What to do with jobs.
+/// The commands for scheduled jobs.
 #[derive(Debug, Subcommand)]
 pub(crate) enum CronCommand {
-    /// Show what a crontab expression is for systemd, what it means and when it is due
+    /// Show a crontab expression as a calendar event of systemd, what it means, and when it is due
     Translate(Translate),
-    /// Print definitions that do what crontabs do
+    /// Convert crontabs to definitions, and print these
     Import(Import),
-    /// Show which jobs run when
+    /// Show when jobs run
     Next(Next),
-    /// Run a job now, and wait for its end
+    /// Run a job now, and wait until it ends
     RunNow(RunNow),
     /// Stop a job's timer; apply and deploy keep the job paused
     Pause(ChangedJob),
@@ -43,7 +43,7 @@ pub(crate) enum CronCommand {
     Resume(ChangedJob),
 }
 
-/// Which job.
+/// The choice of a job.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct OneJob {
     /// The service

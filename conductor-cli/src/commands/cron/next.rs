@@ -1,4 +1,4 @@
-//! `conductor cron next`: which jobs run when, and on a terminal where they pile up.
+//! `conductor cron next`: shows when jobs run and, on a terminal, how many start in each hour.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,9 +20,9 @@ use crate::print;
 
 const COLUMNS: [&str; 6] = ["NEXT", "IN", "SERVICE", "JOB", "RUNS", "CALENDAR"];
 const RUNS: usize = 4;
-/// The hours that a chart shows.
+/// How many hours the chart shows.
 const DAY: u16 = 24;
-/// How long the bar of the busiest hour is, in characters.
+/// The length of the longest bar, in characters.
 const BAR: usize = 40;
 const HOUR: Duration = Duration::from_hours(1);
 
@@ -98,7 +98,7 @@ fn row(job: &UpcomingJob, from: i64, zone: &TimeZone) -> [String; COLUMNS.len()]
     ]
 }
 
-/// Draws a line for each hour, with as many blocks as jobs start in it, and says when most start at once.
+/// Draws a bar for each hour, as long as jobs start in it, and names the busiest minute.
 fn chart(day: &Upcoming, zone: &TimeZone) -> String {
     let mut hours: BTreeMap<Timestamp, BTreeMap<Timestamp, usize>> = BTreeMap::new();
     let began = floor(&local(day.from, zone), Unit::Hour);
@@ -118,7 +118,7 @@ fn chart(day: &Upcoming, zone: &TimeZone) -> String {
         let count = starts(minutes);
         let bar = "█".repeat((count * BAR).div_ceil(most));
         let label = clock(*hour);
-        // The first of several that are as busy.
+        // Of equally busy minutes, the first.
         let busiest = minutes.iter().rev().max_by_key(|(_, count)| **count);
         let pile =
             busiest.filter(|(_, count)| **count > 1).map_or_else(String::new, |(minute, count)| {
@@ -137,9 +137,9 @@ fn local(time: i64, zone: &TimeZone) -> ZonedDateTime {
     Timestamp::from_microsecond(time).unwrap_or_default().to_zoned_datetime(zone.clone())
 }
 
-/// Returns the beginning of the hour or minute that a time is in.
+/// Returns the start of the hour or minute of a time.
 fn floor(time: &ZonedDateTime, unit: Unit) -> Timestamp {
     let round = ZonedDateTimeRound::new().smallest(unit).mode(jiff::RoundMode::Trunc);
-    // It fails only at the beginning of all times.
+    // It fails only for the earliest possible time.
     time.round(round).map_or_else(|_| time.timestamp(), |time| time.timestamp())
 }

@@ -1,4 +1,4 @@
-//! `conductor cron pause` and `resume`: keep a job from being run by the clock, and let it run again.
+//! `conductor cron pause` and `resume`: stop the timer of a job, and start it again.
 
 use std::process::ExitCode;
 

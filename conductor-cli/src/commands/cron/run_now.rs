@@ -1,4 +1,4 @@
-//! `conductor cron run-now`: runs a job and shows what it writes.
+//! `conductor cron run-now`: runs a job and shows its output.
 
 use std::process::ExitCode;
 
@@ -24,16 +24,16 @@ pub(crate) struct RunNow {
     pub(crate) dry_run: bool,
 }
 
-/// How a run of a job went, and what it wrote.
+/// The result of a job's run, and its output.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct FinishedRun {
     #[serde(flatten)]
     run: JobRun,
-    /// What it wrote, line by line.
+    /// Its output, line by line.
     output: Vec<String>,
 }
 
-/// The job's output is the answer; what conductor says of it goes to standard error.
+/// The job's output goes to standard output, and conductor's messages to standard error.
 pub(crate) fn run(context: &Context, options: &RunNow) -> Result<ExitCode, Failure> {
     let (id, job) = (&options.one.id, &options.one.job);
     if options.dry_run {
@@ -44,7 +44,7 @@ pub(crate) fn run(context: &Context, options: &RunNow) -> Result<ExitCode, Failu
     let run = context.conductor.run_now(id, job, &mut |line| {
         match context.json() {
             true => output.push(line.to_owned()),
-            // The job goes on, whoever reads about it.
+            // A failure to print does not stop the job.
             false => drop(print::line(format_args!("{}", printable(line)))),
         }
     })?;

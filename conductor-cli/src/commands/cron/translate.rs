@@ -1,4 +1,4 @@
-//! `conductor cron translate`: what a crontab expression is for systemd, and when it is due.
+//! `conductor cron translate`: shows a crontab expression as `OnCalendar=`, and when it is due.
 
 use std::process::ExitCode;
 
@@ -14,7 +14,7 @@ use crate::context::Context;
 use crate::failure::Failure;
 use crate::print;
 
-/// How many times are shown.
+/// How many of the next times are shown.
 const TIMES: usize = 5;
 
 #[derive(Debug, Args)]
@@ -29,10 +29,10 @@ pub(crate) struct Translate {
     pub(crate) timezone: Option<TimeZone>,
 }
 
-/// What a crontab expression is for systemd.
+/// A crontab expression in systemd's syntax.
 #[derive(Serialize, JsonSchema)]
 pub(crate) struct Translation {
-    /// The values of `OnCalendar=`; none for what runs at boot.
+    /// The values of `OnCalendar=`; empty for a job that runs at boot.
     on_calendar: Vec<String>,
     /// What it means, in words.
     words: String,

@@ -1,4 +1,4 @@
-//! What can be typed behind `conductor run`.
+//! The arguments of `conductor run`.
 
 use std::env;
 use std::str::FromStr;
@@ -23,7 +23,7 @@ use conductor_core::value::{Argument, Cpu, EnvName, EnvValue, Memory, Span, User
 )]
 #[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Run {
-    /// The service; its definition stands in the definitions directory
+    /// The service; its definition is in the definitions directory
     #[arg(long)]
     pub(crate) id: ServiceId,
     /// The revision to run it in [default: the one that is deployed]
@@ -56,8 +56,8 @@ pub(crate) struct Run {
     /// The command and its arguments
     #[arg(value_name = "COMMAND", required = true, trailing_var_arg = true)]
     pub(crate) command: Vec<Argument>,
-    // The option of all commands that has this name is about something else than this one's: an argument
-    // with its identity keeps it away.
+    // The global option `--user` has another meaning than this command's. An argument with the same id hides
+    // it.
     #[arg(id = "user", long = "user-manager", hide = true)]
     _user: bool,
 }
@@ -120,7 +120,7 @@ mod tests {
     fn a_command_may_look_like_an_option() {
         let (_, found) = run(&["run", "--id=a", "--", "--odd", "x"]).unwrap();
         assert_eq!(words(&found), ["--odd", "x"]);
-        // A mistake in an option is none of these.
+        // A mistyped option is not taken as the command.
         assert!(run(&["run", "--id=a", "--odd", "x"]).is_err());
     }
 

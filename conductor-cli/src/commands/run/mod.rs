@@ -1,4 +1,4 @@
-//! `conductor run`: a command that runs once, as if it ran here.
+//! `conductor run`: runs a command once, connected to this terminal.
 
 mod args;
 mod input_output;
@@ -25,26 +25,26 @@ use crate::failure::{Failure, caught};
 use crate::human::printable;
 use crate::{hints, print};
 
-/// It took longer than it was to, as timeout(1) says it.
+/// The exit status after `--timeout`, as that of timeout(1).
 const TIMED_OUT: u8 = 124;
-/// It is not the command that failed, as container engines say it.
+/// The exit status if conductor failed and not the command, as that of container engines.
 const FAILED: u8 = 125;
 
-/// A command that nobody waits for.
+/// A detached command.
 #[derive(Debug, Serialize, JsonSchema)]
 pub(crate) struct Detached {
     /// The unit in which it runs.
     unit: UnitName,
 }
 
-/// The exit status of a command is its own, so that conductor's failures have another one here.
+/// Returns the exit status of the command; conductor's own failures have a separate one here.
 pub(crate) fn run(context: &Context, options: &Run) -> ExitCode {
     let (result, output) = if options.dry_run {
         (caught(|| plan(context, options)), context.output)
     } else if options.detach {
         (caught(|| detach(context, options)), context.output)
     } else {
-        // Standard output is the command's.
+        // Standard output belongs to the command.
         (caught(|| wait(context, options)), Output::Text)
     };
     ExitCode::from(result.unwrap_or_else(|failure| {
@@ -53,7 +53,7 @@ pub(crate) fn run(context: &Context, options: &Run) -> ExitCode {
     }))
 }
 
-/// Says what would be done.
+/// Prints the unit of a dry run.
 fn plan(context: &Context, options: &Run) -> Result<u8, Failure> {
     let service = context.conductor.find(&options.id)?;
     let plan = context.conductor.plan_run(&service, &request(options, None));
@@ -70,7 +70,7 @@ fn plan(context: &Context, options: &Run) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Starts the command and leaves it alone.
+/// Starts the command and does not wait for it.
 fn detach(context: &Context, options: &Run) -> Result<u8, Failure> {
     let signals = Signals::catch()?;
     let service = context.conductor.find(&options.id)?;
@@ -84,7 +84,7 @@ fn detach(context: &Context, options: &Run) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// Runs the command, as if it ran here.
+/// Runs the command and waits for its end.
 fn wait(context: &Context, options: &Run) -> Result<u8, Failure> {
     let signals = Signals::catch()?;
     let service = context.conductor.find(&options.id)?;
@@ -101,7 +101,7 @@ fn wait(context: &Context, options: &Run) -> Result<u8, Failure> {
     let connected = terminal.as_ref().map(Terminal::connect).transpose()?;
     signals.pass_on(running.controller(), terminal)?;
     let end = running.wait();
-    // What it wrote to the terminal comes before what is said of it.
+    // The command's output on the terminal comes before conductor's messages.
     drop(connected);
     let end = end?;
     for refused in &end.refused {
@@ -110,7 +110,7 @@ fn wait(context: &Context, options: &Run) -> Result<u8, Failure> {
     Ok(status(&end, options.timeout.is_some()))
 }
 
-/// Shows what an engine says of an image that it pulls, until a signal says that it is not to.
+/// Shows the engine's output during a pull, and cancels the pull on a signal.
 fn pulling(signals: &Signals) -> impl FnMut(Option<&str>) -> bool {
     move |line| {
         if let Some(line) = line {
@@ -134,21 +134,21 @@ fn request(options: &Run, term: Option<&str>) -> RunRequest {
     }
 }
 
-/// Returns the exit status for how a unit ended, and says what the status does not. If it had all the time
-/// that it wanted, what took too long was only to clear up after it, on a host that is very busy.
+/// Returns the exit status for a unit's end, and prints what the status does not show. Without a time limit,
+/// a timeout can only be that of the cleanup after the command, on a very busy host.
 fn status(UnitEnd { result, end, .. }: &UnitEnd, limited: bool) -> u8 {
     match (result.as_str(), end) {
         ("timeout", end) if limited || end.is_none() => {
-            print::complaint(format_args!("error: it took longer than --timeout says"));
+            print::complaint(format_args!("error: the command exceeded --timeout"));
             TIMED_OUT
         }
         (result, None) => {
-            print::complaint(format_args!("error: systemd ended it: {result}"));
+            print::complaint(format_args!("error: systemd ended the command: {result}"));
             FAILED
         }
         (result, Some(end)) => {
             if result == "oom-kill" {
-                print::complaint(format_args!("error: it needed more memory than it may have"));
+                print::complaint(format_args!("error: the command exceeded its memory limit"));
             }
             u8::try_from(end.status()).unwrap_or(u8::MAX)
         }

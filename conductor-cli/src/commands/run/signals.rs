@@ -1,4 +1,4 @@
-//! Signals that are the command's.
+//! Passes signals on to the command.
 
 use std::cell::RefCell;
 use std::fs;
@@ -12,17 +12,16 @@ use super::terminal::Terminal;
 use crate::failure::Failure;
 
 const PASSED_ON: [i32; 7] = [SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM];
-/// What asks for an end.
+/// The signals that ask a process to end.
 const ENDING: [i32; 4] = [SIGHUP, SIGINT, SIGQUIT, SIGTERM];
-/// How many of those are enough for a command that takes no notice.
+/// After how many of these conductor stops waiting for a command that ignores them.
 const ENOUGH: usize = 3;
 
-/// Signals that are caught.
+/// The caught signals.
 pub(super) struct Signals(RefCell<Caught>);
 
 impl Signals {
-    /// Catches signals from now on, but for those that whoever started this wants ignored, as nohup(1)
-    /// does.
+    /// Starts to catch signals, except those that were ignored when this process started, as by nohup(1).
     pub(super) fn catch() -> Result<Self, Failure> {
         let ignored = ignored();
         let caught = PASSED_ON.iter().filter(|signal| ignored >> (**signal - 1) & 1 == 0);
@@ -30,13 +29,13 @@ impl Signals {
         Ok(Self(RefCell::new(caught)))
     }
 
-    /// Returns whether one has come that asks for an end.
+    /// Returns whether a signal has arrived that asks for an end.
     pub(super) fn ask_for_an_end(&self) -> bool {
         self.0.borrow_mut().pending().any(|signal| ENDING.contains(&signal))
     }
 
-    /// Passes signals on from now on. The size of a terminal is handed on; the kernel tells the command,
-    /// and a container's terminal is another one, which is told by the other end.
+    /// Starts to pass signals on. For SIGWINCH, sets the size of the command's terminal, and the kernel
+    /// signals the command. A container has another terminal, which the probe resizes.
     pub(super) fn pass_on(
         self,
         controller: Controller,
@@ -50,7 +49,7 @@ impl Signals {
                 controller.signal(SIGWINCH);
             }
         };
-        // One that came while an image was pulled was not looked at.
+        // A SIGWINCH during the pull was not handled.
         terminal.iter().for_each(&resize);
         let mut pass_on = move |signal| match (signal, &terminal) {
             (SIGWINCH, Some(terminal)) => resize(terminal),
@@ -70,9 +69,9 @@ impl Signals {
     }
 }
 
-/// Returns the signals that are ignored, a bit for each (proc(5), `SigIgn`).
+/// Returns the ignored signals as a bit mask (proc(5), `SigIgn`).
 fn ignored() -> u64 {
-    // Without /proc nothing is known to be.
+    // Without /proc, none is assumed to be ignored.
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()

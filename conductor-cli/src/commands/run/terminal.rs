@@ -1,4 +1,4 @@
-//! A terminal for the command, which shows on the one that conductor runs in.
+//! A pseudo-terminal for the command, connected to the terminal of conductor.
 
 use std::fs::File;
 use std::io::{self, Read, Write};
@@ -16,14 +16,14 @@ use rustix::termios::{
 use crate::failure::Failure;
 use crate::print;
 
-/// How much is copied at a time.
+/// The size of the copy buffer.
 const PIECE: usize = 64 * 1024;
 
-/// The end of a pseudo-terminal that stands for the person (pty(7)).
+/// The master side of a pseudo-terminal (pty(7)).
 #[derive(Debug)]
 pub(super) struct Terminal(OwnedFd);
 
-/// A terminal that hands everything on; when dropped, it shows what is left, and is as it was.
+/// A connected terminal. Dropping it prints the remaining output and restores the terminal.
 #[derive(Debug)]
 pub(super) struct Connected {
     before: Termios,
@@ -31,7 +31,7 @@ pub(super) struct Connected {
 }
 
 impl Terminal {
-    /// Makes a terminal of the size of this one.
+    /// Creates a pseudo-terminal with the size of this terminal.
     pub(super) fn open() -> Result<(Self, InputOutput), Failure> {
         if !isatty(stdin()) {
             return Err(Failure::NoTerminal);
@@ -51,11 +51,11 @@ impl Terminal {
 
     /// Sets its size to that of this terminal.
     pub(super) fn resize(&self) {
-        // One that has gone needs no size.
+        // A closed terminal needs no size.
         let _ = tcgetwinsize(stdin()).and_then(|size| tcsetwinsize(&self.0, size));
     }
 
-    /// Hands on every key, and shows everything that the command writes.
+    /// Copies input to the command, and its output to this terminal.
     pub(super) fn connect(&self) -> Result<Connected, Failure> {
         let copy = || self.0.try_clone().map(File::from).map_err(Failure::Terminal);
         let (keys, shown) = (copy()?, copy()?);
@@ -63,7 +63,7 @@ impl Terminal {
         let mut raw = before.clone();
         raw.make_raw();
         tcsetattr(stdin(), OptionalActions::Now, &raw).map_err(failed)?;
-        // It reads until this process ends.
+        // This thread reads until the process ends.
         thread::spawn(move || copy_all(io::stdin(), keys));
         let output = Some(thread::spawn(move || copy_all(shown, io::stdout())));
         Ok(Connected { before, output })
@@ -73,8 +73,8 @@ impl Terminal {
 impl Drop for Connected {
     fn drop(&mut self) {
         if let Some(output) = self.output.take() {
-            // It ends when the last process has closed the terminal; if it failed, there is no more to
-            // show.
+            // The thread ends when the last process has closed the terminal. If it panicked, there is no more
+            // output.
             let _ = output.join();
         }
         if let Err(errno) = tcsetattr(stdin(), OptionalActions::Drain, &self.before) {
@@ -83,7 +83,7 @@ impl Drop for Connected {
     }
 }
 
-/// Copies until there is no more, or nobody takes it.
+/// Copies until either side is closed.
 fn copy_all(mut from: impl Read, mut to: impl Write) {
     let mut piece = vec![0; PIECE];
     loop {
@@ -95,7 +95,7 @@ fn copy_all(mut from: impl Read, mut to: impl Write) {
                 }
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // Linux says so when the other end of a pseudo-terminal is closed.
+            // Linux returns EIO when the other side of a pseudo-terminal is closed.
             Err(_) => return,
         }
     }

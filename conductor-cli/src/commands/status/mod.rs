@@ -1,4 +1,4 @@
-//! `conductor status`: a table of what runs.
+//! `conductor status`: shows a table of instances and jobs.
 
 mod scheduled_jobs;
 
@@ -20,7 +20,7 @@ const COLUMNS: [&str; 10] = [
     "SERVICE", "REVISION", "INSTANCE", "STATE", "SINCE", "RESTARTS", "MEMORY", "CPU", "PORT",
     "HEALTH",
 ];
-/// The columns of numbers, which line up on the right.
+/// The columns of numbers, which are right-aligned.
 const NUMBERS: [usize; 5] = [2, 5, 6, 7, 8];
 const INTERVAL: Duration = Duration::from_secs(2);
 
@@ -42,7 +42,7 @@ pub(crate) fn run(context: &Context, options: &StatusOptions) -> Result<ExitCode
             Context::print_json(&status)?;
         } else {
             if options.watch && terminal::moves_its_cursor() {
-                // Home, then clear: ECMA-48's CUP and ED.
+                // Moves the cursor home and clears the screen: ECMA-48's CUP and ED.
                 print::orders("\x1b[H\x1b[2J")?;
             }
             let parts = [instances(&status), scheduled_jobs::show(&status)];
@@ -59,7 +59,7 @@ pub(crate) fn run(context: &Context, options: &StatusOptions) -> Result<ExitCode
     }
 }
 
-/// Shows the instances; `None` if there are only jobs.
+/// Returns the table of instances; `None` if there are only jobs.
 fn instances(status: &Status) -> Option<String> {
     let mut table = human::table(&COLUMNS);
     for service in &status.services {
@@ -100,7 +100,7 @@ fn row(service: &str, instance: &InstanceStatus) -> [String; COLUMNS.len()] {
     ]
 }
 
-/// Says how long ago a moment was, in microseconds since 1970.
+/// Formats the age of a time in microseconds since 1970.
 fn age(since: u64) -> String {
     let now = now();
     match now.saturating_sub(since) {
@@ -109,7 +109,7 @@ fn age(since: u64) -> String {
     }
 }
 
-/// Returns the time in microseconds since 1970.
+/// Returns the current time in microseconds since 1970.
 fn now() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)

@@ -1,4 +1,4 @@
-//! The jobs of the services: when each runs next, and how it fared.
+//! The table of scheduled jobs: the next run, and the result of the last one.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::human::printable;
 
 const COLUMNS: [&str; 6] = ["SERVICE", "JOB", "REVISION", "NEXT", "LAST", "RESULT"];
 
-/// Shows the jobs, and what those wrote last that failed; `None` if there are none.
+/// Returns the table of jobs, and the last lines of failed ones; `None` if there are no jobs.
 pub(super) fn show(status: &Status) -> Option<String> {
     let mut jobs = Vec::new();
     for service in &status.services {
@@ -40,7 +40,7 @@ fn row(id: &str, job: &JobStatus) -> [String; COLUMNS.len()] {
         (Some(_), _) => "paused".to_owned(),
         _ if !job.enabled => "not enabled".to_owned(),
         (None, Some(next)) => format!("in {}", human::span(next.saturating_sub(now()))),
-        // Those that run at boot.
+        // Jobs that run at boot.
         (None, None) if job.waits => "at boot".to_owned(),
         (None, None) => dash(),
     };

@@ -1,4 +1,4 @@
-//! What a terminal shows at a moment: pure, from what was told until then.
+//! Lays out the rows of the live list, as a pure function of the events so far.
 
 #[cfg(test)]
 mod tests;
@@ -13,7 +13,7 @@ use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
 use crate::human::{printable, took};
 
-/// The narrowest terminal that is drawn for, and the size of one that does not tell.
+/// The narrowest supported terminal.
 const NARROWEST: usize = 20;
 
 /// The size of a terminal, in characters.
@@ -23,10 +23,10 @@ pub(super) struct Size {
     pub(super) lines: usize,
 }
 
-/// What is going on.
+/// What is in progress.
 #[derive(Debug, Default)]
 pub(super) struct Screen {
-    /// Whom this run waits for, in words, and since when.
+    /// The line for a wait for the lock, and when the wait began.
     pub(super) waiting: Option<(String, Instant)>,
     pub(super) steps: Vec<RunningStep>,
     pub(super) instances: Vec<Progress>,
@@ -40,15 +40,15 @@ pub(super) struct RunningStep {
     pub(super) since: Instant,
 }
 
-/// A row as it is printed.
+/// A row ready to print.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Drawn {
     pub(super) text: String,
-    /// How many columns it takes; the text may have colours, which take none.
+    /// Its width in columns, without the colour sequences in the text.
     pub(super) columns: usize,
 }
 
-/// A row in its parts.
+/// The parts of a row.
 struct Row {
     head: String,
     time: String,
@@ -57,8 +57,7 @@ struct Row {
 }
 
 impl Screen {
-    /// Returns the rows to show: one for each step, with the instance it waits for, and one for each
-    /// instance besides.
+    /// Returns the rows: one for each step, with its instance if it has one, and one for each other instance.
     pub(super) fn rows(&self, now: Instant, size: Size, color: bool) -> Vec<Drawn> {
         let words: HashSet<_> =
             self.steps.iter().flat_map(|running| running.step.split(' ')).collect();
@@ -72,13 +71,13 @@ impl Screen {
             status: String::new(),
         });
         let steps = self.steps.iter().map(|running| running.row(now, &instances));
-        // The last line is the cursor's.
+        // The cursor is in the last line.
         let room = size.lines.saturating_sub(1).max(1);
         let count = self.waiting.iter().count() + self.steps.len() + others.clone().count();
         let shown = if count > room { room - 1 } else { count };
         let rows: Vec<_> = waiting.chain(steps).chain(others.map(Row::of)).take(shown).collect();
         let width = rows.iter().map(|row| row.head.width()).max().unwrap_or(0);
-        // A row that fills the last column may wrap.
+        // A row that uses the last column may wrap.
         let columns = size.columns.max(NARROWEST) - 1;
         let mut rows: Vec<_> = rows.iter().map(|row| row.fit(width, columns, color)).collect();
         if shown < count {
@@ -119,7 +118,7 @@ impl Row {
         }
     }
 
-    /// Writes the row in columns, no longer than the terminal is wide.
+    /// Formats the row, no wider than the terminal.
     fn fit(&self, width: usize, columns: usize, color: bool) -> Drawn {
         const TIME: usize = 8;
         let state = self.state.map_or_else(String::new, |state| state.to_string());
@@ -131,7 +130,7 @@ impl Row {
         }
         let mut row = Drawn::plain(cut(text.trim_end(), columns));
         let paint = self.state.filter(|_| color).and_then(paint);
-        // One that was cut stays plain.
+        // A row that was cut has no colours.
         if let Some(paint) = paint
             && row.text.get(place.clone()) == Some(&state)
         {
@@ -158,14 +157,14 @@ fn words_of(instance: &Progress) -> String {
     instance.status.as_deref().map_or_else(String::new, printable)
 }
 
-/// Leaves out of a unit's name what its row says anyway.
+/// Removes from a unit's name what its row shows anyway.
 fn short<'n>(unit: &'n str, service: &str) -> &'n str {
     let release = unit.strip_prefix("conductor-").and_then(|unit| unit.strip_prefix(service));
     let release = release.and_then(|unit| unit.strip_prefix('-')?.strip_suffix(".service"));
     release.unwrap_or(unit)
 }
 
-/// Cuts a text to a number of columns.
+/// Truncates a text to a number of columns.
 fn cut(text: &str, columns: usize) -> String {
     if text.width() <= columns {
         return text.to_owned();

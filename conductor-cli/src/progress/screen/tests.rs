@@ -1,4 +1,4 @@
-//! What is shown at some moments.
+//! Tests of the live list's layout.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Asks a proxy whether its configuration is right, as it is or as it would be.
+//! Checks a proxy's configuration, as it is or with a change.
 
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -11,14 +11,14 @@ use conductor_core::name::ProxyName;
 use conductor_core::settings::ProxySettings;
 use conductor_core::value::Argument;
 
-/// The longest that a check may take, and how much longer after it was asked to end.
+/// The time limit of a check, and the time before SIGKILL after that.
 const TIMEOUT: [&str; 3] = ["timeout", "--kill-after=5", "60"];
-/// The exit status of `timeout` for what it had to end.
+/// The exit status of `timeout` after the time limit.
 const TIMED_OUT: i32 = 124;
 
-/// Shows a changed directory to one command: a copy with the change in it, on a file system of its
-/// own, mounted over the directory in a mount namespace of its own. Nobody else sees any of it, the
-/// proxy's messages name the real paths, and all is gone with the command.
+/// Runs one command with a changed copy of the directory, on its own tmpfs, mounted over the directory in its
+/// own mount namespace. No other process sees it, the proxy's messages show the real paths, and the kernel
+/// removes it when the command ends.
 const CHANGED: [&str; 6] = ["unshare", "--mount", "--propagation=private", "--", "sh", "-euc"];
 const SCRIPT: &str = r#"scratch=$1 directory=$2 file=$3 change=$4
 shift 4
@@ -32,19 +32,19 @@ fi
 mount --bind "$scratch" "$directory"
 echo ready
 exec "$@" </dev/null"#;
-/// What the script says when all is as it should be and the command begins.
+/// What the script prints right before the command.
 const READY: &[u8] = b"ready\n";
 
-/// The programs that print the configuration they read when they are asked with `-T` to check it.
+/// The programs that print the configuration when they check it with `-T`.
 const NGINX: [&str; 3] = ["nginx", "openresty", "angie"];
 
-/// A change that is tried out.
+/// A change to check.
 pub(super) struct Candidate<'a> {
     /// The name of the file.
     pub(super) file: &'a str,
-    /// Its text; `None` if it goes.
+    /// Its text; `None` to remove it.
     pub(super) text: Option<&'a str>,
-    /// A line of the text that is in no other file.
+    /// A line of the text that no other file has.
     pub(super) mark: &'a str,
 }
 
@@ -58,7 +58,7 @@ pub(super) fn as_it_is(proxy: &ProxyName, settings: &ProxySettings) -> Result<()
     }
 }
 
-/// Checks the configuration as it would be with a change.
+/// Checks the configuration with a change.
 pub(super) fn with(
     proxy: &ProxyName,
     settings: &ProxySettings,
@@ -84,7 +84,7 @@ pub(super) fn with(
     if !output.status.success() {
         let (proxy, said) = (proxy.clone(), said(&output));
         return Err(match as_it_is(&proxy, settings) {
-            // What it says of the file that will be there is what helps.
+            // The message about the candidate's file is the helpful one.
             Err(ProxyError::Broken { .. }) => ProxyError::Broken { proxy, said },
             _ => ProxyError::Refused { proxy, said, removal: candidate.text.is_none() },
         });
@@ -100,8 +100,8 @@ pub(super) fn with(
     Ok(())
 }
 
-/// Has nginx print the configuration that it checks, so that one run tells both whether it is right
-/// and whether the candidate is part of it.
+/// Makes nginx print the configuration that it checks, so that one run shows whether it is valid and whether
+/// it includes the candidate.
 fn print_configuration(test: &mut [&str]) -> bool {
     let program = test.first().and_then(|program| program.rsplit('/').next());
     if !program.is_some_and(|program| NGINX.contains(&program)) {
@@ -116,7 +116,7 @@ fn print_configuration(test: &mut [&str]) -> bool {
     }
 }
 
-/// Runs a check behind some other words, and writes a text to its input.
+/// Runs a check with a command in front of it, and writes a text to its standard input.
 fn run(
     proxy: &ProxyName,
     test: &[&str],
@@ -142,13 +142,13 @@ fn output(command: &mut Command, input: Option<&str>) -> io::Result<Output> {
     let stdin = if input.is_some() { Stdio::piped() } else { Stdio::null() };
     let mut child = command.stdin(stdin).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
     if let (Some(mut stdin), Some(input)) = (child.stdin.take(), input) {
-        // The script reads all of it before it writes anything, or has failed and says why.
+        // The script reads all of it before it writes anything. If the script failed, it has written why.
         let _ = stdin.write_all(input.as_bytes());
     }
     child.wait_with_output()
 }
 
-/// Returns what a command said for a message: its last lines.
+/// Returns the last lines of a command's output, for a message.
 fn said(output: &Output) -> String {
     const MOST_LINES: usize = 20;
     let stderr = String::from_utf8_lossy(&output.stderr);

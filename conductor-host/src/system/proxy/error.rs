@@ -1,4 +1,4 @@
-//! Why a proxy was not told of instances.
+//! Errors of proxies.
 
 use std::path::PathBuf;
 
@@ -8,17 +8,17 @@ use conductor_core::name::{ProxyName, UnitName};
 use conductor_core::unit::TemplateError;
 use conductor_core::value::HostPath;
 
-/// Why a proxy was not told of instances, or did not listen.
+/// Why a proxy was not switched to instances.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProxyError {
-    /// The host settings do not know it.
+    /// The host settings do not have it.
     #[error("the host settings have no proxy {proxy}")]
     Unknown {
         /// The proxy.
         proxy: ProxyName,
     },
-    /// The program that checks its configuration is not there.
+    /// The program that checks its configuration is not installed.
     #[error("the configuration of {proxy} cannot be checked: there is no {program}")]
     NoProgram {
         /// The proxy.
@@ -26,35 +26,35 @@ pub enum ProxyError {
         /// The program.
         program: String,
     },
-    /// Its configuration is broken, whatever conductor does.
+    /// Its configuration is broken without conductor's change.
     #[error("the configuration of {proxy} is broken: {said}")]
     Broken {
         /// The proxy.
         proxy: ProxyName,
-        /// What the proxy said.
+        /// The proxy's message.
         said: String,
     },
-    /// Its configuration is right as it is, and would not be with conductor's change.
+    /// Its configuration is valid, but not with conductor's change.
     #[error("{proxy} refuses the change: {said}")]
     Refused {
         /// The proxy.
         proxy: ProxyName,
-        /// What the proxy said.
+        /// The proxy's message.
         said: String,
         /// Whether the change is the removal of the file.
         removal: bool,
     },
-    /// It does not read the directory that conductor writes to.
+    /// It does not include the directory that conductor writes to.
     #[error("{proxy} does not read what is in {directory}")]
     NotIncluded {
         /// The proxy.
         proxy: ProxyName,
         /// The directory.
         directory: HostPath,
-        /// The line that is missing in its configuration.
+        /// The line that its configuration lacks.
         include: String,
     },
-    /// The check could not be made.
+    /// The check could not run.
     #[error("the configuration of {proxy} cannot be checked: {said}")]
     NotChecked {
         /// The proxy.
@@ -62,7 +62,7 @@ pub enum ProxyError {
         /// What went wrong.
         said: String,
     },
-    /// A file that is not conductor's stands where one of conductor's has to go.
+    /// A file that is not conductor's is in the place of one of conductor's.
     #[error("{} is not conductor's", conductor_core::error::shown_path(path))]
     Foreign {
         /// The file.
@@ -76,37 +76,37 @@ pub enum ProxyError {
         /// Why.
         source: JobError,
     },
-    /// It was reloaded and goes on with the old configuration.
+    /// It was reloaded but still uses the old configuration.
     #[error("{unit} was reloaded, and still works with the old configuration")]
     NotTakenOver {
         /// Its unit.
         unit: UnitName,
     },
-    /// The host's own template is wrong.
+    /// The host's template is invalid.
     #[error(transparent)]
     Template(#[from] TemplateError),
-    /// The file system refused.
+    /// A file operation failed.
     #[error(transparent)]
     Path(#[from] PathError),
-    /// systemd could not be asked.
+    /// A call to systemd failed.
     #[error(transparent)]
     Systemd(#[from] SystemdError),
 }
 
 impl ProxyError {
-    /// Says what to do about it, where that is known.
+    /// Returns what to do about it, if that is known.
     pub fn hint(&self) -> Option<String> {
         Some(match self {
             Self::Unknown { proxy } => format!("add proxy.{proxy} to the host settings"),
             Self::NoProgram { proxy, .. } => {
                 format!("install it, or set proxy.{proxy}.test in the host settings")
             }
-            Self::Broken { .. } => "repair it; conductor did not change it".to_owned(),
+            Self::Broken { .. } => "fix it; conductor did not change it".to_owned(),
             Self::Refused { removal: true, .. } => "remove what refers to it first".to_owned(),
             Self::NotIncluded { include, .. } => {
                 format!("add {include} to the http section of its configuration")
             }
-            Self::Foreign { .. } => "move it away if nothing needs it".to_owned(),
+            Self::Foreign { .. } => "move it to another place if nothing needs it here".to_owned(),
             Self::NotTakenOver { .. } => {
                 "its error log says why, for example that it cannot listen on a port".to_owned()
             }

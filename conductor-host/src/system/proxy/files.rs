@@ -1,4 +1,4 @@
-//! Whose the files are that proxies read.
+//! Ownership of the files that proxies read.
 
 use std::fs;
 use std::io::ErrorKind;
@@ -9,7 +9,7 @@ use super::observe::read;
 use conductor_core::error::PathContext as _;
 use conductor_core::name::{ProxyName, ServiceId};
 
-/// Insists that what is to be replaced is conductor's file for this proxy and service, or nothing.
+/// Checks that the path is free, or has conductor's file for this proxy and service.
 pub(super) fn refuse_foreign(
     path: &Path,
     proxy: &ProxyName,

@@ -1,4 +1,4 @@
-//! The proxies of a host: their files, the check of their configuration, and the change to it.
+//! The proxies of a host: their files, configuration checks, and reloads.
 
 mod check;
 mod error;
@@ -28,22 +28,22 @@ use conductor_core::release::PREFIX;
 use conductor_core::settings::{ProxySettings, Settings};
 use conductor_core::unit::Override;
 
-/// The longest that a proxy may take from its reload to the work with the new configuration, and how
-/// many times as long as the reload itself, for which nginx reads all of a large one, too.
+/// How long a proxy may take after a reload until it uses the new configuration: this time, plus this many
+/// times the duration of the reload command, because nginx reads a large configuration again.
 const LONGEST_TAKE_OVER: (Duration, u32) = (Duration::from_secs(10), 4);
 
 /// The proxies of a host, as its settings describe them.
 #[derive(Debug, Clone)]
 pub struct Proxies {
     proxies: BTreeMap<ProxyName, ProxySettings>,
-    /// Another root, on which nothing runs.
+    /// Another root, where nothing runs.
     root: Option<PathBuf>,
     runtime: PathBuf,
 }
 
 impl Proxies {
-    /// Works on the running host, or below another root: then only files are written there.
-    /// `runtime` is the directory for what has to be gone after a reboot.
+    /// Refers to the proxies of the running host, or to files below another root, where only files are
+    /// written. `runtime` is the runtime directory.
     pub fn new(settings: &Settings, root: Option<&Path>, runtime: &Path) -> Self {
         Self {
             proxies: settings.proxies.clone(),
@@ -55,7 +55,7 @@ impl Proxies {
     /// Reads the templates that the settings name.
     ///
     /// # Errors
-    /// A file cannot be read, or is no template.
+    /// A file cannot be read, or is not a template.
     pub fn templates(&self) -> Result<ProxyTemplates, ProxyError> {
         let mut own = Vec::new();
         for (proxy, settings) in &self.proxies {
@@ -68,13 +68,13 @@ impl Proxies {
         Ok(ProxyTemplates::new(own)?)
     }
 
-    /// Reads which files of conductor's there are, what is in the way, and what is pending.
+    /// Reads conductor's files, the foreign files in their place, and the pending changes.
     ///
     /// # Errors
-    /// A directory or a file of conductor's in it cannot be read.
+    /// A directory, or a file of conductor in it, cannot be read.
     pub fn observe(&self) -> Result<Upstreams, PathError> {
         let mut pending = pending::all(&self.runtime)?;
-        // One that is gone from the settings cannot be reloaded.
+        // A proxy that was removed from the settings cannot be reloaded.
         let known = |proxy: &ProxyName| self.proxies.contains_key(proxy);
         for proxies in pending.values_mut() {
             proxies.retain(known);
@@ -87,19 +87,19 @@ impl Proxies {
         Ok(upstreams)
     }
 
-    /// Checks the configuration of a proxy as it is now, by its own command.
+    /// Checks the current configuration of a proxy with its own command.
     ///
     /// # Errors
-    /// The configuration is broken; the error has the proxy's own words.
+    /// The configuration is broken. The error has the proxy's message.
     pub fn test(&self, proxy: &ProxyName) -> Result<(), ProxyError> {
         check::as_it_is(proxy, self.settings(proxy)?)
     }
 
-    /// Checks the configuration of a proxy as it would be with another text for a service, or
-    /// without any. Nobody but the check sees the text.
+    /// Checks a proxy's configuration as it would be with a new text for a service, or with none. Only the
+    /// check sees the text.
     ///
     /// # Errors
-    /// The configuration would be broken, is broken already, or does not include the file.
+    /// The configuration would be broken, is broken, or does not include the file.
     pub fn try_out(
         &self,
         proxy: &ProxyName,
@@ -112,11 +112,11 @@ impl Proxies {
         check::with(proxy, settings, &self.runtime, &candidate)
     }
 
-    /// Replaces the file of a service for a proxy, or removes it, so that a crash leaves it old or
-    /// new. On a running host the change is tried out before, if `tested`, and noted as pending.
+    /// Replaces or removes a service's file for a proxy; a crash leaves it old or new. On a running host, the
+    /// change is checked first if `tested`, and noted as pending.
     ///
     /// # Errors
-    /// What [`Proxies::try_out`] finds, or a file that is not conductor's; nothing was changed then.
+    /// The errors of [`Proxies::try_out`], or a foreign file. Nothing was changed.
     pub fn write(
         &self,
         proxy: &ProxyName,
@@ -137,7 +137,7 @@ impl Proxies {
             open::make_directories(&directory)?;
         } else {
             match tested.then(|| self.try_out(proxy, service, text)) {
-                // Nobody reads the file any more.
+                // The proxy is not installed, so nothing reads the file.
                 Some(Err(ProxyError::NoProgram { .. })) if text.is_none() => {}
                 Some(result) => result?,
                 None => {}
@@ -147,11 +147,11 @@ impl Proxies {
         Ok(atomic::replace(&directory, &name, text)?)
     }
 
-    /// Reloads a proxy and waits until it works with the new configuration. Returns the processes that
-    /// serve the old connections. A proxy that does not run has nothing to reload.
+    /// Reloads a proxy and waits until it uses the new configuration. Returns the processes that serve the
+    /// old connections. A proxy that is not running is not reloaded.
     ///
     /// # Errors
-    /// The reload fails, or the old processes go on as if there had been none.
+    /// The reload fails, or the old processes keep the old configuration.
     pub fn reload(&self, systemd: &Systemd, proxy: &ProxyName) -> Result<OldWorkers, ProxyError> {
         let unit = &self.settings(proxy)?.unit;
         let Some(main) = systemd.up(unit)? else {
@@ -170,8 +170,8 @@ impl Proxies {
         }
     }
 
-    /// Waits until the processes that serve the old connections are gone, at most so long, or until
-    /// `interrupted` says so. Returns how many are left.
+    /// Waits until the old processes have ended, up to `longest`, or until `interrupted` returns true.
+    /// Returns how many still run.
     pub fn drain(
         &self,
         old: &OldWorkers,
@@ -181,7 +181,7 @@ impl Proxies {
         old.drain(longest, interrupted)
     }
 
-    /// Takes the note back that a change of a service's files is pending.
+    /// Removes the note that a change of a service's files is pending.
     ///
     /// # Errors
     /// The note cannot be removed.
@@ -205,7 +205,7 @@ impl Proxies {
     }
 }
 
-/// Names the file of a service.
+/// Returns the file name of a service.
 fn file_name(service: &ServiceId, settings: &ProxySettings) -> String {
     format!("{PREFIX}{service}{}", settings.suffix)
 }

@@ -1,4 +1,4 @@
-//! Finds conductor's files in the directory of a proxy, and what is in their way.
+//! Finds conductor's files in a proxy's directory, and foreign files in their place.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -9,10 +9,10 @@ use conductor_core::name::{ProxyName, ServiceId};
 use conductor_core::proxy::{UpstreamFile, Upstreams};
 use conductor_core::release::PREFIX;
 
-/// The longest file that is read; a thousand instances take 50 KiB.
+/// The longest file that is read; a file with a thousand instances has 50 KiB.
 const LONGEST: u64 = 4 * 1024 * 1024;
 
-/// Adds what is in one directory; one that does not exist has nothing in it.
+/// Adds the files in one directory, which may be missing.
 pub(super) fn observe(
     proxy: &ProxyName,
     directory: &Path,
@@ -40,10 +40,10 @@ pub(super) fn observe(
     Ok(())
 }
 
-/// Reads a file of conductor's; `None` if it is none.
+/// Reads a file; `None` if it is not conductor's.
 pub(super) fn read(path: &Path) -> Result<Option<UpstreamFile>, PathError> {
     let bytes = match open::read(path, Links::Refused, LONGEST) {
-        // Also a link to a file: what is behind it is somebody else's.
+        // This includes a link to a file, which belongs to someone else.
         Err(ReadError::NotRegular | ReadError::TooLong(_)) => return Ok(None),
         read => read.at("read", path)?,
     };

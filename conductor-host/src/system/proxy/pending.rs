@@ -1,7 +1,7 @@
-//! Notes that the files of a service were changed, and that a proxy may still work with the old ones.
+//! Notes about services whose files were changed while a proxy may still use the old ones.
 //!
-//! A note outlives a process that is killed before the proxy was reloaded and done with the old
-//! connections, and a reboot makes it moot.
+//! A note remains if the process is killed before the proxy was reloaded and has closed the old connections.
+//! A reboot may remove it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -13,7 +13,7 @@ use crate::system::open::{make_own_directory, read_note};
 use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::name::{ProxyName, ServiceId};
 
-/// Returns all notes: the services, and for each the proxies, one on each line of the note.
+/// Returns all notes: for each service, the proxies. A note has one proxy on each line.
 pub(super) fn all(runtime: &Path) -> Result<BTreeMap<ServiceId, BTreeSet<ProxyName>>, PathError> {
     let directory = directory(runtime);
     let entries = match directory.read_dir() {
@@ -31,7 +31,7 @@ pub(super) fn all(runtime: &Path) -> Result<BTreeMap<ServiceId, BTreeSet<ProxyNa
     Ok(notes)
 }
 
-/// Notes that the file of a service for a proxy is about to change.
+/// Writes a note that a service's file for a proxy is about to change.
 pub(super) fn note(
     runtime: &Path,
     proxy: &ProxyName,
@@ -50,7 +50,7 @@ pub(super) fn note(
     Ok(())
 }
 
-/// Takes a note back.
+/// Removes a note.
 pub(super) fn forget(runtime: &Path, service: &ServiceId) -> Result<(), PathError> {
     let path = directory(runtime).join(service.as_str());
     match fs::remove_file(&path) {

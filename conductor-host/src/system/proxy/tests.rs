@@ -1,4 +1,4 @@
-//! What needs no proxy that runs.
+//! Tests that need no running proxy.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -113,7 +113,7 @@ fn a_note_names_the_proxies_that_are_concerned() {
     let proxies = root.proxies(&Settings::default());
     let all = pending::all(&runtime).unwrap();
     assert_eq!(all, BTreeMap::from([(web(), BTreeSet::from([edge, nginx()]))]));
-    // The settings have no other that could be reloaded.
+    // The settings have no other proxy.
     let noted = proxies.observe().unwrap().pending;
     assert_eq!(noted, BTreeMap::from([(web(), BTreeSet::from([nginx()]))]));
     for _ in 0..2 {

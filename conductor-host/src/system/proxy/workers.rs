@@ -1,8 +1,8 @@
-//! The processes of a proxy that serve the connections from before a reload.
+//! A proxy's processes from before a reload, which serve the old connections.
 //!
-//! A reload is over for systemd when it was asked for. Whether the proxy works with the new
-//! configuration shows in its processes: nginx starts new workers and tells the old ones to end,
-//! which they say in their titles, and do once their last connection is closed.
+//! For systemd, a reload is done when it was requested. Whether the proxy uses the new configuration shows in
+//! its processes: nginx starts new workers and shuts the old ones down. Old workers show that in their
+//! titles, and end when their last connection is closed.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 
 use conductor_core::error::{PathContext as _, PathError};
 
-/// How long to wait before looking again, first and at most.
+/// The first and the longest pause between two checks.
 const PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_millis(20)];
 
-/// The processes that served a proxy's connections before it was reloaded.
+/// The processes that served a proxy's connections before its reload.
 #[derive(Debug, Clone, Default)]
 pub struct OldWorkers(Vec<Worker>);
 
-/// A process; its number may be another's later, but not with the same start.
+/// A process. Its PID may be reused later, but not with the same start time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Worker {
     pid: u32,
@@ -31,8 +31,8 @@ impl OldWorkers {
     pub(super) fn of(main: u32) -> Result<Self, PathError> {
         let mut workers = Vec::new();
         for worker in children(main)?.into_iter().filter_map(Worker::new) {
-            // While nginx's program is replaced, the new master is a child of the old one. A worker
-            // has the title of a master, too, at its very beginning, but never children.
+            // During an upgrade of nginx's binary, the new master is a child of the old one. A worker, too,
+            // has the title of a master at its start, but never has children.
             let titled = worker.title().starts_with("nginx: master");
             if !titled || children(worker.pid)?.is_empty() {
                 workers.push(worker);
@@ -41,9 +41,8 @@ impl OldWorkers {
         Ok(Self(workers))
     }
 
-    /// Waits until none of nginx's works with the old configuration any more: each is gone, or says
-    /// that it is shutting down. Returns whether that came true. Other proxies do not say, and
-    /// nothing is waited for.
+    /// Waits until no worker of nginx uses the old configuration: each has ended or is shutting down. Returns
+    /// whether that happened. Other proxies do not show it, so there is no wait for them.
     pub(super) fn are_leaving(&self, longest: Duration) -> bool {
         let staying = |worker: &Worker| {
             let title = worker.title();
@@ -52,13 +51,13 @@ impl OldWorkers {
         wait(longest, || !self.0.iter().any(staying))
     }
 
-    /// Waits until all are gone; returns how many are left.
+    /// Waits until all have ended. Returns how many still run.
     pub(super) fn drain(&self, longest: Duration, interrupted: &dyn Fn() -> bool) -> usize {
         wait(longest, || self.count() == 0 || interrupted());
         self.count()
     }
 
-    /// Returns how many are left.
+    /// Returns how many still run.
     pub(crate) fn count(&self) -> usize {
         self.0.iter().filter(|worker| worker.is_there()).count()
     }
@@ -94,9 +93,9 @@ fn children(pid: u32) -> Result<Vec<u32>, PathError> {
                 pids.extend(list.split_whitespace().filter_map(|pid| pid.parse::<u32>().ok()));
             }
             None if !thread.path().exists() => {}
-            // Without it nobody would be waited for, and connections would be cut.
+            // Without the list, the drain would not wait and connections would be cut.
             None => {
-                let source = io::Error::other("the kernel does not tell (CONFIG_PROC_CHILDREN)");
+                let source = io::Error::other("the kernel was built without CONFIG_PROC_CHILDREN");
                 return Err(PathError { action: "read", path: file, source });
             }
         }
@@ -104,17 +103,17 @@ fn children(pid: u32) -> Result<Vec<u32>, PathError> {
     Ok(pids)
 }
 
-/// Returns when a process was started, in the kernel's ticks; `None` if it has ended.
+/// Returns the start time of a process in clock ticks; `None` if it has ended.
 fn start_of(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name of the program may contain anything; behind it comes the third field, the state.
+    // The name of the program may contain anything. The third field, the state, follows it.
     let mut fields = stat.rsplit_once(')')?.1.split_whitespace();
     let state = fields.next()?;
     let started = fields.nth(22 - 4)?.parse().ok()?;
     (!matches!(state, "Z" | "X")).then_some(started)
 }
 
-/// Returns `None` in place of the error that a process which has ended causes.
+/// Returns `None` for the error of a process that has ended.
 fn unless_gone<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     const ESRCH: i32 = 3;
     match result {
@@ -124,7 +123,7 @@ fn unless_gone<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     }
 }
 
-/// Waits until something holds, at most so long; returns whether it does.
+/// Waits until a condition holds, up to `longest`. Returns whether it holds.
 fn wait(longest: Duration, holds: impl Fn() -> bool) -> bool {
     let began = Instant::now();
     let mut pause = PAUSE[0];
@@ -150,12 +149,12 @@ mod tests {
         let all = OldWorkers::of(id()).unwrap();
         let own = OldWorkers(all.0.into_iter().filter(|worker| worker.pid == child.id()).collect());
         assert_eq!(own.0.len(), 1);
-        // It is not nginx, so nobody expects it to say anything.
+        // It is not nginx, so its title is not checked.
         assert!(own.are_leaving(Duration::ZERO));
         assert_eq!(own.drain(Duration::from_millis(50), &|| false), 1);
         assert_eq!(own.drain(Duration::from_mins(1), &|| true), 1);
         child.kill().unwrap();
-        // A zombie serves nobody.
+        // A zombie serves no connections.
         assert_eq!(own.drain(Duration::from_mins(1), &|| false), 0);
         child.wait().unwrap();
         assert_eq!(own.drain(Duration::ZERO, &|| false), 0);

@@ -1,4 +1,4 @@
-//! What goes over the connection to the command: its input and output, and signals.
+//! What is sent over the connection to a run's command: its input and output, and signals.
 
 use std::io::{self, IoSlice, Write as _};
 use std::mem::MaybeUninit;
@@ -9,17 +9,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use probe_protocol::Announcement;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 
-/// What a command is to run with.
+/// The input and output of a command.
 #[derive(Debug)]
 pub enum InputOutput {
-    /// Standard input, output and error. What is missing is as systemd has it: no input, and the journal.
+    /// Standard input, output and error. Missing ones are systemd's defaults: no input, and the journal.
     Streams([Option<OwnedFd>; 3]),
-    /// A terminal, which controls the command.
+    /// A terminal, which becomes the command's controlling terminal.
     Terminal(OwnedFd),
 }
 
 impl InputOutput {
-    /// Returns what comes with the first byte on the connection.
+    /// Returns the first message on the connection.
     fn announcement(&self) -> Announcement {
         match self {
             Self::Streams(streams) => {
@@ -47,14 +47,14 @@ impl InputOutput {
     }
 }
 
-/// A way to the command while somebody waits for its end.
+/// Sends signals to a running command.
 #[derive(Debug, Clone, Default)]
 pub struct Controller(Arc<Mutex<ControlLine>>);
 
 /// The connection to the command.
 #[derive(Debug, Default)]
 enum ControlLine {
-    /// It is not there yet; these signals wait for it.
+    /// The command has not connected yet; these signals wait for it.
     #[default]
     Expected,
     Waiting(Vec<u8>),
@@ -63,26 +63,26 @@ enum ControlLine {
 }
 
 impl Controller {
-    /// Sends a signal, by its number; before the command runs it is kept.
+    /// Sends a signal. Signals before the start of the command are kept until then.
     pub fn signal(&self, number: i32) {
         let Ok(number) = u8::try_from(number) else { return };
         let mut line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *line {
             ControlLine::Expected => *line = ControlLine::Waiting(vec![number]),
             ControlLine::Waiting(signals) => signals.push(number),
-            // One that has ended needs no signal.
+            // A command that has ended needs no signal.
             ControlLine::There(stream) => drop(stream.write_all(&[number])),
             ControlLine::Gone => {}
         }
     }
 
-    /// Lets go of the command: it is told to end, and killed if it takes longer than its definition
-    /// allows.
+    /// Closes the connection: the command gets SIGTERM, and is killed after the stop timeout of its
+    /// definition.
     pub fn let_go(&self) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ControlLine::Gone;
     }
 
-    /// Takes the connection, and says what was to be said meanwhile.
+    /// Takes the connection, and sends the signals that were kept.
     pub(super) fn attach(&self, mut stream: UnixStream) -> io::Result<()> {
         let mut line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*line {

@@ -1,4 +1,4 @@
-//! Who comes to the socket: processes of the unit, and others.
+//! The processes that connect to the socket: those of the unit, and others.
 
 use std::fmt;
 use std::fs;
@@ -18,13 +18,14 @@ use rustix::process::geteuid;
 use crate::system::systemd::Systemd;
 use conductor_core::name::UnitName;
 
-/// How long one may take to say what it wants; both that are expected say it at once.
+/// How long a process may take to send its message; both expected processes send it at once.
 const PATIENCE: Duration = Duration::from_secs(10);
-/// The longest line that anybody has to say.
+/// The longest valid message.
 const LONGEST: usize = 256;
 
-/// Who belongs to a unit: the processes in the control group that systemd made for it, or in one below
-/// it. That its name occurs in a path means nothing, since users make groups of any name in their own.
+/// Decides which processes belong to a unit: those in the control group that systemd created for it, or in a
+/// descendant. A path with the unit's name is not enough, because users can create groups with any name below
+/// their own.
 pub(super) struct Members<'a> {
     unit: &'a UnitName,
     group: Option<String>,
@@ -33,12 +34,12 @@ pub(super) struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    /// `group` is where systemd puts the unit unless it was told otherwise.
+    /// `group` is the control group in which systemd places the unit by default.
     pub(super) fn new(unit: &'a UnitName, group: Option<String>, systemd: Arc<Systemd>) -> Self {
         Self { unit, group, asked: None, systemd }
     }
 
-    /// Lets a process of the unit in.
+    /// Accepts a process of the unit.
     pub(super) fn admit(&mut self, stream: UnixStream) -> Result<Member, Peer> {
         let Ok(peer) = Peer::of(&stream) else { return Err(Peer::default()) };
         let silent = stream.set_nonblocking(true).is_ok();
@@ -51,7 +52,7 @@ impl<'a> Members<'a> {
     }
 
     fn have(&mut self, group: &str) -> bool {
-        // systemd is not asked about what cannot be.
+        // Do not ask systemd about a group that cannot match.
         if !group.split('/').any(|part| part == self.unit.as_str()) {
             return false;
         }
@@ -65,7 +66,7 @@ impl<'a> Members<'a> {
     }
 }
 
-/// Returns whether a control group is another one, or below it.
+/// Returns whether a control group is `other`, or a descendant of it.
 fn is_in(group: &str, other: &str) -> bool {
     let rest = group.strip_prefix(other).filter(|_| other.len() > 1);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -80,11 +81,10 @@ pub(super) struct Peer {
 }
 
 impl Peer {
-    /// Looks at who connected, which the kernel noted.
+    /// Reads the peer's credentials from the kernel.
     fn of(stream: &UnixStream) -> io::Result<Self> {
         let peer = sockopt::socket_peercred(stream)?;
-        // Linux has it since 6.5. Without it a number may be another process's by now; nobody gets here
-        // but root and the unit.
+        // This needs Linux 6.5. Without it, the PID may have been reused; only root and the unit can connect.
         let process: Option<OwnedFd> = match getsockopt(stream, PeerPidfd) {
             Err(Errno::ENOPROTOOPT) => None,
             process => Some(process?),
@@ -92,7 +92,7 @@ impl Peer {
         let id = peer.pid.as_raw_nonzero().get();
         let groups = fs::read_to_string(format!("/proc/{id}/cgroup"))?;
         if let Some(process) = process {
-            // It can be read from when the process has ended; what was read may be another's then.
+            // The pidfd is readable if the process has ended. Then the group may be that of another process.
             let mut ended = [PollFd::new(&process, PollFlags::IN)];
             if poll(&mut ended, Some(&Timespec::default()))? > 0 {
                 return Err(ErrorKind::NotFound.into());
@@ -113,8 +113,8 @@ impl fmt::Display for Peer {
     }
 }
 
-/// Finds the control group in which systemd holds a process: in the unified hierarchy, unless the host does
-/// not use that and every process is in its root (`cgroups(7)`).
+/// Finds the control group of a process that systemd uses: that of the unified hierarchy, unless every
+/// process is in its root because the host does not use it (`cgroups(7)`).
 fn group_of(groups: &str) -> Option<&str> {
     let lines = || groups.lines();
     let unified = lines().find_map(|line| line.strip_prefix("0::")).filter(|group| *group != "/");
@@ -122,12 +122,12 @@ fn group_of(groups: &str) -> Option<&str> {
     unified.or_else(|| named().map(|(_, group)| group))
 }
 
-/// What a process of the unit has to say.
+/// What was read from a process of the unit.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Heard {
     Nothing,
     Line(String),
-    /// It has gone, or takes too long.
+    /// It closed the connection, or took too long.
     Left,
 }
 
@@ -141,23 +141,23 @@ pub(super) struct Member {
 }
 
 impl Member {
-    /// Returns when it will have been silent for too long.
+    /// Returns the deadline for its message.
     pub(super) fn deadline(&self) -> Instant {
         self.deadline
     }
 
-    /// Returns who it is.
+    /// Returns the process.
     pub(super) fn who(&self) -> &Peer {
         &self.peer
     }
 
-    /// Returns whether it is of the user of this process, as the commands are that systemd runs around the
-    /// unit's own.
+    /// Returns whether it runs as the user of this process, as the commands do that systemd runs around the
+    /// unit's main command.
     pub(super) fn is_own(&self) -> bool {
         self.peer.user == geteuid().as_raw()
     }
 
-    /// Hears what it has said so far.
+    /// Reads what it has sent so far.
     pub(super) fn hear(&mut self) -> Heard {
         let mut piece = [0; LONGEST];
         match self.stream.read(&mut piece) {
@@ -176,7 +176,7 @@ impl Member {
         }
     }
 
-    /// Returns the connection, for what comes after its line.
+    /// Returns the connection, for the messages that follow.
     pub(super) fn into_stream(self) -> io::Result<UnixStream> {
         self.stream.set_nonblocking(false)?;
         Ok(self.stream)
@@ -213,7 +213,7 @@ mod tests {
         ] {
             assert!(!is_in(group, unit), "{group}");
         }
-        // Nothing is a group that has no name, as that of a unit without processes.
+        // An empty group, as that of a unit without processes, matches nothing.
         assert!(!is_in("/a", "") && !is_in("/a", "/") && !is_in("", ""));
     }
 

@@ -1,9 +1,9 @@
-//! Where a command that runs once and whoever waits for it meet: a socket.
+//! The socket between `conductor run` and the unit of its command.
 //!
-//! The command's unit connects twice: the probe, to get input and output, and systemd, through the probe,
-//! when the unit has ended. Nobody else reaches the socket: its directory is entered by its owner alone,
-//! and a unit of another user's has the socket mounted into its own view of the host. And nobody else is
-//! spoken with: the kernel says in which control group a peer is.
+//! The unit connects twice: the probe, to get input and output, and again through systemd's `ExecStopPost=`
+//! when the unit has ended. Other processes cannot reach the socket: only the owner can enter its directory,
+//! and in a unit of another user it is bind-mounted into the unit's mount namespace. Other peers are
+//! rejected: the kernel returns the control group of a peer.
 
 mod input_output;
 mod member;
@@ -30,29 +30,29 @@ use super::systemd::{Systemd, SystemdError};
 use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::name::UnitName;
 
-/// How long to wait at first before looking whether the unit is still there.
+/// The first pause between two checks that the unit still exists.
 const PAUSE: Duration = Duration::from_secs(2);
-/// How long to wait at last.
+/// The longest pause.
 const LONG_PAUSE: Duration = Duration::from_mins(1);
-/// How many of the unit's processes are heard at a time; two of them have something to say.
+/// How many of the unit's processes may be connected at a time; two send messages.
 const MEMBERS: usize = 64;
-/// How many of those that were turned away are told of.
+/// How many rejected peers are reported.
 const REFUSED: usize = 8;
-/// How often systemd is asked how the unit ended; each time it has a minute.
+/// How often systemd is asked how the unit ended; each call has a timeout of one minute.
 const TRIES: u32 = 5;
 
 /// How a unit ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnitEnd {
-    /// In systemd's word: `success`, `exit-code`, `signal`, `timeout`, `oom-kill`, ...
+    /// systemd's result: `success`, `exit-code`, `signal`, `timeout`, `oom-kill`, ...
     pub result: String,
-    /// How its main process ended, if there was one.
+    /// How its main process ended, if it had one.
     pub end: Option<CommandEnd>,
-    /// Who asked for the command's input and output, or said that it had ended, and was turned away.
+    /// The processes that were rejected at the socket, with reasons.
     pub refused: Vec<String>,
 }
 
-/// Why it is not known how a unit ended.
+/// Why the result of a unit is unknown.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum RunSocketError {
     #[error(transparent)]
@@ -61,18 +61,18 @@ pub(crate) enum RunSocketError {
     Systemd(#[from] SystemdError),
 }
 
-/// What a unit that was started is to meet.
+/// The unit that is expected at the socket.
 #[derive(Debug)]
 pub(crate) struct Expected<'a> {
     /// The unit.
     pub(crate) unit: &'a UnitName,
-    /// Its control group, where that is known.
+    /// Its control group, if known.
     pub(crate) group: Option<String>,
-    /// What it is to run with.
+    /// Its input and output.
     pub(crate) ends: InputOutput,
 }
 
-/// Somebody who waits at a [`RunSocket`].
+/// The state of a wait at a [`RunSocket`].
 struct Waiting<'a> {
     unit: &'a UnitName,
     members: Members<'a>,
@@ -83,18 +83,17 @@ struct Waiting<'a> {
     refused: Vec<String>,
 }
 
-/// What there is to a report that the unit has ended.
+/// The check of a report that the unit has ended.
 enum Report {
-    /// It has; systemd may not know of it any more.
+    /// It is true; systemd may have unloaded the unit.
     Ended(Option<Outcome>),
-    /// It has not, or it was not for this peer to say.
+    /// It is false, or came from a peer that may not report it.
     False,
 }
 
 impl RunSocket {
-    /// Waits until a unit has ended that was started, and passes it meanwhile what it is to run with.
-    /// The inner error is that it did not come as far as to ask for it, or that nobody knows how it ended;
-    /// in it are those who were turned away.
+    /// Passes a started unit its input and output, and waits until it has ended. The inner error means that
+    /// the unit never asked for them, or that its result is unknown; it has the rejected peers.
     pub(crate) fn wait(
         &self,
         expected: Expected<'_>,
@@ -120,8 +119,8 @@ impl RunSocket {
         loop {
             let [called, gone] = wait_for(&[listener.as_fd(), watch.as_fd()], &present)
                 .at("wait at", self.path())?;
-            // Those that are here are heard before others come in, so that no number of others is in the
-            // way of one that has spoken.
+            // Read from connected peers before new ones are accepted, so that many connections cannot block a
+            // peer that has sent its message.
             let mut silent = Vec::with_capacity(present.len());
             for mut member in present {
                 match member.hear() {
@@ -135,7 +134,7 @@ impl RunSocket {
                             }
                         }
                         None => {
-                            waiting.refuse(member.who(), "said what has no meaning at the socket");
+                            waiting.refuse(member.who(), "sent an unknown message to the socket");
                         }
                     },
                 }
@@ -147,13 +146,13 @@ impl RunSocket {
                 {
                     match waiting.members.admit(stream) {
                         Ok(member) => present.push(member),
-                        Err(stranger) => waiting.refuse(&stranger, "came to the socket"),
+                        Err(stranger) => waiting.refuse(&stranger, "connected to the socket"),
                     }
                 }
                 let surplus = present.len().saturating_sub(MEMBERS);
                 present.drain(..surplus);
             } else if gone {
-                // systemd may still know how it ended, if nobody could say that it did.
+                // systemd may still know how the unit ended, even if nothing reported it.
                 let outcome = waiting.systemd.outcome(unit)?;
                 return Ok(waiting.outcome(outcome.filter(|it| it.over && it.end.is_some())));
             }
@@ -162,22 +161,22 @@ impl RunSocket {
 }
 
 impl Waiting<'_> {
-    /// Passes the command what it is to run with. Nobody gets it after the first; and the command has to see
-    /// the end of its input, so that nothing of it stays open here.
+    /// Passes the command its input and output, once. No copy stays open here, so that the command sees the
+    /// end of its input.
     fn begin(&mut self, member: Member) {
         let Some(ends) = self.ends.take() else {
-            return self.refuse(&member.who(), "asked for input and output a second time");
+            return self.refuse(&member.who(), "asked a second time for the input and output");
         };
         let stream = member.into_stream();
         let sent = stream.and_then(|stream| ends.send(&stream).map(|()| stream));
         self.begun = sent.and_then(|stream| self.controller.attach(stream)).is_ok();
     }
 
-    /// Asks systemd how the unit ended, while whoever said so is there: what the unit's processes say is
-    /// not taken for it.
+    /// Asks systemd how the unit ended, because the report of a process of the unit is not trusted. The peer
+    /// stays connected during that.
     fn end(&mut self, member: &Member) -> Result<Report, SystemdError> {
         if !member.is_own() {
-            self.refuse(&member.who(), "said that the command had ended");
+            self.refuse(&member.who(), "reported the end");
             return Ok(Report::False);
         }
         let mut tries = 0;
@@ -185,7 +184,7 @@ impl Waiting<'_> {
             tries += 1;
             match self.systemd.outcome(self.unit) {
                 Ok(Some(outcome)) if !outcome.over => {
-                    self.refuse(&member.who(), "said that the command had ended");
+                    self.refuse(&member.who(), "reported the end");
                     return Ok(Report::False);
                 }
                 Ok(outcome) => return Ok(Report::Ended(outcome)),
@@ -195,7 +194,7 @@ impl Waiting<'_> {
         }
     }
 
-    /// Says how the unit ended.
+    /// Returns how the unit ended.
     fn outcome(self, outcome: Option<Outcome>) -> Result<UnitEnd, Vec<String>> {
         let Self { begun, refused, .. } = self;
         match outcome.filter(|_| begun) {
@@ -204,16 +203,16 @@ impl Waiting<'_> {
         }
     }
 
-    /// Notes that somebody was turned away.
+    /// Records a rejected peer.
     fn refuse(&mut self, who: &dyn fmt::Display, why: &str) {
         if self.refused.len() < REFUSED {
-            self.refused.push(format!("{who} {why} of {}, and was turned away", self.unit));
+            self.refused.push(format!("{who} {why} of {} and was rejected", self.unit));
         }
     }
 }
 
-/// Waits until one of the descriptors is ready, or one of those that are here, or one of them has been
-/// silent for too long; tells which of the descriptors is.
+/// Waits until a descriptor or a peer is ready, or until the deadline of a peer. Returns which descriptors
+/// are ready.
 fn wait_for<const N: usize>(
     descriptors: &[impl AsFd; N],
     present: &[Member],
@@ -230,29 +229,28 @@ fn wait_for<const N: usize>(
     Ok(std::array::from_fn(|number| !watched[number].revents().is_empty()))
 }
 
-/// Returns the next connection, if one waits.
+/// Returns the next pending connection, if any.
 fn next(listener: &UnixListener) -> io::Result<Option<UnixStream>> {
     match listener.accept() {
         Ok((stream, _)) => Ok(Some(stream)),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
-        // It has gone before it was met.
+        // The peer closed the connection before it was accepted.
         Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => Ok(None),
         Err(error) => Err(error),
     }
 }
 
-/// Watches a unit in case that nobody says that it ended, and returns a connection that is closed when the
-/// unit is gone; closing it ends the watch.
+/// Watches a unit in case its end is never reported. Returns a connection that is closed when the unit is
+/// gone; closing it ends the watch.
 ///
-/// A busy systemd takes a minute to answer, and whoever comes to the socket does not wait that long. So
-/// it is asked by a thread of its own, and seldom: hundreds may be asking. That it does not answer
-/// means nothing.
+/// A busy systemd can take a minute to answer, and peers at the socket cannot wait that long. So a thread
+/// asks systemd, and rarely, because hundreds may do so. A missing answer means nothing.
 fn watch(systemd: Arc<Systemd>, unit: UnitName) -> io::Result<UnixStream> {
     let (ours, theirs) = UnixStream::pair()?;
     let mut pause = PAUSE;
     let mut missing = false;
     let until_gone = move || {
-        // How it ended can be asked for as long as this process wants to know.
+        // Keep the unit loaded, so that its result can be read.
         systemd.hold(&unit);
         while is_open_for(&theirs, pause) {
             match systemd.is_held(&unit) {
@@ -260,7 +258,7 @@ fn watch(systemd: Arc<Systemd>, unit: UnitName) -> io::Result<UnixStream> {
                     missing = false;
                     pause = pause.mul_f32(1.25).min(LONG_PAUSE);
                 }
-                // It is gone if it is not there twice in a row: its report may be on its way.
+                // The unit counts as gone if it is missing twice in a row: its report may be on the way.
                 Ok(false) if missing => break,
                 Ok(false) => (missing, pause) = (true, PAUSE),
             }
@@ -270,9 +268,10 @@ fn watch(systemd: Arc<Systemd>, unit: UnitName) -> io::Result<UnixStream> {
     Ok(ours)
 }
 
-/// Waits, and returns whether the other end of a connection, which says nothing, is open all the while.
+/// Waits for `pause`, and returns whether the other end of a connection stayed open. The other end never
+/// sends anything.
 fn is_open_for(mut stream: &UnixStream, pause: Duration) -> bool {
     let read = stream.set_read_timeout(Some(pause)).and_then(|()| stream.read(&mut [0]));
-    // A signal may end the wait early, which is as well.
+    // A signal may end the wait early, which does no harm.
     read.is_err()
 }

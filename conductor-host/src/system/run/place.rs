@@ -1,4 +1,4 @@
-//! The socket itself, in a directory that nobody else enters.
+//! The socket's file, in a directory that only the owner can enter.
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
@@ -13,29 +13,29 @@ use crate::system::open;
 use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::runtime::{RUN_SOCKET, Scope};
 
-/// How old a socket is that nobody listens on because its process was killed, and not because it is being
-/// made.
+/// The age from which a socket without a listener is a leftover of a killed process. A younger one may be in
+/// creation.
 const LEFT: Duration = Duration::from_mins(1);
-/// How the socket's names begin.
+/// The prefix of the sockets' names.
 const PREFIX: &str = "run-";
 /// The directory of all sockets, in the runtime directory.
 const DIRECTORY: &str = "runs";
 
-/// A place to meet a unit at.
+/// A socket for one unit.
 #[derive(Debug)]
 pub(crate) struct RunSocket(NamedTempFile<UnixListener>);
 
 impl RunSocket {
-    /// Makes a place, in a runtime directory, and removes what others left there who were killed before
-    /// their units were started; `units` is where those are.
+    /// Creates a socket in the runtime directory, and removes the leftovers of processes that were killed
+    /// before their units were started: sockets, and unit files in `units`.
     pub(crate) fn new(runtime: &Path, units: &Path, scope: Scope) -> Result<Self, PathError> {
         open::make_own_directory(runtime)?;
         let directory = runtime.join(DIRECTORY);
         open::make_private_directory(&directory)?;
         if scope == Scope::System {
-            // Units have their sockets mounted on it, each in its own view of the host.
+            // Each unit has its socket mounted here, in its own mount namespace.
             let mount_point = Path::new(RUN_SOCKET);
-            open::open_or_make(mount_point, open::OWN).at("make", mount_point)?;
+            open::open_or_make(mount_point, open::OWN).at("create", mount_point)?;
         }
         remove_left(&directory, units)?;
         let mut builder = tempfile::Builder::new();
@@ -43,14 +43,15 @@ impl RunSocket {
             .prefix(PREFIX)
             .rand_bytes(8)
             .make_in(&directory, |path| UnixListener::bind(path));
-        let socket = socket.at("make a socket in", &directory)?;
-        // The command may be another user's, who gets to it where it is mounted; nobody enters the directory.
+        let socket = socket.at("create a socket in", &directory)?;
+        // The command may run as another user, and reaches the socket at its mount point. Only the owner can
+        // enter this directory.
         fs::set_permissions(socket.path(), Permissions::from_mode(0o666))
             .at("open", socket.path())?;
         Ok(Self(socket))
     }
 
-    /// Returns the name of the place, which no other has.
+    /// Returns the unique name of the socket.
     pub(crate) fn name(&self) -> &str {
         self.path().file_name().and_then(|name| name.to_str()).unwrap_or_default()
     }
@@ -64,7 +65,7 @@ impl RunSocket {
     }
 }
 
-/// Removes places that nobody is at any more, and the files of the units that were to come there.
+/// Removes sockets without a listener, and the files of their units.
 fn remove_left(directory: &Path, units: &Path) -> Result<(), PathError> {
     for entry in directory.read_dir().at("read", directory)? {
         let path = entry.at("read", directory)?.path();
@@ -91,7 +92,7 @@ fn is_left(socket: &Path) -> bool {
     age.is_some_and(|age| age > LEFT) && UnixStream::connect(socket).err().is_some_and(refused)
 }
 
-/// Takes what is gone already as removed: others look for the same.
+/// Accepts a file that is already gone: other processes clean up too.
 fn gone(result: io::Result<()>) -> io::Result<()> {
     match result {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
