@@ -1,4 +1,4 @@
-//! Builds the programs that are tried in a sandbox.
+//! Builds the programs that run in a sandbox.
 
 use std::env;
 use std::path::PathBuf;
@@ -8,11 +8,11 @@ use crate::Error;
 
 /// Builds the binary `conductor` and returns its path.
 ///
-/// A test cannot ask cargo for a binary of another package, so it is built here, by the cargo that
-/// runs the test and into the same target directory: nothing is compiled twice.
+/// A test cannot get a binary of another package from cargo, so it is built here, by the same cargo and in
+/// the same target directory. Nothing is compiled twice.
 ///
 /// # Errors
-/// cargo cannot be run, or the build fails; what the compiler said is on standard error.
+/// cargo cannot be run, or the build fails; the compiler's messages are on standard error.
 pub fn conductor(release: bool) -> Result<PathBuf, Error> {
     build("conductor-cli", ["--bin", "conductor"], release, &[])
 }
@@ -20,26 +20,26 @@ pub fn conductor(release: bool) -> Result<PathBuf, Error> {
 /// Builds an example of a package of this workspace, and returns its path.
 ///
 /// # Errors
-/// cargo cannot be run, or the build fails; what the compiler said is on standard error.
+/// cargo cannot be run, or the build fails; the compiler's messages are on standard error.
 pub fn example(package: &str, name: &str) -> Result<PathBuf, Error> {
     build(package, ["--example", name], false, &[])
 }
 
 /// Builds the binary `conductor-probe` and returns its path, like [`conductor`].
 ///
-/// It is linked statically, because it also runs in file systems that have no C library. Only its own
-/// crate is compiled with that option, so that its dependencies are not compiled twice.
+/// It is linked statically, because it also runs in file systems without a C library. Only its own crate is
+/// compiled with that option, so that its dependencies are not compiled twice.
 ///
 /// # Errors
-/// cargo cannot be run, or the build fails; what the compiler said is on standard error.
+/// cargo cannot be run, or the build fails; the compiler's messages are on standard error.
 pub fn probe(release: bool) -> Result<PathBuf, Error> {
     linked_statically("conductor-probe", "conductor-probe", release)
 }
 
-/// Builds a binary of a package of this workspace in the way of [`probe`], and returns its path.
+/// Builds a binary of a package of this workspace like [`probe`], and returns its path.
 ///
 /// # Errors
-/// cargo cannot be run, or the build fails; what the compiler said is on standard error.
+/// cargo cannot be run, or the build fails; the compiler's messages are on standard error.
 pub fn linked_statically(package: &str, name: &str, release: bool) -> Result<PathBuf, Error> {
     let options = ["--", "-C", "target-feature=+crt-static", "-C", "panic=abort"];
     build(package, ["--bin", name], release, &options)

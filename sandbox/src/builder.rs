@@ -1,4 +1,4 @@
-//! Booting a sandbox: its cgroup, its supervisor, and the wait until systemd is up.
+//! Boots a sandbox: creates its cgroup, starts its supervisor, and waits until systemd is up.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -18,21 +18,21 @@ use crate::tree::Tree;
 /// How long a boot may take; it takes about a second, and more on a busy machine.
 const BOOT_DEADLINE: Duration = Duration::from_secs(30);
 
-/// The options of systemd-nspawn on a usual host: without these calls container engines do not start.
+/// The options of systemd-nspawn on a usual host: container engines need these system calls.
 const FILTERED: &[&str] = &["--system-call-filter=add_key keyctl bpf"];
 
-/// The options where the kernel hangs in loading BPF programs: nothing in the sandbox may try. A user
-/// namespace keeps systemd from it, and logind, which uses a socket filter, stays off.
+/// The options on a host whose kernel hangs when a BPF program is loaded, so that nothing in the sandbox
+/// loads one. A user namespace prevents that in systemd. logind, which uses a socket filter, is masked.
 const UNFILTERED: &[&str] = &[
     "--private-users=identity",
     "--setenv=SYSTEMD_SECCOMP=0",
     "systemd.mask=systemd-logind.service",
 ];
 
-/// How often things that cannot be waited for are looked at.
+/// How often to poll a condition.
 const POLL: Duration = Duration::from_millis(10);
 
-/// What a sandbox is booted with.
+/// The options of a boot.
 #[derive(Debug)]
 pub struct Builder<'a> {
     tree: &'a Tree,
@@ -45,7 +45,7 @@ impl<'a> Builder<'a> {
         Self { tree, binds }
     }
 
-    /// Shows a file or directory of the host inside, read-only.
+    /// Mounts a file or directory of the host in the sandbox, read-only.
     #[must_use]
     pub fn bind_read_only(mut self, host: impl AsRef<Path>, inside: impl AsRef<Path>) -> Self {
         let mut option = OsString::from("--bind-ro=");
@@ -60,7 +60,7 @@ impl<'a> Builder<'a> {
     ///
     /// # Errors
     ///
-    /// If it ends by itself or is not up within 30 s; the error shows its console.
+    /// The sandbox ends by itself, or is not up within 30 s. The error shows its console.
     pub fn boot(self) -> Result<Sandbox, Error> {
         let cgroup2 = &self.tree.host.cgroup2;
         let name = make_cgroup(cgroup2)?;
@@ -76,7 +76,7 @@ impl<'a> Builder<'a> {
                 return Err(error);
             }
         };
-        // From here on, dropping it on an error ends whatever has started.
+        // From here on, dropping it on an error ends everything that was started.
         let seccomp = self.tree.host.seccomp;
         let mut sandbox = Sandbox { supervisor, cgroup, leader: 0, seccomp };
         wait_until_up(&mut sandbox, console)?;
@@ -97,16 +97,16 @@ impl<'a> Builder<'a> {
             .args(["--private-network", "--capability=all"])
             .args(["--link-journal=no", "--resolv-conf=off", "--timezone=off"])
             .args(["--console=passive", "--volatile=overlay"])
-            // Overlays do not stack, and the container engines make overlays.
+            // An overlay cannot be on an overlay, and the container engines create overlays.
             .args(["--tmpfs=/var/lib/containers:mode=0711", "--tmpfs=/var/lib/docker:mode=0711"])
             .args(&self.binds)
             .args(if host.seccomp { FILTERED } else { UNFILTERED })
             .env("SYSTEMD_SECCOMP", if host.seccomp { "1" } else { "0" })
             .env("SYSTEMD_NSPAWN_UNIFIED_HIERARCHY", "1")
-            // Nothing writes to the tree. A sandbox that ends would hold its lock alone for a moment, and
-            // one that begins would find the tree busy.
+            // The tree is never written to. A sandbox that ends would hold an exclusive lock for a moment,
+            // and another that boots would fail because the tree is busy.
             .env("SYSTEMD_NSPAWN_LOCK", "0")
-            // A Ctrl-C at the owner's terminal must not end the supervisor before it has tidied up.
+            // A Ctrl-C at the owner's terminal must not end the supervisor before it has cleaned up.
             .process_group(0)
             .stdin(Stdio::piped());
         let run_error =
@@ -119,7 +119,7 @@ impl<'a> Builder<'a> {
     }
 }
 
-/// Waits for the sandbox's process 1, then for its socket, then for its word that it is done.
+/// Waits for the sandbox's process 1, then for its socket, then until it reports that the boot is complete.
 fn wait_until_up(sandbox: &mut Sandbox, mut console: File) -> Result<(), Error> {
     let began = Instant::now();
     let init = sandbox.cgroup.join("payload/init.scope/cgroup.procs");
@@ -151,14 +151,14 @@ fn says_it_is_up(sandbox: &Sandbox, began: Instant) -> Result<bool, Error> {
     let mut command = sandbox.command("timeout");
     command.arg(left.to_string());
     command.args(["systemctl", "is-system-running", "--wait"]);
-    // Its status is not success if the system is degraded.
+    // Its exit status is not 0 if the system is degraded.
     let output =
         command.output().map_err(|source| Error::Run { command: describe(&command), source })?;
     Ok(matches!(output.stdout.trim_ascii(), b"running" | b"degraded"))
 }
 
-/// Makes a cgroup of a name that nobody has, and returns the name: sandboxes that share a cgroup kill
-/// each other's units.
+/// Creates a cgroup with an unused name, and returns the name. Sandboxes that share a cgroup kill each
+/// other's units.
 fn make_cgroup(cgroup2: &Path) -> Result<String, Error> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
@@ -167,15 +167,15 @@ fn make_cgroup(cgroup2: &Path) -> Result<String, Error> {
         let path = cgroup2.join(&name);
         match fs::create_dir(&path) {
             Ok(()) => return Ok(name),
-            // Another pid namespace, or one whose supervisor was killed, too.
+            // The name may be used in another PID namespace, or by a sandbox whose supervisor was killed.
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
             Err(error) => return Err(Error::at(&path)(error)),
         }
     }
 }
 
-/// Opens a file for the console that has no name any more, so that nobody has to remove it; a pipe
-/// would kill systemd-nspawn in the middle of its tidying up when the owner has died.
+/// Opens an unlinked file for the console, so that it need not be removed. A pipe would kill systemd-nspawn
+/// during its cleanup if the owner has died.
 fn console_file(name: &str) -> Result<File, Error> {
     let path = Path::new("/run").join(name).with_extension("console");
     let file = File::options()
@@ -188,8 +188,8 @@ fn console_file(name: &str) -> Result<File, Error> {
     Ok(file)
 }
 
-/// Returns the process that is number 1 in the sandbox, once it has moved to where systemd puts
-/// itself; its generators are there for a moment, too.
+/// Returns the sandbox's process 1, after it has moved to systemd's own cgroup; its generators are there for
+/// a moment, too.
 fn find_leader(init: &Path) -> Option<u32> {
     let processes = fs::read_to_string(init).ok()?;
     processes.lines().find_map(|process| {
@@ -206,7 +206,7 @@ fn option(name: &str, path: &Path) -> OsString {
     option
 }
 
-/// Escapes what separates paths in systemd-nspawn's `--bind-ro=`.
+/// Escapes the separator of paths in systemd-nspawn's `--bind-ro=`.
 fn escape(path: &Path) -> OsString {
     let mut escaped = Vec::new();
     for &byte in path.as_os_str().as_bytes() {

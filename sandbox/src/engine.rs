@@ -1,9 +1,9 @@
-//! Container engines in a sandbox, and the image that tests run in them.
+//! Container engines in a sandbox, and the image for tests.
 
 use crate::error::{Error, run};
 use crate::sandbox::Sandbox;
 
-/// A container engine that every sandbox has; neither runs after boot.
+/// A container engine that every sandbox has. Neither is started at boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
     /// Docker, whose daemon is a unit, `docker.service`.
@@ -23,16 +23,16 @@ impl Engine {
 }
 
 impl Sandbox {
-    /// Loads into an engine the image `localhost/app`, with the tags `v1` and `v2`; Docker is started if it
-    /// does not run.
+    /// Loads the image `localhost/app` with the tags `v1` and `v2` into an engine. Starts Docker if it is not
+    /// running.
     ///
-    /// There is no registry in a sandbox. The image holds busybox, the users `root` and `app` (1000),
-    /// and, as what it runs, a small web server that says in `/usr/bin/server` what it answers. The same
-    /// files are in `/usr/share/conductor-sandbox/root`, for services without an engine.
+    /// There is no registry in a sandbox. The image has busybox, the users `root` and `app` (1000), and a
+    /// small web server as its command; `/usr/bin/server` describes its answers. The same files are in
+    /// `/usr/share/conductor-sandbox/root`, for services without an engine.
     ///
     /// # Errors
     ///
-    /// If Docker does not start, or the engine does not take the image.
+    /// Docker does not start, or the engine cannot load the image.
     pub fn load_image(&self, engine: Engine) -> Result<(), Error> {
         if engine == Engine::Docker {
             run(self.command("systemctl").args(["start", "docker.service"]))?;

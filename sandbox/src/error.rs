@@ -1,24 +1,24 @@
-//! What can go wrong, in words that say what to do about it.
+//! Errors, with messages that say what to do.
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Why a sandbox could not be made, booted, used or ended.
+/// Why a sandbox could not be created, booted, used or ended.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Namespaces and cgroups are root's.
+    /// Namespaces and cgroups need root.
     #[error("a sandbox needs root: run the same command as root, for example with sudo")]
     NotRoot,
 
-    /// The sandbox's systemd lives in the unified hierarchy.
+    /// The sandbox's systemd needs the unified hierarchy.
     #[error(
         "no cgroup v2 hierarchy is mounted: boot the host with systemd.unified_cgroup_hierarchy=1"
     )]
     NoCgroup2,
 
-    /// Packages are missing, and there is no `apt-get` to install them with.
+    /// Packages are missing, and there is no `apt-get` to install them.
     #[error(
         "missing: {packages}, and there is no apt-get here; on a Debian host type: \
          apt-get install {packages}"
@@ -31,9 +31,9 @@ pub enum Error {
     /// A file or directory could not be read, written or removed.
     #[error("{}", path.display())]
     Path {
-        /// Which one.
+        /// The path.
         path: PathBuf,
-        /// What the kernel said.
+        /// The error of the operating system.
         source: io::Error,
     },
 
@@ -42,7 +42,7 @@ pub enum Error {
     Run {
         /// The program and its arguments.
         command: String,
-        /// What the kernel said.
+        /// The error of the operating system.
         source: io::Error,
     },
 
@@ -53,55 +53,55 @@ pub enum Error {
         command: String,
         /// How it ended.
         status: std::process::ExitStatus,
-        /// What it wrote, errors last.
+        /// Its output, standard error last.
         output: String,
     },
 
     /// The sandbox stopped by itself before it was up.
     #[error("the sandbox ended while it booted; its console:\n{console}")]
     Ended {
-        /// What systemd-nspawn and the sandbox's systemd wrote.
+        /// The output of systemd-nspawn and the sandbox's systemd.
         console: String,
     },
 
     /// The sandbox was not up in time.
     #[error("the sandbox was not up within {seconds} s; its console:\n{console}")]
     Deadline {
-        /// How long it had.
+        /// The time limit.
         seconds: u64,
-        /// What systemd-nspawn and the sandbox's systemd wrote.
+        /// The output of systemd-nspawn and the sandbox's systemd.
         console: String,
     },
 
     /// A virtual machine ended, or did not come up or answer in time.
     #[error("the virtual machine does not answer; its console ends with:\n{console}")]
     Silent {
-        /// What its kernel and its systemd wrote last.
+        /// The last output of its kernel and its systemd.
         console: String,
-        /// What was read instead of the answer.
+        /// The error of reading the answer.
         source: io::Error,
     },
 
     /// The sandbox ended, but something of it could not be removed.
     #[error("{} is still there after the sandbox ended", path.display())]
     Leftover {
-        /// The cgroup that stayed.
+        /// The cgroup that is left.
         path: PathBuf,
     },
 }
 
 impl Error {
-    /// Returns a function that names the path an I/O error is about.
+    /// Returns a function that adds the path to an I/O error.
     pub(crate) fn at(path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Path { path: path.to_owned(), source }
     }
 }
 
-/// Runs a program to its end and returns what it wrote.
+/// Runs a program to its end and returns its output.
 ///
 /// # Errors
 ///
-/// If it cannot start, or ends with anything but success.
+/// It cannot be started, or fails.
 pub(crate) fn run(command: &mut Command) -> Result<Output, Error> {
     let output =
         command.output().map_err(|source| Error::Run { command: describe(command), source })?;
@@ -116,8 +116,8 @@ pub(crate) fn run(command: &mut Command) -> Result<Output, Error> {
     })
 }
 
-/// Returns a program and its arguments as a person reads them, without the way into the sandbox,
-/// which ends with `--`.
+/// Returns a program and its arguments for messages, without the prefix that enters the sandbox, which ends
+/// with `--`.
 pub(crate) fn describe(command: &Command) -> String {
     let words: Vec<_> = std::iter::once(command.get_program())
         .chain(command.get_args())

@@ -1,4 +1,4 @@
-//! What the machine must have to run sandboxes, and how it gets it.
+//! Prepares a machine to run sandboxes.
 
 use std::env;
 use std::fs;
@@ -10,7 +10,7 @@ use crate::error::{Error, run};
 use crate::kernel::takes_bpf_programs;
 use crate::tree::lock;
 
-/// The Debian packages a host needs, each with one file of it that proves it is there.
+/// The Debian packages that a host needs, each with one of its files, by which it is detected.
 const PACKAGES: [(&str, &str); 4] = [
     ("systemd-container", "/usr/bin/systemd-nspawn"),
     ("mmdebstrap", "/usr/bin/mmdebstrap"),
@@ -31,8 +31,8 @@ pub(crate) const VM_PACKAGES: [(&str, &str); 4] = [
 pub struct Host {
     /// Where cgroup v2 is mounted.
     pub(crate) cgroup2: PathBuf,
-    /// Where the `name=systemd` v1 hierarchy is, on a hybrid host: there systemd-nspawn repeats the
-    /// directories it makes in v2, so they are ours to remove, too.
+    /// Where the `name=systemd` v1 hierarchy is, on a hybrid host. systemd-nspawn creates the same
+    /// directories there as in v2, and they must be removed, too.
     pub(crate) mirror: Option<PathBuf>,
     /// Whether seccomp filters can be used, see [`crate::kernel`].
     pub(crate) seccomp: bool,
@@ -43,7 +43,7 @@ impl Host {
     ///
     /// # Errors
     ///
-    /// If it is not run by root, has no cgroup v2, or lacks packages that cannot be installed.
+    /// It is not run by root, has no cgroup v2, or lacks packages that cannot be installed.
     pub fn prepare(progress: &mut dyn FnMut(&str)) -> Result<Self, Error> {
         require_root()?;
         install_missing(&PACKAGES, progress)?;
@@ -62,19 +62,19 @@ impl Host {
     }
 }
 
-/// Fails unless root runs this, before anything is touched.
+/// Fails unless root runs this.
 pub(crate) fn require_root() -> Result<(), Error> {
     let process = Path::new("/proc/self");
     let owner = fs::metadata(process).map_err(Error::at(process))?.uid();
     if owner == 0 { Ok(()) } else { Err(Error::NotRoot) }
 }
 
-/// Installs what a test needs on the machine itself: Debian packages, each with one file of it that proves
-/// it is there.
+/// Installs Debian packages that a test needs on the machine itself, each given with one of its files, by
+/// which it is detected.
 ///
 /// # Errors
 ///
-/// If it is not run by root, or they cannot be installed.
+/// It is not run by root, or they cannot be installed.
 pub fn install_packages(
     packages: &[(&'static str, &str)],
     progress: &mut dyn FnMut(&str),
@@ -82,15 +82,15 @@ pub fn install_packages(
     require_root()?;
     let cache = cache_directory();
     fs::create_dir_all(&cache).map_err(Error::at(&cache))?;
-    // The lock of everything that calls apt-get, which does not wait for another one.
+    // This lock guards apt-get, which does not wait for another process.
     let _lock = lock(&cache.join("lock"), progress)?;
     install_missing(packages, progress)
 }
 
-/// Installs those of the packages whose file is not there.
+/// Installs the packages whose file is missing.
 ///
-/// Twice if need be: an installation may remove a package that was there in a version that does not go
-/// with it, as Debian 12's `qemu-system-x86` removes the `qemu-utils` of its backports.
+/// It tries twice: an installation may remove a package with an incompatible version, as Debian 12's
+/// `qemu-system-x86` removes the `qemu-utils` of backports.
 pub(crate) fn install_missing(
     packages: &[(&'static str, &str)],
     progress: &mut dyn FnMut(&str),
@@ -127,8 +127,7 @@ fn install(packages: &[&str], progress: &mut dyn FnMut(&str)) -> Result<(), Erro
     Ok(())
 }
 
-/// Returns where the first file system of this type, with this super block option, is mounted; the
-/// format is in proc(5).
+/// Returns where the first file system with this type and super block option is mounted (proc(5)).
 fn mount_point(mountinfo: &str, kind: &str, option: &str) -> Option<PathBuf> {
     mountinfo.lines().find_map(|line| {
         let (mount, super_block) = line.split_once(" - ")?;

@@ -1,11 +1,11 @@
 //! A throw-away Debian trixie with a real systemd, for conductor's tests, benchmarks and demo.
 //!
-//! [`Tree::ensure`] makes the file system once; [`Sandbox::builder`] boots it as often as needed, in
-//! about a second, side by side. A sandbox has its own network and its own cgroup, keeps its writes
-//! in memory, and is gone when its [`Sandbox`] is dropped or the process that owns it dies.
+//! [`Tree::ensure`] creates the file system once; [`Sandbox::builder`] boots any number of sandboxes from it,
+//! each in about a second. A sandbox has its own network and cgroup, and keeps its writes in memory. It ends
+//! when its [`Sandbox`] is dropped or the owning process ends.
 //!
-//! What needs cgroup controllers that the host may not give, its own kernel, or a power cut, runs in a
-//! [`Vm`], the same Debian as a virtual machine; that takes half a minute.
+//! Tests that need cgroup controllers that the host may lack, their own kernel, or a power cut run in a
+//! [`Vm`]: the same Debian as a virtual machine, which boots in half a minute.
 //!
 //! It needs root on Debian 12 or 13; missing Debian packages are installed (see [`host`]).
 //!

@@ -1,4 +1,4 @@
-//! One booted sandbox: run programs in it, reach its files, reset it, end it.
+//! A booted sandbox: runs programs in it, gives access to its files, resets it and ends it.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -8,29 +8,29 @@ use crate::builder::Builder;
 use crate::error::{Error, run};
 use crate::tree::Tree;
 
-/// A running Debian with a systemd of its own; dropping it ends it and removes every trace.
+/// A running Debian with its own systemd. Dropping it ends it and removes everything of it.
 #[derive(Debug)]
 pub struct Sandbox {
     /// Ends the sandbox when its standard input, which `Child` holds, is closed.
     pub(crate) supervisor: Child,
     pub(crate) cgroup: PathBuf,
-    /// The sandbox's process 1; 0 until there is one.
+    /// The sandbox's process 1; 0 before it exists.
     pub(crate) leader: u32,
     pub(crate) seccomp: bool,
 }
 
 impl Sandbox {
-    /// Starts describing a sandbox on this tree.
+    /// Returns a builder for a sandbox on this tree.
     pub fn builder(tree: &Tree) -> Builder<'_> {
         Builder::new(tree)
     }
 
-    /// Returns the sandbox's process 1, as the host numbers it.
+    /// Returns the PID of the sandbox's process 1 on the host.
     pub fn leader(&self) -> u32 {
         self.leader
     }
 
-    /// Returns whether services in it can have seccomp filters; the kernel may be unable to.
+    /// Returns whether its services can have seccomp filters; see [`crate::kernel`].
     pub fn has_seccomp(&self) -> bool {
         self.seccomp
     }
@@ -42,8 +42,9 @@ impl Sandbox {
 
     /// Returns a command that runs a program inside, as root in `/` with a clean environment.
     ///
-    /// It is in the sandbox's namespaces, but in the cgroup of its caller, which logind and polkit do
-    /// not like; use `systemd-run --wait --pipe` inside for them. Killing the child kills the program.
+    /// The program is in the sandbox's namespaces, but in the caller's cgroup, which does not work with
+    /// logind and polkit; use `systemd-run --wait --pipe` inside for them. Killing the child kills the
+    /// program.
     pub fn command(&self, program: impl AsRef<OsStr>) -> Command {
         let mut command = self.enter(&[]);
         command.env("HOME", "/root").arg(program);
@@ -53,12 +54,12 @@ impl Sandbox {
     /// Returns a command that runs a program inside as the unprivileged user `operator`, whose
     /// `systemctl --user` works.
     ///
-    /// The first call starts the user's service manager and lets it linger; starting it at boot would
-    /// make every boot slower.
+    /// The first call starts the user's service manager and enables lingering; a start at boot would make
+    /// every boot slower.
     ///
     /// # Errors
     ///
-    /// If the service manager of the user does not start.
+    /// The user's service manager does not start.
     pub fn command_as_operator(&self, program: impl AsRef<OsStr>) -> Result<Command, Error> {
         if !self.operator_is_up() {
             self.sh(include_str!("operator.sh"))?;
@@ -73,19 +74,18 @@ impl Sandbox {
         Ok(command)
     }
 
-    /// Runs a shell script inside, as root and with `sh -e`, and returns what it wrote.
+    /// Runs a shell script inside, as root and with `sh -e`, and returns its output.
     ///
     /// # Errors
     ///
-    /// If it ends with anything but success; use [`Sandbox::command`] where that is expected.
+    /// The script fails. Use [`Sandbox::command`] if that is expected.
     pub fn sh(&self, script: &str) -> Result<Output, Error> {
         run(self.command("sh").args(["-ec", script]))
     }
 
-    /// Returns where the host sees a path of the sandbox, to read and write it directly.
+    /// Returns the host's path for a path in the sandbox, to read and write it directly.
     ///
-    /// Absolute symbolic links on the way, such as `/var/run`, lead to the host's files: name what
-    /// they point to.
+    /// Absolute symbolic links in the path, such as `/var/run`, point to the host's files: use their targets.
     pub fn path(&self, inside: &str) -> PathBuf {
         Path::new("/proc")
             .join(self.leader.to_string())
@@ -93,7 +93,8 @@ impl Sandbox {
             .join(inside.trim_start_matches('/'))
     }
 
-    /// Removes what conductor put into the sandbox, so that the next test finds it as after boot.
+    /// Removes everything that conductor has created in the sandbox, so that the next test finds it as after
+    /// boot.
     ///
     /// Those are the `conductor-*` units of both service managers, their files and links, the stamps
     /// of their timers, the containers `conductor-*` of Docker and of root's Podman, `/etc/conductor`,
@@ -102,7 +103,7 @@ impl Sandbox {
     ///
     /// # Errors
     ///
-    /// If a service manager or an engine does not obey.
+    /// A service manager or an engine returns an error.
     pub fn reset(&self) -> Result<(), Error> {
         let script = ["-ec", include_str!("reset.sh")];
         run(self.command("sh").args(script).args([
@@ -125,11 +126,11 @@ impl Sandbox {
         Ok(())
     }
 
-    /// Ends the sandbox at once, as a power cut would, and removes every trace of it.
+    /// Ends the sandbox at once, like a power cut, and removes everything of it.
     ///
     /// # Errors
     ///
-    /// If something of it stays.
+    /// Something of it could not be removed.
     pub fn kill(mut self) -> Result<(), Error> {
         self.end()
     }
@@ -157,7 +158,7 @@ impl Sandbox {
             .arg("--target")
             .arg(self.leader.to_string())
             .args(["--mount", "--uts", "--ipc", "--net", "--pid", "--cgroup"])
-            // nsenter forks, so a kill would reach only itself; this passes it on.
+            // nsenter forks, so a kill would end only nsenter; this passes it on.
             .args(["--", "setpriv", "--pdeathsig=KILL"])
             .args(credentials)
             .arg("--");

@@ -1,4 +1,4 @@
-//! The Debian file system that every sandbox boots, made once and shared.
+//! The Debian file system that every sandbox boots, created once and shared.
 
 use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -7,21 +7,21 @@ use std::process::Command;
 use crate::error::{Error, run};
 use crate::host::{Host, cache_directory, require_root};
 
-/// What is in the tree. Podman also brings the Quadlet generator that benchmarks compare with. What
-/// stands beside the engines is only recommended, but without it there are no bridges and no `--init`.
+/// The packages of the tree. Podman includes the Quadlet generator, with which benchmarks compare. Some
+/// packages are only recommended by the engines, but bridges and `--init` need them.
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,redis-server,\
                         python3,curl,iproute2,procps,busybox-static,nftables,iptables,\
                         udev,kmod,squashfs-tools,nginx,wrk,openssh-server,\
                         podman,conmon,crun,netavark,aardvark-dns,catatonit,docker.io,docker-cli,tini";
 
-/// What happens to the tree after its packages are installed; `$1` is its path.
+/// Scripts that change the tree after its packages are installed; `$1` is its path.
 const CUSTOMIZE: [&str; 8] = [
-    // Nothing runs on its own, so that tests see only what they start.
+    // No unit is started by default, so that tests see only what they start.
     r#"systemctl --root="$1" --quiet disable redis-server.service nginx.service docker.service docker.socket \
         containerd.service podman.service podman.socket podman-restart.service ssh.service ssh.socket
         mkdir -p "$1/etc/systemd/system-generators"
         ln -s /dev/null "$1/etc/systemd/system-generators/systemd-ssh-generator""#,
-    // What has no place in a container: modules, the host's consoles, disks and kernel.
+    // Units that do not work in a container: modules, consoles, disks and kernel.
     r#"systemctl --root="$1" --quiet mask apt-daily.timer apt-daily-upgrade.timer \
         dpkg-db-backup.timer fstrim.timer podman-auto-update.timer systemd-modules-load.service \
         modprobe@.service \
@@ -29,15 +29,15 @@ const CUSTOMIZE: [&str; 8] = [
         netavark-firewalld-reload.service getty@tty1.service console-getty.service \
         dev-hugepages.mount sys-kernel-debug.mount sys-kernel-tracing.mount"#,
     r#"systemctl --root="$1" --quiet set-default multi-user.target"#,
-    // Debian has a group `operator` already, so the user cannot have one of its own by that name.
+    // Debian already has a group `operator`, so the user's own group needs another name.
     r#"chroot "$1" useradd --create-home --uid 1000 --gid users --shell /bin/bash operator"#,
     concat!("chroot \"$1\" sh -eu <<'IMAGE'\n", include_str!("image.sh"), "IMAGE"),
-    // The crontabs that Debian's packages bring, without the packages.
+    // The crontabs of Debian's packages, without the packages.
     include_str!("crontabs.sh"),
-    // Where the host has no cgroup controllers to give, podman fails at its default limit of processes.
+    // If the host delegates no cgroup controllers, podman fails because of its default PIDs limit.
     r#"mkdir -p "$1/etc/containers/containers.conf.d"
         printf '[containers]\npids_limit = 0\n' >"$1/etc/containers/containers.conf.d/sandbox.conf""#,
-    // Says that ldconfig and its like have seen this /usr; each boot would run them again.
+    // Marks /usr as up to date for ldconfig and similar units, which would run at each boot.
     r#"echo sandbox >"$1/etc/hostname"; touch "$1/etc/.updated" "$1/var/.updated""#,
 ];
 
@@ -49,22 +49,22 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// Makes the tree, or finds the one made earlier, and prepares the machine for sandboxes.
+    /// Creates the tree, or finds an existing one, and prepares the machine for sandboxes.
     ///
-    /// It is kept in `/var/cache/conductor-sandbox`, or in the directory that the environment
-    /// variable `CONDUCTOR_SANDBOX_DIR` names, as `trixie-<hash of its recipe>`; delete it freely
-    /// while no sandbox runs. `progress` gets a line before everything that takes long.
+    /// It is kept in `/var/cache/conductor-sandbox`, or in the directory in `CONDUCTOR_SANDBOX_DIR`, as
+    /// `trixie-<hash of its recipe>`, and may be deleted while no sandbox runs. `progress` receives a line
+    /// before each long part.
     ///
     /// # Errors
     ///
-    /// If the machine cannot run sandboxes (see [`Host::prepare`]) or the tree cannot be made.
+    /// The machine cannot run sandboxes (see [`Host::prepare`]) or the tree cannot be created.
     pub fn ensure(progress: &mut dyn FnMut(&str)) -> Result<Self, Error> {
         Self::ensure_with(&[], progress)
     }
 
-    /// Makes a tree that has more Debian packages, or finds it, like [`Tree::ensure`].
+    /// Creates or finds a tree with more Debian packages, like [`Tree::ensure`].
     ///
-    /// It is another tree, so that those that need no more stay small.
+    /// It is a separate tree, so that the default tree stays small.
     ///
     /// # Errors
     ///
@@ -73,7 +73,7 @@ impl Tree {
         require_root()?;
         let cache = cache_directory();
         fs::create_dir_all(&cache).map_err(Error::at(&cache))?;
-        // Guards apt-get as well: it does not wait for another one.
+        // This also guards apt-get, which does not wait for another process.
         let _lock = lock(&cache.join("lock"), progress)?;
         let host = Host::prepare(progress)?;
         let recipe = recipe(packages);
@@ -84,13 +84,13 @@ impl Tree {
         Ok(Self { path, host })
     }
 
-    /// Returns where the tree is.
+    /// Returns the path of the tree.
     pub fn path(&self) -> &Path {
         &self.path
     }
 }
 
-/// Waits until no other process prepares the machine; dropping the file lets the next one in.
+/// Acquires the lock for preparing the machine; dropping the file releases it.
 pub(crate) fn lock(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<File, Error> {
     let file = File::create(path).map_err(Error::at(path))?;
     match file.try_lock() {
@@ -107,7 +107,7 @@ pub(crate) fn lock(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<File, 
 fn make(path: &Path, recipe: &[String], progress: &mut dyn FnMut(&str)) -> Result<(), Error> {
     progress("making the Debian tree (once, about half a minute) ...");
     let unfinished = path.with_extension("unfinished");
-    // A maker that was killed may have left mounts in there: never follow them to the host's files.
+    // A killed process may have left mounts in it: never follow them to the host's files.
     run(Command::new("rm").args(["-rf", "--one-file-system"]).arg(&unfinished))?;
     run(Command::new("mmdebstrap").args(recipe).arg("trixie").arg(&unfinished))?;
     fs::rename(&unfinished, path).map_err(Error::at(path))

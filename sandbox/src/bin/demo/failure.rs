@@ -1,4 +1,4 @@
-//! Why the demo ends early, and what a person can do about it.
+//! Failures of the demo, with hints.
 
 use std::error::Error as _;
 use std::io;
@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 
 use conductor_sandbox::Error;
 
-/// What a person who is not root types.
+/// The hint for a user who is not root.
 const AS_ROOT: &str = "type: sudo -E env \"PATH=$PATH\" cargo demo";
 
-/// Why the demo ends early.
+/// Why the demo failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Failure {
     /// The machine cannot run a sandbox, or the sandbox failed.
     #[error("cannot run here: {0}")]
     Sandbox(#[source] Error),
-    /// What should be shown does not compile.
+    /// conductor does not compile.
     #[error("conductor cannot be built: {0}")]
     Build(#[source] Error),
-    /// Something shown was not as told.
-    #[error("this is not as told: {0}")]
+    /// Something did not happen as the demo says.
+    #[error("the demo did not go as expected: {0}")]
     Story(String),
     /// A file could not be read or written.
     #[error("{}", path.display())]
@@ -27,7 +27,7 @@ pub(crate) enum Failure {
     /// A program in the sandbox could not be started.
     #[error("cannot run {command}")]
     Run { command: String, source: io::Error },
-    /// Nothing can be shown.
+    /// Standard output cannot be written.
     #[error("cannot write to standard output")]
     Output(#[source] io::Error),
 }
@@ -44,16 +44,16 @@ impl Failure {
         move |source| Self::File { path: path.to_owned(), source }
     }
 
-    /// Returns whether standard output was closed, as `cargo demo | head` does: that is no news.
+    /// Returns whether standard output was closed, as by `cargo demo | head`; then no message is printed.
     pub(crate) fn nobody_reads(&self) -> bool {
         matches!(self, Self::Output(source) if source.kind() == io::ErrorKind::BrokenPipe)
     }
 
-    /// Writes the message, its causes and what to do.
+    /// Returns the message with its sources and the hint.
     pub(crate) fn to_text(&self) -> String {
         let mut text = format!("cargo demo: {self}");
         let mut cause = match self {
-            // Its own text is in ours already.
+            // The message has its text already.
             Self::Sandbox(error) | Self::Build(error) => error.source(),
             other => other.source(),
         };
@@ -71,8 +71,8 @@ impl Failure {
         match self {
             Self::Sandbox(Error::NotRoot) => Some(AS_ROOT),
             Self::Sandbox(Error::Path { path, .. }) if path.starts_with("/sys/fs/cgroup") => Some(
-                "this looks like a container that may not make cgroups; run it on a machine of its \
-                 own, a virtual machine, or with docker run --privileged",
+                "this looks like a container that cannot create cgroups; run it on a host, in a \
+                 virtual machine, or with docker run --privileged",
             ),
             Self::Build(Error::Run { .. }) => Some("is cargo on the PATH? type: cargo demo"),
             _ => None,
@@ -80,7 +80,7 @@ impl Failure {
     }
 }
 
-/// Fails the demo unless what it is about to claim is true.
+/// Fails the demo unless a condition holds.
 pub(crate) fn told(holds: bool, otherwise: impl FnOnce() -> String) -> Result<(), Failure> {
     match holds {
         true => Ok(()),

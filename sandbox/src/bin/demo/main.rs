@@ -1,5 +1,5 @@
-//! `cargo demo`: shows conductor at work on a real systemd, and checks everything that it tells.
-#![expect(clippy::print_stderr, reason = "a program says on standard error why it failed")]
+//! `cargo demo`: shows conductor on a real systemd, and checks every statement that it makes.
+#![expect(clippy::print_stderr, reason = "a program prints its errors to standard error")]
 
 mod failure;
 mod operator;
@@ -26,7 +26,7 @@ fn main() -> ExitCode {
         Ok(Options::Story) => tell(&screen).map(|()| ExitCode::SUCCESS),
         Ok(Options::Shell) => shell::open(&screen),
         Err(wrong) => {
-            eprintln!("cargo demo: {wrong}\nhint: cargo demo -- --help says what there is");
+            eprintln!("cargo demo: {wrong}\nhint: cargo demo -- --help lists the options");
             return ExitCode::from(2);
         }
     };

@@ -1,4 +1,4 @@
-//! The person at the keyboard: types commands in the sandbox and reads what they write.
+//! The operator in the demo, who types commands in the sandbox and reads their output.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,10 +8,10 @@ use conductor_sandbox::Sandbox;
 use crate::failure::{Failure, told};
 use crate::screen::Screen;
 
-/// How long something may take to come true.
+/// How long to wait for a condition.
 const DEADLINE: Duration = Duration::from_secs(15);
 
-/// How often it is looked at.
+/// How often to check the condition.
 const POLL: Duration = Duration::from_millis(5);
 
 /// Types commands in the sandbox.
@@ -21,7 +21,7 @@ pub(crate) struct Operator<'a> {
     pub(crate) screen: &'a Screen,
 }
 
-/// What a command wrote, errors included, and how it ended.
+/// The output of a command, including standard error, and its exit status.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) text: String,
@@ -33,12 +33,12 @@ impl<'a> Operator<'a> {
         Self { sandbox, screen }
     }
 
-    /// Types a command that must succeed, and shows all of its output.
+    /// Types a command that must succeed, and shows its output.
     pub(crate) fn types(&self, line: &str) -> Result<String, Failure> {
         self.types_and_shows(line, |_| true)
     }
 
-    /// Types a command that must succeed, and shows the lines of its output that matter here.
+    /// Types a command that must succeed, and shows some lines of its output.
     pub(crate) fn types_and_shows(
         &self,
         line: &str,
@@ -57,7 +57,7 @@ impl<'a> Operator<'a> {
         Ok(answer.text)
     }
 
-    /// Types a command that must be refused with this exit status, and shows what it says.
+    /// Types a command that must fail with this exit status, and shows its output.
     pub(crate) fn is_refused(&self, line: &str, status: i32) -> Result<String, Failure> {
         self.screen.command(line)?;
         let answer = self.runs(line)?;
@@ -69,7 +69,7 @@ impl<'a> Operator<'a> {
         Ok(answer.text)
     }
 
-    /// Runs a command that must succeed without showing it, and returns what it wrote.
+    /// Runs a command that must succeed without showing it, and returns its output.
     pub(crate) fn looks(&self, line: &str) -> Result<String, Failure> {
         let answer = self.runs(line)?;
         told(answer.status == Some(0), || format!("`{line}` should succeed: {}", answer.text))?;
@@ -89,7 +89,7 @@ impl<'a> Operator<'a> {
     }
 }
 
-/// Waits until there is something to see, and tells how long that took.
+/// Waits until a function returns a value. Returns the value and how long that took.
 pub(crate) fn wait_for<T>(
     what: &str,
     mut look: impl FnMut() -> Result<Option<T>, Failure>,

@@ -1,6 +1,6 @@
-//! What can be typed behind `cargo demo --`.
+//! The options of `cargo demo --`.
 
-/// What `--help` prints.
+/// The text of `--help`.
 pub(crate) const HELP: &str = "\
 Shows conductor at work in a throw-away Debian with a real systemd.
 
@@ -19,24 +19,24 @@ It needs root on Debian 12 or 13 with cgroup v2. The Debian packages it lacks ar
 first run makes the sandbox's file system in /var/cache/conductor-sandbox (about 400 MB; delete it
 freely). It has a network of its own, keeps its writes in memory, and is gone when the demo ends.";
 
-/// What was asked for.
+/// The choice of the user.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Options {
-    /// The whole demonstration.
+    /// The demonstration.
     Story,
     /// A shell in the sandbox.
     Shell,
-    /// An explanation of the above.
+    /// The help text.
     Help,
 }
 
 impl Options {
-    /// Reads the arguments; the error says what is wrong with them.
+    /// Parses the arguments. The error is a message.
     pub(crate) fn parse(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
         let mut options = Self::Story;
         for argument in arguments {
             match argument.as_str() {
-                // The alias in .cargo/config.toml ends with one, so that `cargo demo --shell` works, too.
+                // The alias in .cargo/config.toml ends with it, so that `cargo demo --shell` works, too.
                 "--" => {}
                 "--help" | "-h" => return Ok(Self::Help),
                 "--shell" => options = Self::Shell,

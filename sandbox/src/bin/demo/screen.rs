@@ -1,4 +1,4 @@
-//! How the demo looks: explanations, commands and their output, in colour where that is wanted.
+//! Prints explanations, commands and their output, with colours if they are wanted.
 
 use std::cell::Cell;
 use std::env;
@@ -6,7 +6,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 
 use crate::failure::Failure;
 
-/// Where an explanation is wrapped.
+/// The width of explanations.
 const WIDTH: usize = 96;
 
 /// Standard output.
@@ -26,7 +26,7 @@ enum Style {
 }
 
 impl Screen {
-    /// Colours only a terminal, and not where `NO_COLOR` is set (<https://no-color.org>).
+    /// Uses colours only on a terminal, and not if `NO_COLOR` is set (<https://no-color.org>).
     pub(crate) fn of_standard_output() -> Self {
         let refused = env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let dumb = env::var_os("TERM").is_some_and(|term| term == "dumb");
@@ -34,7 +34,7 @@ impl Screen {
         Self { colour: stdout.is_terminal() && !refused && !dumb, stdout, step: Cell::new(0) }
     }
 
-    /// Opens the next step with what it shows and why that matters.
+    /// Starts the next step with an explanation.
     pub(crate) fn step(&self, explanation: &str) -> Result<(), Failure> {
         self.step.set(self.step.get() + 1);
         let number = format!("{:>2}  ", self.step.get());
@@ -70,12 +70,12 @@ impl Screen {
         Ok(())
     }
 
-    /// Says what is being done while it takes time.
+    /// Prints what is in progress.
     pub(crate) fn progress(&self, text: &str) -> Result<(), Failure> {
         self.prints(&self.styled(Style::Dim, &format!("... {text}")))
     }
 
-    /// Prints text and a newline, in one write: whoever interrupts it finds no half a colour.
+    /// Prints text and a newline in one write, so that an interruption does not leave a colour set.
     pub(crate) fn prints(&self, text: &str) -> Result<(), Failure> {
         let mut stdout = self.stdout.lock();
         stdout

@@ -1,4 +1,4 @@
-//! What runs in the sandbox, as `conductor status --output json` and systemd say.
+//! The instances in the sandbox, from `conductor status --output json` and systemd.
 
 use serde_json::Value;
 
@@ -11,8 +11,8 @@ pub(crate) struct Instance {
     pub(crate) unit: String,
     pub(crate) port: u64,
     pub(crate) restarts: u64,
-    /// The program: the child of the probe, which is systemd's `MainPID`, or that itself where there is no probe; 0
-    /// while there is none, as between an end and the next start.
+    /// The program's PID: the child of the probe, which is systemd's `MainPID`, or the main process itself
+    /// without a probe; 0 if it is not running, as before a restart.
     pub(crate) process: u64,
 }
 
@@ -37,7 +37,7 @@ pub(crate) fn instances(operator: &Operator<'_>, id: &str) -> Result<Vec<Instanc
     Ok(instances)
 }
 
-/// Returns the program that a main process runs, or that process itself.
+/// Returns the child of a main process, or that process itself.
 fn program(operator: &Operator<'_>, main: u64) -> Result<u64, Failure> {
     let children = operator.runs(&format!("pgrep --oldest --parent {main}"))?;
     Ok(if main == 0 { 0 } else { children.text.parse().unwrap_or(main) })

@@ -13,14 +13,14 @@ const BANNER: &str = "
 You are root on a throw-away Debian with a real systemd. Two services are defined in
 /etc/conductor/services (hello.yaml, cache.toml); nothing is applied yet. Try:
 
-  conductor check                 is everything well defined?
+  conductor check                 are all definitions valid?
   conductor render | less         the units that come out
   conductor apply                 make this host run them
   conductor status                what runs, and on which ports; --watch keeps showing it
   curl localhost:20001            one of hello's instances (see PORT in status)
   systemctl list-units 'conductor-*'
 
-A shop with three versions, and a site of nginx's, wait in /srv/shop:
+A shop with three versions, and an nginx site for it, are in /srv/shop:
 
   cp /srv/shop/shop.yaml . && cp /srv/shop/site.conf /etc/nginx/conf.d
   conductor deploy --id shop --revision v1
@@ -30,16 +30,16 @@ Edit a definition (sed -i, or cat >), then conductor diff and conductor apply.
 `exit` ends the sandbox; nothing of it stays.
 ";
 
-/// What is taken where the sandbox does not know the terminal.
+/// The terminal type to use if the sandbox does not know this terminal.
 const COMMON_TERMINAL: &str = "xterm-256color";
 
-/// Opens the shell, and returns its exit status once it has ended.
+/// Opens the shell, waits until it ends, and returns its exit status.
 pub(crate) fn open(screen: &Screen) -> Result<ExitCode, Failure> {
     let stage = Stage::set(screen)?;
     screen.prints(BANNER)?;
     let terminal = terminal(stage.sandbox());
-    // A terminal of its own, in a unit: that makes job control, window sizes, `tty` and logind work
-    // as after a login. Without a terminal here it is a pipe.
+    // The shell runs in a unit with its own terminal, so that job control, window sizes, `tty` and logind
+    // work as after a login. Without a terminal here, it has a pipe.
     let mut command = stage.sandbox().command("systemd-run");
     command
         .args(["--quiet", "--collect", "--wait", "--pty", "--pipe"])

@@ -1,4 +1,4 @@
-//! The stage of the demo: conductor is built, a sandbox is booted, the examples are in it.
+//! Prepares the demo: builds conductor, boots a sandbox, and copies the examples into it.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,7 +14,7 @@ const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
 const DEFINITIONS: &str = "/etc/conductor/services";
 const PROGRAMS: &str = "/srv";
 
-/// A sandbox in which conductor can be shown; dropping it ends it.
+/// A sandbox with conductor and the examples; dropping it ends it.
 #[derive(Debug)]
 pub(crate) struct Stage {
     tree: Tree,
@@ -22,9 +22,9 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// Builds, boots and copies; says so where it takes long.
+    /// Builds, boots and copies, and reports the parts that take long.
     pub(crate) fn set(screen: &Screen) -> Result<Self, Failure> {
-        // Making the tree goes on if nobody reads this: the next run has it then.
+        // The tree is built even if the output is closed, so that the next run has it.
         let tree = Tree::ensure(&mut |line| drop(screen.progress(line)))?;
         screen.progress("building conductor (the first time takes a minute or two)")?;
         let program = build::conductor(false).map_err(Failure::Build)?;
@@ -47,12 +47,12 @@ impl Stage {
         &self.sandbox
     }
 
-    /// Returns what stays for the next run.
+    /// Returns the directory that is kept for the next run.
     pub(crate) fn tree(&self) -> &Path {
         self.tree.path()
     }
 
-    /// Ends the sandbox, and fails if something of it stays.
+    /// Ends the sandbox. Fails if something of it is left.
     pub(crate) fn clear(self) -> Result<(), Failure> {
         Ok(self.sandbox.kill()?)
     }
@@ -85,7 +85,7 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, Failure> {
     paths.map_err(Failure::at(directory))
 }
 
-/// Makes a directory that the services' users can read, whatever the umask here.
+/// Creates a directory that the services' users can read, independent of the umask.
 fn make_directory(path: &Path) -> Result<(), Failure> {
     fs::create_dir_all(path)
         .and_then(|()| fs::set_permissions(path, Permissions::from_mode(0o755)))

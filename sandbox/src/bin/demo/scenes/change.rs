@@ -9,7 +9,7 @@ use crate::services::{greeting, instances};
 
 pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
     operator.screen.step(
-        "Change one environment variable, and look before you leap: diff shows what apply would \
+        "Change one environment variable. Before you apply it, diff shows what apply would \
          change.",
     )?;
     operator.types(&format!("sed -i 's/GREETING: Hello/GREETING: Good evening/' {HELLO}"))?;

@@ -4,7 +4,7 @@ use super::HELLO;
 use crate::failure::{Failure, told};
 use crate::operator::Operator;
 
-/// What the reader should see of a unit.
+/// The lines of a unit that are shown.
 const TELLING: [&str; 12] = [
     "# ────",
     "ExecStart=",
@@ -22,20 +22,20 @@ const TELLING: [&str; 12] = [
 
 pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
     operator.screen.step(
-        "Definitions can be checked anywhere, before anything is touched: in a pull request, say.",
+        "Definitions can be checked anywhere without any change to a host, for example in a pull request.",
     )?;
     let checked = operator.types("conductor check")?;
     told(checked.contains("2 services"), || {
         format!("the two definitions should be checked: {checked}")
     })?;
 
-    operator.screen.step(
-        "A service is a few lines: a command, how many instances, and what they may use at most.",
-    )?;
+    operator
+        .screen
+        .step("A definition is short: a command, the number of instances, and their limits.")?;
     operator.types(&format!("cat {HELLO}"))?;
-    operator.screen.remark(
-        "It compiles to plain systemd units, which anyone can read. This is one of the instances:",
-    )?;
+    operator
+        .screen
+        .remark("It compiles to ordinary systemd units. This is one of the instances:")?;
     let mut first = false;
     let text = operator.types_and_shows("conductor render", |line| {
         if line.starts_with("# ────") {

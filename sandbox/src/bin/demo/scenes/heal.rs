@@ -1,4 +1,4 @@
-//! An instance is killed, and systemd brings it back.
+//! An instance is killed, and systemd restarts it.
 
 use crate::failure::{Failure, told};
 use crate::operator::{Operator, wait_for};
@@ -6,8 +6,8 @@ use crate::services::{greeting, instances};
 
 pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
     operator.screen.step(
-        "Kill an instance the hard way: systemd starts it again at once, and the others do not \
-         notice.",
+        "Kill an instance with SIGKILL: systemd restarts it at once, and the others keep \
+         running.",
     )?;
     let before = instances(operator, "hello")?;
     let victim = &before[1];

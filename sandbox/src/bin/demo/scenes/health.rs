@@ -1,4 +1,4 @@
-//! A slow service is ready when it answers, and is replaced when it is not well any more.
+//! A slow service is ready when it answers, and is restarted when it becomes unhealthy.
 
 use crate::failure::{Failure, told};
 use crate::operator::{Operator, wait_for};
@@ -6,13 +6,13 @@ use crate::services::instances;
 
 pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
     operator.screen.step(
-        "A service that loads for two seconds, with a health check: its unit is active when it \
-         answers, not when its process exists, and apply waits for that.",
+        "A service with a health check that needs two seconds to start: its unit becomes active \
+         when it answers, not when its process exists, and apply waits for that.",
     )?;
     operator.types("cp /srv/slow/slow.yaml /etc/conductor/services; cat /srv/slow/slow.yaml")?;
     operator.types("conductor apply")?;
     let port = instances(operator, "slow")?[0].port;
-    // The first try succeeds: nobody has to wait and retry.
+    // The first request succeeds without a retry.
     operator.types(&format!("curl -sS 127.0.0.1:{port}/"))?;
     let started = moment(operator, "ExecMainStartTimestampMonotonic")?;
     let took = moment(operator, "ActiveEnterTimestampMonotonic")?.saturating_sub(started);
@@ -24,20 +24,20 @@ pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
     ))?;
 
     operator.screen.step(
-        "Break it: the process lives and answers, but /health says 500. systemd has no HTTP checks; \
-         the probe in the unit makes it notice.",
+        "Break it: the process runs and answers, but /health returns 500. systemd has no HTTP \
+         checks; the probe in the unit reports it to systemd.",
     )?;
     let before = instances(operator, "slow")?[0].process;
     operator.types(&format!("curl -sS 127.0.0.1:{port}/break"))?;
-    let (after, took) = wait_for("a new process that is well", || {
-        // In this order: what was active before it was asked for its process may be the old one.
+    let (after, took) = wait_for("a healthy new process", || {
+        // The order matters: the state that is read first may be that of the old process.
         let now = &instances(operator, "slow")?[0];
         let active = operator.runs(&format!("systemctl is-active {}", now.unit))?;
         let well = active.text == "active" && now.process != before && now.process != 0;
         Ok(well.then_some(now.process))
     })?;
     operator.screen.remark(&format!(
-        "{:.1} s later it runs as process {after}, and is well. The journal says why:",
+        "{:.1} s later it is healthy as process {after}. The journal says why it was restarted:",
         took.as_secs_f64()
     ))?;
     let journal = operator.types(

@@ -1,16 +1,16 @@
-//! A crontab becomes a definition, and its lines timers that systemd keeps.
+//! A crontab is converted to a definition, and its lines to timers.
 
 use crate::failure::{Failure, told};
 use crate::operator::{Operator, wait_for};
 
-/// A crontab as it may stand in `/etc/cron.d`.
+/// A crontab as in `/etc/cron.d`.
 const CRONTAB: &str = "/srv/reports";
 const DEFINITION: &str = "/etc/conductor/services/reports.yaml";
 
 pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
     operator.screen.step(
-        "Now the crontab. Each line becomes a job with a timer of its own: it has a state, an exit \
-         status, a journal, and never runs twice at once.",
+        "Now a crontab. Each line becomes a job with its own timer: a job has a state, an exit \
+         status and a journal, and never runs twice at the same time.",
     )?;
     operator.looks(&format!(
         "printf '%s\\n' '# Who bought what.' \
@@ -23,7 +23,7 @@ pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
 
     operator
         .screen
-        .step("One more by hand, in systemd's own words for time. Apply, and see it run.")?;
+        .step("Add another job with a systemd calendar event. Apply, and watch it run.")?;
     let tick = "  tick: {calendar: \"*:*:0/2\", command: [/bin/echo, another report]}";
     operator.looks(&format!("{import} | sed '/^cron:/a \\{tick}' >{DEFINITION}"))?;
     operator.types(&format!("grep tick {DEFINITION}; conductor apply"))?;
@@ -37,8 +37,8 @@ pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
     operator.types("conductor cron next --hours 1")?;
 
     operator.screen.step(
-        "Nobody has to wait for three o'clock to find that the other one fails. The status keeps the \
-         exit status and the last lines, where cron would have sent a mail.",
+        "Run the other job now to see that it fails. The status shows the exit status and the \
+         last lines; cron would send a mail.",
     )?;
     let said = operator.is_refused("conductor cron run-now --id reports echo", 1)?;
     told(said.contains("exit status 28"), || format!("it should end with 28: {said}"))?;
@@ -48,8 +48,8 @@ pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
     }
 
     operator.screen.step(
-        "And a one-off, in the shop's environment and limits. Its input, output and exit status are \
-         those of a command that runs here.",
+        "And run a single command with the shop's environment and limits. Its input, output and \
+         exit status are connected to this terminal.",
     )?;
     let counted = operator.types(
         "printf '%s\\n' pears plums figs | conductor run --id shop --memory 64M wc -l | tr -d ' '",

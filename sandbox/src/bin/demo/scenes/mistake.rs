@@ -7,8 +7,7 @@ use crate::services::instances;
 
 pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
     operator.screen.step(
-        "Make two mistakes: apply names each with its place and a hint, and refuses before it \
-         touches anything.",
+        "Make two mistakes: apply reports each with its place and a hint, and changes nothing.",
     )?;
     let before = instances(operator, "hello")?;
     operator.types(&format!(

@@ -1,4 +1,4 @@
-//! The story, scene by scene; each shows its commands and checks what it says about them.
+//! The scenes of the demo. Each shows commands, and checks what it says about them.
 
 mod change;
 mod define;
@@ -15,7 +15,7 @@ mod views;
 use crate::failure::Failure;
 use crate::operator::Operator;
 
-/// Where the definition is that the story is about.
+/// The path of the main definition.
 const HELLO: &str = "/etc/conductor/services/hello.yaml";
 
 /// Plays every scene.

@@ -1,4 +1,4 @@
-//! A broken version is refused, a good one is taken back, and nobody has noticed any of it.
+//! A broken version is rejected, a good one is rolled back, and no request fails.
 
 use super::shop::{SHOP, no_request_failed, serves};
 use crate::failure::{Failure, told};
@@ -7,8 +7,8 @@ use crate::services::instances;
 
 pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
     operator.screen.step(
-        "Version 3 is broken: it starts, and answers everything with an error. It gets no request but \
-         the health check's, and the message has what you would look for next.",
+        "Version 3 is broken: it starts, and answers every request with an error. It gets no \
+         requests except the health check's, and the message shows the cause.",
     )?;
     let before = instances(operator, "shop")?;
     let said = operator.is_refused("conductor deploy --id shop --revision v3", 3)?;
@@ -20,9 +20,7 @@ pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
     ] {
         told(said.contains(expected), || format!("the message should say {expected:?}"))?;
     }
-    operator
-        .screen
-        .remark("Version 2 serves as if nothing had happened, and no unit of version 3 is left:")?;
+    operator.screen.remark("Version 2 still serves, and no unit of version 3 is left:")?;
     operator.types("conductor status --id shop")?;
     let after = instances(operator, "shop")?;
     told(before == after, || format!("no instance should be touched: {after:?}"))?;
@@ -31,8 +29,8 @@ pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
     serves(operator, "v2")?;
 
     operator.screen.step(
-        "But version 2 sells chairs for nothing. Roll back: the units of version 1 were kept, and take \
-         over in the same way.",
+        "But version 2 sells chairs for nothing. Roll back: the units of version 1 were kept, \
+         and nginx is switched to them in the same way.",
     )?;
     let said = operator.types("conductor rollback --id shop")?;
     told(said.ends_with("changed: shop"), || format!("shop should change: {said}"))?;
@@ -43,7 +41,7 @@ pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
 
     operator.screen.step(
         "Two deploys, one of them broken, and a rollback. How many requests failed? wrk's report \
-         would have a line for errors, and one for answers that are no success.",
+         would have a line for socket errors, and one for error responses.",
     )?;
     no_request_failed(operator)
 }

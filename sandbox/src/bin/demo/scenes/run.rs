@@ -6,8 +6,7 @@ use crate::services::{greeting, instances};
 
 pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
     operator.screen.step(
-        "Apply makes the host run what is defined. Then conductor exits: systemd supervises, nothing \
-         of conductor stays.",
+        "Apply makes the host run what is defined. Then conductor exits, and systemd supervises.",
     )?;
     let report = operator.types("conductor apply")?;
     let expected = "changed: cache, hello";
@@ -16,8 +15,8 @@ pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
     told(left.status == Some(1), || format!("no conductor should run any more: {}", left.text))?;
 
     operator.screen.step(
-        "Real programs run now: each of hello's three instances answers on the port it was given, \
-         and so does Redis.",
+        "Real programs run now: each of hello's three instances answers on its own port, and so \
+         does Redis.",
     )?;
     let hello = instances(operator, "hello")?;
     told(hello.len() == 3, || format!("hello should have three instances: {hello:?}"))?;

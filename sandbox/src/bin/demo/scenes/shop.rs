@@ -1,4 +1,4 @@
-//! The web shop, and those who ask it for pages.
+//! The web shop, and the load on it.
 
 use crate::failure::{Failure, told};
 use crate::operator::{Operator, wait_for};
@@ -8,12 +8,12 @@ use crate::services::instances;
 pub(super) const SHOP: &str = "localhost:8080";
 /// The file that conductor writes for nginx.
 pub(super) const UPSTREAM: &str = "/etc/nginx/conf.d/conductor-shop.conf";
-/// The report of the load generator.
+/// The file with the load generator's report.
 const REPORT: &str = "/tmp/load";
-/// What wrk is sure to do in the time that all of this takes.
+/// The least number of requests in the time of the scenes.
 const AT_LEAST: u64 = 500;
 
-/// Starts the load, which goes on until [`no_request_failed`].
+/// Starts the load, which runs until [`no_request_failed`].
 pub(super) fn shop_is_asked(operator: &Operator<'_>) -> Result<(), Failure> {
     operator.types(&format!(
         "wrk -t 1 -c 8 -d 1h -H 'Connection: close' http://{SHOP} >{REPORT} 2>&1 &"
@@ -25,7 +25,7 @@ pub(super) fn shop_is_asked(operator: &Operator<'_>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Checks that two instances of this revision, and nobody else, answer those who ask nginx.
+/// Checks that exactly the two instances of this revision answer requests to nginx.
 pub(super) fn serves(operator: &Operator<'_>, revision: &str) -> Result<(), Failure> {
     let instances = instances(operator, "shop")?;
     let file = operator.looks(&format!("grep 'server ' {UPSTREAM}"))?;
@@ -47,7 +47,7 @@ pub(super) fn serves(operator: &Operator<'_>, revision: &str) -> Result<(), Fail
     Ok(())
 }
 
-/// Ends the load, shows its report, and checks that it complains of nothing.
+/// Ends the load, shows its report, and checks that no request failed.
 pub(super) fn no_request_failed(operator: &Operator<'_>) -> Result<(), Failure> {
     operator.looks("kill -INT $(pidof wrk)")?;
     wait_for("wrk's report", || {
@@ -63,6 +63,6 @@ pub(super) fn no_request_failed(operator: &Operator<'_>) -> Result<(), Failure> 
     let (count, time) = counted.ok_or_else(unclear)?;
     let time = time.split(',').next().unwrap_or(time);
     let enough = count.parse().is_ok_and(|count: u64| count >= AT_LEAST);
-    told(enough, || format!("{count} requests in {time} are too few to tell"))?;
+    told(enough, || format!("{count} requests in {time} are too few"))?;
     operator.screen.remark(&format!("{count} requests in {time}; not one failed."))
 }

@@ -5,8 +5,8 @@ use crate::operator::Operator;
 
 pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
     operator.screen.step(
-        "Nothing is hidden: the journal has what a service wrote, across releases, and systemctl \
-         shows ordinary units.",
+        "The usual tools work: the journal has a service's output over all releases, and \
+         systemctl shows ordinary units.",
     )?;
     let logs = operator.types("conductor logs --id hello -n 2")?;
     told(logs.lines().count() == 2, || format!("two lines should be logged: {logs}"))?;
@@ -15,9 +15,9 @@ pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
         format!("hello's target should be listed: {units}")
     })?;
 
-    operator.screen.step(
-        "One table says what runs. There is no database behind it, only the units and systemd.",
-    )?;
+    operator
+        .screen
+        .step("One table shows what runs. Its data come only from the units and systemd.")?;
     let table = operator.types("conductor status")?;
     told(table.lines().count() == 6, || format!("five instances should run: {table}"))
 }
