@@ -91,7 +91,7 @@ fn what_is_down_waits_for_no_neighbour(host: &Host) {
         &format!("id: slow\ncommand: [/bin/sh, -c, \"{slow}\"]\nport: 80\nhealth: {{http: /}}\n"),
     );
     host.apply().says("changed: data, slow\n");
-    // What systemd says of units that have started (sd-messages.h), in order.
+    // systemd's messages about started units (sd-messages.h), in order.
     let started = host
         .sh("journalctl -o cat --output-fields=UNIT MESSAGE_ID=39f53479d3a045ac8e11786248231fbf \
          | grep -o 'conductor-[a-z]*-[^ ]*[0-9].service' || true");
@@ -133,7 +133,7 @@ fn a_change_replaces_only_its_own_instances(host: &Host) {
         assert!(environment.split('\0').any(|line| line == "GREETING=hello"), "{unit}");
     }
     let left: BTreeSet<_> = host.files().into_keys().collect();
-    // The release before is kept for a rollback, and does not start with the target.
+    // The previous release is kept for a rollback, and does not start with the target.
     assert_eq!(left.len(), files.len() + web.len());
     for (unit, _) in &web {
         assert!(left.contains(unit), "{left:?}");
@@ -200,7 +200,7 @@ fn what_was_changed_by_hand_is_put_right(host: &Host) {
     assert_eq!(host.running("web").len(), 2);
     assert_eq!(host.files(), files);
 
-    // Edited: written and restarted, and only that.
+    // Edited: written and restarted, and nothing else.
     let second = host.running("web").remove(1);
     let (edited, pid) = &running[0];
     host.sh(&format!("cd {UNITS}; sed -i s/infinity/1d/ {edited}; systemctl daemon-reload"));

@@ -1,11 +1,11 @@
-//! A conductor that runs while a test does something else.
+//! Runs a program in the background of a test.
 
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, ChildStdout, Command, Stdio};
 
 use crate::ran::Ran;
 
-/// A program that was started, and what it has written so far.
+/// A running program, and its output so far.
 pub(crate) struct Background {
     child: Child,
     stdout: BufReader<ChildStdout>,
@@ -22,7 +22,7 @@ impl Background {
         Self { child, stdout, seen: String::new(), command: format!("{command:?}") }
     }
 
-    /// Waits until it has written a line with some text to standard output.
+    /// Waits until its standard output has a line with a text.
     #[track_caller]
     pub(crate) fn until(&mut self, text: &str) {
         loop {

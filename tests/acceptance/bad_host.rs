@@ -1,4 +1,4 @@
-//! Hosts that are not well: read-only or full file systems, no D-Bus, somebody else at work.
+//! Broken hosts: read-only or full file systems, no D-Bus, a held lock.
 
 use std::process::Stdio;
 
@@ -26,7 +26,7 @@ fn a_read_only_unit_directory(host: &Host) {
     host.apply();
     assert_eq!(host.running("web").len(), 1);
 
-    // What runs is not touched by a change that cannot be written.
+    // A change that cannot be written does not affect running instances.
     let (running, files) = (host.running("web"), host.files());
     host.define("web.yaml", &format!("id: web\n{SLEEP}env: {{A: \"1\"}}\n"));
     host.sh(&format!("mount --bind {UNITS} {UNITS}; mount -o remount,bind,ro {UNITS}"));
@@ -48,7 +48,7 @@ fn a_full_disk(host: &Host) {
     for number in 0..SERVICES {
         host.define(&format!("s{number}.yaml"), &format!("id: s{number}\n{SLEEP}"));
     }
-    // The space, and the number of files, that runs out at some point on the way.
+    // The space, or the number of inodes, that is exhausted during the change.
     for limit in ["size=4k", "size=40k", "size=120k", "nr_inodes=4", "nr_inodes=20", "nr_inodes=40"]
     {
         host.sh(&format!("mount -t tmpfs -o {limit} none {UNITS}"));
@@ -84,7 +84,7 @@ fn no_bus(host: &Host) {
     let json = host.conductor(&["apply", "--output", "json"]).exits(1).json();
     assert_eq!(json["error"]["kind"], "systemd", "{json}");
     assert!(host.files().is_empty());
-    // Nothing of this needs a bus.
+    // None of these commands needs a bus.
     host.conductor(&["check"]).exits(0);
     host.conductor(&["render"]).exits(0);
     host.sh(&format!("mv {socket}.away {socket}"));
@@ -116,7 +116,7 @@ fn another_conductor_at_work(host: &Host) {
     let remove = ["remove", "--id", "deaf", "--output", "json", "--lock-timeout", "0"];
     let json = host.conductor(&remove).exits(4).json();
     assert_eq!(json["error"]["kind"], "locked", "{json}");
-    // Who only looks does not wait.
+    // A command that only reads does not wait.
     host.conductor(&["status"]).exits(0);
     host.conductor(&["apply", "--dry-run"]).exits(0);
     assert!(first.wait().expect("conductor").success());

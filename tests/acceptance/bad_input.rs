@@ -32,7 +32,7 @@ fn one_bad_file_stops_everything(host: &Host) {
     untouched(host);
 }
 
-/// Root reads everything, so the operator tries.
+/// Root can read everything, so this runs as the operator.
 fn an_unreadable_file(host: &Host) {
     host.define("web.yaml", &format!("id: web\n{SLEEP}"));
     let file = format!("{SERVICES}/web.yaml");

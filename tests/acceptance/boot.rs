@@ -30,7 +30,7 @@ fn stop_and_start_of_the_target(host: &Host) {
     host.sh("systemctl start conductor-web.target");
     assert_eq!(names(&host.running("web")), names(&one));
 
-    // A change needs no reload; the target starts what is current all the same.
+    // A change needs no reload; the target still starts the current release.
     define(host, "two", 3);
     host.apply();
     let two = names(&host.running("web"));
@@ -52,7 +52,7 @@ fn a_restart_does_not_bring_the_old_release_back(host: &Host) {
         define(host, "one", 2);
         host.apply();
         if held {
-            // As after a boot or a reload: whatever is enabled is loaded.
+            // As after a boot or a reload: all enabled units are loaded.
             host.sh("systemctl daemon-reload; systemctl start multi-user.target");
         }
         define(host, "two", 2);

@@ -1,4 +1,4 @@
-//! Records the calls that systemd gets over D-Bus.
+//! Records the D-Bus calls to systemd.
 
 use std::io::Read as _;
 use std::process::{Child, Stdio};
@@ -7,7 +7,7 @@ use std::thread;
 
 use crate::host::Host;
 
-/// The calls that change what systemd does or knows.
+/// The calls that change systemd's state.
 const CHANGES: [&str; 14] = [
     "StartUnit",
     "StopUnit",
@@ -25,7 +25,7 @@ const CHANGES: [&str; 14] = [
     "SetUnitProperties",
 ];
 
-/// A recording that has begun.
+/// A running recording.
 pub(crate) struct Calls<'h> {
     host: &'h Host,
     monitor: Child,
@@ -33,7 +33,7 @@ pub(crate) struct Calls<'h> {
 }
 
 impl<'h> Calls<'h> {
-    /// Begins to record.
+    /// Starts a recording.
     pub(crate) fn record(host: &'h Host) -> Self {
         let rule = "type='method_call',destination='org.freedesktop.systemd1'";
         let mut command = host.sandbox.command("stdbuf");
@@ -54,7 +54,7 @@ impl<'h> Calls<'h> {
         calls
     }
 
-    /// Makes calls until one of them is heard: then everything before it was heard, too.
+    /// Makes calls until one of them is recorded; then all earlier calls were recorded, too.
     fn settle(&self, word: &str) {
         let sentinel = format!("/{word}/of/the/recording");
         self.host.eventually("dbus-monitor hears calls", |host| {

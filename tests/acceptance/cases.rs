@@ -1,4 +1,4 @@
-//! One folder and one snapshot per case: a miniature input, and what the binary makes of it.
+//! One directory and one snapshot for each case: a small input, and the output of the binary.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -12,9 +12,9 @@ use libtest_mimic::{Failed, Trial};
 use crate::pool::Pool;
 use crate::ran::Ran;
 
-/// What a case runs that has no file `arguments`.
+/// The arguments of a case without a file `arguments`.
 const ARGUMENTS: &str = "render services";
-/// Stands in `arguments` for a new empty directory.
+/// The placeholder in `arguments` for a new empty directory.
 const TEMPORARY: &str = "{tmp}";
 
 /// Returns the directory of all cases.
@@ -49,7 +49,7 @@ pub(crate) fn arguments(case: &str) -> Vec<String> {
     line.split_whitespace().map(str::to_owned).collect()
 }
 
-/// Returns whether a case ends well, by its snapshot.
+/// Returns whether a case succeeds, by its snapshot.
 pub(crate) fn ends_well(case: &str) -> bool {
     let snapshot = snapshots().join(case).with_extension("snap");
     fs::read_to_string(snapshot).is_ok_and(|text| text.contains("\nexit status: 0\n"))
@@ -76,7 +76,7 @@ pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
     trials
 }
 
-/// Runs the binary as on a host where nothing is set but a user's home.
+/// Runs the binary with no environment variables except HOME.
 fn conductor(binary: &PathBuf) -> Command {
     let mut command = Command::new(binary);
     command.env_clear().env("HOME", "/home/operator").env("XDG_RUNTIME_DIR", "/run/user/1000");
@@ -114,7 +114,7 @@ fn check(binary: &PathBuf, case: &str) -> Result<(), Failed> {
     Ok(())
 }
 
-/// A file that is far too long is told from a definition without being read.
+/// A file that is too long to be a definition is rejected without being read.
 #[expect(
     clippy::unnecessary_wraps,
     reason = "it is what a trial gives back, and a panic is its failure"

@@ -10,10 +10,10 @@ use crate::host::Host;
 use crate::pool::{Company, Pool, REPOSITORY};
 use crate::ran::Ran;
 
-/// How many seconds a command may take.
+/// The time limit of a command, in seconds.
 const PATIENCE: &str = "500";
 
-/// Ruby's own opinion of each file, warnings included.
+/// Ruby's syntax check of each file, with warnings.
 const SYNTAX: &str = "for file in $(find . -name '*.rb'); do ruby -wc \"$file\" 2>&1; done";
 
 const TESTS: &[Test] =
@@ -26,7 +26,7 @@ pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
     TESTS.iter().map(trial).collect()
 }
 
-/// Runs a command in the cookbook; it has to succeed.
+/// Runs a command in the cookbook that must succeed.
 #[track_caller]
 fn run(host: &Host, command: &str) -> Ran {
     let mut inside = host.sandbox.command("timeout");

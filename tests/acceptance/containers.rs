@@ -1,4 +1,4 @@
-//! Services in containers, under both engines: run, reached, limited to what they are given, replaced.
+//! Services in containers, with both engines: they run, answer, are limited, and are replaced.
 
 use conductor_sandbox::Engine;
 
@@ -24,7 +24,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("docker_passes_signals_on", |host| passes_signals_on(host, Engine::Docker)),
 ];
 
-/// The health check of a container that listens.
+/// The health check of a container that listens on a port.
 pub(crate) const HEALTH: &str =
     "port: 8080\nhealth: {http: /health, interval: 200ms, timeout: 2s}\n";
 
@@ -34,7 +34,7 @@ pub(crate) fn definition(engine: Engine, rest: &str) -> String {
     format!("id: web\nruntime: {engine}\nimage: localhost/app:v1\n{rest}")
 }
 
-/// Applies one and returns the names of its units, which are those of its containers, too.
+/// Applies a definition and returns the names of its units, which are also those of its containers.
 #[track_caller]
 pub(crate) fn start(host: &Host, engine: Engine, rest: &str) -> Vec<String> {
     host.sandbox.load_image(engine).expect("the engine takes the image");
@@ -44,7 +44,7 @@ pub(crate) fn start(host: &Host, engine: Engine, rest: &str) -> Vec<String> {
     running.map(|(unit, _)| unit.trim_end_matches(".service").to_owned()).collect()
 }
 
-/// Returns the names of all containers of conductor's, running or not.
+/// Returns the names of all containers of conductor, running or not.
 #[track_caller]
 pub(crate) fn containers(host: &Host, engine: Engine) -> Vec<String> {
     let engine = engine.program();
@@ -85,7 +85,7 @@ fn runs_what_is_defined(host: &Host, engine: Engine) {
         for line in ["GREETING=it's 100% $HOME", "FROM_FILE=a value", "BOTH=env", "PORT_TOO=8080"] {
             assert!(environment.lines().any(|found| found == line), "no {line} in {environment}");
         }
-        // Reached from this host only, unless the definition says otherwise.
+        // Reachable only from this host, unless the definition says otherwise.
         let listeners = host.sh(&format!("ss -Hltn 'sport = :{port}'"));
         assert!(!listeners.contains(&format!("0.0.0.0:{port}")), "{listeners}");
     }
@@ -94,10 +94,10 @@ fn runs_what_is_defined(host: &Host, engine: Engine) {
     assert_eq!(inside("cat /data/file"), "from the host");
     assert_eq!(inside("id -un"), "app");
     host.sh(&format!("! {program} exec {} touch /data/x 2>/dev/null", names[0]));
-    // What the container writes is the service's, wherever it went.
+    // The container's output is in the service's journal.
     host.conductor(&["logs", "--id", "web"]).exits(0).says("started as app with a b\"$X%n");
     host.conductor(&["status"]).exits(0).says("healthy: 200 in ");
-    // No client stays beside the container.
+    // No client process stays next to the container.
     for client in ["docker run", "docker create", "podman run"] {
         assert_eq!(host.sh(&format!("pgrep -fc '^/usr/bin/{client}' || true")), "0", "{client}");
     }
@@ -115,7 +115,7 @@ fn without_a_health_check(host: &Host, engine: Engine) {
     assert_eq!(host.property(&unit, "Type"), "notify");
     let main = host.sh(&format!("cat /proc/{}/comm", host.running("web")[0].1));
     assert_eq!(main, if engine == Engine::Docker { "conductor-probe" } else { "conmon" });
-    // A container that was told to stop did not fail.
+    // A container that was stopped did not fail.
     host.sh(&format!("systemctl stop '{unit}'"));
     assert_eq!(host.property(&unit, "ActiveState"), "inactive");
     assert_eq!(containers(host, engine), Vec::<String>::new());
@@ -137,7 +137,7 @@ fn secrets(host: &Host, engine: Engine) {
         assert!(!unit.contains("very secret"), "{unit}");
         let environment = get(host, ports(host)[0], "/cgi-bin/env");
         assert!(!environment.contains("very secret"), "{environment}");
-        // On the host only root gets there.
+        // On the host, only root can reach it.
         let look = format!("setpriv --reuid=1000 cat /run/conductor/{}/secrets/key", names[0]);
         host.sh(&format!("! {look} 2>/dev/null"));
         host.conductor(&["remove", "--id", "web"]).exits(0);
@@ -174,7 +174,7 @@ fn changes_the_revision(host: &Host, engine: Engine) {
     assert_eq!(get(host, ports(host)[0], "/"), "v2");
 }
 
-/// Docker knows digests only of images that a registry gave it, and a sandbox has none.
+/// Docker knows digests only of images from a registry, and a sandbox has none.
 fn podman_runs_an_image_by_its_digest(host: &Host) {
     host.sandbox.load_image(Engine::Podman).expect("the engine takes the image");
     let digest = host.sh("podman image inspect --format '{{.Digest}}' localhost/app:v2");

@@ -1,5 +1,5 @@
-//! What crontab expressions become, seen by two others: systemd itself says when the calendar events
-//! elapse, and a cron library when cron would run.
+//! Compares translated crontab expressions with two others: when systemd's calendar events elapse, and when a
+//! cron library would run the job.
 
 #![expect(clippy::print_stderr, reason = "how much was compared is for whoever runs the tests")]
 
@@ -34,7 +34,7 @@ const BASES: [&str; 6] = [
     "2026-09-30 22:00:00",
 ];
 
-/// What makes expressions up.
+/// Generates expressions.
 impl Numbers {
     fn field(&mut self, least: u64, most: u64, names: &[&str], stars: bool) -> String {
         let value = |numbers: &mut Self| least + numbers.below(most - least + 1);
@@ -54,7 +54,7 @@ impl Numbers {
             2 if stars => format!("*/{}", 1 + self.below(most)),
             3 => {
                 let (a, b) = range(self);
-                // The library takes `sun` at the end of a range for 7; Debian's cron for 0.
+                // The library reads `sun` at the end of a range as 7; Debian's cron as 0.
                 let end = if b == 0 { "0".to_owned() } else { name(b, self) };
                 format!("{}-{end}", name(a, self))
             }
@@ -77,8 +77,8 @@ impl Numbers {
         }
     }
 
-    /// Writes an expression. At most one of its two fields of days begins with a star that is no plain
-    /// one: there the library differs from Debian's cron.
+    /// Returns an expression. At most one of its two day fields begins with a star that is not alone, because
+    /// the library differs from Debian's cron there.
     fn expression(&mut self) -> String {
         const MONTHS: [&str; 12] =
             ["jan", "FEB", "mar", "apr", "May", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
@@ -100,7 +100,7 @@ fn seconds(text: &str) -> i64 {
     time.and_utc().timestamp()
 }
 
-/// Asks systemd when calendar events elapse, each set of them from its base; in one go.
+/// Asks systemd when calendar events elapse, each set from its base time, with one command.
 fn elapses(host: &Host, sets: &[(Vec<String>, &str)]) -> Vec<Vec<i64>> {
     let mut script = "export TZ=UTC\n".to_owned();
     for (events, base) in sets {
@@ -130,7 +130,7 @@ fn elapses(host: &Host, sets: &[(Vec<String>, &str)]) -> Vec<Vec<i64>> {
     found
 }
 
-/// Returns the times that `conductor cron next` would tell.
+/// Returns the times that `conductor cron next` would show.
 fn own_times(events: &[String], base: i64) -> Vec<i64> {
     let events = events.iter().map(|event| event.parse::<CalendarEvent>().expect("an event"));
     let timetable = Timetable::new(events, |_| Ok::<_, ()>(TimeZone::UTC)).expect("no zone");
@@ -143,7 +143,7 @@ fn expressions_elapse_when_cron_would_run(host: &Host) {
     let (mut texts, mut sets) = (Vec::new(), Vec::new());
     while texts.len() < EXPRESSIONS {
         let text = numbers.expression();
-        // What never runs is refused.
+        // An expression that never matches is rejected.
         let Ok(expression) = text.parse::<Expression>() else { continue };
         let events = expression.calendar_events(None);
         let events: Vec<_> = events.iter().map(CalendarEvent::to_string).collect();
@@ -161,7 +161,7 @@ fn expressions_elapse_when_cron_would_run(host: &Host) {
         let expected: Vec<_> = times.map(|time| time.and_utc().timestamp()).collect();
         firings += expected.len();
         let own = own_times(events, base_time.and_utc().timestamp());
-        // A set whose events are rare ends where systemd ends.
+        // A set of rare events ends where systemd's list ends.
         let same = found.len().min(expected.len());
         if own[..same] != expected[..same]
             || found[..same] != expected[..same]
@@ -174,8 +174,8 @@ fn expressions_elapse_when_cron_would_run(host: &Host) {
     assert!(wrong.is_empty(), "{}", wrong[..wrong.len().min(20)].join("\n"));
 }
 
-/// If a field of days begins with a star, both have to match (Debian's cron, `DOM_STAR` and `DOW_STAR`);
-/// the library takes only a plain star so. The days of these months were counted by hand.
+/// If a day field begins with a star, both must match (Debian's cron, `DOM_STAR` and `DOW_STAR`); the library
+/// does that only for a star alone. The days of these months were counted by hand.
 fn days_that_begin_with_a_star(host: &Host) {
     // 2027-02 begins on a Monday.
     let table: [(&str, &[u32]); 7] = [
@@ -220,7 +220,7 @@ fn what_translate_says(host: &Host) {
     ] {
         translate(&[text]).exits(2).complains(why);
     }
-    // Zones are called as their files, which is how systemd finds them.
+    // Zones have the names of their files, by which systemd finds them.
     for zone in ["Moon/Sea", "europe/berlin"] {
         translate(&["@daily", "--timezone", zone]).exits(2).complains("not a time zone");
     }
@@ -312,7 +312,7 @@ fn calendars_are_judged_as_by_systemd(host: &Host) {
     let wrong: Vec<_> = CALENDARS
         .iter()
         .zip(judged.lines())
-        // Which zones there are is the host's business.
+        // The list of zones depends on the host.
         .filter(|(text, _)| !text.contains("Moon") && !text.contains("CET"))
         .filter(|(text, judged)| text.parse::<CalendarEvent>().is_ok() != (*judged == "yes"))
         .collect();

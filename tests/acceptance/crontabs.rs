@@ -1,4 +1,4 @@
-//! The crontabs that Debian's packages bring become definitions, whole.
+//! The crontabs of Debian's packages are converted completely.
 
 #![expect(clippy::print_stderr, reason = "how much was imported is for whoever runs the tests")]
 
@@ -15,11 +15,11 @@ pub(crate) const TESTS: &[Test] = &[
     ("homes_are_what_cron_makes_of_them", homes_are_what_cron_makes_of_them),
 ];
 
-/// Where the sandbox has them (see `sandbox/src/crontabs.sh`).
+/// Their directory in the sandbox (see `sandbox/src/crontabs.sh`).
 const DEBIAN: &str = "/usr/share/conductor-sandbox/crontabs/etc";
 
-/// Counts the lines that are not empty, no comment and no variable; written without a look at cron's
-/// parser, for these files alone.
+/// Counts the lines that are not empty, comments or variables; independent of the parser, and only for these
+/// files.
 fn entries(text: &str) -> usize {
     let begins = |line: &&str| line.starts_with(|c: char| c.is_ascii_digit() || "*@".contains(c));
     text.lines().map(str::trim_start).filter(begins).count()
@@ -62,7 +62,7 @@ fn what_debian_ships(host: &Host) {
         files.len()
     );
 
-    // Also now that the services are defined: the text is the same, and that is said.
+    // The same after the services are defined: the text is equal.
     let first = host.conductor(&import).exits(0);
     let again = host.conductor(&import).exits(0);
     assert_eq!(first.stdout, again.stdout);
@@ -81,7 +81,7 @@ fn what_debian_ships(host: &Host) {
     assert_eq!(first.stdout, texts.collect::<Vec<_>>().join("---\n"));
 }
 
-/// The first example of the guide is a crontab, the second the definition that is printed for it.
+/// The first example in the guide is a crontab, the second one its definition.
 fn the_guide_shows_what_is_so(host: &Host) {
     let guide = include_str!("../../docs/cron.md");
     let is_shown = |line: &str| line.starts_with("    ") || line.is_empty();
@@ -103,13 +103,13 @@ fn the_guide_shows_what_is_so(host: &Host) {
     host.conductor(&["check"]).exits(0);
     host.apply();
     host.is_converged();
-    // Each job can be started as it is: a shell finds no program of the shop's, and systemd the user.
+    // Each job can be started: systemd finds the user, and the shell only fails to find the shop's program.
     host.sh("useradd --system shop");
     let ran = host.conductor(&["cron", "run-now", "--id", "shop", "books"]).exits(1);
     ran.says("not found").complains("exit status 127");
 }
 
-/// cron starts a command in its user's home, and starts it all the same if there is none.
+/// cron starts a command in its user's home, and also if there is no home.
 fn homes_are_what_cron_makes_of_them(host: &Host) {
     host.sh("useradd --no-create-home --home-dir /nowhere homeless");
     host.spoil();
@@ -128,7 +128,7 @@ fn homes_are_what_cron_makes_of_them(host: &Host) {
         ("homeless", directory(0), "/"),
         ("root", directory(1), "/srv/50%"),
     ] {
-        // As in a unit's file: the property of a transient unit takes no specifiers.
+        // As in a unit file, because a property of a transient unit has no specifiers.
         host.write(
             "/etc/systemd/system/home.service",
             &format!(

@@ -1,4 +1,4 @@
-//! New versions that do not start: the old one serves as before, and nothing of the new is left.
+//! New versions that do not start: the old one still serves, and nothing of the new one is left.
 
 use crate::Test;
 use crate::host::{Host, SLEEP};

@@ -1,4 +1,4 @@
-//! What stands in conductor's way and is not conductor's: refused before anything is written.
+//! Foreign files in the place of conductor's are rejected before anything is written.
 
 use std::fs;
 
@@ -11,7 +11,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_foreign_file_stops_a_change_and_no_service", a_foreign_file_stops_a_change_and_no_service),
 ];
 
-/// Scripts that put something into the unit directory; the path that is complained of, and why.
+/// Scripts that put something into the unit directory, with the reported path and reason.
 const OBSTACLES: [(&str, &str, &str); 9] = [
     ("echo '[Unit]' >conductor-web.target", "conductor-web.target", "a file without"),
     (": >conductor-web.slice", "conductor-web.slice", "a file without"),

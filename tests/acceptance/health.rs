@@ -1,4 +1,4 @@
-//! Native services with health checks: ready when they answer, replaced when they do not.
+//! Native services with health checks: ready when they answer, restarted when they do not.
 
 use crate::Test;
 use crate::host::Host;
@@ -15,7 +15,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_program_in_an_image_needs_no_library_for_it", a_program_in_an_image),
 ];
 
-/// Returns a definition of one such server that is checked often.
+/// Returns the definition of such a server with frequent checks.
 pub(crate) fn definition(mode: &str, health: &str) -> String {
     format!(
         "id: web\ncommand: [/usr/bin/python3, /srv/server.py, {mode}]\nport: 80\n\
@@ -23,12 +23,12 @@ pub(crate) fn definition(mode: &str, health: &str) -> String {
     )
 }
 
-/// Puts the server where services find it.
+/// Installs the server for services.
 pub(crate) fn install(host: &Host) {
     host.write("/srv/server.py", include_str!("server.py"));
 }
 
-/// Applies one such server, which has to become ready, and returns its unit.
+/// Applies such a server, which must become ready, and returns its unit.
 #[track_caller]
 pub(crate) fn start(host: &Host, mode: &str, health: &str) -> String {
     install(host);
@@ -43,7 +43,7 @@ fn number(host: &Host, unit: &str, property: &str) -> u64 {
 
 fn ready_when_it_answers_and_not_before(host: &Host) {
     install(host);
-    // The watchdog begins with the first success, so that a slow start is no silence.
+    // The watchdog starts with the first success, so a slow start does not trigger it.
     let watchdog = "systemd: {Service: {WatchdogSec: 2s}}\n";
     host.define("web.yaml", &format!("{}{watchdog}", definition("late", "http: /")));
     host.apply();
@@ -68,7 +68,7 @@ fn the_probe_is_the_main_process(host: &Host) {
     for name in ["NOTIFY_SOCKET", "WATCHDOG_PID", "WATCHDOG_USEC"] {
         assert!(!environment.contains(name), "{environment}");
     }
-    // Nobody else may speak to systemd for the unit, and nothing waits to be reaped.
+    // No other process can notify systemd for the unit, and there is no zombie.
     assert_eq!(host.property(&unit, "NotifyAccess"), "main");
     assert_eq!(host.sh(&format!("ps --no-headers --ppid {pid} | wc -l")), "0");
     assert_eq!(host.sh("ps -eo stat= | grep -c '^Z' || true"), "0");
@@ -93,7 +93,7 @@ fn status_shows_the_last_check(host: &Host) {
     assert_eq!(before["healthy"], true, "{before}");
     let last = |json: &serde_json::Value| json["last_check"].as_u64().expect("a time");
     host.eventually("it is checked again", |host| last(&instance(host)) > last(&before));
-    // It takes three failures to be restarted, and ten seconds each until then.
+    // It is restarted after three failures, ten seconds apart.
     host.define("web.yaml", &definition("ok", "http: /").replace("100ms", "3s"));
     host.apply();
     host.write("/srv/broken", "");
@@ -114,7 +114,7 @@ fn a_broken_instance_is_replaced(host: &Host) {
     host.eventually("it is well again", |host| {
         host.running("web").first().is_some_and(|(_, now)| *now != pid)
     });
-    // One line of systemd's says why, in the probe's words.
+    // One line of systemd says why, in the probe's words.
     let journal = host.sh(&format!("journalctl -o cat UNIT='{unit}'"));
     let line = journal.lines().find(|line| line.contains("Watchdog request"));
     assert!(line.is_some_and(|line| line.contains("unhealthy 3/3: 500 ")), "{journal}");
@@ -140,7 +140,7 @@ fn a_stubborn_one_is_killed(host: &Host) {
 
 fn one_that_drains_is_not_unhealthy(host: &Host) {
     let unit = start(host, "drain", "http: /");
-    // It does not answer for longer than it takes to be called unhealthy.
+    // It does not answer for longer than it takes to become unhealthy.
     host.sh(&format!("systemctl stop '{unit}'"));
     assert_eq!(host.property(&unit, "Result"), "success");
     host.conductor(&["logs", "--id", "web", "-n", "5"]).exits(0).says("drained");
@@ -174,7 +174,7 @@ fn every_kind_of_check(host: &Host) {
 }
 
 fn a_program_in_an_image(host: &Host) {
-    // A file system with nothing but a static busybox.
+    // A file system with only a static busybox.
     host.sh("cp -a /usr/share/conductor-sandbox/root /srv/root; echo fine >/srv/root/index.html");
     host.define(
         "web.yaml",

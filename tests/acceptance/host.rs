@@ -1,4 +1,4 @@
-//! A sandbox as a test sees it: definitions, conductor, and what systemd says.
+//! A sandbox for a test: its definitions, conductor, and systemd's state.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -13,20 +13,21 @@ use conductor_sandbox::{Error, Sandbox};
 use crate::background::Background;
 use crate::ran::Ran;
 
-/// Where units are.
+/// The unit directory.
 pub(crate) const UNITS: &str = "/etc/systemd/system";
-/// Where definitions are.
+/// The directory of definitions.
 pub(crate) const SERVICES: &str = "/etc/conductor/services";
-/// How many seconds anything in a sandbox may take; what hangs fails, and does not take CI with it.
+/// The time limit of a command in a sandbox, in seconds, so that a hang fails one test and not the whole CI
+/// run.
 const PATIENCE: &str = "300";
-/// A service that only waits; the first argument is its id.
+/// A service that only sleeps; the first argument is its id.
 pub(crate) const SLEEP: &str = "command: [/usr/bin/sleep, infinity]\n";
 
-/// Switches off what systemd does with seccomp, for tests that end many instances at a time.
+/// Disables the directives that use seccomp, for tests that end many instances at a time.
 ///
-/// A default unit has dozens of filters, and each is freed by a work item of the kernel's. Linux 6.18
-/// was seen to lock up for good once a thousand of them wait in one queue (`bpf_prog_pack_free` and
-/// `__purge_vmap_area_lazy` wait for each other), and no sandbox boots any more.
+/// A default unit has dozens of filters, and the kernel frees each with a work item. Linux 6.18 was seen to
+/// lock up permanently when a thousand of them are in one queue (`bpf_prog_pack_free` and
+/// `__purge_vmap_area_lazy` wait for each other). After that, no sandbox boots.
 pub(crate) const FEW_FILTERS: &str = "{\"Service\": {\
     \"SystemCallFilter\": \"\", \"SystemCallArchitectures\": \"\", \
     \"RestrictAddressFamilies\": \"\", \"LockPersonality\": false, \"PrivateDevices\": false, \
@@ -34,13 +35,13 @@ pub(crate) const FEW_FILTERS: &str = "{\"Service\": {\
     \"ProtectKernelModules\": false, \"ProtectKernelTunables\": false, \
     \"RestrictNamespaces\": false, \"RestrictRealtime\": false, \"RestrictSUIDSGID\": false}}";
 
-/// A host with conductor on it.
+/// A host with conductor.
 pub(crate) struct Host {
     pub(crate) sandbox: Sandbox,
     spoiled: Cell<bool>,
 }
 
-/// What systemd says of one unit.
+/// The state of a unit in systemd.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Unit {
     pub(crate) pid: u32,
@@ -53,12 +54,12 @@ impl Host {
         Self { sandbox, spoiled }
     }
 
-    /// Says that the sandbox is not to be used again: the test changes what a reset does not undo.
+    /// Marks the sandbox as not reusable: the test changes something that a reset does not undo.
     pub(crate) fn spoil(&self) {
         self.spoiled.set(true);
     }
 
-    /// Makes the host as it was after its boot, or ends it if it was spoiled.
+    /// Resets the host to its state after boot, or ends it if it was marked as not reusable.
     pub(crate) fn tidy(self) -> Result<Option<Self>, Error> {
         if self.spoiled.get() {
             self.sandbox.kill()?;
@@ -89,7 +90,7 @@ impl Host {
         fs::write(&path, text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     }
 
-    /// Returns where the host sees a path of the sandbox.
+    /// Returns the host's path for a path in the sandbox.
     pub(crate) fn path(&self, inside: &str) -> PathBuf {
         self.sandbox.path(inside)
     }
@@ -107,20 +108,20 @@ impl Host {
         Background::start(command.args(["--foreground", PATIENCE, "conductor"]).args(arguments))
     }
 
-    /// Runs `conductor apply`, which has to succeed.
+    /// Runs `conductor apply`, which must succeed.
     #[track_caller]
     pub(crate) fn apply(&self) -> Ran {
         self.conductor(&["apply"]).exits(0)
     }
 
-    /// Insists that there is nothing to do any more.
+    /// Asserts that there is nothing left to do.
     #[track_caller]
     pub(crate) fn is_converged(&self) {
         let ran = self.apply();
         assert_eq!(ran.stdout, "nothing changed\n", "{ran}");
     }
 
-    /// Runs a shell script that has to succeed, and returns what it wrote without the last line end.
+    /// Runs a shell script that must succeed, and returns its output without the last line end.
     #[track_caller]
     pub(crate) fn sh(&self, script: &str) -> String {
         let mut command = self.sandbox.command("timeout");
@@ -136,7 +137,7 @@ impl Host {
         Ran::new(&mut command).exits(0).stdout.trim_end().to_owned()
     }
 
-    /// Returns all instances that systemd holds, by unit; independent of what conductor says.
+    /// Returns all instances that are loaded, by unit, independent of conductor.
     #[track_caller]
     pub(crate) fn instances(&self) -> BTreeMap<String, Unit> {
         let mut command = self.sandbox.command("systemctl");
@@ -167,15 +168,15 @@ impl Host {
             .collect()
     }
 
-    /// Returns everything of conductor's, or made for it, in the unit directory: where it points, or
-    /// what is in it, with what a rewrite would change even if it wrote the same.
+    /// Returns all files of conductor in the unit directory: the target of a link, or the content and
+    /// metadata that a rewrite of the same content would change.
     pub(crate) fn files(&self) -> BTreeMap<String, (u64, i64, Vec<u8>)> {
         let mut files = BTreeMap::new();
         collect(&self.path(UNITS), "", &mut files);
         files
     }
 
-    /// Waits until something is true, at most half a minute.
+    /// Waits until a condition holds, at most half a minute.
     #[track_caller]
     pub(crate) fn eventually(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + Duration::from_secs(30);
@@ -186,7 +187,7 @@ impl Host {
     }
 }
 
-/// Returns the content of a file without when it was deployed, which differs from run to run.
+/// Returns the content of a file without the time of the deploy.
 pub(crate) fn undated(content: &[u8]) -> String {
     let text = String::from_utf8_lossy(content);
     let lines = text.split_inclusive('\n').filter(|line| !line.starts_with("Deployed="));

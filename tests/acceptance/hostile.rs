@@ -1,4 +1,4 @@
-//! Hundreds of hostile definitions at once: programs get every byte as it was defined.
+//! Hundreds of hostile definitions at once: programs get every byte as defined.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -20,7 +20,7 @@ pub(crate) const TESTS: &[Test] =
 
 const DEFINITIONS: usize = 300;
 
-/// Writes down what it was started with, in hexadecimal, and waits.
+/// Writes its arguments and environment in hexadecimal, and waits.
 const DUMP: &str = r#"
 import json, os, sys
 dump = {
@@ -34,14 +34,14 @@ os.rename(path + ".new", path)
 os.execv("/usr/bin/sleep", ["sleep", "infinity"])
 "#;
 
-/// What a program is to get.
+/// What a program must receive.
 #[derive(Debug)]
 struct Expected {
     arguments: Vec<String>,
     environment: BTreeMap<String, String>,
 }
 
-/// Writes a text so that no token in it is replaced.
+/// Escapes a text so that no token in it is replaced.
 fn literal(text: &str) -> String {
     let mut text = text.to_owned();
     for token in ["id", "revision", "instance", "port"] {
@@ -50,7 +50,7 @@ fn literal(text: &str) -> String {
     text
 }
 
-/// Returns definitions by id, always the same.
+/// Returns definitions by id, the same in each run.
 fn definitions() -> BTreeMap<String, Expected> {
     let mut runner = TestRunner::deterministic();
     let environment = btree_map("[A-Za-z_][A-Za-z0-9_]{0,12}", hostile_text(), 0..5);
@@ -58,7 +58,7 @@ fn definitions() -> BTreeMap<String, Expected> {
     let expected = |number: usize| {
         let tree = strategy.new_tree(&mut runner).expect("a value");
         let (arguments, mut environment) = tree.current();
-        // What the shell's or the loader's own variables mean is not the question here.
+        // Variables with a meaning for the shell or the loader are skipped.
         environment.retain(|name, _| !name.starts_with("LD_") && !name.starts_with("PYTHON"));
         (format!("h{number:03}"), Expected { arguments, environment })
     };
@@ -135,7 +135,7 @@ fn hex(text: &str) -> String {
     })
 }
 
-/// One line of text as a definition takes it: nothing invisible, no white space around it.
+/// One valid line of text: nothing invisible, and no white space around it.
 fn descriptions_arrive(host: &Host) {
     let mut runner = TestRunner::deterministic();
     let strategy = hostile_text().prop_filter_map("it is one line", |text| {
@@ -148,7 +148,7 @@ fn descriptions_arrive(host: &Host) {
         let tree = strategy.new_tree(&mut runner).expect("a value");
         descriptions.insert(format!("d{number:02}"), tree.current());
     }
-    // What systemd gives a meaning to at the end of a line.
+    // Characters with a meaning for systemd at the end of a line.
     for (id, text) in [("x1", "ends in \\"), ("x2", "ends in \\\\"), ("x3", "%n is 100%")] {
         descriptions.insert(id.to_owned(), text.to_owned());
     }

@@ -1,9 +1,9 @@
-//! Text that is hard to pass on unchanged.
+//! Text that is hard to pass unchanged.
 
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-/// Text that tries to mean something to a shell, to systemd, to a template, or to a parser.
+/// Text with a meaning for a shell, systemd, a template, or a parser.
 pub(crate) fn hostile_text() -> impl Strategy<Value = String> {
     let known: Vec<&str> = [
         "",

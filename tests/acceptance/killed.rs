@@ -1,4 +1,4 @@
-//! Processes that die: conductor in the middle of its work, and instances.
+//! Killed processes: conductor during a change, and instances.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
@@ -13,10 +13,10 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 const SERVICES: u32 = 20;
-/// How many moments of one run are tried.
+/// At how many moments of a run the process is killed.
 const MOMENTS: u32 = 16;
 
-/// Defines all services; those with an even number are different in every generation.
+/// Defines all services; those with an even number differ in every generation.
 fn define(host: &Host, generation: u32) {
     for number in 0..SERVICES {
         let own = if number.is_multiple_of(2) { generation } else { 0 };
@@ -39,7 +39,7 @@ fn constant(host: &Host) -> BTreeMap<String, Unit> {
     instances.filter(|(unit, _)| is_constant(unit)).collect()
 }
 
-/// Insists that everything is as the generation says, and nothing else is there.
+/// Asserts that the host has exactly the units of the generation.
 fn is_complete(host: &Host, generation: u32) {
     let instances = host.instances();
     assert_eq!(instances.len(), SERVICES as usize, "{instances:?}");
@@ -53,7 +53,7 @@ fn is_complete(host: &Host, generation: u32) {
         assert!(found, "{unit}");
     }
     let files = host.files();
-    // Instance, target, slice and what starts it at boot; and two links.
+    // Instance, target, slice and boot unit; and two links.
     assert_eq!(files.len(), 6 * SERVICES as usize, "{:?}", files.keys());
     assert!(files.keys().all(|name| !name.contains("/.") && !name.starts_with('.')));
     let description = format!("Generation {generation}");
@@ -65,7 +65,7 @@ fn killed_anywhere_the_next_run_finishes(host: &Host) {
     host.apply();
     let constant_before = constant(host);
     assert_eq!(constant_before.len(), SERVICES as usize / 2);
-    // The quickest run of some: a busy moment would leave most of the others uninterrupted.
+    // The fastest of several runs, because a slow one would place most kills after the end.
     let mut whole = Duration::MAX;
     for generation in 1..=3 {
         define(host, generation);
@@ -82,8 +82,8 @@ fn killed_anywhere_the_next_run_finishes(host: &Host) {
         let killed =
             format!("timeout -s KILL {delay:.3} conductor apply >/dev/null 2>&1 || echo killed");
         interrupted += u32::from(host.sh(&killed) == "killed");
-        // Whatever happened, no unit is half there and what runs goes on. A temporary file may be
-        // empty: systemd skips names with a dot, and the next run removes it.
+        // No unit is half written, and running instances keep running. A temporary file may be empty: systemd
+        // skips names with a dot, and the next run removes it.
         let is_temporary = |name: &str| name.starts_with(".conductor-");
         for (name, (_, _, content)) in host.files() {
             if is_temporary(&name) {

@@ -1,4 +1,4 @@
-//! Whatever is killed, stopped or never starts: no container is left behind, and a good one comes back.
+//! After a kill, a stop or a failed start, no container is left behind, and a working one comes back.
 
 use conductor_sandbox::Engine;
 
@@ -33,7 +33,7 @@ fn nothing_is_left(host: &Host, engine: Engine) {
     assert_eq!(host.sh("systemctl list-units --all --plain --no-legend 'conductor-*'"), "");
 }
 
-/// Waits until the service runs as another process than before, with a single container.
+/// Waits until the service runs as a new process with a single container.
 #[track_caller]
 fn comes_back(host: &Host, engine: Engine, names: &[String], before: u32) {
     host.eventually("it comes back", |host| {
@@ -42,7 +42,7 @@ fn comes_back(host: &Host, engine: Engine, names: &[String], before: u32) {
     assert_eq!(containers(host, engine), names);
     let before = watchdog_requests(host);
     host.conductor(&["remove", "--id", "web"]).exits(0);
-    // The checks have no say then: a container that is stopped is not unhealthy.
+    // The checks do not matter then: a stopped container is not unhealthy.
     assert_eq!(watchdog_requests(host), before, "{}", host.sh("journalctl -n 30 --no-pager"));
     nothing_is_left(host, engine);
 }
@@ -117,14 +117,14 @@ fn docker_daemon_restarted(host: &Host) {
     let pid = host.running("web")[0].1;
     host.sh("systemctl restart docker");
     comes_back(host, Engine::Docker, &names, pid);
-    // Without warning, as the kernel does when memory is short.
+    // Without warning, as by the kernel's OOM killer.
     let names = start(host, Engine::Docker, HEALTH);
     let pid = host.running("web")[0].1;
     host.sh("systemctl kill --signal=KILL docker");
     comes_back(host, Engine::Docker, &names, pid);
 }
 
-/// As after a power cut, when nobody could remove the container.
+/// As after a power cut, when nothing could remove the container.
 fn name_in_use(host: &Host, engine: Engine) {
     let names = start(host, engine, HEALTH);
     host.sh("systemctl stop conductor-web.target 'conductor-web-*.service'");

@@ -1,4 +1,4 @@
-//! What happens to operators: pipes that end, unit files that vanish, settings without content.
+//! Mistakes of operators: closed pipes, deleted unit files, empty settings.
 
 use crate::Test;
 use crate::host::{Host, SLEEP};

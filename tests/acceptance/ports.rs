@@ -1,4 +1,4 @@
-//! The ports of the host that instances get.
+//! The assignment of host ports to instances.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,7 +11,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("the_range_is_the_hosts", the_range_is_the_hosts),
 ];
 
-/// Returns the port of each instance, by unit, as its environment has it.
+/// Returns the port of each instance, by unit, from its environment.
 fn ports(host: &Host) -> BTreeMap<String, u16> {
     let instances = host.instances().into_iter();
     let port = |pid: u32| {
@@ -67,7 +67,7 @@ fn ports_are_unique_and_stay(host: &Host) {
     }
     host.is_converged();
     assert_eq!(ports(host), after);
-    // What a unit that is stopped holds is not given away.
+    // The port of a stopped unit is not assigned to others.
     host.sh("systemctl stop conductor-a.target");
     define(host, "d", 2, "");
     host.conductor(&["apply", "/etc/conductor/services/d.yaml"]).exits(0);

@@ -1,4 +1,4 @@
-//! What the library does with a real nginx, apart from any service.
+//! The library with a real nginx, without a service.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -20,9 +20,9 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 const FILE: &str = "/etc/nginx/conf.d/conductor-web.conf";
-/// What conductor adds an upstream for.
+/// The site for which conductor adds an upstream.
 const SITE: &str = "server { listen 8081; location / { proxy_pass http://app; } }\n";
-/// Answers each request with its port, after as many seconds as its path says.
+/// Answers each request with its port, after the number of seconds in the path.
 const SERVER: &str = "import http.server, sys, time
 class Handler(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
@@ -62,7 +62,7 @@ fn serve(host: &Host) {
     });
     proxy(host, &["write", "web", "app", "9001"]).exits(0);
     host.sh("systemctl start nginx");
-    // A worker has its title only once it is at work.
+    // A worker has its title only when it is running.
     let all = host.sh("getconf _NPROCESSORS_ONLN");
     host.eventually("all workers are at work", |host| workers(host).len().to_string() == all);
     assert_eq!(host.sh("curl -sS 127.0.0.1:8081"), "9001");
@@ -84,7 +84,7 @@ fn a_reload_waits_for_the_old_connections(host: &Host) {
     let early = proxy(host, &["reload", "0"]).exits(0);
     assert_eq!(host.sh("curl -sS 127.0.0.1:8081"), "9002", "{early}");
     early.says("1 left after");
-    // The worker that is on its way out already is waited for by who comes next, too.
+    // The next reload also waits for a worker that is already shutting down.
     proxy(host, &["reload", "20"]).exits(0).says("0 left after");
     assert_eq!(host.sh("cat /srv/slow"), "9001", "the old backend finished its answer");
     assert!(workers(host).is_disjoint(&before));
@@ -103,13 +103,13 @@ fn the_first_upstream(host: &Host) {
         "644 root\nconductor-web.conf\nsite.conf"
     );
     proxy(host, &["test"]).exits(0);
-    // What does not run needs no reload.
+    // A stopped proxy needs no reload.
     proxy(host, &["reload", "5"]).exits(0).says("0 left after");
     assert_eq!(host.property("nginx.service", "ActiveState"), "inactive");
     host.sh("systemctl start nginx");
     let status = "curl -sS -o /dev/null -w '%{http_code}' 127.0.0.1:8081";
     assert_eq!(host.sh(status), "502");
-    // The site cannot do without it.
+    // The site needs the upstream.
     let ran = proxy(host, &["remove", "web"]).exits(1);
     ran.complains("error: nginx refuses the change: ").complains("hint: remove what refers to it");
     assert!(host.path(FILE).exists());
@@ -179,7 +179,7 @@ fn a_check_leaves_nothing_behind(host: &Host) {
     assert_eq!(host.sh(state), before);
 }
 
-/// nginx finds out only after it was told to reload that it cannot listen, and then goes on as before.
+/// nginx detects only during the reload that it cannot listen, and then keeps the old configuration.
 fn an_ignored_reload_is_noticed(host: &Host) {
     serve(host);
     let before = workers(host);

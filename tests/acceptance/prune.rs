@@ -1,4 +1,4 @@
-//! Services that go away: noted, pruned, removed.
+//! Services without a definition: noted, pruned, removed.
 
 use crate::Test;
 use crate::host::{Host, SLEEP};
@@ -16,7 +16,7 @@ fn two_services(host: &Host) {
     host.apply();
 }
 
-/// Insists that only the service `web` is left, untouched.
+/// Asserts that only the service `web` is left, unchanged.
 fn only_web_is_left(host: &Host, web: &[(String, u32)]) {
     assert_eq!(host.running("web"), web);
     let others = host.files().into_keys().filter(|name| name.contains("worker"));
@@ -25,7 +25,7 @@ fn only_web_is_left(host: &Host, web: &[(String, u32)]) {
     assert_eq!(host.sh(held), "");
 }
 
-/// Returns the instances of `web` alone: the other service's id begins with it, too.
+/// Returns the instances of `web` only; the other service's id begins with it, too.
 fn web(host: &Host) -> Vec<(String, u32)> {
     let running = host.running("web").into_iter();
     running.filter(|(unit, _)| !unit.contains("worker")).collect()
@@ -40,7 +40,7 @@ fn a_service_without_definition_is_noted(host: &Host) {
     assert_eq!(ran.stdout, format!("{note}nothing changed\n"));
     let json = host.conductor(&["apply", "--output", "json"]).exits(0).json();
     assert_eq!(json["orphans"], serde_json::json!(["web-worker"]));
-    // Whoever names files says nothing about the others.
+    // An apply of named files does not consider the others.
     let ran = host.conductor(&["apply", "/etc/conductor/services/web.yaml"]).exits(0);
     assert_eq!(ran.stdout, "nothing changed\n");
     assert_eq!((host.files(), host.instances()), (files, instances));
@@ -68,7 +68,7 @@ fn remove_takes_a_service_off_the_host(host: &Host) {
     only_web_is_left(host, &web);
     let again = host.conductor(&["remove", "--id", "web-worker"]).exits(2);
     again.complains("error: there is no service web-worker on this host\n");
-    // Its definition is still there, so it comes back.
+    // Its definition still exists, so it comes back.
     host.apply().says("changed: web-worker\n");
     let json = host.conductor(&["remove", "--id", "web", "--output", "json"]).exits(0).json();
     assert_eq!((&json["changed"], &json["services"][0]["id"]), (&true.into(), &"web".into()));

@@ -1,4 +1,4 @@
-//! A program that ran to its end: its exit status and what it wrote.
+//! A program that has ended: its exit status and output.
 
 use std::fmt;
 use std::process::{Command, ExitStatus, Output};
@@ -26,28 +26,28 @@ impl Ran {
         Self::ended(&format!("{command:?}"), status, text(stdout), text(stderr))
     }
 
-    /// Takes what is known of a program that ended.
+    /// Converts the output of a program that has ended.
     pub(crate) fn ended(command: &str, status: ExitStatus, stdout: String, stderr: String) -> Self {
-        // Without the way into the sandbox, which ends with two dashes.
+        // Without the prefix that enters the sandbox, which ends with two dashes.
         let (_, command) = command.rsplit_once("\"--\" ").unwrap_or(("", command));
         Self { status: status.code(), stdout, stderr, command: command.to_owned() }
     }
 
-    /// Insists on an exit status.
+    /// Asserts the exit status.
     #[track_caller]
     pub(crate) fn exits(self, status: i32) -> Self {
         assert_eq!(self.status, Some(status), "{self}");
         self
     }
 
-    /// Insists on a text in what it wrote to standard output.
+    /// Asserts that standard output has a text.
     #[track_caller]
     pub(crate) fn says(self, text: &str) -> Self {
         assert!(self.stdout.contains(text), "no {text:?} in the output\n{self}");
         self
     }
 
-    /// Insists on a text in what it wrote to standard error.
+    /// Asserts that standard error has a text.
     #[track_caller]
     pub(crate) fn complains(self, text: &str) -> Self {
         assert!(self.stderr.contains(text), "no {text:?} in the errors\n{self}");

@@ -1,4 +1,4 @@
-//! What conductor says about a host: status, logs, diff.
+//! The commands that report about a host: status, logs, diff.
 
 use serde_json::Value;
 

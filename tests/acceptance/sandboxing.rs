@@ -1,4 +1,4 @@
-//! What native instances are kept from, and how a definition relaxes it.
+//! The restrictions of native instances, and how a definition relaxes them.
 
 use crate::Test;
 use crate::host::Host;
@@ -37,7 +37,7 @@ fn a_definition_relaxes_the_sandbox(host: &Host) {
     let proof = host.path("/srv/proof");
     host.sh("chmod 777 /srv");
     define("");
-    // It ends at once or soon after: the root is read-only.
+    // It ends at once or soon, because the root is read-only.
     host.conductor(&["apply"]);
     host.sh("sleep 0.2");
     assert!(!proof.exists());
@@ -47,7 +47,7 @@ fn a_definition_relaxes_the_sandbox(host: &Host) {
     let (unit, pid) = host.running("a").remove(0);
     assert_eq!(host.property(&unit, "ProtectSystem"), "full");
     assert_eq!(host.sh(&format!("ps -o ni= -p {pid}")).trim(), "5");
-    // The rest of the sandbox is still there.
+    // The other restrictions still apply.
     assert_eq!(host.property(&unit, "PrivateTmp"), "yes");
     host.sh("chmod 755 /srv");
 }

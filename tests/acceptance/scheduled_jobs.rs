@@ -1,4 +1,4 @@
-//! Jobs on a real systemd: when timers run them, what becomes of a run, and what an operator does.
+//! Scheduled jobs on a real systemd: timers, results of runs, and the operator's commands.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +28,7 @@ fn shell(script: &str) -> String {
     serde_json::json!(["/bin/sh", "-c", script]).to_string()
 }
 
-/// Defines a service without instances and with jobs, each its name and its keys.
+/// Defines a service without instances and with jobs, given as names and keys.
 fn define(host: &Host, more: &str, jobs: &[(&str, &str)]) {
     host.sh("mkdir -p -m 777 /srv/out");
     let jobs = jobs.iter().map(|(name, keys)| format!("  {name}: {{{keys}}}\n"));
@@ -69,7 +69,7 @@ fn every_second_and_paused(host: &Host) {
     assert_eq!(lines(host, "tick").len(), paused, "it ran while it was paused");
     let job = &jobs(host)["tick"];
     assert!(job["paused"].is_i64() && job["waits"] == false, "{job}");
-    // It can be run all the same.
+    // It can still be run.
     host.conductor(&["cron", "run-now", "--id", "a", "tick"]).exits(0);
     assert_eq!(lines(host, "tick").len(), paused + 1);
     host.conductor(&["cron", "resume", "--id", "a", "tick"]).exits(0);
@@ -91,7 +91,7 @@ fn overlapping_runs_are_skipped_or_queued(host: &Host) {
         let times = lines(host, file);
         times.windows(2).take(2).map(|pair| pair[1] - pair[0]).collect::<Vec<_>>()
     };
-    // One that takes 4 s and is due every 3: at 0 and 6, or at 0 and right after its end.
+    // A job that takes 4 s and is due every 3 s runs at 0 and 6, or at 0 and right after its end.
     let (skip, queue) = (gaps("skip"), gaps("queue"));
     assert!(skip.iter().all(|gap| (5.0..7.5).contains(gap)), "{skip:?}");
     assert!(queue.iter().all(|gap| (3.9..5.0).contains(gap)), "{queue:?}");
@@ -105,7 +105,7 @@ fn a_run_that_was_missed_is_caught_up_on(host: &Host) {
     define(host, "", &[("late", &job("late", true)), ("never", &job("never", false))]);
     host.apply();
     assert_eq!((lines(host, "late").len(), lines(host, "never").len()), (0, 0));
-    // As after two days off: systemd notes when it last ran what is to be caught up on.
+    // As after two days without power: systemd stores the last run of a job that catches up.
     let stamps = "/var/lib/systemd/timers";
     host.sh(&format!(
         "systemctl stop conductor-a-late.timer conductor-a-never.timer; \
@@ -167,7 +167,7 @@ fn failures_start_a_unit_and_are_shown(host: &Host) {
         "{json}"
     );
     assert_eq!(json["output"], serde_json::json!(["why it failed"]));
-    // What is not there.
+    // Unknown services and jobs.
     run("none", 2).complains(
         "error: a has no job none on this host\n  hint: its jobs are bad, good, killed, slow",
     );
@@ -203,7 +203,7 @@ fn time_zones(host: &Host) {
     host.apply();
     let next = |name: &str| jobs(host)[name]["next"].as_u64().expect("a time") / 1_000_000;
     let of_day = |name: &str| next(name) % 86_400 / 3600;
-    // Japan is nine hours ahead all year.
+    // Japan is nine hours ahead of UTC all year.
     assert_eq!((of_day("tokyo"), of_day("utc"), of_day("hosts")), (0, 9, 9));
     let json = host.conductor(&["cron", "next", "--output", "json"]).exits(0).json();
     for job in json["jobs"].as_array().expect("jobs") {
@@ -211,7 +211,7 @@ fn time_zones(host: &Host) {
         assert_eq!(job["times"][0].as_u64().expect("a time") / 1_000_000, next(name), "{job}");
     }
     host.conductor(&["cron", "next"]).exits(0).says("*-*-* 09:00:00 Asia/Tokyo");
-    // Timers go by the host's zone, whatever the caller's is.
+    // Timers use the host's zone, not the caller's.
     assert!(host.path("/usr/share/zoneinfo/America/New_York").exists());
     let shown = host.sh("TZ=America/New_York conductor cron next | grep hosts");
     assert!(shown.contains("09:00:00"), "{shown}");
@@ -261,7 +261,7 @@ fn a_deploy_moves_jobs_and_lets_them_end(host: &Host) {
     assert_eq!(jobs(host)["work"]["revision"], "v2");
     host.conductor(&["cron", "run-now", "--id", "a", "work"]).exits(0);
     assert_eq!(host.sh("tail -n 2 /srv/out/log"), "start-v2\nend-v2");
-    // A deploy that fails leaves the jobs as they are.
+    // A failed deploy does not change the jobs.
     host.define(
         "a.yaml",
         &format!("id: a\ncommand: [/bin/false]\nenv: {{V: \"{{revision}}\"}}\n{LOG}{job}"),
@@ -280,7 +280,7 @@ fn without_instances(host: &Host) {
     host.apply();
     host.is_converged();
     define(host, "", &[("work", &job)]);
-    // The revision that was deployed stays.
+    // The deployed revision stays.
     host.is_converged();
     host.conductor(&["deploy", "--id", "a", "--revision", "v2"]).exits(0);
     host.is_converged();

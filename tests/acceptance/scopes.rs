@@ -1,4 +1,4 @@
-//! Other places than the running host: a user's manager, and another root.
+//! Other scopes than the running host: a user's manager, and another root.
 
 use std::fs;
 
@@ -54,7 +54,7 @@ fn a_users_manager(host: &Host) {
     let left = "find ~/.config/systemd -name '*conductor*'; \
                 systemctl --user list-units --all --plain --no-legend 'conductor-*'";
     assert_eq!(operator(host, left).exits(0).stdout, "");
-    // The host's own systemd was not concerned.
+    // The host's systemd was not affected.
     assert!(host.files().is_empty() && host.instances().is_empty());
     let ran = operator(host, "unset XDG_RUNTIME_DIR; conductor --user apply").exits(2);
     ran.complains("error: XDG_RUNTIME_DIR is not set\n  hint: ");

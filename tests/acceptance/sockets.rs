@@ -16,7 +16,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("podman", |host| in_containers(host, Engine::Podman)),
 ];
 
-/// The revision that is asked for is how well the server serves: 500 is never healthy.
+/// The revision is the status that the server answers with: 500 is never healthy.
 const NATIVE: &str = "command: [/usr/bin/python3, /srv/server.py, '{revision}']";
 
 const SERVER: &str = "/srv/server.py $VERSION";
@@ -28,7 +28,7 @@ health: {http: /health, interval: 100ms, timeout: 1s, retries: 2, start_period: 
 proxy: {nginx: {upstream: web}}
 ";
 
-/// What an operator writes.
+/// The operator's site.
 const SITE: &str = "server {
     listen 127.0.0.1:8080;
     location / { proxy_pass http://web; proxy_next_upstream off; }
@@ -60,7 +60,7 @@ fn ask(host: &Host) -> String {
     host.sh("curl -sS --fail --max-time 5 http://127.0.0.1:8080/")
 }
 
-/// Returns the processes of nginx's, which a reload replaces.
+/// Returns nginx's worker processes, which a reload replaces.
 #[track_caller]
 fn workers(host: &Host) -> String {
     host.sh("pgrep -f '^nginx: worker' | sort")
@@ -86,11 +86,11 @@ fn is_switched(host: &Host, definition: &str) {
     let (first, began) = (link(host), workers(host));
     assert!(first.starts_with("/run/conductor/sockets/web."), "{first}");
     assert_eq!(host.sh(&format!("stat --format %a {first}")), "666");
-    // What nobody else is to see is kept apart.
+    // Private files are in a separate directory.
     host.sh("for d in /run/conductor/conductor-web-*/; do \
              test ! -e $d/secrets || test $(stat --format %a $d) = 700; done");
 
-    // The old instance is stopped once the new one answers, and nginx notices nothing.
+    // The old instance is stopped when the new one answers, without a reload of nginx.
     let old = host.running("web");
     deploy("v2").exits(0);
     assert_eq!(ask(host), "v2");
@@ -103,7 +103,7 @@ fn is_switched(host: &Host, definition: &str) {
     assert_eq!((ask(host), link(host)), ("v1".to_owned(), first));
     assert_eq!(workers(host), began);
 
-    // Another instance is another name.
+    // Another instance has another name.
     define(2);
     host.apply();
     let scaled = workers(host);
@@ -113,7 +113,7 @@ fn is_switched(host: &Host, definition: &str) {
     assert_eq!(workers(host), scaled);
     host.is_converged();
 
-    // One that is killed leaves its socket, and binds it anew.
+    // A killed instance leaves its socket, and binds it again.
     let (unit, _) = host.running("web").remove(0);
     host.sh(&format!("systemctl kill --signal=KILL {unit}"));
     host.eventually("it answers again", |host| {

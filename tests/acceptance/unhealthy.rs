@@ -1,4 +1,4 @@
-//! Servers that never get well, and what becomes of their units.
+//! Servers that never become healthy, and the state of their units.
 
 use crate::Test;
 use crate::health::{definition, install, start};
@@ -48,7 +48,7 @@ fn never_well(host: &Host) {
 
 fn one_that_ends_fails_at_once(host: &Host) {
     install(host);
-    // Its failures would not count for a day.
+    // Its failures would be ignored for a day.
     host.define("web.yaml", &definition("die", "http: /, start_period: 1d"));
     host.conductor(&["apply"]).exits(1).complains("status=3");
     nothing_is_left(host);
@@ -70,7 +70,7 @@ fn a_port_that_answers_already(host: &Host) {
          systemd-run -q --unit=squatter --setenv=PORT=20000 python3 /srv/server.py ok"
     ));
     host.eventually("it listens", |host| !host.sh("ss -Hltn 'sport = :20000'").is_empty());
-    // Without this it would wait for as long as the instance does not start.
+    // Without this, it would wait as long as the instance does not start.
     host.sh("systemctl start --no-block conductor-web.target");
     host.eventually("the journal says why", |host| {
         let journal = host.sh(&format!("journalctl -o cat -u '{unit}'"));
@@ -81,7 +81,7 @@ fn a_port_that_answers_already(host: &Host) {
     host.eventually("it takes its port", |host| host.running("web").len() == 1);
 }
 
-/// Kills the main process or lets it hang, and returns what systemd says of it once the service is back.
+/// Kills the main process or makes it hang, and returns systemd's messages about it after the restart.
 fn lose_the_probe(host: &Host, signal: &str) -> String {
     let unit = start(host, "ok", "http: /");
     let before = host.running("web")[0].1;
@@ -89,7 +89,7 @@ fn lose_the_probe(host: &Host, signal: &str) -> String {
     host.eventually("it is restarted", |host| {
         host.running("web").first().is_some_and(|(_, pid)| *pid != before)
     });
-    // The program went with it, or it would have the port still.
+    // The program was killed too; otherwise it would still have the port.
     assert_eq!(host.sh("pgrep -fc '[s]rv/server.py ok'"), "2", "the program and its probe");
     host.sh(&format!("journalctl -o cat UNIT='{unit}'"))
 }
@@ -121,7 +121,7 @@ fn restarts_are_counted_and_given_up(host: &Host) {
     table.says("failed (failed, ");
     let journal = host.sh(&format!("journalctl -o cat UNIT='{unit}'"));
     assert!(journal.contains("Start request repeated too quickly"), "{journal}");
-    // apply tries again, and what is put right stays so.
+    // apply tries again, and a repaired service stays up.
     host.conductor(&["apply"]).exits(1).complains("status=3");
     host.sh("rm /srv/die");
     host.apply();
@@ -138,7 +138,7 @@ fn without_the_probe_nothing_is_changed(host: &Host) {
     ran.complains("web needs the probe, and there is no /usr/bin/conductor-probe")
         .complains("hint: install conductor-probe there");
     assert!(host.files().is_empty());
-    // What needs no probe is applied without it.
+    // A service that needs no probe is applied without it.
     host.define("web.yaml", "id: web\ncommand: [/usr/bin/sleep, infinity]\n");
     host.apply();
 }

@@ -1,4 +1,4 @@
-//! Every rendered case passes `systemd-analyze verify` on a real systemd, without a word.
+//! Every rendered case passes `systemd-analyze verify` on a real systemd, without a warning.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use crate::ran::Ran;
 
 /// Verifies the units of the directory `$0` with the remaining arguments as options.
 ///
-/// verify also insists on executables that exist. The cases name some that the sandbox lacks, docker
-/// among them, so those are there as empty files for as long as it runs.
+/// verify also checks that executables exist. The cases name some that the sandbox lacks, such as docker, so
+/// these are created as empty files during the check.
 const VERIFY: &str = r#"
 cd "$0"
 made=

@@ -1,4 +1,4 @@
-//! The machine that Ansible runs on: the real one, installed once, and the collection.
+//! The control node: the real Ansible, installed once, and the collection.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -12,22 +12,22 @@ use crate::ran::Ran;
 
 /// The collection.
 pub(crate) const COLLECTION: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/integrations/ansible");
-/// What is kept from one run of the tests to the next.
+/// The directory that is kept between runs of the tests.
 const CACHE: &str = concat!(env!("CARGO_TARGET_TMPDIR"), "/ansible");
-/// Returns whether this Python can make environments, and is one that Ansible takes.
+/// Returns whether this Python has `venv`, and is supported by Ansible.
 const GOOD_PYTHON: &str = "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))";
-/// How many seconds a run of Ansible may take.
+/// The time limit of a run of Ansible, in seconds.
 const PATIENCE: &str = "900";
 
 /// An installed Ansible.
 pub(crate) struct Control {
     programs: PathBuf,
-    /// Where the collection is found, as Ansible wants it.
+    /// The path for `ANSIBLE_COLLECTIONS_PATH`.
     pub(crate) collections: PathBuf,
 }
 
 impl Control {
-    /// Returns the one of this run, installed by whoever asks first.
+    /// Returns the installation of this run; the first caller installs it.
     pub(crate) fn get() -> Result<&'static Self, Failed> {
         static CONTROL: OnceLock<Result<Control, String>> = OnceLock::new();
         let control = CONTROL.get_or_init(|| {
@@ -38,11 +38,12 @@ impl Control {
         control.as_ref().map_err(Failed::from)
     }
 
-    /// Returns a command that runs a program of Ansible's in a directory, with a home of its own.
+    /// Returns a command that runs a program of Ansible in a directory, with its own home.
     pub(crate) fn command(&self, program: &str, directory: &Path, home: &Path) -> Command {
         let mut command = Command::new("timeout");
         command.arg(PATIENCE).arg(program).current_dir(directory).env("HOME", home);
-        // Only Debian's Python beside the one of Ansible: others may be wrappers that do not work here.
+        // Besides Ansible's Python, only Debian's is on the PATH: others may be wrappers that do not work
+        // here.
         let path =
             format!("{}:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin", self.programs.display());
         command
@@ -53,7 +54,7 @@ impl Control {
         command
     }
 
-    /// Returns the home of Ansible's own tests, which keep what they install there.
+    /// Returns the home for `ansible-test`, which keeps its installations there.
     pub(crate) fn home() -> PathBuf {
         Path::new(CACHE).join("home")
     }
@@ -71,7 +72,7 @@ impl Control {
     }
 }
 
-/// Installs Ansible as the requirements say, unless that was done, and returns where its programs are.
+/// Installs Ansible from the requirements, unless it is installed, and returns the directory of its programs.
 fn environment(venv: &Path) -> Result<PathBuf, Failed> {
     let programs = venv.join("bin");
     let wanted = fs::read_to_string(Path::new(COLLECTION).join("tests/requirements.txt"))?;
@@ -94,7 +95,7 @@ fn environment(venv: &Path) -> Result<PathBuf, Failed> {
     Ok(programs)
 }
 
-/// Returns a Python to make the environment with.
+/// Returns a Python for the environment.
 fn python() -> Result<&'static str, Failed> {
     let is_good = |python: &str| {
         let output = Command::new(python).args(["-c", GOOD_PYTHON]).output();
@@ -114,14 +115,14 @@ fn python() -> Result<&'static str, Failed> {
     if is_good(debian) { Ok(debian) } else { Err("Ansible needs Python 3.11 or newer".into()) }
 }
 
-/// Copies the collection to a place whose path says what it is.
+/// Copies the collection to a path with its namespace and name.
 pub(crate) fn copy_collection(to: &Path) -> Result<(), Failed> {
     run(Command::new("rm").arg("-rf").arg(to))?;
     fs::create_dir_all(to.parent().unwrap_or(to))?;
     run(Command::new("cp").arg("-r").arg(COLLECTION).arg(to))
 }
 
-/// Runs a program that has to succeed.
+/// Runs a program that must succeed.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failed> {
     match Ran::new(command) {
         Ran { status: Some(0), .. } => Ok(()),

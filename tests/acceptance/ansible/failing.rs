@@ -1,4 +1,4 @@
-//! The module `conductor_service` where something is wrong: what it says, and that the host stays as it was.
+//! Errors of the module `conductor_service`: the messages, and that the host is unchanged.
 
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ fn what_is_wrong_changes_nothing(pool: &Pool) -> Result<(), Failed> {
         fleet.write("prot.yaml", "id: web\ncommand: [/bin/true]\nprot: 80\n");
         fleet.write("web.conf", "");
         for (arguments, texts) in [
-            // Found by `conductor check`, all at once, with where and what instead.
+            // `conductor check` finds all of them at once, with places and hints.
             (
                 with("limits", json!({"memroy": "1G", "cpu": "fast"})),
                 &[
@@ -45,7 +45,7 @@ fn what_is_wrong_changes_nothing(pool: &Pool) -> Result<(), Failed> {
                 ][..],
             ),
             (with("id", json!("other")), &["this is the definition of other, not of web"]),
-            // A good definition that cannot be applied.
+            // A valid definition that cannot be applied.
             (json!({"id": "shop", "src": "/root/shop.yaml", "remote_src": true}), &["revision"]),
             (json!({"id": "web", "src": "/root/none.yaml", "remote_src": true}), &["cannot read"]),
             (
@@ -55,7 +55,7 @@ fn what_is_wrong_changes_nothing(pool: &Pool) -> Result<(), Failed> {
             (json!({"id": "../web", "definition": definition("v2")}), &["id: \"../web\""]),
             (json!({"id": "../web", "state": "absent"}), &["../web"]),
             (json!({"id": "web", "src": "none.yaml"}), &["Could not find"]),
-            // Files are named as the task names them, not as they are called on the host.
+            // Messages name files as in the task, not as on the host.
             (
                 json!({"id": "web", "src": "prot.yaml"}),
                 &["prot.yaml:3:1: prot: unknown key", "hint: did you mean port?"],
@@ -75,7 +75,7 @@ fn what_is_wrong_changes_nothing(pool: &Pool) -> Result<(), Failed> {
                 json!({"id": "web", "definition": definition("v2"), "executable": "/usr/bin/no"}),
                 &["no program /usr/bin/no", "hint: the role"],
             ),
-            // Its units would stay, and nothing would say so.
+            // Its units would stay without a message.
             (
                 json!({"id": "web", "state": "absent", "executable": "/usr/bin/no"}),
                 &["no program /usr/bin/no"],
@@ -90,7 +90,7 @@ fn what_is_wrong_changes_nothing(pool: &Pool) -> Result<(), Failed> {
                 assert_eq!(state(), before, "{arguments}");
             }
         }
-        // A file of another name, with the same service.
+        // A file with another name and the same service.
         host.define("other.yaml", "id: web\ncommand: [/bin/true]\n");
         host.define("broken.yaml", "id: broken\nwhat: {");
         for arguments in [web("v2"), json!({"id": "web", "state": "absent"})] {
@@ -103,7 +103,7 @@ fn what_is_wrong_changes_nothing(pool: &Pool) -> Result<(), Failed> {
         host.undefine("other.yaml");
         host.undefine("broken.yaml");
         assert_eq!(state(), before);
-        // Units that no definition names any more do not vanish without conductor, either.
+        // Without conductor, units that have no definition any more are not removed, either.
         host.sh(&format!("rm {FILE}"));
         let gone = json!({"id": "web", "state": "absent", "executable": "/usr/bin/no"});
         fleet.task(MODULE, &gone, &[]).fails(&["no program /usr/bin/no"]);
@@ -145,7 +145,7 @@ fn what_does_not_start_is_put_back(pool: &Pool) -> Result<(), Failed> {
         deployed["state"] = "deployed".into();
         deployed["revision"] = "v3".into();
         fleet.task(MODULE, &deployed, &[]).fails(&["v3-exits cannot go on", "still serves"]);
-        // Ansible censors the result of a task, and not what is registered.
+        // Ansible censors the result of a task, but not the registered variable.
         let hidden = json!({"conductor.conductor.conductor_service": web("v2-exits"),
             "no_log": true, "ignore_errors": true, "register": "result"});
         let shown = json!({"ansible.builtin.debug": {"var": "result.msg"}});
@@ -238,7 +238,7 @@ fn being_changed(pool: &Pool) -> Result<(), Failed> {
 fn health_is_insisted_on(pool: &Pool) -> Result<(), Failed> {
     with_host(pool, |host, fleet| {
         let mut arguments = web("v1");
-        // Patient with failures, so that an instance that is not well stays.
+        // Many failures are allowed, so that an unhealthy instance keeps running.
         arguments["definition"]["health"] = json!({"command": ["/usr/bin/test", "!", "-e", "/srv/ill"],
             "interval": "100ms", "retries": 600});
         arguments["wait_timeout"] = 1.into();

@@ -1,4 +1,4 @@
-//! Hosts as Ansible sees them: sandboxes with an SSH server each, and a directory of playbooks.
+//! Hosts for Ansible: sandboxes with SSH servers, and a directory of playbooks.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -13,25 +13,24 @@ use super::control::{Control, run};
 use crate::host::Host;
 use crate::ran::Ran;
 
-/// Some hosts, by the names that Ansible knows them by, and what a user of Ansible has: a directory, a
-/// home, and a key.
+/// Hosts by their names in the inventory, and a user of Ansible with a directory, a home, and a key.
 pub(crate) struct Fleet<'h> {
     control: &'static Control,
     directory: TempDir,
     hosts: Vec<(&'static str, &'h Host)>,
 }
 
-/// What a task did.
+/// The result of a task.
 #[derive(Debug)]
 pub(crate) struct Outcome {
-    /// What stands before the result: the diff.
+    /// The output before the result: the diff.
     pub(crate) diff: String,
     pub(crate) result: Value,
     ran: Ran,
 }
 
 impl<'h> Fleet<'h> {
-    /// Makes hosts reachable. They cannot be used again afterwards.
+    /// Makes hosts reachable over SSH. They cannot be reused afterwards.
     pub(crate) fn new(hosts: Vec<(&'static str, &'h Host)>) -> Result<Self, Failed> {
         let control = Control::get()?;
         let directory = TempDir::new()?;
@@ -46,7 +45,7 @@ impl<'h> Fleet<'h> {
             host.spoil();
             host.write("/root/.ssh/authorized_keys", &key);
             host.sh("systemctl start ssh.service");
-            // A sandbox has a network of its own, without a way out.
+            // A sandbox has its own network without a route to others.
             writeln!(
                 config,
                 "Host {name}\n  ProxyCommand nsenter --target {} --mount --net -- \
@@ -75,7 +74,7 @@ impl<'h> Fleet<'h> {
         self.path("home")
     }
 
-    /// Writes a playbook, or what one needs.
+    /// Writes a playbook, or a file for one.
     pub(crate) fn write(&self, name: &str, text: &str) {
         let path = self.path(name);
         fs::create_dir_all(path.parent().expect("a file is in a directory"))
@@ -83,18 +82,18 @@ impl<'h> Fleet<'h> {
         fs::write(path, text).expect("it can be written");
     }
 
-    /// Returns a command of a user who has configured nothing but SSH.
+    /// Returns a command of a user who has configured only SSH.
     pub(crate) fn plain(&self, program: &str) -> Command {
         let mut command = self.control.command(program, self.directory.path(), &self.home());
         let options = "-o ControlMaster=auto -o ControlPersist=15s";
         let config = self.path("home/ssh_config");
         command.env("ANSIBLE_SSH_ARGS", format!("-F {} {options}", config.display()));
-        // The first Python it finds is the right one, and no warning is needed.
+        // The first Python that it finds is the right one, without a warning.
         command.env("ANSIBLE_PYTHON_INTERPRETER", "auto_silent");
         command
     }
 
-    /// Returns a command that knows the collection and the hosts, too.
+    /// Returns a command with the collection and the inventory.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = self.plain(program);
         command.env("ANSIBLE_COLLECTIONS_PATH", &self.control.collections);
@@ -123,7 +122,7 @@ impl<'h> Fleet<'h> {
             Some((_, result)) => {
                 serde_json::from_str(result).unwrap_or_else(|error| panic!("{error}\n{ran}"))
             }
-            // Ansible shows no more of a task that was skipped.
+            // Ansible shows nothing else of a skipped task.
             None => json!({"changed": false, "skipped": rest.trim_end() == "SKIPPED"}),
         };
         Outcome { diff: diff.to_owned(), result, ran }
@@ -131,7 +130,7 @@ impl<'h> Fleet<'h> {
 }
 
 impl Outcome {
-    /// Insists that it succeeded and changed something, or that it did not.
+    /// Asserts that it succeeded, and whether it changed something.
     #[track_caller]
     pub(crate) fn changed(self, changed: bool) -> Self {
         assert_eq!(self.ran.status, Some(0), "{}", self.ran);
@@ -139,7 +138,7 @@ impl Outcome {
         self
     }
 
-    /// Insists that it failed, changed nothing, and says something.
+    /// Asserts that it failed, changed nothing, and has these texts.
     #[track_caller]
     pub(crate) fn fails(self, texts: &[&str]) -> Self {
         assert_eq!(self.ran.status, Some(2), "{}", self.ran);
@@ -151,7 +150,7 @@ impl Outcome {
         self
     }
 
-    /// Returns the steps that were taken.
+    /// Returns the steps that were carried out.
     #[track_caller]
     pub(crate) fn steps(&self) -> &Vec<Value> {
         self.result["steps"].as_array().unwrap_or_else(|| panic!("no steps\n{}", self.ran))

@@ -1,5 +1,5 @@
-//! The guide `docs/ansible.md`, done as a reader would do it: its files written, its commands typed, and
-//! what it shows compared with what comes.
+//! Follows the guide `docs/ansible.md`: writes its files, runs its commands, and compares their output with
+//! the guide.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -21,7 +21,7 @@ const GUIDE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/ansi
 const ROLL: &str =
     include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/integrations/ansible/playbooks/roll.yml"));
 
-/// A command of the guide, and what it shows of the output.
+/// A command of the guide, and the lines of output that it shows.
 struct Step<'g> {
     command: &'g str,
     shown: Vec<&'g str>,
@@ -39,7 +39,7 @@ fn the_guide(pool: &Pool) -> Result<(), Failed> {
     }
     lint_playbooks(&files)?;
 
-    // The checkout, with programs that are built.
+    // The checkout, with built programs.
     let release = fleet.path("conductor/target/release");
     programs(pool, &release)?;
     fs::create_dir(fleet.path("conductor/integrations"))?;
@@ -60,7 +60,7 @@ fn the_guide(pool: &Pool) -> Result<(), Failed> {
     Ok(())
 }
 
-/// Returns the files that the guide shows: code behind a line that ends in the file's name.
+/// Returns the files in the guide: each code block after a line that ends with a file's name.
 fn files(guide: &str) -> Vec<(&str, String)> {
     let mut files = Vec::new();
     let mut lines = guide.lines();
@@ -68,7 +68,7 @@ fn files(guide: &str) -> Vec<(&str, String)> {
     while let Some(line) = lines.next() {
         if line.starts_with("```") {
             let code: Vec<_> = lines.by_ref().take_while(|line| *line != "```").collect();
-            // One without a name shows more of the file before it, or goes to the one named last.
+            // A block without a name continues the previous file.
             files.push((name.take().expect("code has a name"), code.join("\n") + "\n"));
         } else if let Some(found) = line.rsplit('`').nth(1).filter(|name| name.contains('.')) {
             name = Some(found);
@@ -77,7 +77,7 @@ fn files(guide: &str) -> Vec<(&str, String)> {
     files
 }
 
-/// Returns the commands: indented lines that begin with a prompt, and what stands behind each.
+/// Returns the commands: indented lines that begin with a prompt, and the lines after each.
 fn steps(guide: &str) -> Vec<Step<'_>> {
     let mut steps: Vec<Step<'_>> = Vec::new();
     let mut open = false;
@@ -96,7 +96,7 @@ fn steps(guide: &str) -> Vec<Step<'_>> {
     steps
 }
 
-/// Insists that what is shown comes, in this order; spaces do not count.
+/// Asserts that the shown lines are in the output, in this order, ignoring white space.
 fn compare(ran: &Ran, shown: &[&str]) {
     let normal = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
     let output: Vec<_> = ran.stdout.lines().chain(ran.stderr.lines()).map(normal).collect();
@@ -107,7 +107,7 @@ fn compare(ran: &Ran, shown: &[&str]) {
     }
 }
 
-/// Has ansible-lint read the playbooks of the guide as those of a project.
+/// Runs ansible-lint on the playbooks of the guide.
 fn lint_playbooks(files: &[(&str, String)]) -> Result<(), Failed> {
     let directory = tempfile::tempdir()?;
     for (name, text) in files {

@@ -16,7 +16,7 @@ use libtest_mimic::{Failed, Trial};
 
 use crate::pool::{Company, Pool};
 
-/// A test that asks for the hosts it needs.
+/// A test, with the number of hosts that it needs.
 type FleetTest = (&'static str, fn(&Pool) -> Result<(), Failed>);
 
 pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {

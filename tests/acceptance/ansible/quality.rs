@@ -1,4 +1,4 @@
-//! What Ansible's own tools say of the collection.
+//! The collection passes Ansible's own tools.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,10 +14,10 @@ use crate::ran::Ran;
 pub(crate) const TESTS: &[FleetTest] =
     &[("the_collection_is_sane", is_sane), ("the_collection_is_lint_free", is_lint_free)];
 
-/// Stands in for the script that `ansible-test` would download to install pip: Python brings one.
+/// Replaces the script that `ansible-test` would download to install pip, which Python includes.
 const GET_PIP: (&str, &str) = ("get_pip_24_2.py", "import ensurepip\n\nensurepip.bootstrap()\n");
 
-/// Runs all tests of `ansible-test sanity` for which there is a program here.
+/// Runs all tests of `ansible-test sanity` whose programs are installed.
 fn is_sane(_pool: &Pool) -> Result<(), Failed> {
     let control = Control::get()?;
     let home = Control::home();
@@ -27,7 +27,7 @@ fn is_sane(_pool: &Pool) -> Result<(), Failed> {
     let copy = Copy::new()?;
     let mut command = control.command("ansible-test", &copy.collection, &home);
     let ran = Ran::new(command.args(["sanity", "--color", "no"])).exits(0);
-    // Tests without their program are left out; these have none.
+    // Tests without their programs are skipped; these need none.
     for test in
         ["validate-modules", "pylint", "pep8", "yamllint", "import", "compile", "ansible-doc"]
     {
@@ -42,7 +42,7 @@ fn is_lint_free(_pool: &Pool) -> Result<(), Failed> {
     lint(Control::get()?, &copy.collection)
 }
 
-/// The collection outside of any repository: Ansible's tools look at no file that git ignores.
+/// Copies the collection out of the repository, because Ansible's tools skip files that git ignores.
 struct Copy {
     _directory: TempDir,
     collection: PathBuf,
@@ -57,7 +57,7 @@ impl Copy {
     }
 }
 
-/// Insists that ansible-lint, at its strictest, has nothing to say of what is in a directory.
+/// Asserts that ansible-lint, with its strictest profile, reports nothing about a directory.
 pub(crate) fn lint(control: &Control, directory: &Path) -> Result<(), Failed> {
     let home = TempDir::new()?;
     let mut command = control.command("ansible-lint", directory, home.path());

@@ -1,4 +1,4 @@
-//! The role `conductor`: what it installs, and what it refuses.
+//! The role `conductor`: what it installs, and what it rejects.
 
 use std::fs;
 use std::path::Path;
@@ -29,7 +29,7 @@ http {
 }
 ";
 
-/// Makes programs that are quick to copy, of those that tests run.
+/// Creates copies of the tested programs that are quick to transfer.
 pub(crate) fn programs(pool: &Pool, to: &Path) -> Result<(), Failed> {
     fs::create_dir_all(to)?;
     for (name, path) in [("conductor", pool.binary()?), ("conductor-probe", pool.probe()?)] {
@@ -63,7 +63,7 @@ fn the_role(pool: &Pool) -> Result<(), Failed> {
         .exits(2)
         .says("set conductor_binary and conductor_probe_binary to the paths");
     assert!(!host.path("/usr/local/bin/conductor").exists());
-    // What is no program does not take the place of one that is.
+    // A file that is not a program does not replace the installed one.
     fleet.write("bin/text", "no program\n");
     let text = fleet.path("bin/text");
     play(settings.clone(), &["-e", &format!("conductor_probe_binary={}", text.display())]).exits(2);
@@ -72,7 +72,7 @@ fn the_role(pool: &Pool) -> Result<(), Failed> {
     assert!(!host.path("/usr/local/bin/conductor").exists());
     play(settings.clone(), &[]).exits(0).says("failed=0");
     play(settings.clone(), &[]).exits(0).says("changed=0");
-    // A line that includes more is left as it is.
+    // An include line with a wider pattern is not changed.
     host.sh(r"sed -i 's|    include /etc/nginx/upstreams/.*|\tinclude /etc/nginx/upstreams/*;|' /etc/nginx/nginx.conf");
     play(settings.clone(), &[]).exits(0).says("changed=0");
     assert_eq!(host.sh("grep -c 'upstreams/\\*;' /etc/nginx/nginx.conf"), "1");

@@ -1,4 +1,4 @@
-//! A fleet: many hosts at once, and a roll-out that stops at the first host that fails.
+//! Many hosts at once, and a roll-out that stops at the first failed host.
 
 use libtest_mimic::Failed;
 
@@ -11,7 +11,7 @@ use crate::ran::Ran;
 pub(crate) const TESTS: &[FleetTest] =
     &[("a_roll_out_stops_at_the_first_host_that_fails", a_roll_out_stops)];
 
-/// What the fleet runs; a version that is said to be broken on a host does not start there.
+/// The service of the fleet. A version that is marked as broken on a host does not start there.
 const SITE: &str = r#"
 - name: Run a service
   hosts: web
@@ -53,7 +53,7 @@ fn roll(fleet: &Fleet<'_>, hosts: [&Host; 3]) {
     recap(&fleet.play(&["site.yml"]).exits(0), [Some(true); 3]);
     assert_eq!(versions(hosts), ["v1"; 3]);
 
-    // The second host cannot run it: the third one is not asked.
+    // It fails on the second host, so the third one is not touched.
     hosts[1].sh("touch /srv/broken-v2");
     let ran = deploy("v2").exits(2).says("| no v2 here").says("the previous release still serves");
     let (first, rest) = ran.stdout.split_once("PLAY RECAP").expect("a recap");
@@ -62,14 +62,14 @@ fn roll(fleet: &Fleet<'_>, hosts: [&Host; 3]) {
     recap(&ran, [Some(true), Some(false), None]);
     assert_eq!(versions(hosts), ["v2", "v1", "v1"]);
 
-    // Repaired, the same command goes on.
+    // After the repair, the same command continues.
     hosts[1].sh("rm /srv/broken-v2");
     recap(&deploy("v2").exits(0), [Some(false), Some(true), Some(true)]);
     assert_eq!(versions(hosts), ["v2"; 3]);
     recap(&deploy("v2").exits(0), [Some(false); 3]);
 }
 
-/// Insists on which hosts are said to have changed; `None` is one that was not asked.
+/// Asserts which hosts report a change; `None` for a host that was not reached.
 #[track_caller]
 fn recap(ran: &Ran, changed: [Option<bool>; 3]) {
     let (_, recap) = ran.stdout.split_once("PLAY RECAP").expect("a recap");
@@ -81,7 +81,7 @@ fn recap(ran: &Ran, changed: [Option<bool>; 3]) {
     }
 }
 
-/// Asks each host, over HTTP, which version serves.
+/// Asks each host over HTTP which version serves.
 fn versions(hosts: [&Host; 3]) -> [String; 3] {
     hosts.map(|host| {
         let status =

@@ -34,7 +34,7 @@ fn a_command_is_run(pool: &Pool) -> Result<(), Failed> {
         assert_eq!(greets.result["stdout"], "Hello you there");
         assert_eq!(greets.result["stderr"], "well");
         assert_eq!(greets.result["rc"], 0);
-        // What only this task knows is in no log of the host.
+        // The secrets of the task are in no log of the host.
         let secret = run(
             json!({"command": shell("echo $TOKEN $SHORT"),
             "env": {"TOKEN": "hunter2-hunter2", "SHORT": "1"}}),
@@ -81,7 +81,7 @@ fn a_command_is_run(pool: &Pool) -> Result<(), Failed> {
             let said = failed.result["msg"].as_str().unwrap_or_default();
             assert!(said.contains(message), "{failed:?}");
         }
-        // What conductor refuses is no command that failed.
+        // An error of conductor is not the failure of the command.
         let bad = ["/bin/sh", "-c", "exit 2"];
         for (arguments, message) in [
             (json!({"command": bad, "timeout": "soon"}), "\"soon\" is not a time span"),
@@ -102,7 +102,7 @@ fn a_command_is_run(pool: &Pool) -> Result<(), Failed> {
         assert_eq!(skipped.result["stdout"], "");
         let once = json!({"command": ["/usr/bin/true"], "creates": "/srv/never"});
         let check = run(once.clone(), &["--check"]).changed(true);
-        // Playbooks look at these, also when they are tried out.
+        // Playbooks use these keys, also in check mode.
         assert_eq!((&check.result["stdout"], &check.result["rc"]), (&json!(""), &json!(0)));
         run(once, &[]).changed(true);
         let once = json!({"command": ["/usr/bin/true"], "removes": "/srv/never"});

@@ -25,12 +25,12 @@ pub(super) fn definition(version: &str) -> Value {
     })
 }
 
-/// The arguments that define it.
+/// The module's arguments for it.
 pub(super) fn web(version: &str) -> Value {
     json!({"id": "web", "definition": definition(version)})
 }
 
-/// Has a test work on one host that has conductor.
+/// Runs a test on one host with conductor.
 pub(super) fn with_host(pool: &Pool, test: impl FnOnce(&Host, &Fleet<'_>)) -> Result<(), Failed> {
     pool.run(|host| {
         let fleet = Fleet::new(vec![("web1", host)]).expect("the host is reachable");
@@ -56,11 +56,11 @@ fn defined_changed_and_removed(pool: &Pool) -> Result<(), Failed> {
         assert_eq!(host.running("web"), running);
         assert_eq!(host.files(), files);
 
-        // The file is as it was, and what runs is not.
+        // The file is unchanged, but the running state is not.
         host.sh("systemctl stop conductor-web.target");
         task(&web("v1")).changed(true);
         assert_eq!(host.running("web").len(), 2);
-        // What runs is as it was, and the file is not.
+        // The running state is unchanged, but the file is not.
         host.sh(&format!("echo >>{FILE}"));
         assert!(task(&web("v1")).changed(true).steps().is_empty());
         let mut private = web("v1");
@@ -74,7 +74,7 @@ fn defined_changed_and_removed(pool: &Pool) -> Result<(), Failed> {
         deployed["revision"] = "r2".into();
         assert_eq!(task(&deployed).changed(true).result["revision"], "r2");
         task(&deployed).changed(false);
-        // The definition is there, and the revision stays.
+        // The definition exists, and the revision stays.
         task(&json!({"id": "web", "state": "deployed", "revision": "r3"})).changed(true);
         assert_eq!(task(&web("v1")).changed(false).result["revision"], "r3");
 
@@ -130,7 +130,7 @@ fn check_mode_says_what_is_done(pool: &Pool) -> Result<(), Failed> {
     })
 }
 
-/// Leaves out when a release was deployed, which the plan cannot know.
+/// Removes the time of the deploy, which the plan cannot know.
 fn undated(diff: &str) -> String {
     let lines = diff.split_inclusive('\n').filter(|line| !line.contains("Deployed="));
     lines.collect()
@@ -150,14 +150,14 @@ fn a_definition_is_carried_over(pool: &Pool) -> Result<(), Failed> {
 
         fleet.task(MODULE, &carried, &["--background", "60", "--poll", "1"]).changed(false);
 
-        // Another format takes its place.
+        // Another format replaces it.
         let inline =
             json!({"id": "web", "definition": {"command": ["/usr/bin/sleep", "infinity"]}});
         let check = fleet.task(MODULE, &inline, &["--check", "--diff"]).changed(true);
         assert!(check.diff.contains("-# Waits."), "{check:?}");
         assert!(fleet.task(MODULE, &inline, &[]).changed(true).steps().is_empty());
         assert_eq!(host.sh(&format!("ls {SERVICES}")), "web.json");
-        // One that does not start gives it back.
+        // If that does not start, the old file is restored.
         fleet.write("ends.toml", "id = \"web\"\ncommand = [\"/usr/local/bin/no\"]\n");
         let before = read();
         fleet
@@ -166,7 +166,7 @@ fn a_definition_is_carried_over(pool: &Pool) -> Result<(), Failed> {
         assert_eq!(read(), before);
         host.is_converged();
 
-        // A host that conductor is not on yet.
+        // A host without conductor.
         let options = json!({"id": "new", "src": "waits.yaml", "executable": "/usr/bin/no"});
         fleet.task(MODULE, &options, &["--check"]).changed(true);
     })

@@ -1,4 +1,4 @@
-//! Attacks on a definition, or its author.
+//! Attacks by a definition, or on its author.
 
 use crate::Test;
 use crate::host::{Host, SLEEP};
@@ -13,7 +13,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("an_older_systemd_is_refused", an_older_systemd_is_refused),
 ];
 
-/// Sums of such times overflowed, which ended the process with the work on all services.
+/// Sums of such times overflowed, which ended the process during the change of all services.
 fn no_definition_ends_the_work_on_the_others(host: &Host) {
     host.define("good.yaml", &format!("id: good\n{SLEEP}"));
     let health = "health: {tcp: true, retries: 4294967294, interval: 150y}";
@@ -25,7 +25,7 @@ fn no_definition_ends_the_work_on_the_others(host: &Host) {
         let paths: Vec<_> = paths.map(|error| error["path"].as_str().expect("text")).collect();
         assert_eq!(paths, ["health.retries", "health.interval"], "{json}");
     }
-    // The largest that are taken are times that systemd takes.
+    // The largest accepted values are valid for systemd.
     let health = "health: {tcp: true, retries: 1000, success_threshold: 1000, interval: 1d, timeout: 1d, \
                   start_period: 1d}\ndeploy: {stop_timeout: 1d}\nlimits: {cpu: 8192, memory: 7E, \
                   pids: 4194304}";
@@ -51,7 +51,7 @@ fn an_image_is_no_option(host: &Host) {
     assert!(ran.stdout.contains("\"--\" \"registry.example/app:1\""), "{ran}");
 }
 
-/// A user writes lines of their own crontab; a job of the service has its user and its secrets.
+/// Users write their own crontabs, but a job of the service has the service's user and secrets.
 fn lines_of_others_get_no_secrets(host: &Host) {
     host.write("/srv/secret", "hidden");
     let secret = "secrets: {token: /srv/secret}\n";
@@ -89,7 +89,7 @@ fn no_template_uses_up_the_stack(host: &Host) {
     }
 }
 
-/// It would take units without what it does not know of them: what keeps a service in is among that.
+/// An old systemd would ignore unknown directives, among them those of the sandbox.
 fn an_older_systemd_is_refused(host: &Host) {
     host.define("web.yaml", &format!("id: web\n{SLEEP}"));
     host.write("/srv/older.py", include_str!("older.py"));

@@ -1,4 +1,4 @@
-//! Attacks by way of environment variables.
+//! Attacks through environment variables.
 
 use conductor_sandbox::Engine;
 
@@ -13,8 +13,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("podman_command_lines_hold_no_values", |host| hold_no_values(host, Engine::Podman)),
 ];
 
-/// `EXIT_STATUS=0` would have a command that fails end well, `RUNTIME_DIRECTORY=` would have root make
-/// somebody's directory the service's: `Environment=` wins over what systemd itself sets.
+/// `EXIT_STATUS=0` would hide the failure of a command, and `RUNTIME_DIRECTORY=` would make root give another
+/// directory to the service: `Environment=` overrides the variables that systemd sets.
 fn what_systemd_says_is_not_said_by_others(host: &Host) {
     host.define("a.yaml", "id: a\nrevision: v1\ninstances: 0\n");
     host.apply();
@@ -39,8 +39,8 @@ fn what_systemd_says_is_not_said_by_others(host: &Host) {
     assert_eq!(host.sh("stat -c %U /home/operator/own; rmdir /home/operator/own"), "operator");
 }
 
-/// Everybody reads the command lines of processes; what stays for as long as a service runs has no value of
-/// `env` in its own, and no header of the health check.
+/// Everybody can read the command lines of processes. Those of long-running processes contain no value of
+/// `env`, and no header of the health check.
 fn hold_no_values(host: &Host, engine: Engine) {
     let odd = "a=b 'c' \\\" # %n $HOME\\nhunter3 ";
     let names = start(
@@ -55,7 +55,7 @@ fn hold_no_values(host: &Host, engine: Engine) {
     let (engine, main) = (engine.program(), host.property(&format!("{name}.service"), "MainPID"));
     let shown = as_eve(host, &format!("tr '\\0' ' ' </proc/{main}/cmdline")).exits(0).stdout;
     assert!(shown.contains("--env=TOKEN=*** ") && shown.contains("Authorization:*** "), "{shown}");
-    // Nor has any other process of the host's.
+    // No other process of the host has them, either.
     let all = as_eve(host, "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n'").stdout;
     let found: Vec<_> = all.lines().filter(|line| line.contains("hunter")).collect();
     assert_eq!(found, Vec::<&str>::new());

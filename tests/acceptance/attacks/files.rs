@@ -13,10 +13,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("names_that_command_a_terminal", names_that_command_a_terminal),
 ];
 
-/// Runs conductor where it may hang, and insists that it does not.
+/// Runs conductor where it could hang, and asserts that it does not.
 #[track_caller]
 fn bounded(host: &Host, arguments: &str) -> Ran {
-    // Neither does it take all memory.
+    // It does not use all memory, either.
     let script = format!("ulimit -v 2000000; exec timeout 60 conductor {arguments}");
     let ran = Ran::new(host.sandbox.command("sh").args(["-ec", &script]));
     assert_ne!(ran.status, Some(124), "it hangs: {ran}");
@@ -38,7 +38,7 @@ fn files_without_end(host: &Host) {
     bounded(host, "diff").exits(0);
     bounded(host, "status").exits(0);
     bounded(host, "apply").exits(0).says("nothing changed");
-    // Its name is that of the first instance, and the file is none of conductor's.
+    // The file has the name of the first instance, and is not conductor's.
     host.define("long.yaml", &format!("id: long\n{SLEEP}"));
     host.sh(&format!("mv {UNITS}/conductor-long.service {UNITS}/conductor-long.target"));
     let ran = bounded(host, "apply").exits(2);
@@ -59,7 +59,7 @@ fn files_without_end(host: &Host) {
         .complains("/etc/conductor/host.yaml: longer than 1048576 bytes");
 }
 
-/// They are of use to nobody, and no reason not to work.
+/// Invalid notes are ignored, and do not block changes.
 fn notes_that_are_none(host: &Host) {
     host.spoil();
     let define = |more: &str| {
@@ -111,7 +111,7 @@ fn a_fifo_among_the_definitions(host: &Host) {
             let ran = bounded(host, command).exits(2);
             ran.complains(&format!("{file}: not a regular file"));
         }
-        // Others are not concerned.
+        // Other services are not affected.
         bounded(host, "run --id web true").exits(0);
         host.sh(&format!("rm -r {file}"));
     }
@@ -121,7 +121,7 @@ fn a_fifo_among_the_definitions(host: &Host) {
     bounded(host, "check /srv/pipe").exits(2).complains("/srv/pipe: not a regular file");
     let ran = bounded(host, "cron import --owner root /srv/pipe").exits(2);
     ran.complains("/srv/pipe: not a regular file");
-    // What is given as the input is read all the same.
+    // Standard input is still read.
     host.sh("echo '0 1 * * * true' >/srv/crontab");
     for input in [
         "- </srv/crontab",
@@ -135,7 +135,7 @@ fn a_fifo_among_the_definitions(host: &Host) {
     host.apply();
 }
 
-/// Whoever can make a link where root writes does not choose what root overwrites.
+/// A user who can create a link where root writes cannot choose what root overwrites.
 fn links_out_of_where_units_are_written(host: &Host) {
     host.define("web.yaml", &format!("id: web\n{SLEEP}"));
     host.sh(
@@ -145,7 +145,7 @@ fn links_out_of_where_units_are_written(host: &Host) {
     let ran = bounded(host, "render --out /srv/parent/units").exits(1);
     ran.complains("cannot use /srv/parent/units: ");
     assert_eq!(host.sh("ls /srv/elsewhere"), "");
-    // In a directory that is the operator's, a link is replaced, not followed.
+    // In a directory of the operator, a link is replaced, not followed.
     host.sh("mkdir /srv/units; ln -s /srv/precious /srv/units/conductor-web.target");
     host.sh("ln -s /srv/elsewhere /srv/units/conductor-web.target.wants");
     bounded(host, "render --out /srv/units").exits(1);
@@ -153,7 +153,7 @@ fn links_out_of_where_units_are_written(host: &Host) {
     host.sh("rm /srv/units/conductor-web.target.wants");
     bounded(host, "render --out /srv/units").exits(0);
     assert_eq!(host.sh("cat /srv/precious"), "precious");
-    // An image is somebody else's work.
+    // An image may come from someone else.
     let image = "/srv/image";
     for (inside, link, to) in [
         ("etc", "systemd", "/srv/elsewhere"),
@@ -196,10 +196,10 @@ fn definitions_that_others_can_write(host: &Host) {
         ("chown 1000", SERVICES, "it belongs to user 1000", "chown root"),
         ("chmod 777", "/etc/conductor", "everybody can write to it (mode 0777)", "chmod go-w"),
     ] {
-        // A group of others than root.
+        // A group other than root's.
         host.sh(&format!("chgrp 100 {path}; {spoil} {path}"));
         for (command, status) in changing {
-            // Who adds a file to such a directory has not changed the one that is named.
+            // A file that someone adds to such a directory does not change the named file.
             if spoil == "chmod 1777" && command.contains(".yaml") {
                 bounded(host, command).exits(0);
                 continue;
@@ -214,17 +214,17 @@ fn definitions_that_others_can_write(host: &Host) {
         host.sh(&format!("chown root:root {path}; chmod go-w,-t {path}"));
         bounded(host, "apply").exits(0);
     }
-    // That of root has root alone in it.
+    // Only root is in root's group.
     host.sh(&format!("chmod 664 {file}"));
     bounded(host, "apply").exits(0);
-    // What a link leads to, and the way there.
+    // The target of a link, and its path.
     let open = "/srv/open: everybody can write to it (mode 0777)";
     host.sh(&format!(
         "mkdir -m 777 /srv/open; mv {file} /srv/open/web.yaml; ln -s /srv/open/web.yaml {file}"
     ));
     bounded(host, "apply").exits(2).complains(open);
     host.sh(&format!("mv -f /srv/open/web.yaml {file}"));
-    // What else says what root runs.
+    // Other files that decide what root runs.
     host.write("/etc/conductor/host.yaml", "proxy: {nginx: {template: /srv/open/nginx.hbs}}\n");
     host.sh("chmod 666 /etc/conductor/host.yaml; touch /srv/open/nginx.hbs");
     let ran = bounded(host, "apply").exits(2);
@@ -233,7 +233,7 @@ fn definitions_that_others_can_write(host: &Host) {
     bounded(host, "remove --id web").exits(2).complains(open);
     host.sh("rm /etc/conductor/host.yaml /srv/open/nginx.hbs; echo >/srv/open/service.slice.hbs");
     bounded(host, "apply --templates /srv/open").exits(2).complains(open);
-    // A user's definitions are the user's.
+    // The definitions of a user belong to the user.
     super::as_eve(
         host,
         "umask 022; export XDG_CONFIG_HOME=/tmp/eve XDG_RUNTIME_DIR=/run/user/1000; \
@@ -246,7 +246,7 @@ fn definitions_that_others_can_write(host: &Host) {
     .complains("/tmp/eve/conductor/services/web.yaml: everybody can write to it (mode 0666)");
 }
 
-/// A name can hold anything, and so can what a service wrote.
+/// A file name can contain anything, and so can the output of a service.
 fn names_that_command_a_terminal(host: &Host) {
     let names = [
         "esc\u{1b}]0;owned\u{7}.yaml",
@@ -290,7 +290,7 @@ fn names_that_command_a_terminal(host: &Host) {
         clean(&ran);
     }
     host.sh(&format!("rm -r {SERVICES}"));
-    // What a service says shows up in failures and in its status.
+    // The output of a service is in failures and in its status.
     host.define(
         "web.yaml",
         "id: web\ncommand: [/bin/sh, -c, 'printf \"\\033]0;owned\\007\\302\\2332J\\342\\200\\256x\\n\"; exit 1']\n\

@@ -1,6 +1,6 @@
 //! Attacks on readiness and the health of a service.
 //!
-//! Whoever can speak to systemd for a unit says when it is ready, and how long its stop may take.
+//! A process that can notify systemd for a unit decides when it is ready, and how long its stop may take.
 
 use conductor_sandbox::Engine;
 
@@ -15,8 +15,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_service_cannot_take_over_its_probe", a_service_cannot_take_over_its_probe),
 ];
 
-/// Tells systemd whatever helps the service, from itself and from children, for as long as it runs, and
-/// listens only if it is told to.
+/// Sends systemd all helpful notifications, from itself and from children, as long as it runs, and listens
+/// only on request.
 const LIAR: &str = r#"
 import os, signal, socket, sys, threading, time
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
@@ -39,13 +39,13 @@ if len(sys.argv) > 1 and os.getpid() != 1:
 lie()
 "#;
 
-/// Says it from inside of a container that has nothing but a shell and a program of ours.
+/// Sends them from a container that has only a shell and a program of this test.
 fn a_container_cannot_say_that_it_is_ready(host: &Host) {
     for engine in [Engine::Podman, Engine::Docker] {
         host.sandbox.load_image(engine).expect("the engine takes the image");
         let program = engine.program();
-        // The host's Python, because the image has none; and the directory that systemd listens in, as
-        // some images ask for it.
+        // The host's Python, because the image has none; and the directory of systemd's socket, which some
+        // images need.
         host.write("/srv/liar.py", LIAR);
         let volumes = "['/usr:/usr:ro', '/lib:/lib:ro', '/lib64:/lib64:ro', '/srv:/srv:ro', '/run/systemd:/host']";
         let definition = |mounts: &str| {
@@ -89,12 +89,13 @@ fn a_native_service_cannot_put_off_its_end(host: &Host) {
     let (unit, _) = host.running("liar").remove(0);
     let status = host.property(&unit, "StatusText");
     assert!(status.starts_with("healthy: connected in "), "{status}");
-    // Without an end of its own, this test has the one that everything in a sandbox has.
+    // This test has no time limit of its own; that of the sandbox applies.
     host.conductor(&["remove", "--id", "liar"]).exits(0);
     assert!(host.instances().is_empty(), "{:?}", host.instances());
 }
 
-/// The service has the user of its probe, whose word systemd takes. Here nothing else protects it.
+/// The service runs as the same user as its probe, whose notifications systemd accepts. Nothing else protects
+/// it here.
 fn a_service_cannot_take_over_its_probe(host: &Host) {
     let script = "import http.server, os, sys\n\
         class Answer(http.server.BaseHTTPRequestHandler):\n\
@@ -121,7 +122,7 @@ fn a_service_cannot_take_over_its_probe(host: &Host) {
     assert_eq!(host.sh("curl -sS http://127.0.0.1:20000/"), "closed closed conductor-probe");
 }
 
-/// Somebody who lets the service speak to systemd lets it put off its end, but not for ever.
+/// A definition that lets the service notify systemd lets it extend its stop, but not forever.
 fn a_stop_that_is_put_off_is_ended(host: &Host) {
     host.write(
         "/etc/systemd/system/conductor-liar-.service.d/a.conf",

@@ -1,4 +1,4 @@
-//! Commands of checks that hang, and so would fill a service's own limits at every check.
+//! Check commands that hang, and would use up the service's limits with each check.
 
 use conductor_sandbox::Engine;
 
@@ -12,7 +12,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_container_without_a_run_is_checked", a_container_without_a_run_is_checked),
 ];
 
-/// Finds what the command below leaves, in whichever container.
+/// Finds the leftover processes of the command below in all containers.
 const LEFT: &str = "pgrep -fc '^sleep 98[78]$' || true";
 
 fn none_is_left(host: &Host, engine: Engine) {
@@ -31,7 +31,7 @@ fn none_is_left(host: &Host, engine: Engine) {
         let failures = status.strip_prefix("unhealthy ").and_then(|rest| rest.split_once('/'));
         failures.and_then(|(number, _)| number.parse().ok()).is_some_and(|number: u32| number >= 6)
     });
-    // Those of this check, and of the last if the engine was slow to start it.
+    // The processes of this check, and of the previous one if the engine was slow.
     let left: u32 = host.sh(LEFT).parse().expect("a number");
     assert!(left <= 4, "{left} are left");
     container("rm /tmp/hang");
@@ -41,7 +41,7 @@ fn none_is_left(host: &Host, engine: Engine) {
     host.eventually("none is left", |host| host.sh(LEFT) == "0");
 }
 
-/// A root directory that nothing can be written to, and volumes where the probe might have been.
+/// A read-only root directory, and volumes at possible paths of the probe.
 fn a_container_without_a_run_is_checked(host: &Host) {
     host.sh("mkdir -p /srv/empty");
     for engine in [Engine::Docker, Engine::Podman] {

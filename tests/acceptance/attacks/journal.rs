@@ -1,4 +1,4 @@
-//! Attacks on the journal: anybody may write to it, and name any field that begins with no `_`.
+//! Attacks on the journal: everybody can write to it, with any field that does not begin with `_`.
 
 use conductor_sandbox::Engine;
 
@@ -13,8 +13,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_users_services_have_logs", a_users_services_have_logs),
 ];
 
-/// Writes a line in each way there is, and one that a terminal would obey. It stays, because journald asks
-/// for the unit of a process when it reads what that wrote.
+/// Writes a line in each possible way, and one with control sequences. It keeps running, because journald
+/// reads the unit of a process when it receives the line.
 const SPEAK: &str = r#"
 import signal, socket, sys
 def send(path, data):
@@ -29,10 +29,10 @@ send("socket", b"MESSAGE=\x1b[2J by itself\n")
 signal.pause()
 "#;
 
-/// Where another service finds the entry of [`forge`].
+/// The path where another service finds the entry of [`forge`].
 const FORGED: &str = "/srv/forged/entry";
 
-/// Writes an entry that claims to be of an instance, or of systemd about it.
+/// Writes an entry that claims to be from an instance, or from systemd about it.
 #[track_caller]
 fn forge(host: &Host, id: &str, unit: &str) {
     let entry = format!(
@@ -43,13 +43,13 @@ fn forge(host: &Host, id: &str, unit: &str) {
     );
     host.write(FORGED, &entry);
     as_eve(host, &format!("logger --journald <{FORGED}")).exits(0);
-    // It has arrived, whoever reads it.
+    // The entry has arrived in the journal.
     host.sh("journalctl --sync");
     let arrived = host.sh(&format!("journalctl --output=json UNIT='{unit}' _UID=1000"));
     assert!(arrived.contains("FORGED"), "{arrived}");
 }
 
-/// Insists that nothing of what was forged is in an output, nor anything that a terminal obeys.
+/// Asserts that an output has neither forged entries nor control sequences.
 #[track_caller]
 fn is_genuine(ran: &Ran) {
     for text in ["forged", "FORGED", "\u{1b}"] {
@@ -80,7 +80,7 @@ fn forged_lines_are_not_the_services(host: &Host) {
     for id in ["a-b", "box", "job"] {
         forge(host, id, &format!("conductor-{id}-host.000000-1.service"));
     }
-    // Another service is somebody else, too.
+    // Another service counts as a different user, too.
     forge(host, "a-b", "conductor-a-b-host.000000-1.service");
     service("eve", &format!(", {FORGED}"));
     host.apply();
@@ -125,7 +125,7 @@ fn forged_lines_are_no_last_words(host: &Host) {
     let failing =
         format!("id: web\ncommand: [/bin/sh, -c, '{script}']\nhealth: {{tcp: true}}\nport: 80\n");
     host.define("web.yaml", &failing);
-    // Its name follows from what is defined.
+    // Its name follows from the definition.
     let first = host.conductor(&["apply"]).exits(1);
     let unit = first.stderr.split_whitespace().find(|word| word.starts_with("conductor-web-"));
     let unit = unit.expect("the unit is named").trim_end_matches(':');
@@ -136,7 +136,7 @@ fn forged_lines_are_no_last_words(host: &Host) {
 }
 
 fn a_users_services_have_logs(host: &Host) {
-    // What logs stays, as in `SPEAK`.
+    // The process keeps running, as in `SPEAK`.
     let script = "mkdir -p ~/.config/conductor/services; cd ~/.config/conductor/services; \
          for id in web web-2; do printf \"id: $id\\ncommand: [/bin/sh, -c, 'echo hello from $id; \
          (echo good day from $id; exec sleep infinity) | logger']\\ninstances: 2\\n\" >$id.yaml; done; \
@@ -151,7 +151,7 @@ fn a_users_services_have_logs(host: &Host) {
         host.sh("journalctl --sync");
         operator(&format!("conductor --user logs --id web {more}"))
     };
-    // A unit is started before its program has said anything.
+    // A unit can be active before its program has written anything.
     host.eventually("both have said good day", |_| {
         logs("").stdout.matches("good day from web\n").count() == 2
     });

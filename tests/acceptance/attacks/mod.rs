@@ -1,6 +1,6 @@
-//! Attacks on a host, each by somebody who may do something there, but not this.
+//! Attacks on a host, each by someone with some rights there, but not the right for this.
 //!
-//! `docs/security.md` says who that is, and which of these tests stands for which attack.
+//! `docs/security.md` describes the attackers, and says which test covers which attack.
 
 pub(crate) mod definitions;
 pub(crate) mod environment;

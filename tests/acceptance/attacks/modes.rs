@@ -1,4 +1,4 @@
-//! Attacks by way of what a careless umask leaves open, and of what is in the way of a file.
+//! Attacks through a careless umask, and through other files in the place of conductor's.
 
 use crate::Test;
 use crate::host::{FEW_FILTERS, Host, UNITS};
@@ -10,14 +10,13 @@ pub(crate) const TESTS: &[Test] = &[
     ("fifos_in_the_way", fifos_in_the_way),
 ];
 
-/// Where conductor makes something.
+/// The directories in which conductor creates files.
 const PLACES: &str = "/etc/systemd/system /run/systemd/system /run/conductor /var/lib/conductor \
                       /etc/nginx/conf.d /srv/units /srv/image";
 
-/// A service with instances, a job, a command around its deploys, and a proxy in front of it. The command
-/// writes down the modes of the units that do not outlive it.
+/// A service with instances, a job, a hook, and a proxy. The hook records the modes of the transient units.
 fn define(host: &Host) {
-    // What a definition's own directories have is the operator's.
+    // The directories in a definition belong to the operator.
     host.sh("mkdir -p -m 777 /srv/out; touch /srv/out/passing; chmod 666 /srv/out/passing");
     let look = "stat -c '%a %n' /run/systemd/system/conductor-* >>/out/passing";
     host.define(
@@ -50,7 +49,7 @@ fn conductor(host: &Host, umask: &str, arguments: &str) -> Ran {
     Ran::new(host.sandbox.command("timeout").args(["300", "sh", "-ec", &script]))
 }
 
-/// Insists on the modes of everything that is conductor's.
+/// Asserts the modes of everything that conductor creates.
 #[track_caller]
 fn modes_are_right(host: &Host, when: &str) {
     let find =
@@ -61,15 +60,15 @@ fn modes_are_right(host: &Host, when: &str) {
         let mut words = line.splitn(3, ' ');
         let mut word = || words.next().unwrap_or_default();
         let (kind, mode, path) = (word(), word(), word());
-        // systemd and services make what is in the directories of units.
+        // systemd and services create the files in the units' directories.
         let of_unit = path.starts_with("/run/conductor/conductor-");
-        // Nobody else enters it.
+        // Only root can enter it.
         let of_socket = path.starts_with("/run/conductor/private")
             || path.starts_with("/run/conductor/") && path.contains("sock");
         let bits = u32::from_str_radix(mode, 8).expect("a mode");
         match kind {
             "l" | "s" => false,
-            // Where root alone meets one-offs, and where systemd shows them the socket.
+            // The private directory of run sockets, and the mount point for them.
             "d" if path == "/run/conductor/runs" => bits != 0o700,
             "f" if path == "/run/conductor/one-off" => bits & 0o022 != 0,
             _ if of_unit || of_socket => bits & 0o002 != 0,
@@ -83,11 +82,11 @@ fn modes_are_right(host: &Host, when: &str) {
 }
 
 fn a_life(host: &Host, umask: &str) {
-    // Other tests find /run/conductor as it was made here.
+    // Other tests use /run/conductor as it was created here.
     host.spoil();
     define(host);
     host.sh("systemctl start nginx");
-    // It is made again.
+    // It is created again.
     host.sh(&format!("rm -rf {UNITS}/multi-user.target.wants"));
     for (arguments, status) in [
         ("apply /etc/conductor/services/sock.yaml", 0),
@@ -122,13 +121,13 @@ fn a_life(host: &Host, umask: &str) {
     }
 }
 
-/// What is in the way of a file of conductor's keeps nobody waiting, whoever put it there.
+/// A file of another type in the place of conductor's does not block it.
 fn fifos_in_the_way(host: &Host) {
     host.spoil();
     define(host);
     host.sh("systemctl start nginx");
     host.conductor(&["deploy", "--id", "web", "--revision", "v1"]).exits(0);
-    // An older conductor left it so; then this one closes it.
+    // An older version left it open; this one closes it.
     host.sh("chmod 777 /run/conductor; rm -f /run/conductor/last-port /run/conductor/lock");
     super::as_eve(
         host,

@@ -1,4 +1,4 @@
-//! Attacks on one-off commands.
+//! Attacks on runs.
 
 use conductor_sandbox::Engine;
 
@@ -17,7 +17,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("podman_has_no_file_of_the_callers", |host| has_no_file_of_the_callers(host, Engine::Podman)),
 ];
 
-/// Defines a service that only one-offs are run of.
+/// Defines a service that is used only for runs.
 fn define(host: &Host, rest: &str) {
     host.define("a.yaml", &format!("id: a\nrevision: v1\ninstances: 0\n{rest}"));
 }
@@ -40,7 +40,7 @@ fn has_no_file_of_the_callers(host: &Host, engine: Engine) {
     assert_eq!(host.sh("stat -c %a /srv/input /srv/log"), "600\n600");
 }
 
-/// Starts somebody as a unit, by a program that starts units, and waits until all is ready.
+/// Starts an attacker as a unit, and waits until it is ready.
 #[track_caller]
 fn lie_in_wait(host: &Host, start: impl Fn(&str) -> Ran, deed: &str, base: &str) {
     host.write("/srv/eve.py", include_str!("comes_first.py"));
@@ -56,7 +56,7 @@ fn lie_in_wait(host: &Host, start: impl Fn(&str) -> Ran, deed: &str, base: &str)
     });
 }
 
-/// What somebody who lay in wait came to, once all attempts were made.
+/// Returns the attacker's log after all attempts.
 #[track_caller]
 fn attempts(host: &Host, number: usize) -> String {
     host.eventually("there were attempts", |host| {
@@ -107,7 +107,7 @@ fn root_in_a_group_of_the_units_name(host: &Host) {
 }
 
 fn a_command_says_how_it_ended(host: &Host) {
-    // The command knows the socket's name by that of its own unit.
+    // The command can derive the socket's name from the name of its unit.
     let script = "import glob, socket, sys\n\
         paths = ['/run/conductor/run-*', '/run/conductor/runs/run-*', '/run/conductor/one-off']\n\
         for path in sum(map(glob.glob, paths), []):\n\
@@ -145,7 +145,7 @@ fn an_environment_says_how_a_command_ended(host: &Host) {
 fn nobody_else_writes_where_a_one_off_is(host: &Host) {
     define(host, "");
     for umask in ["000", "077"] {
-        // As after a boot.
+        // The state after a boot.
         host.sh("rm -rf /run/conductor/runs /run/conductor/one-off");
         let unit = host.sh(&format!(
             "umask {umask}; rm -f /srv/out; mkfifo -m 600 /srv/go; \
@@ -161,7 +161,7 @@ fn nobody_else_writes_where_a_one_off_is(host: &Host) {
         ));
         let modes = host.sh("cat /srv/modes");
         assert_eq!(modes, format!("755 /run/conductor\n700 /run/conductor/runs\n644 {unit}"));
-        // What systemd itself leaves open are sockets that anybody may write to.
+        // systemd's own open files are sockets to which everybody can write.
         let found = host.sh("grep conductor /srv/found || true");
         assert_eq!(found, "", "umask {umask}");
         assert!(host.sh("cat /srv/refused").contains("/run/conductor/runs"), "umask {umask}");
@@ -169,7 +169,7 @@ fn nobody_else_writes_where_a_one_off_is(host: &Host) {
             host.sh("ls /run/systemd/system/conductor-a-* 2>/dev/null || true").is_empty()
         });
     }
-    // She cannot take a name that one of them will have.
+    // She cannot predict a name.
     as_eve(host, "! ln -s /etc/passwd /run/conductor/run-a && ! mkdir /run/conductor/runs/run-a")
         .exits(0);
 }

@@ -36,10 +36,10 @@ const SITE: &str = "server {
 }
 ";
 
-/// Where the proxy finds the instance.
+/// The fixed name of the instance's socket.
 const LINK: &str = "/var/lib/conductor/sockets/web/1.sock";
 
-/// An image may run as any user, so that anybody may listen where its container is to.
+/// An image may run as any user, so another user may try to listen in place of its container.
 fn listens_first(host: &Host, engine: Engine) {
     host.sandbox.load_image(engine).expect("the engine takes the image");
     host.write("/srv/server.py", include_str!("../server.py"));
@@ -58,7 +58,7 @@ fn listens_first(host: &Host, engine: Engine) {
         "python3 /srv/eve.py web. socket >/tmp/eve 2>&1 & \
          until grep -q looked /tmp/eve; do sleep 0.05; done; cat /tmp/eve",
     );
-    // She did see it, or it would prove nothing.
+    // She did see it; otherwise this would prove nothing.
     assert!(!eve.stdout.contains("looked at 0"), "{eve}");
     host.sh("touch /srv/signs/go");
     deploy.finish().exits(0);
@@ -74,7 +74,7 @@ fn listens_first(host: &Host, engine: Engine) {
     let fill = "dd if=/dev/zero of=$(dirname $SOCKET)/fill bs=1M count=64";
     host.sh(&format!("! {} exec {container} sh -c '{fill}'", engine.program()));
     assert_eq!(host.sh(&format!("curl -sS --fail --unix-socket {LINK} http://x/")), "v1");
-    // Nor can she replace what is there, or add to it.
+    // She cannot replace the socket, or add files, either.
     let socket = host.sh(&format!("readlink {LINK}"));
     as_eve(
         host,
@@ -83,7 +83,7 @@ fn listens_first(host: &Host, engine: Engine) {
     .exits(0);
 }
 
-/// Whoever listens on a socket may put anything in its place, and others come along as somebody else.
+/// A service can replace its socket with anything, and others may come under another user id.
 fn becomes_a_link(host: &Host, definition: &str) {
     for (file, text) in [
         ("server.py", include_str!("../server.py")),
@@ -120,7 +120,7 @@ fn becomes_a_link(host: &Host, definition: &str) {
     );
 }
 
-/// A variable of the service's own is not to tell root whose the directory is to be.
+/// A variable of the service must not decide for root who owns the directory.
 fn runtime_directory(host: &Host) {
     host.write("/srv/server.py", include_str!("../server.py"));
     host.write("/srv/env", "RUNTIME_DIRECTORY=/home/operator\nVERSION=v1\n");

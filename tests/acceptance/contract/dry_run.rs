@@ -1,4 +1,4 @@
-//! Dry runs: they say exactly what is done, and do none of it.
+//! Dry runs print exactly the later steps, and change nothing.
 
 use serde_json::Value;
 
@@ -29,7 +29,7 @@ pub(super) fn a_dry_run_says_what_is_done(host: &Host) {
     assert_eq!((host.files().len(), host.instances().len()), (0, 0));
 }
 
-/// Runs a command dry and then in earnest, and returns the difference that the first one told.
+/// Runs a command with and then without `--dry-run`, and returns the diff of the dry run.
 #[track_caller]
 fn is_as_it_says(contract: &Contract<'_>, arguments: &[&str]) -> String {
     let host = contract.host;
@@ -46,7 +46,7 @@ fn is_as_it_says(contract: &Contract<'_>, arguments: &[&str]) -> String {
             assert!(shown.stdout.contains(&format!("  {step}\n")), "no {step:?} in {shown}");
         }
     }
-    // There is nothing left to do, but a rollback would go on to the release before.
+    // There is nothing left to do, but a rollback would go back to the previous release.
     if !matches!(arguments[0], "rollback" | "remove") {
         host.conductor(&dry).exits(0).says("nothing to change\n");
     }

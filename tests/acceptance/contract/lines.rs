@@ -1,4 +1,4 @@
-//! Every command, as it changes something, changes nothing, fails, and only says what it would do.
+//! Every command: when it changes something, changes nothing, fails, and in a dry run.
 
 use super::{Contract, JSON, are_documented, define};
 use crate::host::{Host, SLEEP};
@@ -29,7 +29,7 @@ pub(super) fn every_line_is_as_its_schema_says(host: &Host) {
     are_documented(contract.words.borrow().iter().chain(&events).chain(&tried));
 }
 
-/// What needs nothing but definitions.
+/// Commands that need only definitions.
 fn definitions(contract: &Contract<'_>) {
     contract.run(&["status"], 0);
     for command in ["check", "render", "diff", "apply"] {
@@ -41,7 +41,7 @@ fn definitions(contract: &Contract<'_>) {
     let answer = contract.run(&["check"], 2);
     assert_eq!(answer["errors"].as_array().map(Vec::len), Some(3), "{answer}");
     contract.host.undefine("bad.yaml");
-    // A port without a health check is worth advice.
+    // A port without a health check causes advice.
     define(contract.host, "port: 80\n");
     let answer = contract.run(&["check"], 0);
     assert_eq!(answer["warnings"].as_array().map(Vec::len), Some(1), "{answer}");
@@ -51,7 +51,7 @@ fn definitions(contract: &Contract<'_>) {
     assert_eq!(answer["changed"], true);
 }
 
-/// What works out: applied, deployed, rolled back, each twice.
+/// Successful changes: apply, deploy, rollback, each twice.
 fn changes(contract: &Contract<'_>) {
     let changed = |arguments: &[&str], changed: bool| {
         let answer = contract.run(arguments, 0);
@@ -69,7 +69,7 @@ fn changes(contract: &Contract<'_>) {
     let answer = changed(&deploy, true);
     assert_eq!((&answer["healthy"], &answer["services"][0]["id"]), (&true.into(), &"web".into()));
     changed(&deploy, false);
-    // The definition names another one, which is worth a note.
+    // The definition has another revision, which causes a note.
     define(contract.host, "revision: v2\n");
     changed(&["deploy", "--id", "web", "--revision", "v3"], true);
     let rollback = ["rollback", "--id", "web"];
@@ -78,7 +78,7 @@ fn changes(contract: &Contract<'_>) {
     changed(&["rollback", "--id", "web", "--to", "v2"], false);
 }
 
-/// What does not.
+/// Failed changes.
 fn failures(contract: &Contract<'_>) {
     let kind = |arguments: &[&str], status: i32, kind: &str| {
         let answer = contract.run(arguments, status);
@@ -156,7 +156,7 @@ fn reports(contract: &Contract<'_>) {
     assert_eq!(none.stdout, "", "{none}");
 }
 
-/// Commands that run once; what conductor waits for has no JSON.
+/// Runs; without `--detach` there is no JSON.
 fn one_offs(contract: &Contract<'_>) {
     let run = |options: &[&str], program: &str, status| {
         let words = [&["run", "--id", "web", "--output", "json"], options, &[program]].concat();
@@ -175,7 +175,7 @@ fn one_offs(contract: &Contract<'_>) {
     assert!(ran.stdout.is_empty() && ran.stderr.starts_with("error: "), "{ran}");
 }
 
-/// Who is kept waiting says so; who does not want to is told.
+/// A process that waits for the lock prints that; with `--lock-timeout 0`, it fails.
 fn locks(contract: &Contract<'_>) {
     let hold = |seconds: &str| {
         contract.host.sh(&format!(

@@ -1,4 +1,4 @@
-//! The contract with programs: what is printed is what the schemas say, and nothing else.
+//! The contract with programs: all output is valid by the schemas.
 
 mod dry_run;
 mod lines;
@@ -29,13 +29,13 @@ const ESC: char = '\x1b';
 /// The option that asks for JSON.
 const JSON: [&str; 2] = ["--output", "json"];
 
-/// A host on which every line is held against the schema that conductor prints there.
+/// A host on which every line is validated by the schema that conductor prints there.
 struct Contract<'h> {
     host: &'h Host,
     validators: RefCell<BTreeMap<String, Validator>>,
-    /// The events that came, by name.
+    /// The events that occurred, by name.
     events: RefCell<BTreeSet<String>>,
-    /// The keys that the schemas have, and the kinds of errors that came.
+    /// The keys of the schemas, and the kinds of errors that occurred.
     words: RefCell<BTreeSet<String>>,
 }
 
@@ -52,8 +52,8 @@ impl<'h> Contract<'h> {
         self.check(arguments, &ran.exits(status))
     }
 
-    /// Insists that standard output has lines of JSON that are valid by the schema of the command, that the
-    /// last one alone is no event, and that standard error has nothing.
+    /// Asserts that standard output has lines of JSON that are valid by the command's schema, that only the
+    /// last one is not an event, and that standard error is empty.
     #[track_caller]
     fn check(&self, arguments: &[&str], ran: &Ran) -> Value {
         let command = match arguments {
@@ -94,7 +94,7 @@ impl<'h> Contract<'h> {
     }
 }
 
-/// Says why a line is none of those that a command may print: what is wrong with it as each of them.
+/// Returns why a line is not valid as any of the command's lines.
 fn faults(error: &ValidationError<'_>) -> Vec<String> {
     match error.kind() {
         ValidationErrorKind::OneOfNotValid { context } | ValidationErrorKind::AnyOf { context } => {
@@ -116,7 +116,7 @@ fn keys(schema: &Value, all: &mut BTreeSet<String>) {
     }
 }
 
-/// Insists that the guide for programs has words, each on its own.
+/// Asserts that the guide for programs has these words.
 fn are_documented<'w>(words: impl IntoIterator<Item = &'w String>) {
     let guide = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/cli.md"));
     let guide = fs::read_to_string(guide).expect("the guide is there");

@@ -1,11 +1,10 @@
-//! Colours: on a terminal and nowhere else, and not where they are not wanted.
+//! Colours: only on a terminal, and not with `NO_COLOR`.
 
 use super::{ESC, JSON};
 use crate::host::Host;
 use crate::ran::Ran;
 
-/// Command lines that have something to colour, or to draw anew, or somebody else's colours to show; each
-/// with its exit status.
+/// Command lines that use colours, redraw, or show foreign colours; each with its exit status.
 const ALL: [(&str, i32); 8] = [
     ("--help", 0),
     ("aply", 2),
@@ -17,7 +16,7 @@ const ALL: [(&str, i32); 8] = [
     ("logs --id web", 0),
 ];
 
-/// Prepares a service that colours what it writes, and does not start at the revision `bad`.
+/// Prepares a service that writes colours, and does not start at the revision `bad`.
 fn prepare(host: &Host) {
     let script = "printf \"\\033[31m<3>red\\n\"; test {revision} != bad || exit 5; exec sleep inf";
     let job = "{schedule: '@yearly', command: [/usr/bin/printf, '\\033[31mred\\n%d', x]}";
@@ -40,7 +39,7 @@ pub(super) fn no_colors_without_a_terminal(host: &Host) {
 
 pub(super) fn no_colors_with_no_color(host: &Host) {
     prepare(host);
-    // A terminal has colours, and a variable that is empty does not count.
+    // A terminal has colours, and an empty NO_COLOR does not count.
     for variables in [&["TERM=xterm"][..], &["TERM=xterm", "NO_COLOR="]] {
         for line in ["--help", "aply", "deploy --id web --revision v2"] {
             let ran = on_a_terminal(host, variables, line);
@@ -52,7 +51,7 @@ pub(super) fn no_colors_with_no_color(host: &Host) {
         let ran = on_a_terminal(host, &["TERM=xterm", "NO_COLOR=1"], line).exits(status);
         assert!(!has_colors(&ran.stdout), "{ran:?}");
     }
-    // The live list moves the cursor all the same, and only where there is one.
+    // The live list moves the cursor without colours, too, and only on a terminal.
     let deploy = |revision: &str| format!("deploy --id web --revision {revision}");
     let ran = on_a_terminal(host, &["TERM=xterm", "NO_COLOR=1"], &deploy("v3")).exits(0);
     assert!(ran.stdout.contains(ESC), "{ran:?}");
@@ -60,7 +59,7 @@ pub(super) fn no_colors_with_no_color(host: &Host) {
     assert!(ran.stdout.contains("start conductor-web-v4.") && !ran.stdout.contains(ESC), "{ran:?}");
     let ran = on_a_terminal(host, &["TERM=dumb"], "status --watch");
     assert!(ran.stdout.contains("SERVICE") && !ran.stdout.contains(ESC), "{ran:?}");
-    // What is for programs is the same on a terminal.
+    // The output for programs is the same on a terminal.
     for line in [deploy("v5"), "status".to_owned(), "aply".to_owned()] {
         let ran = on_a_terminal(host, &["TERM=xterm"], &format!("{line} {}", JSON.join(" ")));
         assert!(!ran.stdout.contains(ESC), "{ran:?}");
@@ -80,7 +79,7 @@ fn on_a_terminal(host: &Host, variables: &[&str], line: &str) -> Ran {
     Ran::new(command.args(["script", "--quiet", "--return", "--command", &line, "/dev/null"]))
 }
 
-/// Finds a sequence that sets colours or other looks: ECMA-48's SGR.
+/// Finds a sequence that sets colours or styles: ECMA-48's SGR.
 fn has_colors(text: &str) -> bool {
     text.split("\x1b[").skip(1).any(|rest| {
         let end = rest.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');

@@ -1,11 +1,11 @@
-//! How commands end, and what passes through them.
+//! The ends of commands, and their input and output.
 
 use conductor_sandbox::Engine;
 
 use super::{define, nothing_is_left, shell};
 use crate::host::Host;
 
-/// 100 MB that do not compress or repeat, and their sum.
+/// 100 MB of random data, and their checksum.
 const MANY: &str = "head -c 100000000 /dev/urandom >/srv/many; sha256sum </srv/many";
 
 pub(super) fn statuses_and_streams(host: &Host, engine: Option<Engine>) {
@@ -32,12 +32,12 @@ pub(super) fn statuses_and_streams(host: &Host, engine: Option<Engine>) {
     assert_eq!(host.sh(&format!("cat /srv/many | {run} sha256sum")), sum, "in from a pipe");
     assert_eq!(host.sh(&format!("cat /srv/many | {run} cat | sha256sum")), sum, "in and out");
     host.sh(&format!("{run} cat </srv/many >/srv/copy; cmp /srv/many /srv/copy"));
-    // As in every pipeline: what nobody reads ends the one that writes.
+    // As in every pipeline, the writer ends when its output is closed.
     assert_eq!(host.sh(&format!("{run} yes | head -n 1")), "y");
     assert_eq!(host.sh(&format!("{run} cat </dev/null; echo $?")), "0");
-    // Nobody waits for input that is not read.
+    // Input that is not read does not block the end.
     host.sh(&format!("{run} true </srv/many"));
-    // Docker's client has two connections for it.
+    // Docker's client uses two connections for this.
     if engine != Some(Engine::Docker) {
         let both =
             "i=0; while [ $i -lt 2000 ]; do echo out $i; echo err $i >&2; i=$((i + 1)); done";

@@ -1,4 +1,4 @@
-//! What commands get of their service, and in what they differ from it.
+//! What commands inherit from their service, and how they differ.
 
 use conductor_sandbox::Engine;
 
@@ -14,8 +14,8 @@ pub(super) fn what_the_service_gets(host: &Host, engine: Option<Engine>) {
         None => "$CREDENTIALS_DIRECTORY/token",
         Some(_) => "/run/secrets/token",
     };
-    // Some machines that tests run on have no controller of processes, without which podman does not run
-    // what is limited so.
+    // Some test machines have no pids controller, without which podman does not run containers with that
+    // limit.
     let limits = if engine.is_none() { "limits: {pids: 32}\n" } else { "" };
     define(
         host,
@@ -35,12 +35,12 @@ pub(super) fn what_the_service_gets(host: &Host, engine: Option<Engine>) {
         format!("a v1|f|{both}|mine|{{revision}} $HOME %n\nof the host\nhidden"),
         "{ran}"
     );
-    // What stands on the command line is no definition: nothing is replaced in it.
+    // The command line is not a definition: no tokens in it are replaced.
     let odd = ["{id}", "{{port}}", "$A", "%i", "a b", "", "\"'\\", "--id", "-t"];
     let words = [&["run", "--id", "a", "printf", "[%s]"], &odd[..]].concat();
     let ran = host.conductor(&words).exits(0);
     assert_eq!(ran.stdout, odd.map(|word| format!("[{word}]")).concat());
-    // systemd takes no number without a name; a container has its own users.
+    // systemd rejects a user id without a name; a container has its own users.
     let (user, id) = if engine.is_none() { ("daemon", "1") } else { ("1234", "1234") };
     let ran = shell(host, &["--user", user], "id -u").exits(0);
     assert_eq!(ran.stdout.trim(), id, "{ran}");
@@ -52,12 +52,12 @@ pub(super) fn what_the_service_gets(host: &Host, engine: Option<Engine>) {
     let unit = unit.split_whitespace().next().expect("a unit");
     assert_eq!(host.property(unit, "Slice"), "conductor-a.slice");
     if engine.is_none() {
-        // The limit is the command's; the one that hands signals on comes on top.
+        // The limit is for the command; the process that passes signals is added.
         assert_eq!(host.property(unit, "TasksMax"), "33");
     }
     host.sh("kill $(cat /srv/pid)");
-    // The sandbox may have no controllers, and docker refuses limits then: what systemd, or the engine, is
-    // told is what counts.
+    // The sandbox may have no controllers, and then docker rejects limits. So the arguments for systemd or
+    // the engine are checked.
     let limited = ["--memory", "64M", "--cpu", "0.5"];
     let words =
         |how: &'static str| [&["run", how, "--id", "a"], &limited[..], &["sleep", "30"]].concat();
@@ -93,7 +93,7 @@ pub(super) fn revisions(host: &Host) {
     host.conductor(&["deploy", "--id", "a", "--revision", "v1"]).exits(0);
     shell(host, &[], "echo $R").exits(0).says("v1\n");
     shell(host, &["--revision", "v2"], "echo $R").exits(0).says("v2\n");
-    // What the definition says is not deployed yet.
+    // The definition's revision is not deployed yet.
     host.define("a.yaml", &service("revision: v3\n"));
     shell(host, &[], "echo $R").exits(0).says("v1\n");
     host.apply();
@@ -118,8 +118,7 @@ pub(super) fn the_line_of_the_talk_from_a_timer(host: &Host) {
     let words: Vec<_> = line.split(' ').collect();
     let ran = host.conductor(&words).exits(0);
     assert_eq!((&*ran.stdout, &*ran.stderr), ("cleaned scripts/cleanup-api-tokens x\n", "odd\n"));
-    // As a timer starts it: what the unit writes goes to the journal, and stands there under the
-    // service's id.
+    // As started by a timer: the unit's output goes to the journal with the service's id.
     let conductor = host.sh("command -v conductor");
     host.sh(&format!("systemd-run --quiet --on-active=0 --unit=cleanup {conductor} {line}"));
     host.eventually("the journal has it", |host| {

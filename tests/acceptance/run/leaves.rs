@@ -1,4 +1,4 @@
-//! Signals, ends of all kinds, and that nothing is left after them.
+//! Signals and all kinds of ends leave nothing behind.
 
 use std::thread;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use conductor_sandbox::Engine;
 use super::{define, nothing_is_left};
 use crate::host::{FEW_FILTERS, Host};
 
-/// Waits, and is ready when that was begun: a shell loses a signal between the two.
+/// Sleeps, and reports that it is ready after the sleep has begun, because a shell loses a signal in between.
 const WAIT: &str = "(sleep 0.3; echo ready) & exec sleep 300";
 
-/// Runs a script in the background and returns its exit status; a second script is run once the first has
-/// said that it is ready. `$PID` is conductor's.
+/// Runs a script in the background and returns its exit status. A second script runs when the first has
+/// reported that it is ready. `$PID` is conductor's.
 #[track_caller]
 fn meanwhile(host: &Host, script: &str, then: &str) -> String {
-    // A shell lets what it runs in the background ignore Ctrl-C, and conductor would respect that.
+    // A shell makes its background processes ignore SIGINT, and conductor would respect that.
     let script = format!(
         "rm -f /srv/said; \
          env --default-signal conductor run --id a /bin/sh -c '{script}' >/srv/said 2>&1 </dev/null & PID=$!; \
@@ -38,11 +38,11 @@ pub(super) fn signals(host: &Host, engine: Option<Engine>) {
         let said = host.sh("cat /srv/said");
         assert!(status == "7" && said.ends_with(&format!("\ngot {signal}")), "{status}: {said}");
     }
-    // What takes no notice is ended by asking often, and at once.
+    // A command that ignores signals is ended by several of them.
     let deaf = "trap \"\" INT TERM; echo ready; while :; do sleep 0.1; done";
     let status = meanwhile(host, deaf, "for i in 1 2 3; do kill -INT $PID; sleep 0.3; done");
     assert_ne!(status, "0");
-    // A command without handlers dies of a signal, and so does what it waits for.
+    // A command without handlers is killed by a signal, and so are its children.
     for (signal, expected) in [("INT", "130"), ("TERM", "143")] {
         let status = meanwhile(host, WAIT, &format!("kill -{signal} $PID"));
         assert_eq!(status, expected, "{signal}");
@@ -53,16 +53,16 @@ pub(super) fn signals(host: &Host, engine: Option<Engine>) {
         nothing_is_left(host, engine);
     }
     assert_eq!(host.sh("pgrep -f 'sleep 30[012]' || true"), "");
-    // Nobody is in the way of a stop.
+    // Nothing blocks a stop.
     let stop = "systemctl stop \"conductor-a-*-run-*\"";
     assert_eq!(meanwhile(host, WAIT, stop), "143");
     nothing_is_left(host, engine);
 }
 
-/// Sends a signal at each moment of a start: none is lost while an engine makes the container.
+/// Sends a signal at each moment of a start: none is lost while an engine creates the container.
 pub(super) fn a_signal_at_any_moment(host: &Host, engine: Option<Engine>) {
     define(host, engine, "");
-    // What Ctrl-C sends goes to a group, which is not there at first.
+    // Ctrl-C goes to a process group, which does not exist at first.
     for (signal, status) in [("TERM", 143), ("INT", 130)] {
         is_not_lost(host, signal, status);
         nothing_is_left(host, engine);
@@ -134,11 +134,11 @@ pub(super) fn what_was_killed_before_it_began(host: &Host) {
          python3 -c 'import socket; socket.socket(socket.AF_UNIX).bind(\"run-ijklmnop\")'");
     host.conductor(&["run", "--id", "a", "true"]).exits(0);
     let left = "cd /run/systemd/system; ls -d *run-abcdefgh* /run/conductor/runs/run-* 2>/dev/null || true";
-    // One that was made just now may be somebody's who does not listen yet.
+    // A new socket may belong to a process that does not listen yet.
     assert_eq!(host.sh(left), "/run/conductor/runs/run-ijklmnop");
     host.sh("rm /run/conductor/runs/run-ijklmnop");
     host.write("/srv/stranger.py", include_str!("stranger.py"));
-    // Strangers who connect get nothing, and are in nobody's way.
+    // Other processes that connect get nothing, and block nothing.
     host.sh(
         "docker rm -f xx; (conductor run --id a sh -c 'sleep 3; echo mine' </dev/null >/srv/said; echo $? >>/srv/said) & \
          until ls /run/conductor/runs/run-* 2>/dev/null; do sleep 0.05; done; \

@@ -1,4 +1,4 @@
-//! `conductor run`: what a command gets, what becomes of it, and that nothing of it is left.
+//! `conductor run`: a command's environment, its end, and its cleanup.
 
 mod ends;
 mod gets;
@@ -56,7 +56,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("mistakes", ends::mistakes),
 ];
 
-/// Tests that keep the machine busy.
+/// Tests that load the machine.
 pub(crate) const ALONE: &[Test] = &[
     ("native_two_hundred_at_once", |host| leaves::two_hundred_at_once(host, None)),
     ("docker_two_hundred_at_once", |host| {
@@ -76,14 +76,14 @@ fn define(host: &Host, engine: Option<Engine>, rest: &str) {
     host.define("a.yaml", &format!("id: a\nrevision: v1\ninstances: 0\n{image}{rest}"));
 }
 
-/// Runs a shell script as a one-off of the service.
+/// Runs a shell script as a run of the service.
 #[track_caller]
 fn shell(host: &Host, options: &[&str], script: &str) -> Ran {
     let words = [&["run", "--id", "a"], options, &["/bin/sh", "-c", script]].concat();
     host.conductor(&words)
 }
 
-/// Insists that soon no unit, no file, no socket and no container is left of any one-off.
+/// Asserts that soon no unit, file, socket or container of any run is left.
 #[track_caller]
 fn nothing_is_left(host: &Host, engine: Option<Engine>) {
     let containers =

@@ -1,11 +1,11 @@
-//! `conductor run -t`, by somebody at a terminal.
+//! `conductor run -t` at a terminal.
 
 use conductor_sandbox::Engine;
 
 use super::{define, nothing_is_left};
 use crate::host::Host;
 
-/// Runs a command at a terminal, and returns what was shown.
+/// Runs a command at a terminal, and returns the output.
 #[track_caller]
 fn at_a_terminal(host: &Host, command: &str, steps: &str) -> String {
     host.write("/srv/terminal.py", include_str!("terminal.py"));
@@ -16,7 +16,7 @@ fn at_a_terminal(host: &Host, command: &str, steps: &str) -> String {
 pub(super) fn works(host: &Host, engine: Option<Engine>) {
     define(host, engine, "");
     let run = "conductor run --id a -t";
-    // The size, now and when it changes; a shell that takes keys; and its exit status.
+    // The size, now and after a change; a shell that reads keys; and its exit status.
     let shown = at_a_terminal(
         host,
         &format!(
@@ -31,7 +31,7 @@ pub(super) fn works(host: &Host, engine: Option<Engine>) {
     );
     assert!(shown.contains("xterm"), "{shown}");
     assert!(shown.ends_with("exit status 5, cooked True"), "{shown}");
-    // Ctrl-C is for the command, which may take it; one that does not dies of it.
+    // Ctrl-C goes to the command: it can handle it, or is killed by it.
     let shown = at_a_terminal(
         host,
         &format!(
@@ -48,7 +48,7 @@ pub(super) fn works(host: &Host, engine: Option<Engine>) {
     );
     assert!(shown.ends_with("exit status 130, cooked True"), "{shown}");
     assert!(!shown.contains("not reached"), "{shown}");
-    // Ctrl-P belongs to the command at once, and not to an engine.
+    // Ctrl-P goes to the command at once, and not to an engine.
     let shown = at_a_terminal(
         host,
         &format!("{run} /bin/sh -c 'stty raw -echo; echo ready; head -c 1 | od -An -tx1'"),
@@ -58,7 +58,7 @@ pub(super) fn works(host: &Host, engine: Option<Engine>) {
     nothing_is_left(host, engine);
 }
 
-/// Whoever types a command is at a terminal; in a container the command is at none unless it was asked for.
+/// A person types at a terminal, but a command in a container has none unless it was requested.
 pub(super) fn none_was_asked_for(host: &Host) {
     for engine in [None, Some(Engine::Docker), Some(Engine::Podman)] {
         define(host, engine, "");
@@ -76,7 +76,7 @@ pub(super) fn none_was_asked_for(host: &Host) {
                 "{engine:?} {redirected}: {shown}"
             );
         }
-        // Ctrl-C is the command's as anywhere.
+        // Ctrl-C goes to the command, as anywhere.
         host.write(
             "/srv/typed",
             "exec conductor run --id a sh -c '(sleep 0.3; echo ready) & sleep 300'",

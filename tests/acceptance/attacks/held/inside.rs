@@ -1,4 +1,4 @@
-//! What a service that was taken over tries, natively and as root in a container.
+//! Attempts of a compromised service, natively and as root in a container.
 
 use std::fmt::Write as _;
 use std::iter;
@@ -9,9 +9,9 @@ use super::user::victim;
 use crate::containers;
 use crate::host::Host;
 
-/// Tries everything that the list in its first argument says, and writes down what worked.
+/// Tries everything in the list in its first argument, and prints what worked.
 ///
-/// The list is Python: names, and what to evaluate. What raises, or is false, did not work.
+/// The list is Python: names and expressions. An attempt that raises, or returns false, did not work.
 const TRY: &str = r#"
 import ctypes, glob, json, os, signal, socket, subprocess, sys
 
@@ -56,7 +56,7 @@ print("WORKED", json.dumps(worked), flush=True)
 signal.pause()
 "#;
 
-/// Runs attempts in a default unit, and returns those that worked.
+/// Runs attempts in a unit with default settings, and returns those that worked.
 #[track_caller]
 fn worked(host: &Host, attempts: &[(String, String)]) -> Vec<String> {
     host.write("/srv/try.py", TRY);
@@ -82,7 +82,7 @@ pub(super) fn native(host: &Host) {
     host.sh("systemctl start docker.socket 2>/dev/null || true");
     let mut attempts = Vec::new();
     let mut attempt = |name: &str, what: String| attempts.push((name.to_owned(), what));
-    // Even where its user, or anybody, may write.
+    // Even where its user, or everybody, can write.
     for path in [
         "/srv/open/file",
         "/srv/open/new",
@@ -162,9 +162,9 @@ pub(super) fn native(host: &Host) {
     ] {
         attempt(name, what);
     }
-    // What it may do works, so that the rest does not fail for another reason.
+    // Allowed actions work, so the others do not fail for another reason.
     attempt("allowed", "write('/tmp/own') and read('/tmp/own') and read('/etc/passwd')".to_owned());
-    // Where everybody may write, it may, too: Debian keeps these out of `ProtectSystem=`.
+    // It can write where everybody can: Debian excludes these from `ProtectSystem=`.
     let shared = ["/run/lock/mallory", "/dev/shm/mallory"];
     for path in shared {
         attempt(&format!("write {path}"), format!("write({path:?})"));
@@ -178,7 +178,7 @@ pub(super) fn native(host: &Host) {
     host.sh("rm -f /run/lock/mallory /dev/shm/mallory");
 }
 
-/// Lines of a shell script in a container, of which each is to fail.
+/// Lines of a shell script in a container, each of which must fail.
 const INSIDE: [&str; 23] = [
     "echo x >/data/file",
     "touch /data/new",
@@ -208,7 +208,7 @@ const INSIDE: [&str; 23] = [
 pub(super) fn container(host: &Host, engine: Engine) {
     let (unit, pid) = victim(host);
     host.write("/srv/data/file", "of the host\n");
-    // As root inside: who else is to try.
+    // As root inside, the most powerful user.
     let rest = "user: root\nvolumes: ['/srv/data:/data:ro']\ncommand: [sleep, 1d]\n";
     let names = containers::start(host, engine, rest);
     let program = engine.program();
@@ -217,7 +217,7 @@ pub(super) fn container(host: &Host, engine: Engine) {
         let _ =
             writeln!(script, "( {line} ) >/dev/null 2>&1 </dev/null && cat <<'END'\n{line}\nEND");
     }
-    // Only its own processes are there to be signalled.
+    // It can signal only its own processes.
     script.push_str(
         "for p in /proc/[0-9]*; do grep -q conductor-victim $p/cgroup && echo $p; done\necho end",
     );
@@ -226,7 +226,7 @@ pub(super) fn container(host: &Host, engine: Engine) {
     assert_eq!(ran, "end");
     assert_eq!(host.sh("cat /srv/data/file; ls /srv/data"), "of the host\nfile");
     assert_eq!(host.running("victim"), [(unit, pid)]);
-    // What a container may do that nobody forbade: its capabilities are not all.
+    // A default container lacks some capabilities.
     let all = host
         .sh(&format!("{program} exec {} grep -E 'CapBnd|Seccomp:' /proc/self/status", names[0]));
     assert!(!all.contains("1ffffffffff"), "{all}");

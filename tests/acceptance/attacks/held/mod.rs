@@ -1,4 +1,4 @@
-//! Attacks that never worked, so that they never will.
+//! Attacks that never worked, as regression tests.
 
 mod inside;
 mod terminal;

@@ -1,4 +1,4 @@
-//! What a definition, and what a service says, may do to the terminal of whoever looks: nothing.
+//! The text of a definition or a service cannot control the operator's terminal.
 
 use crate::host::Host;
 use crate::ran::Ran;
@@ -6,11 +6,11 @@ use crate::ran::Ran;
 /// Sets the title of a window, in seven bits and in eight, clears the screen, and writes backwards.
 const ORDERS: &str = "\u{1b}]0;EVE\u{7}\u{9b}2J\u{9d}0;EVE\u{9c}\u{202e}EVE\u{8}\r";
 
-/// What a terminal would obey; conductor's own colours and movements are none of these.
+/// Control sequences, other than conductor's own colours and cursor movements.
 const OBEYED: [&str; 8] =
     ["\u{1b}]", "\u{9b}", "\u{9d}", "\u{9c}", "\u{7}", "\u{8}", "\u{202e}", "\r\u{1b}["];
 
-/// Runs conductor on a terminal, which the program `script` makes, and insists that it is told nothing.
+/// Runs conductor on a terminal of the program `script`, and asserts that no control sequences get there.
 #[track_caller]
 fn looks(host: &Host, line: &str, status: i32) -> Ran {
     let mut command = host.sandbox.command("env");
@@ -24,7 +24,7 @@ fn looks(host: &Host, line: &str, status: i32) -> Ran {
     ran
 }
 
-/// Writes text for YAML as a scalar in quotes.
+/// Formats text as a quoted YAML scalar.
 fn quoted(text: &str) -> String {
     let escape = |c: char| match u32::from(c) {
         code @ (0..0x20 | 0x7f..0xa0 | 0x2000..0x2100) => format!("\\u{code:04x}"),
@@ -35,7 +35,7 @@ fn quoted(text: &str) -> String {
 
 pub(super) fn obeys_no_definition(host: &Host) {
     let orders = quoted(ORDERS);
-    // Each of these is refused, and the message says what was written.
+    // Each of these is rejected, and the message quotes the text.
     for key in [
         format!("description: {orders}"),
         format!("image: {orders}"),
@@ -64,7 +64,7 @@ pub(super) fn obeys_no_definition(host: &Host) {
         let json = host.conductor(&["check", "--output", "json"]).exits(2);
         assert!(!json.stdout.contains(['\u{1b}', '\u{9b}', '\u{7}']), "{json:?}");
     }
-    // And these are taken, because a program may be given any text.
+    // These are accepted, because a program may be given any text.
     host.define(
         "web.yaml",
         &format!(
@@ -92,7 +92,7 @@ pub(super) fn obeys_no_definition(host: &Host) {
     }
 }
 
-/// Answers with a status line that gives orders, and writes some to its output.
+/// Answers with control sequences in the status line, and writes some to its output.
 const SERVER: &str = r"
 import socket, sys
 ORDERS = '\x1b]0;EVE\x07\x9b2J\x9d0;EVE\x9c\u202eEVE\x08\r'.encode()
@@ -119,7 +119,7 @@ pub(super) fn obeys_no_service(host: &Host) {
             ),
         );
     };
-    // A reason phrase is not looked at; what is no HTTP at all is quoted in the message.
+    // The reason phrase is ignored; an answer that is not HTTP is quoted in the message.
     define("good");
     looks(host, "apply", 0);
     looks(host, "status", 0);

@@ -1,4 +1,4 @@
-//! What an ordinary user of the host tries.
+//! Attempts of an ordinary user of the host.
 
 use std::fmt::Write as _;
 
@@ -18,12 +18,12 @@ pub(super) fn victim(host: &Host) -> (String, u32) {
     host.running("victim").remove(0)
 }
 
-/// Runs lines as a user, of which each is to fail, and insists that each did.
+/// Runs lines as a user, and asserts that each fails.
 #[track_caller]
 fn each_fails(host: &Host, lines: &[String]) {
     let mut script = "set +e\n".to_owned();
     for (number, line) in lines.iter().enumerate() {
-        // In a shell of its own: a redirection that fails ends the one it is in.
+        // Each line has its own shell, because a failed redirection ends the shell.
         let _ =
             writeln!(script, "( {line} ) >/dev/null 2>&1 </dev/null && echo 'worked: {number}'");
     }
@@ -37,7 +37,7 @@ fn each_fails(host: &Host, lines: &[String]) {
 
 pub(super) fn gets_at_nothing(host: &Host) {
     let (unit, pid) = victim(host);
-    // The script itself works where it may: what fails below does not fail for its sake.
+    // The script works where it may, so the lines below do not fail because of it.
     let mine = as_eve(host, "touch /tmp/eve; echo x >/tmp/eve; cat /tmp/eve; rm /tmp/eve").exits(0);
     mine.says("x");
     let name = unit.trim_end_matches(".service");
@@ -51,7 +51,7 @@ pub(super) fn gets_at_nothing(host: &Host) {
         "kill -0 {pid}",
         "echo {pid} >/sys/fs/cgroup$(cut -d: -f3 /proc/{pid}/cgroup)/cgroup.procs",
         "echo 1 >/sys/fs/cgroup$(cut -d: -f3 /proc/{pid}/cgroup)/cgroup.kill",
-        // Whoever opens the lock, even to read, can hold it.
+        // A process that can open the lock file, even for reading, can hold the lock.
         "exec 3</run/conductor/lock",
         "exec 3>>/run/conductor/lock",
     ]
@@ -82,7 +82,7 @@ pub(super) fn gets_at_nothing(host: &Host) {
     assert_eq!(host.running("victim"), [(unit, pid)]);
     host.is_converged();
 
-    // Files that are named like conductor's own, where everybody may make some.
+    // Files with the names of conductor's own, in directories where everybody can create files.
     let names = "conductor conductor-probe .conductor conductor-victim.target lock last-port";
     let plant = format!(
         "cd /tmp; for name in {names}; do ln -sfn /etc/victim $name; done; \
@@ -132,10 +132,10 @@ pub(super) fn manages_nothing(host: &Host) {
         "conductor run --id victim true".to_owned(),
     ]
     .into();
-    // Whose place is another's: a name of a unit in the user's own control group.
+    // A control group of the user with the name of a unit.
     lines.push(format!("mkdir /sys/fs/cgroup/conductor.slice/{unit}/eve"));
     each_fails(host, &lines);
-    // Anybody may send, and systemd asks who it was.
+    // Everybody can send to the socket, and systemd checks the sender.
     as_eve(host, &format!("/usr/bin/python3 -c \"{signal}\"")).exits(0);
     host.sh("systemctl show --property=Version");
     let status = host.property(&unit, "StatusText");
@@ -145,7 +145,7 @@ pub(super) fn manages_nothing(host: &Host) {
     host.is_converged();
 }
 
-/// Values that a pipeline may have from a branch or a form, on the command line.
+/// Values on the command line that a pipeline may take from a branch name or a form.
 const NAMES: [&str; 16] = [
     "../victim",
     "../../etc/passwd",
