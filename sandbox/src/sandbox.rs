@@ -30,7 +30,7 @@ impl Sandbox {
         self.leader
     }
 
-    /// Returns whether its services can have seccomp filters; see [`crate::kernel`].
+    /// Returns whether its services can have seccomp filters, which not every kernel can load.
     pub fn has_seccomp(&self) -> bool {
         self.seccomp
     }

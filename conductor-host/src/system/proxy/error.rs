@@ -106,7 +106,7 @@ impl ProxyError {
             Self::NotIncluded { include, .. } => {
                 format!("add {include} to the http section of its configuration")
             }
-            Self::Foreign { .. } => "move it to another place if nothing needs it here".to_owned(),
+            Self::Foreign { .. } => "move it away if nothing needs it".to_owned(),
             Self::NotTakenOver { .. } => {
                 "its error log says why, for example that it cannot listen on a port".to_owned()
             }
