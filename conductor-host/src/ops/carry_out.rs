@@ -1,4 +1,4 @@
-//! How each change comes about: lock, observe, plan, carry out.
+//! How each change is made: lock, observe, plan, carry out.
 
 use std::sync::PoisonError;
 
@@ -50,7 +50,7 @@ impl Conductor {
         }
     }
 
-    /// Carries out a change, and tells of each step as it is taken.
+    /// Carries out a change, and reports each step to the watcher as it is taken.
     ///
     /// # Errors
     /// As for [`plan`](Self::plan); or another process holds the lock, or files or systemd fail. A service
@@ -101,7 +101,7 @@ impl Conductor {
         Ok(Planned { plan, observed })
     }
 
-    /// Takes the lock of the host, and says once who holds it if that takes a while.
+    /// Takes the lock of the host. If that takes a while, it reports once which process holds it.
     fn lock(&self, change: &Change, watcher: &mut dyn Watcher) -> Result<Lock, Error> {
         let mut told = false;
         let mut waiting = |holder: &str| {
@@ -116,7 +116,7 @@ impl Conductor {
     }
 }
 
-/// Says that the definition names another revision than the one that is to run.
+/// Reports that the definition names another revision than the one that will run.
 fn advise(change: &Change, plan: &Plan, watcher: &mut dyn Watcher) {
     let Some((service, defined)) = change.defined() else { return };
     let is_asked_for = matches!(change, Change::Deploy(_));

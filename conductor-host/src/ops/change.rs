@@ -14,7 +14,7 @@ use conductor_core::service::Service;
 /// Each can be carried out again: if nothing is left to do, nothing is done. If the process is killed
 /// anywhere, carrying out the same change again finishes the work; until then what served goes on serving.
 ///
-/// Its text is what another process is told that waits for the lock meanwhile.
+/// Its text is shown by another process that waits for the lock meanwhile.
 #[derive(Debug, Clone)]
 pub enum Change {
     /// Makes the host run services as they are defined.
@@ -43,7 +43,7 @@ pub struct Apply {
 /// What happens to services on the host that no definition names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Prune {
-    /// They are nobody's business: only some of the definitions were given.
+    /// They are ignored: only some of the definitions were given.
     Ignore,
     /// They stay, and are named in the report.
     Report,

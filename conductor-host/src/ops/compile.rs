@@ -1,4 +1,4 @@
-//! From services to the units and upstreams that a host is to have.
+//! Compiles services to the units and upstreams that a host should have.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ use conductor_core::unit::{Record, UnitSet};
 use conductor_core::value::{Endpoint, Port};
 
 impl Conductor {
-    /// Puts together what a release is to become, from its compiled units.
+    /// Returns the desired state of a service, from its compiled units.
     pub(super) fn desired<'s>(
         &self,
         release: Release<'s>,
@@ -52,7 +52,7 @@ impl Conductor {
         })
     }
 
-    /// Writes what a service's proxy is to be told of its instances.
+    /// Returns the files that tell the proxies of a service where its instances are.
     pub(super) fn upstream(
         &self,
         service: &Service,
@@ -65,7 +65,7 @@ impl Conductor {
         let instances = units.units.values().filter_map(|unit| unit.metadata.kind.instance());
         let endpoint = |number, endpoint: &Endpoint| match endpoint {
             Endpoint::Tcp { .. } => Ok(endpoint.clone()),
-            // The fixed name, which leads to the socket of the release that serves.
+            // The stable link to the socket of the release that serves.
             Endpoint::Socket(_) => sockets::endpoint(&self.paths.sockets, &service.id, number),
         };
         let endpoints: BTreeMap<u16, Result<Endpoint, _>> = instances
@@ -125,11 +125,11 @@ impl Conductor {
             .into_par_iter()
             .zip(ports)
             .map(|(release, ports)| guarded(release.service, || one(release, &ports))?);
-        // The first error, not that of the quickest thread.
+        // The first error in the order of the services, not that of the fastest thread.
         compiled.collect::<Vec<_>>().into_iter().collect()
     }
 
-    /// Plans how one service becomes what it is to be. What is not conductor's is not touched.
+    /// Plans how one service reaches its desired state. What does not belong to conductor is not touched.
     pub(super) fn converge_one(
         &self,
         desired: &Desired<'_>,
@@ -149,7 +149,7 @@ impl Conductor {
     }
 }
 
-/// Does what there is to do for one service; a panic is that service's error.
+/// Calls a function for one service; a panic in it is that service's error.
 fn guarded<T>(service: &Service, work: impl FnOnce() -> T) -> Result<T, CompileError> {
     caught(work).map_err(|source| CompileError::Panicked {
         service: service.id.clone(),
@@ -173,7 +173,7 @@ mod tests {
     use crate::system::Paths;
     use conductor_core::unit::{Override, Templates};
 
-    /// Fails as a fault in the compiler would, at one service alone.
+    /// Panics for one service only, as a fault in the compiler would.
     fn fails_at_bad(
         helper: &Helper<'_>,
         _: &Handlebars<'_>,
@@ -219,7 +219,7 @@ mod tests {
             let cause = std::error::Error::source(&error).unwrap().to_string();
             assert_eq!(cause, "conductor itself failed: at bad");
         }
-        // The others are as good as ever, also in the process that failed.
+        // The other services compile, also in the process in which one has failed.
         assert!(conductor.render(&services[..1]).is_ok());
         assert!(plan(&services[2..]).is_ok());
     }

@@ -8,7 +8,7 @@ use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{Observed, Plan, ServicePlan, Step};
 use conductor_core::unit::{Metadata, Unit};
 
-/// Stands for a file that is not there, as in diff(1).
+/// The name of a file that does not exist, as in diff(1).
 const NOTHING: &str = "/dev/null";
 
 /// Writes the difference between the files on the host and those after a plan: units, and what proxies
@@ -74,12 +74,12 @@ fn upstreams(text: &mut String, service: &ServicePlan, observed: &Observed) {
     }
 }
 
-/// Tells what a unit takes the place of: instances by number, others by name.
+/// Returns what a unit is compared with: instances by number, others by name.
 fn place(metadata: &Metadata, name: &UnitName) -> Result<u16, UnitName> {
     metadata.kind.instance().map(|instance| instance.number).ok_or_else(|| name.clone())
 }
 
-/// Gives one side of a difference: a name and a text.
+/// Returns one side of a difference: a name and a text.
 fn side((name, unit): (&UnitName, &Unit)) -> (String, String) {
     (name.to_string(), unit.recorded(None).text)
 }

@@ -1,4 +1,4 @@
-//! Why something asked of the facade was not done.
+//! Errors of the facade.
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use conductor_core::release::CompileError;
 use conductor_core::service::Service;
 use conductor_core::unit::{EngineImage, TemplateError};
 
-/// Everything that can go wrong, by what a caller would do about it.
+/// An error of the facade. The variants differ by what a caller would do about them.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -24,10 +24,10 @@ pub enum Error {
     /// Services have no revision, and none is on this host yet.
     #[error("{problems}", problems = .0)]
     NoRevision(Problems),
-    /// A template is wrong.
+    /// A template has an error.
     #[error(transparent)]
     Template(#[from] TemplateError),
-    /// There are no templates where some were said to be.
+    /// A directory of templates that the caller named has none.
     #[error(
         "{}: there are no templates in this directory",
         conductor_core::error::shown_path(directory)
@@ -42,7 +42,7 @@ pub enum Error {
     /// The range of ports is used up.
     #[error(transparent)]
     Ports(#[from] PortError),
-    /// Something that is not conductor's is in the way.
+    /// A file that does not belong to conductor is in the way.
     #[error("{} is {what}: foreign, or damaged", conductor_core::error::shown_path(path))]
     Foreign {
         /// Where it is.
@@ -50,7 +50,7 @@ pub enum Error {
         /// What is in the way.
         what: &'static str,
     },
-    /// The probe is not where units look for it.
+    /// The probe is not installed where units look for it.
     #[error(
         "{service} needs the probe, and there is no {}",
         conductor_core::error::shown_path(probe)
@@ -77,7 +77,7 @@ pub enum Error {
         /// The jobs that it has.
         names: Vec<JobName>,
     },
-    /// A job that is to run does so already.
+    /// A job that should run is running already.
     #[error("{job} of {service} runs already")]
     JobRuns {
         /// The service.
@@ -85,13 +85,13 @@ pub enum Error {
         /// The job.
         job: JobName,
     },
-    /// systemd does not start a job.
+    /// systemd refuses to start a job.
     #[error("systemd does not start it: {reason}")]
     JobRefused {
         /// What it says.
         reason: String,
     },
-    /// An image does not come.
+    /// An image cannot be pulled.
     #[error("cannot pull {image}")]
     Pull {
         /// The image, with its engine.
@@ -99,15 +99,15 @@ pub enum Error {
         /// Why.
         source: PullError,
     },
-    /// A command that is to run once was not even begun.
+    /// A command that should run once was not started.
     #[error("systemd did not run the command in {unit}")]
     NotBegun {
         /// Its unit.
         unit: UnitName,
-        /// What the journal has of it.
+        /// Its last lines in the journal.
         journal: Vec<String>,
     },
-    /// A timer on the host says something that is not known here.
+    /// A timer on the host has a calendar event or a time zone that is not known.
     #[error("{timer}: {reason}")]
     Timer {
         /// The timer.
@@ -115,10 +115,10 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
-    /// There is no systemd to ask.
+    /// There is no systemd to connect to.
     #[error("this needs a running systemd")]
     Offline,
-    /// No definition is of this id.
+    /// No definition has this id.
     #[error(
         "no definition in {} has the id {service}",
         conductor_core::error::shown_path(directory)
@@ -129,7 +129,7 @@ pub enum Error {
         /// The directory of definitions.
         directory: PathBuf,
     },
-    /// There is nothing to go back to.
+    /// There is no release to roll back to.
     #[error("{}", no_rollback(service, wanted.as_deref(), current))]
     NoRollback {
         /// The service.
@@ -144,16 +144,16 @@ pub enum Error {
     /// Another process is changing the host.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// A proxy cannot be asked or told.
+    /// A proxy cannot be observed, or its file cannot be written.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
-    /// What a proxy is to be told cannot be written.
+    /// The text of a proxy's file cannot be rendered.
     #[error(transparent)]
     Upstream(#[from] UpstreamError),
-    /// The file system refused.
+    /// An operation of the file system failed.
     #[error(transparent)]
     Path(#[from] PathError),
-    /// systemd could not be asked.
+    /// A call of systemd failed.
     #[error(transparent)]
     Systemd(#[from] SystemdError),
 }
@@ -177,7 +177,7 @@ impl From<RunSocketError> for Error {
 }
 
 impl Error {
-    /// Names the kind of error in one word, for programs.
+    /// Returns the kind of error in one word, for programs.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Definition(_) | Self::NoRevision(_) => "definition",
@@ -203,7 +203,7 @@ impl Error {
         }
     }
 
-    /// Says what to do about it, where that is known, in words that name no option of the command line.
+    /// Returns what to do about the error, where that is known. The text names no option of the command line.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Compile(
@@ -260,7 +260,7 @@ impl Error {
         Some(hint.to_owned())
     }
 
-    /// Gives file, line and column of an error in a template, or of a definition that conductor fails at.
+    /// Returns file, line and column of an error in a template, or of the definition that could not be compiled.
     pub fn place(&self) -> Option<(&Path, (usize, usize))> {
         match self {
             Self::Template(error) | Self::Compile(CompileError::Template(error)) => match error {
@@ -275,7 +275,7 @@ impl Error {
         }
     }
 
-    /// Gives the problems with their places, if there are such.
+    /// Returns the problems with their places, if the error has some.
     pub fn problems(&self) -> &[Problem] {
         match self {
             Self::Definition(problems) | Self::NoRevision(problems) => &problems.0,

@@ -1,4 +1,4 @@
-//! What only shows on the host that services are to run on.
+//! Checks that need the host on which the services will run.
 
 use std::path::Path;
 
@@ -10,7 +10,7 @@ use conductor_core::runtime::{PROBE, Scope, is_probed};
 use conductor_core::service::Service;
 
 impl Conductor {
-    /// Checks what only shows on the host that services are to run on.
+    /// Checks what depends on the host on which the services will run.
     pub(super) fn check(&self, services: &[Service], settings: &Settings) -> Result<(), Error> {
         settings.check_proxies(services)?;
         if self.paths.scope == Scope::User {
@@ -32,7 +32,7 @@ impl Conductor {
     }
 }
 
-/// Refuses time zones that systemd would not find: it reads them from the same files.
+/// Rejects time zones that systemd would not find: it reads them from the same files.
 fn know_zones(services: &[Service]) -> Result<(), Problems> {
     let unknown = |service: &Service| {
         let jobs = service.jobs.iter().filter_map(|(name, job)| {

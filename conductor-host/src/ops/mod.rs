@@ -45,14 +45,14 @@ use conductor_core::runtime::Scope;
 use conductor_core::service::{Service, check_conflicts};
 use conductor_core::unit::{Templates, UnitSet};
 
-/// A host, or a user's part of it, or another root, as conductor works on it.
+/// A host, a user's part of it, or another root directory, on which conductor works.
 #[derive(Debug)]
 pub struct Conductor {
     paths: Paths,
     templates: Templates,
     place: Place,
     lock_timeout: Duration,
-    /// What is insisted on of what is read.
+    /// Which permissions are required of files that are read.
     trust: Option<Trust>,
 }
 
@@ -61,9 +61,9 @@ pub struct Conductor {
 enum Place {
     /// On the running host.
     Systemd,
-    /// In files, without a systemd to talk to.
+    /// In files, without a systemd.
     Files,
-    /// On a host that is not there.
+    /// On a fake host.
     Fake(Arc<Mutex<FakeHost>>),
 }
 
@@ -79,7 +79,7 @@ impl Conductor {
         Ok(Self { paths, templates, place: Place::Systemd, lock_timeout, trust: None })
     }
 
-    /// Insists that nobody but root and the caller can write what it reads from now on: definitions,
+    /// From now on, requires that only root and the caller can write what is read: definitions,
     /// settings and templates, and whatever is on the way to them. `templates` are those that it was made
     /// with. The hint of each problem says `otherwise`, too: what to do if the other users are trusted.
     ///
@@ -102,14 +102,14 @@ impl Conductor {
         Ok(self)
     }
 
-    /// Writes files only and never talks to systemd, as for an image that is being built.
+    /// Writes files only and never connects to systemd, as for an image that is being built.
     #[must_use]
     pub fn offline(mut self) -> Self {
         self.place = Place::Files;
         self
     }
 
-    /// Plans and carries out changes on a host that is not there, for tests of a program that calls this
+    /// Plans and carries out changes on a fake host, for tests of a program that calls this
     /// crate. Definitions, settings and templates are read from files as ever. `run` and `run_now` need a
     /// systemd, and are refused as they are offline.
     ///
@@ -141,14 +141,14 @@ impl Conductor {
         self
     }
 
-    /// Waits for another process that changes the host, at most so long; unless told not at all.
+    /// Sets how long to wait for another process that changes the host. The default is not to wait.
     #[must_use]
     pub fn lock_timeout(mut self, longest: Duration) -> Self {
         self.lock_timeout = longest;
         self
     }
 
-    /// Gives the paths it works on.
+    /// Returns the paths on which it works.
     pub fn paths(&self) -> &Paths {
         &self.paths
     }
@@ -220,7 +220,7 @@ impl Conductor {
         Ok(all)
     }
 
-    /// Returns whether the running host is meant, with its systemd.
+    /// Returns whether it works on the running host, with its systemd.
     fn is_online(&self) -> bool {
         matches!(self.place, Place::Systemd)
     }

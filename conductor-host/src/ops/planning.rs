@@ -16,7 +16,7 @@ use conductor_core::service::Service;
 use conductor_core::unit::Record;
 use conductor_core::value::Span;
 
-/// The longest wait for who is connected to a service that goes away, whose definition may be gone.
+/// The longest wait for connections to a service that is removed, since its definition may be gone.
 const REMOVE_DRAIN: Span = Span::from_secs(30);
 
 impl Conductor {
@@ -68,7 +68,7 @@ impl Conductor {
         }
     }
 
-    /// Plans how services become what they are defined to be.
+    /// Plans how services reach the state that their definitions describe.
     fn converge(
         &self,
         services: &[Service],

@@ -7,7 +7,7 @@ use conductor_core::plan::{self, Observed};
 use conductor_core::service::Service;
 
 impl Conductor {
-    /// Returns a service at the revision that was asked for, or is deployed, or is its own.
+    /// Returns a service at the revision that the caller names, or that is deployed, or that its definition names.
     pub(super) fn at_revision(
         &self,
         service: &Service,

@@ -1,4 +1,4 @@
-//! Back to a release that is kept on the host.
+//! Plans the rollback to a release that is kept on the host.
 
 use jiff::Timestamp;
 
@@ -30,7 +30,7 @@ impl Conductor {
                 current: current.name.clone(),
             });
         };
-        // Everything as it was: the units of the release, and those that all releases share.
+        // The units of the release as they were, and those that all releases share.
         let mut units = UnitSet::default();
         for (name, unit) in observed.units_of(&service.id) {
             match &unit.metadata.kind {

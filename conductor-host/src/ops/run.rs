@@ -1,4 +1,4 @@
-//! Commands that run once, in the place of a service.
+//! Commands that run once, in the image and environment of a service.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -21,7 +21,7 @@ use conductor_core::runtime::{self, Attached, PROBE, Scope};
 use conductor_core::service::{Limits, Service};
 use conductor_core::value::{Argument, EnvName, EnvValue, HostPath, Span, UserName};
 
-/// How much of the journal is shown if a command does not run.
+/// How many lines of the journal are shown if a command does not start.
 const LINES: u32 = 6;
 
 /// A command that runs once, in a service's image and environment and within its limits, and in what it
@@ -42,7 +42,7 @@ pub struct RunRequest {
     pub timeout: Option<Span>,
 }
 
-/// What would be done to run a command once.
+/// The plan of a run.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct RunPlan {
     /// The image that would be pulled, with its engine; null if it is there, or none is needed.
@@ -67,33 +67,33 @@ pub struct RunningCommand {
 }
 
 impl RunningCommand {
-    /// Gives the unit in which the command runs.
+    /// Returns the unit in which the command runs.
     pub fn unit(&self) -> &UnitName {
         &self.unit
     }
 
-    /// Gives a way to the command for other threads.
+    /// Returns a handle that sends signals to the command from other threads.
     pub fn controller(&self) -> Controller {
         self.controller.clone()
     }
 
-    /// Gives the command its input and output, and waits until nothing of it is left.
+    /// Passes input and output to the command, and waits until all its processes have ended.
     ///
     /// # Errors
-    /// The command was not even begun, or how it ended is not known; what it ended with is none.
+    /// The command was not started, or its result is not known. A command that fails is not an error here.
     pub fn wait(self) -> Result<UnitEnd, Error> {
         let Self { unit, unit_file, scope, group, socket, ends, controller, systemd } = self;
         let expected = Expected { unit: &unit, group, ends };
         match socket.wait(expected, &controller, systemd)? {
             Ok(end) => Ok(end),
-            // If systemd could not even run what reports, nobody has removed the file.
+            // If systemd could not start the probe, the file of the unit still exists.
             Err(refused) => Err(not_begun(scope, &unit, &unit_file, &refused)),
         }
     }
 }
 
 impl Conductor {
-    /// Runs a command for somebody who waits for it.
+    /// Runs a command and waits for its end.
     ///
     /// `pulling` gets each line that an engine writes while it pulls the image, and `None` now and then;
     /// it says whether to go on.
@@ -123,7 +123,7 @@ impl Conductor {
         Ok(RunningCommand { unit, unit_file, scope, group, socket, ends, controller, systemd })
     }
 
-    /// Runs a command that nobody waits for, and gives its unit: what it writes is in the journal.
+    /// Starts a command without waiting for its end, and returns its unit. Its output goes to the journal.
     ///
     /// # Errors
     /// As for [`run`](Self::run); or its program cannot be started.
@@ -142,7 +142,7 @@ impl Conductor {
         Err(not_begun(self.paths.scope, &unit, &file, &[]))
     }
 
-    /// Tells what [`run_detached`](Self::run_detached) would do, and does nothing.
+    /// Returns what [`run_detached`](Self::run_detached) would do, and changes nothing.
     ///
     /// # Errors
     /// There is no revision, or the service does not compile.
@@ -150,13 +150,13 @@ impl Conductor {
         let service = self.at_revision(service, request.revision.as_ref())?;
         let release = self.release_of(&service)?;
         let missing = release.engine_image()?.filter(|image| !images::is_present(image));
-        // In place of the name that each has for itself.
+        // A placeholder: each run has a name of its own.
         let unit = release.task_unit("run-NAME");
         let text = self.compile_run(&release, request, &unit, None)?;
         Ok(RunPlan { pull: missing.map(|image| image.to_string()), unit, text })
     }
 
-    /// Writes the unit of a command, once everything is there that it needs.
+    /// Writes the unit of a command, after its image has been pulled.
     fn prepare(
         &self,
         service: &Service,
@@ -180,7 +180,7 @@ impl Conductor {
         };
         let text = self.compile_run(&release, request, &unit, attached)?;
         let file = directory.join(unit.as_str());
-        // Nobody reads it before systemd is told its name, so that it need not appear in one go.
+        // Nothing reads the file before systemd gets its name, so the write need not be atomic.
         let written = open::make_new(&file, open::READABLE)
             .and_then(|mut file| file.write_all(text.as_bytes()));
         written.and_then(|()| atomic::renew(directory)).at("write", &file)?;
@@ -205,7 +205,7 @@ impl Conductor {
     }
 }
 
-/// Says why a command does not run, and who was turned away that came in its place; makes sure that nothing
+/// Returns why a command did not start, and which other process was rejected at its socket; makes sure that nothing
 /// of it is left.
 fn not_begun(scope: Scope, unit: &UnitName, file: &Path, refused: &[String]) -> Error {
     match fs::remove_file(file) {
@@ -220,7 +220,7 @@ fn not_begun(scope: Scope, unit: &UnitName, file: &Path, refused: &[String]) -> 
     }
 }
 
-/// Gives a path that can stand in a unit; that of a user's runtime directory might not.
+/// Returns a path, checked for use in a unit: the path of a user's runtime directory might not be allowed there.
 fn host_path(path: &Path) -> Result<HostPath, Error> {
     let checked = path.display().to_string().parse();
     checked

@@ -1,4 +1,4 @@
-//! Jobs on a host: how they fare, and running one.
+//! Scheduled jobs on a host: their state, and running one now.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -17,7 +17,7 @@ use conductor_core::plan::{self, Observed, Plan};
 use conductor_core::release::{job_unit, timer_unit};
 use conductor_core::unit::{JobUnit, TimerUnit, Unit};
 
-/// How often is looked what a job wrote.
+/// How often the output of a job is read.
 const INTERVAL: Duration = Duration::from_millis(200);
 /// How many of the last lines of a job that failed are shown.
 const LINES: u32 = 10;
@@ -29,13 +29,13 @@ pub struct JobStatus {
     pub name: JobName,
     /// The unit that runs it.
     pub unit: UnitName,
-    /// The unit that says when.
+    /// The timer that starts it.
     pub timer: UnitName,
     /// The revision that it runs.
     pub revision: Revision,
     /// Whether it runs by the clock, as its definition says.
     pub enabled: bool,
-    /// Since when an operator keeps it from running, in microseconds since 1970.
+    /// When an operator paused it, in microseconds since 1970.
     pub paused: Option<i64>,
     /// Whether its timer is up.
     pub waits: bool,
@@ -55,7 +55,7 @@ pub struct JobStatus {
     pub journal: Vec<String>,
 }
 
-/// How a run of a job went.
+/// The result of a job that was run now.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct JobRun {
     /// The service.
@@ -71,14 +71,14 @@ pub struct JobRun {
 }
 
 impl JobRun {
-    /// Tells whether the job did what it was for.
+    /// Returns whether the job succeeded.
     pub fn succeeded(&self) -> bool {
         self.result == "success"
     }
 }
 
 impl Conductor {
-    /// Tells how the jobs of some services fare.
+    /// Returns the state of the jobs of some services.
     pub(super) fn jobs<'o>(
         &self,
         services: &[&ServiceId],
@@ -123,7 +123,7 @@ impl Conductor {
             end,
         } = details;
         let paused = timer_of(&timer, observed).and_then(|timer| timer.paused);
-        // What systemd says of a unit that never ran is that it was a success.
+        // systemd reports success for a unit that never ran.
         let ended = ended_usec.or(started_usec).is_some() && !running;
         let result = result.filter(|_| ended);
         let failed = result.as_ref().is_some_and(|result| result != "success");
@@ -149,7 +149,7 @@ impl Conductor {
         }
     }
 
-    /// Plans what [`run_now`](Self::run_now) would do, and does nothing.
+    /// Plans what [`run_now`](Self::run_now) would do, and changes nothing.
     ///
     /// # Errors
     /// As for [`run_now`](Self::run_now).
@@ -189,7 +189,7 @@ impl Conductor {
             (Ok(()), _) => "success".to_owned(),
             (Err(JobError::Refused(reason)), _) => return Err(Error::JobRefused { reason }),
             (Err(_), Some(result)) if result != "success" => result,
-            // systemd did not come as far as starting it.
+            // systemd failed before it started the program.
             (Err(error), _) => error.to_string(),
         };
         Ok(JobRun {
@@ -202,7 +202,7 @@ impl Conductor {
     }
 }
 
-/// Finds the units of a job: what runs it, and its timer.
+/// Returns the units of a job: the service unit that runs it, and its timer.
 pub(super) fn find(
     service: &ServiceId,
     job: &JobName,
@@ -219,7 +219,7 @@ pub(super) fn find(
     }
 }
 
-/// Refuses to run a job that runs already: systemd would only wait for that run.
+/// Rejects a job that is running already: systemd would only wait for that run.
 fn refuse_second_run(
     service: &ServiceId,
     job: &JobName,

@@ -1,4 +1,4 @@
-//! What changes are planned for and carried out on: a host, files alone, or a host that is not there.
+//! Where changes are planned and carried out: a host, files only, or a fake host.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -15,24 +15,24 @@ use crate::system::{
 use conductor_core::plan::{self, Observed, Plan};
 use conductor_core::proxy::Upstreams;
 
-/// What changes are planned for.
+/// A place for which changes are planned.
 pub(super) trait Site {
-    /// Returns whether there is a systemd that starts what is planned.
+    /// Returns whether there is a systemd.
     fn has_systemd(&self) -> bool;
 
-    /// Observes unit files, what proxies are told and, with systemd, what runs.
+    /// Observes unit files, the files of proxies and, with systemd, the states of units.
     fn observe(&self, settings: &Settings) -> Result<Observed, Error>;
 
-    /// Returns the ports that somebody listens on.
+    /// Returns the ports on which a process listens.
     fn listening_ports(&self) -> Result<BTreeSet<u16>, Error>;
 }
 
-/// What changes are carried out on, while nobody else changes it.
+/// A place on which changes are carried out, while no other process changes it.
 pub(super) trait LockedSite: Site {
-    /// Has systemd read what a process that was killed before could not tell it any more.
+    /// Reloads systemd if a process was killed after it had changed files and before it reloaded systemd.
     fn finish_reload(&self, settings: &Settings, watcher: &mut dyn Watcher) -> Result<(), Error>;
 
-    /// Notes which ports are given, so that those of a deploy that fails do not come again at once.
+    /// Records the last port that was assigned, so that the ports of a failed deploy are not reused at once.
     fn note_ports(&self, plan: &Plan) -> Result<(), Error>;
 
     /// Carries out a plan.
@@ -77,7 +77,7 @@ impl Site for SystemSite<'_> {
 
     fn observe(&self, settings: &Settings) -> Result<Observed, Error> {
         let (paths, directory) = (&self.conductor.paths, self.conductor.directory());
-        // systemd thinks while the files are read.
+        // systemd works while the files are read.
         let (states, observed) =
             rayon::join(|| self.systemd().map(Systemd::states).transpose(), || directory.observe());
         let mut observed = observed?;
@@ -97,7 +97,7 @@ impl Site for SystemSite<'_> {
     }
 
     fn listening_ports(&self) -> Result<BTreeSet<u16>, Error> {
-        // What listens on an image that is being built is not what will listen where it runs.
+        // The ports in use where an image is built are not those in use where it will run.
         if self.has_systemd() { Ok(listening_ports()?) } else { Ok(BTreeSet::new()) }
     }
 }
@@ -147,7 +147,7 @@ impl LockedSite for LockedSystem<'_> {
     ) -> Result<Vec<ServiceReport>, Error> {
         let conductor = self.site.conductor;
         let proxies = conductor.proxies(settings);
-        // To be told of the ends of jobs costs something, too.
+        // A subscription to systemd's signals has a cost, too.
         let systemd = self.site.systemd.as_ref().filter(|_| plan.changes());
         let carried_out =
             SystemHost::with(&conductor.paths, &self.lock, proxies, systemd, async |host| {
@@ -157,7 +157,7 @@ impl LockedSite for LockedSystem<'_> {
     }
 }
 
-/// One process after another works with it, so that it needs no lock.
+/// Processes use it one after the other, so it needs no lock.
 impl Site for FakeHost {
     fn has_systemd(&self) -> bool {
         true
@@ -174,7 +174,7 @@ impl Site for FakeHost {
 
 impl LockedSite for FakeHost {
     fn finish_reload(&self, _: &Settings, _: &mut dyn Watcher) -> Result<(), Error> {
-        // It does so when it carries out a plan.
+        // The fake host does this when it carries out a plan.
         Ok(())
     }
 
@@ -188,7 +188,7 @@ impl LockedSite for FakeHost {
         plan: Plan,
         watcher: &mut dyn Watcher,
     ) -> Result<Vec<ServiceReport>, Error> {
-        // Nobody hears from a process that has died.
+        // A process that has died reports nothing.
         let carried_out = Self::carry_out(self, plan.services, watcher);
         Ok(carried_out.ok_or(SystemdError::Ended)??)
     }

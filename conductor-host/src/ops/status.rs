@@ -1,4 +1,4 @@
-//! What runs, from unit files and systemd.
+//! The state of services, from unit files and systemd.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use conductor_core::plan::{self, ActiveState, Observed, ObservedRelease};
 use conductor_core::unit::Unit;
 use conductor_core::value::{Endpoint, Port};
 
-/// Everything on a host that is conductor's.
+/// The state of all services of conductor on a host.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct Status {
     /// Service by service, by id.
@@ -29,7 +29,7 @@ pub struct ServiceStatus {
     pub id: ServiceId,
     /// The revision of the current release.
     pub revision: Option<Revision>,
-    /// Its instances: all that are to run, and all that do.
+    /// Its instances: those that should run, and those that run.
     pub instances: Vec<InstanceStatus>,
     /// Its releases on the host, the current one first; the others are kept for a rollback.
     pub releases: Vec<ReleaseStatus>,
@@ -44,11 +44,11 @@ pub struct ReleaseStatus {
     pub release: ReleaseName,
     /// Its revision.
     pub revision: Revision,
-    /// Whether it is the one that is to run.
+    /// Whether it is the current release.
     pub current: bool,
     /// When it was deployed, in microseconds since 1970.
     pub deployed: Option<i64>,
-    /// The release in whose place it was deployed.
+    /// The release that it replaced.
     pub replaces: Option<ReleaseName>,
     /// The release from which was rolled back to it.
     pub undoes: Option<ReleaseName>,
@@ -75,15 +75,15 @@ pub struct InstanceStatus {
     pub active_state: String,
     /// systemd's `SubState`.
     pub sub_state: String,
-    /// Whether it is up and its last check found it well.
+    /// Whether it is up and its last check was healthy.
     pub healthy: bool,
-    /// What the last check found, in words.
+    /// The result of the last check, as text.
     pub status: Option<String>,
     /// When the last check reported, in microseconds since 1970.
     pub last_check: Option<u64>,
-    /// Why it last stopped, if not by being told to.
+    /// Why it last stopped, if it was not stopped on purpose.
     pub result: Option<String>,
-    /// How often systemd started it again.
+    /// How often systemd restarted it.
     pub restarts: Option<u32>,
     /// Its memory in bytes.
     pub memory_bytes: Option<u64>,
@@ -96,12 +96,12 @@ pub struct InstanceStatus {
 }
 
 impl Conductor {
-    /// Tells what runs: all services, or one.
+    /// Returns the state of all services, or of one.
     ///
     /// # Errors
     /// There is no such service; systemd or the unit directory cannot be read.
     pub fn status(&self, only: Option<&ServiceId>) -> Result<Status, Error> {
-        // systemd is reached while the files are read.
+        // systemd is connected while the files are read.
         let (systemd, observed) = rayon::join(|| self.systemd(), || self.observe_files(only));
         let (systemd, observed) = (systemd?, observed?);
         let ids: Vec<_> =
@@ -118,7 +118,7 @@ impl Conductor {
             let (states, details) = systemd.states_and_details(&names)?;
             (Some(states), names.into_iter().zip(details).collect())
         } else {
-            // Those of a host that is not there.
+            // The states of a fake host.
             let states = observed.states.as_ref().map(|states| {
                 let pair = |(name, state): (&UnitName, &ActiveState)| {
                     (name.clone(), (*state, String::new()))
@@ -160,7 +160,7 @@ impl Conductor {
     }
 }
 
-/// Tells whether an instance is to run, or does: not what is only kept.
+/// Returns whether an instance should run, or runs; instances of kept releases do not.
 fn is_shown(
     service: &ServiceId,
     unit: &UnitName,
@@ -187,7 +187,7 @@ impl ReleaseStatus {
 }
 
 impl InstanceStatus {
-    /// Puts together what is known of a unit; `None` if it is no instance.
+    /// Returns the state of an instance; `None` if the unit is not an instance.
     fn new(
         name: &UnitName,
         unit: &Unit,
@@ -221,7 +221,7 @@ impl InstanceStatus {
     }
 }
 
-/// Tells whether the probe's words are those of a check that failed.
+/// Returns whether the probe's status text reports a failed check.
 fn finds_fault(status: Option<&str>) -> bool {
     status.and_then(HealthState::of).is_some_and(HealthState::finds_fault)
 }

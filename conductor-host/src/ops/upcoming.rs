@@ -1,4 +1,4 @@
-//! Which jobs run when.
+//! When scheduled jobs will run.
 
 use std::path::Path;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use conductor_core::error::Invalid;
 use conductor_core::name::{JobName, ServiceId, UnitName};
 use conductor_core::unit::{TimerUnit, Unit};
 
-/// How many times of one job are told at most.
+/// The most times that are returned for one job.
 const MOST: usize = 10_000;
 
 /// The runs of the jobs of a host within some time.
@@ -49,20 +49,20 @@ pub struct UpcomingJob {
     pub paused: bool,
     /// When it runs, in microseconds since 1970, without its random delay; nothing while it is paused.
     pub times: Vec<i64>,
-    /// Whether there are more times than are told.
+    /// Whether there are more times than are returned.
     pub truncated: bool,
 }
 
 impl Conductor {
-    /// Gives the time zone that jobs go by that name none.
+    /// Returns the time zone of jobs that name none.
     ///
     /// # Errors
-    /// `/etc/localtime` is none.
+    /// `/etc/localtime` is not a time zone.
     pub fn time_zone(&self) -> Result<TimeZone, Invalid> {
         local_time_zone(self.paths.root.as_deref().unwrap_or(Path::new("/")))
     }
 
-    /// Tells which jobs run when from a moment on: those of all services, or of one. `local` is the time
+    /// Returns when jobs run from a moment on: those of all services, or of one. `local` is the time
     /// zone of those that name none.
     ///
     /// # Errors
