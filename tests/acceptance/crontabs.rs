@@ -52,7 +52,7 @@ fn what_debian_ships(host: &Host) {
     host.conductor(&["check"]).exits(0).says(&format!("{count} services are valid\n"));
     let notes = json["notes"].as_array().expect("a list");
     let asks = |note: &&Value| {
-        note["message"].as_str().is_some_and(|text| text.contains("asks whether systemd runs"))
+        note["message"].as_str().is_some_and(|text| text.contains("checks whether systemd runs"))
     };
     let guards = notes.iter().filter(asks).count();
     assert!(guards >= 8, "{json}");
