@@ -247,7 +247,10 @@ impl Host for FakeHost {
     }
 
     async fn count_old_workers(&self, old: &Self::OldWorkers) -> usize {
-        old.iter().filter(|gone| **gone > self.now()).count()
+        let turn = self.begin().await;
+        let count = old.iter().filter(|gone| **gone > self.now()).count();
+        self.end(turn, Call::CountOldWorkers).await;
+        count
     }
 
     async fn forget_pending(&self, service: &ServiceId) -> Result<(), PathError> {

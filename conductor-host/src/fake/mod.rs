@@ -63,6 +63,7 @@ pub enum Call {
     TryOut(ServiceId),
     WriteUpstream(ServiceId),
     ReloadProxy,
+    CountOldWorkers,
     ForgetPending(ServiceId),
     Switch(ServiceId),
     Query,

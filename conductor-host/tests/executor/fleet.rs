@@ -33,7 +33,7 @@ static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::new(&[]).unw
 
 /// What instances are, and how they are reached.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum Kind {
     Port,
     Socket,
     Container,
@@ -55,6 +55,26 @@ pub(crate) struct Settings {
     /// How long its programs take to start, in milliseconds.
     start: u64,
     watched: bool,
+}
+
+impl Settings {
+    /// A service with everything that a deploy does something for.
+    pub(crate) fn with_everything(kind: Kind) -> Self {
+        Self {
+            kind,
+            instances: 2,
+            batch: 1,
+            keep: 0,
+            stop_first: false,
+            proxy: true,
+            // A wait for it would hide that nobody waits for connections.
+            min_healthy: kind != Kind::Port,
+            jobs: true,
+            before: true,
+            start: 10,
+            watched: true,
+        }
+    }
 }
 
 pub(crate) fn settings() -> impl Strategy<Value = Settings> {

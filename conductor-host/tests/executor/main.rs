@@ -17,7 +17,7 @@ use conductor_core::value::Span;
 use conductor_host::fake::{Call, FakeHost, Fault, Program};
 use conductor_host::system::JobType;
 use conductor_host::{Cause, Event, ServiceReport, Watcher};
-use fleet::{Fleet, RELEASES, Settings, Start, settings};
+use fleet::{Fleet, Kind, RELEASES, Settings, Start, settings};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
@@ -148,6 +148,31 @@ proptest! {
         };
         if reports.iter().all(|report| !report.changed && (report.steps.is_empty() || undone(report))) {
             prop_assert_eq!(fleet.serves(), before);
+        }
+    }
+}
+
+/// Deploys a release with each fault at each call, and then once more: only the same change, run again, shows that
+/// nothing was forgotten that another change would repair.
+#[test]
+fn the_same_change_run_again_finishes_what_a_fault_left() {
+    let target = [Some(1)];
+    for kind in [Kind::Port, Kind::Socket, Kind::Container] {
+        for fault in [Fault::Fails, Fault::IsInterrupted, Fault::DiesBefore, Fault::DiesAfter] {
+            for call in 0.. {
+                let settings = Settings::with_everything(kind);
+                let fleet = Fleet::new(&[(settings, Start::default())]);
+                change(&fleet, &[Some(0)], None).unwrap();
+                change(&fleet, &target, Some((call, fault)));
+                let was_reached = fleet.host.calls() > call;
+                let report = change(&fleet, &target, None).unwrap().remove(0);
+                assert!(report.failure.is_none(), "{fault:?} at {call}: {:?}", report.failure);
+                fleet.is(&target);
+                if !was_reached {
+                    assert!(call > 20, "{call} calls");
+                    break;
+                }
+            }
         }
     }
 }
