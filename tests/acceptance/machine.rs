@@ -63,7 +63,7 @@ pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
     })]
 }
 
-/// Insists on what `Vm` promises of scripts and of directories that are copied.
+/// Asserts what `Vm` promises about scripts and copied directories.
 fn runs_scripts(vm: &mut Vm) -> Result<(), Failed> {
     let output = vm.run("pwd; echo why >&2; exit 7")?;
     assert_eq!(output.status.code(), Some(7));
@@ -71,7 +71,7 @@ fn runs_scripts(vm: &mut Vm) -> Result<(), Failed> {
     let failed = vm.sh("echo why; false; true").expect_err("it fails");
     assert_eq!(failed.to_string(), "sh -e: echo why; false; true: exit status: 1\nwhy");
     assert_eq!(text(vm, "systemctl is-system-running")?, "running");
-    // A name that a shell would take apart.
+    // A name that needs quoting in a shell.
     let directory = tempfile::Builder::new().prefix("sandbox vm ").tempdir()?;
     fs::write(directory.path().join("file"), "copied")?;
     vm.copy(directory.path(), "/opt/it's/directory")?;

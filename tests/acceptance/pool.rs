@@ -37,11 +37,11 @@ impl Program {
     }
 }
 
-/// Who runs at the same time.
+/// Which tests may run at the same time.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Company {
     Others,
-    /// For what starts hundreds of processes, which others would have to wait for.
+    /// For tests that start hundreds of processes and would slow down the others.
     Nobody,
 }
 
@@ -90,7 +90,7 @@ impl Pool {
     pub(crate) fn run(&self, test: impl FnOnce(&Host)) -> Result<(), Failed> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         let host = idle.map_or_else(|| self.boot(self.tree()?, &[]), Ok)?;
-        // A test that panics drops its sandbox: who knows what is in it.
+        // A test that panics drops its sandbox, since its state is unknown.
         test(&host);
         if let Some(host) = host.tidy()? {
             let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

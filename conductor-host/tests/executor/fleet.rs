@@ -1,4 +1,4 @@
-//! Services in three releases each, on a host that becomes one of them.
+//! Services with three releases each, on a fake host.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -22,16 +22,16 @@ use proptest::prelude::*;
 
 use crate::watch::{Watch, answers, endpoint, up_of};
 
-/// How many releases of a service there are to choose from.
+/// The number of releases of each service.
 pub(crate) const RELEASES: usize = 3;
-/// How many instances a release has at most.
+/// The most instances of a release.
 const INSTANCES: u16 = 3;
-/// The longest wait for who is connected to a service that goes away.
+/// The longest wait for connections to a service that is removed.
 const DRAIN: Span = Span::from_secs(30);
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::new(&[]).unwrap());
 
-/// What instances are, and how they are reached.
+/// The runtime of the instances, and the kind of their addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Port,
@@ -39,7 +39,7 @@ pub(crate) enum Kind {
     Container,
 }
 
-/// What makes a difference to a service's plan.
+/// The settings of a service that change its plan.
 #[derive(Debug, Clone)]
 #[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others")]
 pub(crate) struct Settings {
@@ -58,7 +58,7 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
-    /// A service with everything that a deploy does something for.
+    /// Returns a service with every feature that adds steps to a deploy.
     pub(crate) fn with_everything(kind: Kind) -> Self {
         Self {
             kind,
@@ -67,7 +67,7 @@ impl Settings {
             keep: 0,
             stop_first: false,
             proxy: true,
-            // A wait for it would hide that nobody waits for connections.
+            // The wait for it would hide that connections are not waited for.
             min_healthy: kind != Kind::Port,
             jobs: true,
             before: true,
@@ -102,7 +102,7 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
     )
 }
 
-/// One instance as it is found.
+/// The initial state of one instance.
 #[derive(Debug, Clone, Default)]
 #[expect(clippy::struct_excessive_bools, reason = "each is found or not, whatever the others")]
 struct Found {
@@ -112,7 +112,7 @@ struct Found {
     named: bool,
 }
 
-/// What there is of a service before anything is done to it.
+/// The initial state of a service, before the first change.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Start {
     found: Vec<Found>,
@@ -127,7 +127,7 @@ impl Arbitrary for Start {
     fn arbitrary_with((): ()) -> Self::Strategy {
         let found = any::<[bool; 4]>().prop_map(|[file, enabled, up, named]| Found {
             file,
-            // What conductor leaves behind has a file where it has a link, and runs if it is named.
+            // conductor leaves no link without a file, and no name of an instance that does not run.
             enabled: file && enabled,
             up: file && up,
             named: file && up && named,
@@ -148,7 +148,7 @@ struct Member {
     releases: Vec<&'static Service>,
 }
 
-/// Some services on a host.
+/// Services on a fake host.
 pub(crate) struct Fleet {
     pub(crate) host: FakeHost,
     members: Vec<Member>,
@@ -194,12 +194,12 @@ impl Fleet {
         fleet
     }
 
-    /// Returns whether nothing that takes long to start has to be started again when a change is undone.
+    /// Returns whether an undo starts no instance that takes long to start.
     pub(crate) fn stops_soon(&self) -> bool {
         self.members.iter().all(|member| !member.settings.stop_first)
     }
 
-    /// Puts on the host what there is of a service.
+    /// Puts the initial state of a service on the host.
     fn find(&self, member: usize, start: &Start) {
         let member = &self.members[member];
         let mut named = BTreeSet::new();
@@ -268,7 +268,7 @@ impl Fleet {
         self.host.state().observed(self.host.now())
     }
 
-    /// Returns what a service is to become.
+    /// Returns the desired state of a service.
     pub(crate) fn desired(&self, member: usize, number: usize) -> Desired<'static> {
         let member = &self.members[member];
         let service = member.releases[number];
@@ -293,9 +293,9 @@ impl Fleet {
         }
     }
 
-    /// Plans what each service becomes: a release, or nothing.
+    /// Plans the change of each service to a release, or its removal.
     ///
-    /// `on_the_way` says that nothing is to be undone.
+    /// `on_the_way` is true if no undo is expected.
     pub(crate) fn plan(&self, targets: &[Option<usize>], on_the_way: bool) -> Vec<ServicePlan> {
         let observed = self.observed();
         let mut plans = Vec::new();
@@ -311,7 +311,7 @@ impl Fleet {
         Plan::new(plans).services
     }
 
-    /// Begins to insist on what has to hold while a plan is carried out.
+    /// Starts to check the invariants while a plan is carried out.
     fn watch(
         &self,
         member: &Member,
@@ -340,7 +340,7 @@ impl Fleet {
         });
         let file = state.upstreams.values().find_map(|files| files.get(&member.id)).cloned();
         let watch = Watch {
-            // One that goes away answers nobody.
+            // A service that is removed answers no requests.
             downtime: plan.downtime || desired.is_none(),
             answered: answers(&member.id, &state, now),
             file,
@@ -354,7 +354,7 @@ impl Fleet {
         self.watches.lock().unwrap().insert(member.id.clone(), watch);
     }
 
-    /// Insists that services are as desired: exactly so many instances up, and asked.
+    /// Asserts that the services are in the desired state: the right instances are up and get requests.
     pub(crate) fn is(&self, targets: &[Option<usize>]) {
         let (now, state) = (self.host.now(), self.host.state());
         assert!(!state.stale && state.stale_units().next().is_none(), "systemd knows old units");
@@ -415,7 +415,7 @@ impl Fleet {
         }
     }
 
-    /// Returns what of the host must not be changed by what fails: files, what runs, where requests go.
+    /// Returns the state that a failed change must restore: files, running units, and where requests go.
     pub(crate) fn serves(&self) -> impl PartialEq + std::fmt::Debug {
         let (now, state) = (self.host.now(), self.host.state());
         let up = state.states(now).into_iter().filter(|(_, state)| state.is_up());
@@ -448,12 +448,12 @@ impl Member {
     }
 }
 
-/// Returns what a service of one native instance is to become.
+/// Returns the desired state of a service with one native instance.
 pub(crate) fn one(text: &str) -> Desired<'static> {
     one_of("web", text)
 }
 
-/// Returns what the service of an id is to become, which has one native instance.
+/// Returns the desired state of a service with an id and one native instance.
 pub(crate) fn one_of(id: &str, text: &str) -> Desired<'static> {
     let text = format!("id: {id}\ncommand: [/bin/web]\n{text}");
     let service = Service::parse(Path::new("web.yaml"), &text);
@@ -496,7 +496,7 @@ fn service(number: u16, release: usize, settings: &Settings) -> Service {
         } else {
             String::new()
         },
-        // Another schedule, too: the timer of a release is to be started anew.
+        // Each release has another schedule, so that its timer is restarted.
         match jobs {
             true => format!(
                 "cron: {{tidy: {{calendar: \"{release}:00\", command: [x], enabled: {}}}}}\n",
@@ -508,7 +508,7 @@ fn service(number: u16, release: usize, settings: &Settings) -> Service {
     Service::parse(Path::new("web.yaml"), &text).unwrap_or_else(|problems| panic!("{problems}"))
 }
 
-/// Returns the fixed name of an instance's socket.
+/// Returns the stable link to an instance's socket.
 fn name_of_socket(id: &ServiceId, instance: u16) -> Endpoint {
     Endpoint::Socket(format!("/run/conductor/upstreams/{id}/{instance}.sock").parse().unwrap())
 }

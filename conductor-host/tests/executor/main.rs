@@ -1,7 +1,7 @@
-//! Whatever is on a host, and wherever a change fails, is interrupted, or dies: requests go on being answered, no
-//! service waits for another while it is down, and the same change made once more comes to its end.
+//! For any initial state, and wherever a change fails, is interrupted or is killed: requests are still answered, no
+//! service waits for another while it is down, and the same change, run again, finishes.
 //!
-//! The executor is the real one. The host is not there, so that thousands of runs take seconds.
+//! The executor is the real one and the host is a fake, so that thousands of runs take seconds.
 
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
@@ -21,7 +21,7 @@ use fleet::{Fleet, Kind, RELEASES, Settings, Start, settings};
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-/// What goes wrong, if anything, at a call of the host.
+/// The fault that is injected, if any, and the number of the call.
 type Accident = Option<(usize, Fault)>;
 
 fn accident() -> impl Strategy<Value = Accident> {
@@ -34,13 +34,13 @@ fn accident() -> impl Strategy<Value = Accident> {
     prop::option::weighted(0.9, (0_usize..90, fault))
 }
 
-/// Asks to stop when the host says so.
+/// Interrupts the change when the fake host injects an interruption.
 struct Operator<'h>(&'h FakeHost);
 
 impl Watcher for Operator<'_> {
     fn tell(&mut self, event: &Event<'_>) {
         if let Event::Done { took, step, .. } = event {
-            // The longest that a program of these takes, and a proxy.
+            // The longest that one of these programs and a proxy take.
             let longest = Duration::from_millis(26_500);
             assert!(*took < longest, "{step} took {took:?}");
         }
@@ -51,7 +51,7 @@ impl Watcher for Operator<'_> {
     }
 }
 
-/// Carries out a change; `None` if the process dies, or cannot go on.
+/// Carries out a change; `None` if the process is killed, or stops with an error.
 fn change(
     fleet: &Fleet,
     targets: &[Option<usize>],
@@ -74,9 +74,9 @@ fn targets(services: usize) -> impl Strategy<Value = Targets> {
     prop::collection::vec(prop::option::weighted(0.9, 0..RELEASES), services)
 }
 
-/// What each service becomes: a release, or nothing.
+/// The target of each service: a release, or its removal.
 type Targets = Vec<Option<usize>>;
-/// The services of a host, the changes that are made to them, and the last one, to which nothing happens.
+/// The services of a host, the changes with their faults, and a last change without a fault.
 type Story = (Vec<(Settings, Start)>, Vec<(Targets, Accident)>, Targets);
 
 fn story() -> impl Strategy<Value = Story> {
@@ -92,7 +92,7 @@ fn story() -> impl Strategy<Value = Story> {
     })
 }
 
-/// The same thousand each time, so that a failure is there again when it is looked for. To look further:
+/// Runs the same thousand cases each time, so that a failure can be reproduced. To try others:
 /// `PROPTEST_CASES=100000 PROPTEST_RNG_SEED=$RANDOM cargo test --package conductor-host --test executor`
 fn config() -> ProptestConfig {
     let ProptestConfig { cases, rng_seed, .. } = ProptestConfig::default();
@@ -177,7 +177,7 @@ fn the_same_change_run_again_finishes_what_a_fault_left() {
     }
 }
 
-/// Has a service of one instance become its second release, whose program ends by itself after a while.
+/// Deploys the second release of a service with one instance, whose program ends by itself after a while.
 fn second_release_that_ends(
     text: &str,
     watched: bool,
@@ -244,7 +244,7 @@ fn a_service_that_failed_before_can_start_again() {
     assert!(run("v2").failure.is_none());
 }
 
-/// Has services of these ids run on a host, where each program takes its time to stop.
+/// Returns a host on which services with these ids run; each program takes a time to stop.
 fn running(ids: &[&str], stop: Duration) -> FakeHost {
     let host = FakeHost::default().with_programs(move |_| Program { stop, ..Program::default() });
     let plans = ids.iter().map(|id| {

@@ -1,4 +1,4 @@
-//! What has to hold on a host at each moment while plans are carried out.
+//! The invariants that hold after each call while plans are carried out.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use conductor_core::value::Endpoint;
 use conductor_host::fake::{CALL, Call, HostState, ProxyWorkers};
 use conductor_host::system::JobType;
 
-/// What is looked at while plans are carried out.
+/// The state of one service that the checks need.
 #[derive(Debug, Clone)]
 pub(crate) struct Watch {
     /// Whether the service may be down for a moment.
     pub(crate) downtime: bool,
-    /// Whether there was an answer before.
+    /// Whether requests were answered before the change.
     pub(crate) answered: bool,
-    /// The file of its proxy from before, which may come back.
+    /// The file of its proxy before the change, which an undo may restore.
     pub(crate) file: Option<UpstreamFile>,
     /// The command that has to succeed before instances of these units start.
     pub(crate) before: Option<(UnitName, BTreeSet<UnitName>)>,
@@ -26,7 +26,7 @@ pub(crate) struct Watch {
     pub(crate) up: BTreeSet<UnitName>,
     /// How many instances may start at a time.
     pub(crate) batch: usize,
-    /// Whether nothing is to be undone.
+    /// Whether no undo is expected.
     pub(crate) on_the_way: bool,
     /// When the last of its instances was stopped, if none was started since.
     pub(crate) stopped: Option<Duration>,
@@ -34,7 +34,7 @@ pub(crate) struct Watch {
 }
 
 impl Watch {
-    /// Insists on what has to hold at each moment.
+    /// Asserts the invariants.
     pub(crate) fn look(&mut self, id: &ServiceId, call: &Call, state: &HostState, now: Duration) {
         let own = |unit: &UnitName| {
             state.units.units.get(unit).is_some_and(|unit| unit.metadata.service == *id)
@@ -62,7 +62,7 @@ impl Watch {
                     && state.state(unit, now).is_up()
                     && let Some(stopped) = self.stopped.take()
                 {
-                    // Down for its own start, and for the time that some calls take.
+                    // It is down for its own start, and for the time of a few calls.
                     let down = now.saturating_sub(stopped);
                     assert!(
                         down <= self.start + 8 * CALL,
@@ -74,7 +74,7 @@ impl Watch {
                 let asked = alive(state, now).any(|workers| {
                     workers.files.get(id).is_some_and(|file| leads_to(file, unit, state))
                 });
-                // A start that was interrupted ends by a stop, too.
+                // An interrupted start also ends with a stop.
                 let asked = self.up.remove(unit) && asked;
                 assert!(!asked || self.downtime, "{unit} is stopped while it is asked");
                 let connected =
@@ -132,12 +132,12 @@ pub(crate) fn up_of(
     up.map(|(unit, _)| unit).filter(own)
 }
 
-/// Returns the processes of proxies that serve somebody.
+/// Returns the worker processes of proxies that still serve connections.
 fn alive(state: &HostState, now: Duration) -> impl Iterator<Item = &ProxyWorkers> {
     state.workers.values().flatten().filter(move |workers| workers.is_alive(now))
 }
 
-/// Returns whether a request is answered: one that comes now, and after a reboot.
+/// Returns whether requests are answered, now and after a reboot.
 pub(crate) fn answers(id: &ServiceId, state: &HostState, now: Duration) -> bool {
     let serves = |workers: &ProxyWorkers| {
         workers.files.get(id).is_some_and(|file| up_targets(file, state, now) > 0)
@@ -149,18 +149,18 @@ pub(crate) fn answers(id: &ServiceId, state: &HostState, now: Duration) -> bool 
     answered && boots
 }
 
-/// Returns how many instances that are up a file leads to.
+/// Returns the number of instances in a file that are up.
 fn up_targets(file: &UpstreamFile, state: &HostState, now: Duration) -> usize {
     let up = state.states(now).into_iter().filter(|(_, state)| state.is_up());
     up.filter(|(unit, _)| leads_to(file, unit, state)).count()
 }
 
-/// Returns how many instances a file names.
+/// Returns the number of instances in a file.
 fn count(file: &UpstreamFile) -> usize {
     file.text.lines().filter(|line| line.trim().starts_with("server ")).count()
 }
 
-/// Returns whether a file leads requests to a unit.
+/// Returns whether a file sends requests to a unit.
 fn leads_to(file: &UpstreamFile, unit: &UnitName, state: &HostState) -> bool {
     let Some(unit) = state.units.units.get(unit) else { return false };
     if unit.metadata.service != file.service {
@@ -178,7 +178,7 @@ fn leads_to(file: &UpstreamFile, unit: &UnitName, state: &HostState) -> bool {
     }
 }
 
-/// Returns where an instance is reached.
+/// Returns the address of an instance.
 pub(crate) fn endpoint(unit: &Unit) -> Option<&Endpoint> {
     unit.metadata.kind.instance()?.endpoint.as_ref()
 }

@@ -1,4 +1,4 @@
-//! What is on its way while requests are led elsewhere.
+//! Requests that are under way while the proxy switches.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Ctrl-C: what can be undone is, and the rest is said.
+//! Ctrl-C: what can be undone is undone, and the rest is reported.
 
 use super::load::{Load, Staying};
 use super::nginx;

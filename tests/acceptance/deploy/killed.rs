@@ -1,4 +1,4 @@
-//! Killed before and after every step, no request fails, and the next run finishes the work.
+//! conductor is killed before and after every step: no request fails, and the next run finishes the work.
 
 use conductor_sandbox::Engine::{Docker, Podman};
 
@@ -25,7 +25,7 @@ const MANY: usize = 100;
 /// over a fake host; what an engine leaves behind shows at some of them.
 const SOME: usize = 3;
 
-/// Lets a run die at its `moment`th step, and tells where; nothing if it has no so many.
+/// Kills a run at its `moment`th moment and returns where that was; `None` if the run has fewer moments.
 #[track_caller]
 fn kill(host: &Host, moment: usize, words: &[&str]) -> Option<String> {
     let moment = moment.to_string();
@@ -65,7 +65,7 @@ fn moments(host: &Host, runtime: Runtime, load: Load, interval: usize) {
         if moment % 4 < 2 {
             deploy(host, revision).exits(0);
         } else {
-            // It finishes what was begun, and does not know of what was not.
+            // It finishes what was started. A deploy that was not started is unknown to it.
             host.apply();
             is_complete(host, None, &place);
             host.is_converged();
@@ -80,7 +80,7 @@ fn moments(host: &Host, runtime: Runtime, load: Load, interval: usize) {
     report.answered(revision);
 }
 
-/// Insists that one release runs, and only that one, and that it is what nginx is told of.
+/// Asserts that exactly one release runs, and that nginx's upstream names its instances.
 #[track_caller]
 fn is_complete(host: &Host, revision: Option<&str>, place: &str) {
     let running = host.running("web");
@@ -123,13 +123,13 @@ fn remove_killed_at_every_step(host: &Host) {
     let definition = Runtime::Native.definition("instances: 2\n");
     let mut moments = 0;
     first(host, Runtime::Native, &definition);
-    // Nobody asks any more.
+    // There are no requests any more.
     host.sh("rm /etc/nginx/conf.d/site.conf");
     for moment in 0..MANY {
         deploy(host, "v2").exits(0);
         let Some(place) = kill(host, moment, &["remove", "web"]) else { break };
         if moment % 4 < 2 {
-            // It comes back as a whole, if the host still knows what it was.
+            // The service is complete again, if its units are still on the host.
             let ran = host.conductor(&["apply"]);
             match ran.status {
                 Some(0) => is_complete(host, Some("v2"), &place),
@@ -137,7 +137,7 @@ fn remove_killed_at_every_step(host: &Host) {
             }
         }
         let ran = host.conductor(&["remove", "--id", "web"]);
-        // Or there is nothing any more.
+        // Or nothing of it is left.
         assert!(matches!(ran.status, Some(0 | 2)), "{place}: {ran}");
         assert!(host.files().is_empty(), "{place}: {:?}", host.files().keys());
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Load on the site while a test does something, and what came of it.
+//! Load on the site during a test, and its result.
 
 use std::process::{Child, Command, Stdio};
 
@@ -75,7 +75,7 @@ impl Load {
         Self { children: vec![("strict", clients(host, "strict"))] }
     }
 
-    /// Ends it, and insists that no request failed; returns what the clients that keep connections say.
+    /// Ends it and asserts that no request failed; returns the report of the clients that keep connections.
     #[track_caller]
     pub(crate) fn stop(self, host: &Host) -> Report {
         let mut report = None;
@@ -100,7 +100,7 @@ impl Load {
     }
 }
 
-/// wrk counts what failed, and says nothing of it if there is nothing.
+/// wrk counts failed requests, and prints nothing about them if there are none.
 #[track_caller]
 fn wrk_is_content(host: &Host, text: &str) {
     let count = text.lines().find_map(|line| line.trim().split_once(" requests in "));
@@ -110,7 +110,7 @@ fn wrk_is_content(host: &Host, text: &str) {
 }
 
 impl Report {
-    /// Insists that a version has answered, and returns when it did so first and last.
+    /// Asserts that a version has answered, and returns the times of its first and last answer.
     #[track_caller]
     pub(crate) fn answered(&self, version: &str) -> (u64, u64) {
         let times = &self.json["answers"][version];
@@ -119,7 +119,7 @@ impl Report {
         times.unwrap_or_else(|| panic!("{version} never answered: {self:?}"))
     }
 
-    /// Returns what has answered, by name.
+    /// Returns the versions that have answered.
     #[track_caller]
     pub(crate) fn versions(&self) -> Vec<&str> {
         let answers = self.json["answers"].as_object().expect("answers");

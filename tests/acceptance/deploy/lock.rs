@@ -1,4 +1,4 @@
-//! More than one at a time: the second waits, and says for whom.
+//! Two changes at a time: the second one waits, and prints which process it waits for.
 
 use super::nginx;
 use super::service::{Runtime, deploy, first};

@@ -1,4 +1,4 @@
-//! The power goes in the middle of deploys: what served comes back and serves, and the same command
+//! The power is cut during deploys: what served before serves again, and the same command
 //! finishes the work.
 
 use std::fmt::Write as _;
@@ -9,7 +9,7 @@ use libtest_mimic::Failed;
 use crate::machine::{eventually, text};
 use crate::pool::{Pool, Program};
 
-/// What was done last, of one service each.
+/// The last moment before the power cut, one for each service.
 const MOMENTS: [&str; 5] =
     ["before: start", "after: start", "after: write the upstream", "before: drain", "after: stop"];
 
@@ -61,7 +61,7 @@ fn ask(vm: &mut Vm, port: usize) -> Result<String, Failed> {
     text(vm, &format!("curl -sS --fail --max-time 20 127.0.0.1:{port}"))
 }
 
-/// All that is served is what a run of `conductor deploy` left, and then what it leads to.
+/// Asserts that each site answers with what the killed deploy left, and that the same deploy finishes.
 pub(crate) fn they_are_finished(vm: &mut Vm) -> Result<(), Failed> {
     for (_, port) in services() {
         let answers = format!("curl -sf --max-time 10 127.0.0.1:{port} >/dev/null");

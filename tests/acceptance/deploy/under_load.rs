@@ -1,4 +1,4 @@
-//! Many deploys in a row, good ones and bad ones of every kind, and not a single failed request.
+//! Many deploys in a row, good ones and every kind of bad one, without a failed request.
 
 #![expect(clippy::print_stderr, reason = "what docker lost is for whoever runs the tests")]
 
@@ -43,7 +43,7 @@ fn revisions(count: usize, kinds: &[&'static str]) -> Vec<Revision> {
     (0..=count).map(revision).collect()
 }
 
-/// Returns a definition that notices who dies just after it was healthy.
+/// Returns a definition with a `min_healthy_time`, which notices a program that dies just after it was healthy.
 fn watched(runtime: Runtime, rest: &str) -> String {
     runtime.definition(rest).replace("deploy: {", "deploy: {min_healthy_time: 400ms, ")
 }
