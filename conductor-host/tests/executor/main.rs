@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test fails")]
 
 mod fleet;
+mod services;
 mod watch;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,9 +18,10 @@ use conductor_core::value::Span;
 use conductor_host::fake::{Call, FakeHost, Fault, Program};
 use conductor_host::system::JobType;
 use conductor_host::{Cause, Event, ServiceReport, Watcher};
-use fleet::{Fleet, Kind, RELEASES, Settings, Start, settings};
+use fleet::Fleet;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use services::{Kind, RELEASES, Settings, Start, settings};
 
 /// The fault that is injected, if any, and the number of the call.
 type Accident = Option<(usize, Fault)>;

@@ -1,0 +1,153 @@
+//! The services of the executor's tests: their settings, their initial states, and their definitions.
+
+use std::path::Path;
+
+use conductor_core::service::Service;
+use proptest::prelude::*;
+
+/// The number of releases of each service.
+pub(crate) const RELEASES: usize = 3;
+/// The most instances of a release.
+pub(crate) const INSTANCES: u16 = 3;
+
+/// The runtime of the instances, and the kind of their addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Port,
+    Socket,
+    Container,
+}
+
+/// The settings of a service that change its plan.
+#[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others")]
+pub(crate) struct Settings {
+    pub(crate) kind: Kind,
+    pub(crate) instances: u16,
+    pub(crate) batch: u16,
+    pub(crate) keep: u16,
+    pub(crate) stop_first: bool,
+    pub(crate) proxy: bool,
+    pub(crate) min_healthy: bool,
+    pub(crate) jobs: bool,
+    pub(crate) before: bool,
+    /// How long its programs take to start, in milliseconds.
+    pub(crate) start: u64,
+    pub(crate) watched: bool,
+}
+
+impl Settings {
+    /// Returns a service with every feature that adds steps to a deploy.
+    pub(crate) fn with_everything(kind: Kind) -> Self {
+        Self {
+            kind,
+            instances: 2,
+            batch: 1,
+            keep: 0,
+            stop_first: false,
+            proxy: true,
+            // The wait for it would hide that connections are not waited for.
+            min_healthy: kind != Kind::Port,
+            jobs: true,
+            before: true,
+            start: 10,
+            watched: true,
+        }
+    }
+}
+
+pub(crate) fn settings() -> impl Strategy<Value = Settings> {
+    let kind = prop_oneof![Just(Kind::Port), Just(Kind::Socket), Just(Kind::Container)];
+    let numbers = (1..=INSTANCES, 1..=2_u16, 0..=2_u16);
+    let order = (prop::bool::weighted(0.3), prop::bool::weighted(0.8));
+    let start = prop_oneof![Just(10_u64), Just(400), Just(25_000)];
+    (kind, numbers, order, any::<[bool; 4]>(), start).prop_map(
+        |(kind, (instances, batch, keep), (stop_first, proxy), flags, start)| {
+            let [min_healthy, jobs, before, watched] = flags;
+            Settings {
+                kind,
+                instances,
+                batch,
+                keep,
+                stop_first,
+                proxy,
+                min_healthy,
+                jobs,
+                before,
+                start,
+                watched,
+            }
+        },
+    )
+}
+
+/// The initial state of one instance.
+#[derive(Debug, Clone, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is found or not, whatever the others")]
+pub(crate) struct Found {
+    pub(crate) file: bool,
+    pub(crate) enabled: bool,
+    pub(crate) up: bool,
+    pub(crate) named: bool,
+}
+
+/// The initial state of a service, before the first change.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Start {
+    pub(crate) found: Vec<Found>,
+    /// The job of a release, whether it is enabled, and whether its timer is up.
+    pub(crate) job: Option<(usize, bool, bool)>,
+}
+
+impl Arbitrary for Start {
+    type Parameters = ();
+    type Strategy = BoxedStrategy<Self>;
+
+    fn arbitrary_with((): ()) -> Self::Strategy {
+        let found = any::<[bool; 4]>().prop_map(|[file, enabled, up, named]| Found {
+            file,
+            // conductor leaves no link without a file, and no name of an instance that does not run.
+            enabled: file && enabled,
+            up: file && up,
+            named: file && up && named,
+        });
+        let all = RELEASES * usize::from(INSTANCES);
+        let job = prop::option::of((0..RELEASES, any::<bool>(), any::<bool>()));
+        (prop::collection::vec(found, all), job)
+            .prop_map(|(found, job)| Self { found, job })
+            .boxed()
+    }
+}
+/// Returns a service at one of its releases.
+pub(crate) fn service(number: u16, release: usize, settings: &Settings) -> Service {
+    let Settings {
+        kind, instances, batch, keep, stop_first, proxy, min_healthy, jobs, before, ..
+    } = settings;
+    let order = if *stop_first { "stop-first" } else { "start-first" };
+    let time = if *min_healthy { "1s" } else { "0s" };
+    let kind = match kind {
+        Kind::Port => format!("revision: v{release}\ncommand: [/bin/web]\nport: 80\n"),
+        Kind::Socket => format!("revision: v{release}\ncommand: [/bin/web]\nlisten: socket\n"),
+        Kind::Container => format!("runtime: docker\nimage: web:v{release}\nport: 80\n"),
+    };
+    let before = if *before { "before: [/bin/migrate], " } else { "" };
+    let text = format!(
+        "id: web{number}\n{kind}health: {{http: /}}\n\
+         instances: {instances}\n\
+         deploy: {{{before}order: {order}, batch: {batch}, keep: {keep}, min_healthy_time: {time}}}\n{}{}",
+        if *proxy {
+            format!("proxy: {{nginx: {{upstream: web{number}}}}}\n")
+        } else {
+            String::new()
+        },
+        // Each release has another schedule, so that its timer is restarted.
+        match jobs {
+            true => format!(
+                "cron: {{tidy: {{calendar: \"{release}:00\", command: [x], enabled: {}}}}}\n",
+                release != 2
+            ),
+            false => String::new(),
+        }
+    );
+    Service::parse(Path::new("web.yaml"), &text).unwrap_or_else(|problems| panic!("{problems}"))
+}
