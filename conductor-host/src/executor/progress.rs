@@ -65,7 +65,7 @@ impl<W> ServiceRun<W> {
         self.queue.front().or(finish.filter(|_| self.phase == Phase::Steps))
     }
 
-    /// Takes the next steps of one kind from the queue; `None` if the queue is empty.
+    /// Removes the next steps of one kind from the queue and returns them; `None` if the queue is empty.
     pub(super) fn next_group(&mut self) -> Option<(StepKind, Vec<Step>)> {
         if self.queue.is_empty() && self.phase == Phase::Steps {
             self.phase = Phase::Finish;

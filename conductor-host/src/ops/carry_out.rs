@@ -101,7 +101,7 @@ impl Conductor {
         Ok(Planned { plan, observed })
     }
 
-    /// Takes the lock of the host. If that takes a while, it reports once which process holds it.
+    /// Locks the host. If another process holds the lock for a while, reports once which one.
     fn lock(&self, change: &Change, watcher: &mut dyn Watcher) -> Result<Lock, Error> {
         let mut told = false;
         let mut waiting = |holder: &str| {

@@ -324,7 +324,7 @@ impl Host for SystemHost<'_> {
     }
 }
 
-/// Tells a thread to go on with its work until this is dropped.
+/// Keeps a thread working until this is dropped.
 struct Wanted(Arc<AtomicBool>);
 
 impl Drop for Wanted {

@@ -35,7 +35,7 @@ pub(super) struct OutputCopy {
 }
 
 impl OutputCopy {
-    /// Tells the thread that the command has ended: it copies only what is in the pipe. Other processes may have
+    /// Ends the copy after what is in the pipe now, since the command has ended. Other processes may still have
     /// the pipe open: podman's monitor, and a container that outlived its client.
     pub(super) fn finish(&self) {
         // It fails if the thread has finished.

@@ -82,7 +82,7 @@ impl Controller {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = ControlLine::Gone;
     }
 
-    /// Takes the connection, and sends the signals that were kept.
+    /// Stores the connection, and sends the signals that have waited for it.
     pub(super) fn attach(&self, mut stream: UnixStream) -> io::Result<()> {
         let mut line = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         match &*line {
