@@ -58,7 +58,7 @@ fn a_second_run_does_nothing(host: &Host) {
     host.define("web.yaml", WEB);
     host.apply();
     let (files, instances) = (host.files(), host.instances());
-    assert_eq!(files.len(), 9 + 5, "{:?}", files.keys());
+    assert_eq!(files.len(), 8 + 4, "{:?}", files.keys());
     assert_eq!(instances.len(), 3, "{instances:?}");
 
     let calls = Calls::record(host);

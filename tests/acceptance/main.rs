@@ -33,6 +33,7 @@ mod killed;
 mod leftovers;
 mod machine;
 mod numbers;
+mod older_files;
 mod operator_mistakes;
 mod pool;
 mod ports;
@@ -105,6 +106,7 @@ fn main() -> ExitCode {
             ("proxy", proxy::TESTS),
             ("prune", prune::TESTS),
             ("foreign", foreign::TESTS),
+            ("older_files", older_files::TESTS),
             ("bad_host", bad_host::TESTS),
             ("bad_input", bad_input::TESTS),
             ("failing_start", failing_start::TESTS),

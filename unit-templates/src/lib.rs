@@ -20,10 +20,6 @@ pub const INSTANCE: Template =
 pub const TARGET: Template =
     Template { file: "service.target.hbs", text: include_str!("../service.target.hbs") };
 
-/// The slice that accounts for all instances of a service.
-pub const SLICE: Template =
-    Template { file: "service.slice.hbs", text: include_str!("../service.slice.hbs") };
-
 /// What starts the target of a service when the host boots.
 pub const BOOT: Template =
     Template { file: "boot.service.hbs", text: include_str!("../boot.service.hbs") };
@@ -41,4 +37,4 @@ pub const NGINX: Template =
     Template { file: "nginx.upstream.hbs", text: include_str!("../nginx.upstream.hbs") };
 
 /// All templates of units.
-pub const ALL: [Template; 6] = [INSTANCE, TARGET, SLICE, BOOT, COMMAND, TIMER];
+pub const ALL: [Template; 5] = [INSTANCE, TARGET, BOOT, COMMAND, TIMER];

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::definition::Order;
 use crate::name::{ServiceId, UnitName};
+use crate::release::slice_unit;
 use crate::unit::{EngineImage, Kind, Link, UnitSet};
 use crate::value::Span;
 
@@ -170,13 +171,17 @@ fn undo(
     };
     if observed.states.is_some() {
         let units = desired.units.units.iter();
-        let mut stop: Vec<_> = units
+        let stop = units
             .filter(|(name, unit)| unit.metadata.kind != Kind::Boot && goes(name))
-            .map(|(name, _)| name.clone())
-            .collect();
-        // The first instance started its slice, which is empty by then.
-        stop.sort_by_key(|unit| unit.kind() == "slice");
-        undo.extend(stop.into_iter().map(Step::Stop));
+            .map(|(name, _)| name.clone());
+        undo.extend(stop.map(Step::Stop));
+        // The first instance of a new service started its slice, which is empty by then.
+        let slice = slice_unit(service);
+        if observed.units_of(service).next().is_none()
+            && !observed.state(&slice).is_some_and(ActiveState::is_up)
+        {
+            undo.extend([Step::Stop(slice)]);
+        }
     }
     if desired.service.deploy.order == Order::StopFirst {
         // A unit that is not enabled does not start.

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use super::releases::served_last;
 use super::{ActiveState, Desired, Observed, ObservedRelease, Step};
 use crate::name::{ReleaseName, ServiceId, UnitName};
+use crate::release::slice_unit;
 use crate::unit::{EngineImage, UnitSet};
+
+const SLICE: &str = "slice";
 
 /// Units that are on the host and not desired.
 #[derive(Default)]
@@ -33,6 +36,8 @@ impl Leaving {
         let mut leaving = Self::all(id, &stays, observed);
         // A job that runs is not stopped, even if its schedule is removed.
         leaving.stop.retain(|step| step.unit().is_none_or(|unit| !is_job(unit, observed)));
+        // The service still runs in its slice, also if a file of the slice is removed.
+        leaving.stop.retain(|step| step.unit().is_none_or(|unit| unit.kind() != SLICE));
         leaving.remove.retain(|step| step.unit().is_none_or(|unit| !kept.contains(unit)));
         leaving.images = images(id, &leaving.remove, &stays, observed);
         leaving
@@ -48,12 +53,14 @@ impl Leaving {
         let up = units.iter().filter(|(name, unit)| {
             unit.metadata.kind.is_instance() && observed.state(name).is_some_and(ActiveState::is_up)
         });
-        let held = units.iter().filter(|(name, _)| {
+        let is_held = |name: &UnitName| {
             observed.state(name).is_some_and(|state| state != ActiveState::Inactive)
-        });
-        let mut stop: Vec<_> = held.map(|(name, _)| (*name).clone()).collect();
-        // A slice can be stopped only when it is empty.
-        stop.sort_by_key(|unit| unit.kind() == "slice");
+        };
+        // The slice is stopped last, when it is empty. It has a file only if an older version wrote one.
+        let slice = Some(slice_unit(service)).filter(|_| !units.is_empty());
+        let others = units.iter().map(|(name, _)| *name).filter(|name| name.kind() != SLICE);
+        let stop = others.chain(&slice).filter(|name| is_held(name)).cloned();
+        let stop: Vec<_> = stop.collect();
         Self {
             up: up.map(|(name, _)| (*name).clone()).collect(),
             stop: stop.into_iter().map(Step::Stop).collect(),

@@ -7,7 +7,7 @@ use super::*;
 use crate::release::{Release, boot_unit, slice_unit, target_unit};
 use crate::runtime::Scope;
 use crate::service::Service;
-use crate::unit::{Kind, Templates, Unit};
+use crate::unit::{Kind, Metadata, Templates, Unit};
 use crate::value::Span;
 
 fn service(text: &str) -> Service {
@@ -55,7 +55,23 @@ pub(super) fn running(desired: &Desired<'_>) -> Observed {
         };
         states.insert(name.clone(), state);
     }
+    states.insert(slice_unit(&desired.service.id), ActiveState::Active);
     Observed { states: Some(states), ..Observed::new(set, BTreeMap::new()) }
+}
+
+/// Returns the same host as an older version wrote it, with files that this one does not write.
+fn written_by_an_older_version(desired: &Desired<'_>) -> Observed {
+    let running = running(desired);
+    let mut set = running.set;
+    let (version, service) = ("0.1.0".to_owned(), desired.service.id.clone());
+    let metadata = Metadata { version, service, kind: Kind::Slice };
+    let text = format!("[Slice]\nMemoryAccounting=yes\n\n{metadata}");
+    set.units.insert(slice_unit(&id()), Unit { metadata, text });
+    Observed { states: running.states, ..Observed::new(set, BTreeMap::new()) }
+}
+
+fn id() -> ServiceId {
+    "web".parse().unwrap()
 }
 
 pub(super) fn empty() -> Observed {
@@ -64,8 +80,17 @@ pub(super) fn empty() -> Observed {
 
 /// Returns a plan's steps in words, without the digests.
 pub(super) fn words(plan: &ServicePlan) -> Vec<String> {
+    shown(plan.all_steps())
+}
+
+/// Returns the steps of the undo in words.
+fn undone(plan: &ServicePlan) -> Vec<String> {
+    shown(plan.undo.iter())
+}
+
+fn shown<'s>(steps: impl Iterator<Item = &'s Step>) -> Vec<String> {
     let digit = |c: char| c.is_ascii_hexdigit();
-    plan.all_steps()
+    steps
         .map(|step| {
             let text = step.to_string();
             match text.split_once("host.") {
@@ -85,7 +110,6 @@ fn a_new_service_is_written_then_enabled_then_started() {
             "write conductor-web-boot.service",
             "write conductor-web--1.service",
             "write conductor-web--2.service",
-            "write conductor-web.slice",
             "write conductor-web.target",
             "enable conductor-web--1.service in conductor-web.target",
             "enable conductor-web--2.service in conductor-web.target",
@@ -96,6 +120,47 @@ fn a_new_service_is_written_then_enabled_then_started() {
         ]
     );
     assert!(!plan.replaces);
+    // Its slice has no file, and did not exist before.
+    assert_eq!(
+        undone(&plan),
+        [
+            "stop conductor-web--1.service",
+            "stop conductor-web--2.service",
+            "stop conductor-web.target",
+            "stop conductor-web.slice",
+            "disable conductor-web--1.service in conductor-web.target",
+            "disable conductor-web--2.service in conductor-web.target",
+            "disable conductor-web-boot.service in multi-user.target",
+            "remove conductor-web-boot.service",
+            "remove conductor-web--1.service",
+            "remove conductor-web--2.service",
+            "remove conductor-web.target",
+        ]
+    );
+    let mut observed = empty();
+    observed.states.as_mut().unwrap().insert(slice_unit(&id()), ActiveState::Active);
+    let plan = converge(&desired("instances: 2\n"), &observed).unwrap();
+    assert!(
+        !undone(&plan).contains(&"stop conductor-web.slice".to_owned()),
+        "a command runs in it"
+    );
+}
+
+#[test]
+fn files_of_an_older_version_are_replaced_and_nothing_that_runs_is_touched() {
+    let desired = desired("instances: 2\nport: 80\n");
+    let older = written_by_an_older_version(&desired);
+    let plan = converge(&desired, &older).unwrap();
+    assert_eq!(words(&plan), ["remove conductor-web.slice"]);
+    assert!(plan.undo.is_empty() && !plan.replaces && !plan.downtime);
+    // A deploy stops what it replaces, and not the slice.
+    let plan = converge(&self::desired("instances: 1\nport: 80\n"), &older).unwrap();
+    let stopped: Vec<_> = plan.all_steps().filter(|step| matches!(step, Step::Stop(_))).collect();
+    assert_eq!(stopped.len(), 1, "{:?}", words(&plan));
+    // The slice is stopped when the service is removed, once.
+    let stopped = words(&remove(&id(), Span::from_secs(30), &older));
+    assert_eq!(stopped.iter().filter(|step| *step == "stop conductor-web.slice").count(), 1);
+    assert!(stopped.contains(&"remove conductor-web.slice".to_owned()));
 }
 
 #[test]

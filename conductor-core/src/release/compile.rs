@@ -125,7 +125,6 @@ pub(super) fn compile(
     set.links.insert(Link { by: wanted_by, unit: boot.clone() });
     for (name, kind, template) in [
         (target.clone(), Kind::Target, unit_templates::TARGET),
-        (slice, Kind::Slice, unit_templates::SLICE),
         (boot, Kind::Boot, unit_templates::BOOT),
     ] {
         let text = templates.render(template, &values)?;

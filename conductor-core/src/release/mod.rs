@@ -122,7 +122,7 @@ impl<'s> Release<'s> {
         ReleaseName::new(&self.revision, &self.digest)
     }
 
-    /// Compiles the units of the service: its instances, its target and its slice.
+    /// Compiles the units of the service: its instances, its target, and what starts that at boot.
     ///
     /// `ports` has the host's port of each instance, from 1, if the service has a port; `record` is written into
     /// the metadata of each instance.
@@ -206,7 +206,7 @@ pub fn boot_unit(service: &ServiceId) -> UnitName {
     UnitName::from_checked(format!("{PREFIX}{service}-boot.service"))
 }
 
-/// Returns the name of a service's slice. A dash in the id is escaped: in the name of a slice it means a
+/// Returns the name of a service's slice. It has no file: systemd creates it for the first unit in it. A dash in the id is escaped: in the name of a slice it means a
 /// parent, which could be the slice of another service.
 pub fn slice_unit(service: &ServiceId) -> UnitName {
     let component = escape::slice_component(service.as_str());

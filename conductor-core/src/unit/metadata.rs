@@ -30,7 +30,7 @@ pub enum Kind {
     Instance(Box<Instance>),
     /// The target of the service.
     Target,
-    /// The slice of the service.
+    /// The slice of the service. Older versions wrote a file for it.
     Slice,
     /// The unit that starts the target when the host boots.
     Boot,

@@ -54,6 +54,14 @@ pub enum TemplateError {
         /// The names of the templates.
         known: String,
     },
+    /// Older versions had a template of this name.
+    #[error("{}: there is no such template any more: {instead}", crate::error::shown_path(file))]
+    Retired {
+        /// The file.
+        file: PathBuf,
+        /// What to write in its place.
+        instead: &'static str,
+    },
     /// systemd would not read the rendered text as it is meant.
     #[error("{}: the rendered text {reason}", crate::error::shown_path(file))]
     Output {
@@ -63,6 +71,12 @@ pub enum TemplateError {
         reason: String,
     },
 }
+
+/// The templates of older versions, and what to write in their place.
+const RETIRED: [(&str, &str); 1] = [(
+    "service.slice.hbs",
+    "write its [Slice] section into conductor-ID.slice.d/NAME.conf next to the units, and remove it",
+)];
 
 /// The templates in use.
 #[derive(Debug)]
@@ -89,6 +103,9 @@ impl Templates {
         let mut hasher = Sha256::new();
         for Override { file, text } in overrides {
             let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            if let Some((_, instead)) = RETIRED.iter().find(|(retired, _)| *retired == name) {
+                return Err(TemplateError::Retired { file: file.clone(), instead });
+            }
             let Some(template) = unit_templates::ALL.iter().find(|known| known.file == name) else {
                 let known = unit_templates::ALL.map(|known| known.file).join(", ");
                 return Err(TemplateError::Unknown { file: file.clone(), known });
@@ -183,18 +200,25 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn template(text: &str) -> Override {
-        Override { file: "own/service.slice.hbs".into(), text: text.into() }
+        Override { file: "own/service.target.hbs".into(), text: text.into() }
     }
 
     #[test]
     fn an_override_that_does_not_load_says_where() {
         let error = Templates::new(&[template("a\n{{#if x}}\n")]).unwrap_err();
-        assert!(error.to_string().starts_with("own/service.slice.hbs:"), "{error}");
+        assert!(error.to_string().starts_with("own/service.target.hbs:"), "{error}");
         let error = Templates::new(&[Override { file: "own/x.hbs".into(), text: String::new() }]);
         assert!(error.unwrap_err().to_string().contains("write one of instance.service.hbs"));
+        for (name, instead) in RETIRED {
+            let file = Path::new("own").join(name);
+            let error = Templates::new(&[Override { file, text: String::new() }]).unwrap_err();
+            assert!(error.to_string().ends_with(instead), "{error}");
+        }
     }
 
     /// Runs on a thread with the default stack size, as a compile does.
@@ -217,14 +241,14 @@ mod tests {
             format!("{{{{lookup {}1{} 0}}}}", "{ \"a\": ".repeat(MANY), " }".repeat(MANY)),
             nested(MANY, inline, "x", "{{/inline}}"),
             format!("{inline}{{{{> a}}}}{{{{/inline}}}}{{{{> a}}}}"),
-            "{{> service.slice.hbs}}".to_owned(),
-            "{{~ > service.slice.hbs}}".to_owned(),
-            "{{#> service.slice.hbs}}{{/service.slice.hbs}}".to_owned(),
+            "{{> service.target.hbs}}".to_owned(),
+            "{{~ > service.target.hbs}}".to_owned(),
+            "{{#> service.target.hbs}}{{/service.target.hbs}}".to_owned(),
             "{{> (lookup this \"a\")}}".to_owned(),
             "{{* inline a}}".to_owned(),
         ] {
             let error = Templates::new(&[template(&format!("\n {text}"))]).unwrap_err();
-            assert!(error.to_string().starts_with("own/service.slice.hbs:2:"), "{error}");
+            assert!(error.to_string().starts_with("own/service.target.hbs:2:"), "{error}");
         }
         for text in [
             nested(100, "{{#if a}}", "x", "{{/if}}"),
@@ -237,7 +261,7 @@ mod tests {
         ] {
             // Any result is accepted: the process must not end.
             let templates = Templates::new(&[template(&text)]);
-            let _ = templates.unwrap().render(unit_templates::SLICE, &values);
+            let _ = templates.unwrap().render(unit_templates::TARGET, &values);
         }
     }
 
@@ -245,16 +269,16 @@ mod tests {
     fn a_missing_value_is_an_error_with_its_place() {
         let templates = Templates::new(&[template("[Unit]\nX={{nothing}}\n")]).unwrap();
         let error = templates
-            .render(unit_templates::SLICE, &Values::new(&serde_json::json!({})))
+            .render(unit_templates::TARGET, &Values::new(&serde_json::json!({})))
             .unwrap_err();
-        assert!(error.to_string().starts_with("own/service.slice.hbs:2:"), "{error}");
+        assert!(error.to_string().starts_with("own/service.target.hbs:2:"), "{error}");
     }
 
     #[test]
     fn nothing_is_escaped_for_html() {
         let templates = Templates::new(&[template("{{a}}\n")]).unwrap();
         let data = Values::new(&serde_json::json!({"a": "<\"&'>"}));
-        assert_eq!(templates.render(unit_templates::SLICE, &data).unwrap(), "<\"&'>\n");
+        assert_eq!(templates.render(unit_templates::TARGET, &data).unwrap(), "<\"&'>\n");
     }
 
     #[test]

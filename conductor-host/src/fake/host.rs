@@ -334,6 +334,7 @@ impl FakeHost {
             self.enter(unit, ActiveState::Deactivating, number);
             self.wait(unit, number, program.stop).await?;
             self.state.borrow_mut().held.remove(unit);
+            self.state.borrow_mut().end_slice(unit);
         }
         if job == JobType::Stop {
             return if fails { Err(JobError::Result("failed".to_owned())) } else { Ok(()) };
@@ -373,6 +374,7 @@ impl FakeHost {
 
     fn enter(&self, unit: &UnitName, state: ActiveState, job: usize) {
         let mut all = self.state.borrow_mut();
+        all.start_slice(unit, self.now());
         // systemd loads a file when the unit is first referred to.
         let file = all.units.units.get(unit).map(|unit| unit.body().to_owned());
         let text = all.held.get(unit).map_or(file, |held| held.text.clone());

@@ -117,12 +117,33 @@ impl HostState {
         self.held.get(unit).map_or(ActiveState::Inactive, |held| held.state(now))
     }
 
-    /// Makes a unit active with its current file.
+    /// Makes a unit active with its current file, and the slice that it is in.
     pub fn set_active(&mut self, unit: &UnitName, now: Duration) {
+        self.start_slice(unit, now);
         let text = self.units.units.get(unit).map(|unit| unit.body().to_owned());
         let state = ActiveState::Active;
         let held = Held { state, since: now, stays: None, watched: true, job: 0, text };
         self.held.insert(unit.clone(), held);
+    }
+
+    /// Makes the slice of a unit active. As for systemd, it needs no file.
+    pub(super) fn start_slice(&mut self, unit: &UnitName, now: Duration) {
+        if let Some(slice) = self.slice(unit).filter(|slice| !self.held.contains_key(slice)) {
+            self.set_active(&slice, now);
+        }
+    }
+
+    /// Ends all units in a slice.
+    pub(super) fn end_slice(&mut self, slice: &UnitName) {
+        let ended: Vec<_> =
+            self.held.keys().filter(|unit| self.slice(unit).as_ref() == Some(slice)).collect();
+        for unit in ended.into_iter().cloned().collect::<Vec<_>>() {
+            self.held.remove(&unit);
+        }
+    }
+
+    fn slice(&self, unit: &UnitName) -> Option<UnitName> {
+        self.units.units.get(unit)?.values("Slice").next()?.parse().ok()
     }
 
     /// Returns the units whose files differ from what systemd has loaded.

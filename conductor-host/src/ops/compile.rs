@@ -190,13 +190,13 @@ mod tests {
     #[test]
     fn a_panic_at_one_service_is_that_services_error() {
         let root = tempfile::tempdir().unwrap();
-        let slice = Override {
-            file: "service.slice.hbs".into(),
-            text: "[Slice]\n{{fail id}}\n".to_owned(),
+        let target = Override {
+            file: "service.target.hbs".into(),
+            text: "[Unit]\n{{fail id}}\n".to_owned(),
         };
         let conductor = Conductor {
             paths: Paths::below(root.path()).unwrap(),
-            templates: Templates::new(&[slice]).unwrap().with_helper("fail", fails_at_bad),
+            templates: Templates::new(&[target]).unwrap().with_helper("fail", fails_at_bad),
             place: Place::Files,
             lock_timeout: Duration::ZERO,
             trust: None,

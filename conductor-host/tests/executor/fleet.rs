@@ -11,10 +11,10 @@ use conductor_core::plan::{
     self, Desired, Hook, Observed, Plan, ServicePlan, Step, converge, record, releases,
 };
 use conductor_core::proxy::{ProxyTemplates, UpstreamFile};
-use conductor_core::release::Release;
+use conductor_core::release::{Release, VERSION, slice_unit};
 use conductor_core::runtime::Scope;
 use conductor_core::service::Service;
-use conductor_core::unit::{Record, Templates, Unit, UnitSet};
+use conductor_core::unit::{Kind, Metadata, Record, Templates, Unit, UnitSet};
 use conductor_core::value::{Endpoint, Port, Span};
 use conductor_host::fake::{FakeHost, Program, ProxyWorkers};
 use jiff::Timestamp;
@@ -142,6 +142,14 @@ impl Fleet {
                 state.set_active(timer, Duration::ZERO);
             }
         }
+        if start.older {
+            let (version, service) = (VERSION.to_owned(), member.id.clone());
+            let metadata = Metadata { version, service, kind: Kind::Slice };
+            let text = format!("[Slice]\n\n{metadata}");
+            let slice = slice_unit(&member.id);
+            state.units.units.insert(slice.clone(), Unit { metadata, text });
+            state.set_active(&slice, Duration::ZERO);
+        }
         if member.settings.proxy && !named.is_empty() {
             let file = upstream(member.releases[0], named);
             let files = state.upstreams.entry(file.proxy.clone()).or_default();
@@ -259,8 +267,11 @@ impl Fleet {
             let Some(release) = *target else {
                 assert!(!state.units.units.keys().any(own), "something is left");
                 assert_eq!((file, names.len()), (None, 0));
+                assert!(!state.state(&slice_unit(&member.id), now).is_up(), "its slice is left");
                 continue;
             };
+            let is_slice = |unit: &Unit| unit.metadata.kind == Kind::Slice;
+            assert!(!state.units.units.values().any(is_slice), "a slice has a file");
             let desired = self.desired(usize::from(member.number), release);
             let instances = desired.units.units.iter();
             let instances = instances.filter(|(_, unit)| unit.metadata.kind.is_instance());

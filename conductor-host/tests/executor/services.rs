@@ -97,6 +97,8 @@ pub(crate) struct Start {
     pub(crate) found: Vec<Found>,
     /// The job of a release, whether it is enabled, and whether its timer is up.
     pub(crate) job: Option<(usize, bool, bool)>,
+    /// Whether an older version wrote it, with a file of its slice.
+    pub(crate) older: bool,
 }
 
 impl Arbitrary for Start {
@@ -113,8 +115,8 @@ impl Arbitrary for Start {
         });
         let all = RELEASES * usize::from(INSTANCES);
         let job = prop::option::of((0..RELEASES, any::<bool>(), any::<bool>()));
-        (prop::collection::vec(found, all), job)
-            .prop_map(|(found, job)| Self { found, job })
+        (prop::collection::vec(found, all), job, any::<bool>())
+            .prop_map(|(found, job, older)| Self { found, job, older })
             .boxed()
     }
 }

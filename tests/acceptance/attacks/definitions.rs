@@ -83,9 +83,9 @@ fn no_template_uses_up_the_stack(host: &Host) {
     host.define("web.yaml", &format!("id: web\n{SLEEP}"));
     for (open, close) in [("{{#if a}}", "{{/if}}"), ("{{#*inline \"a\"}}", "{{/inline}}")] {
         let template = format!("[Unit]\n{}{}\n", open.repeat(20_000), close.repeat(20_000));
-        host.write("/srv/templates/service.slice.hbs", &template);
+        host.write("/srv/templates/service.target.hbs", &template);
         let ran = host.conductor(&["--templates", "/srv/templates", "check"]).exits(2);
-        ran.complains("/srv/templates/service.slice.hbs:2:");
+        ran.complains("/srv/templates/service.target.hbs:2:");
     }
 }
 

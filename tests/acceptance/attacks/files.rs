@@ -45,10 +45,10 @@ fn files_without_end(host: &Host) {
     ran.complains(&format!("{UNITS}/conductor-long.target is a file longer than any unit"));
     host.undefine("long.yaml");
     host.sh(
-        "mkdir -p /srv/templates; truncate -s 3G /srv/templates/service.slice.hbs /srv/crontab",
+        "mkdir -p /srv/templates; truncate -s 3G /srv/templates/service.target.hbs /srv/crontab",
     );
     let ran = bounded(host, "--templates /srv/templates check").exits(1);
-    ran.complains("cannot read /srv/templates/service.slice.hbs: longer than 1048576 bytes");
+    ran.complains("cannot read /srv/templates/service.target.hbs: longer than 1048576 bytes");
     bounded(host, "cron import --owner root /srv/crontab")
         .exits(2)
         .complains("/srv/crontab: longer than");
@@ -231,7 +231,7 @@ fn definitions_that_others_can_write(host: &Host) {
     ran.complains("/etc/conductor/host.yaml: everybody can write to it (mode 0666)");
     host.sh("chmod 644 /etc/conductor/host.yaml");
     bounded(host, "remove --id web").exits(2).complains(open);
-    host.sh("rm /etc/conductor/host.yaml /srv/open/nginx.hbs; echo >/srv/open/service.slice.hbs");
+    host.sh("rm /etc/conductor/host.yaml /srv/open/nginx.hbs; echo >/srv/open/service.target.hbs");
     bounded(host, "apply --templates /srv/open").exits(2).complains(open);
     // The definitions of a user belong to the user.
     super::as_eve(
