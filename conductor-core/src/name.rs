@@ -1,7 +1,11 @@
 //! Checked names, which become part of unit names and paths.
 
+use sha2::{Digest as _, Sha256};
+
 use crate::error::{Invalid, shown};
 use crate::text::{Numbers, text_type};
+use crate::unit::hex;
+use crate::value::UserName;
 
 /// The prefix of every unit of conductor, which no unit of the host has.
 pub const PREFIX: &str = "conductor-";
@@ -125,6 +129,24 @@ pub fn job_unit(service: &ServiceId, job: &JobName) -> UnitName {
 /// Returns the name of the timer of a job of a service.
 pub fn timer_unit(service: &ServiceId, job: &JobName) -> UnitName {
     UnitName::from_checked(format!("{PREFIX}{service}-{job}.timer"))
+}
+
+/// Returns the name of the dynamic user as which all units of a native service run: `conductor-ID`.
+///
+/// A name that systemd accepts has at most 31 characters. A longer id is cut, and followed by two dashes, which
+/// no id has, and by digits of its hash.
+pub(crate) fn dynamic_user(service: &ServiceId) -> UserName {
+    const LONGEST: usize = 31;
+    const DIGITS: usize = 8;
+    let id = service.as_str();
+    let room = LONGEST - PREFIX.len();
+    let name = if id.len() <= room {
+        format!("{PREFIX}{id}")
+    } else {
+        let digits = hex(&Sha256::digest(id));
+        format!("{PREFIX}{}--{}", &id[..room - DIGITS - 2], &digits[..DIGITS])
+    };
+    name.parse().expect("a prefix, letters, digits, _ and - are the name of a user")
 }
 
 fn check_id(text: &str) -> Result<(), Invalid> {
@@ -277,6 +299,23 @@ mod tests {
         let longest: ServiceId = "a-".repeat(32).trim_end_matches('-').parse().unwrap();
         let slice = crate::release::slice_unit(&longest);
         assert!(slice.as_str().parse::<UnitName>().is_ok(), "{slice}");
+    }
+
+    #[test]
+    fn every_service_has_a_user_of_its_own() {
+        let user = |id: &str| dynamic_user(&id.parse().unwrap()).to_string();
+        assert_eq!(user("web"), "conductor-web");
+        assert_eq!(user("9_to-5"), "conductor-9_to-5");
+        let fits = "a".repeat(21);
+        assert_eq!(user(&fits), format!("conductor-{fits}"));
+        assert_eq!(user(&"a".repeat(22)), "conductor-aaaaaaaaaaa--ec7c494d");
+        // Their beginnings are the same, and one is cut at a dash.
+        let ids = ["a".repeat(22), "a".repeat(64), format!("{}-b", "a".repeat(20)), fits];
+        let ids = ids.into_iter().chain((0..500).map(|n| format!("gocardless_app-{n}_production")));
+        let names: Vec<_> = ids.map(|id| user(&id)).collect();
+        assert!(names.iter().all(|name| name.len() <= 31), "{names:?}");
+        let different: std::collections::BTreeSet<_> = names.iter().collect();
+        assert_eq!(different.len(), names.len());
     }
 
     #[test]

@@ -47,6 +47,7 @@ mod sandboxing;
 mod scheduled_jobs;
 mod scopes;
 mod sockets;
+mod state;
 mod unhealthy;
 mod verify;
 
@@ -114,6 +115,7 @@ fn main() -> ExitCode {
             ("boot", boot::TESTS),
             ("scopes", scopes::TESTS),
             ("sandboxing", sandboxing::TESTS),
+            ("state", state::TESTS),
             ("resources", resources::TESTS),
             ("cron", cron::TESTS),
             ("calendars", calendars::TESTS),

@@ -74,7 +74,9 @@ pub struct Definition {
     pub secrets: Field<Table<CredentialName, HostPath>>,
     /// Directories of the host that the instances see: `SOURCE:TARGET`, `SOURCE:TARGET:ro`.
     pub volumes: Field<Vec<Field<Volume>>>,
-    /// The user to run as. native services without it get a dynamic user (`DynamicUser=`).
+    /// The user to run as. native services without it get a dynamic user (`DynamicUser=`), the same
+    /// for all instances, releases, jobs and runs of the service: `conductor-ID`, shortened if it
+    /// is longer than 31 characters.
     pub user: Field<UserName>,
     /// The most that each instance may use.
     pub limits: Field<Limits>,

@@ -4,6 +4,7 @@ use probe_protocol::Exec;
 
 use super::run::RUN_SOCKET;
 use super::{Instance, PROBE, Parts, Scope, health, limits, socket};
+use crate::name::dynamic_user;
 use crate::service::Service;
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, percent, quote};
@@ -59,6 +60,11 @@ const USER_SANDBOX: [(&str, &str); 6] = [
 /// The path of the probe in an instance with its own root: in the `/run` that systemd mounts, because an image
 /// may be read-only and have no file to mount the probe on.
 const PROBE_IN_IMAGE: &str = "/run/conductor-probe";
+
+/// Returns whether systemd reads a value as true.
+fn is_true(value: &str) -> bool {
+    ["1", "yes", "y", "true", "t", "on"].iter().any(|word| value.eq_ignore_ascii_case(word))
+}
 
 /// Returns whether a native image is a disk image rather than a directory, by its name.
 fn is_disk_image(path: &str) -> bool {
@@ -119,13 +125,9 @@ fn environment(instance: &Instance<'_>) -> Lines {
 }
 
 fn resources(instance: &Instance<'_>) -> Lines {
-    let Instance { service, tokens, image, scope, .. } = instance;
+    let Instance { service, tokens, image, .. } = instance;
     let mut lines = Lines::default();
-    match &service.user {
-        Some(user) => lines.push("User", user),
-        None if *scope == Scope::System && service.sandbox => lines.push("DynamicUser", "yes"),
-        None => {}
-    }
+    user(&mut lines, instance);
     if let Some(image) = image {
         let directive = if is_disk_image(image) { "RootImage" } else { "RootDirectory" };
         lines.push(directive, percent(image));
@@ -153,6 +155,23 @@ fn resources(instance: &Instance<'_>) -> Lines {
         lines.push("LoadCredential", format_args!("{name}:{}", percent(path.as_str())));
     }
     lines
+}
+
+/// Adds the user of an instance.
+fn user(lines: &mut Lines, instance: &Instance<'_>) {
+    let Instance { service, scope, .. } = instance;
+    if let Some(user) = &service.user {
+        return lines.push("User", user);
+    }
+    let is_dynamic = *scope == Scope::System && service.sandbox;
+    if is_dynamic {
+        lines.push("DynamicUser", "yes");
+    }
+    // By default systemd names a dynamic user after the unit, and gives the service's directories to that of the
+    // unit that started last. Without DynamicUser=, there is no such user.
+    if service.setting("DynamicUser").map_or(is_dynamic, is_true) {
+        lines.push("User", dynamic_user(&service.id));
+    }
 }
 
 fn sandbox(service: &Service, scope: Scope) -> Lines {

@@ -1,0 +1,87 @@
+//! What native services keep on the host.
+
+use crate::Test;
+use crate::host::{FEW_FILTERS, Host, UNITS};
+
+pub(crate) const TESTS: &[Test] =
+    &[("every_unit_of_a_service_writes_its_state", every_unit_of_a_service_writes_its_state)];
+
+/// Returns a service that appends to a file in its state directory, named after its process, forever.
+fn service(version: &str, end: &str, rest: &str) -> String {
+    let script = format!(
+        "cat $STATE_DIRECTORY/* >/dev/null || exit 4; : {version}; {end}; \
+         while sleep 0.02; do echo >>$STATE_DIRECTORY/$$; done"
+    );
+    let settings = FEW_FILTERS.replace("{\"Service\": {", "{\"Service\": {\"StateDirectory\": \"web\", ");
+    let append = "[/bin/sh, -c, 'echo >>/var/lib/web/one-off']";
+    format!(
+        "id: web\ncommand: [/bin/sh, -c, '{script}']\nsystemd: {settings}\n\
+         deploy: {{order: start-first, min_healthy_time: 1s, before: {append}}}\n\
+         cron: {{job: {{schedule: '@yearly', command: {append}}}}}\n{rest}"
+    )
+}
+
+/// Asserts that an instance that runs writes from now on.
+#[track_caller]
+fn writes(host: &Host, instance: &(String, u32)) {
+    let (unit, pid) = instance;
+    let size = |host: &Host| {
+        host.sh(&format!("stat --format %s /var/lib/web/{pid} 2>/dev/null || echo 0"))
+    };
+    let before = size(host);
+    host.eventually(&format!("{unit} writes"), |host| size(host) != before);
+}
+
+fn every_unit_of_a_service_writes_its_state(host: &Host) {
+    let apply = |version, end, rest| {
+        host.define("web.yaml", &service(version, end, rest));
+        host.conductor(&["apply"])
+    };
+    host.sh("mkdir -p /var/lib/private/web; touch /var/lib/private/web/old");
+    apply("v1", ":", "").exits(0);
+    let old = host.running("web").remove(0);
+    writes(host, &old);
+
+    // Old and new run side by side.
+    host.define("web.yaml", &service("v2", ":", ""));
+    let mut run = host.start(&["apply", "--output", "json"]);
+    run.until("\"action\":\"confirm\"");
+    let both = host.running("web");
+    assert_eq!(both.len(), 2, "{both:?}");
+    both.iter().for_each(|instance| writes(host, instance));
+    run.finish().exits(0);
+
+    // A failed one is gone, and the old one goes on.
+    let v2 = host.running("web").remove(0);
+    apply("v3", "exit 3", "").exits(3);
+    assert_eq!(host.running("web"), [v2.clone()]);
+    writes(host, &v2);
+
+    apply("v2", ":", "instances: 2\n").exits(0);
+    let both = host.running("web");
+    assert_eq!(both.len(), 2, "{both:?}");
+    let all = |host: &Host| both.iter().for_each(|instance| writes(host, instance));
+    all(host);
+    host.conductor(&["cron", "run-now", "--id", "web", "job"]).exits(0);
+    all(host);
+    let run = ["run", "--id", "web", "--", "/bin/sh", "-c", "echo >>/var/lib/web/one-off"];
+    host.conductor(&run).exits(0);
+    all(host);
+    assert_eq!(host.running("web"), both, "one was started again");
+
+    // As another version left it: each unit has its own user, the last of which has the directory.
+    apply("v2", ":", "").exits(0);
+    host.sh(&format!(
+        "cd {UNITS}; sed -i '/^User=/d' conductor-web-*.service; systemctl daemon-reload; \
+         systemctl restart 'conductor-web-host.*.service'"
+    ));
+    let own = host.running("web").remove(0);
+    writes(host, &own);
+    let user = |unit: &str| host.property(unit, "User");
+    assert!(user(&own.0).starts_with("_du"), "{}", user(&own.0));
+    apply("v4", ":", "").exits(0);
+    let new = host.running("web").remove(0);
+    assert_eq!(user(&new.0), "conductor-web");
+    assert_ne!(new.1, own.1);
+    writes(host, &new);
+}
