@@ -3,8 +3,10 @@
 use crate::Test;
 use crate::host::{FEW_FILTERS, Host, UNITS};
 
-pub(crate) const TESTS: &[Test] =
-    &[("every_unit_of_a_service_writes_its_state", every_unit_of_a_service_writes_its_state)];
+pub(crate) const TESTS: &[Test] = &[
+    ("every_unit_of_a_service_writes_its_state", every_unit_of_a_service_writes_its_state),
+    ("redis_loses_no_write", redis_loses_no_write),
+];
 
 /// Returns a service that appends to a file in its state directory, named after its process, forever.
 fn service(version: &str, end: &str, rest: &str) -> String {
@@ -12,7 +14,8 @@ fn service(version: &str, end: &str, rest: &str) -> String {
         "cat $STATE_DIRECTORY/* >/dev/null || exit 4; : {version}; {end}; \
          while sleep 0.02; do echo >>$STATE_DIRECTORY/$$; done"
     );
-    let settings = FEW_FILTERS.replace("{\"Service\": {", "{\"Service\": {\"StateDirectory\": \"web\", ");
+    let settings =
+        FEW_FILTERS.replace("{\"Service\": {", "{\"Service\": {\"StateDirectory\": \"web\", ");
     let append = "[/bin/sh, -c, 'echo >>/var/lib/web/one-off']";
     format!(
         "id: web\ncommand: [/bin/sh, -c, '{script}']\nsystemd: {settings}\n\
@@ -48,13 +51,15 @@ fn every_unit_of_a_service_writes_its_state(host: &Host) {
     run.until("\"action\":\"confirm\"");
     let both = host.running("web");
     assert_eq!(both.len(), 2, "{both:?}");
-    both.iter().for_each(|instance| writes(host, instance));
+    for instance in &both {
+        writes(host, instance);
+    }
     run.finish().exits(0);
 
     // A failed one is gone, and the old one goes on.
     let v2 = host.running("web").remove(0);
     apply("v3", "exit 3", "").exits(3);
-    assert_eq!(host.running("web"), [v2.clone()]);
+    assert_eq!(host.running("web"), std::slice::from_ref(&v2));
     writes(host, &v2);
 
     apply("v2", ":", "instances: 2\n").exits(0);
@@ -84,4 +89,44 @@ fn every_unit_of_a_service_writes_its_state(host: &Host) {
     assert_eq!(user(&new.0), "conductor-web");
     assert_ne!(new.1, own.1);
     writes(host, &new);
+}
+
+/// A database that loads its data when it starts, and saves it when it stops, as Redis does.
+fn redis_loses_no_write(host: &Host) {
+    let define = |limit: &str| {
+        host.define(
+            "cache.yaml",
+            &format!(
+                "id: cache\ncommand: [/usr/bin/redis-server, --port, '6390', --dir, /var/lib/cache, \
+                 --save, '3600 1']\nhealth: {{command: [/usr/bin/redis-cli, -p, '6390', ping]}}\n\
+                 systemd: {{Service: {{StateDirectory: cache}}}}\nlimits: {{memory: {limit}}}\n"
+            ),
+        );
+    };
+    define("64M");
+    host.apply();
+    let first = host.running("cache").remove(0);
+    // It notes the last number of which Redis said that it has it.
+    let writer =
+        "while :; do n=$(redis-cli -p 6390 incr n) && test $n -gt 0 && echo $n >/srv/last; done";
+    host.sh(&format!("systemd-run --quiet --unit writer sh -c '{writer}' 2>/dev/null"));
+    let last = |host: &Host| -> u64 {
+        host.sh("cat /srv/last 2>/dev/null || echo 0").parse().unwrap_or_default()
+    };
+    host.eventually("there are writes", |host| last(host) > 20);
+    for limit in ["65M", "66M"] {
+        define(limit);
+        let ran = host.conductor(&["apply", "--dry-run"]).exits(0);
+        ran.says(
+            "briefly down: the old instance stops first, so that no two use StateDirectory=cache\n",
+        );
+        host.apply();
+        let before = last(host);
+        host.eventually("there are more", |host| last(host) > before);
+    }
+    assert_ne!(host.running("cache"), [first]);
+    host.sh("systemctl stop writer");
+    let stored: u64 = host.sh("redis-cli -p 6390 get n").parse().expect("a number");
+    let last = last(host);
+    assert!(stored >= last && last > 20, "{stored} is less than {last}");
 }

@@ -2,7 +2,9 @@
 
 use std::process::ExitCode;
 
+use conductor_core::definition::Order;
 use conductor_core::name::ServiceId;
+use conductor_core::service::{Deploy, Service};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -21,22 +23,50 @@ pub(crate) struct Checked<'s> {
     errors: [ErrorDetails; 0],
     /// Advice about the definitions.
     warnings: Vec<ErrorDetails>,
+    /// The services whose data decides in which order a deploy replaces their instances.
+    orders: Vec<DecidedOrder<'s>>,
+}
+
+/// The order of a deploy, as the service's data decides it.
+#[derive(Serialize, JsonSchema)]
+struct DecidedOrder<'s> {
+    /// The service.
+    id: &'s ServiceId,
+    /// Which instances change first.
+    order: Order,
+    /// The data that the instances write.
+    data: &'s str,
+}
+
+impl<'s> DecidedOrder<'s> {
+    fn of(service: &'s Service) -> Option<Self> {
+        let Deploy { order, data, .. } = &service.deploy;
+        Some(Self { id: &service.id, order: *order, data: data.as_deref()? })
+    }
 }
 
 pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, Failure> {
     context.conductor.settings()?;
     let services = context.conductor.read(&options.paths)?;
     let warnings: Vec<_> = services.iter().flat_map(|service| &service.advice).collect();
+    let orders = services.iter().filter_map(DecidedOrder::of);
     if context.json() {
         Context::print_json(&Checked {
             services: services.iter().map(|service| &service.id).collect(),
             errors: [],
             warnings: ErrorDetails::list("advice", warnings),
+            orders: orders.collect(),
         })?;
         return Ok(ExitCode::SUCCESS);
     }
     for warning in warnings {
         print::complaint(format_args!("warning: {warning}"));
+    }
+    // For the others, there is a warning.
+    for DecidedOrder { id, data, .. } in orders.filter(|it| it.order == Order::StopFirst) {
+        print::complaint(format_args!(
+            "note: {id}: a deploy stops the old instance before it starts the new one, so that no two use {data}"
+        ));
     }
     match services.len() {
         1 => print::line(format_args!("1 service is valid"))?,

@@ -189,8 +189,9 @@ pub struct Deploy {
     /// A hook: a command that runs once before any new instance starts.
     #[schemars(length(min = 1))]
     pub before: Field<Vec<Field<Argument>>>,
-    /// Which instances change first.
-    #[schemars(extend("default" = Order::default()))]
+    /// Which instances change first. The default is `start-first`, but `stop-first` for a service
+    /// with one instance, no `proxy`, and data that two processes must not use at the same time: a
+    /// writable volume, or `StateDirectory`, `BindPaths` or `ReadWritePaths` under `systemd`.
     pub order: Field<Order>,
     /// The number of instances that start at a time; all unless given.
     #[schemars(range(min = 1, max = MOST_INSTANCES))]

@@ -79,6 +79,7 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
         finish,
         replaces,
         downtime,
+        data: service.deploy.data.clone(),
         batch: service.deploy.batch,
     })
 }
@@ -105,6 +106,7 @@ pub fn remove(service: &ServiceId, drain: Span, observed: &Observed) -> ServiceP
         finish,
         replaces: false,
         downtime: false,
+        data: None,
         batch: None,
     }
 }

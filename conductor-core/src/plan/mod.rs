@@ -204,6 +204,8 @@ pub struct ServicePlan {
     pub replaces: bool,
     /// Whether the service is briefly down during the change.
     pub downtime: bool,
+    /// The data of the instances that decided which stop first.
+    pub data: Option<String>,
     /// How many instances start at a time; `None` for all.
     pub batch: Option<u16>,
 }
@@ -264,12 +266,22 @@ impl fmt::Display for Plan {
             for step in service.all_steps() {
                 writeln!(f, "  {step}")?;
             }
-            match (service.replaces, service.downtime) {
-                (_, true) => writeln!(f, "  briefly down: instances stop before they start again")?,
-                (true, false) => {
+            match (service.replaces, service.downtime, &service.data) {
+                (true, true, Some(data)) => writeln!(
+                    f,
+                    "  briefly down: the old instance stops first, so that no two use {data}"
+                )?,
+                (_, true, _) => {
+                    writeln!(f, "  briefly down: instances stop before they start again")?;
+                }
+                (true, false, Some(data)) => writeln!(
+                    f,
+                    "  no downtime: old instances stop when the new ones serve; until then both use {data}"
+                )?,
+                (true, false, None) => {
                     writeln!(f, "  no downtime: old instances stop when the new ones serve")?;
                 }
-                (false, false) => {}
+                (false, false, _) => {}
             }
         }
         Ok(())

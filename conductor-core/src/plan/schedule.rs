@@ -121,6 +121,7 @@ fn of_service(service: &ServiceId, steps: Steps, observed: &Observed) -> Service
         finish: Steps::default(),
         replaces: false,
         downtime: false,
+        data: None,
         batch: None,
     }
 }

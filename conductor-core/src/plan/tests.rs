@@ -102,6 +102,37 @@ fn shown<'s>(steps: impl Iterator<Item = &'s Step>) -> Vec<String> {
 }
 
 #[test]
+fn one_instance_with_data_of_its_own_stops_first() {
+    const DATA: &str = "volumes: ['/srv/db:/db']\n";
+    let planned = |text: &str| {
+        let old = desired(&format!("{text}env: {{A: a}}\n"));
+        let plan = converge(&desired(text), &running(&old)).unwrap();
+        let steps: Vec<_> = plan.all_steps().map(Step::action).collect();
+        let place = |action| steps.iter().position(|step| *step == action).unwrap();
+        let stops_first = place("stop") < place("start");
+        assert_eq!(stops_first, plan.downtime);
+        (stops_first, Plan::new(vec![plan]).to_string())
+    };
+    let (stops_first, text) = planned(DATA);
+    assert!(stops_first && text.contains("no two use the volume /srv/db"), "{text}");
+    let (stops_first, text) = planned("systemd: {Service: {StateDirectory: web}}\n");
+    assert!(stops_first && text.contains("no two use StateDirectory=web"), "{text}");
+    for made_for_two in
+        ["instances: 2\n", "port: 80\nhealth: {tcp: true}\nproxy: {nginx: {upstream: web}}\n"]
+    {
+        let (stops_first, text) = planned(&format!("{DATA}{made_for_two}"));
+        assert!(!stops_first && text.contains("both use the volume /srv/db"), "{text}");
+    }
+    let (stops_first, text) = planned(&format!("{DATA}deploy: {{order: start-first}}\n"));
+    assert!(!stops_first && !text.contains("/srv/db"), "{text}");
+    for without in
+        ["", "volumes: ['/srv/db:/db:ro']\n", "systemd: {Service: {CacheDirectory: a}}\n"]
+    {
+        assert!(!planned(without).0, "{without}");
+    }
+}
+
+#[test]
 fn a_new_service_is_written_then_enabled_then_started() {
     let plan = converge(&desired("instances: 2\n"), &empty()).unwrap();
     assert_eq!(

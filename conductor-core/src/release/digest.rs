@@ -72,6 +72,7 @@ pub(super) fn digest(service: &Service, revision: &Revision, templates: Option<&
     let Deploy {
         before: _,
         order: _,
+        data: _,
         batch: _,
         drain: _,
         stop_timeout,

@@ -150,6 +150,8 @@ pub struct Deploy {
     pub before: Option<Vec<Argument>>,
     /// Whether new instances start before or after the old ones stop.
     pub order: Order,
+    /// The data of the instances that decided the order; `None` if the definition did, or there is none.
+    pub data: Option<String>,
     /// How many instances start at a time; `None` for all.
     pub batch: Option<u16>,
     /// The longest wait for the proxy's old connections.

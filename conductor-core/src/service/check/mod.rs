@@ -1,6 +1,7 @@
 //! Turns a raw definition into a service, and notes what is inconsistent.
 
 mod command;
+mod data;
 mod health;
 mod parts;
 mod reached;
@@ -60,8 +61,6 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         Field::Refused => None,
         Field::Given(runtime) => Some(runtime.value),
     };
-    let deploy = check.deploy(deploy);
-
     if let Some(runtime) = runtime {
         check.image(runtime, &image);
     }
@@ -79,10 +78,16 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let on_socket = matches!(&listen, Field::Given(listen) if listen.value == Listen::Socket);
     let is_reached = has_port || on_socket;
     check.listens_on_socket(&listen, &port, &health);
-    let advice = match &port {
+    let mut advice = match &port {
         Field::Given(port) if health.is_absent() => vec![source.problem(port.at, no_health())],
         _ => Vec::new(),
     };
+    let mut deploy = deploy.into_value().unwrap_or_default();
+    let order = std::mem::take(&mut deploy.order);
+    let data = data::data(&volumes, &systemd);
+    let ordered = check.order(order, data, instances, !proxy.is_absent());
+    advice.extend(ordered.advice);
+    let deploy = check.deploy(deploy, ordered.order, ordered.data);
     let health = check.health(health, is_reached);
     let limits = limits.into_value().unwrap_or_default().checked();
     let proxy = check.proxy(proxy, is_reached);

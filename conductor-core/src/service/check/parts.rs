@@ -5,7 +5,7 @@ use std::fmt::Display;
 
 use super::Check;
 use crate::definition::{
-    self, Fault, Field, Located, MOST_INSTANCES, MOST_RELEASES, Runtime, Table, defaults,
+    self, Fault, Field, Located, MOST_INSTANCES, MOST_RELEASES, Order, Runtime, Table, defaults,
 };
 use crate::name::{JobName, ProxyName};
 use crate::service::{Deploy, Proxy, ScheduledJob, When};
@@ -52,19 +52,26 @@ impl Check<'_> {
         located.value
     }
 
-    pub(super) fn deploy(&self, deploy: Field<definition::Deploy>) -> Deploy {
+    /// Reads how a new version takes over, with an order that was decided from the whole definition.
+    pub(super) fn deploy(
+        &self,
+        deploy: definition::Deploy,
+        order: Order,
+        data: Option<String>,
+    ) -> Deploy {
         let definition::Deploy {
             before,
-            order,
+            order: _,
             batch,
             drain,
             stop_timeout,
             keep,
             min_healthy_time,
-        } = deploy.into_value().unwrap_or_default();
+        } = deploy;
         Deploy {
             before: self.command(before, None),
-            order: order.into_value().unwrap_or_default(),
+            order,
+            data,
             batch: self.number(batch, "instances at a time", MOST_INSTANCES),
             drain: self.wait(drain, defaults::DRAIN),
             stop_timeout: self.span(stop_timeout, defaults::STOP_TIMEOUT),
