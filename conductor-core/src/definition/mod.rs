@@ -35,7 +35,7 @@ use document::{Document, SyntaxError, Value};
 use lines::Lines;
 use problem::{Finding, Findings};
 
-/// The extensions of files with definitions.
+/// The extensions of files with definitions, in lower case; any case is accepted.
 pub const EXTENSIONS: [&str; 4] = ["yaml", "yml", "json", "toml"];
 
 /// The longest file; one service needs a few kilobytes.
@@ -69,9 +69,10 @@ impl<'i> Source<'i> {
     /// Parses a file by its extension.
     pub(crate) fn parse(file: &'i Path, text: &'i str) -> Result<Self, Vec<Problem>> {
         let extension = file.extension().and_then(|extension| extension.to_str());
+        let extension = extension.map(str::to_ascii_lowercase);
         // A byte order mark is not part of the text (RFC 8259, section 8.1).
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let parse = match extension {
+        let parse = match extension.as_deref() {
             Some("yaml" | "yml") => yaml::parse,
             Some("json") => json::parse,
             Some("toml") => toml::parse,
@@ -101,6 +102,14 @@ impl<'i> Source<'i> {
     /// Notes that a value is wrong.
     pub(crate) fn refuse(&self, at: NodeId, fault: Fault) {
         self.findings.push(self.document.position(at), self.document.path(at), fault);
+    }
+
+    /// Returns a text or a number as it was written.
+    pub(crate) fn written(&self, at: NodeId) -> Option<&str> {
+        match self.document.value(at) {
+            Value::Text(text) | Value::Number(text) => Some(text),
+            _ => None,
+        }
     }
 
     /// Returns whether a value is an empty mapping.

@@ -61,6 +61,12 @@ impl<'d, 'i> Reader<'d, 'i> {
         self.findings.push(entry.position, path, fault);
     }
 
+    /// Returns whether a mapping is that of a Compose file: its services are mappings below `services`.
+    fn is_compose(self, entries: &[Entry<'_>]) -> bool {
+        let services = entries.iter().find(|entry| entry.key == "services");
+        services.is_some_and(|entry| matches!(self.document.value(entry.value), Value::Map(_)))
+    }
+
     fn unexpected<T>(self, wanted: &str) -> Result<T, Fault> {
         let value = self.value();
         let fault = Fault::new(format!("expected {wanted}, found {}", value.kind()));
@@ -84,7 +90,10 @@ impl<'d, 'i> Reader<'d, 'i> {
                 fault.hint("write it without quotes")
             }
             Value::Text(text) if wanted == "a list" && text.len() <= LONGEST_EXAMPLE => {
-                let words: Vec<_> = text.split_whitespace().map(shown).collect();
+                let words = match is_for_a_shell(text) {
+                    true => vec!["/bin/sh".to_owned(), "-c".to_owned(), shown(text)],
+                    false => text.split_whitespace().map(shown).collect(),
+                };
                 fault.hint(format!("write a list: [{}]", words.join(", ")))
             }
             _ => fault,
@@ -115,6 +124,11 @@ impl<'d, 'i> Reader<'d, 'i> {
         }
         .map_err(|fault: Fault| fault.about(self.node))
     }
+}
+
+/// Returns whether a text has operators, quotes or variables that only a shell reads.
+fn is_for_a_shell(text: &str) -> bool {
+    text.contains(['|', '&', ';', '<', '>', '$', '`', '"', '\'', '*', '?'])
 }
 
 fn is_whole(text: &str) -> bool {
@@ -203,6 +217,11 @@ impl<'d> Deserializer<'d> for Reader<'d, '_> {
                 false => self.unexpected(&format!("a mapping with {}", fields.join(", "))),
             };
         };
+        if self.node == ROOT && self.is_compose(entries) && !fields.contains(&"services") {
+            let hint = "write one file for each service, which begins with id: NAME and has its \
+                        image, command, env and volumes as keys of its own";
+            return Err(Fault::new("this is a Compose file, and not a definition").hint(hint));
+        }
         for entry in entries.iter().filter(|entry| !fields.contains(&&*entry.key)) {
             let fault = Fault::new(format!("unknown key {}", shown(&entry.key)));
             self.note_key(entry, fault.hint(suggest(&entry.key, fields)));

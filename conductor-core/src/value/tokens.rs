@@ -75,6 +75,20 @@ pub fn literal(text: &str) -> Cow<'_, str> {
     written
 }
 
+/// Returns the first name in braces that is not a token but similar to one, with that token.
+pub(crate) fn unknown_token(text: &str) -> Option<(&str, &'static str)> {
+    const CLOSE: f64 = 0.9;
+    let braces = text.match_indices('{').map(|(at, _)| at);
+    braces.filter(|at| !text[..*at].ends_with(['$', '{'])).find_map(|at| {
+        let rest = &text[at + 1..];
+        let name = &rest[..rest.find('}')?];
+        let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphabetic());
+        let lower = name.to_ascii_lowercase();
+        let meant = NAMES.into_iter().find(|token| strsim::jaro_winkler(&lower, token) >= CLOSE)?;
+        (is_name && name != meant).then_some((name, meant))
+    })
+}
+
 enum Piece<'t> {
     Text(&'t str),
     Token(&'t str),
@@ -151,6 +165,23 @@ mod tests {
             let written = literal(text);
             assert_eq!(TOKENS.expand(&written), text, "{written}");
             assert!(NAMES.iter().all(|name| !written.uses(name)), "{written}");
+        }
+    }
+
+    #[test]
+    fn what_is_nearly_a_token_is_found() {
+        for (text, found) in [
+            (":{prot}", Some(("prot", "port"))),
+            ("{Port}", Some(("Port", "port"))),
+            ("{ports}", Some(("ports", "port"))),
+            ("{instace}", Some(("instace", "instance"))),
+            ("{port}", None),
+            ("{{prot}}", None),
+            ("${prot}", None),
+            ("{name} {user} {}", None),
+            ("{\"id\": 1}", None),
+        ] {
+            assert_eq!(unknown_token(text), found, "{text}");
         }
     }
 

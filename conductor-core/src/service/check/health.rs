@@ -7,7 +7,7 @@ use crate::definition::{
     self, Fault, Field, Located, MOST_CHECKS, Method, NodeId, Table, defaults,
 };
 use crate::service::{Health, HealthCheck, HttpCheck};
-use crate::value::{BodyText, HeaderName, HeaderValue, HostPath, RequestPath, StatusCodes};
+use crate::value::{Argument, BodyText, HeaderName, HeaderValue, HostPath, RequestPath, StatusCodes};
 
 /// The keys that only an HTTP check has.
 struct HttpKeys {
@@ -54,6 +54,7 @@ impl Check<'_> {
             self.no_http_keys(&keys);
         }
         self.head_has_no_body(&keys);
+        self.no_docker_words(&command);
         let check = match (http, tcp, self.command(command, None)) {
             (Some(http), None, None) => Some(HealthCheck::Http(Self::http_check(http.value, keys))),
             (None, Some(_), None) => Some(HealthCheck::Tcp),
@@ -105,6 +106,21 @@ impl Check<'_> {
             let fault = Fault::new("the service has no port to check");
             self.refuse(at, fault.hint("add port: NUMBER, or listen: socket, to the service"));
         }
+    }
+
+    /// Refuses the words with which a health check begins in Docker and Compose: they are no programs.
+    fn no_docker_words(&self, command: &Field<Vec<Field<Argument>>>) {
+        let Field::Given(command) = command else { return };
+        let Some(Field::Given(first)) = command.value.first() else { return };
+        let hint = match first.value.as_str() {
+            "CMD" => "leave CMD out: the list is the program and its arguments",
+            "CMD-SHELL" => "write the shell that is to run it: [/bin/sh, -c, \"...\"]",
+            "NONE" => "remove health: without it there is no check",
+            _ => return,
+        };
+        let word = first.value.as_str();
+        let fault = Fault::new(format!("{word} is a word of Docker's, and no program"));
+        self.refuse(first.at, fault.hint(hint));
     }
 
     fn head_has_no_body(&self, keys: &HttpKeys) {

@@ -1,5 +1,6 @@
 //! Turns a raw definition into a service, and notes what is inconsistent.
 
+mod advice;
 mod command;
 mod data;
 mod health;
@@ -25,6 +26,8 @@ const SAMPLE: Tokens<'_> =
 ///
 /// What depends on a refused value is not refused as well.
 pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Service> {
+    let check = Check { source };
+    let mut advice = check.advice(&definition);
     // Without `..`: a new field does not compile until it is handled here.
     let Definition {
         id,
@@ -49,7 +52,6 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         cron,
         systemd,
     } = definition;
-    let check = Check { source };
 
     if id.is_absent() {
         check.refuse(ROOT, Fault::new("the key id is missing").hint("add id: NAME"));
@@ -78,10 +80,6 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let on_socket = matches!(&listen, Field::Given(listen) if listen.value == Listen::Socket);
     let is_reached = has_port || on_socket;
     check.listens_on_socket(&listen, &port, &health);
-    let mut advice = match &port {
-        Field::Given(port) if health.is_absent() => vec![source.problem(port.at, no_health())],
-        _ => Vec::new(),
-    };
     let mut deploy = deploy.into_value().unwrap_or_default();
     let order = std::mem::take(&mut deploy.order);
     let data = data::data(&volumes, &systemd);
@@ -141,11 +139,6 @@ fn job_places(
         }
         Field::Absent | Field::Refused => BTreeMap::new(),
     }
-}
-
-fn no_health() -> Fault {
-    let fault = Fault::new("the service has a port and no health check");
-    fault.hint("add health: {http: /health} or {tcp: true}; without it, an instance is ready as soon as it runs")
 }
 
 struct Check<'s> {

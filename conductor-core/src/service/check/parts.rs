@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Display;
 
 use super::Check;
+use super::advice::is_in_months;
 use crate::definition::{
     self, Fault, Field, Located, MOST_INSTANCES, MOST_RELEASES, Order, Runtime, Table, defaults,
 };
@@ -47,7 +48,11 @@ impl Check<'_> {
         };
         if located.value > LONGEST_WAIT {
             let fault = Fault::new(format!("{} is longer than a day", located.value));
-            self.refuse(located.at, fault.hint("write at most 1d"));
+            let hint = match self.source.written(located.at).is_some_and(is_in_months) {
+                true => "M is a month: write min or m for minutes",
+                false => "write at most 1d",
+            };
+            self.refuse(located.at, fault.hint(hint));
         }
         located.value
     }

@@ -1,0 +1,329 @@
+//! Advises on values that are valid, but are rarely what was meant.
+
+use super::Check;
+use crate::definition::{Definition, Fault, Field, Job, Limits, Located, NodeId, Runtime, Table};
+use crate::error::{Problem, shown};
+use crate::value::{Argument, EnvName, EnvValue, Port, Span, unknown_token};
+
+/// No program runs in less memory.
+const LEAST_MEMORY: u64 = 1 << 20;
+/// From this many processors on, the number is taken for a percentage.
+const MANY_PROCESSORS: u64 = 10;
+/// Programs that replace variables in an argument of theirs.
+const SHELLS: [&str; 6] = ["sh", "bash", "dash", "ash", "ksh", "zsh"];
+
+impl Check<'_> {
+    /// Returns the advice on one definition, in the order of the file.
+    pub(super) fn advice(&self, definition: &Definition) -> Vec<Problem> {
+        let mut advice = Advice { check: self, problems: Vec::new() };
+        advice.service(definition);
+        advice.problems.sort_by_key(|problem| problem.position);
+        advice.problems
+    }
+}
+
+struct Advice<'c, 's> {
+    check: &'c Check<'s>,
+    problems: Vec<Problem>,
+}
+
+impl Advice<'_, '_> {
+    fn add(&mut self, at: NodeId, message: String, hint: &str) {
+        self.problems.push(self.check.source.problem(at, Fault::new(message).hint(hint)));
+    }
+
+    fn service(&mut self, definition: &Definition) {
+        let Definition { runtime, command, port, env, limits, health, deploy, cron, .. } =
+            definition;
+        let native = matches!(runtime, Field::Absent)
+            || matches!(runtime, Field::Given(runtime) if runtime.value == Runtime::Native);
+        if let Field::Given(port) = port {
+            if health.is_absent() {
+                let hint = "add health: {http: /health} or {tcp: true}; without it, an instance \
+                            is ready as soon as it runs";
+                self.add(port.at, "the service has a port and no health check".to_owned(), hint);
+            }
+            if native {
+                self.fixed_port(port, command, env);
+            }
+        }
+        self.command(command);
+        self.env(env);
+        self.limits(limits);
+        if let Field::Given(health) = health {
+            self.command(&health.value.command);
+        }
+        if let Field::Given(deploy) = deploy {
+            self.command(&deploy.value.before);
+        }
+        if let Field::Given(jobs) = cron {
+            for (_, job) in &jobs.value.0 {
+                if let Field::Given(job) = job {
+                    self.job(&job.value);
+                }
+            }
+        }
+    }
+
+    fn job(&mut self, job: &Job) {
+        let Job { command, env, limits, jitter, timeout, .. } = job;
+        self.command(command);
+        self.env(env);
+        self.limits(limits);
+        self.months(jitter);
+        self.months(timeout);
+    }
+
+    /// Advises on a native service whose program has the number of `port`: it listens on that port, and
+    /// conductor gives the instance another one.
+    fn fixed_port(
+        &mut self,
+        port: &Located<Port>,
+        command: &Field<Vec<Field<Argument>>>,
+        env: &Field<Table<EnvName, EnvValue>>,
+    ) {
+        let number = port.value.to_string();
+        let words = given(command).map(|word| (word.at, word.value.as_str()));
+        let values = values(env).map(|value| (value.at, value.value.as_str()));
+        let found = words.chain(values).find(|(_, text)| has_number(text, &number));
+        if let Some((at, text)) = found {
+            let message = format!(
+                "{} has the number of port, but each native instance gets another port",
+                shown(text)
+            );
+            self.add(at, message, "write {port} in its place, or let the program read PORT");
+        }
+    }
+
+    fn command(&mut self, command: &Field<Vec<Field<Argument>>>) {
+        let is_shell = given(command).next().is_some_and(|program| {
+            let name = program.value.as_str().rsplit('/').next().unwrap_or_default();
+            SHELLS.contains(&name)
+        });
+        for word in given(command) {
+            self.token(word.at, word.value.as_str());
+            if let Some(variable) = variable(word.value.as_str()).filter(|_| !is_shell) {
+                let message = format!("no shell reads the command: {variable} stays as it is");
+                let hint = match variable {
+                    "$PORT" | "${PORT}" => "write {port}",
+                    _ => "write the value, or run a shell: [/bin/sh, -c, \"exec PROGRAM ...\"]",
+                };
+                self.add(word.at, message, hint);
+            }
+        }
+    }
+
+    fn env(&mut self, env: &Field<Table<EnvName, EnvValue>>) {
+        for value in values(env) {
+            let text = value.value.as_str();
+            self.token(value.at, text);
+            // A lone dollar sign is common in passwords and patterns.
+            if let Some(variable) = variable(text).filter(|variable| variable.starts_with("${")) {
+                let message = format!("{variable} stays as it is: variables are not replaced");
+                self.add(value.at, message, "write the value, or put it into a file of env_files");
+            }
+        }
+    }
+
+    fn token(&mut self, at: NodeId, text: &str) {
+        if let Some((written, meant)) = unknown_token(text) {
+            let message = format!("{{{written}}} is not a token, and stays as it is");
+            self.add(at, message, &format!("did you mean {{{meant}}}?"));
+        }
+    }
+
+    fn limits(&mut self, limits: &Field<Limits>) {
+        let Field::Given(limits) = limits else { return };
+        if let Field::Given(memory) = &limits.value.memory
+            && memory.value.bytes() < LEAST_MEMORY
+        {
+            let bytes = memory.value.bytes();
+            let message = format!("no program runs in {bytes} bytes of memory");
+            self.add(memory.at, message, "add a unit: 512M, 1.5G");
+        }
+        if let Field::Given(cpu) = &limits.value.cpu
+            && let Some(number) = self.check.source.written(cpu.at)
+            && number.parse().is_ok_and(|number: u64| number >= MANY_PROCESSORS)
+        {
+            let message = format!("{number} is {number} processors, not a percentage");
+            self.add(cpu.at, message, &format!("write {number}% for a part of one processor"));
+        }
+    }
+
+    /// Advises on a span in months that was probably meant in minutes.
+    fn months(&mut self, span: &Field<Span>) {
+        let Field::Given(span) = span else { return };
+        let Some(written) = self.check.source.written(span.at) else { return };
+        if is_in_months(written) {
+            let message = format!("{} is {}: M is a month", shown(written), span.value);
+            self.add(span.at, message, "write min or m for minutes, month for months");
+        }
+    }
+}
+
+/// Returns whether a span is written with `M`, systemd's month.
+pub(super) fn is_in_months(written: &str) -> bool {
+    written.ends_with('M') || written.contains("M ")
+}
+
+fn given<T>(list: &Field<Vec<Field<T>>>) -> impl Iterator<Item = &Located<T>> {
+    let items = match list {
+        Field::Given(list) => list.value.as_slice(),
+        Field::Absent | Field::Refused => &[],
+    };
+    items.iter().filter_map(|item| match item {
+        Field::Given(item) => Some(item),
+        Field::Absent | Field::Refused => None,
+    })
+}
+
+fn values<K, V>(table: &Field<Table<K, V>>) -> impl Iterator<Item = &Located<V>> {
+    let entries = match table {
+        Field::Given(table) => table.value.0.as_slice(),
+        Field::Absent | Field::Refused => &[],
+    };
+    entries.iter().filter_map(|(_, value)| match value {
+        Field::Given(value) => Some(value),
+        Field::Absent | Field::Refused => None,
+    })
+}
+
+/// Returns whether a text has a number that no other digit or dot continues.
+fn has_number(text: &str, number: &str) -> bool {
+    text.match_indices(number).any(|(at, _)| {
+        let continues = |c: char| c.is_ascii_alphanumeric() || c == '.';
+        let before = text[..at].chars().next_back();
+        let after = text[at + number.len()..].chars().next();
+        !before.is_some_and(continues) && !after.is_some_and(continues)
+    })
+}
+
+/// Returns the first variable in a text as a shell or Compose would read it: `$NAME` with an upper-case name,
+/// or `${NAME...}`.
+fn variable(text: &str) -> Option<&str> {
+    let dollars = text.match_indices('$').map(|(at, _)| at);
+    dollars.filter(|at| !text[..*at].ends_with('$')).find_map(|at| {
+        let rest = &text[at + 1..];
+        let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
+        match rest.strip_prefix('{') {
+            Some(braced) => {
+                let inner = &braced[..braced.find('}')?];
+                let first = inner.chars().next()?;
+                (first.is_ascii_alphabetic() || first == '_')
+                    .then(|| &text[at..at + inner.len() + "${}".len()])
+            }
+            None => {
+                let name = &rest[..rest.find(|c: char| !is_name(c)).unwrap_or(rest.len())];
+                let first = name.chars().next()?;
+                let ends = !rest[name.len()..].starts_with(|c: char| c.is_ascii_lowercase());
+                (!first.is_ascii_digit() && ends).then(|| &text[at..=at + name.len()])
+            }
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::service::Service;
+
+    /// Returns the advice on a service with more keys.
+    fn advice(more: &str) -> Vec<String> {
+        let text = format!("id: web\ncommand: [/bin/x]\n{more}\n");
+        let service = Service::parse(Path::new("web.yaml"), &text).unwrap();
+        service.advice.iter().map(|problem| problem.to_string()).collect()
+    }
+
+    #[test]
+    fn what_was_rarely_meant_gets_a_word() {
+        for (more, expected) in [
+            (
+                "limits: {memory: 512}",
+                "web.yaml:3:18: limits.memory: no program runs in 512 bytes of memory\n  \
+                 hint: add a unit: 512M, 1.5G",
+            ),
+            (
+                "limits: {cpu: 50}",
+                "web.yaml:3:15: limits.cpu: 50 is 50 processors, not a percentage\n  \
+                 hint: write 50% for a part of one processor",
+            ),
+            (
+                "cron: {a: {schedule: '@daily', command: [x], timeout: 5M}}",
+                "web.yaml:3:55: cron.a.timeout: \"5M\" is 5month: M is a month\n  \
+                 hint: write min or m for minutes, month for months",
+            ),
+            (
+                "deploy: {before: [x, --port=$PORT]}",
+                "web.yaml:3:22: deploy.before[1]: no shell reads the command: $PORT stays as it is\n  \
+                 hint: write {port}",
+            ),
+            (
+                "env: {A: 'a${B:-c}'}",
+                "web.yaml:3:10: env.A: ${B:-c} stays as it is: variables are not replaced\n  \
+                 hint: write the value, or put it into a file of env_files",
+            ),
+            (
+                "env: {A: ':{prot}'}",
+                "web.yaml:3:10: env.A: {prot} is not a token, and stays as it is\n  \
+                 hint: did you mean {port}?",
+            ),
+            (
+                "port: 9100\nhealth: {tcp: true}\nenv: {LISTEN: ':9100'}",
+                "web.yaml:5:15: env.LISTEN: \":9100\" has the number of port, but each native \
+                 instance gets another port\n  hint: write {port} in its place, or let the \
+                 program read PORT",
+            ),
+        ] {
+            assert_eq!(advice(more), [expected]);
+        }
+    }
+
+    #[test]
+    fn what_was_meant_gets_none() {
+        for more in [
+            "limits: {memory: 64M, cpu: 400%}",
+            "limits: {memory: 1048576, cpu: 8}",
+            "cron: {a: {schedule: '@daily', command: [/bin/sh, -c, 'echo $HOME'], timeout: 5m}}",
+            "env: {PASSWORD: 'pa$WORD', JSON: '{\"id\": {}}'}",
+            "port: 9100\nhealth: {tcp: true}\nenv: {LISTEN: ':{port}'}",
+        ] {
+            assert_eq!(advice(more), [""; 0], "{more}");
+        }
+    }
+
+    #[test]
+    fn variables_of_shells_are_found() {
+        for (text, found) in [
+            ("--port=$PORT", Some("$PORT")),
+            ("${B:-c}", Some("${B:-c}")),
+            ("a ${db_url} b", Some("${db_url}")),
+            ("$$HOME", None),
+            ("$1 costs $5", None),
+            ("$host", None),
+            ("$Uri", None),
+            ("^a$", None),
+            ("{\"$ref\": 1}", None),
+            ("${", None),
+            ("${}", None),
+        ] {
+            assert_eq!(variable(text), found, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_a_word() {
+        assert!(has_number("--web.listen-address=:9100", "9100"));
+        assert!(has_number("9100", "9100"));
+        for other in ["91000", "1.9100", "a9100", "--id=19100"] {
+            assert!(!has_number(other, "9100"), "{other}");
+        }
+    }
+
+    #[test]
+    fn months_are_told_from_minutes() {
+        assert!(["5M", "1h 5M", "5M 3s"].iter().all(|span| is_in_months(span)));
+        assert!(["5m", "5min", "1month", "5"].iter().all(|span| !is_in_months(span)));
+    }
+}
