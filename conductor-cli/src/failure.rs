@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::error::{ContextKind, ContextValue};
 use conductor_core::caught::{self, Panicked};
 use conductor_core::error::{Invalid, Problem};
+use conductor_core::name::ServiceId;
 use conductor_host::Error;
 
 use crate::args::Output;
@@ -189,6 +190,13 @@ pub(crate) fn with_hint(mut error: clap::Error) -> clap::Error {
         let text = ContextValue::String(print::visible(&shortened(&text)).into_owned());
         error.insert(kind, text);
     }
+    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg)
+        && error.kind() == clap::error::ErrorKind::UnknownArgument
+        && word.parse::<ServiceId>().is_ok()
+    {
+        let tip = format!("write --id {word} for a service");
+        error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
+    }
     let invalid = error.source().and_then(|source| source.downcast_ref::<Invalid>());
     if let Some(hint) = invalid.and_then(|invalid| invalid.hint.clone()) {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.into()]));
@@ -252,6 +260,7 @@ mod tests {
                 "the following required arguments were not provided: --id <ID> --revision <REVISION>",
                 "conductor help",
             ),
+            (&["remove", "web"], "unexpected argument 'web' found", "write --id web for a service"),
             (
                 &["run", "--id", "web", "--memory", "lots", "true"],
                 "invalid value 'lots' for '--memory <MEMORY>': \"lots\" is not a size",

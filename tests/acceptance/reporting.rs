@@ -64,8 +64,20 @@ fn status_is_a_table_and_an_object(host: &Host) {
         let value = instance.get(field).unwrap_or_else(|| panic!("no {field} in {json}"));
         assert!(right(value), "{field} in {json}");
     }
-    let ran = host.conductor(&["status", "--id", "nobody"]).exits(2);
+    let ran = host.conductor(&["status", "nobody"]).exits(2);
     ran.complains("there is no service nobody on this host");
+    host.conductor(&["logs", "nobody"]).complains("there is no service nobody on this host");
+    assert_eq!(host.conductor(&["logs", "web"]).exits(0).stderr, "");
+    let wrong = host.conductor(&["remove", "web"]).exits(2);
+    wrong.complains("write --id web");
+
+    host.conductor(&["status", "--check"]).exits(0);
+    host.define("cache.yaml", &format!("id: cache\n{SLEEP}env: {{A: b}}\n"));
+    host.apply();
+    let releases = host.conductor(&["status", "cache"]).exits(0).stdout;
+    let rows: Vec<_> = releases.lines().skip_while(|line| !line.contains("REPLACED")).collect();
+    assert!(rows.len() == 3 && rows[1].contains("(current)"), "{releases}");
+    assert!(!host.conductor(&["status"]).stdout.contains("REPLACED"));
 }
 
 fn status_shows_what_is_wrong(host: &Host) {
@@ -77,6 +89,8 @@ fn status_shows_what_is_wrong(host: &Host) {
         let instance = &json["services"][0]["instances"][0];
         instance["healthy"] == false && instance["result"] == "exit-code"
     });
+    host.conductor(&["status", "--check"]).exits(1).says("exit-code");
+    host.conductor(&["status", "a", "--check", "--output", "json"]).exits(1).json();
 }
 
 fn logs_go_across_releases(host: &Host) {

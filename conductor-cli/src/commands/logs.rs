@@ -11,15 +11,19 @@ use schemars::JsonSchema;
 
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::print;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  conductor logs --id web -f\n  conductor logs --id web --since \"10 min ago\""
+    after_help = "Example:\n  conductor logs web -f\n  conductor logs --id web --since \"10 min ago\""
 )]
 pub(crate) struct Logs {
     /// The service
+    #[arg(value_name = "ID", required_unless_present = "id", conflicts_with = "id")]
+    pub(crate) service: Option<ServiceId>,
+    /// The service
     #[arg(long)]
-    pub(crate) id: ServiceId,
+    pub(crate) id: Option<ServiceId>,
     /// Only this instance
     #[arg(long, value_name = "N")]
     pub(crate) instance: Option<u16>,
@@ -57,9 +61,15 @@ enum JournalField {
 
 /// Replaces this process by `journalctl`, which then handles paging, signals and the exit status.
 pub(crate) fn run(context: &Context, options: &Logs) -> Result<ExitCode, Failure> {
-    let Logs { id, instance, follow, lines, since } = options;
+    let Logs { service, id, instance, follow, lines, since } = options;
+    // clap requires one of them.
+    let Some(service) = service.as_ref().or(id.as_ref()) else { return Ok(ExitCode::FAILURE) };
+    if !context.json() && !context.conductor.is_on_host(service)? {
+        // The journal keeps the lines of a service that was removed.
+        print::complaint(format_args!("note: there is no service {service} on this host"));
+    }
     let query = JournalQuery {
-        service: id.clone(),
+        service: service.clone(),
         instance: *instance,
         follow: *follow,
         lines: *lines,

@@ -4,7 +4,6 @@
 //! The cursor stays visible, below the list. So the terminal is usable however the process ends.
 
 use std::fmt::Write as _;
-use std::io;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
@@ -12,7 +11,8 @@ use std::time::{Duration, Instant};
 use conductor_host::Event;
 
 use super::lines;
-use super::screen::{Drawn, RunningStep, Screen, Size};
+use super::screen::{Drawn, RunningStep, Screen};
+use crate::terminal::Size;
 use crate::{print, terminal};
 
 /// The shortest time between two redraws.
@@ -104,7 +104,7 @@ fn draw(messages: &Receiver<Message>) {
     let (mut lines, mut drawn) = (Vec::new(), Vec::new());
     loop {
         let open = collect(messages, &mut screen, &mut lines);
-        let size = size();
+        let size = terminal::size();
         let rows = if open { screen.rows(Instant::now(), size, color) } else { Vec::new() };
         if !lines.is_empty() || rows != drawn {
             let text = frame(&drawn, &lines, &rows, size);
@@ -153,12 +153,6 @@ fn take(message: Message, screen: &mut Screen, lines: &mut Vec<String>) {
         Message::Instances(instances) => screen.instances = instances,
         Message::Line(line) => lines.push(line),
     }
-}
-
-fn size() -> Size {
-    let told = terminal_size::terminal_size_of(io::stdout());
-    let (columns, lines) = told.map_or((80, 24), |(columns, lines)| (columns.0, lines.0));
-    Size { columns: columns.into(), lines: lines.into() }
 }
 
 /// Returns the text that clears the previous rows, and writes permanent lines and new rows.

@@ -15,7 +15,7 @@ pub(super) struct ServiceRun<W> {
     pub(super) plan: ServicePlan,
     /// The processes of proxies that serve the connections from before their reloads.
     pub(super) old_workers: BTreeMap<ProxyName, W>,
-    /// Whether the service is being removed and has not stopped yet.
+    /// Whether the service is being removed and has not stopped yet: it still serves.
     pub(super) leaves: bool,
     /// Whether it has no urgent steps left.
     pub(super) is_idle: bool,
@@ -117,7 +117,7 @@ impl<W> ServiceRun<W> {
                 let undo = undo.filter(|step| changed && (routed || !step.is_traffic()));
                 self.queue = undo.collect();
                 self.phase = Phase::Undo;
-                failure.old_serves = self.plan.replaces;
+                failure.old_serves = self.plan.replaces || self.leaves;
                 failure.undone = !self.queue.is_empty();
                 let started =
                     matches!(attempted, Some(StepKind::Jobs(JobType::Start | JobType::Restart)));

@@ -220,6 +220,14 @@ impl Conductor {
         Ok(all)
     }
 
+    /// Returns whether a service has units on the host.
+    ///
+    /// # Errors
+    /// The unit directory cannot be read.
+    pub fn is_on_host(&self, service: &ServiceId) -> Result<bool, Error> {
+        Ok(self.observe_files(Some(service))?.units_of(service).next().is_some())
+    }
+
     /// Returns whether it works on the running host, with its systemd.
     fn is_online(&self) -> bool {
         matches!(self.place, Place::Systemd)

@@ -95,6 +95,18 @@ pub struct InstanceStatus {
     pub rendered_by: String,
 }
 
+impl Status {
+    /// Returns whether every instance is up and healthy, and the last run of each job succeeded.
+    pub fn is_healthy(&self) -> bool {
+        let succeeded =
+            |job: &JobStatus| job.result.as_ref().is_none_or(|result| result == "success");
+        self.services.iter().all(|service| {
+            service.instances.iter().all(|instance| instance.healthy)
+                && service.jobs.iter().all(succeeded)
+        })
+    }
+}
+
 impl Conductor {
     /// Returns the state of all services, or of one.
     ///

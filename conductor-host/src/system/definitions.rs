@@ -110,7 +110,7 @@ fn files(path: &Path, trust: Option<Trust>) -> Result<Vec<PathBuf>, Problem> {
         let hidden = file.file_name().is_some_and(|name| name.as_encoded_bytes()[0] == b'.');
         let extension = file.extension().and_then(|extension| extension.to_str());
         let known = |known: &&str| extension.is_some_and(|own| own.eq_ignore_ascii_case(known));
-        if !hidden && EXTENSIONS.iter().any(|extension| known(extension)) {
+        if !hidden && EXTENSIONS.iter().any(known) {
             // A single file is checked when it is opened.
             if let Some(trust) = trust
                 && entry.file_type().is_ok_and(|kind| kind.is_symlink())

@@ -41,7 +41,7 @@ pub(super) fn no_colors_with_no_color(host: &Host) {
     prepare(host);
     // A terminal has colours, and an empty NO_COLOR does not count.
     for variables in [&["TERM=xterm"][..], &["TERM=xterm", "NO_COLOR="]] {
-        for line in ["--help", "aply", "deploy --id web --revision v2"] {
+        for line in ["--help", "aply", "deploy --id web --revision v2", "status web"] {
             let ran = on_a_terminal(host, variables, line);
             assert!(has_colors(&ran.stdout), "{variables:?}: {ran:?}");
         }
@@ -57,6 +57,9 @@ pub(super) fn no_colors_with_no_color(host: &Host) {
     assert!(ran.stdout.contains(ESC), "{ran:?}");
     let ran = on_a_terminal(host, &["TERM=dumb"], &deploy("v4")).exits(0);
     assert!(ran.stdout.contains("start conductor-web-v4.") && !ran.stdout.contains(ESC), "{ran:?}");
+    // The width of a terminal that does not say its own is 80.
+    let ran = on_a_terminal(host, &["TERM=xterm", "NO_COLOR=1"], "status");
+    assert!(ran.stdout.lines().all(|line| line.trim_end().chars().count() <= 80), "{ran:?}");
     let ran = on_a_terminal(host, &["TERM=dumb"], "status --watch");
     assert!(ran.stdout.contains("SERVICE") && !ran.stdout.contains(ESC), "{ran:?}");
     // The output for programs is the same on a terminal.

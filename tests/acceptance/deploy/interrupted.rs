@@ -21,12 +21,15 @@ fn an_interrupted_start_is_undone(host: &Host) {
     let never = definition.replace("env: {", "env: {DELAY: '100000', ");
     host.define("web.yaml", &never.replace("start_period: 2s", "start_period: 1h"));
     let before = Snapshot::take(host);
-    let mut run = host.start(&V2);
-    run.until("start conductor-web-v2");
-    host.sh("pkill -INT -x conductor");
-    let ran = run.finish().exits(3);
-    assert!(ran.stdout.contains("interrupted"), "{ran}");
-    assert_eq!(Snapshot::take(host), before, "{ran}");
+    // SIGHUP is a terminal that was closed.
+    for signal in ["INT", "HUP"] {
+        let mut run = host.start(&V2);
+        run.until("start conductor-web-v2");
+        host.sh(&format!("pkill -{signal} -x conductor"));
+        let ran = run.finish().exits(3);
+        assert!(ran.stdout.contains("interrupted"), "{signal}: {ran}");
+        assert_eq!(Snapshot::take(host), before, "{signal}: {ran}");
+    }
     host.define("web.yaml", &definition);
     deploy(host, "v2").exits(0);
     load.stop(host).answered("v2");

@@ -1,7 +1,6 @@
 //! Passes signals on to the command.
 
 use std::cell::RefCell;
-use std::fs;
 use std::thread;
 
 use conductor_host::system::Controller;
@@ -10,6 +9,7 @@ use signal_hook::iterator::Signals as Caught;
 
 use super::terminal::Terminal;
 use crate::failure::Failure;
+use crate::interrupt::is_ignored;
 
 const PASSED_ON: [i32; 7] = [SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM];
 /// The signals that ask a process to end.
@@ -23,8 +23,7 @@ pub(super) struct Signals(RefCell<Caught>);
 impl Signals {
     /// Starts to catch signals, except those that were ignored when this process started, as by nohup(1).
     pub(super) fn catch() -> Result<Self, Failure> {
-        let ignored = ignored();
-        let caught = PASSED_ON.iter().filter(|signal| ignored >> (**signal - 1) & 1 == 0);
+        let caught = PASSED_ON.iter().filter(|signal| !is_ignored(**signal));
         let caught = Caught::new(caught.chain(&[SIGWINCH])).map_err(Failure::Signals)?;
         Ok(Self(RefCell::new(caught)))
     }
@@ -67,12 +66,4 @@ impl Signals {
         let passing = passing.spawn(move || caught.forever().for_each(&mut pass_on));
         passing.map(drop).map_err(Failure::Signals)
     }
-}
-
-/// Returns the ignored signals as a bit mask (proc(5), `SigIgn`).
-fn ignored() -> u64 {
-    // Without /proc, none is assumed to be ignored.
-    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or_default()
 }

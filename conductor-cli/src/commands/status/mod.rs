@@ -1,56 +1,59 @@
-//! `conductor status`: shows a table of instances and jobs.
+//! `conductor status`: shows tables of instances, jobs and kept releases.
 
+mod instances;
+mod releases;
 mod scheduled_jobs;
 
+use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, SystemTime};
 
 use clap::Args;
-use comfy_table::CellAlignment;
-use conductor_core::name::{ReleaseName, ServiceId};
-use conductor_host::{InstanceStatus, Status};
+use conductor_core::name::ServiceId;
+use conductor_host::Status;
 
 use crate::context::Context;
 use crate::failure::Failure;
 use crate::human;
 use crate::{print, terminal};
 
-const COLUMNS: [&str; 10] = [
-    "SERVICE", "REVISION", "INSTANCE", "STATE", "SINCE", "RESTARTS", "MEMORY", "CPU", "PORT",
-    "HEALTH",
-];
-/// The columns of numbers, which are right-aligned.
-const NUMBERS: [usize; 5] = [2, 5, 6, 7, 8];
 const INTERVAL: Duration = Duration::from_secs(2);
+/// The exit status of `--check` if something is not as it should be.
+const NOT_HEALTHY: u8 = 1;
 
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  conductor status --id web --watch")]
+#[command(
+    after_help = "With --check the exit status is 1 if an instance is not up and healthy, or if the last run\n\
+                  of a job failed.\n\n\
+                  Example:\n  conductor status web --watch\n  conductor status --check --output json"
+)]
 pub(crate) struct StatusOptions {
+    /// Only this service
+    #[arg(value_name = "ID", conflicts_with = "id")]
+    pub(crate) service: Option<ServiceId>,
     /// Only this service
     #[arg(long)]
     pub(crate) id: Option<ServiceId>,
     /// Show it again every two seconds, until Ctrl-C
     #[arg(long)]
     pub(crate) watch: bool,
+    /// Exit with 1 if something is not as it should be, for monitoring
+    #[arg(long, conflicts_with = "watch")]
+    pub(crate) check: bool,
 }
 
 pub(crate) fn run(context: &Context, options: &StatusOptions) -> Result<ExitCode, Failure> {
+    let only = options.service.as_ref().or(options.id.as_ref());
     loop {
-        let status = context.conductor.status(options.id.as_ref())?;
+        let status = context.conductor.status(only)?;
         if context.json() {
             Context::print_json(&status)?;
         } else {
-            if options.watch && terminal::moves_its_cursor() {
-                // Moves the cursor home and clears the screen: ECMA-48's CUP and ED.
-                print::orders("\x1b[H\x1b[2J")?;
-            }
-            let parts = [instances(&status), scheduled_jobs::show(&status)];
-            let parts: Vec<_> = parts.into_iter().flatten().collect();
-            match parts.is_empty() {
-                true => print::line(format_args!("no services on this host"))?,
-                false => print::line(format_args!("{}", parts.join("\n\n")))?,
-            }
+            print_tables(&status, only.is_some(), options.watch)?;
+        }
+        if options.check && !status.is_healthy() {
+            return Ok(ExitCode::from(NOT_HEALTHY));
         }
         if !options.watch {
             return Ok(ExitCode::SUCCESS);
@@ -59,45 +62,45 @@ pub(crate) fn run(context: &Context, options: &StatusOptions) -> Result<ExitCode
     }
 }
 
-/// Returns the table of instances; `None` if there are only jobs.
-fn instances(status: &Status) -> Option<String> {
-    let mut table = human::table(&COLUMNS);
-    for service in &status.services {
-        if service.instances.is_empty() && service.jobs.is_empty() {
-            table.add_row([service.id.as_str(), "-", "-", "no instances"]);
-        }
-        for instance in &service.instances {
-            table.add_row(row(service.id.as_str(), instance));
-        }
+/// Prints the tables. On a terminal they are as wide as it is, have colours, and do not scroll while they are
+/// watched.
+fn print_tables(status: &Status, with_releases: bool, watch: bool) -> Result<(), Failure> {
+    let size = terminal::moves_its_cursor().then(terminal::size);
+    let columns = size.map(|size| size.columns);
+    let color = size.is_some() && terminal::has_colors();
+    let parts = [
+        instances::show(status, columns, color),
+        scheduled_jobs::show(status).map(|text| print::visible(&text).into_owned()),
+        with_releases.then(|| releases::show(status)).flatten(),
+    ];
+    let parts: Vec<_> = parts.into_iter().flatten().collect();
+    let text = match parts.is_empty() {
+        true => "no services on this host".to_owned(),
+        false => parts.join("\n\n"),
+    };
+    match size.filter(|_| watch) {
+        Some(size) => print::orders(&frame(&text, size.lines)),
+        None => print::orders(&format!("{text}\n")),
     }
-    table.row(0)?;
-    for column in NUMBERS {
-        if let Some(column) = table.column_mut(column) {
-            column.set_cell_alignment(CellAlignment::Right);
-        }
-    }
-    Some(table.trim_fmt())
 }
 
-fn row(service: &str, instance: &InstanceStatus) -> [String; COLUMNS.len()] {
-    let dash = || "-".to_owned();
-    let state = match (&instance.result, instance.sub_state.as_str()) {
-        (Some(result), sub) => format!("{} ({sub}, {result})", instance.active_state),
-        (None, "") => instance.active_state.clone(),
-        (None, sub) => format!("{} ({sub})", instance.active_state),
-    };
-    [
-        service.to_owned(),
-        ReleaseName::new(&instance.revision, &instance.digest).to_string(),
-        instance.instance.to_string(),
-        state,
-        instance.since.map_or_else(dash, age),
-        instance.restarts.map_or_else(dash, |count| count.to_string()),
-        instance.memory_bytes.map_or_else(dash, human::bytes),
-        instance.cpu_usec.map_or_else(dash, human::span),
-        instance.port.map_or_else(dash, |port| port.to_string()),
-        instance.status.as_deref().map_or_else(dash, human::printable),
-    ]
+/// Returns the text that overwrites the screen without clearing it first, so that it does not flicker.
+fn frame(text: &str, lines: usize) -> String {
+    // The cursor is in the last line.
+    let room = lines.saturating_sub(1).max(1);
+    let count = text.lines().count();
+    let shown = if count > room { room - 1 } else { count };
+    // ECMA-48's CUP, EL and ED.
+    let mut frame = "\x1b[H".to_owned();
+    for line in text.lines().take(shown) {
+        frame.extend([line, "\x1b[K\n"]);
+    }
+    if shown < count {
+        // Writing to a String cannot fail.
+        let _ = writeln!(frame, "and {} more lines\x1b[K", count - shown);
+    }
+    frame.push_str("\x1b[J");
+    frame
 }
 
 /// Formats the age of a time in microseconds since 1970.
@@ -113,4 +116,16 @@ fn age(since: u64) -> String {
 fn now() -> u64 {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     u64::try_from(now.as_micros()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_fits_the_screen() {
+        assert_eq!(frame("a\nb", 3), "\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J");
+        assert_eq!(frame("a\nb\nc", 3), "\x1b[Ha\x1b[K\nand 2 more lines\x1b[K\n\x1b[J");
+        assert_eq!(frame("a\nb", 0), "\x1b[Hand 2 more lines\x1b[K\n\x1b[J");
+    }
 }

@@ -9,19 +9,13 @@ use std::time::Instant;
 
 use conductor_core::plan::ActiveState;
 use conductor_host::Progress;
-use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
+use unicode_width::UnicodeWidthStr as _;
 
 use crate::human::{printable, took};
+use crate::terminal::{Size, cut, paint};
 
 /// The narrowest supported terminal.
 const NARROWEST: usize = 20;
-
-/// The size of a terminal, in characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Size {
-    pub(super) columns: usize,
-    pub(super) lines: usize,
-}
 
 /// What is in progress.
 #[derive(Debug, Default)]
@@ -140,19 +134,6 @@ impl Row {
     }
 }
 
-/// Returns the colour of a state, as a parameter of ECMA-48's SGR.
-fn paint(state: ActiveState) -> Option<u8> {
-    const RED: u8 = 31;
-    const GREEN: u8 = 32;
-    const YELLOW: u8 = 33;
-    match state {
-        ActiveState::Active | ActiveState::Reloading => Some(GREEN),
-        ActiveState::Failed => Some(RED),
-        ActiveState::Activating | ActiveState::Deactivating => Some(YELLOW),
-        ActiveState::Inactive | ActiveState::Other => None,
-    }
-}
-
 fn words_of(instance: &Progress) -> String {
     instance.status.as_deref().map_or_else(String::new, printable)
 }
@@ -162,19 +143,4 @@ fn short<'n>(unit: &'n str, service: &str) -> &'n str {
     let release = unit.strip_prefix("conductor-").and_then(|unit| unit.strip_prefix(service));
     let release = release.and_then(|unit| unit.strip_prefix('-')?.strip_suffix(".service"));
     release.unwrap_or(unit)
-}
-
-/// Truncates a text to a number of columns.
-fn cut(text: &str, columns: usize) -> String {
-    if text.width() <= columns {
-        return text.to_owned();
-    }
-    let mut room = columns.saturating_sub(1);
-    let fits = |c: &char| {
-        let width = c.width().unwrap_or(0);
-        let fits = width <= room;
-        room = room.saturating_sub(width);
-        fits
-    };
-    text.chars().take_while(fits).chain(['…']).collect()
 }

@@ -205,20 +205,15 @@ fn variable(text: &str) -> Option<&str> {
     dollars.filter(|at| !text[..*at].ends_with('$')).find_map(|at| {
         let rest = &text[at + 1..];
         let is_name = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_';
-        match rest.strip_prefix('{') {
-            Some(braced) => {
-                let inner = &braced[..braced.find('}')?];
-                let first = inner.chars().next()?;
-                (first.is_ascii_alphabetic() || first == '_')
-                    .then(|| &text[at..at + inner.len() + "${}".len()])
-            }
-            None => {
-                let name = &rest[..rest.find(|c: char| !is_name(c)).unwrap_or(rest.len())];
-                let first = name.chars().next()?;
-                let ends = !rest[name.len()..].starts_with(|c: char| c.is_ascii_lowercase());
-                (!first.is_ascii_digit() && ends).then(|| &text[at..=at + name.len()])
-            }
+        if let Some(braced) = rest.strip_prefix('{') {
+            let inner = &braced[..braced.find('}')?];
+            let is_name = inner.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
+            return is_name.then(|| &text[at..at + inner.len() + "${}".len()]);
         }
+        let name = &rest[..rest.find(|c: char| !is_name(c)).unwrap_or(rest.len())];
+        let begins = name.starts_with(|c: char| !c.is_ascii_digit());
+        let ends = !rest[name.len()..].starts_with(|c: char| c.is_ascii_lowercase());
+        (begins && ends).then(|| &text[at..=at + name.len()])
     })
 }
 
@@ -233,7 +228,7 @@ mod tests {
     fn advice(more: &str) -> Vec<String> {
         let text = format!("id: web\ncommand: [/bin/x]\n{more}\n");
         let service = Service::parse(Path::new("web.yaml"), &text).unwrap();
-        service.advice.iter().map(|problem| problem.to_string()).collect()
+        service.advice.iter().map(ToString::to_string).collect()
     }
 
     #[test]

@@ -7,7 +7,9 @@ use crate::definition::{
     self, Fault, Field, Located, MOST_CHECKS, Method, NodeId, Table, defaults,
 };
 use crate::service::{Health, HealthCheck, HttpCheck};
-use crate::value::{Argument, BodyText, HeaderName, HeaderValue, HostPath, RequestPath, StatusCodes};
+use crate::value::{
+    Argument, BodyText, HeaderName, HeaderValue, HostPath, RequestPath, StatusCodes,
+};
 
 /// The keys that only an HTTP check has.
 struct HttpKeys {
