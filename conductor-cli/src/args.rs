@@ -80,8 +80,8 @@ mod tests {
         let mut command = super::Arguments::command();
         let mut help = command.render_long_help().to_string();
         for name in [
-            "check", "render", "diff", "apply", "deploy", "rollback", "run", "status", "logs",
-            "remove", "schema",
+            "check", "render", "diff", "apply", "deploy", "rollback", "restart", "run", "status",
+            "logs", "remove", "schema",
         ] {
             let subcommand = command.find_subcommand_mut(name).unwrap();
             let text = subcommand.render_long_help().to_string();

@@ -32,6 +32,7 @@ pub(crate) enum OutputOf {
     Apply,
     Deploy,
     Rollback,
+    Restart,
     Run,
     Status,
     Logs,
@@ -74,6 +75,7 @@ impl OutputOf {
             Self::Apply
             | Self::Deploy
             | Self::Rollback
+            | Self::Restart
             | Self::Remove
             | Self::CronPause
             | Self::CronResume => vec![

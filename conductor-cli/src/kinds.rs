@@ -10,7 +10,7 @@ const LOCKED: u8 = 4;
 const NOT_RUN: u8 = 125;
 
 /// Kinds with their exit status and meaning.
-const KINDS: [(&str, u8, &str); 29] = [
+const KINDS: [(&str, u8, &str); 30] = [
     ("usage", BAD_INPUT, "the command line does not parse"),
     ("argument", BAD_INPUT, "an argument is invalid"),
     ("definition", BAD_INPUT, "definitions or host settings have errors"),
@@ -22,6 +22,11 @@ const KINDS: [(&str, u8, &str); 29] = [
     ("unknown_service", BAD_INPUT, "there is no such service on this host"),
     ("unknown_job", BAD_INPUT, "there is no such job on this host"),
     ("no_rollback", BAD_INPUT, "there is no such release to go back to"),
+    (
+        "redefined_service",
+        BAD_INPUT,
+        "the definition describes another release than the current one (`restart`)",
+    ),
     ("offline", BAD_INPUT, "the command needs systemd, and `--root` has none"),
     ("environment", BAD_INPUT, "a variable that `--user` needs is not set"),
     ("locked", LOCKED, "another conductor process changes the host"),

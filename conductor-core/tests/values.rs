@@ -141,11 +141,12 @@ fn compile(base: &Value, more: &Value) -> Result<UnitSet, String> {
     let mut set = compiled.map_err(|error| error.to_string())?;
     let jobs = release.compile_jobs(&release.name(), None, Scope::System, templates);
     set.units.extend(jobs.map_err(|error| error.to_string())?.units);
-    // The digest differs, and with it names and paths.
+    // The digest differs, and with it names and paths, and the fingerprint of the text.
     let digits = &release.digest[..6];
     let text = |text: &str| text.replace(&release.digest, "DIGEST").replace(digits, "DIGIT6");
     for unit in set.units.values_mut() {
-        unit.text = text(&unit.text);
+        let rendered = unit.metadata.rendered.clone().unwrap_or_default();
+        unit.text = text(&unit.text).replace(&rendered, "RENDERED");
     }
     Ok(set)
 }

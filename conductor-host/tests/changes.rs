@@ -10,7 +10,8 @@ use conductor_core::service::Service;
 use conductor_host::fake::{FakeHost, Fault, Program};
 use conductor_host::system::Paths;
 use conductor_host::{
-    Apply, Change, Conductor, Deploy, Error, Event, Pause, Prune, Remove, Report, Resume, Rollback,
+    Apply, Change, Conductor, Deploy, Error, Event, Pause, Prune, Remove, Report, Restart, Resume,
+    Rollback,
 };
 
 /// A host, and what works on it.
@@ -62,7 +63,7 @@ fn web() -> Service {
 }
 
 fn apply(services: Vec<Service>) -> Change {
-    Change::Apply(Apply { services, prune: Prune::Report })
+    Change::Apply(Apply { services, prune: Prune::Report, renew: false })
 }
 
 fn deploy(revision: &str) -> Change {
@@ -129,6 +130,72 @@ fn the_same_change_finishes_what_a_process_that_died_began() {
         assert!(world.try_to(&deploy("v2")).unwrap().healthy);
         assert_eq!(world.runs(), ["v2"], "after call {call}");
         assert!(world.host.lock().unwrap().now() < Duration::from_mins(5));
+    }
+}
+
+fn restart(service: Service) -> Change {
+    Change::Restart(Restart { service })
+}
+
+/// Returns the units of the instances of `web`.
+fn instances(world: &World) -> Vec<String> {
+    let status = world.conductor.status(Some(&"web".parse().unwrap())).unwrap();
+    let instances = status.services.iter().flat_map(|service| &service.instances);
+    instances.map(|instance| instance.unit.to_string()).collect()
+}
+
+#[test]
+fn a_restart_starts_the_same_release_under_another_name() {
+    let world = World::new();
+    assert_eq!(world.try_to(&restart(web())).unwrap_err().kind(), "unknown_service");
+    world.change(&apply(vec![web()]));
+    world.change(&deploy("v2"));
+    let mut before = instances(&world);
+    for _ in 0..2 {
+        let planned = world.conductor.plan(&restart(web())).unwrap().plan;
+        assert!(planned.services[0].replaces && !planned.services[0].downtime, "{planned}");
+        world.change(&restart(web()));
+        assert_eq!(world.runs(), ["v2"]);
+        let after = instances(&world);
+        assert_ne!(after, before);
+        assert!(!world.change(&deploy("v2")).changed);
+        before = after;
+    }
+    // It is the same release: the one before it is still the one before it.
+    world.change(&Change::Rollback(Rollback { service: web(), to: None }));
+    assert_eq!(world.runs(), ["v1"]);
+
+    let mut other = web();
+    other.env.insert("A".parse().unwrap(), "b".parse().unwrap());
+    let error = world.try_to(&restart(other)).unwrap_err();
+    assert_eq!(error.kind(), "redefined_service");
+    assert!(error.hint().unwrap().contains("systemctl restart conductor-web.target"));
+}
+
+#[test]
+fn an_apply_finishes_a_restart_that_was_killed() {
+    let defined = || {
+        let mut web = web();
+        web.deploy.keep = 0;
+        web
+    };
+    for call in 0.. {
+        let world = World::new();
+        world.change(&apply(vec![defined()]));
+        world.host.lock().unwrap().inject(Some((call, Fault::DiesAfter)));
+        if world.try_to(&restart(defined())).is_ok() {
+            assert!(call > 5, "it is over after {call} calls");
+            break;
+        }
+        assert!(!world.runs().is_empty(), "nothing serves after call {call}");
+        {
+            let host = world.host.lock().unwrap();
+            host.inject(None);
+            host.let_systemd_finish();
+        }
+        assert!(world.try_to(&apply(vec![defined()])).unwrap().healthy);
+        assert_eq!(instances(&world).len(), 1, "after call {call}");
+        assert!(!world.change(&apply(vec![defined()])).changed);
     }
 }
 

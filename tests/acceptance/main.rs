@@ -82,6 +82,7 @@ fn main() -> ExitCode {
             ("deploy", deploy::lock::TESTS),
             ("deploy", deploy::interrupted::TESTS),
             ("deploy", deploy::releases::TESTS),
+            ("deploy", deploy::renewal::TESTS),
             ("hostile", hostile::TESTS),
             ("killed", killed::TESTS),
             ("leftovers", leftovers::TESTS),

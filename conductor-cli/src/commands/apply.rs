@@ -19,6 +19,9 @@ pub(crate) struct Apply {
     // In the help it comes after --dry-run, whose order is the same.
     #[arg(long, conflicts_with = "paths", display_order = 1)]
     pub(crate) prune: bool,
+    /// Also replace instances that another build of conductor rendered, by the steps of a deploy
+    #[arg(long, display_order = 2)]
+    pub(crate) renew: bool,
     #[command(flatten)]
     pub(crate) change: ChangeOptions,
 }
@@ -31,6 +34,6 @@ pub(crate) fn run(context: &Context, options: &Apply) -> Result<ExitCode, Failur
         (false, true) => Prune::Report,
         (false, false) => Prune::Ignore,
     };
-    let change = Change::Apply(host::Apply { services, prune });
+    let change = Change::Apply(host::Apply { services, prune, renew: options.renew });
     change::run(context, &change, &options.change)
 }

@@ -119,9 +119,11 @@ impl Detail {
         match change {
             Change::Deploy(_) | Change::Rollback(_) => Self::Files,
             // `conductor diff` shows how the files would change.
-            Change::Apply(_) | Change::Remove(_) | Change::Pause(_) | Change::Resume(_) => {
-                Self::Steps
-            }
+            Change::Apply(_)
+            | Change::Restart(_)
+            | Change::Remove(_)
+            | Change::Pause(_)
+            | Change::Resume(_) => Self::Steps,
         }
     }
 }

@@ -22,7 +22,7 @@ pub(crate) struct Difference {
 
 pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, Failure> {
     let services = context.conductor.read(&options.paths)?;
-    let change = Change::Apply(Apply { services, prune: Prune::Ignore });
+    let change = Change::Apply(Apply { services, prune: Prune::Ignore, renew: false });
     let planned = context.conductor.plan(&change)?;
     let diff = planned.diff();
     if context.json() {

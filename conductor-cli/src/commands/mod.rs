@@ -9,6 +9,7 @@ pub(crate) mod diff;
 pub(crate) mod logs;
 pub(crate) mod remove;
 pub(crate) mod render;
+pub(crate) mod restart;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod schema;
@@ -26,6 +27,7 @@ use self::deploy::Deploy;
 use self::logs::Logs;
 use self::remove::Remove;
 use self::render::Render;
+use self::restart::Restart;
 use self::rollback::Rollback;
 use self::run::Run;
 use self::schema::Schema;
@@ -49,6 +51,8 @@ pub(crate) enum Command {
     Deploy(Deploy),
     /// Go back to a kept release
     Rollback(Rollback),
+    /// Start the instances of a service anew, without downtime
+    Restart(Restart),
     /// Run a command once, as the service would run it
     Run(Run),
     /// Show what runs
@@ -73,6 +77,7 @@ impl Command {
             Self::Apply(options) => apply::run(context, options),
             Self::Deploy(options) => deploy::run(context, options),
             Self::Rollback(options) => rollback::run(context, options),
+            Self::Restart(options) => restart::run(context, options),
             Self::Run(options) => Ok(run::run(context, options)),
             Self::Status(options) => status::run(context, options),
             Self::Logs(options) => logs::run(context, options),
@@ -88,6 +93,7 @@ impl Command {
             Self::Apply(options) => &options.change,
             Self::Deploy(options) => &options.change,
             Self::Rollback(options) => &options.change,
+            Self::Restart(options) => &options.change,
             Self::Remove(options) => &options.change,
             Self::Cron(Cron { command: CronCommand::Pause(job) | CronCommand::Resume(job) }) => {
                 &job.change

@@ -202,7 +202,7 @@ fn undo(
             }
             _ if !written => {}
             Some(old) => {
-                let change = match old.body() == unit.body() {
+                let change = match old.reads_like(unit) {
                     true => FileChange::Record,
                     false => FileChange::Text,
                 };

@@ -28,7 +28,7 @@ impl Files {
                 None => unit.clone(),
             };
             let change = match old {
-                Some(old) if old.body() == unit.body() => FileChange::Record,
+                Some(old) if old.reads_like(&unit) => FileChange::Record,
                 // systemd may have a unit loaded without its file, which somebody removed by hand.
                 None if observed.state(name).is_none() => FileChange::New,
                 _ => FileChange::Text,
@@ -45,20 +45,24 @@ impl Files {
 
 /// Returns the new content of a file on the host; `None` if the file does not change.
 ///
-/// The file of an instance that another version of conductor wrote stays: instances never change once
-/// released, except for the record of the deploy. Other files are compared without the version.
+/// A file that was edited by hand is restored. An instance that another build of conductor rendered, which has
+/// another text with its own fingerprint, or none, keeps that text: an upgrade alone restarts nothing.
 fn current(unit: &Unit, old: &Unit) -> Option<Unit> {
     if unit.text == old.text {
         return None;
     }
-    if unit.metadata.version == old.metadata.version {
+    if old.is_edited() {
         return Some(unit.clone());
     }
-    match unit.metadata.kind.instance().zip(old.metadata.kind.instance()) {
-        Some((new, own)) if new.record == own.record => None,
-        Some((new, _)) => Some(old.recorded(new.record.clone())),
-        None if unit.body() == old.body() => None,
-        None => Some(unit.clone()),
+    let (new, own) = (&unit.metadata.kind, &old.metadata.kind);
+    if unit.reads_like(old) {
+        return (new != own).then(|| unit.clone());
+    }
+    match new.instance().zip(own.instance()) {
+        Some((new, own)) if new.digest == own.digest => {
+            (new != own).then(|| old.described(unit.metadata.kind.clone()))
+        }
+        _ => Some(unit.clone()),
     }
 }
 

@@ -10,6 +10,7 @@ mod job_tests;
 mod ports;
 mod releases;
 mod removal;
+mod renewal;
 mod schedule;
 mod steps;
 #[cfg(test)]
@@ -29,6 +30,7 @@ use crate::value::{HostPath, Port};
 pub use converge::{converge, remove};
 pub use ports::{PortError, allocate, last_given, needs_ports};
 pub use releases::{ObservedRelease, RollbackTarget, record, releases, rollback};
+pub use renewal::{as_deployed, outdated, renew, twins};
 pub use schedule::{pause, resume, run_now};
 pub use steps::{FileChange, Hook, Step, Steps};
 
@@ -178,6 +180,9 @@ pub struct Desired<'s> {
     pub upstream: Option<UpstreamFile>,
     /// The hook that has to succeed before the first instance of a new release starts.
     pub before: Option<Hook>,
+    /// Releases on the host that differ from this one only in their names and ports, so that there is nothing
+    /// to go back to.
+    pub twins: BTreeSet<ReleaseName>,
 }
 
 impl Desired<'_> {

@@ -1,6 +1,6 @@
 //! The releases of a service on a host, and which one is current.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
@@ -19,6 +19,8 @@ pub struct ObservedRelease {
     pub name: ReleaseName,
     /// Its revision.
     pub revision: Revision,
+    /// How often it was renewed.
+    pub renewed: u32,
     /// The record of its deploy: the newest one of its units.
     pub record: Option<Record>,
     /// Its instances.
@@ -33,7 +35,7 @@ impl ObservedRelease {
     /// Creates a release without units.
     fn new(name: ReleaseName, revision: Revision) -> Self {
         let (units, enabled, up) = (Vec::new(), Vec::new(), Vec::new());
-        Self { name, revision, record: None, units, enabled, up }
+        Self { name, revision, renewed: 0, record: None, units, enabled, up }
     }
 
     /// Returns whether all its enabled instances are up.
@@ -50,6 +52,7 @@ pub fn releases(service: &ServiceId, observed: &Observed) -> Vec<ObservedRelease
         let release = releases.entry(instance.release()).or_insert_with_key(|release| {
             ObservedRelease::new(release.clone(), instance.revision.clone())
         });
+        release.renewed = instance.renewed;
         if instance.record > release.record {
             release.record.clone_from(&instance.record);
         }
@@ -78,10 +81,11 @@ pub fn releases(service: &ServiceId, observed: &Observed) -> Vec<ObservedRelease
 /// Returns the record of a release that a service is to run.
 ///
 /// The current release keeps its record. Another one is deployed now, or just after the newest deploy if the
-/// clock is behind; it replaces the newest one that is up.
+/// clock is behind; it replaces the newest one that is up, or what that one replaced, if that is a twin.
 pub fn record(
     service: &ServiceId,
     release: &ReleaseName,
+    twins: &BTreeSet<ReleaseName>,
     observed: &Observed,
     now: Timestamp,
     definition: Option<String>,
@@ -92,7 +96,11 @@ pub fn record(
     {
         return current.record.clone();
     }
-    let replaces = served_last(&releases, release).map(|release| release.name.clone());
+    let replaces =
+        served_last(&releases, release).and_then(|old| match twins.contains(&old.name) {
+            true => old.record.as_ref()?.replaces.clone(),
+            false => Some(old.name.clone()),
+        });
     Some(Record { deployed: later(now, &releases), replaces, undoes: None, definition })
 }
 

@@ -80,7 +80,10 @@ fn kept(desired: &Desired<'_>, releases: &[ObservedRelease]) -> BTreeSet<UnitNam
     let unfinished = |release: &ObservedRelease| {
         served.is_some_and(|served| !served.up.is_empty() && release.record > served.record)
     };
-    let old = releases.iter().filter(|release| release.name != *own && !unfinished(release));
+    let goes = |release: &ObservedRelease| {
+        release.name == *own || desired.twins.contains(&release.name) || unfinished(release)
+    };
+    let old = releases.iter().filter(|release| !goes(release));
     let kept = old.take(usize::from(desired.service.deploy.keep));
     // Without instances, only they say which release is current.
     let current =

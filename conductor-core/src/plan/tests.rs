@@ -7,7 +7,7 @@ use super::*;
 use crate::release::{Release, boot_unit, slice_unit, target_unit};
 use crate::runtime::Scope;
 use crate::service::Service;
-use crate::unit::{Kind, Metadata, Templates, Unit};
+use crate::unit::{Kind, Metadata, Record, Templates, Unit};
 use crate::value::Span;
 
 fn service(text: &str) -> Service {
@@ -38,6 +38,7 @@ pub(super) fn desired(text: &str) -> Desired<'static> {
         upstream: None,
         jobs,
         before: None,
+        twins: BTreeSet::new(),
     }
 }
 
@@ -64,7 +65,7 @@ fn written_by_an_older_version(desired: &Desired<'_>) -> Observed {
     let running = running(desired);
     let mut set = running.set;
     let (version, service) = ("0.1.0".to_owned(), desired.service.id.clone());
-    let metadata = Metadata { version, service, kind: Kind::Slice };
+    let metadata = Metadata { version, rendered: None, service, kind: Kind::Slice };
     let text = format!("[Slice]\nMemoryAccounting=yes\n\n{metadata}");
     set.units.insert(slice_unit(&id()), Unit { metadata, text });
     Observed { states: running.states, ..Observed::new(set, BTreeMap::new()) }
@@ -260,25 +261,57 @@ fn a_file_that_was_edited_by_hand_is_restored_and_its_instance_restarted() {
     let mut observed = running(&desired);
     let (name, unit) =
         desired.units.units.iter().find(|(name, _)| name.as_str().contains("host.")).unwrap();
-    let text = format!("# edited\n{}", unit.text);
-    observed.set.units.insert(name.clone(), Unit { text, ..unit.clone() });
-    let steps = words(&converge(&desired, &observed).unwrap());
-    assert_eq!(steps, ["rewrite conductor-web--1.service", "restart conductor-web--1.service"]);
+    for text in [format!("# edited\n{}", unit.text), format!("{}[Service]\nNice=1\n", unit.text)] {
+        observed.set.units.insert(name.clone(), Unit { text, ..unit.clone() });
+        let steps = words(&converge(&desired, &observed).unwrap());
+        assert_eq!(steps, ["rewrite conductor-web--1.service", "restart conductor-web--1.service"]);
+    }
 }
 
 #[test]
-fn a_newer_conductor_replaces_nothing_by_itself() {
+fn another_build_restarts_nothing_by_itself() {
     let desired = desired("");
-    let mut observed = running(&desired);
-    for unit in observed.set.units.values_mut() {
-        let version = format!("Version={}", unit.metadata.version);
-        unit.text = unit.text.replace(&version, "Version=0.0.1");
-        if unit.metadata.kind.is_instance() {
-            unit.text = format!("# another template\n{}", unit.text);
+    for (version, fingerprint) in [
+        ("0.0.1", false),
+        ("0.0.1", true),
+        (crate::release::VERSION, false),
+        (crate::release::VERSION, true),
+    ] {
+        let mut observed = running(&desired);
+        for unit in observed.set.units.values_mut() {
+            let metadata =
+                Metadata { version: version.to_owned(), rendered: None, ..unit.metadata.clone() };
+            let own = match unit.metadata.kind.is_instance() {
+                true => format!("# another template\n{}", unit.body()),
+                false => unit.body().trim_end().to_owned(),
+            };
+            *unit = Unit::new(own, metadata);
+            if !fingerprint {
+                unit.metadata.rendered = None;
+                unit.text = format!("{}{}", unit.body(), unit.metadata);
+            }
         }
-        unit.metadata.version = "0.0.1".to_owned();
+        let plan = converge(&desired, &observed).unwrap();
+        assert!(!plan.changes(), "{version}, {fingerprint}: {:?}", words(&plan));
     }
-    assert!(!converge(&desired, &observed).unwrap().changes());
+}
+
+#[test]
+fn the_record_of_another_builds_instance_changes_and_its_text_does_not() {
+    let mut desired = desired("");
+    let mut observed = running(&desired);
+    let is_instance = |unit: &&mut Unit| unit.metadata.kind.is_instance();
+    let unit = observed.set.units.values_mut().find(is_instance).unwrap();
+    *unit = Unit::new(format!("# another template\n{}", unit.body()), unit.metadata.clone());
+    let deployed = jiff::Timestamp::from_second(1).unwrap();
+    let record = Record { deployed, replaces: None, undoes: None, definition: None };
+    let new = desired.units.units.values_mut().find(is_instance).unwrap();
+    *new = new.recorded(Some(record));
+    let plan = converge(&desired, &observed).unwrap();
+    assert_eq!(words(&plan), ["record in conductor-web--1.service"]);
+    let Some(Step::Write { unit, .. }) = plan.steps.iter().next() else { panic!("{plan:?}") };
+    assert!(unit.text.starts_with("# another template\n") && unit.text.contains("Deployed="));
+    assert!(!unit.is_edited());
 }
 
 #[test]

@@ -90,7 +90,6 @@ pub(super) fn compile(
         return Err(CompileError::Socket { service: service.id.clone() });
     }
     let target = target_unit(&service.id);
-    let slice = slice_unit(&service.id);
     let mut set = UnitSet::default();
     for instance in 1..=service.instances {
         let unit = release.instance_unit(instance);
@@ -101,8 +100,7 @@ pub(super) fn compile(
                 return Err(CompileError::NoPort { service: service.id.clone(), instance });
             }
         };
-        let names = Names { unit: &unit, target: &target, slice: &slice };
-        let compiled = instance_unit(release, instance, port, record, &names, scope, templates)?;
+        let compiled = instance_unit(release, instance, port, record, scope, templates)?;
         set.links.insert(Link { by: target.clone(), unit: unit.clone() });
         set.units.insert(unit, compiled);
     }
@@ -133,23 +131,18 @@ pub(super) fn compile(
     Ok(set)
 }
 
-struct Names<'a> {
-    unit: &'a UnitName,
-    target: &'a UnitName,
-    slice: &'a UnitName,
-}
-
-fn instance_unit(
+/// Compiles one instance.
+pub(super) fn instance_unit(
     release: &Release<'_>,
     instance: u16,
     port: Option<Port>,
     record: Option<&Record>,
-    names: &Names<'_>,
     scope: Scope,
     templates: &Templates,
 ) -> Result<Unit, CompileError> {
-    let Release { service, revision, digest } = release;
-    let number = instance.to_string();
+    let Release { service, revision, digest, renewed } = release;
+    let (unit_name, number) = (release.instance_unit(instance), instance.to_string());
+    let (target, slice) = (target_unit(&service.id), slice_unit(&service.id));
     let endpoint = match service.listen {
         Listen::Address(listen) => port.map(|port| Endpoint::Tcp { listen, port }),
         Listen::Socket => Some(Endpoint::Socket(release.socket(instance))),
@@ -166,8 +159,8 @@ fn instance_unit(
     check_volumes(service, &tokens)?;
     let parts = runtime::parts(&runtime::Instance {
         service,
-        unit: names.unit,
-        slice: names.slice,
+        unit: &unit_name,
+        slice: &slice,
         image: image.as_deref(),
         tokens,
         endpoint: endpoint.as_ref(),
@@ -190,7 +183,7 @@ fn instance_unit(
     // A loaded target still wants what it wanted when it was loaded. So a unit that is no longer enabled must
     // not start with it, whether it is kept for a rollback or was removed.
     let units = Place::of(scope).units;
-    unit.push("ConditionPathExists", format_args!("{units}/{}.wants/%n", names.target));
+    unit.push("ConditionPathExists", format_args!("{units}/{target}.wants/%n"));
     unit.extend(of_runtime);
     if scope == Scope::System {
         unit.push("Wants", "network-online.target");
@@ -209,8 +202,8 @@ fn instance_unit(
         revision: tokens.revision,
         instance: tokens.instance,
         port: tokens.port,
-        target: names.target.as_str(),
-        slice: names.slice.as_str(),
+        target: target.as_str(),
+        slice: slice.as_str(),
         r#type: service_type,
         stop_timeout: service.deploy.stop_timeout.to_string(),
         unit,
@@ -228,6 +221,7 @@ fn instance_unit(
     let kind = Kind::Instance(Box::new(Instance {
         revision: revision.clone(),
         digest: digest.clone(),
+        renewed: *renewed,
         number: instance,
         endpoint,
         image,
@@ -288,6 +282,6 @@ fn push_settings(lines: &mut Lines, service: &Service, section: &str) {
     }
 }
 
-fn metadata(service: &Service, kind: Kind) -> Metadata {
-    Metadata { version: VERSION.to_owned(), service: service.id.clone(), kind }
+pub(super) fn metadata(service: &Service, kind: Kind) -> Metadata {
+    Metadata { version: VERSION.to_owned(), rendered: None, service: service.id.clone(), kind }
 }

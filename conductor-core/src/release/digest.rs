@@ -39,10 +39,23 @@ struct Fingerprint<'a> {
     stop_timeout: Span,
     settings: &'a BTreeMap<Section, BTreeMap<Directive, Setting>>,
     templates: Option<&'a str>,
+    /// Absent if the release was not renewed: its name is then the same on each host.
+    #[serde(skip_serializing_if = "is_zero")]
+    renewed: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 /// Returns the hash of a release's canonical JSON: maps are sorted, and each value has one form.
-pub(super) fn digest(service: &Service, revision: &Revision, templates: Option<&str>) -> String {
+pub(super) fn digest(
+    service: &Service,
+    revision: &Revision,
+    templates: Option<&str>,
+    renewed: u32,
+) -> String {
     // Without `..`: for each new field it must be decided whether it replaces instances.
     let Service {
         id,
@@ -98,6 +111,7 @@ pub(super) fn digest(service: &Service, revision: &Revision, templates: Option<&
         stop_timeout: *stop_timeout,
         settings,
         templates,
+        renewed,
     };
     let mut hasher = Hasher(Sha256::new());
     serde_json::to_writer(&mut hasher, &fingerprint)

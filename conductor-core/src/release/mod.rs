@@ -17,7 +17,7 @@ pub use crate::name::{PREFIX, job_unit, timer_unit};
 use crate::name::{ReleaseName, Revision, ServiceId, UnitName};
 use crate::runtime::{SOCKETS, Scope};
 use crate::service::Service;
-use crate::unit::{EngineImage, Link, Record, TemplateError, Templates, UnitSet, escape};
+use crate::unit::{EngineImage, Link, Record, TemplateError, Templates, Unit, UnitSet, escape};
 use crate::value::{HostPath, Port, Tokens};
 use compile::engine_image;
 
@@ -93,13 +93,24 @@ pub struct Release<'s> {
     pub revision: Revision,
     /// The SHA-256 of revision and configuration, in hexadecimal.
     pub digest: String,
+    /// How often it was renewed: the same revision and configuration with another digest, so that its
+    /// instances can start anew while the old ones serve.
+    pub renewed: u32,
 }
 
 impl<'s> Release<'s> {
     /// Creates the release of a service at a revision.
     pub fn new(service: &'s Service, revision: Revision, templates: &Templates) -> Self {
-        let digest = digest::digest(service, &revision, templates.fingerprint());
-        Self { service, revision, digest }
+        let digest = digest::digest(service, &revision, templates.fingerprint(), 0);
+        Self { service, revision, digest, renewed: 0 }
+    }
+
+    /// Returns the same release as it is after it was renewed some times.
+    #[must_use]
+    pub fn renewed(&self, times: u32, templates: &Templates) -> Self {
+        let (service, revision) = (self.service, self.revision.clone());
+        let digest = digest::digest(service, &revision, templates.fingerprint(), times);
+        Self { service, revision, digest, renewed: times }
     }
 
     /// Returns the name of the unit of an instance: `conductor-ID-REVISION.DIGEST-N.service`.
@@ -137,6 +148,20 @@ impl<'s> Release<'s> {
         templates: &Templates,
     ) -> Result<UnitSet, CompileError> {
         compile::compile(self, ports, record, scope, templates)
+    }
+
+    /// Compiles the unit of one instance; `port` is its port of the host, if the service has a port.
+    ///
+    /// # Errors
+    /// A template fails, or a value is invalid at this revision.
+    pub(crate) fn compile_instance(
+        &self,
+        instance: u16,
+        port: Option<Port>,
+        scope: Scope,
+        templates: &Templates,
+    ) -> Result<Unit, CompileError> {
+        compile::instance_unit(self, instance, port, None, scope, templates)
     }
 
     /// Compiles the units of the service's jobs, each a service and a timer. They have the same names in each

@@ -4,15 +4,15 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
+use super::compile::metadata;
 use super::run::Task;
-use super::{CompileError, Release, VERSION, job_unit, timer_unit};
+use super::{CompileError, Release, job_unit, timer_unit};
 use crate::definition::Overlap;
 use crate::name::{JobName, ReleaseName, UnitName};
 use crate::runtime::Scope;
 use crate::service::ScheduledJob;
 use crate::unit::{
-    JobUnit, Kind, Lines, Link, Metadata, Record, Templates, TimerUnit, Unit, UnitSet, Values,
-    escape,
+    JobUnit, Kind, Lines, Link, Record, Templates, TimerUnit, Unit, UnitSet, Values, escape,
 };
 
 /// The target of all enabled timers, both of the host and of a user.
@@ -42,8 +42,7 @@ pub(super) fn compile(
     let service = release.service;
     let mut set = UnitSet::default();
     for (job_name, job) in &service.jobs {
-        let metadata =
-            |kind| Metadata { version: VERSION.to_owned(), service: service.id.clone(), kind };
+        let metadata = |kind| metadata(service, kind);
         let (unit, timer) = (job_unit(&service.id, job_name), timer_unit(&service.id, job_name));
         let text = runner(release, job_name, job, &unit, scope, templates)?;
         let kind = Kind::Job(Box::new(JobUnit {

@@ -17,6 +17,8 @@ pub(super) const HEADER: &str = "[X-Conductor]";
 pub struct Metadata {
     /// The version of conductor that wrote the file.
     pub version: String,
+    /// The fingerprint of the text that was rendered, by which an edit is seen; older versions wrote none.
+    pub rendered: Option<String>,
     /// The service the unit belongs to.
     pub service: ServiceId,
     /// The kind of unit.
@@ -71,6 +73,8 @@ pub struct Instance {
     pub revision: Revision,
     /// The SHA-256 of the release's revision and configuration, in hexadecimal.
     pub digest: String,
+    /// How often the release was renewed: started anew with the same revision and configuration.
+    pub renewed: u32,
     /// The number of the instance, from 1.
     pub number: u16,
     /// The address at which it is reached, if it has one.
@@ -184,7 +188,7 @@ impl Metadata {
         }
         let section = text[start + HEADER.len()..].lines().skip(1);
         let section = section.take_while(|line| !line.starts_with('['));
-        let (mut version, mut service, mut kind) = (None, None, None);
+        let (mut version, mut rendered, mut service, mut kind) = (None, None, None, None);
         let mut fields = Fields::default();
         for (key, value) in section.filter_map(|line| line.split_once('=')) {
             // conductor writes no control characters.
@@ -193,6 +197,7 @@ impl Metadata {
             }
             match key {
                 "Version" => version = Some(value.to_owned()),
+                "Rendered" => rendered = Some(value.to_owned()),
                 "Service" => service = value.parse().ok(),
                 "Kind" => kind = Some(value),
                 _ => fields.set(key, value)?,
@@ -207,7 +212,7 @@ impl Metadata {
             "timer" => Kind::Timer(TimerUnit { job: fields.job?, paused: fields.paused }),
             _ => return None,
         };
-        Some(Self { version: version?, service: service?, kind })
+        Some(Self { version: version?, rendered, service: service?, kind })
     }
 }
 
@@ -216,6 +221,7 @@ impl Metadata {
 struct Fields<'t> {
     revision: Option<Revision>,
     digest: Option<&'t str>,
+    renewed: u32,
     number: Option<u16>,
     job: Option<JobName>,
     release: Option<ReleaseName>,
@@ -235,6 +241,7 @@ impl<'t> Fields<'t> {
         match key {
             "Revision" => self.revision = Some(value.parse().ok()?),
             "Digest" => self.digest = Some(value).filter(|digest| is_sha256(digest)),
+            "Renewed" => self.renewed = value.parse().ok()?,
             "Instance" => self.number = Some(value.parse().ok()?),
             "Job" => self.job = Some(value.parse().ok()?),
             "Release" => self.release = Some(value.parse().ok()?),
@@ -286,6 +293,7 @@ impl<'t> Fields<'t> {
         Some(Instance {
             revision: self.revision?,
             digest: self.digest?.to_owned(),
+            renewed: self.renewed,
             number: self.number?,
             endpoint: self.endpoint,
             image: self.image,
@@ -300,9 +308,12 @@ fn is_sha256(digest: &str) -> bool {
 
 impl fmt::Display for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { version, service, kind } = self;
+        let Self { version, rendered, service, kind } = self;
         writeln!(f, "{HEADER}")?;
         writeln!(f, "Version={version}")?;
+        if let Some(fingerprint) = rendered {
+            writeln!(f, "Rendered={fingerprint}")?;
+        }
         writeln!(f, "Service={service}")?;
         match kind {
             Kind::Instance(instance) => write!(f, "Kind=instance\n{instance}"),
@@ -331,9 +342,12 @@ impl fmt::Display for JobUnit {
 
 impl fmt::Display for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { revision, digest, number, endpoint, image, record } = self;
+        let Self { revision, digest, renewed, number, endpoint, image, record } = self;
         writeln!(f, "Revision={revision}")?;
         writeln!(f, "Digest={digest}")?;
+        if *renewed > 0 {
+            writeln!(f, "Renewed={renewed}")?;
+        }
         writeln!(f, "Instance={number}")?;
         match endpoint {
             // The address comes first: it is needed to read the port.
@@ -373,6 +387,7 @@ mod tests {
         Instance {
             revision: "v1".parse().unwrap(),
             digest: "ab".repeat(32),
+            renewed: 2,
             number: 3,
             endpoint: Some(Endpoint::Tcp {
                 listen: "10.0.0.5".parse().unwrap(),
@@ -398,7 +413,8 @@ mod tests {
             Kind::Instance(instance().into()),
             Kind::Instance(Instance { endpoint: Some(socket), ..instance() }.into()),
             Kind::Instance(
-                Instance { endpoint: None, image: None, record: None, ..instance() }.into(),
+                Instance { renewed: 0, endpoint: None, image: None, record: None, ..instance() }
+                    .into(),
             ),
         ];
         let record = instance().record;
@@ -419,8 +435,9 @@ mod tests {
             Kind::Timer(paused),
         ];
         for kind in kinds.into_iter().chain(scheduled) {
-            let metadata =
-                Metadata { version: "0.1.0".into(), service: "web".parse().unwrap(), kind };
+            let rendered = kind.is_instance().then(|| "0123456789abcdef".into());
+            let service = "web".parse().unwrap();
+            let metadata = Metadata { version: "0.1.0".into(), rendered, service, kind };
             let text = format!("[Unit]\nDescription=x\n\n{metadata}");
             assert_eq!(Metadata::parse(&text), Some(metadata), "{text}");
         }

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use jiff::Timestamp;
+use sha2::{Digest as _, Sha256};
 
+use super::hex;
 use super::metadata::{self, Kind, Metadata, Record};
 use crate::name::UnitName;
 
@@ -19,21 +21,41 @@ pub struct Unit {
 
 impl Unit {
     /// Creates a unit from a rendered template and the metadata.
-    pub(crate) fn new(mut rendered: String, metadata: Metadata) -> Self {
+    pub(crate) fn new(mut rendered: String, mut metadata: Metadata) -> Self {
         use fmt::Write as _;
         if !rendered.ends_with('\n') {
             rendered.push('\n');
         }
+        rendered.push('\n');
+        metadata.rendered = Some(fingerprint(&rendered));
         // Writing to a String cannot fail.
-        let _ = write!(rendered, "\n{metadata}");
+        let _ = write!(rendered, "{metadata}");
         // Handlebars allocates at least 8 KiB for a text, and thousands of units are in memory.
         rendered.shrink_to_fit();
         Self { metadata, text: rendered }
     }
 
-    /// Returns the text without the metadata, which is what systemd reads.
+    /// Returns the text before the metadata, which is what systemd reads.
     pub fn body(&self) -> &str {
         self.text.rfind(metadata::HEADER).map_or(&self.text, |start| &self.text[..start])
+    }
+
+    /// Returns whether somebody changed what systemd reads since conductor wrote the file. Without a
+    /// fingerprint, from an older version, this is not known.
+    pub fn is_edited(&self) -> bool {
+        let differs = |rendered: &String| *rendered != fingerprint(self.body());
+        self.has_more() || self.metadata.rendered.as_ref().is_some_and(differs)
+    }
+
+    /// Returns whether systemd reads the same in both files.
+    pub fn reads_like(&self, other: &Self) -> bool {
+        self.body() == other.body() && !self.has_more() && !other.has_more()
+    }
+
+    /// Returns whether somebody added a section after the metadata.
+    fn has_more(&self) -> bool {
+        let metadata = &self.text[self.body().len()..];
+        metadata.lines().skip(1).any(|line| line.starts_with('['))
     }
 
     /// Returns the values of a directive, one for each of its lines.
@@ -63,10 +85,22 @@ impl Unit {
         self.with(metadata)
     }
 
+    /// Returns the unit with another description of what it is, and the same text for systemd.
+    #[must_use]
+    pub(crate) fn described(&self, kind: Kind) -> Self {
+        self.with(Metadata { kind, ..self.metadata.clone() })
+    }
+
     fn with(&self, metadata: Metadata) -> Self {
         let text = format!("{}{metadata}", self.body());
         Self { metadata, text }
     }
+}
+
+/// Returns the fingerprint of a rendered text: the first digits of its SHA-256.
+fn fingerprint(rendered: &str) -> String {
+    const BYTES: usize = 8;
+    hex(&Sha256::digest(rendered)[..BYTES])
 }
 
 /// An enabled unit: the symbolic link `BY.wants/UNIT` that `systemctl enable` would make.

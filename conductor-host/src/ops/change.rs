@@ -23,6 +23,8 @@ pub enum Change {
     Deploy(Deploy),
     /// Makes a service run a release that is kept on the host.
     Rollback(Rollback),
+    /// Starts the instances of a service anew.
+    Restart(Restart),
     /// Stops a service and removes its units.
     Remove(Remove),
     /// Keeps a job from being run by the clock.
@@ -38,6 +40,8 @@ pub struct Apply {
     pub services: Vec<Service>,
     /// What happens to the others.
     pub prune: Prune,
+    /// Whether instances whose units another build of conductor rendered are replaced, as in a deploy.
+    pub renew: bool,
 }
 
 /// What happens to services on the host that no definition names.
@@ -80,6 +84,16 @@ pub struct Rollback {
     pub to: Option<RollbackTarget>,
 }
 
+/// Starts the instances of a service anew, at the same revision and with the same configuration, by the steps of
+/// a deploy: the old ones serve until the new ones are healthy.
+///
+/// Unlike the other changes, it starts them again each time. If it was killed, an apply finishes it, too.
+#[derive(Debug, Clone)]
+pub struct Restart {
+    /// The service, as it is defined.
+    pub service: Service,
+}
+
 /// Stops a service and removes its units.
 #[derive(Debug, Clone)]
 pub struct Remove {
@@ -113,6 +127,7 @@ impl Change {
             Self::Apply(apply) => &apply.services,
             Self::Deploy(deploy) => std::slice::from_ref(&deploy.service),
             Self::Rollback(rollback) => std::slice::from_ref(&rollback.service),
+            Self::Restart(restart) => std::slice::from_ref(&restart.service),
             Self::Remove(_) | Self::Pause(_) | Self::Resume(_) => &[],
         }
     }
@@ -122,7 +137,11 @@ impl Change {
         let (service, revision) = match self {
             Self::Deploy(Deploy { service, defined }) => (service, defined),
             Self::Rollback(Rollback { service, .. }) => (service, &service.revision),
-            Self::Apply(_) | Self::Remove(_) | Self::Pause(_) | Self::Resume(_) => return None,
+            Self::Apply(_)
+            | Self::Restart(_)
+            | Self::Remove(_)
+            | Self::Pause(_)
+            | Self::Resume(_) => return None,
         };
         Some((&service.id, revision.as_ref()?))
     }
@@ -137,6 +156,7 @@ impl fmt::Display for Change {
                 None => write!(f, "deploy {}", service.id),
             },
             Self::Rollback(Rollback { service, .. }) => write!(f, "rollback {}", service.id),
+            Self::Restart(Restart { service }) => write!(f, "restart {}", service.id),
             Self::Remove(Remove { service }) => write!(f, "remove {service}"),
             Self::Pause(Pause { service, job }) => write!(f, "pause {service} {job}"),
             Self::Resume(Resume { service, job }) => write!(f, "resume {service} {job}"),

@@ -10,6 +10,7 @@ use super::error::Error;
 use super::revision::deployed_revision;
 use crate::system::{Settings, sockets};
 use conductor_core::caught::caught;
+use conductor_core::name::ReleaseName;
 use conductor_core::plan::{
     self, Desired, Foreign, Hook, Observed, ServicePlan, allocate, needs_ports,
 };
@@ -19,20 +20,51 @@ use conductor_core::service::Service;
 use conductor_core::unit::{Record, UnitSet};
 use conductor_core::value::{Endpoint, Port};
 
+/// How services that are compiled come onto a host.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Deployment {
+    /// The time, for the record.
+    pub(super) now: Timestamp,
+    /// Which current releases start anew under another name.
+    pub(super) renewal: Renewal,
+}
+
+/// Which current releases start anew under another name, although they are as they should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Renewal {
+    /// None.
+    None,
+    /// Those with instances whose units this build would render in another way.
+    Outdated,
+    /// All.
+    All,
+}
+
+/// A compiled service.
+pub(super) struct Compiled<'s> {
+    pub(super) release: Release<'s>,
+    pub(super) units: UnitSet,
+    pub(super) record: Option<Record>,
+    /// Releases on the host that differ from this one only in their names and ports.
+    twins: BTreeSet<ReleaseName>,
+    /// Whether it is the current release under another name.
+    renewed: bool,
+}
+
 impl Conductor {
     /// Returns the desired state of a service, from its compiled units.
     pub(super) fn desired<'s>(
         &self,
-        release: Release<'s>,
-        units: UnitSet,
-        record: Option<&Record>,
+        compiled: Compiled<'s>,
         templates: &ProxyTemplates,
     ) -> Result<Desired<'s>, Error> {
-        let service = release.service;
+        let Compiled { release, units, record, twins, renewed } = compiled;
+        let (service, record) = (release.service, record.as_ref());
         let jobs =
             release.compile_jobs(&release.name(), record, self.paths.scope, &self.templates)?;
         let before = match &service.deploy.before {
-            Some(command) if service.instances > 0 => {
+            // The hook prepares a revision or a configuration, and this one is prepared.
+            Some(command) if service.instances > 0 && !renewed => {
                 let scope = self.paths.scope;
                 let task = Task { command: command.clone(), ..Task::default() };
                 let unit = release.task_unit("before");
@@ -49,6 +81,7 @@ impl Conductor {
             units,
             jobs,
             before,
+            twins,
         })
     }
 
@@ -79,29 +112,35 @@ impl Conductor {
     }
 
     /// Compiles each service for a host on which some units are already, and makes something of its
-    /// units; side by side, as services have nothing to do with each other. `now` goes into the record
-    /// of what is deployed; without it there is none.
+    /// units; side by side, as services have nothing to do with each other. Without a deployment there is no
+    /// record.
     pub(super) fn compile<'s, T: Send>(
         &self,
         services: &'s [Service],
         observed: &Observed,
         settings: &Settings,
-        now: Option<Timestamp>,
+        deployment: Option<Deployment>,
         listening: &dyn Fn() -> Result<BTreeSet<u16>, Error>,
-        then: impl Fn(Release<'s>, UnitSet, Option<&Record>) -> Result<T, Error> + Sync,
+        then: impl Fn(Compiled<'s>) -> Result<T, Error> + Sync,
     ) -> Result<Vec<T>, Error> {
         let release = |service: &'s Service| {
             let deployed = || deployed_revision(&service.id, observed);
             let revision = service.own_revision().or_else(deployed);
             let revision = revision.or_else(|| service.default_revision()).ok_or(service)?;
-            Ok(Release::new(service, revision, &self.templates))
+            let release = Release::new(service, revision, &self.templates);
+            Ok(self.on_host(release, observed, deployment))
         };
         let all = services.par_iter().map(|service| guarded(service, || release(service)));
         let all: Vec<Result<Result<_, &Service>, CompileError>> = all.collect();
-        let (mut releases, mut without) = (Vec::with_capacity(all.len()), Vec::new());
+        let (mut releases, mut renewed) = (Vec::with_capacity(all.len()), Vec::new());
+        let mut without = Vec::new();
         for release in all {
             match release? {
-                Ok(release) => releases.push(release),
+                Ok(release) => {
+                    let (release, is_renewed) = release?;
+                    releases.push(release);
+                    renewed.push(is_renewed);
+                }
                 Err(service) => without.push(service),
             }
         }
@@ -113,20 +152,51 @@ impl Conductor {
         let ports =
             allocate(&releases, &observed.set, &listening, settings.ports, observed.last_port)?;
         let scope = self.paths.scope;
-        let one = |release: Release<'s>, ports: &BTreeMap<u16, Port>| {
+        let one = |release: Release<'s>, renewed: bool, ports: &BTreeMap<u16, Port>| {
             let Service { id, origin, .. } = release.service;
             let definition = || Some(origin.file.display().to_string());
-            let record =
-                now.and_then(|now| plan::record(id, &release.name(), observed, now, definition()));
+            let twins = plan::twins(&release, observed, scope, &self.templates)?;
+            let record = deployment.and_then(|Deployment { now, .. }| {
+                plan::record(id, &release.name(), &twins, observed, now, definition())
+            });
             let units = release.compile(ports, record.as_ref(), scope, &self.templates)?;
-            then(release, units, record.as_ref())
+            then(Compiled { release, units, record, twins, renewed })
         };
-        let compiled = releases
-            .into_par_iter()
-            .zip(ports)
-            .map(|(release, ports)| guarded(release.service, || one(release, &ports))?);
+        let compiled =
+            releases.into_par_iter().zip(renewed).zip(ports).map(|((release, renewed), ports)| {
+                guarded(release.service, || one(release, renewed, &ports))?
+            });
         // The first error in the order of the services, not that of the fastest thread.
         compiled.collect::<Vec<_>>().into_iter().collect()
+    }
+
+    /// Returns a release under the name that it has on the host, or a new one if it is renewed, and whether it
+    /// is.
+    fn on_host<'s>(
+        &self,
+        release: Release<'s>,
+        observed: &Observed,
+        deployment: Option<Deployment>,
+    ) -> Result<(Release<'s>, bool), CompileError> {
+        let release = plan::as_deployed(release, observed, &self.templates);
+        let service = release.service;
+        let is_current = || {
+            let releases = plan::releases(&service.id, observed);
+            releases.first().is_some_and(|current| current.name == release.name())
+        };
+        let renews = match deployment.map_or(Renewal::None, |deployment| deployment.renewal) {
+            Renewal::None => false,
+            _ if service.instances == 0 || !is_current() => false,
+            Renewal::Outdated => {
+                let scope = self.paths.scope;
+                !plan::outdated(&release, observed, scope, &self.templates)?.is_empty()
+            }
+            Renewal::All => true,
+        };
+        match renews {
+            true => Ok((plan::renew(&release, observed, &self.templates), true)),
+            false => Ok((release, false)),
+        }
     }
 
     /// Plans how one service reaches its desired state. What does not belong to conductor is not touched.
@@ -207,7 +277,7 @@ mod tests {
         };
         let services = ["a", "bad", "c"].map(service);
         let plan = |services: &[Service]| {
-            let apply = Apply { services: services.to_vec(), prune: Prune::Ignore };
+            let apply = Apply { services: services.to_vec(), prune: Prune::Ignore, renew: false };
             conductor.plan(&Change::Apply(apply)).map(drop)
         };
         let planned = plan(&services);

@@ -10,7 +10,7 @@ use conductor_core::error::{Invalid, PathError, Problem, Problems};
 use conductor_core::name::{JobName, ReleaseName, Revision, ServiceId, UnitName};
 use conductor_core::plan::PortError;
 use conductor_core::proxy::UpstreamError;
-use conductor_core::release::CompileError;
+use conductor_core::release::{CompileError, target_unit};
 use conductor_core::service::Service;
 use conductor_core::unit::{EngineImage, TemplateError};
 
@@ -141,6 +141,14 @@ pub enum Error {
         /// The current release.
         current: ReleaseName,
     },
+    /// The definition of a service describes another release than the current one.
+    #[error("the definition of {service} has other settings than its current release, {current}")]
+    Redefined {
+        /// The service.
+        service: ServiceId,
+        /// The current release.
+        current: ReleaseName,
+    },
     /// Another process is changing the host.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -196,6 +204,7 @@ impl Error {
             Self::Offline => "offline",
             Self::Undefined { .. } => "undefined_service",
             Self::NoRollback { .. } => "no_rollback",
+            Self::Redefined { .. } => "redefined_service",
             Self::Lock(LockError::Held { .. }) => "locked",
             Self::Lock(LockError::Path(_)) | Self::Path(_) => "file",
             Self::Proxy(_) | Self::Upstream(_) => "proxy",
@@ -243,6 +252,13 @@ impl Error {
             Self::NoRollback { kept, .. } => {
                 let kept: Vec<_> = kept.iter().map(ReleaseName::as_str).collect();
                 return Some(format!("these releases are kept: {}", kept.join(", ")));
+            }
+            Self::Redefined { service, .. } => {
+                return Some(format!(
+                    "conductor apply replaces the instances by what is defined; systemctl restart \
+                     {} restarts them as they are, all at once",
+                    target_unit(service)
+                ));
             }
             Self::Lock(LockError::Held { .. }) => "wait for it to end, then run this again",
             Self::Systemd(SystemdError::Connect { .. }) => "is systemd running, and dbus?",

@@ -23,7 +23,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use carry_out::Planned;
-pub use change::{Apply, Change, Deploy, Pause, Prune, Remove, Resume, Rollback};
+pub use change::{Apply, Change, Deploy, Pause, Prune, Remove, Restart, Resume, Rollback};
 pub use conductor_core::plan::RollbackTarget;
 pub use error::Error;
 pub use run::{RunPlan, RunRequest, RunningCommand};
@@ -31,6 +31,7 @@ pub use scheduled_jobs::{JobRun, JobStatus};
 pub use status::{InstanceStatus, ReleaseStatus, ServiceStatus, Status};
 pub use upcoming::{Upcoming, UpcomingJob};
 
+use compile::Compiled;
 use templates::{read_templates, template_files};
 
 use crate::fake::FakeHost;
@@ -129,7 +130,8 @@ impl Conductor {
     /// let paths = Paths::system(Path::new("/nonexistent"));
     /// let conductor = Conductor::new(paths, None).unwrap().with_fake(Arc::clone(&host));
     /// let service = Service::parse(Path::new("a.yaml"), "id: a\ncommand: [/bin/a]\n").unwrap();
-    /// let change = Change::Apply(Apply { services: vec![service], prune: Prune::Report });
+    /// let apply = Apply { services: vec![service], prune: Prune::Report, renew: false };
+    /// let change = Change::Apply(apply);
     /// let report = conductor.carry_out(&change, &mut |_: &Event<'_>| {}).unwrap();
     /// assert!(report.changed && report.healthy);
     /// assert!(!host.lock().unwrap().state().units.units.is_empty());
@@ -204,7 +206,7 @@ impl Conductor {
             &settings,
             None,
             &|| Ok([].into()),
-            |release, mut units, _| {
+            |Compiled { release, mut units, .. }| {
                 let scope = self.paths.scope;
                 let jobs = release.compile_jobs(&release.name(), None, scope, &self.templates)?;
                 units.units.extend(jobs.units);

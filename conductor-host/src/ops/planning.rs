@@ -5,15 +5,14 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::Conductor;
-use super::change::{Apply, Change, Pause, Prune, Remove, Resume};
+use super::change::{Apply, Change, Pause, Prune, Remove, Restart, Resume};
+use super::compile::{Compiled, Deployment, Renewal};
 use super::error::Error;
 use super::scheduled_jobs::find;
 use crate::system::Settings;
 use conductor_core::name::ServiceId;
 use conductor_core::plan::{self, Observed, Plan, ServicePlan};
-use conductor_core::release::Release;
 use conductor_core::service::Service;
-use conductor_core::unit::Record;
 use conductor_core::value::Span;
 
 /// The longest wait for connections to a service that is removed, since its definition may be gone.
@@ -30,8 +29,9 @@ impl Conductor {
     ) -> Result<Plan, Error> {
         let alone = |plan| Plan { services: vec![plan], orphans: Vec::new() };
         match change {
-            Change::Apply(Apply { services, prune }) => {
-                let mut plans = self.converge(services, settings, observed, listening)?;
+            Change::Apply(Apply { services, prune, renew }) => {
+                let renewal = if *renew { Renewal::Outdated } else { Renewal::None };
+                let mut plans = self.converge(services, renewal, settings, observed, listening)?;
                 let mut orphans = Vec::new();
                 match prune {
                     Prune::Ignore => {}
@@ -45,10 +45,16 @@ impl Conductor {
             }
             Change::Deploy(deploy) => {
                 let service = std::slice::from_ref(&deploy.service);
-                Ok(Plan::new(self.converge(service, settings, observed, listening)?))
+                let none = Renewal::None;
+                Ok(Plan::new(self.converge(service, none, settings, observed, listening)?))
             }
             Change::Rollback(rollback) => {
                 Ok(alone(self.plan_rollback(rollback, settings, observed)?))
+            }
+            Change::Restart(Restart { service }) => {
+                let service = [self.as_running(service, observed)?];
+                let plans = self.converge(&service, Renewal::All, settings, observed, listening)?;
+                Ok(Plan::new(plans))
             }
             Change::Remove(Remove { service }) => {
                 let plan = plan::remove(service, REMOVE_DRAIN, observed);
@@ -72,17 +78,18 @@ impl Conductor {
     fn converge(
         &self,
         services: &[Service],
+        renewal: Renewal,
         settings: &Settings,
         observed: &Observed,
         listening: &dyn Fn() -> Result<BTreeSet<u16>, Error>,
     ) -> Result<Vec<ServicePlan>, Error> {
         let templates = self.proxies(settings).templates()?;
-        let converge = |release: Release<'_>, units, record: Option<&Record>| {
-            let desired = self.desired(release, units, record, &templates)?;
+        let converge = |compiled: Compiled<'_>| {
+            let desired = self.desired(compiled, &templates)?;
             self.converge_one(&desired, observed)
         };
-        let now = Some(Timestamp::now());
-        self.compile(services, observed, settings, now, listening, converge)
+        let deployment = Some(Deployment { now: Timestamp::now(), renewal });
+        self.compile(services, observed, settings, deployment, listening, converge)
     }
 }
 

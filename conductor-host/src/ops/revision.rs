@@ -4,6 +4,7 @@ use super::Conductor;
 use super::error::Error;
 use conductor_core::name::{Revision, ServiceId};
 use conductor_core::plan::{self, Observed};
+use conductor_core::release::Release;
 use conductor_core::service::Service;
 
 impl Conductor {
@@ -24,6 +25,29 @@ impl Conductor {
             deployed.or_else(|| service.own_revision()).or_else(|| service.default_revision());
         let revision = revision.ok_or_else(|| Error::no_revision(&[service]))?;
         at(service, &revision)
+    }
+}
+
+impl Conductor {
+    /// Returns a service at the revision of its current release.
+    ///
+    /// # Errors
+    /// It is not on the host, or its definition describes another release.
+    pub(super) fn as_running(
+        &self,
+        service: &Service,
+        observed: &Observed,
+    ) -> Result<Service, Error> {
+        let releases = plan::releases(&service.id, observed);
+        let Some(current) = releases.first() else {
+            return Err(Error::UnknownService { service: service.id.clone() });
+        };
+        let (id, revision) = (service.id.clone(), current.revision.clone());
+        let redefined = Error::Redefined { service: id, current: current.name.clone() };
+        let Ok(service) = at(service, &revision) else { return Err(redefined) };
+        let release = Release::new(&service, revision, &self.templates);
+        let release = plan::as_deployed(release, observed, &self.templates);
+        if release.name() == current.name { Ok(service) } else { Err(redefined) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! Plans the rollback to a release that is kept on the host.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 
 use super::Conductor;
@@ -57,6 +59,7 @@ impl Conductor {
             units,
             jobs,
             before: None,
+            twins: BTreeSet::new(),
         };
         self.converge_one(&desired, observed)
     }

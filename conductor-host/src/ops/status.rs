@@ -8,10 +8,13 @@ use serde::Serialize;
 
 use super::Conductor;
 use super::error::Error;
+use super::revision::{at, deployed_revision};
 use super::scheduled_jobs::JobStatus;
-use crate::system::UnitDetails;
+use crate::system::{UnitDetails, good_definitions};
 use conductor_core::name::{ReleaseName, Revision, ServiceId, UnitName};
 use conductor_core::plan::{self, ActiveState, Observed, ObservedRelease};
+use conductor_core::release::Release;
+use conductor_core::service::Service;
 use conductor_core::unit::Unit;
 use conductor_core::value::{Endpoint, Port};
 
@@ -93,6 +96,9 @@ pub struct InstanceStatus {
     pub since: Option<u64>,
     /// The version of conductor that wrote its unit.
     pub rendered_by: String,
+    /// Whether another build rendered its unit, with another text than this one would; null if this is not
+    /// known, because its definition is gone or describes another release.
+    pub outdated: Option<bool>,
 }
 
 impl Status {
@@ -139,9 +145,12 @@ impl Conductor {
             });
             (states, BTreeMap::new())
         };
+        let defined = self.defined(only);
         let mut jobs = self.jobs(&ids, &observed, systemd.as_ref())?;
         let mut services = Vec::with_capacity(ids.len());
         for id in ids {
+            let outdated = defined.get(id).map(|service| self.outdated(service, &observed));
+            let outdated = outdated.unwrap_or_default();
             let mut instances: Vec<_> = observed
                 .units_of(id)
                 .filter(|(name, _)| is_shown(id, name, &observed, states.as_ref()))
@@ -153,7 +162,8 @@ impl Conductor {
                             |(active, sub)| (active.to_string(), sub.clone()),
                         ),
                     };
-                    InstanceStatus::new(name, unit, state, details.remove(name).unwrap_or_default())
+                    let details = details.remove(name).unwrap_or_default();
+                    InstanceStatus::new(name, unit, state, details, outdated.get(name).copied())
                 })
                 .collect();
             instances.sort_by_key(|instance| instance.instance);
@@ -169,6 +179,39 @@ impl Conductor {
             });
         }
         Ok(Status { services })
+    }
+}
+
+impl Conductor {
+    /// Returns the services that have a definition, or one of them. Definitions with errors are skipped.
+    fn defined(&self, only: Option<&ServiceId>) -> BTreeMap<ServiceId, Service> {
+        let mut services = good_definitions(&self.paths.definitions, self.trust);
+        services.retain(|service| only.is_none_or(|only| *only == service.id));
+        services.into_iter().map(|service| (service.id.clone(), service)).collect()
+    }
+
+    /// Returns which instances of the release that a definition describes are outdated.
+    fn outdated(&self, service: &Service, observed: &Observed) -> BTreeMap<UnitName, bool> {
+        let revision = deployed_revision(&service.id, observed);
+        let Some(Ok(service)) = revision.map(|revision| at(service, &revision)) else {
+            return BTreeMap::new();
+        };
+        let Some(revision) = service.own_revision() else { return BTreeMap::new() };
+        let release = Release::new(&service, revision, &self.templates);
+        let release = plan::as_deployed(release, observed, &self.templates);
+        // What does not compile is reported by the commands that need it.
+        let scope = self.paths.scope;
+        let outdated = plan::outdated(&release, observed, scope, &self.templates);
+        let Ok(outdated) = outdated else { return BTreeMap::new() };
+        let units = observed.units_of(&service.id);
+        let own = units.filter(|(_, unit)| {
+            let instance = unit.metadata.kind.instance();
+            instance.is_some_and(|instance| instance.digest == release.digest)
+        });
+        // An edit is no build's: the next apply undoes it.
+        let is_outdated =
+            |name: &UnitName, unit: &Unit| outdated.contains(name) && !unit.is_edited();
+        own.map(|(name, unit)| (name.clone(), is_outdated(name, unit))).collect()
     }
 }
 
@@ -205,6 +248,7 @@ impl InstanceStatus {
         unit: &Unit,
         (active_state, sub_state): (String, String),
         details: UnitDetails,
+        outdated: Option<bool>,
     ) -> Option<Self> {
         let instance = unit.metadata.kind.instance()?;
         Some(Self {
@@ -229,6 +273,7 @@ impl InstanceStatus {
             cpu_usec: details.cpu_usec,
             since: details.since_usec,
             rendered_by: unit.metadata.version.clone(),
+            outdated,
         })
     }
 }

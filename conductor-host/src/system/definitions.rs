@@ -74,10 +74,15 @@ pub(crate) fn find_definition(
 /// Returns the services that a directory defines, with their files. Invalid definitions are skipped; a
 /// directory that cannot be read defines none.
 pub fn defined_services(directory: &Path) -> BTreeMap<ServiceId, PathBuf> {
-    let files = files(directory, None).unwrap_or_default();
-    let read = files.into_par_iter();
-    let read = read.filter_map(|file| Some((read_definition(&file, None).ok()?.id, file)));
-    read.collect()
+    let services = good_definitions(directory, None).into_iter();
+    services.map(|service| (service.id, service.origin.file)).collect()
+}
+
+/// Returns the services that a directory defines. Invalid definitions are skipped; a directory that cannot be
+/// read defines none.
+pub(crate) fn good_definitions(directory: &Path, trust: Option<Trust>) -> Vec<Service> {
+    let files = files(directory, trust).unwrap_or_default();
+    files.into_par_iter().filter_map(|file| read_definition(&file, trust).ok()).collect()
 }
 
 fn read_definition(file: &Path, trust: Option<Trust>) -> Result<Service, Problems> {

@@ -31,7 +31,7 @@ mod zones;
 pub use conductor_core::settings::{ProxySettings, Settings};
 pub use crontabs::{crontabs_in, read_crontab, read_open_crontab};
 pub use definitions::defined_services;
-pub(crate) use definitions::{find_definition, read_definitions, read_template};
+pub(crate) use definitions::{find_definition, good_definitions, read_definitions, read_template};
 pub use directory::{DirectoryError, UnitDirectory};
 pub(crate) use host::SystemHost;
 pub use images::PullError;

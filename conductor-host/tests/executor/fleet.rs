@@ -144,7 +144,7 @@ impl Fleet {
         }
         if start.older {
             let (version, service) = (VERSION.to_owned(), member.id.clone());
-            let metadata = Metadata { version, service, kind: Kind::Slice };
+            let metadata = Metadata { version, rendered: None, service, kind: Kind::Slice };
             let text = format!("[Slice]\n\n{metadata}");
             let slice = slice_unit(&member.id);
             state.units.units.insert(slice.clone(), Unit { metadata, text });
@@ -169,7 +169,8 @@ impl Fleet {
         let service = member.releases[number];
         let release = Release::new(service, service.own_revision().unwrap(), &TEMPLATES);
         let now = Timestamp::from_second(2_000).unwrap();
-        let record = record(&service.id, &release.name(), &self.observed(), now, None);
+        let record =
+            record(&service.id, &release.name(), &BTreeSet::new(), &self.observed(), now, None);
         let units = member.compile(number, record.as_ref());
         let instances = units.units.values().filter_map(|unit| unit.metadata.kind.instance());
         let endpoints = instances.filter_map(|instance| match &instance.endpoint {
@@ -185,6 +186,7 @@ impl Fleet {
             units,
             jobs: member.jobs(number, record.as_ref()),
             before: member.settings.before.then(|| Hook { unit, text: String::new() }),
+            twins: BTreeSet::new(),
         }
     }
 
@@ -366,6 +368,7 @@ pub(crate) fn one_of(id: &str, text: &str) -> Desired<'static> {
         units,
         jobs: UnitSet::default(),
         before: None,
+        twins: BTreeSet::new(),
     }
 }
 

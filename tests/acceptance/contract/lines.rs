@@ -51,7 +51,7 @@ fn definitions(contract: &Contract<'_>) {
     assert_eq!(answer["changed"], true);
 }
 
-/// Successful changes: apply, deploy, rollback, each twice.
+/// Successful changes: apply, deploy, rollback, each twice, and a restart.
 fn changes(contract: &Contract<'_>) {
     let changed = |arguments: &[&str], changed: bool| {
         let answer = contract.run(arguments, 0);
@@ -76,6 +76,9 @@ fn changes(contract: &Contract<'_>) {
     changed(&[&rollback[..], &["--dry-run"]].concat(), true);
     changed(&rollback, true);
     changed(&["rollback", "--id", "web", "--to", "v2"], false);
+    let restart = ["restart", "--id", "web"];
+    changed(&[&restart[..], &["--dry-run"]].concat(), true);
+    changed(&restart, true);
 }
 
 /// Failed changes.

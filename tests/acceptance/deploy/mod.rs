@@ -8,5 +8,6 @@ pub(crate) mod lock;
 mod nginx;
 pub(crate) mod power;
 pub(crate) mod releases;
+pub(crate) mod renewal;
 mod service;
 pub(crate) mod under_load;

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 
 use clap::Args;
 use conductor_core::name::ServiceId;
-use conductor_host::Status;
+use conductor_host::{ServiceStatus, Status};
 
 use crate::context::Context;
 use crate::failure::Failure;
@@ -70,6 +70,7 @@ fn print_tables(status: &Status, with_releases: bool, watch: bool) -> Result<(),
     let color = size.is_some() && terminal::has_colors();
     let parts = [
         instances::show(status, columns, color),
+        outdated(status),
         scheduled_jobs::show(status).map(|text| print::visible(&text).into_owned()),
         with_releases.then(|| releases::show(status)).flatten(),
     ];
@@ -82,6 +83,21 @@ fn print_tables(status: &Status, with_releases: bool, watch: bool) -> Result<(),
         Some(size) => print::orders(&frame(&text, size.lines)),
         None => print::orders(&format!("{text}\n")),
     }
+}
+
+/// Returns a note about instances that another build rendered; `None` if there are none.
+fn outdated(status: &Status) -> Option<String> {
+    let outdated = |service: &&ServiceStatus| {
+        service.instances.iter().any(|instance| instance.outdated == Some(true))
+    };
+    let ids = status.services.iter().filter(outdated).map(|service| service.id.as_str());
+    let ids: Vec<_> = ids.collect();
+    (!ids.is_empty()).then(|| {
+        let ids = ids.join(", ");
+        format!(
+            "note: another build of conductor rendered {ids}; apply --renew replaces the instances"
+        )
+    })
 }
 
 /// Returns the text that overwrites the screen without clearing it first, so that it does not flicker.
