@@ -69,6 +69,7 @@ fn explain_failure(service: &ServiceReport, failure: &Failure, lines: &mut Vec<S
     if let Some(status) = &failure.status {
         lines.push(format!("  last health check: {}", printable(status)));
     }
+    lines.extend(failure.hint.iter().map(|hint| format!("  hint: {}", printable(hint))));
     lines.extend(failure.journal.iter().map(|line| format!("  | {}", printable(line))));
     if failure.undone {
         lines.push("  the change was undone".to_owned());
@@ -100,6 +101,7 @@ mod tests {
             end: Some("exited with status 1".to_owned()),
             status: Some("never healthy in 60s: 500 Internal Server Error".to_owned()),
             journal: vec!["boom \x1b[31m".to_owned()],
+            hint: Some("create /srv/data".to_owned()),
             old_serves: true,
             undone: true,
             retried: false,
@@ -125,6 +127,7 @@ mod tests {
         insta::assert_snapshot!(explain(&report(vec![Some(failure())]).services[0]).join("\n"), @r#"
         error: web: start conductor-web-v2.7f3ac2-1.service: the job failed: it exited with status 1
           last health check: never healthy in 60s: 500 Internal Server Error
+          hint: create /srv/data
           | boom [31m
           the change was undone
           the previous release still serves
@@ -138,6 +141,7 @@ mod tests {
             cause: Cause::Interrupted,
             status: None,
             journal: Vec::new(),
+            hint: None,
             undone: false,
             retried: false,
             interrupted: true,

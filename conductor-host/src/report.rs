@@ -91,8 +91,10 @@ pub struct Failure {
     pub end: Option<String>,
     /// The result of the last health check, as text.
     pub status: Option<String>,
-    /// The last lines of the unit's output.
+    /// The last lines of the unit's output, then systemd's about it.
     pub journal: Vec<String>,
+    /// What an operator can do about it.
+    pub hint: Option<String>,
     /// Whether the instances of the previous release still serve.
     pub old_serves: bool,
     /// Whether the new units were removed. Otherwise the unit existed before and stays as it is.
@@ -208,8 +210,10 @@ struct FailureObject<'f> {
     reason: String,
     /// The result of the last health check, as text.
     status: Option<&'f str>,
-    /// The last lines of the unit's output.
+    /// The last lines of the unit's output, then systemd's about it.
     journal: &'f [String],
+    /// What an operator can do about it.
+    hint: Option<&'f str>,
     /// Whether the instances of the previous release still serve.
     old_serves: bool,
     /// Whether the new units were removed. Otherwise the unit existed before and stays as it is.
@@ -229,6 +233,7 @@ impl Serialize for Failure {
             end: _,
             status,
             journal,
+            hint,
             old_serves,
             undone,
             retried,
@@ -241,6 +246,7 @@ impl Serialize for Failure {
             reason: self.reason(),
             status: status.as_deref(),
             journal,
+            hint: hint.as_deref(),
             old_serves: *old_serves,
             undone: *undone,
             retried: *retried,

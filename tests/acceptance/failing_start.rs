@@ -11,8 +11,10 @@ pub(crate) const TESTS: &[Test] = &[
     ("stop_first_starts_the_old_release_again", stop_first_starts_the_old_release_again),
 ];
 
-/// There is no such program: systemd's 203/EXEC.
-const MISSING: &str = "command: [/usr/bin/no-such-program]\n";
+/// There is no such program: systemd's 203/EXEC. A command runs before it and might create it, so conductor
+/// does not look for it.
+const MISSING: &str = "command: [/usr/bin/no-such-program]\n\
+                       systemd: {Service: {ExecStartPre: /usr/bin/true}}\n";
 
 fn nothing_is_held(host: &Host) {
     assert_eq!(host.sh("systemctl list-units --all --failed -q 'conductor-*'"), "");
@@ -25,7 +27,7 @@ fn the_old_release_serves(host: &Host) {
     host.define("web.yaml", &format!("id: web\ndescription: New\n{MISSING}instances: 2\n"));
     let ran = host.conductor(&["apply"]).exits(3);
     let ran = ran.complains("error: web: start conductor-web-host.");
-    let ran = ran.complains("-1.service: the job failed: it exited with status 203\n");
+    let ran = ran.complains("-1.service: the job failed: it exited with status 203/EXEC\n");
     let ran = ran.complains("status=203/EXEC").complains("the previous release still serves\n");
     assert!(!ran.stdout.contains("changed: "), "{ran}");
     let contents = |files: std::collections::BTreeMap<String, (u64, i64, Vec<u8>)>| {
@@ -82,7 +84,7 @@ fn stop_first_starts_the_old_release_again(host: &Host) {
 
 fn what_is_not_new_is_not_removed(host: &Host) {
     host.sh("cp /usr/bin/sleep /srv/program");
-    host.define("web.yaml", "id: web\ncommand: [/srv/program, infinity]\n");
+    host.define("web.yaml", "id: web\ncommand: [/srv/program, infinity]\nsystemd: {Service: {ExecStartPre: /usr/bin/true}}\n");
     host.apply();
     let (unit, pid) = host.running("web").remove(0);
     host.sh(&format!("mv /srv/program /srv/away; kill -KILL {pid}"));

@@ -47,6 +47,7 @@ mod sandboxing;
 mod scheduled_jobs;
 mod scopes;
 mod sockets;
+mod starts;
 mod state;
 mod unhealthy;
 mod verify;
@@ -112,6 +113,7 @@ fn main() -> ExitCode {
             ("bad_host", bad_host::TESTS),
             ("bad_input", bad_input::TESTS),
             ("failing_start", failing_start::TESTS),
+            ("starts", starts::TESTS),
             ("ports", ports::TESTS),
             ("boot", boot::TESTS),
             ("scopes", scopes::TESTS),

@@ -55,8 +55,9 @@ fn one_that_ends_fails_at_once(host: &Host) {
 }
 
 fn a_missing_program_is_named(host: &Host) {
-    let text =
-        definition("ok", "http: /, start_period: 1d").replace("/usr/bin/python3", "/no/such");
+    let text = definition("ok", "http: /, start_period: 1d")
+        .replace("/usr/bin/python3", "/no/such")
+        + "systemd: {Service: {ExecStartPre: /usr/bin/true}}\n";
     host.define("web.yaml", &text);
     let ran = host.conductor(&["apply"]).exits(1);
     ran.complains("cannot run /no/such: ").complains("status=203/EXEC");

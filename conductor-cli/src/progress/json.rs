@@ -101,8 +101,8 @@ mod tests {
         {"event":"done","service":"web","step":{"action":"start","unit":"conductor-web-v2.7f3ac2-1.service","text":"start conductor-web-v2.7f3ac2-1.service"},"usec":99000}
         {"event":"done","service":"web","step":{"action":"start","unit":"conductor-web-v2.7f3ac2-1.service","text":"start conductor-web-v2.7f3ac2-1.service"},"usec":1480000}
         {"event":"note","service":"web","text":"the image was not removed"}
-        {"event":"failed","service":"web","step":{"action":"start","unit":"conductor-web-v2.7f3ac2-1.service","text":"start conductor-web-v2.7f3ac2-1.service"},"unit":"conductor-web-v2.7f3ac2-1.service","kind":"job_failed","reason":"the job failed: it exited with status 1","status":"unhealthy 1/2: 500","journal":["boom"],"old_serves":true,"undone":true,"retried":false,"interrupted":false}
-        {"event":"failed","service":"web","step":{"action":"start","unit":"conductor-web-v2.7f3ac2-1.service","text":"start conductor-web-v2.7f3ac2-1.service"},"unit":"conductor-web-v2.7f3ac2-1.service","kind":"interrupted","reason":"interrupted","status":"unhealthy 1/2: 500","journal":["boom"],"old_serves":true,"undone":true,"retried":false,"interrupted":true}
+        {"event":"failed","service":"web","step":{"action":"start","unit":"conductor-web-v2.7f3ac2-1.service","text":"start conductor-web-v2.7f3ac2-1.service"},"unit":"conductor-web-v2.7f3ac2-1.service","kind":"job_failed","reason":"the job failed: it exited with status 1","status":"unhealthy 1/2: 500","journal":["boom"],"hint":null,"old_serves":true,"undone":true,"retried":false,"interrupted":false}
+        {"event":"failed","service":"web","step":{"action":"start","unit":"conductor-web-v2.7f3ac2-1.service","text":"start conductor-web-v2.7f3ac2-1.service"},"unit":"conductor-web-v2.7f3ac2-1.service","kind":"interrupted","reason":"interrupted","status":"unhealthy 1/2: 500","journal":["boom"],"hint":null,"old_serves":true,"undone":true,"retried":false,"interrupted":true}
         {"event":"reload"}
         "#);
     }

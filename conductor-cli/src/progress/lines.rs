@@ -58,6 +58,7 @@ pub(super) mod tests {
             end: Some("exited with status 1".to_owned()),
             status: Some("unhealthy 1/2: 500".to_owned()),
             journal: vec!["boom".to_owned()],
+            hint: None,
             old_serves: true,
             undone: true,
             retried: false,

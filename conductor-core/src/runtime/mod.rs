@@ -6,6 +6,7 @@ mod inside;
 mod limits;
 mod native;
 mod options;
+mod program;
 mod run;
 mod socket;
 
@@ -17,6 +18,7 @@ use crate::value::{Endpoint, Port, Tokens};
 
 pub use health::is_probed;
 pub use probe_protocol::places::PROBE;
+pub use program::{Program, needed_user, program};
 pub use run::{Attached, RUN_SOCKET, RunParts};
 pub use socket::SOCKETS;
 

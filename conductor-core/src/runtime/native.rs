@@ -67,7 +67,7 @@ fn is_true(value: &str) -> bool {
 }
 
 /// Returns whether a native image is a disk image rather than a directory, by its name.
-fn is_disk_image(path: &str) -> bool {
+pub(super) fn is_disk_image(path: &str) -> bool {
     [".raw", ".img", ".squashfs", ".erofs"].iter().any(|suffix| path.ends_with(suffix))
 }
 

@@ -27,7 +27,7 @@ use futures_util::future::{Either, join_all, select};
 use crate::event::{Event, Watcher};
 use crate::host::{Condition, Host, HostError};
 use crate::report::{Cause, Failure, ServiceReport};
-use crate::system::{JobType, LastWords};
+use crate::system::{CommandEnd, JobType, LastWords};
 use commands::Pulls;
 use counter::Counter;
 use fault::StepFault;
@@ -257,7 +257,7 @@ impl<'h, H: Host> Executor<'h, H> {
         // A step that was not begun has no unit that failed.
         let begun = !matches!(cause, Cause::Interrupted);
         let unit = unit.or_else(|| step.unit().cloned()).filter(|_| begun);
-        let LastWords { journal, health, end } = match &unit {
+        let LastWords { journal, health, end, hint, .. } = match &unit {
             Some(unit) => self.host.last_words(unit.clone()).await,
             None => LastWords::default(),
         };
@@ -267,9 +267,10 @@ impl<'h, H: Host> Executor<'h, H> {
                 step,
                 unit,
                 cause: if interrupted { Cause::Interrupted } else { cause },
-                end,
+                end: end.map(CommandEnd::in_words),
                 status: health,
                 journal,
+                hint,
                 old_serves: false,
                 undone: false,
                 retried: false,

@@ -98,6 +98,7 @@ impl Conductor {
         let observed = site.observe(settings)?;
         let listening = || site.listening_ports();
         let plan = self.plan_change(change, settings, &observed, &listening)?;
+        self.check_programs(change, &plan)?;
         Ok(Planned { plan, observed })
     }
 

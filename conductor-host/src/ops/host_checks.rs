@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use super::Conductor;
+use super::change::Change;
 use super::error::Error;
-use crate::system::{Settings, time_zone};
+use crate::system::{Settings, program, time_zone};
 use conductor_core::error::{Invalid, Problem, Problems};
-use conductor_core::runtime::{PROBE, Scope, is_probed};
+use conductor_core::plan::{Plan, Step};
+use conductor_core::runtime::{self, PROBE, Scope, is_probed};
 use conductor_core::service::Service;
 
 impl Conductor {
@@ -29,6 +31,38 @@ impl Conductor {
             }
             _ => Ok(()),
         }
+    }
+}
+
+impl Conductor {
+    /// Checks that what the plan starts can be executed, as far as that is certain.
+    ///
+    /// Only for services of which something starts: a change must not fail because of others.
+    pub(super) fn check_programs(&self, change: &Change, plan: &Plan) -> Result<(), Problems> {
+        // A rollback starts what was defined earlier.
+        if !self.is_online() || matches!(change, Change::Rollback(_)) {
+            return Ok(());
+        }
+        let mut problems = Vec::new();
+        for service in change.services() {
+            let starts = |step: &Step| matches!(step, Step::Start(_) | Step::Restart(_));
+            let mut plans = plan.services.iter().filter(|plan| plan.service == service.id);
+            let plan = plans.find(|plan| plan.steps.iter().any(starts));
+            let Some(revision) = plan.and_then(|plan| plan.revision.as_ref()) else { continue };
+            if service.instances == 0 {
+                continue;
+            }
+            let user = runtime::needed_user(service);
+            let user = user.and_then(|user| program::check_user(user).err());
+            let found = runtime::program(service, revision, self.paths.scope);
+            let found = found.and_then(|found| program::check_program(&found).err());
+            for (path, invalid) in [("user", user), ("command", found)] {
+                let Some(Invalid { message, hint }) = invalid else { continue };
+                let (file, position) = (service.origin.file.clone(), Some(service.origin.position));
+                problems.push(Problem { file, position, path: path.to_owned(), message, hint });
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
     }
 }
 

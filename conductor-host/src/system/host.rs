@@ -18,10 +18,11 @@ use rayon::ThreadPoolBuilder;
 use zruntime::unblock;
 
 use super::clock::{monotonic, sleep, timeout};
+use super::last_words::last_words_of;
 use super::systemd_jobs::{Jobs, with_jobs};
 use super::{
     Follower, JobError, JobType, LastWords, Lock, OldWorkers, Paths, Proxies, ProxyError,
-    PullError, Systemd, SystemdError, UnitDirectory, atomic, images, last_words, open, sockets,
+    PullError, Systemd, SystemdError, UnitDirectory, atomic, explain, images, open, sockets,
 };
 use crate::host::{Condition, Host, HostError};
 
@@ -193,7 +194,16 @@ impl Host for SystemHost<'_> {
 
     async fn last_words(&self, unit: UnitName) -> LastWords {
         let scope = self.paths.scope;
-        unblock(move || last_words(scope, &unit, TAIL)).await
+        let named = unit.clone();
+        // Without an answer, the journal knows the attempt that ended last.
+        let asked = self.ask(move |systemd| systemd.attempt(&named).map(Some)).await;
+        let (attempt, needs) = asked.ok().flatten().unwrap_or_default();
+        unblock(move || {
+            let words = last_words_of(scope, &unit, &attempt, TAIL);
+            let hint = explain::hint(&words, &needs);
+            LastWords { hint, ..words }
+        })
+        .await
     }
 
     async fn run_hook(

@@ -83,7 +83,7 @@ impl JournalQuery {
 }
 
 /// Adds matches to a command: an entry has to match all of one group.
-fn matches(command: &mut Command, groups: &[Vec<String>]) {
+pub(super) fn matches(command: &mut Command, groups: &[Vec<String>]) {
     for (place, group) in groups.iter().enumerate() {
         if place > 0 {
             command.arg("+");
@@ -92,78 +92,16 @@ fn matches(command: &mut Command, groups: &[Vec<String>]) {
     }
 }
 
-/// Returns the matches for systemd's entries about a unit.
-fn said(scope: Scope, unit: &UnitName) -> Vec<String> {
-    let fields = match scope {
-        // This includes systemd's child process before it executes the unit's program.
-        Scope::System => ["UNIT", "_UID=0"],
-        Scope::User => ["USER_UNIT", "_SYSTEMD_USER_UNIT=init.scope"],
-    };
-    vec![format!("{}={unit}", fields[0]), fields[1].to_owned()]
-}
-
 /// Returns the match for the output of a unit's processes.
-fn wrote(scope: Scope, unit: &UnitName) -> String {
+pub(super) fn wrote(scope: Scope, unit: &UnitName) -> String {
     match scope {
         Scope::System => format!("_SYSTEMD_UNIT={unit}"),
         Scope::User => format!("_SYSTEMD_USER_UNIT={unit}"),
     }
 }
 
-/// The last lines and the end of a failed unit.
-#[derive(Debug, Clone, Default)]
-pub struct LastWords {
-    /// The last lines of the unit and of systemd about it, oldest first.
-    pub journal: Vec<String>,
-    /// The probe's last status text.
-    pub health: Option<String>,
-    /// How its main process ended, if it has ended.
-    pub end: Option<String>,
-}
-
-/// Reads the last lines and the end of a unit from the journal: systemd's own properties are reset when it
-/// restarts the unit.
-///
-/// Errors are ignored: a message without these is better than none.
-pub fn last_words(scope: Scope, unit: &UnitName, lines: u32) -> LastWords {
-    // The id of systemd's message about the end of a main process (sd-messages.h).
-    const ENDED: &str = "MESSAGE_ID=98e322203f7a4ed290d09fe03c09fe15";
-    // journald may not have processed systemd's latest entries.
-    sync(scope);
-    let engine = match scope {
-        Scope::System => "_SYSTEMD_UNIT=docker.service",
-        Scope::User => "_SYSTEMD_USER_UNIT=docker.service",
-    };
-    let groups = [
-        vec![wrote(scope, unit)],
-        said(scope, unit),
-        vec![format!("CONDUCTOR_UNIT={unit}"), engine.to_owned()],
-    ];
-    let mut command = journalctl(scope);
-    matches(&mut command, &groups);
-    let journal = read(command.arg(format!("--lines={lines}")).arg("--output=cat"));
-    let mut command = journalctl(scope);
-    command.args(said(scope, unit)).args([ENDED, "--lines=1", "--output=json"]);
-    if scope == Scope::System {
-        command.arg("_PID=1");
-    }
-    let end = read(&mut command).pop().and_then(|entry| end(&entry));
-    let mut lines = journal.iter().rev();
-    let health = lines.find_map(|line| probe_protocol::journal::text(line));
-    LastWords { health: health.map(str::to_owned), journal, end }
-}
-
-/// Returns how a process ended, from systemd's journal entry.
-fn end(entry: &str) -> Option<String> {
-    let entry: serde_json::Value = serde_json::from_str(entry).ok()?;
-    let status = entry["EXIT_STATUS"].as_str()?;
-    match entry["EXIT_CODE"].as_str()? {
-        "exited" => Some(format!("exited with status {status}")),
-        _ => Some(format!("was killed by signal {status}")),
-    }
-}
-
-fn read(command: &mut Command) -> Vec<String> {
+/// Runs a query and returns its lines. Errors are ignored: a message without these is better than none.
+pub(super) fn read(command: &mut Command) -> Vec<String> {
     match command.arg("--quiet").output() {
         Ok(output) if output.status.success() => {
             String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect()
@@ -211,13 +149,13 @@ impl Follower {
 }
 
 /// Waits until journald has processed all entries. Only root can request that.
-fn sync(scope: Scope) {
+pub(super) fn sync(scope: Scope) {
     if scope == Scope::System {
         let _ = Command::new("journalctl").arg("--sync").output();
     }
 }
 
-fn journalctl(scope: Scope) -> Command {
+pub(super) fn journalctl(scope: Scope) -> Command {
     let mut command = Command::new("journalctl");
     command.arg("--no-pager");
     if scope == Scope::User {

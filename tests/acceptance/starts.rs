@@ -1,0 +1,105 @@
+//! Why an instance does not start: said before anything is changed, or with the failure.
+
+use crate::Test;
+use crate::host::{Host, SLEEP};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("what_cannot_start_is_refused_before_a_change", what_cannot_start_is_refused_before_a_change),
+    ("a_failure_names_what_is_missing", a_failure_names_what_is_missing),
+    ("a_failure_shows_this_attempt_only", a_failure_shows_this_attempt_only),
+];
+
+fn what_cannot_start_is_refused_before_a_change(host: &Host) {
+    host.define("good.yaml", &format!("id: good\n{SLEEP}"));
+    host.apply();
+    let before = host.files();
+    host.sh("cp /usr/bin/sleep /srv/plain; chmod 644 /srv/plain
+             mkdir -p /srv/image/bin; cp /usr/bin/sleep /root/sleep
+             printf '#!/no/such/sh\\n' >/srv/script; chmod 755 /srv/script");
+    for (id, text) in [
+        ("a", "command: [/usr/bin/no-such-program]\n"),
+        ("b", "command: [/srv/plain, '9']\n"),
+        ("c", "command: [/root/sleep, '9']\n"),
+        ("d", "command: [/srv/script]\n"),
+        ("e", "command: [/bin/web]\nimage: /srv/image\n"),
+        ("f", "command: [/usr/bin/sleep, '9']\nuser: nobody-like-this\n"),
+    ] {
+        host.define(&format!("{id}.yaml"), &format!("id: {id}\n{text}"));
+    }
+    let ran = host.conductor(&["apply"]).exits(2);
+    let ran = ran
+        .complains("a.yaml:1:5: command: there is no /usr/bin/no-such-program\n")
+        .complains(
+            "b.yaml:1:5: command: /srv/plain is not executable\n  hint: chmod +x /srv/plain\n",
+        )
+        .complains("c.yaml:1:5: command: /root/sleep is below /root, which ProtectHome=yes hides")
+        .complains("d.yaml:1:5: command: /srv/script needs the interpreter \"/no/such/sh\"")
+        .complains("e.yaml:1:5: command: there is no /bin/web in the image /srv/image\n");
+    ran.complains("f.yaml:1:5: user: there is no user nobody-like-this on this host\n");
+    host.conductor(&["apply", "--dry-run"]).exits(2).complains("a.yaml:1:5: command: there is no");
+    assert_eq!(host.files(), before);
+    // A service that is not started needs nothing.
+    for id in ["a", "b", "c", "d", "e", "f"] {
+        host.undefine(&format!("{id}.yaml"));
+    }
+    host.define("good.yaml", "id: good\ninstances: 0\ncommand: [/usr/bin/no-such-program]\n");
+    host.apply();
+}
+
+fn a_failure_names_what_is_missing(host: &Host) {
+    for (directive, name, why) in [
+        (
+            "ExecStartPre: /usr/bin/true",
+            "status 203/EXEC",
+            "could not execute the program: there is no /srv/none",
+        ),
+        ("BindPaths: /no/such", "status 226/NAMESPACE", "sandbox: there is no /no/such"),
+        (
+            "LoadCredential: 'x:/no/such'",
+            "status 243/CREDENTIALS",
+            "could not read a secret: there is no /no/such",
+        ),
+        ("EnvironmentFile: /no/such", "", "hint: there is no /no/such"),
+    ] {
+        let program = if directive.starts_with("Exec") { "/srv/none" } else { "/usr/bin/sleep" };
+        let text = format!("command: [{program}, '99']\nsystemd: {{Service: {{{directive}}}}}\n");
+        host.define("web.yaml", &format!("id: web\n{text}"));
+        let json = host.conductor(&["apply", "--output", "json"]).exits(1).json();
+        let failure = &json["services"][0]["failure"];
+        assert!(
+            failure["reason"].as_str().is_some_and(|reason| reason.contains(name)),
+            "{failure}"
+        );
+        let hint = failure["hint"].as_str().unwrap_or_default();
+        assert!(format!("hint: {hint}").contains(why), "{failure}");
+    }
+}
+
+/// Writes many lines, and ends after an excuse that is in a file.
+const TALK: &str = "
+import sys
+for number in range(15):
+    print('line', number, open('/srv/excuse').read().strip(), flush=True)
+sys.exit(7)
+";
+
+fn a_failure_shows_this_attempt_only(host: &Host) {
+    host.write("/srv/talk.py", TALK);
+    for health in ["", "port: 80\nhealth: {tcp: true}\n"] {
+        let text = format!("id: web\ncommand: [/usr/bin/python3, /srv/talk.py]\n{health}");
+        host.define("web.yaml", &text);
+        host.write("/srv/excuse", "of the first\n");
+        host.conductor(&["apply"]).exits(1).complains("line 14 of the first\n");
+        host.write("/srv/excuse", "of the second\n");
+        let ran = host.conductor(&["apply"]).exits(1);
+        assert!(!ran.stderr.contains("of the first"), "{ran}");
+        // All of them, then what systemd says.
+        let ran = ran.complains("  | line 0 of the second\n").complains("line 14 of the second\n");
+        let ran = ran.complains("status=7/NOTRUNNING\n");
+        let place = |text: &str| ran.stderr.find(text).expect("it is shown");
+        assert!(place("line 14 of the second") < place("status=7/NOTRUNNING"), "{ran}");
+        let first = ran.stderr.matches("line 0 of").count();
+        assert!(first >= 1, "{ran}");
+        host.conductor(&["remove", "--id", "web"]);
+    }
+}
