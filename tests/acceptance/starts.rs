@@ -7,6 +7,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("what_cannot_start_is_refused_before_a_change", what_cannot_start_is_refused_before_a_change),
     ("a_failure_names_what_is_missing", a_failure_names_what_is_missing),
     ("a_failure_shows_this_attempt_only", a_failure_shows_this_attempt_only),
+    ("what_ends_after_one_answer_replaces_nothing", what_ends_after_one_answer_replaces_nothing),
+    ("a_program_in_the_background_is_recognized", a_program_in_the_background_is_recognized),
 ];
 
 fn what_cannot_start_is_refused_before_a_change(host: &Host) {
@@ -101,5 +103,44 @@ fn a_failure_shows_this_attempt_only(host: &Host) {
         let first = ran.stderr.matches("line 0 of").count();
         assert!(first >= 1, "{ran}");
         host.conductor(&["remove", "--id", "web"]);
+    }
+}
+
+/// Answers one request and ends.
+const ONCE: &str = "
+import http.server, os, sys, threading
+class Once(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        threading.Timer(0.1, os._exit, [1]).start()
+http.server.HTTPServer(('127.0.0.1', int(os.environ['PORT'])), Once).serve_forever()
+";
+
+fn what_ends_after_one_answer_replaces_nothing(host: &Host) {
+    host.write("/srv/once.py", ONCE);
+    let health = "port: 80\nhealth: {http: /}\n";
+    let good = "[/usr/bin/python3, -m, http.server, --bind, 127.0.0.1, --directory, /usr/share/doc, '{port}']";
+    host.define("web.yaml", &format!("id: web\ncommand: {good}\n{health}"));
+    host.apply();
+    let before = host.running("web");
+    let bad = "[/usr/bin/python3, /srv/once.py]";
+    host.define("web.yaml", &format!("id: web\ncommand: {bad}\n{health}"));
+    let ran = host.conductor(&["apply"]).exits(3);
+    ran.complains("confirm that the new instance stays healthy for 500ms (conductor-web-host.")
+        .complains("the previous release still serves\n");
+    assert_eq!(host.running("web"), before);
+}
+
+fn a_program_in_the_background_is_recognized(host: &Host) {
+    let fork = "import os, time; os.fork() and os._exit(0); os.setsid(); time.sleep(99)";
+    for health in ["", "port: 80\nhealth: {tcp: true}\n"] {
+        let text = format!("command: [/usr/bin/python3, -c, \"{fork}\"]\n{health}");
+        host.define("web.yaml", &format!("id: web\n{text}"));
+        let ran = host.conductor(&["apply"]).exits(1);
+        let ran = ran.complains("it exited with status 0\n");
+        ran.complains(
+            "hint: the program seems to put itself in the background; run it in the foreground",
+        );
     }
 }

@@ -1,6 +1,7 @@
 //! Plans one service from the observed to the desired state.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::files::{Files, start};
 use super::releases::{releases, served_last};
@@ -13,6 +14,7 @@ use super::{
 use crate::definition::Order;
 use crate::name::{ServiceId, UnitName};
 use crate::release::slice_unit;
+use crate::service::Service;
 use crate::unit::{EngineImage, Kind, Link, UnitSet};
 use crate::value::Span;
 
@@ -39,7 +41,7 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
     let downtime = stop_first && replaces || restarts;
 
     let (mut steps, mut finish) = (Steps::default(), Steps::default());
-    let confirm = confirm(desired, &start, &traffic);
+    let confirm = confirm(desired, &start, &traffic, replaces);
     if observed.states.is_some() {
         steps.extend(traffic.test);
         let mut images = images(&start, &desired.units);
@@ -139,12 +141,27 @@ fn images(start: &[Step], units: &UnitSet) -> BTreeSet<EngineImage> {
     units.filter_map(|unit| unit.metadata.kind.instance()?.image.clone()).collect()
 }
 
-/// Returns the step that confirms that the started units are still up before requests go to them.
-fn confirm(desired: &Desired<'_>, start: &[Step], traffic: &Traffic) -> Option<Step> {
-    let time = desired.service.deploy.min_healthy_time;
+/// How long an instance must stay healthy before the old ones stop, if no proxy is switched in between: as
+/// long as a program without a health check must stay up. Some end right after their first answer.
+const SECOND_LOOK: Duration = Duration::from_millis(500);
+
+/// Returns the step that confirms that the started units are still up before requests go to them, or before
+/// the old ones stop.
+fn confirm(
+    desired: &Desired<'_>,
+    start: &[Step],
+    traffic: &Traffic,
+    replaces: bool,
+) -> Option<Step> {
+    let Service { deploy, health, .. } = desired.service;
+    // A start of an instance without a health check has waited that long. With a proxy, there is a second
+    // look after its switch.
+    let again = replaces && health.is_some() && traffic.switch.is_empty();
+    let least = if again { SECOND_LOOK } else { Duration::ZERO };
+    let time = deploy.min_healthy_time.max(Span::from_duration(least));
     let started = start.iter().filter_map(Step::unit).filter(|unit| unit.kind() == "service");
     let units: Vec<_> = started.cloned().collect();
-    let wanted = !time.duration().is_zero() || !traffic.switch.is_empty();
+    let wanted = !time.duration().is_zero() || !traffic.switch.is_empty() || replaces;
     (wanted && !units.is_empty()).then_some(Step::Confirm { units, time })
 }
 

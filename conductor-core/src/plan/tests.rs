@@ -215,10 +215,10 @@ fn old_instances_stop_after_the_new_ones_start_unless_told_otherwise() {
         (jobs, undone)
     };
     let (jobs, undone) = order("env: {A: b}\n");
-    assert_eq!(jobs, ["start", "stop"]);
+    assert_eq!(jobs, ["start", "confi", "stop"]);
     assert_eq!(undone, ["stop", "disab", "remov"]);
     let (jobs, undone) = order("env: {A: b}\ndeploy: {order: stop-first}\n");
-    assert_eq!(jobs, ["stop", "start"]);
+    assert_eq!(jobs, ["stop", "start", "confi"]);
     assert_eq!(undone, ["stop", "start", "disab", "remov"]);
 }
 
@@ -312,6 +312,24 @@ fn the_record_of_another_builds_instance_changes_and_its_text_does_not() {
     let Some(Step::Write { unit, .. }) = plan.steps.iter().next() else { panic!("{plan:?}") };
     assert!(unit.text.starts_with("# another template\n") && unit.text.contains("Deployed="));
     assert!(!unit.is_edited());
+}
+
+#[test]
+fn what_replaces_is_looked_at_again_before_the_old_one_stops() {
+    let confirms = |old: &str, new: &str| {
+        let plan = converge(&desired(new), &running(&desired(old))).unwrap();
+        let words = words(&plan);
+        words.into_iter().filter(|step| step.starts_with("confirm")).collect::<Vec<_>>().join("; ")
+    };
+    let checked = "port: 80\nhealth: {tcp: true}\n";
+    let healthy = "confirm that the new instance stays healthy for 500ms";
+    assert_eq!(confirms(checked, &format!("env: {{A: b}}\n{checked}")), healthy);
+    assert_eq!(confirms("", "env: {A: b}\n"), "confirm that the new instance is still up");
+    let longer = format!("{checked}deploy: {{min_healthy_time: 2s}}\n");
+    let longer_healthy = "confirm that the new instance stays healthy for 2s";
+    assert_eq!(confirms(checked, &format!("env: {{A: b}}\n{longer}")), longer_healthy);
+    // Nothing is replaced.
+    assert_eq!(confirms(checked, &format!("instances: 2\n{checked}")), "");
 }
 
 #[test]
