@@ -91,7 +91,7 @@ pub struct Failure {
     pub end: Option<String>,
     /// The result of the last health check, as text.
     pub status: Option<String>,
-    /// The last lines of the unit's output, then systemd's about it.
+    /// The last lines of the unit's output, then systemd's about it; or of the engine's, if it could not pull.
     pub journal: Vec<String>,
     /// What an operator can do about it.
     pub hint: Option<String>,
@@ -210,7 +210,7 @@ struct FailureObject<'f> {
     reason: String,
     /// The result of the last health check, as text.
     status: Option<&'f str>,
-    /// The last lines of the unit's output, then systemd's about it.
+    /// The last lines of the unit's output, then systemd's about it; or of the engine's, if it could not pull.
     journal: &'f [String],
     /// What an operator can do about it.
     hint: Option<&'f str>,

@@ -261,6 +261,10 @@ impl<'h, H: Host> Executor<'h, H> {
             Some(unit) => self.host.last_words(unit.clone()).await,
             None => LastWords::default(),
         };
+        let journal = match &cause {
+            Cause::Pull(error) => error.output.clone(),
+            _ => journal,
+        };
         let attempted = begun.then(|| StepKind::of(&step));
         run.fail(
             Failure {

@@ -160,7 +160,7 @@ impl Host for FakeHost {
         self.clock.sleep(Duration::from_secs(3)).await;
         line("pull output");
         if turn.fails {
-            return Err(PullError { said: "no such image".to_owned() });
+            return Err(PullError { said: "no such image".to_owned(), output: Vec::new() });
         }
         self.state.borrow_mut().images.insert(image.clone());
         self.end(turn, Call::Pull).await;
@@ -170,7 +170,7 @@ impl Host for FakeHost {
     async fn remove_image(&self, image: &EngineImage) -> Result<(), PullError> {
         let turn = self.begin().await;
         if turn.fails {
-            return Err(PullError { said: "something uses it".to_owned() });
+            return Err(PullError { said: "something uses it".to_owned(), output: Vec::new() });
         }
         self.state.borrow_mut().images.remove(image);
         self.end(turn, Call::RemoveImage).await;

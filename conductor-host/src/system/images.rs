@@ -1,5 +1,6 @@
 //! Pulls and removes images with the engines' own commands, which know registries and credentials.
 
+use std::collections::VecDeque;
 use std::io::{self, BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -14,7 +15,23 @@ use conductor_core::unit::EngineImage;
 pub struct PullError {
     /// The engine's message, in one line.
     pub said: String,
+    /// All that it wrote, if that is more; the last lines of much.
+    pub output: Vec<String>,
 }
+
+impl PullError {
+    /// Creates the error from what an engine wrote: its message is the first line that says so, and may have
+    /// more lines, such as a page of a registry or of a proxy in between.
+    fn new(output: VecDeque<String>, or: impl FnOnce() -> String) -> Self {
+        let is_error = |line: &&String| line.trim_start().to_lowercase().starts_with("error");
+        let said = output.iter().find(is_error).or(output.back()).cloned().unwrap_or_else(or);
+        let output = if output.len() > 1 { output.into() } else { Vec::new() };
+        Self { said, output }
+    }
+}
+
+/// How many lines of an engine's output are kept.
+const LONGEST: usize = 50;
 
 /// How often to check whether to cancel.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
@@ -39,7 +56,7 @@ pub fn pull(
 ) -> Result<(), PullError> {
     let mut command = Command::new(image.engine.program());
     command.args(["pull", "--", &image.reference]).stdin(Stdio::null());
-    run(command, watch)
+    run(&mut command, watch)
 }
 
 /// Removes an image.
@@ -49,31 +66,39 @@ pub fn pull(
 pub fn remove(image: &EngineImage) -> Result<(), PullError> {
     let mut command = Command::new(image.engine.program());
     command.args(["image", "rm", "--", &image.reference]).stdin(Stdio::null());
-    run(command, &mut |_| true)
+    run(&mut command, &mut |_| true)
 }
 
-fn run(mut command: Command, watch: &mut dyn FnMut(Option<&str>) -> bool) -> Result<(), PullError> {
+fn run(
+    command: &mut Command,
+    watch: &mut dyn FnMut(Option<&str>) -> bool,
+) -> Result<(), PullError> {
     let program = command.get_program().to_string_lossy().into_owned();
-    let failed = |error: &io::Error| PullError { said: format!("cannot run {program}: {error}") };
+    let failed = |error: &io::Error| {
+        PullError::new(VecDeque::new(), || format!("cannot run {program}: {error}"))
+    };
     let (reader, writer) = io::pipe().map_err(|error| failed(&error))?;
     let copy = writer.try_clone().map_err(|error| failed(&error))?;
     let mut child = command.stdout(copy).stderr(writer).spawn().map_err(|error| failed(&error))?;
-    // It holds write ends of the pipe, which would keep it open.
-    drop(command);
+    // The command holds write ends of the pipe, which would keep it open.
+    command.stdout(Stdio::null()).stderr(Stdio::null());
     let (sender, lines) = channel();
     let reading = thread::spawn(move || {
         let lines = BufReader::new(reader).split(b'\n').map_while(Result::ok);
         let lines = lines.map(|line| String::from_utf8_lossy(&line).into_owned());
         lines.map(|line| sender.send(line)).take_while(Result::is_ok).count()
     });
-    let mut last = String::new();
+    let mut output = VecDeque::new();
     let mut go_on = true;
     loop {
         match lines.recv_timeout(POLL_INTERVAL) {
             Ok(line) => {
                 go_on &= watch(Some(&line));
                 if !line.trim().is_empty() {
-                    last = line;
+                    output.push_back(line);
+                }
+                if output.len() > LONGEST {
+                    output.pop_front();
                 }
             }
             Err(RecvTimeoutError::Timeout) => go_on &= watch(None),
@@ -88,9 +113,31 @@ fn run(mut command: Command, watch: &mut dyn FnMut(Option<&str>) -> bool) -> Res
     let status = child.wait().map_err(|error| failed(&error))?;
     match status.success() {
         true => Ok(()),
-        false if last.is_empty() => {
-            Err(PullError { said: format!("{program} ended with {status}") })
-        }
-        false => Err(PullError { said: last }),
+        false => Err(PullError::new(output, || format!("{program} ended with {status}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn failed(script: &str) -> PullError {
+        let mut command = Command::new("sh");
+        run(command.args(["-c", script]), &mut |_| true).unwrap_err()
+    }
+
+    #[test]
+    fn a_failure_has_all_that_the_engine_said() {
+        let page = "echo v1: Pulling; echo 'Error: unexpected content: <html>' >&2; echo '<h1>Forbidden' >&2; \
+                    echo; echo '</html>' >&2; exit 1";
+        let PullError { said, output } = failed(page);
+        assert_eq!(said, "Error: unexpected content: <html>");
+        let all = ["v1: Pulling", "Error: unexpected content: <html>", "<h1>Forbidden", "</html>"];
+        assert_eq!(output, all);
+        assert_eq!(failed("echo no such host; exit 1").to_string(), "no such host");
+        assert!(failed("echo no such host; exit 1").output.is_empty());
+        assert_eq!(failed("exit 3").to_string(), "sh ended with exit status: 3");
+        let PullError { said, output } = failed("echo Error; seq 100; exit 1");
+        assert_eq!((said.as_str(), output.len()), ("100", LONGEST));
     }
 }
