@@ -21,6 +21,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("podman_checks_with_a_command_inside", |host| command_inside(host, Engine::Podman)),
     ("docker_listens_for_everybody", |host| listens_for_everybody(host, Engine::Docker)),
     ("podman_listens_for_everybody", |host| listens_for_everybody(host, Engine::Podman)),
+    ("docker_is_not_its_proxy", |host| nothing_listens_inside(host, Engine::Docker)),
+    ("podman_is_not_its_listener", |host| nothing_listens_inside(host, Engine::Podman)),
     ("docker_passes_signals_on", |host| passes_signals_on(host, Engine::Docker)),
 ];
 
@@ -215,4 +217,18 @@ fn passes_signals_on(host: &Host, engine: Engine) {
         host.conductor(&["logs", "--id", "web"]).stdout.contains("got HUP")
     });
     assert_eq!(host.running("web").len(), 1);
+}
+
+/// docker's proxy and podman itself accept connections to a published port.
+fn nothing_listens_inside(host: &Host, engine: Engine) {
+    let check = "port: 8080\nhealth: {tcp: true, interval: 200ms, start_period: 2s}\n";
+    start(host, engine, check);
+    host.conductor(&["status"]).exits(0).says("healthy: connected in ");
+    host.define("web.yaml", &definition(engine, &format!("{check}command: [sleep, 1d]\n")));
+    let ran = host.conductor(&["apply"]).exits(3).complains("last health check: never healthy in ");
+    let why = match engine {
+        Engine::Docker => "accepts connections and closes them at once",
+        Engine::Podman => "connection refused on 127.0.0.1:",
+    };
+    ran.complains(why).complains("the previous release still serves\n");
 }

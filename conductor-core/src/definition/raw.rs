@@ -127,7 +127,7 @@ pub enum Runtime {
 pub struct Health {
     /// The path of a request to the instance's port; healthy if the answer is as expected.
     pub http: Field<RequestPath>,
-    /// `true`: healthy if the port, or the socket, accepts a connection.
+    /// `true`: healthy if the port, or the socket, accepts a connection and does not close it at once.
     pub tcp: Field<bool>,
     /// Healthy if the command exits with 0. It runs in the container if there is one, which sees
     /// the probe as `/.conductor-probe` for this purpose. Processes that it leaves running are

@@ -20,6 +20,12 @@ use self::socket::Endpoint;
 use crate::print::reason;
 use crate::spoken::Spoken;
 
+/// How long a server may take to close a connection that it does not want.
+///
+/// Docker's proxy for a published port accepts each connection, and closes it when the container refuses: seen
+/// after at most 3 ms.
+const TURNED_AWAY: Duration = Duration::from_millis(100);
+
 /// Why arguments are not a valid check.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -94,6 +100,8 @@ pub(crate) enum Unhealthy {
     Silence { endpoint: Endpoint, within: Duration },
     #[error("{0} closed the connection without an answer")]
     Closed(Endpoint),
+    #[error("{0} accepts connections and closes them at once")]
+    TurnedAway(Endpoint),
     #[error("connection to {endpoint} broke: {}", reason(source))]
     Broken { endpoint: Endpoint, source: io::Error },
     #[error("not HTTP: {endpoint} sent {sent}")]
@@ -152,13 +160,25 @@ impl Check {
         let start = Instant::now();
         let answer = match self {
             Self::Http(http) => http.run(timeout)?,
-            Self::Connect(endpoint) => match endpoint.connect(start.checked_add(timeout)) {
-                Ok(_) => Answer::Connected,
-                Err(error) => return Err(not_connected(endpoint, error, timeout)),
-            },
+            Self::Connect(endpoint) => {
+                let connected = endpoint.connect(start.checked_add(timeout));
+                let socket = connected.map_err(|error| not_connected(endpoint, error, timeout))?;
+                let took = start.elapsed();
+                let left = timeout.saturating_sub(took).min(TURNED_AWAY);
+                socket.stays_open(left).map_err(|error| turned_away(endpoint, error))?;
+                return Ok(Healthy { answer: Answer::Connected, took });
+            }
             Self::Command(words) => command::run(words, timeout)?,
         };
         Ok(Healthy { answer, took: start.elapsed() })
+    }
+}
+
+fn turned_away(endpoint: &Endpoint, error: Errno) -> Unhealthy {
+    let endpoint = endpoint.clone();
+    match error {
+        Errno::PIPE => Unhealthy::TurnedAway(endpoint),
+        other => Unhealthy::Broken { endpoint, source: other.into() },
     }
 }
 

@@ -149,6 +149,25 @@ impl Socket {
         }
     }
 
+    /// Waits for some time whether the server closes the connection, without sending or taking anything.
+    ///
+    /// The error is that of a reset, or `PIPE` if the server closed it. A server that sends something keeps it.
+    pub(crate) fn stays_open(&self, time: Duration) -> Result<(), Errno> {
+        let until = Instant::now().checked_add(time);
+        loop {
+            match self.wait(PollFlags::IN, until) {
+                Err(Errno::TIMEDOUT) => return Ok(()),
+                other => other?,
+            }
+            match recv(&self.0, &mut [0_u8; 1][..], RecvFlags::PEEK) {
+                Ok((0, _)) => return Err(Errno::PIPE),
+                Ok(_) => return Ok(()),
+                Err(Errno::AGAIN | Errno::INTR) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
     fn wait(&self, flags: PollFlags, deadline: Option<Instant>) -> Result<(), Errno> {
         match wait_until(&mut [PollFd::new(&self.0, flags)], deadline)? {
             true => Ok(()),

@@ -2,12 +2,14 @@
 
 use std::fs;
 use std::io::{ErrorKind, Write as _};
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpStream};
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
 use std::process::Output;
 use std::thread;
 use std::time::Duration;
+
+use rustix::net;
 
 use crate::server::{
     OK, answer, answer_on_unix, endless, free, listen, record, redirect, request, serve,
@@ -230,6 +232,39 @@ fn a_connection_is_enough_for_tcp() {
     let port = free();
     let free = port.address().to_string();
     assert_eq!(check(&["--tcp", &free]), format!("unhealthy: connection refused on {free}"));
+}
+
+#[test]
+fn a_connection_that_is_closed_at_once_is_not_enough() {
+    let closed = |answer: fn(TcpStream)| {
+        let address = serve(listen(), answer).to_string();
+        check(&["--tcp", &address]).replace(&address, "SERVER")
+    };
+    // As docker's proxy if nothing listens in the container.
+    let away = "unhealthy: SERVER accepts connections and closes them at once";
+    assert_eq!(closed(drop), away);
+    assert_eq!(
+        closed(|stream| {
+            thread::sleep(Duration::from_millis(20));
+            drop(stream);
+        }),
+        away
+    );
+    let reset = |stream: TcpStream| {
+        net::sockopt::set_socket_linger(&stream, Some(Duration::ZERO)).unwrap();
+        // It may come while the client still connects.
+        thread::sleep(Duration::from_millis(20));
+    };
+    assert_eq!(closed(reset), "unhealthy: connection to SERVER broke: Connection reset by peer");
+    // A server that speaks first, and one that waits for its client.
+    let banner = |mut stream: TcpStream| stream.write_all(b"220 ready\r\n").unwrap();
+    assert!(closed(banner).starts_with("healthy: connected in "));
+    assert!(
+        closed(|stream| {
+            let _ = stream.peek(&mut [0]);
+        })
+        .starts_with("healthy: connected in ")
+    );
 }
 
 #[test]
