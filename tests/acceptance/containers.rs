@@ -23,6 +23,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("podman_listens_for_everybody", |host| listens_for_everybody(host, Engine::Podman)),
     ("docker_is_not_its_proxy", |host| nothing_listens_inside(host, Engine::Docker)),
     ("podman_is_not_its_listener", |host| nothing_listens_inside(host, Engine::Podman)),
+    ("docker_has_all_of_its_stop_timeout", |host| stop_timeout(host, Engine::Docker)),
+    ("podman_has_all_of_its_stop_timeout", |host| stop_timeout(host, Engine::Podman)),
     ("docker_passes_signals_on", |host| passes_signals_on(host, Engine::Docker)),
 ];
 
@@ -231,4 +233,34 @@ fn nothing_listens_inside(host: &Host, engine: Engine) {
         Engine::Podman => "connection refused on 127.0.0.1:",
     };
     ran.complains(why).complains("the previous release still serves\n");
+}
+
+fn stop_timeout(host: &Host, engine: Engine) {
+    host.sh("mkdir -m 777 /srv/out");
+    let slow = "trap 'sleep 2; echo saved >>/out/saved; exit 0' TERM; while :; do sleep 0.1; done";
+    let names = start(
+        host,
+        engine,
+        &format!(
+            "volumes: [/srv/out:/out]\ndeploy: {{stop_timeout: 4s}}\ncommand: [sh, -c, \"{slow}\"]\n\
+             health: {{command: [test, '!', -e, /out/sick], interval: 200ms, retries: 1}}\n"
+        ),
+    );
+    let unit = format!("{}.service", names[0]);
+    // systemd waits longer than the engine.
+    assert_eq!(host.property(&unit, "TimeoutStopUSec"), "9s");
+    let saved = |host: &Host| host.sh("cat /srv/out/saved 2>/dev/null || true").lines().count();
+    host.sh(&format!("systemctl stop '{unit}'"));
+    assert_eq!(saved(host), 1);
+    // The program is not the first process, which the kernel protects from signals that it does not handle.
+    let program = engine.program();
+    host.sh(&format!("systemctl start '{unit}'"));
+    let first = host.sh(&format!("{program} exec {} cat /proc/1/comm", names[0]));
+    assert!(first.contains("init"), "{first}");
+    if engine == Engine::Docker {
+        host.sh("touch /srv/out/sick");
+        host.eventually("it is told to end", |host| saved(host) == 2);
+        host.sh("rm /srv/out/sick");
+        host.eventually("it is well again", |host| host.running("web").len() == 1);
+    }
 }

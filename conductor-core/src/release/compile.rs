@@ -205,7 +205,7 @@ pub(super) fn instance_unit(
         target: target.as_str(),
         slice: slice.as_str(),
         r#type: service_type,
-        stop_timeout: service.deploy.stop_timeout.to_string(),
+        stop_timeout: runtime::stop_deadline(service).to_string(),
         unit,
         exec,
         restart,

@@ -1,18 +1,22 @@
 //! Command lines of docker and podman for instances.
 
+use std::time::Duration;
+
 use probe_protocol::places::{DOCKER, DOCKER_SOCKET};
 use probe_protocol::{Client, Docker, Exec, UnitPath};
 
 use super::options::Start;
 use super::{Instance, PROBE, Parts, health, inside, socket};
 use crate::definition::Runtime;
+use crate::service::Service;
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, command_line, percent, probe_line};
+use crate::value::Span;
 
 const PODMAN: &str = "/usr/bin/podman";
 
-/// How many seconds an engine may take beyond its own deadline to stop a container.
-const STOP_SLACK: u64 = 5;
+/// How long an engine may take beyond the program's deadline to kill and remove a container.
+const STOP_SLACK: Duration = Duration::from_secs(5);
 
 /// The exit statuses of a container that stopped on request, and of one that was killed.
 const STOPPED: &str = "143 137";
@@ -202,8 +206,21 @@ pub(super) fn docker_container(instance: &Instance<'_>) -> Option<String> {
     (instance.service.runtime == Runtime::Docker).then(|| container_name(instance))
 }
 
-/// Returns the engine's deadline. It is before systemd's, so that the engine can still kill and clean up.
+/// Returns the engine's deadline, which is the program's, in whole seconds. systemd's is later, see
+/// [`stop_deadline`].
 fn stop_seconds(instance: &Instance<'_>) -> String {
-    let seconds = instance.service.deploy.stop_timeout.duration().as_secs();
-    seconds.saturating_sub(STOP_SLACK).max(1).to_string()
+    let timeout = instance.service.deploy.stop_timeout.duration();
+    health::seconds(timeout).trim_end_matches('s').to_owned()
+}
+
+/// Returns when systemd kills a container that is being stopped: after the program's deadline, the engine can
+/// still kill it and clean up.
+pub(super) fn stop_deadline(service: &Service) -> Span {
+    let timeout = service.deploy.stop_timeout;
+    match service.runtime {
+        Runtime::Native => timeout,
+        Runtime::Docker | Runtime::Podman => {
+            Span::from_duration(timeout.duration().saturating_add(STOP_SLACK))
+        }
+    }
 }

@@ -123,8 +123,13 @@ pub(super) fn directives(service: &Service) -> Lines {
                 let abort = ABORT.min(service.deploy.stop_timeout.duration());
                 lines.push("TimeoutAbortSec", seconds(abort));
             }
-            // The probe ends immediately, and then the container is removed.
-            Runtime::Docker | Runtime::Podman => lines.push("WatchdogSignal", "SIGKILL"),
+            // The probe passes it on to the container. If systemd kills the probe, the container is removed.
+            Runtime::Docker => {
+                lines.push("WatchdogSignal", "SIGTERM");
+                lines.push("TimeoutAbortSec", seconds(service.deploy.stop_timeout.duration()));
+            }
+            // conmon ignores SIGTERM.
+            Runtime::Podman => lines.push("WatchdogSignal", "SIGKILL"),
         }
     }
     lines
@@ -170,7 +175,7 @@ fn start_timeout(service: &Service) -> Duration {
 }
 
 /// Returns a duration in whole seconds, rounded up.
-fn seconds(duration: Duration) -> String {
+pub(super) fn seconds(duration: Duration) -> String {
     let seconds = duration.as_secs().saturating_add(u64::from(duration.subsec_nanos() > 0));
     format!("{seconds}s")
 }

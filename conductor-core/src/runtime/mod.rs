@@ -14,7 +14,7 @@ use crate::definition::Runtime;
 use crate::name::UnitName;
 use crate::service::Service;
 use crate::unit::Lines;
-use crate::value::{Endpoint, Port, Tokens};
+use crate::value::{Endpoint, Port, Span, Tokens};
 
 pub use health::is_probed;
 pub use probe_protocol::places::PROBE;
@@ -114,6 +114,11 @@ pub(crate) fn once(instance: &Instance<'_>) -> Parts {
 
 /// An instance's directory below `/run`: `%N` is the name of its unit. It is removed when the unit stops.
 const RUNTIME_DIRECTORY: &str = "conductor/%N";
+
+/// Returns when systemd kills an instance that is being stopped.
+pub(crate) fn stop_deadline(service: &Service) -> Span {
+    engine::stop_deadline(service)
+}
 
 /// Returns the port on which the instance itself listens: a container has its own network.
 pub(crate) fn listens_on(service: &Service, allocated: Option<Port>) -> Option<Port> {

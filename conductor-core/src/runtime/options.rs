@@ -57,6 +57,8 @@ impl Start {
                 Detach,
                 Replace,
                 Remove,
+                Init,
+                InitProgram,
                 Name,
                 Ready,
                 ControlGroup,
