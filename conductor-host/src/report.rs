@@ -122,6 +122,9 @@ pub enum Cause {
     /// A systemd job failed.
     #[error(transparent)]
     Job(#[from] JobError),
+    /// A hook took longer than it may.
+    #[error("it took longer than deploy.before_timeout, and was ended")]
+    HookTimeout,
     /// An instance did not stay up.
     #[error("it did not stay up")]
     NotUp,
@@ -165,6 +168,7 @@ impl Cause {
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Job(error) => error.kind(),
+            Self::HookTimeout => "job_timeout",
             Self::NotUp => "not_up",
             Self::Restarted => "restarted",
             Self::Unhealthy { .. } => "unhealthy",

@@ -19,6 +19,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("podman_runs_an_image_by_its_digest", podman_runs_an_image_by_its_digest),
     ("docker_checks_with_a_command_inside", |host| command_inside(host, Engine::Docker)),
     ("podman_checks_with_a_command_inside", |host| command_inside(host, Engine::Podman)),
+    ("docker_replaces_the_entrypoint", |host| entrypoint(host, Engine::Docker)),
+    ("podman_replaces_the_entrypoint", |host| entrypoint(host, Engine::Podman)),
     ("docker_listens_for_everybody", |host| listens_for_everybody(host, Engine::Docker)),
     ("podman_listens_for_everybody", |host| listens_for_everybody(host, Engine::Podman)),
     ("docker_is_not_its_proxy", |host| nothing_listens_inside(host, Engine::Docker)),
@@ -263,4 +265,37 @@ fn stop_timeout(host: &Host, engine: Engine) {
         host.sh("rm /srv/out/sick");
         host.eventually("it is well again", |host| host.running("web").len() == 1);
     }
+}
+
+/// An image whose ENTRYPOINT takes every command as its arguments: the hook and the one-off command would wait for
+/// ever.
+fn entrypoint(host: &Host, engine: Engine) {
+    host.sandbox.load_image(engine).expect("the engine takes the image");
+    let program = engine.program();
+    host.sh(&format!(
+        "{program} create --name base localhost/app:v1 && {program} commit \
+         --change 'ENTRYPOINT [\"/bin/sh\", \"-c\", \"exec sleep inf\"]' base localhost/app:e1 && \
+         {program} rm base"
+    ));
+    let define = |deploy: &str| {
+        let rest = format!(
+            "{HEALTH}entrypoint: [/bin/sh, -c]\ncommand: ['exec server']\ndeploy: {{{deploy}}}\n\
+             cron: {{tidy: {{schedule: '@yearly', entrypoint: [], command: [echo, tidied]}}}}\n"
+        );
+        host.define("web.yaml", &definition(engine, &rest).replace("app:v1", "app:e1"));
+    };
+    // The hook is the service's entrypoint with two arguments, and sleeps.
+    define("before: ['sleep inf'], before_timeout: 1s");
+    let ran = host.conductor(&["apply"]).exits(1);
+    ran.complains("it took longer than deploy.before_timeout, and was ended");
+    assert_eq!(host.running("web").len(), 0);
+
+    define("before: [echo, migrated], before_entrypoint: []");
+    host.conductor(&["apply"]).exits(0).says("web: | migrated");
+    assert_eq!(get(host, ports(host)[0], "/").trim(), "v1");
+    host.conductor(&["cron", "run-now", "--id", "web", "tidy"]).exits(0).says("tidied");
+    let run = |more: &[&str]| host.conductor(&[&["run", "--id", "web"], more].concat()).exits(0);
+    run(&["echo one"]).says("one");
+    run(&["--entrypoint=", "echo", "two"]).says("two");
+    run(&["--entrypoint=/bin/echo", "three"]).says("three");
 }

@@ -49,6 +49,9 @@ pub struct Definition {
     /// path.
     #[schemars(length(min = 1))]
     pub command: Field<Vec<Field<Argument>>>,
+    /// docker, podman: replaces the image's ENTRYPOINT, which stands before `command`. `[]` removes
+    /// it. Jobs, `deploy.before` and `conductor run` have it too, unless they have their own.
+    pub entrypoint: Field<Vec<Field<Argument>>>,
     /// The number of instances that run side by side.
     #[schemars(range(max = MOST_INSTANCES), extend("default" = defaults::INSTANCES))]
     pub instances: Field<u16>,
@@ -189,6 +192,11 @@ pub struct Deploy {
     /// A hook: a command that runs once before any new instance starts.
     #[schemars(length(min = 1))]
     pub before: Field<Vec<Field<Argument>>>,
+    /// docker, podman: the ENTRYPOINT for `before`; the service's, or else the image's, unless given.
+    pub before_entrypoint: Field<Vec<Field<Argument>>>,
+    /// The longest time that `before` may take; then it is ended and has failed.
+    #[schemars(extend("default" = defaults::BEFORE_TIMEOUT))]
+    pub before_timeout: Field<Span>,
     /// Which instances change first. The default is `start-first`, but `stop-first` for a service
     /// with one instance, no `proxy`, and data that two processes must not use at the same time: a
     /// writable volume, or `StateDirectory`, `BindPaths` or `ReadWritePaths` under `systemd`.
@@ -248,6 +256,9 @@ pub struct Job {
     /// The program and its arguments, without a shell. native: an absolute path, or a name.
     #[schemars(length(min = 1))]
     pub command: Field<Vec<Field<Argument>>>,
+    /// docker, podman: the ENTRYPOINT for the command; the service's, or else the image's, unless
+    /// given.
+    pub entrypoint: Field<Vec<Field<Argument>>>,
     /// A time zone of the IANA database; the host's unless given.
     pub timezone: Field<TimeZone>,
     /// The longest random delay of each run.

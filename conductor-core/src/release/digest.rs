@@ -24,6 +24,8 @@ struct Fingerprint<'a> {
     runtime: Runtime,
     image: &'a Option<Argument>,
     command: &'a [Argument],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    entrypoint: &'a Option<Vec<Argument>>,
     port: Option<Port>,
     listen: Listen,
     env: &'a BTreeMap<EnvName, EnvValue>,
@@ -64,6 +66,7 @@ pub(super) fn digest(
         revision: _,
         runtime,
         command,
+        entrypoint,
         instances: _,
         port,
         listen,
@@ -84,6 +87,8 @@ pub(super) fn digest(
     } = service;
     let Deploy {
         before: _,
+        before_entrypoint: _,
+        before_timeout: _,
         order: _,
         data: _,
         batch: _,
@@ -98,6 +103,7 @@ pub(super) fn digest(
         runtime: *runtime,
         image,
         command,
+        entrypoint,
         port: *port,
         listen: *listen,
         env,

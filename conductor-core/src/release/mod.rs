@@ -59,6 +59,12 @@ pub enum CompileError {
         /// The service.
         service: ServiceId,
     },
+    /// A command for a native service was given an entrypoint.
+    #[error("{service}: an entrypoint is part of a container's image, and the service is native")]
+    Entrypoint {
+        /// The service.
+        service: ServiceId,
+    },
     /// A bug in conductor.
     #[error("{service}")]
     Panicked {

@@ -6,6 +6,7 @@ use serde::Serialize;
 
 use super::compile::{check_volumes, image};
 use super::{CompileError, PREFIX, Release, slice_unit};
+use crate::definition::Runtime;
 use crate::name::UnitName;
 use crate::runtime::{self, Parts, RunParts, Scope};
 use crate::service::{Limits, Service};
@@ -36,6 +37,8 @@ struct CommandView<'a> {
 pub struct Task {
     /// The program and its arguments, with their tokens.
     pub command: Vec<Argument>,
+    /// What replaces the ENTRYPOINT, in place of the service's, with its tokens.
+    pub entrypoint: Option<Vec<Argument>>,
     /// Environment variables, in addition to the service's, with their tokens.
     pub env: BTreeMap<EnvName, EnvValue>,
     /// Limits, each in place of the service's.
@@ -72,6 +75,7 @@ pub(super) fn compile(
     // It serves no requests, so it has neither a port nor a health check.
     let service = Service {
         command: task.command,
+        entrypoint: task.entrypoint.or_else(|| own.entrypoint.clone()),
         env,
         limits: task.limits.or(own.limits),
         user: task.user.or_else(|| own.user.clone()),
@@ -82,6 +86,9 @@ pub(super) fn compile(
     };
     if scope == Scope::User && service.user.is_some() {
         return Err(CompileError::UserScope { service: service.id });
+    }
+    if service.runtime == Runtime::Native && service.entrypoint.is_some() {
+        return Err(CompileError::Entrypoint { service: service.id });
     }
     let id = service.id.as_str();
     let slice = slice_unit(&service.id);

@@ -89,6 +89,7 @@ fn runner(
     let ScheduledJob {
         when: _,
         command,
+        entrypoint,
         timezone: _,
         jitter: _,
         catch_up: _,
@@ -122,6 +123,7 @@ fn runner(
     }
     let task = Task {
         command: command.clone(),
+        entrypoint: entrypoint.clone(),
         env: env.clone(),
         limits: *limits,
         user: user.clone(),

@@ -179,6 +179,7 @@ fn defined(line: &mut CommandLine, instance: &Instance<'_>) {
         volumes,
         secrets,
         command,
+        entrypoint,
         // In its own table.
         limits: _,
         // The instance has it with its tokens replaced.
@@ -224,8 +225,16 @@ fn defined(line: &mut CommandLine, instance: &Instance<'_>) {
         let shown = format!("/{directory}/secrets/{name}:/run/secrets/{name}:ro");
         line.after_specifier("--volume=", "%t", &shown);
     }
+    // Both engines take one word, the rest stands before the command. An empty word removes the image's own.
+    let (program, more) = match entrypoint.as_deref() {
+        Some([program, more @ ..]) => (Some(tokens.expand(program.as_str())), more),
+        Some([]) => (Some("".into()), &[][..]),
+        None => (None, &[][..]),
+    };
+    line.words(program.map(|program| format!("--entrypoint={program}")));
     // What follows are not options, even with a dash.
     line.word("--");
     line.words(*image);
-    line.words(command.iter().map(|argument| tokens.expand(argument.as_str())));
+    let words = more.iter().chain(command);
+    line.words(words.map(|word| tokens.expand(word.as_str())));
 }

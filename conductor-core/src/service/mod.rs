@@ -37,6 +37,8 @@ pub struct Service {
     pub runtime: Runtime,
     /// The program and its arguments, with their tokens. If empty, the image's own command.
     pub command: Vec<Argument>,
+    /// What replaces the image's ENTRYPOINT, with its tokens.
+    pub entrypoint: Option<Vec<Argument>>,
     /// How many instances run.
     pub instances: u16,
     /// The port that the definition names.
@@ -148,6 +150,10 @@ pub struct HttpCheck {
 pub struct Deploy {
     /// A command that runs once before any new instance starts.
     pub before: Option<Vec<Argument>>,
+    /// What replaces the ENTRYPOINT for that command.
+    pub before_entrypoint: Option<Vec<Argument>>,
+    /// The longest that it may take.
+    pub before_timeout: Span,
     /// Whether new instances start before or after the old ones stop.
     pub order: Order,
     /// The data of the instances that decided the order; `None` if the definition did, or there is none.
@@ -171,6 +177,8 @@ pub struct ScheduledJob {
     pub when: When,
     /// The program and its arguments, with their tokens.
     pub command: Vec<Argument>,
+    /// What replaces the ENTRYPOINT for the command, with its tokens.
+    pub entrypoint: Option<Vec<Argument>>,
     /// The time zone of the schedule; `None` for the host's.
     pub timezone: Option<TimeZone>,
     /// The longest random delay.
@@ -289,7 +297,8 @@ impl Service {
     /// Returns whether a text of a job contains a token.
     fn jobs_use(&self, token: &str) -> bool {
         self.jobs.values().any(|job| {
-            let command = job.command.iter().map(Argument::as_str);
+            let command = job.command.iter().chain(job.entrypoint.iter().flatten());
+            let command = command.map(Argument::as_str);
             command.chain(job.env.values().map(EnvValue::as_str)).any(|text| text.uses(token))
         })
     }
@@ -304,7 +313,8 @@ impl Service {
             Some(HealthCheck::Command(command)) => command.iter().map(Argument::as_str).collect(),
             Some(HealthCheck::Tcp) | None => Vec::new(),
         };
-        (self.image.iter().chain(&self.command).map(Argument::as_str))
+        let command = self.entrypoint.iter().flatten().chain(&self.command);
+        (self.image.iter().chain(command).map(Argument::as_str))
             .chain(self.env.values().map(EnvValue::as_str))
             .chain(volumes.flat_map(|volume| [volume.source.as_str(), volume.target.as_str()]))
             .chain(health)

@@ -15,7 +15,7 @@ use super::{Executor, Halt};
 use crate::event::Event;
 use crate::host::Host;
 use crate::report::Cause;
-use crate::system::JobType;
+use crate::system::{JobError, JobType, TIMEOUT};
 
 /// The requested images, and whether each is present. An image that several services need is pulled once.
 #[derive(Default)]
@@ -77,6 +77,9 @@ impl<H: Host> Executor<'_, H> {
                 }
             }
         };
-        Ok(result.map_err(Cause::from))
+        Ok(result.map_err(|error| match error {
+            JobError::Result(result) if result == TIMEOUT => Cause::HookTimeout,
+            error => Cause::from(error),
+        }))
     }
 }

@@ -16,7 +16,7 @@ use conductor_core::plan::{
 };
 use conductor_core::proxy::{ProxyTemplates, UpstreamFile};
 use conductor_core::release::{CompileError, Release, Task};
-use conductor_core::service::Service;
+use conductor_core::service::{Deploy, Service};
 use conductor_core::unit::{Record, UnitSet};
 use conductor_core::value::{Endpoint, Port};
 
@@ -62,11 +62,17 @@ impl Conductor {
         let (service, record) = (release.service, record.as_ref());
         let jobs =
             release.compile_jobs(&release.name(), record, self.paths.scope, &self.templates)?;
-        let before = match &service.deploy.before {
+        let Deploy { before, before_entrypoint, before_timeout, .. } = &service.deploy;
+        let before = match before {
             // The hook prepares a revision or a configuration, and this one is prepared.
             Some(command) if service.instances > 0 && !renewed => {
                 let scope = self.paths.scope;
-                let task = Task { command: command.clone(), ..Task::default() };
+                let task = Task {
+                    command: command.clone(),
+                    entrypoint: before_entrypoint.clone(),
+                    timeout: Some(*before_timeout),
+                    ..Task::default()
+                };
                 let unit = release.task_unit("before");
                 let text = release.compile_task(task, &unit, "before", scope, &self.templates)?;
                 Some(Hook { unit, text })

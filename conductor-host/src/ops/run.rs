@@ -30,6 +30,8 @@ const LINES: u32 = 6;
 pub struct RunRequest {
     /// The program and its arguments.
     pub command: Vec<Argument>,
+    /// The program that replaces the image's ENTRYPOINT; an empty one removes it.
+    pub entrypoint: Option<Argument>,
     /// The revision; without it, the one that is deployed.
     pub revision: Option<Revision>,
     /// Environment variables, on top of the service's.
@@ -231,9 +233,14 @@ fn host_path(path: &Path) -> Result<HostPath, Error> {
 
 impl RunRequest {
     fn task(&self, run: runtime::RunParts) -> Task {
-        let Self { command, revision: _, env, limits, user, timeout } = self;
+        let Self { command, entrypoint, revision: _, env, limits, user, timeout } = self;
         Task {
             command: command.iter().map(Argument::literal).collect(),
+            entrypoint: entrypoint.as_ref().map(|program| {
+                // An empty program removes the entrypoint.
+                let program = Some(program).filter(|program| !program.as_str().is_empty());
+                program.map(Argument::literal).into_iter().collect()
+            }),
             env: env.iter().map(|(name, value)| (name.clone(), value.literal())).collect(),
             limits: *limits,
             user: user.clone(),

@@ -19,7 +19,7 @@ use zruntime::unblock;
 
 use super::clock::{monotonic, sleep, timeout};
 use super::last_words::last_words_of;
-use super::systemd_jobs::{Jobs, with_jobs};
+use super::systemd_jobs::{Jobs, TIMEOUT, with_jobs};
 use super::{
     Follower, JobError, JobType, LastWords, Lock, OldWorkers, Paths, Proxies, ProxyError,
     PullError, Systemd, SystemdError, UnitDirectory, atomic, explain, images, open, sockets,
@@ -237,6 +237,16 @@ impl Host for SystemHost<'_> {
             }
             if let Some(result) = ended {
                 break result?;
+            }
+        };
+        let result = match result {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let unit = hook.unit.clone();
+                let outcome = self.ask(move |systemd| systemd.outcome(&unit)).await?;
+                // The result of the job is only "failed"; that of the unit says how.
+                let is_late = outcome.is_some_and(|outcome| outcome.result == TIMEOUT);
+                Err(if is_late { JobError::Result(TIMEOUT.to_owned()) } else { error })
             }
         };
         std::fs::remove_file(&path).at("remove", &path)?;

@@ -49,6 +49,7 @@ pub(crate) use run::{Expected, RunSocket, RunSocketError};
 pub use scheduled::{CommandEnd, JobDetails};
 pub use settings::read_settings;
 pub use systemd::{States, Systemd, SystemdError, UnitDetails};
+pub(crate) use systemd_jobs::TIMEOUT;
 pub use systemd_jobs::{JobError, JobType};
 pub use trust::Trust;
 pub use zones::{local_time_zone, time_zone};

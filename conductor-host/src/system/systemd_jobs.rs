@@ -20,6 +20,9 @@ use super::systemd::{CALLS_AT_A_TIME, Systemd, SystemdError};
 /// systemd's error for a unit that is not loaded and has no file.
 const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
 
+/// The result of a job or unit that took too long.
+pub(crate) const TIMEOUT: &str = "timeout";
+
 /// Why a job failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -49,7 +52,7 @@ impl JobError {
         match self {
             Self::Refused(_) => "job_refused",
             Self::Result(result) => match result.as_str() {
-                "timeout" => "job_timeout",
+                TIMEOUT => "job_timeout",
                 "dependency" => "job_dependency",
                 "canceled" => "job_canceled",
                 _ => "job_failed",

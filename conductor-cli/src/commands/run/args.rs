@@ -47,6 +47,9 @@ pub(crate) struct Run {
     /// The longest it may run, such as 20min
     #[arg(long, value_name = "SPAN")]
     pub(crate) timeout: Option<Span>,
+    /// Use PROGRAM in place of the image's ENTRYPOINT; --entrypoint= for none (docker, podman)
+    #[arg(long, value_name = "PROGRAM")]
+    pub(crate) entrypoint: Option<Argument>,
     /// Run as this user, in place of the service's; conductor --user, before run, is about systemd
     #[arg(id = "run_as", long = "user", value_name = "USER")]
     pub(crate) run_as: Option<UserName>,

@@ -121,11 +121,12 @@ fn pulling(signals: &Signals) -> impl FnMut(Option<&str>) -> bool {
 }
 
 fn request(options: &Run, term: Option<&str>) -> RunRequest {
-    let Run { revision, env, memory, cpu, timeout, run_as, command, .. } = options;
+    let Run { entrypoint, revision, env, memory, cpu, timeout, run_as, command, .. } = options;
     let term = term.and_then(|term| format!("TERM={term}").parse().ok());
     let env = term.iter().chain(env);
     RunRequest {
         command: command.clone(),
+        entrypoint: entrypoint.clone(),
         revision: revision.clone(),
         env: env.map(|Variable { name, value }| (name.clone(), value.clone())).collect(),
         limits: Limits { memory: *memory, cpu: *cpu, pids: None },

@@ -33,8 +33,18 @@ impl Advice<'_, '_> {
     }
 
     fn service(&mut self, definition: &Definition) {
-        let Definition { runtime, command, port, env, limits, health, deploy, cron, .. } =
-            definition;
+        let Definition {
+            runtime,
+            entrypoint,
+            command,
+            port,
+            env,
+            limits,
+            health,
+            deploy,
+            cron,
+            ..
+        } = definition;
         let native = matches!(runtime, Field::Absent)
             || matches!(runtime, Field::Given(runtime) if runtime.value == Runtime::Native);
         if let Field::Given(port) = port {
@@ -47,14 +57,14 @@ impl Advice<'_, '_> {
                 self.fixed_port(port, command, env);
             }
         }
-        self.command(command);
+        self.command(entrypoint, command);
         self.env(env);
         self.limits(limits);
         if let Field::Given(health) = health {
-            self.command(&health.value.command);
+            self.command(&Field::Absent, &health.value.command);
         }
         if let Field::Given(deploy) = deploy {
-            self.command(&deploy.value.before);
+            self.command(&deploy.value.before_entrypoint, &deploy.value.before);
         }
         if let Field::Given(jobs) = cron {
             for (_, job) in &jobs.value.0 {
@@ -66,8 +76,8 @@ impl Advice<'_, '_> {
     }
 
     fn job(&mut self, job: &Job) {
-        let Job { command, env, limits, jitter, timeout, .. } = job;
-        self.command(command);
+        let Job { entrypoint, command, env, limits, jitter, timeout, .. } = job;
+        self.command(entrypoint, command);
         self.env(env);
         self.limits(limits);
         self.months(jitter);
@@ -95,12 +105,16 @@ impl Advice<'_, '_> {
         }
     }
 
-    fn command(&mut self, command: &Field<Vec<Field<Argument>>>) {
-        let is_shell = given(command).next().is_some_and(|program| {
+    fn command(
+        &mut self,
+        entrypoint: &Field<Vec<Field<Argument>>>,
+        command: &Field<Vec<Field<Argument>>>,
+    ) {
+        let is_shell = given(entrypoint).chain(given(command)).next().is_some_and(|program| {
             let name = program.value.as_str().rsplit('/').next().unwrap_or_default();
             SHELLS.contains(&name)
         });
-        for word in given(command) {
+        for word in given(entrypoint).chain(given(command)) {
             self.token(word.at, word.value.as_str());
             if let Some(variable) = variable(word.value.as_str()).filter(|_| !is_shell) {
                 let message = format!("no shell reads the command: {variable} stays as it is");

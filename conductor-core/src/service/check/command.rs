@@ -28,6 +28,21 @@ impl Check<'_> {
         Some(arguments.filter_map(Field::into_value).collect())
     }
 
+    /// Reads what replaces an image's ENTRYPOINT.
+    pub(super) fn entrypoint(
+        &self,
+        entrypoint: Field<Vec<Field<Argument>>>,
+        runtime: Option<Runtime>,
+    ) -> Option<Vec<Argument>> {
+        let entrypoint = entrypoint.given()?;
+        if runtime == Some(Runtime::Native) {
+            let fault = Fault::new("an entrypoint is part of a container's image");
+            let hint = "remove this key, and write the program at the begin of command";
+            self.refuse(entrypoint.at, fault.hint(hint));
+        }
+        Some(entrypoint.value.into_iter().filter_map(Field::into_value).collect())
+    }
+
     fn program(&self, program: &Located<Argument>, runtime: Option<Runtime>) {
         let path = SAMPLE.expand(program.value.as_str());
         if path.is_empty() {

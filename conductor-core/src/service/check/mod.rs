@@ -36,6 +36,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         revision,
         runtime,
         command,
+        entrypoint,
         instances,
         port,
         listen,
@@ -68,6 +69,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     }
     let no_command = command.is_absent();
     let command = check.command(command, runtime);
+    let entrypoint = check.entrypoint(entrypoint, runtime);
     let instances = check
         .at_most(instances, "instances on one host", MOST_INSTANCES)
         .unwrap_or(defaults::INSTANCES);
@@ -85,7 +87,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let data = data::data(&volumes, &systemd);
     let ordered = check.order(order, data, instances, !proxy.is_absent());
     advice.extend(ordered.advice);
-    let deploy = check.deploy(deploy, ordered.order, ordered.data);
+    let deploy = check.deploy(deploy, runtime, ordered.order, ordered.data);
     let health = check.health(health, is_reached);
     let limits = limits.into_value().unwrap_or_default().checked();
     let proxy = check.proxy(proxy, is_reached);
@@ -107,6 +109,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         revision: revision.into_value(),
         runtime: runtime.unwrap_or_default(),
         command: command.unwrap_or_default(),
+        entrypoint,
         instances,
         port: port.into_value(),
         listen: listen.into_value().unwrap_or_default(),

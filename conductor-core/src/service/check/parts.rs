@@ -61,11 +61,14 @@ impl Check<'_> {
     pub(super) fn deploy(
         &self,
         deploy: definition::Deploy,
+        runtime: Option<Runtime>,
         order: Order,
         data: Option<String>,
     ) -> Deploy {
         let definition::Deploy {
             before,
+            before_entrypoint,
+            before_timeout,
             order: _,
             batch,
             drain,
@@ -75,6 +78,8 @@ impl Check<'_> {
         } = deploy;
         Deploy {
             before: self.command(before, None),
+            before_entrypoint: self.entrypoint(before_entrypoint, runtime),
+            before_timeout: self.span(before_timeout, defaults::BEFORE_TIMEOUT),
             order,
             data,
             batch: self.number(batch, "instances at a time", MOST_INSTANCES),
@@ -149,6 +154,7 @@ impl Check<'_> {
             schedule,
             calendar,
             command,
+            entrypoint,
             timezone,
             jitter,
             catch_up,
@@ -194,6 +200,7 @@ impl Check<'_> {
         Some(ScheduledJob {
             when: when?,
             command: command?,
+            entrypoint: self.entrypoint(entrypoint, runtime),
             timezone: timezone.map(|timezone| timezone.value),
             jitter: jitter.into_value(),
             catch_up: catch_up.into_value().unwrap_or(defaults::CATCH_UP),
