@@ -5,11 +5,10 @@ use std::process::ExitCode;
 use conductor_host::{Failure, Report, ServiceReport};
 
 use crate::args::Output;
+use crate::exit_status::{DONE, FAILED, OLD_SERVES};
 use crate::human::printable;
 use crate::print;
 
-const FAILED: u8 = 1;
-const OLD_SERVES: u8 = 3;
 /// How many of the remaining steps are listed.
 const SHOWN: usize = 10;
 
@@ -30,11 +29,11 @@ pub(crate) fn conclude(report: &Report, output: Output) -> ExitCode {
 fn status(report: &Report) -> u8 {
     let of = |service: &ServiceReport| match &service.failure {
         Some(failure) if failure.old_serves => OLD_SERVES,
-        None if service.left.is_empty() => 0,
+        None if service.left.is_empty() => DONE,
         _ => FAILED,
     };
     let all: Vec<_> = report.services.iter().map(of).collect();
-    [FAILED, OLD_SERVES].into_iter().find(|status| all.contains(status)).unwrap_or(0)
+    [FAILED, OLD_SERVES].into_iter().find(|status| all.contains(status)).unwrap_or(DONE)
 }
 
 fn was_interrupted(service: &ServiceReport) -> bool {

@@ -1,13 +1,6 @@
 //! The table of errors: the kind of each, its exit status, and what it means. `docs/cli.md` is generated from it.
 
-/// The command failed.
-const FAILED: u8 = 1;
-/// Bad usage, an error in a definition, or a foreign file in the way.
-const BAD_INPUT: u8 = 2;
-/// Another process holds the lock.
-const LOCKED: u8 = 4;
-/// Of `conductor run` alone, whose other exit statuses are those of its command.
-const NOT_RUN: u8 = 125;
+use crate::exit_status::{BAD_INPUT, FAILED, LOCKED, NOT_RUN};
 
 /// Kinds with their exit status and meaning.
 const KINDS: [(&str, u8, &str); 30] = [
@@ -62,14 +55,11 @@ pub(crate) fn exit_status(kind: &str) -> u8 {
 }
 
 #[cfg(test)]
-#[path = "../../conductor-core/tests/support/generated.rs"]
-mod generated;
-
-#[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
 
     use super::*;
+    use crate::exit_status::generated::assert_generated;
 
     #[test]
     fn the_table_of_errors_is_generated() {
@@ -77,6 +67,6 @@ mod tests {
         for (kind, status, meaning) in KINDS {
             writeln!(table, "| `{kind}` | {status} | {meaning} |").unwrap();
         }
-        generated::assert_generated("cli.md", "errors", &table);
+        assert_generated("cli.md", "errors", &table);
     }
 }

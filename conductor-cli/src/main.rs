@@ -6,6 +6,7 @@ mod conclude;
 mod context;
 mod contract;
 mod error_object;
+mod exit_status;
 mod failure;
 mod hints;
 mod human;

@@ -14,13 +14,12 @@ use serde::Serialize;
 
 use crate::context::Context;
 use crate::error_object::ErrorDetails;
+use crate::exit_status::FAILED;
 use crate::failure::Failure;
 use crate::print;
 
 /// The argument for standard input.
 const STDIN: &str = "-";
-/// The exit status if lines were left out.
-const LEFT_OUT: u8 = 1;
 
 #[derive(Debug, Args)]
 #[command(
@@ -101,7 +100,7 @@ pub(crate) fn run(context: &Context, options: &Import) -> Result<ExitCode, Failu
         true => print_json(&result)?,
         false => print_text(&result)?,
     }
-    Ok(ExitCode::from(if result.left_out.is_empty() { 0 } else { LEFT_OUT }))
+    Ok(ExitCode::from(if result.left_out.is_empty() { 0 } else { FAILED }))
 }
 
 /// Returns the crontabs, and problems for other files in their directories.

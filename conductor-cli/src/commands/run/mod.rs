@@ -21,14 +21,10 @@ use self::signals::Signals;
 use self::terminal::Terminal;
 use crate::args::Output;
 use crate::context::Context;
+use crate::exit_status::{NOT_RUN, TIMED_OUT};
 use crate::failure::{Failure, caught};
 use crate::human::printable;
 use crate::{hints, print};
-
-/// The exit status after `--timeout`, as that of timeout(1).
-const TIMED_OUT: u8 = 124;
-/// The exit status if conductor failed and not the command, as that of container engines.
-const FAILED: u8 = 125;
 
 /// A detached command.
 #[derive(Debug, Serialize, JsonSchema)]
@@ -49,7 +45,7 @@ pub(crate) fn run(context: &Context, options: &Run) -> ExitCode {
     };
     ExitCode::from(result.unwrap_or_else(|failure| {
         failure.print(output);
-        FAILED
+        NOT_RUN
     }))
 }
 
@@ -145,7 +141,7 @@ fn status(UnitEnd { result, end, .. }: &UnitEnd, limited: bool) -> u8 {
         }
         (result, None) => {
             print::complaint(format_args!("error: systemd ended the command: {result}"));
-            FAILED
+            NOT_RUN
         }
         (result, Some(end)) => {
             if result == "oom-kill" {

@@ -14,13 +14,12 @@ use conductor_core::name::ServiceId;
 use conductor_host::{ServiceStatus, Status};
 
 use crate::context::Context;
+use crate::exit_status::FAILED;
 use crate::failure::Failure;
 use crate::human;
 use crate::{print, terminal};
 
 const INTERVAL: Duration = Duration::from_secs(2);
-/// The exit status of `--check` if something is not as it should be.
-const NOT_HEALTHY: u8 = 1;
 
 #[derive(Debug, Args)]
 #[command(
@@ -53,7 +52,7 @@ pub(crate) fn run(context: &Context, options: &StatusOptions) -> Result<ExitCode
             print_tables(&status, only.is_some(), options.watch)?;
         }
         if options.check && !status.is_healthy() {
-            return Ok(ExitCode::from(NOT_HEALTHY));
+            return Ok(ExitCode::from(FAILED));
         }
         if !options.watch {
             return Ok(ExitCode::SUCCESS);
