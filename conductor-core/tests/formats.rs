@@ -33,8 +33,13 @@ fn the_three_formats_give_the_same_service() {
         let release = Release::new(&service, "v1".parse().unwrap(), &templates);
         let digest = release.digest.clone();
         // Only the place differs.
-        service.origin =
-            Origin { file: "web".into(), position: (1, 1), upstream: None, jobs: BTreeMap::new() };
+        service.origin = Origin {
+            file: "web".into(),
+            position: (1, 1),
+            upstream: None,
+            jobs: BTreeMap::new(),
+            files: Vec::new(),
+        };
         seen.push((format!("{service:#?}"), digest));
     }
     assert!(seen[0].0.contains("cleanup-api-tokens"));

@@ -145,6 +145,7 @@ fn the_defaults_of_the_schema_are_the_parsers() {
         // The place of a value is not part of it.
         service.origin.jobs.clear();
         service.origin.position = (1, 1);
+        service.origin.files.clear();
         service.advice.clear();
         // No status codes are the probe's own default.
         let probes = format!("Some(StatusCodes({:?}))", Statuses::DEFAULT);

@@ -74,7 +74,7 @@ fn probe_hangs(host: &Host, engine: Engine) {
 
 fn start_failed(host: &Host, engine: Engine) {
     host.sandbox.load_image(engine).expect("the engine takes the image");
-    for broken in ["command: [no-such-program]\n", "volumes: ['/no/such:/x:ro']\nuser: nobody9\n"] {
+    for broken in ["command: [no-such-program]\n", "user: nobody9\n"] {
         host.define("web.yaml", &definition(engine, &format!("{HEALTH}{broken}")));
         host.conductor(&["apply"]).exits(1);
         nothing_is_left(host, engine);

@@ -1,11 +1,17 @@
 //! What native services keep on the host.
 
+use conductor_sandbox::Engine;
+use conductor_sandbox::Engine::{Docker, Podman};
+
 use crate::Test;
 use crate::host::{FEW_FILTERS, Host, UNITS};
 
 pub(crate) const TESTS: &[Test] = &[
     ("every_unit_of_a_service_writes_its_state", every_unit_of_a_service_writes_its_state),
     ("redis_loses_no_write", redis_loses_no_write),
+    ("native_what_is_missing", |host| what_is_missing(host, None)),
+    ("docker_what_is_missing", |host| what_is_missing(host, Some(Docker))),
+    ("podman_what_is_missing", |host| what_is_missing(host, Some(Podman))),
 ];
 
 /// Returns a service that appends to a file in its state directory, named after its process, forever.
@@ -129,4 +135,79 @@ fn redis_loses_no_write(host: &Host) {
     let stored: u64 = host.sh("redis-cli -p 6390 get n").parse().expect("a number");
     let last = last(host);
     assert!(stored >= last && last > 20, "{stored} is less than {last}");
+}
+
+/// A directory, file or file system that is not there looks like lost data, so nothing starts without it.
+fn what_is_missing(host: &Host, engine: Option<Engine>) {
+    let how = match engine {
+        None => "command: [/usr/bin/sleep, infinity]\n".to_owned(),
+        Some(engine) => {
+            host.sandbox.load_image(engine).expect("the engine takes the image");
+            let engine = engine.program();
+            format!("runtime: {engine}\nimage: localhost/app\nrevision: v1\ncommand: [sleep, 1d]\n")
+        }
+    };
+    let define = |rest: &str| host.define("db.yaml", &format!("id: db\n{how}{rest}"));
+    host.sh("mkdir -p '/srv/disk/1,a'; echo mine >'/srv/disk/1,a/file'");
+    let volumes = "volumes: ['/srv/disk/{instance},a:/data']\n";
+    define(volumes);
+    host.apply();
+    let running = host.running("db");
+    let (unit, pid) = &running[0];
+    assert_eq!(
+        host.sh(&format!("cat /proc/{}/root/data/file", inside(host, engine, *pid))),
+        "mine"
+    );
+    let mounts = host.property(unit, "RequiresMountsFor");
+    assert!(mounts.split(' ').any(|path| path == "/srv/disk/1,a"), "{mounts}");
+
+    // Everything that is missing is named, and what runs goes on; a second instance needs a second directory.
+    define(&format!(
+        "{volumes}instances: 2\nenv_files: [/srv/no.env]\nsecrets: {{key: /srv/no.key}}\n\
+         deploy: {{before: [\"true\"], order: stop-first}}\n"
+    ));
+    for arguments in [&["apply"][..], &["apply", "--dry-run"]] {
+        let ran = host.conductor(arguments).exits(2);
+        for (key, path) in [
+            ("volumes[0]", "/srv/disk/2,a"),
+            ("volumes[0]", "/srv/disk/0,a"),
+            ("env_files[0]", "/srv/no.env"),
+            ("secrets.key", "/srv/no.key"),
+        ] {
+            let text = format!(": {key}: there is no {path} on this host\n  hint: create ");
+            assert_eq!(ran.stderr.matches(&text).count(), 1, "{text} in {ran}");
+        }
+        assert!(ran.stderr.contains("/etc/conductor/services/db.yaml:"), "{ran}");
+    }
+    host.conductor(&["run", "--id", "db", "true"])
+        .exits(125)
+        .complains("no /srv/disk/0,a on this host");
+    host.conductor(&["check"]).exits(0);
+    host.sh("mkdir /srv/other");
+    let file = "/etc/conductor/services/db.yaml";
+    host.conductor(&["apply", "--root", "/srv/other", file]).exits(0);
+    assert_eq!(host.running("db"), running);
+
+    // Nobody creates it when systemd starts the instance again, and it comes back with the data.
+    define(volumes);
+    host.sh(&format!("mv /srv/disk /srv/away; systemctl kill --signal KILL {unit}"));
+    host.eventually("it is down", |host| host.running("db").is_empty());
+    host.define("other.yaml", "id: other\ncommand: [/usr/bin/sleep, infinity]\n");
+    host.conductor(&["apply"]).exits(1).says("changed: other");
+    assert!(!host.path("/srv/disk").exists());
+    host.sh("mv /srv/away /srv/disk");
+    host.sh(&format!("systemctl reset-failed {unit}; systemctl start {unit}"));
+    let pid = inside(host, engine, host.running("db")[0].1);
+    assert_eq!(host.sh(&format!("cat /proc/{pid}/root/data/file")), "mine");
+}
+
+/// Returns the process that sees what the service sees.
+fn inside(host: &Host, engine: Option<Engine>, main: u32) -> String {
+    match engine {
+        None => main.to_string(),
+        Some(engine) => {
+            let engine = engine.program();
+            host.sh(&format!("{engine} inspect --format '{{{{.State.Pid}}}}' $({engine} ps -q)"))
+        }
+    }
 }

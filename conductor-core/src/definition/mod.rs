@@ -122,6 +122,11 @@ impl<'i> Source<'i> {
         self.document.position(at)
     }
 
+    /// Returns the path of a value in the document, and its line and column.
+    pub(crate) fn place(&self, at: NodeId) -> (String, (usize, usize)) {
+        (self.document.path(at), self.document.position(at))
+    }
+
     /// Returns a problem of a value, without noting it.
     pub(crate) fn problem(&self, at: NodeId, fault: Fault) -> Problem {
         self.locate(fault.found(self.document.position(at), self.document.path(at)))

@@ -75,7 +75,9 @@ pub struct Definition {
     /// A map of names to paths on the host; systemd credentials, available as files: in
     /// `$CREDENTIALS_DIRECTORY`, in containers as `/run/secrets/NAME`.
     pub secrets: Field<Table<CredentialName, HostPath>>,
-    /// Directories of the host that the instances see: `SOURCE:TARGET`, `SOURCE:TARGET:ro`.
+    /// Directories of the host that the instances see: `SOURCE:TARGET`, `SOURCE:TARGET:ro`. A source
+    /// that does not exist is an error, and its file system is mounted before an instance starts
+    /// (`RequiresMountsFor=`).
     pub volumes: Field<Vec<Field<Volume>>>,
     /// The user to run as. native services without it get a dynamic user (`DynamicUser=`), the same
     /// for all instances, releases, jobs and runs of the service: `conductor-ID`, shortened if it

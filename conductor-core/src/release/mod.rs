@@ -15,10 +15,12 @@ use crate::caught::Panicked;
 use crate::error::Invalid;
 pub use crate::name::{PREFIX, job_unit, timer_unit};
 use crate::name::{ReleaseName, Revision, ServiceId, UnitName};
-use crate::runtime::{SOCKETS, Scope};
-use crate::service::Service;
-use crate::unit::{EngineImage, Link, Record, TemplateError, Templates, Unit, UnitSet, escape};
-use crate::value::{HostPath, Port, Tokens};
+use crate::runtime::{self, SOCKETS, Scope};
+use crate::service::{HostFile, Service};
+use crate::unit::{
+    EngineImage, Instance, Link, Record, TemplateError, Templates, Unit, UnitSet, escape,
+};
+use crate::value::{Endpoint, HostPath, Port, Tokens};
 use compile::engine_image;
 
 /// The version that is written into units.
@@ -197,6 +199,36 @@ impl<'s> Release<'s> {
     /// The image is invalid with its tokens replaced.
     pub fn engine_image(&self) -> Result<Option<EngineImage>, CompileError> {
         engine_image(self, &self.task_tokens())
+    }
+
+    /// Returns the files of the host that an instance needs, each with its place in the definition.
+    pub fn files<'r>(
+        &'r self,
+        instance: &'r Instance,
+    ) -> impl Iterator<Item = (&'r HostFile, String)> {
+        let number = instance.number.to_string();
+        let port = match instance.endpoint {
+            Some(Endpoint::Tcp { port, .. }) => Some(port),
+            _ => None,
+        };
+        let port = runtime::listens_on(self.service, port).map(|port| port.to_string());
+        self.service.origin.files.iter().map(move |file| {
+            let socket = instance.endpoint.as_ref().and_then(Endpoint::socket);
+            let tokens = Tokens {
+                id: self.service.id.as_str(),
+                revision: self.revision.as_str(),
+                instance: &number,
+                port: port.as_deref(),
+                socket: socket.map(HostPath::as_str),
+            };
+            (file, file.path(&tokens))
+        })
+    }
+
+    /// Returns the files of the host that a command needs that runs once.
+    pub fn task_files(&self) -> impl Iterator<Item = (&HostFile, String)> {
+        let tokens = self.task_tokens();
+        self.service.origin.files.iter().map(move |file| (file, file.path(&tokens)))
     }
 
     /// Returns the values of tokens in a command that runs once: it is no instance, and has no port or socket.

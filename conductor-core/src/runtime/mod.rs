@@ -14,6 +14,7 @@ use crate::definition::Runtime;
 use crate::name::UnitName;
 use crate::service::Service;
 use crate::unit::Lines;
+use crate::unit::escape::percent;
 use crate::value::{Endpoint, Port, Span, Tokens};
 
 pub use health::is_probed;
@@ -79,6 +80,7 @@ pub(crate) fn parts(instance: &Instance<'_>) -> Parts {
         Runtime::Podman => engine::podman(instance),
     };
     parts.unit.extend(health::start_limit(service));
+    mounts(&mut parts.unit, instance);
     socket::order(&mut parts.unit, instance);
     parts.restart.extend(health::restart(service));
     parts.health.extend(health::directives(service));
@@ -97,6 +99,7 @@ pub(crate) fn once(instance: &Instance<'_>) -> Parts {
         Runtime::Docker => engine::docker_once(instance),
         Runtime::Podman => engine::podman_once(instance),
     };
+    mounts(&mut parts.unit, instance);
     parts.resources.push("RuntimeDirectory", RUNTIME_DIRECTORY);
     match instance.run {
         None => parts.service_type = "oneshot",
@@ -110,6 +113,15 @@ pub(crate) fn once(instance: &Instance<'_>) -> Parts {
         }
     }
     parts
+}
+
+/// Adds the file systems of volumes, which are mounted before the unit starts, or fail it. A missing one would look
+/// like lost data.
+fn mounts(unit: &mut Lines, instance: &Instance<'_>) {
+    for volume in &instance.service.volumes {
+        let source = instance.tokens.expand(volume.source.as_str());
+        unit.push("RequiresMountsFor", percent(&source));
+    }
 }
 
 /// An instance's directory below `/run`: `%N` is the name of its unit. It is removed when the unit stops.

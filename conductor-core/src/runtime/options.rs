@@ -4,6 +4,7 @@
 use probe_protocol::places::PROBE;
 
 use super::{Instance, engine, health, inside, limits, socket};
+use crate::definition::Runtime;
 use crate::service::Service;
 use crate::unit::escape::CommandLine;
 use crate::value::{Endpoint, Volume};
@@ -166,6 +167,24 @@ impl Row {
     }
 }
 
+/// Returns the option for a volume.
+fn mount(Volume { source, target, read_only }: &Volume, instance: &Instance<'_>) -> String {
+    let Instance { service, tokens, .. } = instance;
+    let (source, target) = (tokens.expand(source.as_str()), tokens.expand(target.as_str()));
+    match service.runtime {
+        // With --volume, docker would create a missing directory, owned by root. The option is a line of CSV, in which
+        // a quoted field may contain commas; a path has no quotes.
+        Runtime::Docker => {
+            let mode = if *read_only { ",readonly" } else { "" };
+            format!("--mount=type=bind,\"source={source}\",\"target={target}\"{mode}")
+        }
+        Runtime::Podman | Runtime::Native => {
+            let mode = if *read_only { "ro" } else { "rw" };
+            format!("--volume={source}:{target}:{mode}")
+        }
+    }
+}
+
 /// Adds the options from the definition, which both engines have under the same names, then image and
 /// command.
 fn defined(line: &mut CommandLine, instance: &Instance<'_>) {
@@ -215,11 +234,7 @@ fn defined(line: &mut CommandLine, instance: &Instance<'_>) {
     for (name, value) in env {
         line.word(&format!("--env={name}={}", tokens.expand(value.as_str())));
     }
-    for Volume { source, target, read_only } in volumes {
-        let (source, target) = (tokens.expand(source.as_str()), tokens.expand(target.as_str()));
-        let mode = if *read_only { "ro" } else { "rw" };
-        line.word(&format!("--volume={source}:{target}:{mode}"));
-    }
+    line.words(volumes.iter().map(|volume| mount(volume, instance)));
     for name in secrets.keys() {
         let directory = engine::directory(instance);
         let shown = format!("/{directory}/secrets/{name}:/run/secrets/{name}:ro");

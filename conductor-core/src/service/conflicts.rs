@@ -16,7 +16,7 @@ pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
     let (mut upstreams, mut units) = (BTreeMap::new(), BTreeMap::new());
     let mut problems = Vec::new();
     for service in services {
-        let Origin { file, position, upstream, jobs } = &service.origin;
+        let Origin { file, position, upstream, jobs, files: _ } = &service.origin;
         let mut refuse = |position, path: String, message, other: &Origin, what| {
             problems.push(Problem {
                 file: file.clone(),

@@ -2,6 +2,7 @@
 
 mod check;
 mod conflicts;
+mod files;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,6 +11,7 @@ use serde::Serialize;
 
 pub use crate::definition::CheckedLimits as Limits;
 pub use conflicts::check_conflicts;
+pub use files::{HostFile, Purpose};
 
 use crate::cron::CalendarEvent;
 use crate::definition::{Method, Order, Overlap, Runtime, Source};
@@ -86,6 +88,8 @@ pub struct Origin {
     pub upstream: Option<(usize, usize)>,
     /// Line and column of the names of its jobs.
     pub jobs: BTreeMap<JobName, (usize, usize)>,
+    /// The files and directories of the host that it refers to.
+    pub files: Vec<HostFile>,
 }
 
 /// The proxy and the upstream of the instances.

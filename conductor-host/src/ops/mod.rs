@@ -8,6 +8,7 @@ mod compile;
 mod diff;
 mod error;
 mod host_checks;
+mod host_files;
 mod planning;
 mod revision;
 mod rollback;

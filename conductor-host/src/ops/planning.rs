@@ -10,6 +10,7 @@ use super::compile::{Compiled, Deployment, Renewal};
 use super::error::Error;
 use super::scheduled_jobs::find;
 use crate::system::Settings;
+use conductor_core::error::Problems;
 use conductor_core::name::ServiceId;
 use conductor_core::plan::{self, Observed, Plan, ServicePlan};
 use conductor_core::service::Service;
@@ -85,11 +86,18 @@ impl Conductor {
     ) -> Result<Vec<ServicePlan>, Error> {
         let templates = self.proxies(settings).templates()?;
         let converge = |compiled: Compiled<'_>| {
+            let release = compiled.release.clone();
             let desired = self.desired(compiled, &templates)?;
-            self.converge_one(&desired, observed)
+            let plan = self.converge_one(&desired, observed)?;
+            let missing = self.missing_for(&release, &desired, &plan, Some(observed));
+            Ok((plan, missing))
         };
         let deployment = Some(Deployment { now: Timestamp::now(), renewal });
-        self.compile(services, observed, settings, deployment, listening, converge)
+        let planned =
+            self.compile(services, observed, settings, deployment, listening, converge)?;
+        let (plans, missing): (Vec<_>, Vec<_>) = planned.into_iter().unzip();
+        let missing = missing.concat();
+        if missing.is_empty() { Ok(plans) } else { Err(Problems(missing).into()) }
     }
 }
 

@@ -8,6 +8,7 @@ use super::Conductor;
 use super::change::Rollback;
 use super::error::Error;
 use crate::system::Settings;
+use conductor_core::error::Problems;
 use conductor_core::plan::{self, Desired, Observed, ServicePlan};
 use conductor_core::release::Release;
 use conductor_core::unit::{Kind, UnitSet};
@@ -51,6 +52,7 @@ impl Conductor {
         let release = Release::new(service, target.revision.clone(), &self.templates);
         let scope = self.paths.scope;
         let jobs = release.compile_jobs(&target.name, record.as_ref(), scope, &self.templates)?;
+        let unchanged = release.name() == target.name;
         let desired = Desired {
             upstream: self.upstream(service, &units, &self.proxies(settings).templates()?)?,
             revision: target.revision.clone(),
@@ -61,6 +63,12 @@ impl Conductor {
             before: None,
             twins: BTreeSet::new(),
         };
-        self.converge_one(&desired, observed)
+        let plan = self.converge_one(&desired, observed)?;
+        // The files that a release of another definition needs are not known.
+        let missing = match unchanged {
+            true => self.missing_for(&release, &desired, &plan, None),
+            false => Vec::new(),
+        };
+        if missing.is_empty() { Ok(plan) } else { Err(Problems(missing).into()) }
     }
 }

@@ -151,6 +151,7 @@ impl Conductor {
     pub fn plan_run(&self, service: &Service, request: &RunRequest) -> Result<RunPlan, Error> {
         let service = self.at_revision(service, request.revision.as_ref())?;
         let release = self.release_of(&service)?;
+        self.check_task(&release)?;
         let missing = release.engine_image()?.filter(|image| !images::is_present(image));
         // A placeholder: each run has a name of its own.
         let unit = release.task_unit("run-NAME");
@@ -169,6 +170,7 @@ impl Conductor {
         let Some(systemd) = self.systemd()? else { return Err(Error::Offline) };
         let service = self.at_revision(service, request.revision.as_ref())?;
         let release = self.release_of(&service)?;
+        self.check_task(&release)?;
         if let Some(image) = release.engine_image()?.filter(|image| !images::is_present(image)) {
             images::pull(&image, pulling).map_err(|source| Error::Pull { image, source })?;
         }

@@ -1,9 +1,9 @@
 //! Finds the data that instances write, and decides from it in which order a deploy replaces them.
 
 use super::Check;
-use crate::definition::{Fault, Field, NodeId, Order, Table};
+use crate::definition::{self, Definition, Fault, Field, NodeId, Order, Runtime};
 use crate::error::Problem;
-use crate::value::{Directive, Section, Setting, Volume};
+use crate::service::Deploy;
 
 /// Directives that let an instance write on the host. A program must be able to lose what is in its
 /// `CacheDirectory=`, and only appends to what is in its `LogsDirectory=`.
@@ -15,19 +15,9 @@ pub(super) struct Data {
     name: String,
 }
 
-/// The order of a deploy.
-pub(super) struct Ordered {
-    pub(super) order: Order,
-    /// The data that decided it; `None` if the definition did, or there is no data.
-    pub(super) data: Option<String>,
-    pub(super) advice: Option<Problem>,
-}
-
 /// Returns the first data that instances write, if there is any.
-pub(super) fn data(
-    volumes: &Field<Vec<Field<Volume>>>,
-    systemd: &Field<Table<Section, Table<Directive, Setting>>>,
-) -> Option<Data> {
+pub(super) fn data(definition: &Definition) -> Option<Data> {
+    let Definition { volumes, systemd, .. } = definition;
     let volume = given(volumes).into_iter().flatten().find_map(|volume| match volume {
         Field::Given(volume) if !volume.value.read_only => {
             Some(Data { at: volume.at, name: format!("the volume {}", volume.value.source) })
@@ -52,33 +42,31 @@ fn given<T>(field: &Field<T>) -> Option<&T> {
 }
 
 impl Check<'_> {
-    /// Returns the order that the definition names, or else the one that suits its data. A service that is behind a
-    /// proxy or has several instances was made to run more than once.
-    pub(super) fn order(
+    /// Reads how a new version takes over, with advice if its order has to be thought about.
+    pub(super) fn takes_over(
         &self,
-        named: Field<Order>,
+        deploy: Field<definition::Deploy>,
+        runtime: Option<Runtime>,
         data: Option<Data>,
         instances: u16,
         has_proxy: bool,
-    ) -> Ordered {
-        if !named.is_absent() || instances == 0 {
+    ) -> (Deploy, Option<Problem>) {
+        let mut deploy = deploy.into_value().unwrap_or_default();
+        let named = std::mem::take(&mut deploy.order);
+        let Some(Data { at, name }) = data.filter(|_| named.is_absent() && instances > 0) else {
             let order = named.into_value().unwrap_or_default();
-            return Ordered { order, data: None, advice: None };
-        }
-        let Some(Data { at, name }) = data else {
-            return Ordered { order: Order::StartFirst, data: None, advice: None };
+            return (self.deploy(deploy, runtime, order, None), None);
         };
+        // A service that is behind a proxy or has several instances was made to run more than once.
         if instances == 1 && !has_proxy {
-            return Ordered { order: Order::StopFirst, data: Some(name), advice: None };
+            return (self.deploy(deploy, runtime, Order::StopFirst, Some(name)), None);
         }
         let fault = Fault::new(format!(
             "in a deploy, old and new instances are on {name} at the same time"
-        ))
-        .hint(
-            "add deploy: {order: stop-first} if only one process may use it, or deploy: {order: \
-             start-first} if several may",
-        );
-        let advice = Some(self.source.problem(at, fault));
-        Ordered { order: Order::StartFirst, data: Some(name), advice }
+        ));
+        let hint = "add deploy: {order: stop-first} if only one process may use it, or deploy: \
+                    {order: start-first} if several may";
+        let advice = self.source.problem(at, fault.hint(hint));
+        (self.deploy(deploy, runtime, Order::StartFirst, Some(name)), Some(advice))
     }
 }

@@ -3,6 +3,7 @@
 mod advice;
 mod command;
 mod data;
+mod files;
 mod health;
 mod parts;
 mod reached;
@@ -28,6 +29,8 @@ const SAMPLE: Tokens<'_> =
 pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Service> {
     let check = Check { source };
     let mut advice = check.advice(&definition);
+    let files = check.files(&definition);
+    let data = data::data(&definition);
     // Without `..`: a new field does not compile until it is handled here.
     let Definition {
         id,
@@ -82,12 +85,8 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let on_socket = matches!(&listen, Field::Given(listen) if listen.value == Listen::Socket);
     let is_reached = has_port || on_socket;
     check.listens_on_socket(&listen, &port, &health);
-    let mut deploy = deploy.into_value().unwrap_or_default();
-    let order = std::mem::take(&mut deploy.order);
-    let data = data::data(&volumes, &systemd);
-    let ordered = check.order(order, data, instances, !proxy.is_absent());
-    advice.extend(ordered.advice);
-    let deploy = check.deploy(deploy, runtime, ordered.order, ordered.data);
+    let (deploy, ordered) = check.takes_over(deploy, runtime, data, instances, !proxy.is_absent());
+    advice.extend(ordered);
     let health = check.health(health, is_reached);
     let limits = limits.into_value().unwrap_or_default().checked();
     let proxy = check.proxy(proxy, is_reached);
@@ -102,6 +101,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
             position: source.position(located.at),
             upstream: proxy.as_ref().map(|proxy| source.position(proxy.at)),
             jobs: places,
+            files,
         },
         id: located.value,
         description: description.into_value(),
