@@ -115,6 +115,15 @@ impl UnitName {
         Self(name)
     }
 
+    /// Returns the name of its file: a unit `name@instance.kind` has that of its template, `name@.kind`.
+    #[must_use]
+    pub fn file(&self) -> Self {
+        match (self.0.split_once('@'), self.0.rsplit_once('.')) {
+            (Some((name, _)), Some((_, kind))) => Self(format!("{name}@.{kind}")),
+            _ => self.clone(),
+        }
+    }
+
     /// Returns the type suffix without its dot, such as `service`.
     pub fn kind(&self) -> &str {
         self.0.rsplit_once('.').map_or("", |(_, kind)| kind)
@@ -258,6 +267,17 @@ fn check_unit_name(text: &str) -> Result<(), Invalid> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_instance_of_a_template_has_its_file() {
+        for (unit, file) in [
+            ("conductor-start@web-a.service", "conductor-start@.service"),
+            ("conductor-start@.timer", "conductor-start@.timer"),
+            ("conductor-web-v1.2.abcdef-1.service", "conductor-web-v1.2.abcdef-1.service"),
+        ] {
+            assert_eq!(unit.parse::<UnitName>().unwrap().file().as_str(), file);
+        }
+    }
 
     #[test]
     fn ids_that_could_leave_the_unit_directory_or_split_a_line_are_refused() {

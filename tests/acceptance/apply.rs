@@ -50,7 +50,7 @@ fn starts_what_is_defined(host: &Host) {
     let (unit, _) = &host.running("web")[0];
     let cgroup = host.property(unit, "ControlGroup");
     assert_eq!(cgroup, format!("/conductor.slice/conductor-web.slice/{unit}"));
-    assert_eq!(host.sh("systemctl is-enabled conductor-web-boot.service"), "enabled");
+    assert_eq!(host.sh("systemctl is-enabled conductor-start@web.service"), "enabled");
 }
 
 fn a_second_run_does_nothing(host: &Host) {
@@ -58,7 +58,7 @@ fn a_second_run_does_nothing(host: &Host) {
     host.define("web.yaml", WEB);
     host.apply();
     let (files, instances) = (host.files(), host.instances());
-    assert_eq!(files.len(), 8 + 4, "{:?}", files.keys());
+    assert_eq!(files.len(), 3 + 7 + 3, "{:?}", files.keys());
     assert_eq!(instances.len(), 3, "{instances:?}");
 
     let calls = Calls::record(host);
@@ -224,7 +224,7 @@ fn a_dry_run_does_nothing(host: &Host) {
     host.define("web.yaml", &format!("id: web\n{SLEEP}"));
     let calls = Calls::record(host);
     let ran = host.conductor(&["apply", "--dry-run"]).exits(0);
-    let ran = ran.says("web at host\n  write conductor-web-boot.service\n");
+    let ran = ran.says("web at host\n  write conductor-retry@.service\n");
     ran.says("nothing was done: this was a dry run\n");
     let json = host.conductor(&["apply", "--dry-run", "--output", "json"]).exits(0).json();
     assert_eq!(json["changed"], true);

@@ -10,6 +10,7 @@ pub(crate) const TESTS: &[Test] = &[
         a_restart_does_not_bring_the_old_release_back,
     ),
     ("the_boot_service_starts_the_target", the_boot_service_starts_the_target),
+    ("failed_instances_are_started_again", failed_instances_are_started_again),
 ];
 
 fn define(host: &Host, version: &str, instances: u16) {
@@ -76,7 +77,7 @@ fn the_boot_service_starts_the_target(host: &Host) {
     define(host, "two", 2);
     host.apply();
     let two = names(&host.running("web"));
-    for start in ["conductor-web-boot.service", "multi-user.target"] {
+    for start in ["conductor-start@web.service", "multi-user.target"] {
         host.sh("systemctl stop conductor-web.target; systemctl daemon-reload");
         assert!(host.running("web").is_empty());
         host.sh(&format!("systemctl start {start}"));
@@ -85,9 +86,34 @@ fn the_boot_service_starts_the_target(host: &Host) {
     // A service that was removed does not come back.
     host.conductor(&["remove", "--id", "web"]).exits(0);
     let ran = crate::ran::Ran::new(
-        host.sandbox.command("systemctl").args(["start", "conductor-web-boot.service"]),
+        host.sandbox.command("systemctl").args(["start", "conductor-start@web.service"]),
     );
     assert!(host.instances().is_empty(), "{ran}");
     host.sh("systemctl daemon-reload; systemctl start multi-user.target");
     assert!(host.instances().is_empty());
+}
+
+fn failed_instances_are_started_again(host: &Host) {
+    // Its first restart is refused.
+    let limit = "systemd: {Unit: {StartLimitBurst: 1, StartLimitIntervalSec: 1h}}\n";
+    host.define("web.yaml", &format!("id: web-a\n{SLEEP}instances: 3\n{limit}"));
+    host.apply();
+    let before = host.running("web-a");
+    let [(stopped, _), (failed, pid), (_, other)] = before.as_slice() else { panic!("{before:?}") };
+    host.sh(&format!("systemctl stop {stopped}; kill -KILL {pid}"));
+    host.eventually("it is given up", |host| host.property(failed, "ActiveState") == "failed");
+    // The timer takes ten seconds.
+    let (timer, retry) = ("conductor-start@web-a.timer", "conductor-retry@web-a.service");
+    assert_eq!(host.property(timer, "Triggers"), retry);
+    host.sh(&format!("systemctl start {timer} {retry}"));
+    host.eventually("it is up", |host| host.property(failed, "ActiveState") == "active");
+    let after = host.running("web-a");
+    // What somebody stopped stays so, and the others are left alone.
+    assert_eq!(after.iter().map(|(unit, _)| unit).collect::<Vec<_>>(), [failed, &before[2].0]);
+    assert_eq!(after[1].1, *other);
+    assert_eq!(host.property(timer, "ActiveState"), "active");
+    host.sh("systemctl stop conductor-web-a.target");
+    assert_eq!(host.property(timer, "ActiveState"), "inactive");
+    host.conductor(&["remove", "--id", "web-a"]).exits(0);
+    assert!(host.files().is_empty(), "{:?}", host.files().keys());
 }

@@ -14,19 +14,19 @@ pub(crate) const TESTS: &[Test] = &[
 /// Scripts that put something into the unit directory, with the reported path and reason.
 const OBSTACLES: [(&str, &str, &str); 7] = [
     ("echo '[Unit]' >conductor-web.target", "conductor-web.target", "a file without"),
-    ("echo '# [X-Conductor]' >conductor-web-boot.service", "conductor-web-boot.service", "a file"),
+    ("echo '# [X-Conductor]' >conductor-start@.service", "conductor-start@.service", "a file"),
     ("ln -s /dev/null conductor-web.target", "conductor-web.target", "a symbolic link"),
     ("mkdir conductor-web.target", "conductor-web.target", "not a regular file"),
     (
         "mkdir -p multi-user.target.wants; \
-         ln -s /srv/evil.service multi-user.target.wants/conductor-web-boot.service",
-        "multi-user.target.wants/conductor-web-boot.service",
+         ln -s /srv/evil.service multi-user.target.wants/conductor-start@web.service",
+        "multi-user.target.wants/conductor-start@web.service",
         "not a link to the unit of this name",
     ),
     (
         "mkdir -p multi-user.target.wants; \
-         echo '[Unit]' >multi-user.target.wants/conductor-web-boot.service",
-        "multi-user.target.wants/conductor-web-boot.service",
+         echo '[Unit]' >multi-user.target.wants/conductor-start@web.service",
+        "multi-user.target.wants/conductor-start@web.service",
         "not a link to the unit of this name",
     ),
     ("ln -s /srv conductor-web.target.wants", "conductor-web.target.wants", "not a directory"),

@@ -154,7 +154,7 @@ impl Host {
             let state = value("ActiveState");
             (value("Id"), Unit { pid, state })
         });
-        units.filter(|(id, _)| !id.ends_with("-boot.service")).collect()
+        units.filter(|(id, _)| !id.contains('@')).collect()
     }
 
     /// Returns the running instances of a service, from the first, with their PIDs.

@@ -39,7 +39,7 @@ fn a_users_manager(host: &Host) {
     host.sh(&format!(
         "curl -sS -o /dev/null --retry 50 --retry-connrefused --retry-delay 1 127.0.0.1:{port}"
     ));
-    let enabled = operator(host, "systemctl --user is-enabled conductor-web-boot.service");
+    let enabled = operator(host, "systemctl --user is-enabled conductor-start@web.service");
     assert_eq!(enabled.exits(0).stdout, "enabled\n");
     let again = operator(host, "conductor --user apply").exits(0);
     assert_eq!(again.stdout, "nothing changed\n");
@@ -72,7 +72,7 @@ fn another_root(host: &Host) {
     let again = host.conductor(&["apply", "--root", root]).exits(0);
     assert_eq!(again.stdout, "nothing changed\n");
 
-    let enabled = "systemctl --root=/srv/image is-enabled conductor-web-boot.service";
+    let enabled = "systemctl --root=/srv/image is-enabled conductor-start@web.service";
     assert_eq!(host.sh(enabled), "enabled");
     let wants = host.path(&format!("{root}/etc/systemd/system/conductor-web.target.wants"));
     let links: Vec<_> = fs::read_dir(wants).expect("the target wants its instances").collect();
@@ -91,11 +91,11 @@ fn rendered_to_a_directory(host: &Host) {
     host.define("web.yaml", &format!("id: web\n{SLEEP}instances: 2\n"));
     host.conductor(&["render", "--out", "/srv/units"])
         .exits(0)
-        .says("wrote 4 units to /srv/units\n");
+        .says("wrote 6 units to /srv/units\n");
     assert!(host.files().is_empty() && host.instances().is_empty());
     host.apply();
-    let same = "cd /srv/units; for unit in conductor-*.*e; do \
+    let same = "cd /srv/units; for unit in conductor-*.*[er]; do \
                 grep -v -e ^Deployed= -e ^Definition= /etc/systemd/system/$unit | cmp $unit -; \
                echo $unit; done";
-    assert_eq!(host.sh(same).lines().count(), 3);
+    assert_eq!(host.sh(same).lines().count(), 5);
 }

@@ -24,7 +24,7 @@ for program in $(sed -n 's/^Exec[A-Za-z]*=[-:]*"\([^"]*\)".*/\1/p' *.service | s
     made="$made $program"
 done
 status=0
-for unit in *.service *.target; do
+for unit in *.service *.timer *.target; do
     systemd-analyze "$@" verify "./$unit" || status=$?
 done
 rm -f $made

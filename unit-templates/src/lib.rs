@@ -20,9 +20,17 @@ pub const INSTANCE: Template =
 pub const TARGET: Template =
     Template { file: "service.target.hbs", text: include_str!("../service.target.hbs") };
 
-/// What starts the target of a service when the host boots.
-pub const BOOT: Template =
-    Template { file: "boot.service.hbs", text: include_str!("../boot.service.hbs") };
+/// What starts the target of a service when the host boots; one for all services.
+pub const START: Template =
+    Template { file: "start.service.hbs", text: include_str!("../start.service.hbs") };
+
+/// When failed instances of a service are started again; one for all services.
+pub const START_TIMER: Template =
+    Template { file: "start.timer.hbs", text: include_str!("../start.timer.hbs") };
+
+/// What starts failed instances of a service again; one for all services.
+pub const RETRY: Template =
+    Template { file: "retry.service.hbs", text: include_str!("../retry.service.hbs") };
 
 /// A command that runs once and to its end.
 pub const COMMAND: Template =
@@ -37,4 +45,4 @@ pub const NGINX: Template =
     Template { file: "nginx.upstream.hbs", text: include_str!("../nginx.upstream.hbs") };
 
 /// All templates of units.
-pub const ALL: [Template; 5] = [INSTANCE, TARGET, BOOT, COMMAND, TIMER];
+pub const ALL: [Template; 7] = [INSTANCE, TARGET, START, START_TIMER, RETRY, COMMAND, TIMER];

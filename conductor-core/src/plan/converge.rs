@@ -15,7 +15,7 @@ use crate::definition::Order;
 use crate::name::{ServiceId, UnitName};
 use crate::release::slice_unit;
 use crate::service::Service;
-use crate::unit::{EngineImage, Kind, Link, UnitSet};
+use crate::unit::{EngineImage, Link, UnitSet};
 use crate::value::Span;
 
 /// Plans the steps of one service to its desired state.
@@ -25,8 +25,9 @@ use crate::value::Span;
 pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePlan, Foreign> {
     let service = desired.service;
     let jobs = with_pauses(&desired.jobs, observed);
-    refuse_foreign(&service.id, &desired.units, observed)?;
-    refuse_foreign(&service.id, &jobs, observed)?;
+    refuse_foreign(Some(&service.id), &desired.units, observed)?;
+    refuse_foreign(Some(&service.id), &jobs, observed)?;
+    refuse_foreign(None, desired.shared, observed)?;
     let releases = releases(&service.id, observed);
     let files = Files::new(&desired.units, observed);
     let start = start(&desired.units, &files, observed);
@@ -50,6 +51,8 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
         let before = desired.before.clone();
         steps.extend(before.filter(|_| !is_current(&desired.release, &releases)).map(Step::Run));
     }
+    // Each plan has them, because a plan must not depend on another one.
+    steps.extend(Files::new(desired.shared, observed).write);
     steps.extend(files.write);
     steps.extend(files.enable);
     if stop_first {
@@ -99,6 +102,10 @@ pub fn remove(service: &ServiceId, drain: Span, observed: &Observed) -> ServiceP
     finish.extend(leaving.stop);
     finish.extend(traffic.finish);
     finish.extend(leaving.disable);
+    if observed.owned.contains_key(service) {
+        // Before its own units: until they are removed, the same change can be carried out again.
+        finish.extend(observed.shared.iter().cloned().map(Step::RemoveShared));
+    }
     finish.extend(leaving.remove);
     ServicePlan {
         service: service.clone(),
@@ -114,12 +121,12 @@ pub fn remove(service: &ServiceId, drain: Span, observed: &Observed) -> ServiceP
 }
 
 fn refuse_foreign(
-    service: &ServiceId,
+    service: Option<&ServiceId>,
     units: &UnitSet,
     observed: &Observed,
 ) -> Result<(), Foreign> {
     for name in units.units.keys() {
-        let found = observed.set.units.get(name).map(|unit| &unit.metadata.service);
+        let found = observed.set.units.get(name).map(|unit| unit.metadata.service.as_ref());
         if found.is_some_and(|owner| owner != service) {
             return Err(Foreign { path: name.to_string(), what: "a unit of another service" });
         }
@@ -190,9 +197,7 @@ fn undo(
     };
     if observed.states.is_some() {
         let units = desired.units.units.iter();
-        let stop = units
-            .filter(|(name, unit)| unit.metadata.kind != Kind::Boot && goes(name))
-            .map(|(name, _)| name.clone());
+        let stop = units.filter(|(name, _)| goes(name)).map(|(name, _)| name.clone());
         undo.extend(stop.map(Step::Stop));
         // The first instance of a new service started its slice, which is empty by then.
         let slice = slice_unit(service);
@@ -210,6 +215,8 @@ fn undo(
     }
     let links = desired.links_to_undo(observed, whole);
     undo.extend(links.into_iter().map(Step::Disable));
+    let shared = desired.shared.units.keys().filter(|name| !observed.shared.contains(name));
+    undo.extend(shared.cloned().map(Step::RemoveShared));
     let unfinished = whole && is_current(&desired.release, releases);
     for (name, unit) in &desired.units.units {
         let written = files.write.iter().any(|step| step.unit() == Some(name));

@@ -172,7 +172,7 @@ fn the_jobs_of_a_service_without_instances_say_which_release_is_current() {
 fn a_unit_of_another_service_is_in_the_way() {
     let mut observed = running(&desired(&job("")));
     for unit in observed.set.units.values_mut() {
-        unit.metadata.service = "web-other".parse().unwrap();
+        unit.metadata.service = "web-other".parse().ok();
     }
     let foreign = converge(&desired(&job("")), &observed).unwrap_err();
     assert_eq!(foreign.what, "a unit of another service");

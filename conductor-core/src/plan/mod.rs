@@ -23,6 +23,7 @@ use std::path::PathBuf;
 
 use crate::name::{ProxyName, ReleaseName, Revision, ServiceId, UnitName};
 use crate::proxy::UpstreamFile;
+use crate::release::started_service;
 use crate::service::Service;
 use crate::unit::{EngineImage, Link, Unit, UnitSet};
 use crate::value::{HostPath, Port};
@@ -55,6 +56,8 @@ pub struct Observed {
     pub last_port: Option<Port>,
     /// The names in `set` by service, so that planning a service does not search all of them.
     owned: BTreeMap<ServiceId, Owned>,
+    /// The names in `set` of the units that all services share.
+    shared: Vec<UnitName>,
 }
 
 /// What one service has on a host.
@@ -68,20 +71,26 @@ impl Observed {
     /// Creates it from the content of a unit directory.
     pub fn new(set: UnitSet, foreign: BTreeMap<String, &'static str>) -> Self {
         let mut owned: BTreeMap<ServiceId, Owned> = BTreeMap::new();
+        let mut shared = Vec::new();
         for (name, unit) in &set.units {
-            owned.entry(unit.metadata.service.clone()).or_default().units.push(name.clone());
+            match &unit.metadata.service {
+                Some(service) => {
+                    owned.entry(service.clone()).or_default().units.push(name.clone());
+                }
+                None => shared.push(name.clone()),
+            }
         }
         for link in &set.links {
-            // A link to a missing file belongs to no service.
-            if let Some(unit) = set.units.get(&link.unit) {
-                let service = unit.metadata.service.clone();
+            // Any other link to a missing file belongs to no service.
+            let unit = || set.units.get(&link.unit)?.metadata.service.clone();
+            if let Some(service) = started_service(&link.unit).or_else(unit) {
                 owned.entry(service).or_default().links.push(link.clone());
             }
         }
-        Self { set, foreign, owned, ..Self::default() }
+        Self { set, foreign, owned, shared, ..Self::default() }
     }
 
-    /// Returns the services that have units on the host.
+    /// Returns the services that have units or links on the host.
     pub fn services(&self) -> impl Iterator<Item = &ServiceId> {
         self.owned.keys()
     }
@@ -174,6 +183,8 @@ pub struct Desired<'s> {
     pub release: ReleaseName,
     /// Its units.
     pub units: UnitSet,
+    /// The units that all services share.
+    pub shared: &'s UnitSet,
     /// The units of its jobs.
     pub jobs: UnitSet,
     /// The file that lists its instances for its proxy.
@@ -238,7 +249,20 @@ pub struct Plan {
 
 impl Plan {
     /// Creates a plan from plans of single services.
-    pub fn new(mut services: Vec<ServicePlan>) -> Self {
+    pub fn new(mut services: Vec<ServicePlan>, observed: &Observed) -> Self {
+        // What all services share goes with the last one.
+        let removed: BTreeSet<_> = services
+            .iter()
+            .filter(|plan| plan.revision.is_none())
+            .map(|plan| plan.service.clone())
+            .collect();
+        let is_last =
+            removed.len() == services.len() && observed.services().all(|id| removed.contains(id));
+        if !is_last {
+            for service in &mut services {
+                service.finish.retain(|step| !matches!(step, Step::RemoveShared(_)));
+            }
+        }
         // Another service may be about to use an image that one service no longer uses.
         let steps = || services.iter().flat_map(ServicePlan::all_steps);
         let needed: BTreeSet<EngineImage> = steps()

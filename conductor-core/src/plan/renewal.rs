@@ -128,6 +128,7 @@ mod tests {
             revision: release.revision.clone(),
             release: release.name(),
             units: units.unwrap(),
+            shared: Box::leak(Box::default()),
             jobs: UnitSet::default(),
             upstream: None,
             before: None,

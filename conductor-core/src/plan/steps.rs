@@ -94,6 +94,8 @@ pub enum Step {
     Disable(Link),
     /// Remove a unit file.
     Remove(UnitName),
+    /// Remove the file of a unit that all services share, unless one of them still needs it.
+    RemoveShared(UnitName),
     /// Remove the fixed name of an instance's socket.
     Unswitch {
         /// The service.
@@ -135,7 +137,8 @@ impl Step {
             | Self::Start(unit)
             | Self::Restart(unit)
             | Self::Stop(unit)
-            | Self::Remove(unit) => Some(unit),
+            | Self::Remove(unit)
+            | Self::RemoveShared(unit) => Some(unit),
             _ => None,
         }
     }
@@ -159,7 +162,7 @@ impl Step {
             Self::DrainSockets { .. } => "drain_sockets",
             Self::Stop(_) => "stop",
             Self::Disable(_) => "disable",
-            Self::Remove(_) => "remove",
+            Self::Remove(_) | Self::RemoveShared(_) => "remove",
             Self::Unswitch { .. } => "remove_socket_name",
             Self::RemoveImage(_) => "remove_image",
         }
@@ -167,7 +170,14 @@ impl Step {
 
     /// Returns whether the step changes only unit files, not what runs.
     pub fn is_file(&self) -> bool {
-        matches!(self, Self::Write { .. } | Self::Enable(_) | Self::Disable(_) | Self::Remove(_))
+        matches!(
+            self,
+            Self::Write { .. }
+                | Self::Enable(_)
+                | Self::Disable(_)
+                | Self::Remove(_)
+                | Self::RemoveShared(_)
+        )
     }
 
     /// Returns whether the step is about where requests go.
@@ -227,7 +237,7 @@ impl fmt::Display for Step {
             }
             Self::Stop(name) => write!(f, "stop {name}"),
             Self::Disable(link) => write!(f, "disable {} in {}", link.unit, link.by),
-            Self::Remove(name) => write!(f, "remove {name}"),
+            Self::Remove(name) | Self::RemoveShared(name) => write!(f, "remove {name}"),
             Self::Unswitch { instance, .. } => write!(f, "remove the name of socket {instance}"),
             Self::RemoveImage(image) => write!(f, "remove the image {}", image.reference),
         }

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
-use crate::release::{Release, boot_unit, slice_unit, target_unit};
+use crate::release::{Release, VERSION, shared_units, slice_unit, start_link, target_unit};
 use crate::runtime::Scope;
 use crate::service::Service;
-use crate::unit::{Kind, Metadata, Record, Templates, Unit};
+use crate::unit::{Kind, Link, Metadata, Record, Templates, Unit};
 use crate::value::Span;
 
 fn service(text: &str) -> Service {
@@ -30,8 +30,10 @@ pub(super) fn desired(text: &str) -> Desired<'static> {
     );
     let units = release.compile(&ports.unwrap()[0], None, Scope::System, &templates).unwrap();
     let jobs = release.compile_jobs(&release.name(), None, Scope::System, &templates).unwrap();
+    let shared = shared_units(Scope::System, &templates).unwrap();
     Desired {
         service,
+        shared: Box::leak(Box::new(shared)),
         release: release.name(),
         revision: release.revision,
         units,
@@ -50,13 +52,14 @@ pub(super) fn running(desired: &Desired<'_>) -> Observed {
     set.links.extend(desired.jobs.links.clone());
     for (name, unit) in &set.units {
         let state = match &unit.metadata.kind {
-            Kind::Boot | Kind::Job(_) => continue,
+            Kind::Job(_) => continue,
             Kind::Timer(_) if !set.links.iter().any(|link| link.unit == *name) => continue,
             _ => ActiveState::Active,
         };
         states.insert(name.clone(), state);
     }
     states.insert(slice_unit(&desired.service.id), ActiveState::Active);
+    set.units.extend(desired.shared.units.clone());
     Observed { states: Some(states), ..Observed::new(set, BTreeMap::new()) }
 }
 
@@ -64,10 +67,16 @@ pub(super) fn running(desired: &Desired<'_>) -> Observed {
 fn written_by_an_older_version(desired: &Desired<'_>) -> Observed {
     let running = running(desired);
     let mut set = running.set;
-    let (version, service) = ("0.1.0".to_owned(), desired.service.id.clone());
-    let metadata = Metadata { version, rendered: None, service, kind: Kind::Slice };
-    let text = format!("[Slice]\nMemoryAccounting=yes\n\n{metadata}");
-    set.units.insert(slice_unit(&id()), Unit { metadata, text });
+    set.units.retain(|name, _| !desired.shared.units.contains_key(name));
+    set.links.remove(&start_link(&id(), Scope::System));
+    let boot: UnitName = "conductor-web-boot.service".parse().unwrap();
+    for (name, kind) in [(slice_unit(&id()), Kind::Slice), (boot.clone(), Kind::Boot)] {
+        let (version, service) = (VERSION.to_owned(), Some(id()));
+        let metadata = Metadata { version, rendered: None, service, kind };
+        let text = format!("[Unit]\nDescription=x\n\n{metadata}");
+        set.units.insert(name, Unit { metadata, text });
+    }
+    set.links.insert(Link { by: "multi-user.target".parse().unwrap(), unit: boot });
     Observed { states: running.states, ..Observed::new(set, BTreeMap::new()) }
 }
 
@@ -107,12 +116,13 @@ fn one_instance_with_data_of_its_own_stops_first() {
     const DATA: &str = "volumes: ['/srv/db:/db']\n";
     let planned = |text: &str| {
         let old = desired(&format!("{text}env: {{A: a}}\n"));
-        let plan = converge(&desired(text), &running(&old)).unwrap();
+        let observed = running(&old);
+        let plan = converge(&desired(text), &observed).unwrap();
         let steps: Vec<_> = plan.all_steps().map(Step::action).collect();
         let place = |action| steps.iter().position(|step| *step == action).unwrap();
         let stops_first = place("stop") < place("start");
         assert_eq!(stops_first, plan.downtime);
-        (stops_first, Plan::new(vec![plan]).to_string())
+        (stops_first, Plan::new(vec![plan], &observed).to_string())
     };
     let (stops_first, text) = planned(DATA);
     assert!(stops_first && text.contains("no two use the volume /srv/db"), "{text}");
@@ -139,13 +149,15 @@ fn a_new_service_is_written_then_enabled_then_started() {
     assert_eq!(
         words(&plan),
         [
-            "write conductor-web-boot.service",
+            "write conductor-retry@.service",
+            "write conductor-start@.service",
+            "write conductor-start@.timer",
             "write conductor-web--1.service",
             "write conductor-web--2.service",
             "write conductor-web.target",
             "enable conductor-web--1.service in conductor-web.target",
             "enable conductor-web--2.service in conductor-web.target",
-            "enable conductor-web-boot.service in multi-user.target",
+            "enable conductor-start@web.service in multi-user.target",
             "start conductor-web--1.service",
             "start conductor-web--2.service",
             "start conductor-web.target",
@@ -162,8 +174,10 @@ fn a_new_service_is_written_then_enabled_then_started() {
             "stop conductor-web.slice",
             "disable conductor-web--1.service in conductor-web.target",
             "disable conductor-web--2.service in conductor-web.target",
-            "disable conductor-web-boot.service in multi-user.target",
-            "remove conductor-web-boot.service",
+            "disable conductor-start@web.service in multi-user.target",
+            "remove conductor-retry@.service",
+            "remove conductor-start@.service",
+            "remove conductor-start@.timer",
             "remove conductor-web--1.service",
             "remove conductor-web--2.service",
             "remove conductor-web.target",
@@ -183,8 +197,41 @@ fn files_of_an_older_version_are_replaced_and_nothing_that_runs_is_touched() {
     let desired = desired("instances: 2\nport: 80\n");
     let older = written_by_an_older_version(&desired);
     let plan = converge(&desired, &older).unwrap();
-    assert_eq!(words(&plan), ["remove conductor-web.slice"]);
-    assert!(plan.undo.is_empty() && !plan.replaces && !plan.downtime);
+    assert_eq!(
+        words(&plan),
+        [
+            "write conductor-retry@.service",
+            "write conductor-start@.service",
+            "write conductor-start@.timer",
+            "enable conductor-start@web.service in multi-user.target",
+            "disable conductor-web-boot.service in multi-user.target",
+            "remove conductor-web-boot.service",
+            "remove conductor-web.slice",
+        ]
+    );
+    assert!(!plan.replaces && !plan.downtime);
+    assert_eq!(
+        undone(&plan),
+        [
+            "disable conductor-start@web.service in multi-user.target",
+            "remove conductor-retry@.service",
+            "remove conductor-start@.service",
+            "remove conductor-start@.timer",
+        ]
+    );
+    // Half of it was done when the process was killed.
+    let mut half = older.set.clone();
+    half.units.extend(desired.shared.units.clone());
+    half.links.insert(start_link(&id(), Scope::System));
+    let half = Observed { states: older.states.clone(), ..Observed::new(half, BTreeMap::new()) };
+    assert_eq!(
+        words(&converge(&desired, &half).unwrap()),
+        [
+            "disable conductor-web-boot.service in multi-user.target",
+            "remove conductor-web-boot.service",
+            "remove conductor-web.slice",
+        ]
+    );
     // A deploy stops what it replaces, and not the slice.
     let plan = converge(&self::desired("instances: 1\nport: 80\n"), &older).unwrap();
     let stopped: Vec<_> = plan.all_steps().filter(|step| matches!(step, Step::Stop(_))).collect();
@@ -351,7 +398,12 @@ fn without_systemd_there_are_files_only() {
 #[test]
 fn something_foreign_in_the_way_is_an_error_and_elsewhere_is_not() {
     let desired = desired("");
-    for path in ["conductor-web.target", "conductor-web.target.wants"] {
+    for path in [
+        "conductor-web.target",
+        "conductor-web.target.wants",
+        "conductor-start@.service",
+        "multi-user.target.wants/conductor-start@web.service",
+    ] {
         let foreign = BTreeMap::from([(path.to_owned(), "a symbolic link")]);
         let error = converge(&desired, &Observed { foreign, ..empty() }).unwrap_err();
         assert_eq!(error.path, path);
@@ -363,10 +415,9 @@ fn something_foreign_in_the_way_is_an_error_and_elsewhere_is_not() {
 #[test]
 fn a_service_goes_with_everything_it_has_and_nothing_else() {
     let desired = desired("");
-    let mut observed = running(&desired);
+    let observed = running(&desired);
     let (id, drain) = (&desired.service.id, Span::from_secs(30));
     assert!(!remove(&"other".parse().unwrap(), drain, &observed).changes());
-    observed.states.as_mut().unwrap().insert(boot_unit(id), ActiveState::Inactive);
     let plan = remove(id, drain, &observed);
     let steps: Vec<_> = plan.all_steps().collect();
     let last_stop = steps.iter().rfind(|step| matches!(step, Step::Stop(_))).unwrap();
@@ -374,6 +425,59 @@ fn a_service_goes_with_everything_it_has_and_nothing_else() {
     let removed = steps.iter().filter(|step| matches!(step, Step::Remove(_))).count();
     assert_eq!(removed, desired.units.units.len());
     assert!(steps.contains(&&Step::Stop(target_unit(id))));
+}
+
+#[test]
+fn what_all_services_share_goes_with_the_last_one() {
+    let (web, drain) = (desired(""), Span::from_secs(30));
+    let alone = running(&web);
+    let api = api();
+    let mut set = alone.set.clone();
+    set.units.insert(target_unit(&api), target_of(&api));
+    set.links.insert(start_link(&api, Scope::System));
+    let both = Observed { states: alone.states.clone(), ..Observed::new(set, BTreeMap::new()) };
+    assert_eq!(both.services().count(), 2);
+    let removes = |observed: &Observed, ids: &[&ServiceId], more: Option<ServicePlan>| {
+        let plans = ids.iter().map(|id| remove(id, drain, observed)).chain(more);
+        let plan = Plan::new(plans.collect(), observed);
+        let steps = plan.services.iter().flat_map(ServicePlan::all_steps);
+        steps.filter(|step| matches!(step, Step::RemoveShared(_))).count()
+    };
+    assert_eq!(removes(&alone, &[&id()], None), 3);
+    assert_eq!(removes(&both, &[&id()], None), 0);
+    // The one that is removed last removes them.
+    assert_eq!(removes(&both, &[&id(), &api], None), 6);
+    assert_eq!(removes(&both, &[&api], converge(&web, &both).ok()), 0);
+
+    // They are compared, and written again.
+    let name: UnitName = "conductor-start@.timer".parse().unwrap();
+    let mut edited = alone;
+    let unit = edited.set.units.get_mut(&name).unwrap();
+    unit.text = format!("# edited\n{}", unit.text);
+    assert_eq!(words(&converge(&web, &edited).unwrap()), ["rewrite conductor-start@.timer"]);
+}
+
+/// A unit that is damaged belongs to no service, so only the link says that there is one.
+#[test]
+fn a_link_that_starts_a_service_belongs_to_it() {
+    let link = start_link(&api(), Scope::System);
+    let set = UnitSet { links: [link.clone()].into(), ..UnitSet::default() };
+    let observed = Observed::new(set, BTreeMap::new());
+    assert_eq!(
+        words(&remove(&api(), Span::from_secs(0), &observed)),
+        [format!("disable {} in {}", link.unit, link.by)]
+    );
+}
+
+fn api() -> ServiceId {
+    "web-api".parse().unwrap()
+}
+
+fn target_of(id: &ServiceId) -> Unit {
+    let version = VERSION.to_owned();
+    let (service, kind) = (Some(id.clone()), Kind::Target);
+    let metadata = Metadata { version, rendered: None, service, kind };
+    Unit { text: format!("[Unit]\n\n{metadata}"), metadata }
 }
 
 #[test]

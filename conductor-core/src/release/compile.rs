@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::{CompileError, Release, VERSION, boot_unit, slice_unit, target_unit};
+use super::shared::Place;
+use super::{CompileError, Release, VERSION, slice_unit, start_link, target_unit};
 use crate::definition::Runtime;
-use crate::name::UnitName;
 use crate::runtime::{self, Parts, Scope};
 use crate::service::Service;
 use crate::unit::{
@@ -39,40 +39,12 @@ struct InstanceView<'a> {
     settings: Lines,
 }
 
-/// The values of the templates for units of the whole service.
+/// The values of `service.target.hbs`.
 #[derive(Serialize)]
-struct ServiceView<'a> {
+struct TargetView<'a> {
     id: &'a str,
     description: String,
     target: &'a str,
-    wanted_by: &'a str,
-    systemctl: &'a str,
-    unit_path: String,
-}
-
-/// What differs between the host's systemd and a user's.
-struct Place {
-    wanted_by: &'static str,
-    systemctl: &'static str,
-    /// The directory of unit files: `%E` is `/etc` or the user's `~/.config`.
-    units: &'static str,
-}
-
-impl Place {
-    fn of(scope: Scope) -> Self {
-        match scope {
-            Scope::System => Self {
-                wanted_by: "multi-user.target",
-                systemctl: "/usr/bin/systemctl",
-                units: "%E/systemd/system",
-            },
-            Scope::User => Self {
-                wanted_by: "default.target",
-                systemctl: "/usr/bin/systemctl --user",
-                units: "%E/systemd/user",
-            },
-        }
-    }
 }
 
 pub(super) fn compile(
@@ -108,26 +80,14 @@ pub(super) fn compile(
         Some(description) => description.to_string(),
         None => format!("All instances of {}", service.id),
     };
-    let place = Place::of(scope);
-    let view = ServiceView {
+    let view = TargetView {
         id: service.id.as_str(),
         description: escape::description(&description),
         target: target.as_str(),
-        wanted_by: place.wanted_by,
-        systemctl: place.systemctl,
-        unit_path: format!("{}/%n", place.units),
     };
-    let values = Values::new(&view);
-    let boot = boot_unit(&service.id);
-    let wanted_by = UnitName::from_checked(place.wanted_by.to_owned());
-    set.links.insert(Link { by: wanted_by, unit: boot.clone() });
-    for (name, kind, template) in [
-        (target.clone(), Kind::Target, unit_templates::TARGET),
-        (boot, Kind::Boot, unit_templates::BOOT),
-    ] {
-        let text = templates.render(template, &values)?;
-        set.units.insert(name, Unit::new(text, metadata(service, kind)));
-    }
+    let text = templates.render(unit_templates::TARGET, &Values::new(&view))?;
+    set.links.insert(start_link(&service.id, scope));
+    set.units.insert(target, Unit::new(text, metadata(service, Kind::Target)));
     Ok(set)
 }
 
@@ -283,5 +243,6 @@ fn push_settings(lines: &mut Lines, service: &Service, section: &str) {
 }
 
 pub(super) fn metadata(service: &Service, kind: Kind) -> Metadata {
-    Metadata { version: VERSION.to_owned(), rendered: None, service: service.id.clone(), kind }
+    let service = Some(service.id.clone());
+    Metadata { version: VERSION.to_owned(), rendered: None, service, kind }
 }

@@ -4,12 +4,14 @@ mod compile;
 mod digest;
 mod run;
 mod scheduled_jobs;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 pub use run::Task;
 pub use scheduled_jobs::timer_link;
+pub use shared::{STARTED_BY, shared_units, start_link, started_service};
 
 use crate::caught::Panicked;
 use crate::error::Invalid;
@@ -141,7 +143,7 @@ impl<'s> Release<'s> {
         ReleaseName::new(&self.revision, &self.digest)
     }
 
-    /// Compiles the units of the service: its instances, its target, and what starts that at boot.
+    /// Compiles the units of the service: its instances and its target.
     ///
     /// `ports` has the host's port of each instance, from 1, if the service has a port; `record` is written into
     /// the metadata of each instance.
@@ -262,11 +264,6 @@ pub fn target_unit(service: &ServiceId) -> UnitName {
 /// Returns the link that enables an instance in its service's target.
 pub fn link(service: &ServiceId, instance: &UnitName) -> Link {
     Link { by: target_unit(service), unit: instance.clone() }
-}
-
-/// Returns the name of the unit that starts the target of a service when the host boots.
-pub fn boot_unit(service: &ServiceId) -> UnitName {
-    UnitName::from_checked(format!("{PREFIX}{service}-boot.service"))
 }
 
 /// Returns the name of a service's slice. It has no file: systemd creates it for the first unit in it. A dash in the id is escaped: in the name of a slice it means a

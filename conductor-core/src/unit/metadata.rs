@@ -19,8 +19,8 @@ pub struct Metadata {
     pub version: String,
     /// The fingerprint of the text that was rendered, by which an edit is seen; older versions wrote none.
     pub rendered: Option<String>,
-    /// The service the unit belongs to.
-    pub service: ServiceId,
+    /// The service the unit belongs to; `None` if all services share it.
+    pub service: Option<ServiceId>,
     /// The kind of unit.
     pub kind: Kind,
 }
@@ -34,8 +34,10 @@ pub enum Kind {
     Target,
     /// The slice of the service. Older versions wrote a file for it.
     Slice,
-    /// The unit that starts the target when the host boots.
+    /// The unit that starts the target when the host boots. Older versions wrote one for each service.
     Boot,
+    /// A unit that all services share.
+    Shared,
     /// The service of a job.
     Job(Box<JobUnit>),
     /// The timer of a job.
@@ -142,7 +144,12 @@ impl Kind {
     pub fn instance(&self) -> Option<&Instance> {
         match self {
             Self::Instance(instance) => Some(instance),
-            Self::Target | Self::Slice | Self::Boot | Self::Job(_) | Self::Timer(_) => None,
+            Self::Target
+            | Self::Slice
+            | Self::Boot
+            | Self::Shared
+            | Self::Job(_)
+            | Self::Timer(_) => None,
         }
     }
 
@@ -167,7 +174,7 @@ impl Kind {
         match self {
             Self::Instance(instance) => instance.image.as_ref(),
             Self::Job(job) => job.image.as_ref(),
-            Self::Target | Self::Slice | Self::Boot | Self::Timer(_) => None,
+            Self::Target | Self::Slice | Self::Boot | Self::Shared | Self::Timer(_) => None,
         }
     }
 }
@@ -198,7 +205,7 @@ impl Metadata {
             match key {
                 "Version" => version = Some(value.to_owned()),
                 "Rendered" => rendered = Some(value.to_owned()),
-                "Service" => service = value.parse().ok(),
+                "Service" => service = Some(value.parse().ok()?),
                 "Kind" => kind = Some(value),
                 _ => fields.set(key, value)?,
             }
@@ -208,11 +215,13 @@ impl Metadata {
             "target" => Kind::Target,
             "slice" => Kind::Slice,
             "boot" => Kind::Boot,
+            "shared" => Kind::Shared,
             "job" => Kind::Job(fields.job()?.into()),
             "timer" => Kind::Timer(TimerUnit { job: fields.job?, paused: fields.paused }),
             _ => return None,
         };
-        Some(Self { version: version?, rendered, service: service?, kind })
+        let is_whole = service.is_some() != (kind == Kind::Shared);
+        is_whole.then_some(Self { version: version?, rendered, service, kind })
     }
 }
 
@@ -314,12 +323,15 @@ impl fmt::Display for Metadata {
         if let Some(fingerprint) = rendered {
             writeln!(f, "Rendered={fingerprint}")?;
         }
-        writeln!(f, "Service={service}")?;
+        if let Some(service) = service {
+            writeln!(f, "Service={service}")?;
+        }
         match kind {
             Kind::Instance(instance) => write!(f, "Kind=instance\n{instance}"),
             Kind::Target => writeln!(f, "Kind=target"),
             Kind::Slice => writeln!(f, "Kind=slice"),
             Kind::Boot => writeln!(f, "Kind=boot"),
+            Kind::Shared => writeln!(f, "Kind=shared"),
             Kind::Job(job) => write!(f, "Kind=job\n{job}"),
             Kind::Timer(TimerUnit { job, paused }) => {
                 writeln!(f, "Kind=timer\nJob={job}")?;
@@ -410,6 +422,7 @@ mod tests {
             Kind::Target,
             Kind::Slice,
             Kind::Boot,
+            Kind::Shared,
             Kind::Instance(instance().into()),
             Kind::Instance(Instance { endpoint: Some(socket), ..instance() }.into()),
             Kind::Instance(
@@ -436,7 +449,7 @@ mod tests {
         ];
         for kind in kinds.into_iter().chain(scheduled) {
             let rendered = kind.is_instance().then(|| "0123456789abcdef".into());
-            let service = "web".parse().unwrap();
+            let service = (kind != Kind::Shared).then(|| "web".parse().unwrap());
             let metadata = Metadata { version: "0.1.0".into(), rendered, service, kind };
             let text = format!("[Unit]\nDescription=x\n\n{metadata}");
             assert_eq!(Metadata::parse(&text), Some(metadata), "{text}");
@@ -452,6 +465,8 @@ mod tests {
             "# [X-Conductor]\nVersion=1\nService=web\nKind=slice\n",
             "[X-Conductor]\nVersion=1\nService=../web\nKind=slice\n",
             "[X-Conductor]\nVersion=1\nService=web\nKind=other\n",
+            "[X-Conductor]\nVersion=1\nService=web\nKind=shared\n",
+            "[X-Conductor]\nVersion=1\nKind=target\n",
             "[X-Conductor]\nVersion=1\u{1b}\nService=web\nKind=slice\n",
         ] {
             assert_eq!(Metadata::parse(text), None, "{text:?}");

@@ -70,7 +70,7 @@ impl Unit {
         match &mut metadata.kind {
             Kind::Instance(instance) => instance.record = record,
             Kind::Job(job) => job.record = record,
-            Kind::Target | Kind::Slice | Kind::Boot | Kind::Timer(_) => {}
+            Kind::Target | Kind::Slice | Kind::Boot | Kind::Shared | Kind::Timer(_) => {}
         }
         self.with(metadata)
     }

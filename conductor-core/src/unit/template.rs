@@ -73,10 +73,13 @@ pub enum TemplateError {
 }
 
 /// The templates of older versions, and what to write in their place.
-const RETIRED: [(&str, &str); 1] = [(
-    "service.slice.hbs",
-    "write its [Slice] section into conductor-ID.slice.d/NAME.conf next to the units, and remove it",
-)];
+const RETIRED: [(&str, &str); 2] = [
+    (
+        "service.slice.hbs",
+        "write its [Slice] section into conductor-ID.slice.d/NAME.conf next to the units, and remove it",
+    ),
+    ("boot.service.hbs", "start.service.hbs is that of one unit for all services"),
+];
 
 /// The templates in use.
 #[derive(Debug)]

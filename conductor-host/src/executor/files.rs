@@ -1,6 +1,6 @@
 //! Steps that change unit files, and queries to systemd that are batched over services.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use conductor_core::name::UnitName;
@@ -38,10 +38,18 @@ impl<H: Host> Executor<'_, H> {
         Ok(())
     }
 
-    async fn change_together(&self, steps: Vec<Step>) -> Result<(), HostError> {
+    async fn change_together(&self, mut steps: Vec<Step>) -> Result<(), HostError> {
+        // What all services share is written once.
+        let mut written = BTreeSet::new();
+        steps.retain(|step| match step {
+            Step::Write { name, .. } => written.insert(name.clone()),
+            _ => true,
+        });
         // Instances need no reload: a new instance has a new name, and a removed one cannot be started again.
         let stale = steps.iter().filter_map(|step| match step {
-            Step::Write { name, change: FileChange::Text, .. } => Some(name.clone()),
+            Step::Write { name, change: FileChange::Text, .. } | Step::RemoveShared(name) => {
+                Some(name.clone())
+            }
             Step::Remove(name) if !is_instance(name) => Some(name.clone()),
             _ => None,
         });

@@ -37,9 +37,11 @@ impl StepKind {
             Step::Start(_) => Self::Jobs(JobType::Start),
             Step::Restart(_) => Self::Jobs(JobType::Restart),
             Step::Stop(_) => Self::Jobs(JobType::Stop),
-            Step::Write { .. } | Step::Enable(_) | Step::Disable(_) | Step::Remove(_) => {
-                Self::Files
-            }
+            Step::Write { .. }
+            | Step::Enable(_)
+            | Step::Disable(_)
+            | Step::Remove(_)
+            | Step::RemoveShared(_) => Self::Files,
             Step::Confirm { .. } => Self::Confirm,
             Step::Switch { .. }
             | Step::Unswitch { .. }

@@ -240,6 +240,7 @@ impl<'h, H: Host> Executor<'h, H> {
             | Step::Enable(_)
             | Step::Disable(_)
             | Step::Remove(_)
+            | Step::RemoveShared(_)
             | Step::Start(_)
             | Step::Restart(_)
             | Step::Stop(_) => Ok(()),

@@ -6,6 +6,7 @@ use std::time::Duration;
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, FileChange, Observed, Step};
 use conductor_core::proxy::UpstreamFile;
+use conductor_core::release::started_service;
 use conductor_core::unit::{EngineImage, Unit, UnitSet};
 use conductor_core::value::HostPath;
 
@@ -171,8 +172,16 @@ impl HostState {
             Step::Remove(name) => {
                 self.units.units.remove(name);
             }
+            Step::RemoveShared(name) if !self.starts_a_service() => {
+                self.units.units.remove(name);
+            }
             _ => {}
         }
+    }
+
+    /// Returns whether there is a link that starts a service at boot.
+    fn starts_a_service(&self) -> bool {
+        self.units.links.iter().any(|link| started_service(&link.unit).is_some())
     }
 
     /// Finishes all running jobs.

@@ -56,6 +56,7 @@ impl Conductor {
     pub(super) fn desired<'s>(
         &self,
         compiled: Compiled<'s>,
+        shared: &'s UnitSet,
         templates: &ProxyTemplates,
     ) -> Result<Desired<'s>, Error> {
         let Compiled { release, units, record, twins, renewed } = compiled;
@@ -85,6 +86,7 @@ impl Conductor {
             revision: release.revision,
             service,
             units,
+            shared,
             jobs,
             before,
             twins,

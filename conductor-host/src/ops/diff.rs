@@ -1,12 +1,12 @@
 //! What a plan would change, as a unified diff of files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use similar::TextDiff;
 
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{Observed, Plan, ServicePlan, Step};
-use conductor_core::unit::{Metadata, Unit};
+use conductor_core::unit::{Kind, Metadata, Unit};
 
 /// The name of a file that does not exist, as in diff(1).
 const NOTHING: &str = "/dev/null";
@@ -17,15 +17,20 @@ const NOTHING: &str = "/dev/null";
 /// A new instance is compared with the old one of its number, so that a changed variable shows as
 /// one line although the unit has another name. When a release was deployed is no difference.
 pub(super) fn diff(plan: &Plan, observed: &Observed) -> String {
-    let mut text = String::new();
+    let (mut text, mut shared) = (String::new(), BTreeSet::new());
     for service in &plan.services {
-        units(&mut text, service, observed);
+        units(&mut text, service, observed, &mut shared);
         upstreams(&mut text, service, observed);
     }
     text
 }
 
-fn units(text: &mut String, service: &ServicePlan, observed: &Observed) {
+fn units<'p>(
+    text: &mut String,
+    service: &'p ServicePlan,
+    observed: &'p Observed,
+    shared: &mut BTreeSet<&'p UnitName>,
+) {
     let (mut leaving, mut removed) = (BTreeMap::new(), BTreeMap::new());
     for step in service.all_steps() {
         let Some((name, unit)) =
@@ -36,11 +41,16 @@ fn units(text: &mut String, service: &ServicePlan, observed: &Observed) {
         match step {
             Step::Disable(_) => drop(leaving.insert(place(&unit.metadata, name), (name, unit))),
             Step::Remove(_) => drop(removed.insert(name, unit)),
+            Step::RemoveShared(_) if shared.insert(name) => drop(removed.insert(name, unit)),
             _ => {}
         }
     }
     for step in service.all_steps() {
         if let Step::Write { name, unit, .. } = step {
+            // Each service may write what all share.
+            if unit.metadata.kind == Kind::Shared && !shared.insert(name) {
+                continue;
+            }
             let same_name = observed.set.units.get_key_value(name);
             let old = same_name.or_else(|| leaving.remove(&place(&unit.metadata, name)));
             if let Some((old, _)) = old {

@@ -43,6 +43,7 @@ use crate::system::{
 use conductor_core::error::Problems;
 use conductor_core::name::ServiceId;
 use conductor_core::plan::Observed;
+use conductor_core::release::shared_units;
 use conductor_core::runtime::Scope;
 use conductor_core::service::{Service, check_conflicts};
 use conductor_core::unit::{Templates, UnitSet};
@@ -215,7 +216,7 @@ impl Conductor {
                 Ok(units)
             },
         )?;
-        let mut all = UnitSet::default();
+        let mut all = shared_units(self.paths.scope, &self.templates)?;
         for set in compiled {
             all.units.extend(set.units);
             all.links.extend(set.links);

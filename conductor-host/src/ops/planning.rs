@@ -13,6 +13,7 @@ use crate::system::Settings;
 use conductor_core::error::Problems;
 use conductor_core::name::ServiceId;
 use conductor_core::plan::{self, Observed, Plan, ServicePlan};
+use conductor_core::release::shared_units;
 use conductor_core::service::Service;
 use conductor_core::value::Span;
 
@@ -28,7 +29,7 @@ impl Conductor {
         observed: &Observed,
         listening: &dyn Fn() -> Result<BTreeSet<u16>, Error>,
     ) -> Result<Plan, Error> {
-        let alone = |plan| Plan { services: vec![plan], orphans: Vec::new() };
+        let alone = |plan| Plan::new(vec![plan], observed);
         match change {
             Change::Apply(Apply { services, prune, renew }) => {
                 let renewal = if *renew { Renewal::Outdated } else { Renewal::None };
@@ -42,12 +43,13 @@ impl Conductor {
                             .map(|id| plan::remove(id, REMOVE_DRAIN, observed)),
                     ),
                 }
-                Ok(Plan { orphans, ..Plan::new(plans) })
+                Ok(Plan { orphans, ..Plan::new(plans, observed) })
             }
             Change::Deploy(deploy) => {
                 let service = std::slice::from_ref(&deploy.service);
                 let none = Renewal::None;
-                Ok(Plan::new(self.converge(service, none, settings, observed, listening)?))
+                let plans = self.converge(service, none, settings, observed, listening)?;
+                Ok(Plan::new(plans, observed))
             }
             Change::Rollback(rollback) => {
                 Ok(alone(self.plan_rollback(rollback, settings, observed)?))
@@ -55,7 +57,7 @@ impl Conductor {
             Change::Restart(Restart { service }) => {
                 let service = [self.as_running(service, observed)?];
                 let plans = self.converge(&service, Renewal::All, settings, observed, listening)?;
-                Ok(Plan::new(plans))
+                Ok(Plan::new(plans, observed))
             }
             Change::Remove(Remove { service }) => {
                 let plan = plan::remove(service, REMOVE_DRAIN, observed);
@@ -85,9 +87,10 @@ impl Conductor {
         listening: &dyn Fn() -> Result<BTreeSet<u16>, Error>,
     ) -> Result<Vec<ServicePlan>, Error> {
         let templates = self.proxies(settings).templates()?;
+        let shared = shared_units(self.paths.scope, &self.templates)?;
         let converge = |compiled: Compiled<'_>| {
             let release = compiled.release.clone();
-            let desired = self.desired(compiled, &templates)?;
+            let desired = self.desired(compiled, &shared, &templates)?;
             let plan = self.converge_one(&desired, observed)?;
             let missing = self.missing_for(&release, &desired, &plan, Some(observed));
             Ok((plan, missing))

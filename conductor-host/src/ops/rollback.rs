@@ -10,7 +10,7 @@ use super::error::Error;
 use crate::system::Settings;
 use conductor_core::error::Problems;
 use conductor_core::plan::{self, Desired, Observed, ServicePlan};
-use conductor_core::release::Release;
+use conductor_core::release::{Release, link, shared_units, start_link};
 use conductor_core::unit::{Kind, UnitSet};
 
 impl Conductor {
@@ -39,18 +39,19 @@ impl Conductor {
             match &unit.metadata.kind {
                 Kind::Instance(instance) if instance.release() == target.name => {
                     units.units.insert(name.clone(), unit.recorded(record.clone()));
-                    units.links.insert(conductor_core::release::link(&service.id, name));
+                    units.links.insert(link(&service.id, name));
                 }
-                Kind::Instance(_) | Kind::Job(_) | Kind::Timer(_) => {}
-                _ => {
+                Kind::Target => {
                     units.units.insert(name.clone(), unit.clone());
-                    units.links.extend(observed.links_to(&service.id, name).cloned());
                 }
+                _ => {}
             }
         }
+        let scope = self.paths.scope;
+        units.links.insert(start_link(&service.id, scope));
+        let shared = shared_units(scope, &self.templates)?;
         // Jobs have units of one release only: those of the definition, at the revision of the release.
         let release = Release::new(service, target.revision.clone(), &self.templates);
-        let scope = self.paths.scope;
         let jobs = release.compile_jobs(&target.name, record.as_ref(), scope, &self.templates)?;
         let unchanged = release.name() == target.name;
         let desired = Desired {
@@ -59,6 +60,7 @@ impl Conductor {
             release: target.name.clone(),
             service,
             units,
+            shared: &shared,
             jobs,
             before: None,
             twins: BTreeSet::new(),

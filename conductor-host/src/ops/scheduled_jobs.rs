@@ -86,7 +86,8 @@ impl Conductor {
         systemd: Option<&Systemd>,
     ) -> Result<BTreeMap<ServiceId, Vec<JobStatus>>, Error> {
         let units = services.iter().flat_map(|id| observed.units_of(id));
-        let job = |unit: &'o Unit| Some((&unit.metadata.service, unit.metadata.kind.job()?));
+        let job =
+            |unit: &'o Unit| Some((unit.metadata.service.as_ref()?, unit.metadata.kind.job()?));
         let found: Vec<_> = units.filter_map(|(_, unit)| job(unit)).collect();
         let pairs: Vec<_> = found
             .iter()

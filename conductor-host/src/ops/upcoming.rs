@@ -87,7 +87,7 @@ impl Conductor {
             for (name, unit) in observed.units_of(id) {
                 if let Some(timer) = unit.metadata.kind.timer() {
                     let enabled = observed.links_to(id, name).next().is_some();
-                    jobs.push(UpcomingJob::new(name, unit, timer, enabled, local, from, to)?);
+                    jobs.push(UpcomingJob::new(id, name, unit, timer, enabled, local, from, to)?);
                 }
             }
         }
@@ -97,7 +97,9 @@ impl Conductor {
 }
 
 impl UpcomingJob {
+    #[expect(clippy::too_many_arguments, reason = "each is needed, and there is one caller")]
     fn new(
+        id: &ServiceId,
         name: &UnitName,
         unit: &Unit,
         timer: &TimerUnit,
@@ -120,7 +122,7 @@ impl UpcomingJob {
         let truncated = runs_at.len() > MOST;
         runs_at.truncate(MOST);
         Ok(Self {
-            id: unit.metadata.service.clone(),
+            id: id.clone(),
             job: timer.job.clone(),
             timer: name.clone(),
             jitter: unit.values("RandomizedDelaySec").next().map(str::to_owned),

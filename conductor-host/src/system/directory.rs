@@ -12,7 +12,7 @@ use super::{atomic, observe, open};
 use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::name::{ServiceId, UnitName};
 use conductor_core::plan::{FileChange, Observed, Step};
-use conductor_core::release::PREFIX;
+use conductor_core::release::{PREFIX, STARTED_BY, started_service};
 use conductor_core::unit::Link;
 
 /// The suffix of the directory with the units that a unit wants.
@@ -91,11 +91,17 @@ impl UnitDirectory {
         links.sort_unstable();
         links.par_chunk_by(|a, b| a.by == b.by).try_for_each(|links| self.enable(links))?;
         for step in steps {
-            match step {
-                Step::Disable(link) => self.disable(link)?,
-                Step::Remove(name) => remove_file(&self.path.join(name.as_str()))?,
-                _ => {}
+            if let Step::Disable(link) = step {
+                self.disable(link)?;
             }
+        }
+        let is_shared = |step: &&Step| matches!(step, Step::RemoveShared(_));
+        let removes_shared = steps.iter().any(is_shared) && !self.starts_a_service()?;
+        // First, because a service without units cannot be removed again.
+        let shared = steps.iter().filter(|step| removes_shared && is_shared(step));
+        let own = steps.iter().filter(|step| matches!(step, Step::Remove(_)));
+        for name in shared.chain(own).filter_map(|step| step.unit()) {
+            remove_file(&self.path.join(name.as_str()))?;
         }
         // systemd looks for new files only if the directory's time has changed.
         atomic::renew(&self.path).at("touch", &self.path)?;
@@ -142,6 +148,25 @@ impl UnitDirectory {
         Ok(())
     }
 
+    /// Returns whether there is a link that starts a service at boot.
+    fn starts_a_service(&self) -> Result<bool, DirectoryError> {
+        for by in STARTED_BY {
+            let path = self.path.join(format!("{by}{WANTS}"));
+            let entries = match path.read_dir() {
+                Err(error) if error.kind() == ErrorKind::NotFound => continue,
+                entries => entries.at("read", &path)?,
+            };
+            for entry in entries {
+                let name = entry.at("read", &path)?.file_name();
+                let unit = name.to_str().and_then(|name| name.parse().ok());
+                if unit.is_some_and(|unit| started_service(&unit).is_some()) {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
     fn disable(&self, link: &Link) -> Result<(), DirectoryError> {
         let directory = self.path.join(link.directory());
         remove_file(&directory.join(link.unit.as_str()))?;
@@ -163,10 +188,10 @@ impl UnitDirectory {
     }
 }
 
-/// Returns the target of a link in a `.wants` directory. It is relative, so that it is also valid in an image
+/// Returns the target of a link in a `.wants` directory: the unit's file. It is relative, so that it is also valid in an image
 /// that is built under another root.
 pub(super) fn link_target(unit: &UnitName) -> String {
-    format!("../{unit}")
+    format!("../{}", unit.file())
 }
 
 /// Accepts a link that exists: foreign files were rejected before.
@@ -181,5 +206,41 @@ fn remove_file(path: &Path) -> Result<(), DirectoryError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at("remove", path),
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use conductor_core::release::{shared_units, start_link};
+    use conductor_core::runtime::Scope;
+    use conductor_core::unit::Templates;
+
+    use super::*;
+
+    #[test]
+    fn what_all_services_share_stays_while_one_of_them_is_linked() {
+        let root = tempfile::tempdir().unwrap();
+        let units = UnitDirectory::new(root.path());
+        let change = |steps: &[Step]| units.carry_out(&steps.iter().collect::<Vec<_>>()).unwrap();
+        let left = || units.observe().unwrap().set.units.len();
+        let shared = shared_units(Scope::System, &Templates::new(&[]).unwrap()).unwrap().units;
+        let links = ["a", "b"].map(|id| start_link(&id.parse().unwrap(), Scope::System));
+        let write = shared.iter().map(|(name, unit)| {
+            let (name, unit) = (name.clone(), unit.clone().into());
+            Step::Write { name, unit, change: FileChange::New }
+        });
+        change(&write.chain(links.iter().cloned().map(Step::Enable)).collect::<Vec<_>>());
+        // systemd knows the instance of a template by a link to its file.
+        let link = root.path().join(links[0].to_string());
+        assert_eq!(link.read_link().unwrap(), Path::new("../conductor-start@.service"));
+        assert!(link.exists());
+        let observed = units.observe().unwrap();
+        assert_eq!(observed.set.links.len(), 2);
+        assert_eq!(observed.services().map(ServiceId::as_str).collect::<Vec<_>>(), ["a", "b"]);
+        for (link, count) in links.into_iter().zip([3, 0]) {
+            let remove = shared.keys().cloned().map(Step::RemoveShared);
+            change(&[Step::Disable(link)].into_iter().chain(remove).collect::<Vec<_>>());
+            assert_eq!(left(), count);
+        }
     }
 }

@@ -197,7 +197,9 @@ impl Systemd {
         zbus::block_on(async {
             let held = self.list().await?;
             let concerned = held.into_iter().filter(|unit| {
-                changed.is_none_or(|names| names.iter().any(|name| name.as_str() == unit.name))
+                // The file of a template is that of its instances.
+                let file = unit.name.parse::<UnitName>().map(|name| name.file());
+                changed.is_none_or(|names| file.is_ok_and(|file| names.contains(&file)))
             });
             let concerned: Vec<_> = concerned.collect();
             // systemd does not report a unit that it could not load as stale, but it may load now.

@@ -11,10 +11,10 @@ use conductor_core::plan::{
     self, Desired, Hook, Observed, Plan, ServicePlan, Step, converge, record, releases,
 };
 use conductor_core::proxy::{ProxyTemplates, UpstreamFile};
-use conductor_core::release::{Release, VERSION, slice_unit};
+use conductor_core::release::{Release, VERSION, shared_units, slice_unit, start_link};
 use conductor_core::runtime::Scope;
 use conductor_core::service::Service;
-use conductor_core::unit::{Kind, Metadata, Record, Templates, Unit, UnitSet};
+use conductor_core::unit::{Kind, Link, Metadata, Record, Templates, Unit, UnitSet};
 use conductor_core::value::{Endpoint, Port, Span};
 use conductor_host::fake::{FakeHost, Program, ProxyWorkers};
 use jiff::Timestamp;
@@ -24,6 +24,9 @@ use crate::watch::{Watch, answers, endpoint, up_of};
 
 /// The longest wait for connections to a service that is removed.
 const DRAIN: Span = Span::from_secs(30);
+
+static SHARED: LazyLock<UnitSet> =
+    LazyLock::new(|| shared_units(Scope::System, &TEMPLATES).unwrap());
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::new(&[]).unwrap());
 
@@ -143,11 +146,16 @@ impl Fleet {
             }
         }
         if start.older {
-            let (version, service) = (VERSION.to_owned(), member.id.clone());
-            let metadata = Metadata { version, rendered: None, service, kind: Kind::Slice };
-            let text = format!("[Slice]\n\n{metadata}");
             let slice = slice_unit(&member.id);
-            state.units.units.insert(slice.clone(), Unit { metadata, text });
+            let boot: UnitName = format!("conductor-{}-boot.service", member.id).parse().unwrap();
+            let link = start_link(&member.id, Scope::System);
+            state.units.links.insert(Link { unit: boot.clone(), ..link });
+            for (name, kind) in [(slice.clone(), Kind::Slice), (boot, Kind::Boot)] {
+                let (version, service) = (VERSION.to_owned(), Some(member.id.clone()));
+                let metadata = Metadata { version, rendered: None, service, kind };
+                let text = format!("[Unit]\n\n{metadata}");
+                state.units.units.insert(name, Unit { metadata, text });
+            }
             state.set_active(&slice, Duration::ZERO);
         }
         if member.settings.proxy && !named.is_empty() {
@@ -184,6 +192,7 @@ impl Fleet {
             release: release.name(),
             upstream: service.proxy.as_ref().map(|_| upstream(service, endpoints.collect())),
             units,
+            shared: &SHARED,
             jobs: member.jobs(number, record.as_ref()),
             before: member.settings.before.then(|| Hook { unit, text: String::new() }),
             twins: BTreeSet::new(),
@@ -205,7 +214,7 @@ impl Fleet {
             self.watch(member, &plan, desired.as_ref(), &observed, on_the_way);
             plans.push(plan);
         }
-        Plan::new(plans).services
+        Plan::new(plans, &observed).services
     }
 
     /// Starts to check the invariants while a plan is carried out.
@@ -256,24 +265,32 @@ impl Fleet {
         let (now, state) = (self.host.now(), self.host.state());
         assert!(!state.stale && state.stale_units().next().is_none(), "systemd knows old units");
         assert!(state.pending.is_empty(), "{:?}", state.pending);
+        let shared = state.units.units.iter().filter(|(_, unit)| unit.metadata.service.is_none());
+        match targets.iter().any(Option::is_some) {
+            true => assert!(shared.eq(&SHARED.units), "what all share is not as it should be"),
+            false => assert_eq!(shared.count(), 0),
+        }
         for (member, target) in self.members.iter().zip(targets) {
-            let own = |unit: &UnitName| {
-                state.units.units.get(unit).is_some_and(|unit| unit.metadata.service == member.id)
-            };
+            let is_own = |unit: &Unit| unit.metadata.service.as_ref() == Some(&member.id);
+            let own = |unit: &UnitName| state.units.units.get(unit).is_some_and(is_own);
             let up = state.states(now).into_iter().filter(|(_, state)| state.is_up());
             let up: BTreeSet<UnitName> = up.map(|(unit, _)| unit).filter(own).collect();
-            let links = state.units.links.iter().filter(|link| own(&link.unit));
+            let start = start_link(&member.id, Scope::System);
+            let links = state.units.links.iter();
+            let links = links.filter(|link| own(&link.unit) || **link == start);
             let links: BTreeSet<_> = links.cloned().collect();
             let file = state.upstreams.values().find_map(|files| files.get(&member.id));
             let names = state.sockets.get(&member.id).cloned().unwrap_or_default();
             let Some(release) = *target else {
                 assert!(!state.units.units.keys().any(own), "something is left");
+                assert_eq!(links, BTreeSet::new());
                 assert_eq!((file, names.len()), (None, 0));
                 assert!(!state.state(&slice_unit(&member.id), now).is_up(), "its slice is left");
                 continue;
             };
-            let is_slice = |unit: &Unit| unit.metadata.kind == Kind::Slice;
-            assert!(!state.units.units.values().any(is_slice), "a slice has a file");
+            let is_older = |unit: &Unit| matches!(unit.metadata.kind, Kind::Slice | Kind::Boot);
+            let older = state.units.units.values().find(|unit| is_own(unit) && is_older(unit));
+            assert_eq!(older, None);
             let desired = self.desired(usize::from(member.number), release);
             let instances = desired.units.units.iter();
             let instances = instances.filter(|(_, unit)| unit.metadata.kind.is_instance());
@@ -287,8 +304,7 @@ impl Fleet {
             assert_eq!(links, desired_links);
             let is_job = |unit: &Unit| {
                 let kind = &unit.metadata.kind;
-                unit.metadata.service == member.id
-                    && (kind.job().is_some() || kind.timer().is_some())
+                is_own(unit) && (kind.job().is_some() || kind.timer().is_some())
             };
             let jobs = state.units.units.iter().filter(|(_, unit)| is_job(unit));
             assert!(jobs.eq(&desired.jobs.units), "jobs are of another release");
@@ -308,7 +324,7 @@ impl Fleet {
             assert_eq!(names, sockets.collect());
             let released = state.units.units.values().filter_map(|unit| {
                 let instance = unit.metadata.kind.instance()?;
-                (unit.metadata.service == member.id).then(|| instance.release())
+                is_own(unit).then(|| instance.release())
             });
             let kept = released.collect::<BTreeSet<_>>().len() - 1;
             assert!(kept <= usize::from(desired.service.deploy.keep), "{kept} are kept");
@@ -366,6 +382,7 @@ pub(crate) fn one_of(id: &str, text: &str) -> Desired<'static> {
         release: release.name(),
         upstream: None,
         units,
+        shared: &SHARED,
         jobs: UnitSet::default(),
         before: None,
         twins: BTreeSet::new(),

@@ -37,7 +37,11 @@ impl Watch {
     /// Asserts the invariants.
     pub(crate) fn look(&mut self, id: &ServiceId, call: &Call, state: &HostState, now: Duration) {
         let own = |unit: &UnitName| {
-            state.units.units.get(unit).is_some_and(|unit| unit.metadata.service == *id)
+            state
+                .units
+                .units
+                .get(unit)
+                .is_some_and(|unit| unit.metadata.service.as_ref() == Some(id))
         };
         match call {
             Call::RunJob(job @ (JobType::Start | JobType::Restart), unit) if own(unit) => {
@@ -128,7 +132,7 @@ pub(crate) fn up_of(
     now: Duration,
 ) -> impl Iterator<Item = UnitName> {
     let own = |unit: &UnitName| {
-        state.units.units.get(unit).is_some_and(|unit| unit.metadata.service == *id)
+        state.units.units.get(unit).is_some_and(|unit| unit.metadata.service.as_ref() == Some(id))
     };
     let up = state.states(now).into_iter().filter(|(_, state)| state.is_up());
     up.map(|(unit, _)| unit).filter(own)
@@ -165,7 +169,7 @@ fn count(file: &UpstreamFile) -> usize {
 /// Returns whether a file sends requests to a unit.
 fn leads_to(file: &UpstreamFile, unit: &UnitName, state: &HostState) -> bool {
     let Some(unit) = state.units.units.get(unit) else { return false };
-    if unit.metadata.service != file.service {
+    if unit.metadata.service.as_ref() != Some(&file.service) {
         return false;
     }
     match endpoint(unit) {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
 use conductor_core::name::Revision;
-use conductor_core::release::Release;
+use conductor_core::release::{Release, shared_units};
 use conductor_core::runtime::Scope;
 use conductor_core::service::Service;
 use conductor_core::unit::{Metadata, Override, Templates, UnitSet};
@@ -43,7 +43,7 @@ pub fn template(input: &[u8]) {
     let Some((which, text)) = input.split_first() else { return };
     let Some(text) = super::text(text) else { return };
     let all = unit_templates::ALL;
-    let file = all[usize::from(*which) % all.len()].file;
+    let file = all[usize::from(which.wrapping_sub(b'0')) % all.len()].file;
     let Ok(templates) = Templates::new(&[Override { file: file.into(), text: text.into() }]) else {
         return;
     };
@@ -82,6 +82,7 @@ fn units(service: &Service, scope: Scope, templates: &Templates) -> Option<UnitS
     let release = Release::new(service, revision, templates);
     let ports = (1..=service.instances).filter_map(|number| Some((number, "20001".parse().ok()?)));
     let mut set = release.compile(&ports.collect(), None, scope, templates).ok()?;
+    set.units.extend(shared_units(scope, templates).ok()?.units);
     let jobs = release.compile_jobs(&release.name(), None, scope, templates).ok()?;
     set.units.extend(jobs.units);
     set.links.extend(jobs.links);

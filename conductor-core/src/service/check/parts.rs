@@ -138,8 +138,7 @@ impl Check<'_> {
         jobs.collect()
     }
 
-    /// Refuses a name whose unit could be the one that starts a service at boot, `conductor-ID-boot.service`,
-    /// also if the job's name begins with the rest of another service's id.
+    /// Refuses a name whose unit could be `conductor-ID-boot.service`, which older versions wrote, also if the job's name begins with the rest of another service's id.
     fn job_name(&self, name: &Located<JobName>) {
         let text = name.value.as_str();
         if text == "boot" || text.ends_with("-boot") {

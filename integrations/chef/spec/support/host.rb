@@ -33,7 +33,7 @@ module Host
   def running(id)
     units = sh('systemctl', 'list-units', '--plain', '--no-legend', '--state=active',
                "conductor-#{id}-*.service")
-    units.lines.map { |line| line.split.first }.grep_v(/-boot\.service\z/).sort
+    units.lines.map { |line| line.split.first }.sort
   end
 
   # Returns all of conductor's files, with properties that a rewrite with the same content would change.

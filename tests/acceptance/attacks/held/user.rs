@@ -114,7 +114,7 @@ pub(super) fn manages_nothing(host: &Host) {
         format!("systemctl --no-ask-password restart {unit}"),
         format!("systemctl --no-ask-password kill {unit}"),
         "systemctl --no-ask-password stop conductor-victim.target".to_owned(),
-        "systemctl --no-ask-password start conductor-victim-boot.service".to_owned(),
+        "systemctl --no-ask-password start conductor-start@victim.service".to_owned(),
         "systemctl --no-ask-password stop conductor.slice".to_owned(),
         format!("systemctl --no-ask-password mask --runtime {unit}"),
         format!("systemctl --no-ask-password set-property --runtime {unit} CPUQuota=1%"),

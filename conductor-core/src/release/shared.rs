@@ -1,0 +1,100 @@
+//! The units that all services of a host share. They belong to no service.
+//!
+//! `conductor-start@ID.service` starts the target of a service at boot. `conductor-start@ID.timer` is for
+//! instances that were given up: ten seconds after its start, `conductor-retry@ID.service` starts them again.
+
+use serde::Serialize;
+
+use super::{PREFIX, VERSION};
+use crate::name::{ServiceId, UnitName};
+use crate::runtime::Scope;
+use crate::unit::{Kind, Link, Metadata, TemplateError, Templates, Unit, UnitSet, Values};
+
+/// What the names of the units begin with that start a service.
+const START: &str = "start@";
+/// What the names of the units begin with that start its failed instances.
+const RETRY: &str = "retry@";
+
+/// The targets that start services when the host boots: that of the host, and that of a user.
+pub const STARTED_BY: [&str; 2] = ["multi-user.target", "default.target"];
+
+/// The values of the templates.
+#[derive(Serialize)]
+struct SharedView<'a> {
+    target: String,
+    retry: String,
+    slice: &'a str,
+    wanted_by: &'a str,
+    systemctl: &'a str,
+    unit_path: &'a str,
+}
+
+/// What differs between the host's systemd and a user's.
+pub(super) struct Place {
+    wanted_by: &'static str,
+    systemctl: &'static str,
+    /// The directory of unit files: `%E` is `/etc` or the user's `~/.config`.
+    pub(super) units: &'static str,
+}
+
+impl Place {
+    pub(super) fn of(scope: Scope) -> Self {
+        match scope {
+            Scope::System => Self {
+                wanted_by: STARTED_BY[0],
+                systemctl: "/usr/bin/systemctl",
+                units: "%E/systemd/system",
+            },
+            Scope::User => Self {
+                wanted_by: STARTED_BY[1],
+                systemctl: "/usr/bin/systemctl --user",
+                units: "%E/systemd/user",
+            },
+        }
+    }
+}
+
+/// Compiles the units that all services share.
+///
+/// # Errors
+/// A template fails.
+pub fn shared_units(scope: Scope, templates: &Templates) -> Result<UnitSet, TemplateError> {
+    let place = Place::of(scope);
+    // %i is the name as it is: a dash in an id needs no escape.
+    let view = SharedView {
+        target: format!("{PREFIX}%i.target"),
+        retry: format!("{PREFIX}{RETRY}%i.service"),
+        // By default, template units have a slice of their own.
+        slice: "conductor.slice",
+        wanted_by: place.wanted_by,
+        systemctl: place.systemctl,
+        unit_path: place.units,
+    };
+    let values = Values::new(&view);
+    let mut set = UnitSet::default();
+    for (name, template) in [
+        (format!("{PREFIX}{START}.service"), unit_templates::START),
+        (format!("{PREFIX}{START}.timer"), unit_templates::START_TIMER),
+        (format!("{PREFIX}{RETRY}.service"), unit_templates::RETRY),
+    ] {
+        let text = templates.render(template, &values)?;
+        let (version, kind) = (VERSION.to_owned(), Kind::Shared);
+        let metadata = Metadata { version, rendered: None, service: None, kind };
+        set.units.insert(UnitName::from_checked(name), Unit::new(text, metadata));
+    }
+    Ok(set)
+}
+
+/// Returns the link that starts a service when the host boots.
+pub fn start_link(service: &ServiceId, scope: Scope) -> Link {
+    Link {
+        by: UnitName::from_checked(Place::of(scope).wanted_by.to_owned()),
+        unit: UnitName::from_checked(format!("{PREFIX}{START}{service}.service")),
+    }
+}
+
+/// Returns the service that a unit starts at boot, if it is the unit of such a link.
+pub fn started_service(unit: &UnitName) -> Option<ServiceId> {
+    let id = unit.as_str().strip_prefix(PREFIX)?.strip_prefix(START)?.strip_suffix(".service")?;
+    id.parse().ok()
+}
