@@ -8,7 +8,8 @@ require_relative 'conductor_definition'
 module ConductorCookbook
   # A service on this host: its definition, and its status.
   #
-  # Each of {#create}, {#deploy} and {#delete} observes the host, changes nothing, and returns a {Change}.
+  # Each of {#create}, {#deploy}, {#restart} and {#delete} observes the host, changes nothing, and returns a
+  # {Change}.
   class Service
     DIRECTORY = '/etc/conductor/services'
 
@@ -76,11 +77,17 @@ module ConductorCookbook
       raise Error, "cannot deploy #{id}: no revision is given; set the property revision" unless @revision
 
       agree_on_revision
-      steps = defines? ? plan_with_candidate : plan_as_it_is
+      steps = defines? ? plan_with_candidate : plan_as_it_is(*deployment(@directory))
       Change.new((defines? ? differences(@definition) : []) + steps) do
         write(@definition) if defines?
         @cli.json(*deployment(@directory), doing: "deploy #{@revision} of #{id}")
       end
+    end
+
+    # Starts the instances anew, without downtime.
+    def restart
+      arguments = ['restart', '--id', id, '--definitions', @directory]
+      Change.new(plan_as_it_is(*arguments)) { @cli.json(*arguments, doing: "restart #{id}") }
     end
 
     # Stops the service, and removes its units and then its definition.
@@ -138,13 +145,15 @@ module ConductorCookbook
       end
     end
 
-    def plan_as_it_is
-      plan(*deployment(@directory))
+    def plan_as_it_is(*arguments)
+      plan(*arguments)
     rescue NotInstalled, Refused => e
       # In why-run, an earlier resource may be going to provide what is missing.
-      raise unless @why_run && (e.is_a?(NotInstalled) || e.kind == 'undefined_service')
+      provided = %w[undefined_service unknown_service]
+      raise unless @why_run && (e.is_a?(NotInstalled) || provided.include?(e.kind))
 
-      ["deploy #{@revision} of #{id} (#{e.message})"]
+      what = arguments.first == 'deploy' ? "deploy #{@revision} of" : 'restart'
+      ["#{what} #{id} (#{e.message})"]
     end
 
     def deployment(directory)

@@ -58,6 +58,11 @@ action :deploy do
   converge service.deploy
 end
 
+# Start the instances anew, without downtime.
+action :restart do
+  converge service.restart
+end
+
 # Stop the service, and remove its units and its definition.
 action :delete do
   converge service.delete

@@ -261,6 +261,27 @@ RSpec.describe ConductorCookbook::Service, :host do
     end
   end
 
+  describe '#restart' do
+    it 'starts the instances anew, each time' do
+      create(sleeper)
+      2.times do
+        before = running('web')
+        change = service.restart
+        expect(change.descriptions).to include(/\Astart conductor-web/, /\Astop conductor-web/)
+        expect(running('web')).to eq(before)
+        change.carry_out
+        expect(running('web').size).to eq(1)
+        expect(running('web')).not_to eq(before)
+      end
+      expect(service(sleeper).create).to be_empty
+    end
+
+    it 'is refused for a service that is not on the host' do
+      expect { service.restart }
+        .to raise_error(ConductorCookbook::Refused, /no definition(.|\n)*has the id web/)
+    end
+  end
+
   describe '#delete' do
     it 'stops the service and removes its units and its definition' do
       job = { 'schedule' => '@daily', 'command' => ['/bin/true'] }

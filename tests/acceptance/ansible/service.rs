@@ -82,6 +82,14 @@ fn defined_changed_and_removed(pool: &Pool) -> Result<(), Failed> {
         assert_eq!(info.result["services"][0]["revision"], "r3");
         assert_eq!(info.result["version"], env!("CARGO_PKG_VERSION"));
 
+        let restarted = json!({"id": "web", "state": "restarted"});
+        let before = host.running("web");
+        let check = fleet.task(MODULE, &restarted, &["--check"]).changed(true);
+        assert_eq!(host.running("web"), before);
+        assert_eq!(task(&restarted).changed(true).steps(), check.steps());
+        assert!(host.running("web").iter().all(|new| !before.contains(new)));
+        task(&web("v1")).changed(false);
+
         let absent = json!({"id": "web", "state": "absent"});
         let check = fleet.task(MODULE, &absent, &["--check", "--diff"]).changed(true);
         assert!(check.diff.contains("-    \"id\": \"web\","), "{check:?}");

@@ -2,13 +2,13 @@
 
 # Copyright: the conductor authors
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Defines, deploys or removes a service on a host."""
+"""Defines, deploys, restarts or removes a service on a host."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: conductor_service
-short_description: Defines, deploys and removes services with conductor
+short_description: Defines, deploys, restarts and removes services with conductor
 version_added: 0.1.0
 description:
   - Writes the definition of a service on a host and lets C(conductor) run it, or removes a service.
@@ -26,9 +26,10 @@ options:
     description:
       - V(present) writes the definition and applies it, at the current revision or at the one that the definition names.
       - V(deployed) writes the definition, if there is one, and deploys O(revision).
+      - V(restarted) starts the instances anew, each time, without downtime. The service must be on the host.
       - V(absent) stops the service and removes its units and its definition.
     type: str
-    choices: [present, deployed, absent]
+    choices: [present, deployed, restarted, absent]
     default: present
   definition:
     description:
@@ -108,6 +109,11 @@ EXAMPLES = r"""
     id: shop
     state: deployed
     revision: v42
+
+- name: Start the instances anew without downtime, for example in a handler
+  conductor.conductor.conductor_service:
+    id: shop
+    state: restarted
 
 - name: Stop and remove a service
   conductor.conductor.conductor_service:
@@ -192,7 +198,7 @@ class Service:
         self.diff = []
 
     def present(self):
-        """Writes the definition, if there is one, and applies or deploys it."""
+        """Writes the definition, if there is one, and applies or deploys it; or restarts the service."""
         path = text = candidate = None
         if self.params["definition"] is not None or self.params["src"] is not None:
             text, ending = self._wanted()
@@ -341,10 +347,12 @@ class Service:
             self.result["changed"] = self.module.set_fs_attributes_if_different(arguments, self.result["changed"])
 
     def _converge(self, path):
-        """Returns the command that applies or deploys the definition."""
+        """Returns the command that applies or deploys the definition, or restarts the service."""
         lock = ["--lock-timeout", self.params["lock_timeout"]]
         if self.params["state"] == "deployed":
             return ["deploy", "--id", self.id, "--revision", self.params["revision"]] + lock
+        if self.params["state"] == "restarted":
+            return ["restart", "--id", self.id] + lock
         return ["apply", path] + lock
 
     def _took(self, answer):
@@ -379,7 +387,7 @@ def main():
         argument_spec=dict(
             ARGUMENTS,
             id=dict(type="str", required=True),
-            state=dict(type="str", choices=["present", "deployed", "absent"], default="present"),
+            state=dict(type="str", choices=["present", "deployed", "restarted", "absent"], default="present"),
             definition=dict(type="dict"),
             src=dict(type="path"),
             remote_src=dict(type="bool", default=False),
@@ -398,6 +406,8 @@ def main():
     )
     if module.params["revision"] is not None and module.params["state"] != "deployed":
         module.fail_json(msg="revision needs state=deployed; with state=present, set it in the definition")
+    if module.params["state"] == "restarted" and (module.params["definition"] is not None or module.params["src"]):
+        module.fail_json(msg="state=restarted takes no definition; write it with state=present first")
     service = Service(module)
     if module.params["state"] == "absent":
         service.absent()
