@@ -6,7 +6,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use conductor_core::definition::ChangedFiles;
 use conductor_core::service::Service;
+use conductor_core::unit::ContentKey;
+use conductor_core::value::HostPath;
 use conductor_host::fake::{FakeHost, Fault, Program};
 use conductor_host::system::Paths;
 use conductor_host::{
@@ -197,6 +200,59 @@ fn an_apply_finishes_a_restart_that_was_killed() {
         assert_eq!(instances(&world).len(), 1, "after call {call}");
         assert!(!world.change(&apply(vec![defined()])).changed);
     }
+}
+
+#[test]
+fn changed_contents_replace_the_instances_and_are_no_other_release() {
+    let world = World::new();
+    let key = ContentKey::new([1; 32]);
+    let file: HostPath = "/etc/web.env".parse().unwrap();
+    let write = |text: &str| {
+        let hash = key.hash(text.as_bytes());
+        world.host.lock().unwrap().state_mut().contents.insert(file.clone(), hash);
+    };
+    let defined = || {
+        let mut web = web();
+        web.env_files.push(file.clone());
+        web
+    };
+    world.change(&apply(vec![defined()]));
+    // What was deployed without a hash gets one, and is not replaced.
+    let first = instances(&world);
+    write("A=1");
+    assert!(world.change(&apply(vec![defined()])).changed);
+    assert_eq!(instances(&world), first);
+    assert!(!world.change(&apply(vec![defined()])).changed);
+
+    write("A=2");
+    let plan = world.conductor.plan(&apply(vec![defined()])).unwrap().plan;
+    assert!(plan.services[0].replaces && !plan.services[0].downtime, "{plan}");
+    assert!(plan.to_string().contains("because the contents of /etc/web.env changed"), "{plan}");
+    let rendered = world.conductor.render(&[defined()]).unwrap().units;
+    assert!(rendered.values().all(|unit| !unit.text.contains("Content=")));
+    world.change(&apply(vec![defined()]));
+    let second = instances(&world);
+    assert_ne!(second, first);
+    assert!(!world.change(&apply(vec![defined()])).changed);
+    // It is the same release, to which nobody goes back.
+    let back = Change::Rollback(Rollback { service: defined(), to: None });
+    assert_eq!(world.try_to(&back).unwrap_err().kind(), "no_rollback");
+
+    // A release that was rolled back to has read the files as they are now.
+    let other = || Service { revision: Some("v2".parse().unwrap()), ..defined() };
+    world.change(&apply(vec![other()]));
+    write("A=3");
+    world.change(&back);
+    assert_eq!(instances(&world), second);
+    assert!(!world.change(&apply(vec![defined()])).changed);
+
+    write("A=4");
+    let mut ignores = defined();
+    ignores.deploy.changed_files = ChangedFiles::Ignore;
+    world.change(&apply(vec![ignores.clone()]));
+    write("A=5");
+    assert!(!world.change(&apply(vec![ignores])).changed);
+    assert_eq!(instances(&world), second);
 }
 
 #[test]

@@ -72,6 +72,8 @@ struct PlannedService<'p> {
     changed: bool,
     /// Whether the service would be briefly down.
     downtime: bool,
+    /// Why instances would be replaced, if neither the definition nor the revision changed.
+    reasons: &'p [String],
     /// The steps, in order.
     steps: Vec<PlannedStep>,
 }
@@ -93,6 +95,7 @@ impl<'p> DryRun<'p> {
                 revision: service.revision.as_ref(),
                 changed: service.changes(),
                 downtime: service.downtime,
+                reasons: &service.reasons,
                 steps: steps.collect(),
             }
         });

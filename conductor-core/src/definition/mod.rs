@@ -23,7 +23,9 @@ use serde::Deserialize;
 
 pub use field::{Field, Located, Table};
 pub use limits::{CheckedLimits, Limits};
-pub use raw::{Definition, Deploy, Health, Job, Method, Order, Overlap, Proxy, Runtime};
+pub use raw::{
+    ChangedFiles, Definition, Deploy, Health, Job, Method, Order, Overlap, Proxy, Runtime,
+};
 pub use schema::schema;
 
 pub(crate) use document::{NodeId, ROOT};

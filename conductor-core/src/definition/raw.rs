@@ -218,6 +218,22 @@ pub struct Deploy {
     /// How long new instances must stay healthy before they take over.
     #[schemars(extend("default" = defaults::MIN_HEALTHY_TIME))]
     pub min_healthy_time: Field<Span>,
+    /// What `apply` and `deploy` do if the contents of a file in `env_files` or `secrets` changed since
+    /// the release was deployed: `replace` the instances, or `ignore` it, for a program that reads
+    /// its files again by itself.
+    #[schemars(extend("default" = ChangedFiles::default()))]
+    pub changed_files: Field<ChangedFiles>,
+}
+
+/// What happens if the contents of a file changed that instances read when they start.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ChangedFiles {
+    /// The instances are replaced, by the steps of a deploy.
+    #[default]
+    Replace,
+    /// Nothing: the program reads the files again by itself.
+    Ignore,
 }
 
 /// Whether new instances start before or after the old ones stop.

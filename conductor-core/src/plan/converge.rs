@@ -86,6 +86,7 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
         downtime,
         data: service.deploy.data.clone(),
         batch: service.deploy.batch,
+        reasons: Vec::new(),
     })
 }
 
@@ -117,6 +118,7 @@ pub fn remove(service: &ServiceId, drain: Span, observed: &Observed) -> ServiceP
         downtime: false,
         data: None,
         batch: None,
+        reasons: Vec::new(),
     }
 }
 

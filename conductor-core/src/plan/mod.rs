@@ -3,6 +3,7 @@
 //! Planning is pure. Each step can be repeated, and after any step a new plan can be made from the new
 //! observation. Crash safety needs no more.
 
+mod contents;
 mod converge;
 mod files;
 #[cfg(test)]
@@ -25,9 +26,10 @@ use crate::name::{ProxyName, ReleaseName, Revision, ServiceId, UnitName};
 use crate::proxy::UpstreamFile;
 use crate::release::started_service;
 use crate::service::Service;
-use crate::unit::{EngineImage, Link, Unit, UnitSet};
+use crate::unit::{ContentHash, EngineImage, Link, Unit, UnitSet};
 use crate::value::{HostPath, Port};
 
+pub use contents::{changed_contents, with_contents};
 pub use converge::{converge, remove};
 pub use ports::{PortError, allocate, last_given, needs_ports};
 pub use releases::{ObservedRelease, RollbackTarget, record, releases, rollback};
@@ -52,6 +54,8 @@ pub struct Observed {
     pub pending: BTreeMap<ServiceId, BTreeSet<ProxyName>>,
     /// The targets of the fixed names of the services' sockets, by number of the instance.
     pub sockets: BTreeMap<ServiceId, BTreeMap<u16, HostPath>>,
+    /// The contents of files that instances read when they start, as far as they can be read.
+    pub contents: BTreeMap<HostPath, ContentHash>,
     /// The port that was allocated last, if one was since the host booted.
     pub last_port: Option<Port>,
     /// The names in `set` by service, so that planning a service does not search all of them.
@@ -224,6 +228,8 @@ pub struct ServicePlan {
     pub data: Option<String>,
     /// How many instances start at a time; `None` for all.
     pub batch: Option<u16>,
+    /// Why instances are replaced, if neither the definition nor the revision changed.
+    pub reasons: Vec<String>,
 }
 
 impl ServicePlan {
@@ -291,6 +297,9 @@ impl fmt::Display for Plan {
             match &service.revision {
                 Some(revision) => writeln!(f, "{} at {revision}", service.service)?,
                 None => writeln!(f, "{} is removed", service.service)?,
+            }
+            for reason in &service.reasons {
+                writeln!(f, "  because {reason}")?;
             }
             for step in service.all_steps() {
                 writeln!(f, "  {step}")?;

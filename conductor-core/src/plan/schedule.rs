@@ -123,6 +123,7 @@ fn of_service(service: &ServiceId, steps: Steps, observed: &Observed) -> Service
         downtime: false,
         data: None,
         batch: None,
+        reasons: Vec::new(),
     }
 }
 

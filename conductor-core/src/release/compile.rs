@@ -185,6 +185,7 @@ pub(super) fn instance_unit(
         number: instance,
         endpoint,
         image,
+        contents: BTreeMap::new(),
         record: record.cloned(),
     }));
     Ok(Unit::new(text, metadata(service, kind)))

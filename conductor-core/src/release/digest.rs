@@ -96,6 +96,7 @@ pub(super) fn digest(
         stop_timeout,
         keep: _,
         min_healthy_time: _,
+        changed_files: _,
     } = deploy;
     let fingerprint = Fingerprint {
         id,

@@ -14,7 +14,7 @@ pub use conflicts::check_conflicts;
 pub use files::{HostFile, Purpose};
 
 use crate::cron::CalendarEvent;
-use crate::definition::{Method, Order, Overlap, Runtime, Source};
+use crate::definition::{ChangedFiles, Method, Order, Overlap, Runtime, Source};
 use crate::error::{Problem, Problems};
 use crate::name::{JobName, ProxyName, Revision, ServiceId};
 use crate::value::{
@@ -172,6 +172,8 @@ pub struct Deploy {
     pub keep: u16,
     /// How long new instances have to stay healthy before they take over.
     pub min_healthy_time: Span,
+    /// What happens if the contents of a file changed that instances read when they start.
+    pub changed_files: ChangedFiles,
 }
 
 /// A scheduled job.
@@ -270,6 +272,13 @@ impl Service {
     /// Returns the revision in the definition, if there is one: the key `revision`, or that of the image.
     pub fn own_revision(&self) -> Option<Revision> {
         self.revision.clone().or_else(|| self.image_revision())
+    }
+
+    /// Returns the files that instances read when they start, if a changed content replaces the instances.
+    pub fn counted_files(&self) -> impl Iterator<Item = &HostPath> {
+        let counts = self.deploy.changed_files == ChangedFiles::Replace;
+        let files = self.env_files.iter().chain(self.secrets.values());
+        files.filter(move |_| counts)
     }
 
     /// Returns the revision that the image names.

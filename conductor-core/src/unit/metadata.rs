@@ -3,12 +3,14 @@
 //! systemd ignores sections whose names begin with `X-` (systemd.syntax(7)). The section is appended to the
 //! rendered template, so that every unit has it, whatever its template.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
 
+use super::contents::ContentHash;
 use crate::name::{JobName, ReleaseName, Revision, ServiceId, is_lower_hex};
-use crate::value::{Endpoint, ListenAddress};
+use crate::value::{Endpoint, HostPath, ListenAddress};
 
 pub(super) const HEADER: &str = "[X-Conductor]";
 
@@ -83,6 +85,8 @@ pub struct Instance {
     pub endpoint: Option<Endpoint>,
     /// The image of its container, if it runs in one.
     pub image: Option<EngineImage>,
+    /// The contents of the files that it read when it was deployed, where they count.
+    pub contents: BTreeMap<HostPath, ContentHash>,
     /// When its release was deployed, if this is known.
     pub record: Option<Record>,
 }
@@ -238,6 +242,7 @@ struct Fields<'t> {
     listen: ListenAddress,
     endpoint: Option<Endpoint>,
     image: Option<EngineImage>,
+    contents: BTreeMap<HostPath, ContentHash>,
     deployed: Option<Timestamp>,
     replaces: Option<ReleaseName>,
     undoes: Option<ReleaseName>,
@@ -266,6 +271,10 @@ impl<'t> Fields<'t> {
                 let engines = [Engine::Docker, Engine::Podman].into_iter();
                 let engine = engines.into_iter().find(|known| known.program() == engine)?;
                 self.image = Some(EngineImage { engine, reference: reference.to_owned() });
+            }
+            "Content" => {
+                let (hash, path) = value.split_once(' ')?;
+                self.contents.insert(path.parse().ok()?, hash.parse().ok()?);
             }
             "Deployed" => self.deployed = Some(value.parse().ok()?),
             "Replaces" => self.replaces = Some(value.parse().ok()?),
@@ -306,6 +315,7 @@ impl<'t> Fields<'t> {
             number: self.number?,
             endpoint: self.endpoint,
             image: self.image,
+            contents: self.contents,
             record,
         })
     }
@@ -354,7 +364,7 @@ impl fmt::Display for JobUnit {
 
 impl fmt::Display for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { revision, digest, renewed, number, endpoint, image, record } = self;
+        let Self { revision, digest, renewed, number, endpoint, image, contents, record } = self;
         writeln!(f, "Revision={revision}")?;
         writeln!(f, "Digest={digest}")?;
         if *renewed > 0 {
@@ -368,6 +378,9 @@ impl fmt::Display for Instance {
             None => {}
         }
         image.as_ref().map_or(Ok(()), |image| writeln!(f, "Image={image}"))?;
+        for (path, hash) in contents {
+            writeln!(f, "Content={hash} {path}")?;
+        }
         record.as_ref().map_or(Ok(()), |record| record.fmt(f))
     }
 }
@@ -394,6 +407,7 @@ impl fmt::Display for Record {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::unit::ContentKey;
 
     fn instance() -> Instance {
         Instance {
@@ -406,6 +420,8 @@ mod tests {
                 port: "20001".parse().unwrap(),
             }),
             image: Some(EngineImage { engine: Engine::Podman, reference: "a/b:v1".into() }),
+            contents: [("/etc/web.env".parse().unwrap(), ContentKey::new([7; 32]).hash(b"A=b"))]
+                .into(),
             record: Some(Record {
                 deployed: "2026-11-25T01:02:03.000004Z".parse().unwrap(),
                 replaces: Some("v0.abcdef".parse().unwrap()),
@@ -426,8 +442,15 @@ mod tests {
             Kind::Instance(instance().into()),
             Kind::Instance(Instance { endpoint: Some(socket), ..instance() }.into()),
             Kind::Instance(
-                Instance { renewed: 0, endpoint: None, image: None, record: None, ..instance() }
-                    .into(),
+                Instance {
+                    renewed: 0,
+                    endpoint: None,
+                    image: None,
+                    contents: BTreeMap::new(),
+                    record: None,
+                    ..instance()
+                }
+                .into(),
             ),
         ];
         let record = instance().record;

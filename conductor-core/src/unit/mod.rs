@@ -1,6 +1,7 @@
 //! Unit files as text: escaping, conductor's metadata, templates, and sets of units.
 
 mod bounds;
+mod contents;
 pub(crate) mod escape;
 mod lines;
 mod metadata;
@@ -8,6 +9,7 @@ pub(crate) mod render;
 mod set;
 mod template;
 
+pub use contents::{ContentHash, ContentKey};
 pub use lines::Lines;
 pub use metadata::{Engine, EngineImage, Instance, JobUnit, Kind, Metadata, Record, TimerUnit};
 pub(crate) use render::Values;

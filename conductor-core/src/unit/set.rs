@@ -6,9 +6,11 @@ use std::fmt;
 use jiff::Timestamp;
 use sha2::{Digest as _, Sha256};
 
+use super::contents::ContentHash;
 use super::hex;
 use super::metadata::{self, Kind, Metadata, Record};
 use crate::name::UnitName;
+use crate::value::HostPath;
 
 /// One unit file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +73,16 @@ impl Unit {
             Kind::Instance(instance) => instance.record = record,
             Kind::Job(job) => job.record = record,
             Kind::Target | Kind::Slice | Kind::Boot | Kind::Shared | Kind::Timer(_) => {}
+        }
+        self.with(metadata)
+    }
+
+    /// Returns the unit of an instance with other contents of the files that it reads.
+    #[must_use]
+    pub fn with_contents(&self, contents: BTreeMap<HostPath, ContentHash>) -> Self {
+        let mut metadata = self.metadata.clone();
+        if let Kind::Instance(instance) = &mut metadata.kind {
+            instance.contents = contents;
         }
         self.with(metadata)
     }

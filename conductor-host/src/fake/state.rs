@@ -7,7 +7,7 @@ use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, FileChange, Observed, Step};
 use conductor_core::proxy::UpstreamFile;
 use conductor_core::release::started_service;
-use conductor_core::unit::{EngineImage, Unit, UnitSet};
+use conductor_core::unit::{ContentHash, EngineImage, Unit, UnitSet};
 use conductor_core::value::HostPath;
 
 /// The behaviour of a program.
@@ -91,6 +91,8 @@ pub struct HostState {
     pub connections: BTreeMap<ServiceId, Duration>,
     /// The images that are present.
     pub images: BTreeSet<EngineImage>,
+    /// The contents of files.
+    pub contents: BTreeMap<HostPath, ContentHash>,
     /// The hooks that have succeeded.
     pub ran: Vec<UnitName>,
 }

@@ -1,5 +1,6 @@
 //! How each change is made: lock, observe, plan, carry out.
 
+use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
 use super::change::Change;
@@ -11,6 +12,7 @@ use crate::event::{Event, Watcher};
 use crate::report::Report;
 use crate::system::{Lock, Settings};
 use conductor_core::plan::{Observed, Plan};
+use conductor_core::value::HostPath;
 
 /// What a change would do.
 #[derive(Debug, Clone)]
@@ -95,7 +97,8 @@ impl Conductor {
         settings: &Settings,
     ) -> Result<Planned, Error> {
         self.check(change.services(), settings)?;
-        let observed = site.observe(settings)?;
+        let mut observed = site.observe(settings)?;
+        observed.contents = site.contents(&counted_files(change, &observed))?;
         let listening = || site.listening_ports();
         let plan = self.plan_change(change, settings, &observed, &listening)?;
         self.check_programs(change, &plan)?;
@@ -117,8 +120,26 @@ impl Conductor {
     }
 }
 
-/// Reports that the definition names another revision than the one that will run.
+/// Returns the files whose contents a change has to know: those that the definitions name, and those that were
+/// recorded.
+fn counted_files(change: &Change, observed: &Observed) -> BTreeSet<HostPath> {
+    let mut files = BTreeSet::new();
+    for service in change.services() {
+        files.extend(service.counted_files().cloned());
+        let units = observed.units_of(&service.id).map(|(_, unit)| unit);
+        let instances = units.filter_map(|unit| unit.metadata.kind.instance());
+        files.extend(instances.flat_map(|instance| instance.contents.keys().cloned()));
+    }
+    files
+}
+
+/// Reports why instances are replaced, and that the definition names another revision than the one that will run.
 fn advise(change: &Change, plan: &Plan, watcher: &mut dyn Watcher) {
+    for plan in &plan.services {
+        for text in &plan.reasons {
+            watcher.tell(&Event::Note { service: &plan.service, text });
+        }
+    }
     let Some((service, defined)) = change.defined() else { return };
     let is_asked_for = matches!(change, Change::Deploy(_));
     let differs = plan.services.iter().any(|plan| {

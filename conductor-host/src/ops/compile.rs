@@ -18,7 +18,7 @@ use conductor_core::proxy::{ProxyTemplates, UpstreamFile};
 use conductor_core::release::{CompileError, Release, Task};
 use conductor_core::service::{Deploy, Service};
 use conductor_core::unit::{Record, UnitSet};
-use conductor_core::value::{Endpoint, Port};
+use conductor_core::value::{Endpoint, HostPath, Port};
 
 /// How services that are compiled come onto a host.
 #[derive(Debug, Clone, Copy)]
@@ -32,7 +32,7 @@ pub(super) struct Deployment {
 /// Which current releases start anew under another name, although they are as they should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Renewal {
-    /// None.
+    /// Those for which files changed that their instances read.
     None,
     /// Those with instances whose units this build would render in another way.
     Outdated,
@@ -49,6 +49,15 @@ pub(super) struct Compiled<'s> {
     twins: BTreeSet<ReleaseName>,
     /// Whether it is the current release under another name.
     renewed: bool,
+    /// The files whose contents changed since the current release was deployed, if it is renewed.
+    pub(super) changed: BTreeSet<HostPath>,
+}
+
+/// A release under the name that it has on the host, or under a new one if it is renewed.
+struct Named<'s> {
+    release: Release<'s>,
+    renewed: bool,
+    changed: BTreeSet<HostPath>,
 }
 
 impl Conductor {
@@ -59,7 +68,7 @@ impl Conductor {
         shared: &'s UnitSet,
         templates: &ProxyTemplates,
     ) -> Result<Desired<'s>, Error> {
-        let Compiled { release, units, record, twins, renewed } = compiled;
+        let Compiled { release, units, record, twins, renewed, changed: _ } = compiled;
         let (service, record) = (release.service, record.as_ref());
         let jobs =
             release.compile_jobs(&release.name(), record, self.paths.scope, &self.templates)?;
@@ -144,10 +153,10 @@ impl Conductor {
         let mut without = Vec::new();
         for release in all {
             match release? {
-                Ok(release) => {
-                    let (release, is_renewed) = release?;
+                Ok(named) => {
+                    let Named { release, renewed: is_renewed, changed } = named?;
                     releases.push(release);
-                    renewed.push(is_renewed);
+                    renewed.push((is_renewed, changed));
                 }
                 Err(service) => without.push(service),
             }
@@ -160,7 +169,7 @@ impl Conductor {
         let ports =
             allocate(&releases, &observed.set, &listening, settings.ports, observed.last_port)?;
         let scope = self.paths.scope;
-        let one = |release: Release<'s>, renewed: bool, ports: &BTreeMap<u16, Port>| {
+        let one = |release: Release<'s>, (renewed, changed), ports: &BTreeMap<u16, Port>| {
             let Service { id, origin, .. } = release.service;
             let definition = || Some(origin.file.display().to_string());
             let twins = plan::twins(&release, observed, scope, &self.templates)?;
@@ -168,7 +177,8 @@ impl Conductor {
                 plan::record(id, &release.name(), &twins, observed, now, definition())
             });
             let units = release.compile(ports, record.as_ref(), scope, &self.templates)?;
-            then(Compiled { release, units, record, twins, renewed })
+            let units = plan::with_contents(units, release.service, observed);
+            then(Compiled { release, units, record, twins, renewed, changed })
         };
         let compiled =
             releases.into_par_iter().zip(renewed).zip(ports).map(|((release, renewed), ports)| {
@@ -178,33 +188,40 @@ impl Conductor {
         compiled.collect::<Vec<_>>().into_iter().collect()
     }
 
-    /// Returns a release under the name that it has on the host, or a new one if it is renewed, and whether it
-    /// is.
+    /// Returns a release under the name that it has on the host, or under a new one if it is renewed.
     fn on_host<'s>(
         &self,
         release: Release<'s>,
         observed: &Observed,
         deployment: Option<Deployment>,
-    ) -> Result<(Release<'s>, bool), CompileError> {
+    ) -> Result<Named<'s>, CompileError> {
         let release = plan::as_deployed(release, observed, &self.templates);
         let service = release.service;
         let is_current = || {
             let releases = plan::releases(&service.id, observed);
             releases.first().is_some_and(|current| current.name == release.name())
         };
-        let renews = match deployment.map_or(Renewal::None, |deployment| deployment.renewal) {
-            Renewal::None => false,
-            _ if service.instances == 0 || !is_current() => false,
-            Renewal::Outdated => {
-                let scope = self.paths.scope;
-                !plan::outdated(&release, observed, scope, &self.templates)?.is_empty()
-            }
-            Renewal::All => true,
+        let Some(Deployment { renewal, .. }) = deployment else {
+            return Ok(Named { release, renewed: false, changed: BTreeSet::new() });
         };
-        match renews {
-            true => Ok((plan::renew(&release, observed, &self.templates), true)),
-            false => Ok((release, false)),
+        if service.instances == 0 || !is_current() {
+            return Ok(Named { release, renewed: false, changed: BTreeSet::new() });
         }
+        let changed = plan::changed_contents(&release, observed);
+        let renewed = !changed.is_empty()
+            || match renewal {
+                Renewal::None => false,
+                Renewal::Outdated => {
+                    let scope = self.paths.scope;
+                    !plan::outdated(&release, observed, scope, &self.templates)?.is_empty()
+                }
+                Renewal::All => true,
+            };
+        let release = match renewed {
+            true => plan::renew(&release, observed, &self.templates),
+            false => release,
+        };
+        Ok(Named { release, renewed, changed })
     }
 
     /// Plans how one service reaches its desired state. What does not belong to conductor is not touched.

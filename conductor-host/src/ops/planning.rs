@@ -90,8 +90,10 @@ impl Conductor {
         let shared = shared_units(self.paths.scope, &self.templates)?;
         let converge = |compiled: Compiled<'_>| {
             let release = compiled.release.clone();
+            let reasons = compiled.changed.iter();
+            let reasons = reasons.map(|path| format!("the contents of {path} changed")).collect();
             let desired = self.desired(compiled, &shared, &templates)?;
-            let plan = self.converge_one(&desired, observed)?;
+            let plan = ServicePlan { reasons, ..self.converge_one(&desired, observed)? };
             let missing = self.missing_for(&release, &desired, &plan, Some(observed));
             Ok((plan, missing))
         };

@@ -38,7 +38,13 @@ impl Conductor {
         for (name, unit) in observed.units_of(&service.id) {
             match &unit.metadata.kind {
                 Kind::Instance(instance) if instance.release() == target.name => {
-                    units.units.insert(name.clone(), unit.recorded(record.clone()));
+                    // Its instances will read the files as they are now.
+                    let hashes = instance.contents.iter().map(|(path, old)| {
+                        let now = observed.contents.get(path).unwrap_or(old);
+                        (path.clone(), now.clone())
+                    });
+                    let unit = unit.recorded(record.clone()).with_contents(hashes.collect());
+                    units.units.insert(name.clone(), unit);
                     units.links.insert(link(&service.id, name));
                 }
                 Kind::Target => {
@@ -53,7 +59,8 @@ impl Conductor {
         // Jobs have units of one release only: those of the definition, at the revision of the release.
         let release = Release::new(service, target.revision.clone(), &self.templates);
         let jobs = release.compile_jobs(&target.name, record.as_ref(), scope, &self.templates)?;
-        let unchanged = release.name() == target.name;
+        let renewed = release.renewed(target.renewed, &self.templates);
+        let unchanged = renewed.name() == target.name;
         let desired = Desired {
             upstream: self.upstream(service, &units, &self.proxies(settings).templates()?)?,
             revision: target.revision.clone(),

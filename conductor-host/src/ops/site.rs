@@ -1,6 +1,7 @@
 //! Where changes are planned and carried out: a host, files only, or a fake host.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use super::Conductor;
@@ -10,10 +11,14 @@ use crate::executor::Executor;
 use crate::fake::FakeHost;
 use crate::report::ServiceReport;
 use crate::system::{
-    Lock, Settings, SystemHost, Systemd, SystemdError, last_port, listening_ports, sockets,
+    Lock, Settings, SystemHost, Systemd, SystemdError, contents, last_port, listening_ports,
+    sockets,
 };
+use conductor_core::error::PathError;
 use conductor_core::plan::{self, Observed, Plan};
 use conductor_core::proxy::Upstreams;
+use conductor_core::unit::{ContentHash, ContentKey};
+use conductor_core::value::HostPath;
 
 /// A place for which changes are planned.
 pub(super) trait Site {
@@ -23,9 +28,16 @@ pub(super) trait Site {
     /// Observes unit files, the files of proxies and, with systemd, the states of units.
     fn observe(&self, settings: &Settings) -> Result<Observed, Error>;
 
+    /// Returns the hashes of files' contents. Files that cannot be read are left out, and without a systemd
+    /// all are: what is in an image that is being built is not what will be on the host.
+    fn contents(&self, files: &BTreeSet<HostPath>) -> Result<Hashes, Error>;
+
     /// Returns the ports on which a process listens.
     fn listening_ports(&self) -> Result<BTreeSet<u16>, Error>;
 }
+
+/// The hashes of files' contents.
+type Hashes = BTreeMap<HostPath, ContentHash>;
 
 /// A place on which changes are carried out, while no other process changes it.
 pub(super) trait LockedSite: Site {
@@ -65,6 +77,19 @@ impl<'c> SystemSite<'c> {
         LockedSystem { site: self, lock }
     }
 
+    /// Returns the hashes of files' contents, with the key that a function reads.
+    fn hash(
+        &self,
+        files: &BTreeSet<HostPath>,
+        key: impl FnOnce(&Path) -> Result<Option<ContentKey>, PathError>,
+    ) -> Result<Hashes, Error> {
+        if !self.has_systemd() || files.is_empty() {
+            return Ok(Hashes::new());
+        }
+        let key = key(&self.conductor.paths.content_key)?;
+        Ok(key.map(|key| contents::hash(&key, files)).unwrap_or_default())
+    }
+
     pub(super) fn systemd(&self) -> Option<&Systemd> {
         self.systemd.as_deref()
     }
@@ -96,6 +121,11 @@ impl Site for SystemSite<'_> {
         Ok(observed)
     }
 
+    fn contents(&self, files: &BTreeSet<HostPath>) -> Result<Hashes, Error> {
+        // A dry run changes nothing: without a key of the host, nothing was hashed with it either.
+        self.hash(files, |path| Ok(contents::read_key(path)?.or_else(contents::random_key)))
+    }
+
     fn listening_ports(&self) -> Result<BTreeSet<u16>, Error> {
         // The ports in use where an image is built are not those in use where it will run.
         if self.has_systemd() { Ok(listening_ports()?) } else { Ok(BTreeSet::new()) }
@@ -109,6 +139,10 @@ impl Site for LockedSystem<'_> {
 
     fn observe(&self, settings: &Settings) -> Result<Observed, Error> {
         self.site.observe(settings)
+    }
+
+    fn contents(&self, files: &BTreeSet<HostPath>) -> Result<Hashes, Error> {
+        self.site.hash(files, |path| contents::read_or_make_key(path).map(Some))
     }
 
     fn listening_ports(&self) -> Result<BTreeSet<u16>, Error> {
@@ -165,6 +199,12 @@ impl Site for FakeHost {
 
     fn observe(&self, _: &Settings) -> Result<Observed, Error> {
         Ok(self.state().observed(self.now()))
+    }
+
+    fn contents(&self, files: &BTreeSet<HostPath>) -> Result<Hashes, Error> {
+        let state = self.state();
+        let known = files.iter().filter_map(|path| state.contents.get_key_value(path));
+        Ok(known.map(|(path, hash)| (path.clone(), hash.clone())).collect())
     }
 
     fn listening_ports(&self) -> Result<BTreeSet<u16>, Error> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod atomic;
 mod clock;
+pub(crate) mod contents;
 mod crontabs;
 mod deadlines;
 mod definitions;

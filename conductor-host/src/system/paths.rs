@@ -23,6 +23,8 @@ pub struct Paths {
     pub transient: PathBuf,
     /// The directory of the fixed socket names that proxies use.
     pub sockets: PathBuf,
+    /// The key with which the contents of files are hashed.
+    pub content_key: PathBuf,
     /// The other root, if these paths are below one.
     pub root: Option<PathBuf>,
 }
@@ -38,6 +40,7 @@ impl Paths {
             runtime: root.join("run/conductor"),
             transient: root.join("run/systemd/system"),
             sockets: root.join("var/lib/conductor/sockets"),
+            content_key: root.join("var/lib/conductor/content-key"),
             root: (root != Path::new("/")).then(|| root.to_owned()),
         }
     }
@@ -66,6 +69,7 @@ impl Paths {
             runtime: runtime.join("conductor"),
             transient: runtime.join("systemd/user"),
             sockets: config.join("conductor/sockets"),
+            content_key: config.join("conductor/content-key"),
             root: None,
         }
     }

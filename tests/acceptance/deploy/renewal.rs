@@ -8,6 +8,7 @@ use crate::host::{Host, UNITS};
 pub(crate) const TESTS: &[Test] = &[
     ("another_build_restarts_nothing_until_it_is_asked", another_build_restarts_nothing),
     ("a_restart_fails_no_request", a_restart_fails_no_request),
+    ("a_rotated_secret_fails_no_request", a_rotated_secret_fails_no_request),
 ];
 
 /// needrestart's override, which is installed as `/etc/needrestart/conf.d/conductor.conf`.
@@ -92,7 +93,7 @@ fn a_restart_fails_no_request(host: &Host) {
     for _ in 0..3 {
         let ran = host.conductor(&restart).exits(0).says("changed: web\n");
         // `deploy.before` prepares a revision, and has done that.
-        assert!(!ran.stderr.contains("before.service"), "{ran}");
+        assert!(!ran.stdout.contains("before.service"), "{ran}");
         let after = host.running("web");
         assert!(after.len() == 1 && after != running, "{after:?}");
         running = after;
@@ -123,4 +124,59 @@ fn a_restart_fails_no_request(host: &Host) {
     let dry = host.conductor(&[&restart[..], &["--dry-run"]].concat()).exits(0);
     dry.says("briefly down during the change: web\n");
     host.conductor(&restart).exits(0).says("changed: web\n");
+}
+
+fn a_rotated_secret_fails_no_request(host: &Host) {
+    let files = "env_files: [/etc/web.env]\nsecrets: {token: /etc/web.token}\n";
+    let definition = Runtime::Native.definition(files);
+    host.write("/etc/web.env", "GREETING=one\n");
+    host.write("/etc/web.token", "hunter1\n");
+    first(host, Runtime::Native, &definition);
+    host.is_converged();
+    let key = "/var/lib/conductor/content-key";
+    assert_eq!(host.sh(&format!("stat -c '%a %U %s' {key}")), "600 root 32");
+    let hashes = "cat /etc/systemd/system/conductor-web-* | grep ^Content=";
+    assert_eq!(host.sh(hashes).lines().count(), 2);
+
+    let load = Load::start(host);
+    let mut running = host.running("web");
+    for (file, text) in [("/etc/web.token", "hunter2\n"), ("/etc/web.env", "GREETING=two\n")] {
+        host.write(file, text);
+        let because = format!("the contents of {file} changed");
+        let dry = host.conductor(&["apply", "--dry-run"]).exits(0).says(&because);
+        dry.says("no downtime: old instances stop when the new ones serve\n");
+        let diff = host.conductor(&["diff"]).exits(0);
+        assert!(diff.stdout.lines().any(|line| line.starts_with("+Content=")), "{diff}");
+        let ran = host.apply().says("changed: web\n").says(&because);
+        assert!(!ran.stdout.contains("before.service"), "{ran}");
+        let after = host.running("web");
+        assert!(after.len() == 1 && after != running, "{after:?}");
+        running = after;
+        host.is_converged();
+    }
+    let pid = running[0].1;
+    let greeting = format!("tr '\\0' '\\n' </proc/{pid}/environ | grep ^GREETING=");
+    let probe = format!(
+        "{greeting} || pgrep -P {pid} | while read pid; do tr '\\0' '\\n' </proc/$pid/environ; done | grep ^GREETING="
+    );
+    assert_eq!(host.sh(&probe), "GREETING=two");
+
+    // An upgrade: what has no hashes gets them, and is not restarted.
+    host.sh("cd /etc/systemd/system; sed -i /^Content=/d conductor-web-*.service");
+    host.apply().says("changed: web\n");
+    assert_eq!(host.running("web"), running);
+    assert_eq!(host.sh(hashes).lines().count(), 2);
+    // Another key says nothing about what changed.
+    host.sh(&format!("rm {key}"));
+    host.apply().says("changed: web\n");
+    assert_eq!(host.running("web"), running);
+
+    let ignores = definition.replace("deploy: {", "deploy: {changed_files: ignore, ");
+    host.define("web.yaml", &ignores);
+    host.apply();
+    host.write("/etc/web.env", "GREETING=three\n");
+    host.is_converged();
+    assert_eq!(host.running("web"), running);
+    load.stop(host);
+    host.sh("rm /etc/web.env /etc/web.token");
 }

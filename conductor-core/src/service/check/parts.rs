@@ -75,6 +75,7 @@ impl Check<'_> {
             stop_timeout,
             keep,
             min_healthy_time,
+            changed_files,
         } = deploy;
         Deploy {
             before: self.command(before, None),
@@ -87,6 +88,7 @@ impl Check<'_> {
             stop_timeout: self.span(stop_timeout, defaults::STOP_TIMEOUT),
             keep: self.at_most(keep, "releases", MOST_RELEASES).unwrap_or(defaults::KEEP),
             min_healthy_time: self.wait(min_healthy_time, defaults::MIN_HEALTHY_TIME),
+            changed_files: changed_files.into_value().unwrap_or_default(),
         }
     }
 
