@@ -164,5 +164,5 @@ fn the_defaults_of_the_schema_are_the_parsers() {
             }
         }
     }
-    assert_eq!(compared, 20);
+    assert_eq!(compared, 21);
 }

@@ -11,7 +11,7 @@ module ConductorCookbook
     # The keys of a definition that are also properties of `conductor_service`. `revision` is not among
     # them, because it is also the revision to deploy.
     FIELDS = %i[
-      runtime image command instances port listen env env_files secrets volumes user limits health
+      runtime image entrypoint command instances port listen env env_files secrets volumes user limits health
       deploy proxy sandbox cron systemd
     ].freeze
 

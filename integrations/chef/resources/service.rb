@@ -13,6 +13,7 @@ property :revision, String,
 # The keys of the definition; each overrides the same key of `definition`.
 property :runtime, String, equal_to: %w[native docker podman], desired_state: false
 property :image, String, desired_state: false
+property :entrypoint, Array, desired_state: false
 property :command, Array, desired_state: false
 property :instances, Integer, desired_state: false
 property :port, Integer, desired_state: false

@@ -215,7 +215,7 @@ RSpec.describe ConductorCookbook::Service, :host do
       service(sleeper, revision: 'v1').deploy.carry_out
       change = service(sleeper.merge('env' => { 'A' => '1' }), revision: 'v2').deploy
       expect(change.descriptions.first(2)).to eq(["change #{path}", 'set env.A to "1"'])
-      expect(change.descriptions.drop(2)).to all(match(/conductor-web/))
+      expect(change.descriptions.drop(2)).to all(match(/conductor-web|new instance/))
       change.carry_out
       expect(running('web')).to contain_exactly(/\Aconductor-web-v2\./)
       expect(status.first['releases'].size).to eq(2)
@@ -277,6 +277,7 @@ RSpec.describe ConductorCookbook::Service, :host do
     end
 
     it 'is refused for a service that is not on the host' do
+      define('other.yaml', "id: other\ncommand: [/bin/true]\n")
       expect { service.restart }
         .to raise_error(ConductorCookbook::Refused, /no definition(.|\n)*has the id web/)
     end
