@@ -32,8 +32,8 @@ pub use port::{Port, PortRange};
 pub use schedule::{Calendar, Crontab, TimeZone};
 pub use span::Span;
 pub use systemd::{Directive, Section, Setting, UnitReference};
-pub(crate) use tokens::unknown_token;
 pub use tokens::{Tokenized, Tokens, literal};
+pub(crate) use tokens::{token_names, unknown_token};
 pub use volume::Volume;
 pub use words::{
     Argument, CredentialName, Description, EnvValue, FileSuffix, RequestPath, UpstreamName,

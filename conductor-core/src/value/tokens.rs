@@ -75,6 +75,11 @@ pub fn literal(text: &str) -> Cow<'_, str> {
     written
 }
 
+/// Returns the names of all tokens.
+pub(crate) fn token_names() -> impl Iterator<Item = &'static str> {
+    NAMES.into_iter()
+}
+
 /// Returns the first name in braces that is not a token but similar to one, with that token.
 pub(crate) fn unknown_token(text: &str) -> Option<(&str, &'static str)> {
     const CLOSE: f64 = 0.9;

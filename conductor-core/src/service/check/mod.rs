@@ -3,8 +3,10 @@
 mod advice;
 mod command;
 mod data;
+mod directives;
 mod files;
 mod health;
+mod lookalikes;
 mod parts;
 mod reached;
 

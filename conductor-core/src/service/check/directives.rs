@@ -1,0 +1,143 @@
+//! Advises on directives of `systemd:` that do not do what they seem to do.
+
+use super::Check;
+use crate::definition::{Definition, Fault, Field, Located, Runtime};
+use crate::error::{Problem, shown};
+use crate::value::{Directive, Section, Setting, Tokenized as _, token_names};
+
+/// The beginnings of directives for processes that systemd itself starts (systemd.exec(5)). An engine starts the
+/// processes of a container.
+const OF_PROCESSES: [&str; 27] = [
+    "Ambient",
+    "Bind",
+    "CPUScheduling",
+    "CacheDirectory",
+    "Capability",
+    "ConfigurationDirectory",
+    "DynamicUser",
+    "IOScheduling",
+    "Inaccessible",
+    "Keyring",
+    "Limit",
+    "LogsDirectory",
+    "NUMA",
+    "Nice",
+    "NoExec",
+    "NoNewPrivileges",
+    "OOMScore",
+    "Private",
+    "Protect",
+    "ReadOnly",
+    "ReadWrite",
+    "Restrict",
+    "StateDirectory",
+    "SystemCall",
+    "TemporaryFileSystem",
+    "UMask",
+    "WorkingDirectory",
+];
+
+/// The beginnings of directives for a unit's control group (systemd.resource-control(5)). A container of docker is
+/// in another group.
+const OF_GROUPS: [&str; 8] =
+    ["AllowedCPUs", "AllowedMemoryNodes", "CPU", "Device", "IO", "IPAddress", "Memory", "Tasks"];
+
+impl Check<'_> {
+    /// Returns the advice on the directives of a definition.
+    pub(super) fn advice_on_directives(&self, definition: &Definition) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        let Field::Given(sections) = &definition.systemd else { return problems };
+        let runtime = match &definition.runtime {
+            Field::Given(runtime) => Some(runtime.value),
+            Field::Absent => Some(Runtime::default()),
+            Field::Refused => None,
+        };
+        for (section, table) in &sections.value.0 {
+            let Field::Given(table) = table else { continue };
+            for (name, setting) in &table.value.0 {
+                let Field::Given(setting) = setting else { continue };
+                let fault = not_in_container(runtime, &section.value, name)
+                    .or_else(|| has_token(&setting.value));
+                problems.extend(fault.map(|fault| self.source.problem(setting.at, fault)));
+            }
+        }
+        problems
+    }
+}
+
+fn not_in_container(
+    runtime: Option<Runtime>,
+    section: &Section,
+    name: &Located<Directive>,
+) -> Option<Fault> {
+    let name = name.value.as_str();
+    let is_of = |beginnings: &[&str]| beginnings.iter().any(|begin| name.starts_with(begin));
+    let is_lost = match runtime? {
+        Runtime::Native => false,
+        Runtime::Docker => is_of(&OF_PROCESSES) || is_of(&OF_GROUPS),
+        // Its containers are in the unit's own group.
+        Runtime::Podman => is_of(&OF_PROCESSES),
+    };
+    (is_lost && section.as_str() == "Service").then(|| {
+        Fault::new(format!("{name} does not reach the container, which systemd does not start"))
+            .hint("use limits, user or volumes, or the image")
+    })
+}
+
+/// Advises on a token in a value: there are only systemd's specifiers.
+fn has_token(setting: &Setting) -> Option<Fault> {
+    let uses = |name: &&str| setting.values().iter().any(|value| value.as_str().uses(name));
+    let name = token_names().find(uses)?;
+    let value = setting.values().iter().find(|value| value.as_str().uses(name))?;
+    let fault = Fault::new(format!("{} stays as it is: no token is replaced here", shown(value)));
+    Some(fault.hint("use a specifier of systemd.unit(5), such as %N for the name of the unit"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::service::Service;
+
+    fn advice(text: &str) -> Vec<String> {
+        let service = Service::parse(Path::new("web.yaml"), &format!("id: web\n{text}\n")).unwrap();
+        let order = |advice: &String| advice.contains("at the same time");
+        let advice = service.advice.iter().map(ToString::to_string);
+        advice.filter(|advice| !order(advice)).collect()
+    }
+
+    #[test]
+    fn a_directive_that_reaches_nothing_gets_a_word() {
+        for (text, expected) in [
+            (
+                "command: [/bin/x]\nsystemd: {Service: {StateDirectory: 'x/{instance}'}}",
+                "web.yaml:3:37: systemd.Service.StateDirectory: \"x/{instance}\" stays as it is: no token \
+                 is replaced here\n  hint: use a specifier of systemd.unit(5), such as %N for the name \
+                 of the unit",
+            ),
+            (
+                "runtime: docker\nimage: a:v1\nsystemd: {Service: {MemoryHigh: 1G}}",
+                "web.yaml:4:33: systemd.Service.MemoryHigh: MemoryHigh does not reach the container, which \
+                 systemd does not start\n  hint: use limits, user or volumes, or the image",
+            ),
+            (
+                "runtime: podman\nimage: a:v1\nsystemd: {Service: {LimitNOFILE: 10}}",
+                "web.yaml:4:34: systemd.Service.LimitNOFILE: LimitNOFILE does not reach the container, \
+                 which systemd does not start\n  hint: use limits, user or volumes, or the image",
+            ),
+        ] {
+            assert_eq!(advice(text), [expected]);
+        }
+    }
+
+    #[test]
+    fn a_directive_that_works_gets_none() {
+        for text in [
+            "command: [/bin/x]\nsystemd: {Service: {LimitNOFILE: 10, StateDirectory: '%N/{a}'}}",
+            "runtime: podman\nimage: a:v1\nsystemd: {Service: {MemoryHigh: 1G, TimeoutStopSec: 9}}",
+            "runtime: docker\nimage: a:v1\nsystemd: {Unit: {After: a.service}}",
+        ] {
+            assert_eq!(advice(text), [""; 0], "{text}");
+        }
+    }
+}
