@@ -8,6 +8,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("units_that_vanished_are_written_again", units_that_vanished_are_written_again),
     ("empty_settings_are_the_defaults", empty_settings_are_the_defaults),
     ("bad_usage_has_a_json_form", bad_usage_has_a_json_form),
+    ("what_systemd_ignores_is_said", what_systemd_ignores_is_said),
 ];
 
 fn a_reader_that_is_gone_stops_nothing(host: &Host) {
@@ -50,4 +51,33 @@ fn bad_usage_has_a_json_form(host: &Host) {
         let json = host.conductor(arguments).exits(2).json();
         assert_eq!(json["error"]["kind"], "usage", "{json}");
     }
+}
+
+fn what_systemd_ignores_is_said(host: &Host) {
+    host.define(
+        "a.yaml",
+        &format!("id: a\n{SLEEP}systemd: {{Service: {{MemoryHihg: 1G, Nice: [5, nicer]}}, Unit: {{Foo: x}}}}\n"),
+    );
+    host.define(
+        "b.yaml",
+        "id: b\ninstances: 0\ncron:\n  a: {schedule: '@daily', command: [x], on_failure: notify@%n.service}\n",
+    );
+    host.write("/etc/conductor/services/old/c.yaml", "id: c\n");
+    let mut ran = host.conductor(&["check"]).exits(0);
+    for line in [
+        "/etc/conductor/services/a.yaml:1:5: systemd.Service.MemoryHihg: systemd says: Unknown key",
+        "/etc/conductor/services/a.yaml:1:5: systemd.Service.Nice: systemd says: ",
+        "/etc/conductor/services/a.yaml:1:5: systemd.Unit.Foo: systemd says: Unknown key",
+        "/etc/conductor/services/b.yaml:4:6: cron.a.on_failure: there is no unit notify@%n.service on this host",
+        "/etc/conductor/services/old: the definitions in this subdirectory are not read",
+    ] {
+        ran = ran.complains(line);
+    }
+    host.write("/etc/systemd/system/notify@.service", "[Service]\nExecStart=/bin/true\n");
+    host.define(
+        "a.yaml",
+        &format!("id: a\n{SLEEP}systemd: {{Service: {{MemoryHigh: 1G, Nice: 5}}}}\n"),
+    );
+    host.sh("rm -r /etc/conductor/services/old");
+    assert_eq!(host.conductor(&["check"]).exits(0).stderr, "");
 }

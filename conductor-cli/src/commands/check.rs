@@ -48,13 +48,13 @@ impl<'s> DecidedOrder<'s> {
 pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, Failure> {
     context.conductor.settings()?;
     let services = context.conductor.read(&options.paths)?;
-    let warnings: Vec<_> = services.iter().flat_map(|service| &service.advice).collect();
+    let warnings = context.conductor.advice(&services, &options.paths);
     let orders = services.iter().filter_map(DecidedOrder::of);
     if context.json() {
         Context::print_json(&Checked {
             services: services.iter().map(|service| &service.id).collect(),
             errors: [],
-            warnings: ErrorDetails::list("advice", warnings),
+            warnings: ErrorDetails::list("advice", &warnings),
             orders: orders.collect(),
         })?;
         return Ok(ExitCode::SUCCESS);

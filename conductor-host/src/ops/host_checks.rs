@@ -1,11 +1,11 @@
 //! Checks that need the host on which the services will run.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::Conductor;
 use super::change::Change;
 use super::error::Error;
-use crate::system::{Settings, program, time_zone};
+use crate::system::{Settings, program, time_zone, unread_directories, verify};
 use conductor_core::error::{Invalid, Problem, Problems};
 use conductor_core::plan::{Plan, Step};
 use conductor_core::runtime::{self, PROBE, Scope, is_probed};
@@ -35,6 +35,24 @@ impl Conductor {
 }
 
 impl Conductor {
+    /// Returns advice about services: that of their definitions, what the host's systemd says about their directives,
+    /// units that they refer to and that the host does not have, and directories of definitions that are not read.
+    /// For another root only that of the definitions.
+    pub fn advice(&self, services: &[Service], paths: &[PathBuf]) -> Vec<Problem> {
+        let mut advice: Vec<_> =
+            services.iter().flat_map(|service| service.advice.iter().cloned()).collect();
+        if self.is_online() {
+            advice.extend(verify::verify(services, self.paths.scope));
+            if self.paths.scope == Scope::System {
+                advice.extend(verify::missing_units(services));
+            }
+        }
+        let all = [self.paths.definitions.clone()];
+        let paths = if paths.is_empty() { &all[..] } else { paths };
+        advice.extend(paths.iter().flat_map(|path| unread_directories(path)));
+        advice
+    }
+
     /// Checks that what the plan starts can be executed, as far as that is certain.
     ///
     /// Only for services of which something starts: a change must not fail because of others.

@@ -133,6 +133,22 @@ fn files(path: &Path, trust: Option<Trust>) -> Result<Vec<PathBuf>, Problem> {
     Ok(files)
 }
 
+/// Returns a problem for each subdirectory with files that look like definitions: only a directory itself is read.
+pub(crate) fn unread_directories(path: &Path) -> Vec<Problem> {
+    let Ok(entries) = path.read_dir() else { return Vec::new() };
+    let mut directories: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+    let is_hidden = |path: &Path| {
+        path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+    };
+    directories.retain(|path| !is_hidden(path) && path.is_dir() && files(path, None).is_ok());
+    directories.sort();
+    let problem = |path: &PathBuf| {
+        let problem = Problem::of_file(path, "the definitions in this subdirectory are not read");
+        problem.hint("move them up, or name the directory as an argument")
+    };
+    directories.iter().map(problem).collect()
+}
+
 /// Reads a template file.
 pub(crate) fn read_template(file: &Path) -> Result<String, PathError> {
     open::read_text(file, Links::Followed, LONGEST_FILE).at("read", file)

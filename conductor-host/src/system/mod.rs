@@ -29,13 +29,16 @@ pub mod sockets;
 mod systemd;
 mod systemd_jobs;
 mod trust;
+pub(crate) mod verify;
 mod version;
 mod zones;
 
 pub use conductor_core::settings::{ProxySettings, Settings};
 pub use crontabs::{crontabs_in, read_crontab, read_open_crontab};
 pub use definitions::defined_services;
-pub(crate) use definitions::{find_definition, good_definitions, read_definitions, read_template};
+pub(crate) use definitions::{
+    find_definition, good_definitions, read_definitions, read_template, unread_directories,
+};
 pub use directory::{DirectoryError, UnitDirectory};
 pub(crate) use host::SystemHost;
 pub use images::PullError;
