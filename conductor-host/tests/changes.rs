@@ -102,6 +102,21 @@ fn each_change_does_what_it_says() {
 }
 
 #[test]
+fn everything_is_removed_at_once() {
+    let world = World::new();
+    assert!(!world.change(&Change::RemoveAll).changed);
+    let other =
+        "id: other\ncommand: [/bin/other]\ncron: {a: {command: [/bin/a], schedule: '@daily'}}\n";
+    let other = Service::parse(Path::new("other.yaml"), other).unwrap();
+    world.change(&apply(vec![web(), other]));
+    let report = world.change(&Change::RemoveAll);
+    assert!(report.services.iter().all(|service| service.failure.is_none()));
+    let host = world.host.lock().unwrap();
+    let left = &host.state().units;
+    assert!(left.units.is_empty() && left.links.is_empty(), "{left:?}");
+}
+
+#[test]
 fn what_does_not_start_is_undone() {
     let world = World::new();
     world.change(&apply(vec![web()]));

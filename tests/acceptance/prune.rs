@@ -7,6 +7,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_service_without_definition_is_noted", a_service_without_definition_is_noted),
     ("prune_removes_it_and_nothing_else", prune_removes_it_and_nothing_else),
     ("remove_takes_a_service_off_the_host", remove_takes_a_service_off_the_host),
+    ("remove_all_leaves_definitions_and_data", remove_all_leaves_definitions_and_data),
 ];
 
 fn two_services(host: &Host) {
@@ -73,4 +74,37 @@ fn remove_takes_a_service_off_the_host(host: &Host) {
     let json = host.conductor(&["remove", "--id", "web", "--output", "json"]).exits(0).json();
     assert_eq!((&json["changed"], &json["services"][0]["id"]), (&true.into(), &"web".into()));
     assert_eq!(host.instances().len(), 2);
+}
+
+fn remove_all_leaves_definitions_and_data(host: &Host) {
+    two_services(host);
+    let job = "cron: {tidy: {schedule: '@daily', command: [/bin/true]}}\n";
+    let state = "systemd: {Service: {StateDirectory: data}}\n";
+    host.define("data.yaml", &format!("id: data\n{SLEEP}{state}{job}"));
+    host.apply();
+    let data = host.sh("readlink -f /var/lib/data");
+    host.sh(&format!("echo kept >{data}/file"));
+    host.undefine("web.yaml");
+
+    host.conductor(&["remove"]).exits(2);
+    host.conductor(&["remove", "--all", "--id", "web"]).exits(2);
+    let before = (host.files(), host.instances());
+    let dry = host.conductor(&["remove", "--all", "--dry-run"]).exits(0);
+    dry.says("data is removed\n").says("web-worker is removed\n").says("web is removed\n");
+    assert_eq!((host.files(), host.instances()), before);
+
+    let ran = host.conductor(&["remove", "--all"]).exits(0);
+    ran.says("removed: data, web, web-worker; definitions and data stay\n");
+    assert!(host.files().is_empty(), "{:?}", host.files().keys());
+    let held = "systemctl list-units --all --plain --no-legend 'conductor-*'";
+    assert_eq!(host.sh(held), "");
+    assert_eq!(host.sh("ls /etc/conductor/services"), "data.yaml\nweb-worker.yaml");
+    assert_eq!(host.sh(&format!("cat {data}/file")), "kept");
+    let again = host.conductor(&["remove", "--all"]).exits(0);
+    assert_eq!(again.stdout, "nothing changed\n");
+
+    host.apply().says("changed: data, web-worker\n");
+    host.sh(&format!("grep kept {data}/file"));
+    host.conductor(&["remove", "--all"]).exits(0);
+    host.sh(&format!("rm -r {data} /var/lib/data || true"));
 }

@@ -125,6 +125,7 @@ impl Detail {
             Change::Apply(_)
             | Change::Restart(_)
             | Change::Remove(_)
+            | Change::RemoveAll
             | Change::Pause(_)
             | Change::Resume(_) => Self::Steps,
         }
@@ -163,6 +164,15 @@ pub(super) fn print_plan(
 fn print_report(context: &Context, change: &Change, report: &Report) -> Result<(), Failure> {
     if context.json() {
         return Context::print_json(report);
+    }
+    if matches!(change, Change::RemoveAll) && !report.services.is_empty() {
+        let ids: Vec<_> = report.services.iter().map(|service| service.id.as_str()).collect();
+        return match is_complete(report) {
+            true => {
+                print::line(format_args!("removed: {}; definitions and data stay", ids.join(", ")))
+            }
+            false => Ok(()),
+        };
     }
     if let Change::Remove(Remove { service }) = change {
         return match is_complete(report) {

@@ -1,4 +1,4 @@
-//! `conductor remove`: stops a service and removes its units.
+//! `conductor remove`: stops a service, or all of them, and removes their units.
 
 use std::process::ExitCode;
 
@@ -12,17 +12,25 @@ use crate::failure::Failure;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  conductor remove --id web --dry-run\n  conductor remove --id web"
+    after_help = "Definitions and data stay.\n\nExample:\n  conductor remove --id web --dry-run\n  \
+                  conductor remove --id web\n  conductor remove --all"
 )]
 pub(crate) struct Remove {
     /// The service
-    #[arg(long)]
-    pub(crate) id: ServiceId,
+    #[arg(long, required_unless_present = "all")]
+    pub(crate) id: Option<ServiceId>,
+    /// All services on this host, for example before conductor is uninstalled
+    #[arg(long, conflicts_with = "id")]
+    pub(crate) all: bool,
     #[command(flatten)]
     pub(crate) change: ChangeOptions,
 }
 
 pub(crate) fn run(context: &Context, options: &Remove) -> Result<ExitCode, Failure> {
-    let change = Change::Remove(host::Remove { service: options.id.clone() });
+    // Without an id clap requires --all.
+    let change = match &options.id {
+        Some(service) => Change::Remove(host::Remove { service: service.clone() }),
+        None => Change::RemoveAll,
+    };
     change::run(context, &change, &options.change)
 }

@@ -27,6 +27,8 @@ pub enum Change {
     Restart(Restart),
     /// Stops a service and removes its units.
     Remove(Remove),
+    /// Stops all services and removes all units of conductor.
+    RemoveAll,
     /// Keeps a job from being run by the clock.
     Pause(Pause),
     /// Lets a paused job be run by the clock again.
@@ -128,7 +130,7 @@ impl Change {
             Self::Deploy(deploy) => std::slice::from_ref(&deploy.service),
             Self::Rollback(rollback) => std::slice::from_ref(&rollback.service),
             Self::Restart(restart) => std::slice::from_ref(&restart.service),
-            Self::Remove(_) | Self::Pause(_) | Self::Resume(_) => &[],
+            Self::Remove(_) | Self::RemoveAll | Self::Pause(_) | Self::Resume(_) => &[],
         }
     }
 
@@ -140,6 +142,7 @@ impl Change {
             Self::Apply(_)
             | Self::Restart(_)
             | Self::Remove(_)
+            | Self::RemoveAll
             | Self::Pause(_)
             | Self::Resume(_) => return None,
         };
@@ -158,6 +161,7 @@ impl fmt::Display for Change {
             Self::Rollback(Rollback { service, .. }) => write!(f, "rollback {}", service.id),
             Self::Restart(Restart { service }) => write!(f, "restart {}", service.id),
             Self::Remove(Remove { service }) => write!(f, "remove {service}"),
+            Self::RemoveAll => f.write_str("remove all"),
             Self::Pause(Pause { service, job }) => write!(f, "pause {service} {job}"),
             Self::Resume(Resume { service, job }) => write!(f, "resume {service} {job}"),
         }

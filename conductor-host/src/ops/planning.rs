@@ -66,6 +66,11 @@ impl Conductor {
                     false => Err(Error::UnknownService { service: service.clone() }),
                 }
             }
+            Change::RemoveAll => {
+                let services = observed.services();
+                let plans = services.map(|id| plan::remove(id, REMOVE_DRAIN, observed));
+                Ok(Plan::new(plans.collect(), observed))
+            }
             Change::Pause(Pause { service, job }) => {
                 let (_, timer) = find(service, job, observed)?;
                 Ok(alone(plan::pause(service, &timer, Timestamp::now(), observed)))
