@@ -40,6 +40,9 @@ fn the_three_formats_give_the_same_service() {
             jobs: BTreeMap::new(),
             files: Vec::new(),
         };
+        for advice in &mut service.advice {
+            (advice.file, advice.position) = ("web".into(), None);
+        }
         seen.push((format!("{service:#?}"), digest));
     }
     assert!(seen[0].0.contains("cleanup-api-tokens"));
