@@ -1,6 +1,7 @@
 //! Where changes are planned and carried out: a host, files only, or a fake host.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -123,7 +124,12 @@ impl Site for SystemSite<'_> {
 
     fn contents(&self, files: &BTreeSet<HostPath>) -> Result<Hashes, Error> {
         // A dry run changes nothing: without a key of the host, nothing was hashed with it either.
-        self.hash(files, |path| Ok(contents::read_key(path)?.or_else(contents::random_key)))
+        self.hash(files, |path| match contents::read_key(path) {
+            Ok(key) => Ok(key.or_else(contents::random_key)),
+            // Who may not read it cannot see what changed.
+            Err(error) if error.source.kind() == ErrorKind::PermissionDenied => Ok(None),
+            Err(error) => Err(error),
+        })
     }
 
     fn listening_ports(&self) -> Result<BTreeSet<u16>, Error> {

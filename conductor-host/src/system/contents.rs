@@ -15,7 +15,7 @@ const KEY: usize = 32;
 /// The longest file whose content counts. systemd reads at most 1 MiB of a credential.
 const LONGEST: u64 = 4 * 1024 * 1024;
 
-/// Reads the key; `None` if there is none, or it is damaged, or belongs to another user.
+/// Reads the key; `None` if there is none, or it is damaged.
 ///
 /// # Errors
 /// The file cannot be read.
@@ -24,7 +24,7 @@ pub(crate) fn read_key(path: &Path) -> Result<Option<ContentKey>, PathError> {
         Ok(bytes) => Ok(bytes.try_into().ok().map(ContentKey::new)),
         Err(ReadError::NotRegular | ReadError::TooLong(_)) => Ok(None),
         Err(ReadError::Io(error)) => match error.kind() {
-            ErrorKind::NotFound | ErrorKind::PermissionDenied => Ok(None),
+            ErrorKind::NotFound => Ok(None),
             _ => Err(error).at("read", path),
         },
     }

@@ -138,6 +138,10 @@ fn a_rotated_secret_fails_no_request(host: &Host) {
     let hashes = "cat /etc/systemd/system/conductor-web-* | grep ^Content=";
     assert_eq!(host.sh(hashes).lines().count(), 2);
 
+    // Another user cannot read the key, and so cannot see what changed.
+    let other = "setpriv --reuid=65534 --regid=65534 --clear-groups conductor apply --dry-run";
+    assert_eq!(host.sh(other), "nothing to change");
+
     let load = Load::start(host);
     let mut running = host.running("web");
     for (file, text) in [("/etc/web.token", "hunter2\n"), ("/etc/web.env", "GREETING=two\n")] {
