@@ -57,7 +57,7 @@ fn run(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
         }
         ["reload", seconds] => {
             let began = Instant::now();
-            let old = proxies.reload(&Systemd::system()?, &nginx)?;
+            let old = proxies.reload(&Systemd::system()?, &nginx)?.unwrap_or_default();
             println!("took over after {} ms", began.elapsed().as_millis());
             let left = proxies.drain(&old, Duration::from_secs(seconds.parse()?), &|| false);
             println!("{left} left after {} ms", began.elapsed().as_millis());

@@ -109,8 +109,9 @@ pub trait Host {
         tested: bool,
     ) -> Result<(), ProxyError>;
 
-    /// Reloads a proxy and waits until it uses the new configuration.
-    async fn reload_proxy(&self, proxy: &ProxyName) -> Result<Self::OldWorkers, ProxyError>;
+    /// Reloads a proxy and waits until it uses the new configuration. Returns `None` if the proxy does not run.
+    async fn reload_proxy(&self, proxy: &ProxyName)
+    -> Result<Option<Self::OldWorkers>, ProxyError>;
 
     /// Returns how many of a proxy's old processes still run.
     async fn count_old_workers(&self, old: &Self::OldWorkers) -> usize;

@@ -12,6 +12,7 @@ use conductor_core::value::HostPath;
 use super::gather::Gather;
 use super::progress::{Phase, ServiceRun};
 use super::{Executor, Halt};
+use crate::event::Event;
 use crate::host::Host;
 use crate::report::Cause;
 use crate::system::ProxyError;
@@ -30,7 +31,8 @@ const WORKERS_PAUSE: [Duration; 2] = [Duration::from_millis(1), Duration::from_m
 const SOCKETS_PAUSE: Duration = Duration::from_millis(10);
 
 /// The reloads of a proxy, joined over services. Each returns the old processes.
-pub(super) type Reloads<H> = Rc<Gather<(), Result<<H as Host>::OldWorkers, Arc<ProxyError>>>>;
+pub(super) type Reloads<H> =
+    Rc<Gather<(), Result<Option<<H as Host>::OldWorkers>, Arc<ProxyError>>>>;
 
 /// The proxy changes that passed a check, and when.
 pub(super) type TriedOut = BTreeMap<(ProxyName, ServiceId), (Option<String>, Duration)>;
@@ -84,8 +86,14 @@ impl<H: Host> Executor<'_, H> {
         };
         let Ok(answer) = reloads.ask((), reload).await;
         match answer {
-            Some(Ok(old)) => {
+            Some(Ok(Some(old))) => {
                 run.old_workers.insert(proxy.clone(), old);
+                Ok(())
+            }
+            Some(Ok(None)) if run.plan.revision.is_none() => Ok(()),
+            Some(Ok(None)) => {
+                let text = format!("{proxy} does not run, so no request reaches the instances");
+                self.tell(&Event::Note { service: &run.plan.service, text: &text });
                 Ok(())
             }
             Some(Err(error)) => Err(Cause::Proxy(error)),

@@ -223,7 +223,10 @@ impl Host for FakeHost {
         Ok(())
     }
 
-    async fn reload_proxy(&self, proxy: &ProxyName) -> Result<Self::OldWorkers, ProxyError> {
+    async fn reload_proxy(
+        &self,
+        proxy: &ProxyName,
+    ) -> Result<Option<Self::OldWorkers>, ProxyError> {
         let turn = self.begin().await;
         self.clock.sleep(CALL).await;
         if turn.fails {
@@ -243,7 +246,7 @@ impl Host for FakeHost {
             old
         };
         self.end(turn, Call::ReloadProxy).await;
-        Ok(old)
+        Ok(Some(old))
     }
 
     async fn count_old_workers(&self, old: &Self::OldWorkers) -> usize {

@@ -305,8 +305,8 @@ impl Host for SystemHost<'_> {
         self.with_proxies(write).await
     }
 
-    async fn reload_proxy(&self, proxy: &ProxyName) -> Result<OldWorkers, ProxyError> {
-        let Some((systemd, _)) = &self.systemd else { return Ok(OldWorkers::default()) };
+    async fn reload_proxy(&self, proxy: &ProxyName) -> Result<Option<OldWorkers>, ProxyError> {
+        let Some((systemd, _)) = &self.systemd else { return Ok(Some(OldWorkers::default())) };
         let (systemd, proxies) = (Arc::clone(systemd), Arc::clone(&self.proxies));
         let proxy = proxy.clone();
         unblock(move || proxies.reload(&systemd, &proxy)).await

@@ -65,7 +65,8 @@ fn a_remove_waits_for_a_deploy(host: &Host) {
     host.sh("systemctl stop nginx; rm /etc/nginx/conf.d/site.conf");
     host.undefine("web.yaml");
     host.conductor(&["remove", "--id", "web"]).exits(0);
-    one.finish().exits(0);
+    let deployed = one.finish().exits(0);
+    assert!(deployed.stdout.contains("nginx does not run"), "{deployed}");
     assert_eq!(host.running("web"), []);
     assert!(host.files().is_empty(), "{:?}", host.files().keys());
     assert_eq!(nginx::upstream(host), "");

@@ -148,14 +148,18 @@ impl Proxies {
     }
 
     /// Reloads a proxy and waits until it uses the new configuration. Returns the processes that serve the
-    /// old connections. A proxy that is not running is not reloaded.
+    /// old connections; `None` if the proxy does not run, and is not reloaded.
     ///
     /// # Errors
     /// The reload fails, or the old processes keep the old configuration.
-    pub fn reload(&self, systemd: &Systemd, proxy: &ProxyName) -> Result<OldWorkers, ProxyError> {
+    pub fn reload(
+        &self,
+        systemd: &Systemd,
+        proxy: &ProxyName,
+    ) -> Result<Option<OldWorkers>, ProxyError> {
         let unit = &self.settings(proxy)?.unit;
         let Some(main) = systemd.up(unit)? else {
-            return Ok(OldWorkers::default());
+            return Ok(None);
         };
         let old = OldWorkers::of(main)?;
         let began = Instant::now();
@@ -165,7 +169,7 @@ impl Proxies {
         }
         let (least, times) = LONGEST_TAKE_OVER;
         match old.are_leaving(least + began.elapsed() * times) {
-            true => Ok(old),
+            true => Ok(Some(old)),
             false => Err(ProxyError::NotTakenOver { unit: unit.clone() }),
         }
     }
