@@ -14,9 +14,14 @@ pub const LONGEST_DELAY: Duration = Duration::from_secs(10);
 /// How long an instance has to be healthy, or to run without a check, until its restarts are reset.
 pub const REST: Duration = Duration::from_mins(1);
 
-/// How many starts in a row are too many (`StartLimitBurst=`): with [`LONGEST_DELAY`] between them, at least an
-/// hour.
-pub const START_LIMIT_BURST: u32 = 360;
+/// How many starts within [`START_LIMIT_INTERVAL`] are too many (`StartLimitBurst=`). The delays allow one less.
+///
+/// A start that fails before the probe runs is not delayed, for example because a secret is missing. After this
+/// many, systemd gives up, and starts again after ten seconds (`OnFailure=`).
+pub const START_LIMIT_BURST: u32 = 10;
+
+/// The time in which starts are counted (`StartLimitIntervalSec=`).
+pub const START_LIMIT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Returns the delay before a start, after `count` starts: zero for the first two, then [`FIRST_DELAY`],
 /// doubled each time up to [`LONGEST_DELAY`].
@@ -31,6 +36,22 @@ pub fn delay(count: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_probe_delays_never_reaches_the_start_limit() {
+        // Each start is delayed after it was counted, and ends at once.
+        let starts = |first: u32| {
+            let mut began = Duration::ZERO;
+            let in_time = (first..).take_while(|count| {
+                let counts = began < START_LIMIT_INTERVAL;
+                began += delay(*count);
+                counts
+            });
+            in_time.count()
+        };
+        assert!((0..20).all(|first| starts(first) < START_LIMIT_BURST as usize));
+        assert_eq!(starts(0), START_LIMIT_BURST as usize - 1);
+    }
 
     #[test]
     fn delays_double_up_to_ten_seconds() {

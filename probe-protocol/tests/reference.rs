@@ -27,8 +27,13 @@ fn delays_between_starts_are_as_described() {
     assert_eq!(restarts::REST, Duration::from_mins(1));
     let delays = format!(
         "is started again at once; the third time in a row after {first}, then after twice as long each time, \
-         up to {longest}, until it has been healthy for a minute. After {} starts in a row",
-        restarts::START_LIMIT_BURST
+         up to {longest}, until it has been healthy for a minute."
     );
     assert!(reference().contains(&delays), "{delays}");
+    let limit = format!(
+        "After {} starts within {}",
+        restarts::START_LIMIT_BURST,
+        spoken(restarts::START_LIMIT_INTERVAL)
+    );
+    assert!(reference().contains(&limit), "{limit}");
 }

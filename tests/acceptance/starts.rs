@@ -1,5 +1,7 @@
 //! Why an instance does not start: said before anything is changed, or with the failure.
 
+use std::time::{Duration, Instant};
+
 use crate::Test;
 use crate::host::{Host, SLEEP};
 
@@ -8,6 +10,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_failure_names_what_is_missing", a_failure_names_what_is_missing),
     ("a_failure_shows_this_attempt_only", a_failure_shows_this_attempt_only),
     ("what_ends_after_one_answer_replaces_nothing", what_ends_after_one_answer_replaces_nothing),
+    ("a_start_is_repeated_until_it_works", a_start_is_repeated_until_it_works),
     ("a_program_in_the_background_is_recognized", a_program_in_the_background_is_recognized),
 ];
 
@@ -143,4 +146,58 @@ fn a_program_in_the_background_is_recognized(host: &Host) {
             "hint: the program seems to put itself in the background; run it in the foreground",
         );
     }
+}
+
+/// Failures before the program or its probe runs.
+fn a_start_is_repeated_until_it_works(host: &Host) {
+    let server = "[/usr/bin/python3, -m, http.server, --bind, 127.0.0.1, --directory, /usr/share/doc, '{port}']";
+    let repair = "touch /srv/env; echo key >/srv/key";
+    host.sh(repair);
+    host.define(
+        "web.yaml",
+        &format!("id: web\ncommand: {server}\nport: 80\nhealth: {{http: /}}\nsecrets: {{key: /srv/key}}\n"),
+    );
+    host.define("plain.yaml", &format!("id: plain\n{SLEEP}env_files: [/srv/env]\n"));
+    host.apply();
+    let ids = ["web", "plain"];
+    let units = ids.map(|id| host.running(id)[0].0.clone());
+    let running = |host: &Host| ids.iter().all(|id| host.running(id).len() == 1);
+    // How often systemd has given an instance up.
+    let rounds = |unit: &String| -> u32 {
+        let said = format!("journalctl -o cat _PID=1 UNIT={unit}");
+        host.sh(&format!("{said} | grep -c 'too quickly' || true")).parse().expect("a number")
+    };
+    let before = units.each_ref().map(rounds);
+    host.sh("rm /srv/env /srv/key");
+    let pids = ids.map(|id| host.running(id)[0].1.to_string()).join(" ");
+    host.sh(&format!("kill -KILL {pids}"));
+    let given_up = |times: u32| {
+        host.eventually("both are given up", |_| {
+            units.iter().zip(before).all(|(unit, before)| rounds(unit) >= before + times)
+        });
+        (Instant::now(), cpu_time(host))
+    };
+    let ((first, used), (second, more)) = (given_up(1), given_up(2));
+    let share = more.saturating_sub(used).as_secs_f64() / (second - first).as_secs_f64();
+    assert!(share < 0.04, "two instances take {share} of a processor");
+    let table = host.conductor(&["status"]).exits(0);
+    assert_eq!(table.stdout.matches("failed (starts again, ").count(), 2, "{table}");
+    host.sh(repair);
+    let repaired = Instant::now();
+    host.eventually("both are up by themselves", running);
+    assert!(repaired.elapsed() < Duration::from_secs(15), "{:?}", repaired.elapsed());
+    // What an operator stops stays stopped.
+    host.sh("rm /srv/env");
+    host.sh(&format!("kill -KILL {}", host.running("plain")[0].1));
+    let timer = |id: &str| host.property(&format!("conductor-start@{id}.timer"), "ActiveState");
+    host.eventually("it is given up", |_| timer("plain") == "active");
+    host.sh("systemctl stop conductor-plain.target");
+    assert_eq!(timer("plain"), "inactive");
+}
+
+/// Returns the processor time that systemd has used.
+fn cpu_time(host: &Host) -> Duration {
+    let stat = host.sh("cut -d' ' -f14-17 /proc/1/stat");
+    let ticks: u64 = stat.split_whitespace().map(|time| time.parse::<u64>().expect("a time")).sum();
+    Duration::from_millis(ticks * 10)
 }

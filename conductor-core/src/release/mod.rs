@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 pub use run::Task;
 pub use scheduled_jobs::timer_link;
-pub use shared::{STARTED_BY, shared_units, start_link, started_service};
+pub use shared::{STARTED_BY, retry_timer, shared_units, start_link, started_service};
 
 use crate::caught::Panicked;
 use crate::error::Invalid;

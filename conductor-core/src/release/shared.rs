@@ -22,6 +22,7 @@ pub const STARTED_BY: [&str; 2] = ["multi-user.target", "default.target"];
 #[derive(Serialize)]
 struct SharedView<'a> {
     target: String,
+    timer: String,
     retry: String,
     slice: &'a str,
     wanted_by: &'a str,
@@ -63,6 +64,7 @@ pub fn shared_units(scope: Scope, templates: &Templates) -> Result<UnitSet, Temp
     // %i is the name as it is: a dash in an id needs no escape.
     let view = SharedView {
         target: format!("{PREFIX}%i.target"),
+        timer: format!("{PREFIX}{START}%i.timer"),
         retry: format!("{PREFIX}{RETRY}%i.service"),
         // By default, template units have a slice of their own.
         slice: "conductor.slice",
@@ -91,6 +93,11 @@ pub fn start_link(service: &ServiceId, scope: Scope) -> Link {
         by: UnitName::from_checked(Place::of(scope).wanted_by.to_owned()),
         unit: UnitName::from_checked(format!("{PREFIX}{START}{service}.service")),
     }
+}
+
+/// Returns the timer that starts the instances of a service again which failed or could not start.
+pub fn retry_timer(service: &ServiceId) -> UnitName {
+    UnitName::from_checked(format!("{PREFIX}{START}{service}.timer"))
 }
 
 /// Returns the service that a unit starts at boot, if it is the unit of such a link.

@@ -5,11 +5,12 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use probe_protocol::restarts::{LONGEST_DELAY, START_LIMIT_BURST};
+use probe_protocol::restarts::{START_LIMIT_BURST, START_LIMIT_INTERVAL};
 use probe_protocol::{Check, Header, StopSignal, Subcommand, Timing, Watch};
 
 use super::Instance;
 use crate::definition::{Method, Runtime};
+use crate::release::retry_timer;
 use crate::service::{Health, HealthCheck, HttpCheck, Service};
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, command_line};
@@ -140,31 +141,23 @@ pub(super) fn directives(service: &Service) -> Lines {
 pub(super) fn restart(service: &Service) -> Lines {
     let mut lines = Lines::default();
     lines.push("Restart", "always");
-    if is_probed(service) {
-        lines.push("RestartSec", 0);
-    } else {
-        lines.push("RestartSec", "100ms");
-        lines.push("RestartSteps", 8);
-        lines.push("RestartMaxDelaySec", "30s");
-    }
+    lines.push("RestartSec", if is_probed(service) { "0" } else { "100ms" });
     lines
 }
 
-/// Returns the start limit, after which an instance that cannot start is `failed`.
+/// How many starts of an instance without the probe, which delays none, are too many: systemd's own default.
+const BURST_WITHOUT_PROBE: u32 = 5;
+
+/// Returns the start limit, and the timer that starts an instance again which has reached it.
 ///
-/// The interval is longer than that many starts can take; else the limit could not be reached.
+/// So a start that fails at once, for whatever reason, is repeated at once and then every ten seconds, as long
+/// as it fails.
 pub(super) fn start_limit(service: &Service) -> Lines {
+    let burst = if is_probed(service) { START_LIMIT_BURST } else { BURST_WITHOUT_PROBE };
     let mut lines = Lines::default();
-    if is_probed(service) {
-        let attempt = start_timeout(service)
-            .saturating_add(service.deploy.stop_timeout.duration())
-            .saturating_add(LONGEST_DELAY);
-        let interval = attempt.saturating_mul(START_LIMIT_BURST);
-        lines.push("StartLimitIntervalSec", seconds(interval));
-        lines.push("StartLimitBurst", START_LIMIT_BURST);
-    } else {
-        lines.push("StartLimitIntervalSec", 0);
-    }
+    lines.push("StartLimitIntervalSec", seconds(START_LIMIT_INTERVAL));
+    lines.push("StartLimitBurst", burst);
+    lines.push("OnFailure", retry_timer(&service.id));
     lines
 }
 

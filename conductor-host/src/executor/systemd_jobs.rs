@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use conductor_core::name::UnitName;
 use conductor_core::plan::{ActiveState, Step};
+use conductor_core::release::retry_timer;
 use futures_util::future::{Either, join, join_all, select};
 use probe_protocol::HealthState;
 
@@ -50,6 +51,12 @@ impl<H: Host> Executor<'_, H> {
             Some((took, result))
         }))
         .await;
+        let is_target = |step: &Step| step.unit().is_some_and(|unit| unit.kind() == "target");
+        if job == JobType::Stop && steps.iter().any(is_target) {
+            // It stops with the target, but an instance that was failing may have started it again since. If
+            // it does not stop, it has nothing to start.
+            let _ = self.host.run_job(job, &retry_timer(service)).await?;
+        }
         let mut fault = None;
         for (step, result) in steps.into_iter().zip(results) {
             let Some((took, result)) = result else { continue };

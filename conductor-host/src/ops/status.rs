@@ -13,7 +13,7 @@ use super::scheduled_jobs::JobStatus;
 use crate::system::{UnitDetails, good_definitions};
 use conductor_core::name::{ReleaseName, Revision, ServiceId, UnitName};
 use conductor_core::plan::{self, ActiveState, Observed, ObservedRelease};
-use conductor_core::release::Release;
+use conductor_core::release::{Release, retry_timer};
 use conductor_core::service::Service;
 use conductor_core::unit::Unit;
 use conductor_core::value::{Endpoint, Port};
@@ -86,6 +86,8 @@ pub struct InstanceStatus {
     pub last_check: Option<u64>,
     /// Why it last stopped, if it was not stopped on purpose.
     pub result: Option<String>,
+    /// Whether it has failed and is started again by itself.
+    pub retried: bool,
     /// How often systemd restarted it.
     pub restarts: Option<u32>,
     /// Its memory in bytes.
@@ -133,7 +135,9 @@ impl Conductor {
             .map(|(name, _)| name)
             .collect();
         let (states, mut details) = if let Some(systemd) = &systemd {
-            let (states, details) = systemd.states_and_details(&names)?;
+            let timers: Vec<_> = ids.iter().map(|id| retry_timer(id)).collect();
+            let units: Vec<_> = names.iter().copied().chain(&timers).collect();
+            let (states, details) = systemd.states_and_details(&units)?;
             (Some(states), names.into_iter().zip(details).collect())
         } else {
             // The states of a fake host.
@@ -149,6 +153,8 @@ impl Conductor {
         let mut jobs = self.jobs(&ids, &observed, systemd.as_ref())?;
         let mut services = Vec::with_capacity(ids.len());
         for id in ids {
+            let timer = states.as_ref().and_then(|states| states.get(&retry_timer(id)));
+            let waits = timer.is_some_and(|(state, _)| state.is_up());
             let outdated = defined.get(id).map(|service| self.outdated(service, &observed));
             let outdated = outdated.unwrap_or_default();
             let mut instances: Vec<_> = observed
@@ -163,7 +169,10 @@ impl Conductor {
                         ),
                     };
                     let details = details.remove(name).unwrap_or_default();
-                    InstanceStatus::new(name, unit, state, details, outdated.get(name).copied())
+                    let outdated = outdated.get(name).copied();
+                    let mut shown = InstanceStatus::new(name, unit, state, details, outdated)?;
+                    shown.retried = waits && shown.active_state == "failed";
+                    Some(shown)
                 })
                 .collect();
             instances.sort_by_key(|instance| instance.instance);
@@ -263,6 +272,7 @@ impl InstanceStatus {
                 _ => None,
             },
             healthy: active_state == "active" && !finds_fault(details.status.as_deref()),
+            retried: false,
             active_state,
             sub_state,
             status: details.status,

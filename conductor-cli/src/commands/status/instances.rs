@@ -82,7 +82,8 @@ fn table(columns: &[&str], rows: &[Row]) -> String {
 
 fn row(service: &str, instance: &InstanceStatus) -> Row {
     let dash = || "-".to_owned();
-    let state = match (&instance.result, instance.sub_state.as_str()) {
+    let sub = if instance.retried { "starts again" } else { &instance.sub_state };
+    let state = match (&instance.result, sub) {
         (Some(result), sub) => format!("{} ({sub}, {result})", instance.active_state),
         (None, "") => instance.active_state.clone(),
         (None, sub) => format!("{} ({sub})", instance.active_state),
