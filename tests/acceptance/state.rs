@@ -197,6 +197,7 @@ fn what_is_missing(host: &Host, engine: Option<Engine>) {
     assert!(!host.path("/srv/disk").exists());
     host.sh("mv /srv/away /srv/disk");
     host.sh(&format!("systemctl reset-failed {unit}; systemctl start {unit}"));
+    host.eventually("it is up", |host| host.running("db").len() == 1);
     let pid = inside(host, engine, host.running("db")[0].1);
     assert_eq!(host.sh(&format!("cat /proc/{pid}/root/data/file")), "mine");
 }
