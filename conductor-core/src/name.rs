@@ -55,6 +55,15 @@ text_type!(
 );
 
 text_type!(
+    /// The name of a named volume within its service; same characters as a [`ServiceId`].
+    VolumeName,
+    check_volume,
+    LABEL,
+    numbers: Numbers::Refused,
+    "The name of a volume: lower-case letters, digits, _ and -."
+);
+
+text_type!(
     /// The name of a systemd unit, with its type suffix (systemd.unit(5)).
     UnitName,
     check_unit_name,
@@ -140,6 +149,14 @@ pub fn timer_unit(service: &ServiceId, job: &JobName) -> UnitName {
     UnitName::from_checked(format!("{PREFIX}{service}-{job}.timer"))
 }
 
+/// Returns the name that an engine has for a volume of a service. Neither an id nor a name has a dot.
+pub fn engine_volume(service: &ServiceId, volume: &VolumeName) -> String {
+    format!("{PREFIX}{service}.{volume}")
+}
+
+/// The directory of native services' volumes, below that for state (`/var/lib`): each is `ID/NAME` in it.
+pub const VOLUMES: &str = "conductor/volumes";
+
 /// Returns the name of the dynamic user as which all units of a native service run: `conductor-ID`.
 ///
 /// A name that systemd accepts has at most 31 characters. A longer id is cut, and followed by two dashes, which
@@ -164,6 +181,10 @@ fn check_id(text: &str) -> Result<(), Invalid> {
 
 fn check_job(text: &str) -> Result<(), Invalid> {
     check_label(text, "a job's name", LONGEST_ID)
+}
+
+fn check_volume(text: &str) -> Result<(), Invalid> {
+    check_label(text, "the name of a volume", LONGEST_ID)
 }
 
 fn check_proxy(text: &str) -> Result<(), Invalid> {

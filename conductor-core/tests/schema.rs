@@ -85,7 +85,7 @@ fn both_accept_what_is_good() {
         ("env", json!({"A": "", "_b": 1.5, "C": "x\ny"})),
         ("env_files", json!(["/etc/x.env", "/"])),
         ("secrets", json!({"database_url": "/etc/secret"})),
-        ("volumes", json!(["/a:/b", "/a/{revision}:/b:ro", "/a:/b:rw"])),
+        ("volumes", json!(["/a:/b", "/a/{revision}:/b:ro", "/a:/b:rw", "my-data:/data:ro"])),
         ("user", json!(1000)),
         ("user", json!("www-data")),
         ("limits", json!({"memory": "1.5G", "cpu": 1.5, "pids": 1})),

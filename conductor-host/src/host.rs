@@ -13,7 +13,7 @@ use std::time::Duration;
 use conductor_core::error::PathError;
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Hook, Step};
-use conductor_core::unit::EngineImage;
+use conductor_core::unit::{EngineImage, NamedVolume};
 use conductor_core::value::HostPath;
 
 use crate::system::{JobError, JobType, LastWords, ProxyError, PullError, SystemdError};
@@ -90,6 +90,13 @@ pub trait Host {
 
     /// Removes an image. If something still uses it, it stays, and that is an error.
     async fn remove_image(&self, image: &EngineImage) -> Result<(), PullError>;
+
+    /// Removes a named volume of a service with all data in it. One that is not there is not an error.
+    async fn remove_volume(
+        &self,
+        service: &ServiceId,
+        volume: &NamedVolume,
+    ) -> Result<(), PathError>;
 
     /// Checks a proxy's configuration as it would be with a new text for a service, or with none.
     async fn try_out(

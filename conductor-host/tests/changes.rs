@@ -95,7 +95,7 @@ fn each_change_does_what_it_says() {
     assert!(waits(&world));
     let others = world.change(&apply(Vec::new())).orphans;
     assert_eq!(others, std::slice::from_ref(&service));
-    let remove = Change::Remove(Remove { service });
+    let remove = Change::Remove(Remove { service, volumes: false });
     world.change(&remove);
     assert!(world.host.lock().unwrap().state().units.units.is_empty());
     assert_eq!(world.try_to(&remove).unwrap_err().kind(), "unknown_service");

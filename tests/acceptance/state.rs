@@ -9,6 +9,9 @@ use crate::host::{FEW_FILTERS, Host, UNITS};
 pub(crate) const TESTS: &[Test] = &[
     ("every_unit_of_a_service_writes_its_state", every_unit_of_a_service_writes_its_state),
     ("redis_loses_no_write", redis_loses_no_write),
+    ("native_named_volumes", |host| named_volumes(host, None)),
+    ("docker_named_volumes", |host| named_volumes(host, Some(Docker))),
+    ("podman_named_volumes", |host| named_volumes(host, Some(Podman))),
     ("native_what_is_missing", |host| what_is_missing(host, None)),
     ("docker_what_is_missing", |host| what_is_missing(host, Some(Docker))),
     ("podman_what_is_missing", |host| what_is_missing(host, Some(Podman))),
@@ -211,4 +214,78 @@ fn inside(host: &Host, engine: Option<Engine>, main: u32) -> String {
             host.sh(&format!("{engine} inspect --format '{{{{.State.Pid}}}}' $({engine} ps -q)"))
         }
     }
+}
+
+/// A volume without a directory of the host's: it is made, kept over releases and removals, and goes when asked.
+fn named_volumes(host: &Host, engine: Option<Engine>) {
+    let how = match engine {
+        None => format!("systemd: {FEW_FILTERS}\n"),
+        Some(engine) => {
+            host.sandbox.load_image(engine).expect("the engine takes the image");
+            let engine = engine.program();
+            format!("runtime: {engine}\nimage: localhost/app\nrevision: v1\n")
+        }
+    };
+    let define = |id: &str, version: u32| {
+        let script = format!("echo {version} >>/data/log; exec sleep 1000");
+        host.define(
+            &format!("{id}.yaml"),
+            &format!(
+                "id: {id}\n{how}command: [/bin/sh, -c, '{script}']\nvolumes: ['data:/data']\n\
+                 cron: {{job: {{schedule: '@yearly', command: [/bin/sh, -c, 'echo job >>/data/log']}}}}\n"
+            ),
+        );
+    };
+    let log = |host: &Host, id: &str| {
+        let run = ["run", "--id", id, "--", "/bin/sh", "-c", "cat /data/log"];
+        host.conductor(&run).exits(0).stdout.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    define("db", 1);
+    define("db-b", 7);
+    host.apply();
+    host.eventually("both wrote", |host| log(host, "db") == "1" && log(host, "db-b") == "7");
+    define("db", 2);
+    let ran = host.conductor(&["apply", "--dry-run"]).exits(0);
+    ran.says("the old instance stops first, so that no two use the volume data\n");
+    host.apply();
+    host.conductor(&["cron", "run-now", "--id", "db", "job"]).exits(0);
+    host.eventually("all wrote", |host| log(host, "db") == "1 2 job");
+    host.is_converged();
+
+    let status = host.conductor(&["status", "db", "--output", "json"]).exits(0).json();
+    let volumes = &status["services"][0]["volumes"];
+    let location = match engine {
+        None => "/var/lib/conductor/volumes/db/data",
+        Some(_) => "conductor-db.data",
+    };
+    assert_eq!(volumes.as_array().map(Vec::len), Some(1), "{volumes}");
+    assert_eq!(volumes[0]["location"], location, "{volumes}");
+    let shown = host.conductor(&["status", "db"]).exits(0).stdout;
+    assert!(shown.contains(location), "{shown}");
+
+    // It is kept with the service's name, and goes only when asked to, alone.
+    host.conductor(&["remove", "--id", "db"]).exits(0);
+    host.apply();
+    host.eventually("it still has its data", |host| log(host, "db") == "1 2 job 2");
+    if engine.is_none() {
+        // What a hostile service leaves there is not followed.
+        host.sh("mkdir /srv/precious; touch /srv/precious/file");
+        let link = ["run", "--id", "db", "--", "ln", "-s", "/srv/precious", "/data/link"];
+        host.conductor(&link).exits(0);
+    }
+    host.conductor(&["remove", "--id", "db"]).exits(0);
+    let ran = host.conductor(&["remove", "--id", "db", "--volumes", "--dry-run"]).exits(0);
+    assert!(ran.stdout.contains("remove the volume data"), "{ran}");
+    host.conductor(&["remove", "--id", "db", "--volumes"]).exits(0);
+    host.conductor(&["remove", "--id", "db", "--volumes"]).exits(2);
+    assert_eq!(log(host, "db-b"), "7");
+    host.apply();
+    host.eventually("it begins anew", |host| log(host, "db") == "2");
+    if engine.is_none() {
+        assert!(host.path("/srv/precious/file").exists());
+    }
+    for id in ["db", "db-b"] {
+        host.conductor(&["remove", "--id", id, "--volumes"]).exits(0);
+    }
+    assert_eq!(host.sh("find /var/lib -path '*conductor/volumes/*'"), "");
 }

@@ -174,8 +174,11 @@ fn print_report(context: &Context, change: &Change, report: &Report) -> Result<(
             false => Ok(()),
         };
     }
-    if let Change::Remove(Remove { service }) = change {
+    if let Change::Remove(Remove { service, volumes }) = change {
         return match is_complete(report) {
+            true if *volumes => print::line(format_args!(
+                "removed: {service} and its named volumes; its definition, if there is one, stays"
+            )),
             true => print::line(format_args!(
                 "removed: {service}; its definition, if there is one, stays"
             )),

@@ -22,6 +22,9 @@ pub(crate) struct Remove {
     /// All services on this host, for example before conductor is uninstalled
     #[arg(long, conflicts_with = "id")]
     pub(crate) all: bool,
+    /// Remove its named volumes, too, with all data in them
+    #[arg(long, conflicts_with = "all")]
+    pub(crate) volumes: bool,
     #[command(flatten)]
     pub(crate) change: ChangeOptions,
 }
@@ -29,7 +32,9 @@ pub(crate) struct Remove {
 pub(crate) fn run(context: &Context, options: &Remove) -> Result<ExitCode, Failure> {
     // Without an id clap requires --all.
     let change = match &options.id {
-        Some(service) => Change::Remove(host::Remove { service: service.clone() }),
+        Some(service) => {
+            Change::Remove(host::Remove { service: service.clone(), volumes: options.volumes })
+        }
         None => Change::RemoveAll,
     };
     change::run(context, &change, &options.change)

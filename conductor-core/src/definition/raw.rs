@@ -77,7 +77,8 @@ pub struct Definition {
     pub secrets: Field<Table<CredentialName, HostPath>>,
     /// Directories of the host that the instances see: `SOURCE:TARGET`, `SOURCE:TARGET:ro`. A source
     /// that does not exist is an error, and its file system is mounted before an instance starts
-    /// (`RequiresMountsFor=`).
+    /// (`RequiresMountsFor=`). A name instead of a path, `data:/data`, is a volume of the service
+    /// that is created when it is first used.
     pub volumes: Field<Vec<Field<Volume>>>,
     /// The user to run as. native services without it get a dynamic user (`DynamicUser=`), the same
     /// for all instances, releases, jobs and runs of the service: `conductor-ID`, shortened if it

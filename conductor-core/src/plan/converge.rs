@@ -15,7 +15,7 @@ use crate::definition::Order;
 use crate::name::{ServiceId, UnitName};
 use crate::release::slice_unit;
 use crate::service::Service;
-use crate::unit::{EngineImage, Link, UnitSet};
+use crate::unit::{EngineImage, Link, NamedVolume, UnitSet};
 use crate::value::Span;
 
 /// Plans the steps of one service to its desired state.
@@ -90,8 +90,13 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
     })
 }
 
-/// Plans the removal of a service; `drain` is the longest wait for open connections.
-pub fn remove(service: &ServiceId, drain: Span, observed: &Observed) -> ServicePlan {
+/// Plans the removal of a service and of some volumes; `drain` is the longest wait for open connections.
+pub fn remove(
+    service: &ServiceId,
+    drain: Span,
+    volumes: &[NamedVolume],
+    observed: &Observed,
+) -> ServicePlan {
     let leaving = Leaving::all(service, &[], observed);
     let traffic = Traffic::none(service, drain, observed);
     let (mut steps, mut undo, mut finish) = (Steps::default(), Steps::default(), Steps::default());
@@ -108,6 +113,11 @@ pub fn remove(service: &ServiceId, drain: Span, observed: &Observed) -> ServiceP
         finish.extend(observed.shared.iter().cloned().map(Step::RemoveShared));
     }
     finish.extend(leaving.remove);
+    finish.extend(
+        volumes
+            .iter()
+            .map(|volume| Step::RemoveVolume { service: service.clone(), volume: volume.clone() }),
+    );
     ServicePlan {
         service: service.clone(),
         revision: None,

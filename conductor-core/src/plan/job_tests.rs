@@ -77,7 +77,7 @@ fn a_job_that_goes_takes_its_timer_along_and_comes_to_its_end() {
             format!("remove {TIMER}"),
         ]
     );
-    let all = words(&remove(&"web".parse().unwrap(), Span::from_secs(0), &observed));
+    let all = words(&remove(&"web".parse().unwrap(), Span::from_secs(0), &[], &observed));
     assert!(all.contains(&format!("stop {RUNNER}")), "{all:?}");
 }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::name::{ProxyName, ServiceId, UnitName};
 use crate::proxy::UpstreamFile;
-use crate::unit::{EngineImage, Link, Unit};
+use crate::unit::{EngineImage, Link, NamedVolume, Unit};
 use crate::value::{HostPath, Span};
 
 /// One idempotent change to the host, or a condition for the next step.
@@ -103,6 +103,13 @@ pub enum Step {
         /// The number of the instance.
         instance: u16,
     },
+    /// Remove a named volume with all data in it.
+    RemoveVolume {
+        /// The service.
+        service: ServiceId,
+        /// The volume.
+        volume: NamedVolume,
+    },
     /// Remove an image that no release on the host uses.
     RemoveImage(EngineImage),
 }
@@ -164,6 +171,7 @@ impl Step {
             Self::Disable(_) => "disable",
             Self::Remove(_) | Self::RemoveShared(_) => "remove",
             Self::Unswitch { .. } => "remove_socket_name",
+            Self::RemoveVolume { .. } => "remove_volume",
             Self::RemoveImage(_) => "remove_image",
         }
     }
@@ -239,6 +247,12 @@ impl fmt::Display for Step {
             Self::Disable(link) => write!(f, "disable {} in {}", link.unit, link.by),
             Self::Remove(name) | Self::RemoveShared(name) => write!(f, "remove {name}"),
             Self::Unswitch { instance, .. } => write!(f, "remove the name of socket {instance}"),
+            Self::RemoveVolume { volume: NamedVolume { engine: Some(engine), name }, .. } => {
+                write!(f, "remove the volume {name} of {} and all data in it", engine.program())
+            }
+            Self::RemoveVolume { volume: NamedVolume { engine: None, name }, .. } => {
+                write!(f, "remove the volume {name} and all data in it")
+            }
             Self::RemoveImage(image) => write!(f, "remove the image {}", image.reference),
         }
     }

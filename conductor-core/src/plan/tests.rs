@@ -237,7 +237,7 @@ fn files_of_an_older_version_are_replaced_and_nothing_that_runs_is_touched() {
     let stopped: Vec<_> = plan.all_steps().filter(|step| matches!(step, Step::Stop(_))).collect();
     assert_eq!(stopped.len(), 1, "{:?}", words(&plan));
     // The slice is stopped when the service is removed, once.
-    let stopped = words(&remove(&id(), Span::from_secs(30), &older));
+    let stopped = words(&remove(&id(), Span::from_secs(30), &[], &older));
     assert_eq!(stopped.iter().filter(|step| *step == "stop conductor-web.slice").count(), 1);
     assert!(stopped.contains(&"remove conductor-web.slice".to_owned()));
 }
@@ -417,8 +417,8 @@ fn a_service_goes_with_everything_it_has_and_nothing_else() {
     let desired = desired("");
     let observed = running(&desired);
     let (id, drain) = (&desired.service.id, Span::from_secs(30));
-    assert!(!remove(&"other".parse().unwrap(), drain, &observed).changes());
-    let plan = remove(id, drain, &observed);
+    assert!(!remove(&"other".parse().unwrap(), drain, &[], &observed).changes());
+    let plan = remove(id, drain, &[], &observed);
     let steps: Vec<_> = plan.all_steps().collect();
     let last_stop = steps.iter().rfind(|step| matches!(step, Step::Stop(_))).unwrap();
     assert_eq!(last_stop.unit(), Some(&slice_unit(id)));
@@ -438,7 +438,7 @@ fn what_all_services_share_goes_with_the_last_one() {
     let both = Observed { states: alone.states.clone(), ..Observed::new(set, BTreeMap::new()) };
     assert_eq!(both.services().count(), 2);
     let removes = |observed: &Observed, ids: &[&ServiceId], more: Option<ServicePlan>| {
-        let plans = ids.iter().map(|id| remove(id, drain, observed)).chain(more);
+        let plans = ids.iter().map(|id| remove(id, drain, &[], observed)).chain(more);
         let plan = Plan::new(plans.collect(), observed);
         let steps = plan.services.iter().flat_map(ServicePlan::all_steps);
         steps.filter(|step| matches!(step, Step::RemoveShared(_))).count()
@@ -464,7 +464,7 @@ fn a_link_that_starts_a_service_belongs_to_it() {
     let set = UnitSet { links: [link.clone()].into(), ..UnitSet::default() };
     let observed = Observed::new(set, BTreeMap::new());
     assert_eq!(
-        words(&remove(&api(), Span::from_secs(0), &observed)),
+        words(&remove(&api(), Span::from_secs(0), &[], &observed)),
         [format!("disable {} in {}", link.unit, link.by)]
     );
 }

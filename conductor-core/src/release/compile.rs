@@ -58,6 +58,7 @@ pub(super) fn compile(
     if scope == Scope::User && service.user.is_some() {
         return Err(CompileError::UserScope { service: service.id.clone() });
     }
+    check_scope(service, scope)?;
     if scope == Scope::User && service.listen == Listen::Socket {
         return Err(CompileError::Socket { service: service.id.clone() });
     }
@@ -186,6 +187,7 @@ pub(super) fn instance_unit(
         endpoint,
         image,
         contents: BTreeMap::new(),
+        volumes: service.named_volumes(),
         record: record.cloned(),
     }));
     Ok(Unit::new(text, metadata(service, kind)))
@@ -224,9 +226,20 @@ pub(super) fn engine_image(
     Ok(image(release, tokens)?.map(|reference| EngineImage { engine, reference }))
 }
 
+/// Refuses named volumes of a user's native services.
+pub(super) fn check_scope(service: &Service, scope: Scope) -> Result<(), CompileError> {
+    let native = service.runtime == Runtime::Native && scope == Scope::User;
+    match service.volumes.iter().any(|volume| volume.name().is_some()) && native {
+        true => Err(CompileError::NamedVolume { service: service.id.clone() }),
+        false => Ok(()),
+    }
+}
+
 /// Checks paths again with the values of tokens: a digest as revision contains a colon.
 pub(super) fn check_volumes(service: &Service, tokens: &Tokens<'_>) -> Result<(), CompileError> {
-    for path in service.volumes.iter().flat_map(|volume| [&volume.source, &volume.target]) {
+    let paths =
+        service.volumes.iter().flat_map(|volume| volume.path().into_iter().chain([&volume.target]));
+    for path in paths {
         if let Err(source) = tokens.expand(path.as_str()).parse::<HostPath>() {
             return Err(CompileError::Volume { service: service.id.clone(), source });
         }

@@ -69,6 +69,12 @@ pub enum CompileError {
         /// The service.
         service: ServiceId,
     },
+    /// The service has a named volume, whose directory the host's systemd creates.
+    #[error("{service}: volumes: a named volume of a native service needs the host's systemd")]
+    NamedVolume {
+        /// The service.
+        service: ServiceId,
+    },
     /// A bug in conductor.
     #[error("{service}")]
     Panicked {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::compile::{check_volumes, image};
+use super::compile::{check_scope, check_volumes, image};
 use super::{CompileError, PREFIX, Release, slice_unit};
 use crate::definition::Runtime;
 use crate::name::UnitName;
@@ -90,6 +90,7 @@ pub(super) fn compile(
     if service.runtime == Runtime::Native && service.entrypoint.is_some() {
         return Err(CompileError::Entrypoint { service: service.id });
     }
+    check_scope(&service, scope)?;
     let id = service.id.as_str();
     let slice = slice_unit(&service.id);
     let revision = release.revision.as_str();

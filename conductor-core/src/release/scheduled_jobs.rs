@@ -50,6 +50,7 @@ pub(super) fn compile(
             revision: release.revision.clone(),
             release: name.clone(),
             image: release.engine_image()?,
+            volumes: service.named_volumes(),
             record: record.cloned(),
         }));
         let view = TimerView {

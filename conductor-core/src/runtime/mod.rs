@@ -15,7 +15,7 @@ use crate::name::UnitName;
 use crate::service::Service;
 use crate::unit::Lines;
 use crate::unit::escape::percent;
-use crate::value::{Endpoint, Port, Span, Tokens};
+use crate::value::{Endpoint, Port, Span, Tokens, Volume};
 
 pub use health::is_probed;
 pub use probe_protocol::places::PROBE;
@@ -118,8 +118,8 @@ pub(crate) fn once(instance: &Instance<'_>) -> Parts {
 /// Adds the file systems of volumes, which are mounted before the unit starts, or fail it. A missing one would look
 /// like lost data.
 fn mounts(unit: &mut Lines, instance: &Instance<'_>) {
-    for volume in &instance.service.volumes {
-        let source = instance.tokens.expand(volume.source.as_str());
+    for path in instance.service.volumes.iter().filter_map(Volume::path) {
+        let source = instance.tokens.expand(path.as_str());
         unit.push("RequiresMountsFor", percent(&source));
     }
 }

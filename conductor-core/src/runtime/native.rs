@@ -4,11 +4,11 @@ use probe_protocol::Exec;
 
 use super::run::RUN_SOCKET;
 use super::{Instance, PROBE, Parts, Scope, health, limits, socket};
-use crate::name::dynamic_user;
+use crate::name::{VOLUMES, dynamic_user};
 use crate::service::Service;
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, percent, quote};
-use crate::value::Volume;
+use crate::value::{Volume, VolumeSource};
 
 /// The sandbox of every native unit. systemd.exec(5) explains each directive.
 ///
@@ -148,8 +148,19 @@ fn resources(instance: &Instance<'_>) -> Lines {
     }
     for Volume { source, target, read_only } in &service.volumes {
         let directive = if *read_only { "BindReadOnlyPaths" } else { "BindPaths" };
-        let path = format!("{}:{}", tokens.expand(source.as_str()), tokens.expand(target.as_str()));
-        lines.push(directive, percent(&path));
+        let target = tokens.expand(target.as_str());
+        match source {
+            VolumeSource::Path(source) => {
+                let path = format!("{}:{target}", tokens.expand(source.as_str()));
+                lines.push(directive, percent(&path));
+            }
+            // systemd creates it for the unit's user, without following what the service may have left there.
+            VolumeSource::Named(name) => {
+                let directory = format!("{VOLUMES}/{}/{name}", service.id);
+                lines.push("StateDirectory", &directory);
+                lines.push(directive, format_args!("%S/{directory}:{}", percent(&target)));
+            }
+        }
     }
     for (name, path) in &service.secrets {
         lines.push("LoadCredential", format_args!("{name}:{}", percent(path.as_str())));

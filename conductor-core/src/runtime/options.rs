@@ -5,9 +5,10 @@ use probe_protocol::places::PROBE;
 
 use super::{Instance, engine, health, inside, limits, socket};
 use crate::definition::Runtime;
+use crate::name::engine_volume;
 use crate::service::Service;
 use crate::unit::escape::CommandLine;
-use crate::value::{Endpoint, Volume};
+use crate::value::{Endpoint, Volume, VolumeSource};
 
 /// The labels that docker's journald driver writes as fields of the journal.
 const FIELDS: &str = "CONDUCTOR_ID,CONDUCTOR_REVISION,CONDUCTOR_INSTANCE,CONDUCTOR_UNIT";
@@ -170,13 +171,17 @@ impl Row {
 /// Returns the option for a volume.
 fn mount(Volume { source, target, read_only }: &Volume, instance: &Instance<'_>) -> String {
     let Instance { service, tokens, .. } = instance;
-    let (source, target) = (tokens.expand(source.as_str()), tokens.expand(target.as_str()));
+    let target = tokens.expand(target.as_str());
+    let (kind, source) = match source {
+        VolumeSource::Path(path) => ("bind", tokens.expand(path.as_str()).into_owned()),
+        VolumeSource::Named(name) => ("volume", engine_volume(&service.id, name)),
+    };
     match service.runtime {
         // With --volume, docker would create a missing directory, owned by root. The option is a line of CSV, in which
         // a quoted field may contain commas; a path has no quotes.
         Runtime::Docker => {
             let mode = if *read_only { ",readonly" } else { "" };
-            format!("--mount=type=bind,\"source={source}\",\"target={target}\"{mode}")
+            format!("--mount=type={kind},\"source={source}\",\"target={target}\"{mode}")
         }
         Runtime::Podman | Runtime::Native => {
             let mode = if *read_only { "ro" } else { "rw" };

@@ -4,7 +4,7 @@ mod check;
 mod conflicts;
 mod files;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -16,7 +16,7 @@ pub use files::{HostFile, Purpose};
 use crate::cron::CalendarEvent;
 use crate::definition::{ChangedFiles, Method, Order, Overlap, Runtime, Source};
 use crate::error::{Problem, Problems};
-use crate::name::{JobName, ProxyName, Revision, ServiceId};
+use crate::name::{JobName, ProxyName, Revision, ServiceId, VolumeName};
 use crate::value::{
     Argument, BodyText, Calendar, CredentialName, Crontab, Description, Directive, EnvName,
     EnvValue, HeaderName, HeaderValue, HostPath, ImageReference, Listen, Port, RequestPath,
@@ -255,6 +255,12 @@ impl Service {
         setting.values().last().map(String::as_str)
     }
 
+    /// Returns the names of its volumes, in order.
+    pub(crate) fn named_volumes(&self) -> Vec<VolumeName> {
+        let names: BTreeSet<_> = self.volumes.iter().filter_map(Volume::name).cloned().collect();
+        names.into_iter().collect()
+    }
+
     /// Reads a service from the text of a file; the file's extension says the format.
     ///
     /// # Errors
@@ -329,7 +335,10 @@ impl Service {
         let command = self.entrypoint.iter().flatten().chain(&self.command);
         (self.image.iter().chain(command).map(Argument::as_str))
             .chain(self.env.values().map(EnvValue::as_str))
-            .chain(volumes.flat_map(|volume| [volume.source.as_str(), volume.target.as_str()]))
+            .chain(volumes.flat_map(|volume| {
+                let source = volume.path().map(HostPath::as_str);
+                source.into_iter().chain([volume.target.as_str()])
+            }))
             .chain(health)
     }
 }

@@ -9,7 +9,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::contents::ContentHash;
-use crate::name::{JobName, ReleaseName, Revision, ServiceId, is_lower_hex};
+use crate::name::{JobName, ReleaseName, Revision, ServiceId, VolumeName, is_lower_hex};
 use crate::value::{Endpoint, HostPath, ListenAddress};
 
 pub(super) const HEADER: &str = "[X-Conductor]";
@@ -57,6 +57,8 @@ pub struct JobUnit {
     pub release: ReleaseName,
     /// The image of its container, if it runs in one.
     pub image: Option<EngineImage>,
+    /// Its named volumes.
+    pub volumes: Vec<VolumeName>,
     /// When that release was deployed.
     pub record: Option<Record>,
 }
@@ -87,6 +89,8 @@ pub struct Instance {
     pub image: Option<EngineImage>,
     /// The contents of the files that it read when it was deployed, where they count.
     pub contents: BTreeMap<HostPath, ContentHash>,
+    /// Its named volumes.
+    pub volumes: Vec<VolumeName>,
     /// When its release was deployed, if this is known.
     pub record: Option<Record>,
 }
@@ -98,6 +102,15 @@ pub struct EngineImage {
     pub engine: Engine,
     /// The image, with its tag or digest.
     pub reference: String,
+}
+
+/// A named volume of a service.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct NamedVolume {
+    /// The engine that has it; `None` for a directory of a native service.
+    pub engine: Option<Engine>,
+    /// Its name within the service.
+    pub name: VolumeName,
 }
 
 /// A container engine.
@@ -173,6 +186,17 @@ impl Kind {
         }
     }
 
+    /// Returns the named volumes that it uses.
+    pub fn volumes(&self) -> impl Iterator<Item = NamedVolume> {
+        let (names, image): (&[_], _) = match self {
+            Self::Instance(instance) => (&instance.volumes, &instance.image),
+            Self::Job(job) => (&job.volumes, &job.image),
+            _ => (&[], &None),
+        };
+        let engine = image.as_ref().map(|image| image.engine);
+        names.iter().map(move |name| NamedVolume { engine, name: name.clone() })
+    }
+
     /// Returns the image of its container, if it runs in one.
     pub fn image(&self) -> Option<&EngineImage> {
         match self {
@@ -243,6 +267,7 @@ struct Fields<'t> {
     endpoint: Option<Endpoint>,
     image: Option<EngineImage>,
     contents: BTreeMap<HostPath, ContentHash>,
+    volumes: Vec<VolumeName>,
     deployed: Option<Timestamp>,
     replaces: Option<ReleaseName>,
     undoes: Option<ReleaseName>,
@@ -276,6 +301,7 @@ impl<'t> Fields<'t> {
                 let (hash, path) = value.split_once(' ')?;
                 self.contents.insert(path.parse().ok()?, hash.parse().ok()?);
             }
+            "Volume" => self.volumes.push(value.parse().ok()?),
             "Deployed" => self.deployed = Some(value.parse().ok()?),
             "Replaces" => self.replaces = Some(value.parse().ok()?),
             "Undoes" => self.undoes = Some(value.parse().ok()?),
@@ -302,6 +328,7 @@ impl<'t> Fields<'t> {
             revision: self.revision?,
             release: self.release?,
             image: self.image,
+            volumes: self.volumes,
             record,
         })
     }
@@ -316,6 +343,7 @@ impl<'t> Fields<'t> {
             endpoint: self.endpoint,
             image: self.image,
             contents: self.contents,
+            volumes: self.volumes,
             record,
         })
     }
@@ -353,18 +381,20 @@ impl fmt::Display for Metadata {
 
 impl fmt::Display for JobUnit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, revision, release, image, record } = self;
+        let Self { name, revision, release, image, volumes, record } = self;
         writeln!(f, "Job={name}")?;
         writeln!(f, "Revision={revision}")?;
         writeln!(f, "Release={release}")?;
         image.as_ref().map_or(Ok(()), |image| writeln!(f, "Image={image}"))?;
+        volumes.iter().try_for_each(|volume| writeln!(f, "Volume={volume}"))?;
         record.as_ref().map_or(Ok(()), |record| record.fmt(f))
     }
 }
 
 impl fmt::Display for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { revision, digest, renewed, number, endpoint, image, contents, record } = self;
+        let Self { revision, digest, renewed, number, endpoint, image, contents, volumes, record } =
+            self;
         writeln!(f, "Revision={revision}")?;
         writeln!(f, "Digest={digest}")?;
         if *renewed > 0 {
@@ -381,6 +411,7 @@ impl fmt::Display for Instance {
         for (path, hash) in contents {
             writeln!(f, "Content={hash} {path}")?;
         }
+        volumes.iter().try_for_each(|volume| writeln!(f, "Volume={volume}"))?;
         record.as_ref().map_or(Ok(()), |record| record.fmt(f))
     }
 }
@@ -422,6 +453,7 @@ mod tests {
             image: Some(EngineImage { engine: Engine::Podman, reference: "a/b:v1".into() }),
             contents: [("/etc/web.env".parse().unwrap(), ContentKey::new([7; 32]).hash(b"A=b"))]
                 .into(),
+            volumes: vec!["a".parse().unwrap(), "b-c".parse().unwrap()],
             record: Some(Record {
                 deployed: "2026-11-25T01:02:03.000004Z".parse().unwrap(),
                 replaces: Some("v0.abcdef".parse().unwrap()),
@@ -459,6 +491,7 @@ mod tests {
             revision: "v1".parse().unwrap(),
             release: "v1.abcdef".parse().unwrap(),
             image: instance().image,
+            volumes: instance().volumes,
             record: record.clone(),
         };
         let timer = TimerUnit { job: job.name.clone(), paused: None };

@@ -11,7 +11,9 @@ mod template;
 
 pub use contents::{ContentHash, ContentKey};
 pub use lines::Lines;
-pub use metadata::{Engine, EngineImage, Instance, JobUnit, Kind, Metadata, Record, TimerUnit};
+pub use metadata::{
+    Engine, EngineImage, Instance, JobUnit, Kind, Metadata, NamedVolume, Record, TimerUnit,
+};
 pub(crate) use render::Values;
 pub use set::{Link, Unit, UnitSet};
 pub(crate) use template::hex;

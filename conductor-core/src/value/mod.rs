@@ -34,7 +34,7 @@ pub use span::Span;
 pub use systemd::{Directive, Section, Setting, UnitReference};
 pub use tokens::{Tokenized, Tokens, literal};
 pub(crate) use tokens::{token_names, unknown_token};
-pub use volume::Volume;
+pub use volume::{Volume, VolumeSource};
 pub use words::{
     Argument, CredentialName, Description, EnvValue, FileSuffix, RequestPath, UpstreamName,
     UserName,

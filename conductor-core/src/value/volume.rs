@@ -1,28 +1,66 @@
-//! Directories of the host that an instance sees: `SOURCE:TARGET[:ro]`, as in `docker run -v`.
+//! Directories of the host, and named volumes, that an instance sees: `SOURCE:TARGET[:ro]`, as in `docker run -v`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::path::{HostPath, path_pattern};
 use crate::error::{Invalid, shown};
+use crate::name::VolumeName;
 use crate::text::{Numbers, written_as_text};
 
-/// A path of the host that is mounted at a path inside the instance. Both may contain tokens.
+/// A path of the host, or a named volume, that is mounted at a path inside the instance. Paths may contain tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Volume {
-    /// The path on the host.
-    pub source: HostPath,
+    /// What is mounted.
+    pub source: VolumeSource,
     /// The path inside the instance.
     pub target: HostPath,
     /// Whether the instance may only read it.
     pub read_only: bool,
 }
 
+/// What a volume mounts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum VolumeSource {
+    /// A path of the host.
+    Path(HostPath),
+    /// A volume of the service's own, which is created when it is first used.
+    Named(VolumeName),
+}
+
+impl Volume {
+    /// Returns the path of the host, unless it is a named volume.
+    pub fn path(&self) -> Option<&HostPath> {
+        match &self.source {
+            VolumeSource::Path(path) => Some(path),
+            VolumeSource::Named(_) => None,
+        }
+    }
+
+    /// Returns the name, if it is a named volume.
+    pub fn name(&self) -> Option<&VolumeName> {
+        match &self.source {
+            VolumeSource::Path(_) => None,
+            VolumeSource::Named(name) => Some(name),
+        }
+    }
+}
+
+impl fmt::Display for VolumeSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(path) => path.fmt(f),
+            Self::Named(name) => name.fmt(f),
+        }
+    }
+}
+
 impl FromStr for Volume {
     type Err = Invalid;
 
     fn from_str(text: &str) -> Result<Self, Invalid> {
-        const HINT: &str = "write /on/the/host:/inside, or /on/the/host:/inside:ro for read-only";
+        const HINT: &str = "write /on/the/host:/inside, or name:/inside for a volume of the service; \
+                            :ro at the end for read-only";
         let refuse = |why: &str| {
             Err(Invalid::new(format!("{} is not a volume: {why}", shown(text))).hint(HINT))
         };
@@ -41,7 +79,15 @@ impl FromStr for Volume {
                 Invalid::new(format!("{} is not a volume: {invalid}", shown(text))).hint(HINT)
             })
         };
-        let (source, target) = (path(source)?, path(target)?);
+        let source = match source.starts_with('/') {
+            true => VolumeSource::Path(path(source)?),
+            false => VolumeSource::Named(source.parse().map_err(|_| {
+                let why = "is neither an absolute path nor a name of a-z, 0-9, _ and single -";
+                let source = shown(source);
+                Invalid::new(format!("{} is not a volume: {source} {why}", shown(text))).hint(HINT)
+            })?),
+        };
+        let target = path(target)?;
         if target.as_str() == "/" {
             return refuse("it would hide the instance's whole file system");
         }
@@ -58,9 +104,15 @@ impl fmt::Display for Volume {
 
 written_as_text!(
     Volume,
-    concat!("^", path_pattern!(), ":(?!/(:|$))", path_pattern!(), "(:(ro|rw))?$"),
+    concat!(
+        "^(",
+        path_pattern!(),
+        "|(?=[^:]{1,64}:)[a-z0-9][a-z0-9_]*(-[a-z0-9_]+)*):(?!/(:|$))",
+        path_pattern!(),
+        "(:(ro|rw))?$"
+    ),
     numbers: Numbers::Refused,
-    "A directory of the host that the instance sees: SOURCE:TARGET, or SOURCE:TARGET:ro for read-only."
+    "A directory of the host, or a named volume, that the instance sees: SOURCE:TARGET, or SOURCE:TARGET:ro for read-only."
 );
 
 #[cfg(test)]
@@ -73,12 +125,20 @@ mod tests {
             ("/srv/uploads:/uploads:ro", "/srv/uploads:/uploads:ro"),
             ("/a:/b:rw", "/a:/b"),
             ("/a/{revision}:/b", "/a/{revision}:/b"),
+            ("data:/data", "data:/data"),
+            ("my-data_2:/data:ro", "my-data_2:/data:ro"),
         ] {
             assert_eq!(text.parse::<Volume>().unwrap().to_string(), printed);
         }
         for bad in [
             "/a",
-            "data:/data",
+            "Data:/data",
+            "./data:/data",
+            "data/x:/data",
+            "da--ta:/data",
+            "data:data",
+            "data{instance}:/data",
+            ":/data",
             "/a:b",
             "/a:/b:rx",
             "/a:/b:ro:x",

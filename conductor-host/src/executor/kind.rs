@@ -23,6 +23,7 @@ pub(super) enum StepKind {
     Route,
     Reload,
     Drain,
+    RemoveVolume,
     RemoveImage,
 }
 
@@ -49,6 +50,7 @@ impl StepKind {
             | Step::RemoveUpstream { .. } => Self::Route,
             Step::ReloadProxy(_) => Self::Reload,
             Step::DrainProxy { .. } | Step::DrainSockets { .. } => Self::Drain,
+            Step::RemoveVolume { .. } => Self::RemoveVolume,
             Step::RemoveImage(_) => Self::RemoveImage,
         }
     }

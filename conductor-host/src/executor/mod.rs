@@ -232,6 +232,9 @@ impl<'h, H: Host> Executor<'h, H> {
                 self.drain_sockets(service, sockets, longest.duration(), run.phase()).await?;
                 Ok(())
             }
+            Step::RemoveVolume { service, volume } => {
+                self.host.remove_volume(service, volume).await.map_err(Cause::from)
+            }
             Step::RemoveImage(image) => {
                 self.remove_image(image, service).await;
                 Ok(())

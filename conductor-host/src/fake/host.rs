@@ -8,7 +8,7 @@ use conductor_core::error::PathError;
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Hook, Step};
 use conductor_core::proxy::UpstreamFile;
-use conductor_core::unit::EngineImage;
+use conductor_core::unit::{EngineImage, NamedVolume};
 use conductor_core::value::HostPath;
 
 use super::state::{Held, ProxyWorkers};
@@ -174,6 +174,15 @@ impl Host for FakeHost {
         }
         self.state.borrow_mut().images.remove(image);
         self.end(turn, Call::RemoveImage).await;
+        Ok(())
+    }
+
+    async fn remove_volume(&self, _: &ServiceId, _: &NamedVolume) -> Result<(), PathError> {
+        let turn = self.begin().await;
+        if turn.fails {
+            return Err(no_space());
+        }
+        self.end(turn, Call::RemoveVolume).await;
         Ok(())
     }
 

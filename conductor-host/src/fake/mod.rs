@@ -59,6 +59,7 @@ pub enum Call {
     RunJob(JobType, UnitName),
     RunHook(UnitName),
     Pull,
+    RemoveVolume,
     RemoveImage,
     TryOut(ServiceId),
     WriteUpstream(ServiceId),

@@ -101,6 +101,8 @@ pub struct Restart {
 pub struct Remove {
     /// The service.
     pub service: ServiceId,
+    /// Whether its named volumes are removed, with all data in them.
+    pub volumes: bool,
 }
 
 /// Keeps a job from being run by the clock until it is resumed; a run that is under way goes on. Applies and
@@ -160,7 +162,7 @@ impl fmt::Display for Change {
             },
             Self::Rollback(Rollback { service, .. }) => write!(f, "rollback {}", service.id),
             Self::Restart(Restart { service }) => write!(f, "restart {}", service.id),
-            Self::Remove(Remove { service }) => write!(f, "remove {service}"),
+            Self::Remove(Remove { service, .. }) => write!(f, "remove {service}"),
             Self::RemoveAll => f.write_str("remove all"),
             Self::Pause(Pause { service, job }) => write!(f, "pause {service} {job}"),
             Self::Resume(Resume { service, job }) => write!(f, "resume {service} {job}"),

@@ -29,7 +29,7 @@ pub use conductor_core::plan::RollbackTarget;
 pub use error::Error;
 pub use run::{RunPlan, RunRequest, RunningCommand};
 pub use scheduled_jobs::{JobRun, JobStatus};
-pub use status::{InstanceStatus, ReleaseStatus, ServiceStatus, Status};
+pub use status::{InstanceStatus, ReleaseStatus, ServiceStatus, Status, VolumeStatus};
 pub use upcoming::{Upcoming, UpcomingJob};
 
 use compile::Compiled;
@@ -38,7 +38,7 @@ use templates::{read_templates, template_files};
 use crate::fake::FakeHost;
 use crate::system::{
     Paths, Proxies, Settings, Systemd, Trust, UnitDirectory, find_definition, read_definitions,
-    read_settings,
+    read_settings, volumes,
 };
 use conductor_core::error::Problems;
 use conductor_core::name::ServiceId;
@@ -46,7 +46,7 @@ use conductor_core::plan::Observed;
 use conductor_core::release::shared_units;
 use conductor_core::runtime::Scope;
 use conductor_core::service::{Service, check_conflicts};
-use conductor_core::unit::{Templates, UnitSet};
+use conductor_core::unit::{NamedVolume, Templates, UnitSet};
 
 /// A host, a user's part of it, or another root directory, on which conductor works.
 #[derive(Debug)]
@@ -235,6 +235,15 @@ impl Conductor {
     /// Returns whether it works on the running host, with its systemd.
     fn is_online(&self) -> bool {
         matches!(self.place, Place::Systemd)
+    }
+
+    /// Returns the named volumes of a service, also those that no unit uses any more.
+    fn volumes_of(&self, service: &ServiceId) -> Result<Vec<NamedVolume>, Error> {
+        match &self.place {
+            Place::Systemd => Ok(volumes::of(service)?),
+            Place::Files => Err(Error::Offline),
+            Place::Fake(_) => Ok(Vec::new()),
+        }
     }
 
     fn directory(&self) -> UnitDirectory {

@@ -40,7 +40,7 @@ impl Conductor {
                     Prune::Report => orphans = undefined(services, observed).cloned().collect(),
                     Prune::Remove => plans.extend(
                         undefined(services, observed)
-                            .map(|id| plan::remove(id, REMOVE_DRAIN, observed)),
+                            .map(|id| plan::remove(id, REMOVE_DRAIN, &[], observed)),
                     ),
                 }
                 Ok(Plan { orphans, ..Plan::new(plans, observed) })
@@ -59,8 +59,9 @@ impl Conductor {
                 let plans = self.converge(&service, Renewal::All, settings, observed, listening)?;
                 Ok(Plan::new(plans, observed))
             }
-            Change::Remove(Remove { service }) => {
-                let plan = plan::remove(service, REMOVE_DRAIN, observed);
+            Change::Remove(Remove { service, volumes }) => {
+                let volumes = if *volumes { self.volumes_of(service)? } else { Vec::new() };
+                let plan = plan::remove(service, REMOVE_DRAIN, &volumes, observed);
                 match plan.changes() {
                     true => Ok(alone(plan)),
                     false => Err(Error::UnknownService { service: service.clone() }),
@@ -68,7 +69,7 @@ impl Conductor {
             }
             Change::RemoveAll => {
                 let services = observed.services();
-                let plans = services.map(|id| plan::remove(id, REMOVE_DRAIN, observed));
+                let plans = services.map(|id| plan::remove(id, REMOVE_DRAIN, &[], observed));
                 Ok(Plan::new(plans.collect(), observed))
             }
             Change::Pause(Pause { service, job }) => {

@@ -1,6 +1,6 @@
 //! The state of services, from unit files and systemd.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use probe_protocol::HealthState;
 use schemars::JsonSchema;
@@ -11,11 +11,13 @@ use super::error::Error;
 use super::revision::{at, deployed_revision};
 use super::scheduled_jobs::JobStatus;
 use crate::system::{UnitDetails, good_definitions};
-use conductor_core::name::{ReleaseName, Revision, ServiceId, UnitName};
+use conductor_core::name::{
+    ReleaseName, Revision, ServiceId, UnitName, VOLUMES, VolumeName, engine_volume,
+};
 use conductor_core::plan::{self, ActiveState, Observed, ObservedRelease};
 use conductor_core::release::{Release, retry_timer};
 use conductor_core::service::Service;
-use conductor_core::unit::Unit;
+use conductor_core::unit::{Engine, NamedVolume, Unit};
 use conductor_core::value::{Endpoint, Port};
 
 /// The state of all services of conductor on a host.
@@ -38,6 +40,19 @@ pub struct ServiceStatus {
     pub releases: Vec<ReleaseStatus>,
     /// Its jobs, by name.
     pub jobs: Vec<JobStatus>,
+    /// The named volumes that its releases and jobs use.
+    pub volumes: Vec<VolumeStatus>,
+}
+
+/// One named volume.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct VolumeStatus {
+    /// Its name in the definition.
+    pub name: VolumeName,
+    /// The engine that has it; null for a directory of a native service.
+    pub engine: Option<&'static str>,
+    /// The engine's name for it, or the directory.
+    pub location: String,
 }
 
 /// One release.
@@ -185,6 +200,7 @@ impl Conductor {
                 instances,
                 releases,
                 jobs: jobs.remove(id).unwrap_or_default(),
+                volumes: volumes(id, &observed),
             });
         }
         Ok(Status { services })
@@ -222,6 +238,21 @@ impl Conductor {
             |name: &UnitName, unit: &Unit| outdated.contains(name) && !unit.is_edited();
         own.map(|(name, unit)| (name.clone(), is_outdated(name, unit))).collect()
     }
+}
+
+/// Returns the named volumes that the units of a service use.
+fn volumes(service: &ServiceId, observed: &Observed) -> Vec<VolumeStatus> {
+    let used = observed.units_of(service).flat_map(|(_, unit)| unit.metadata.kind.volumes());
+    let volumes = used.map(|NamedVolume { engine, name }| VolumeStatus {
+        engine: engine.map(Engine::program),
+        location: match engine {
+            Some(_) => engine_volume(service, &name),
+            None => format!("/var/lib/{VOLUMES}/{service}/{name}"),
+        },
+        name,
+    });
+    let volumes: BTreeSet<_> = volumes.collect();
+    volumes.into_iter().collect()
 }
 
 /// Returns whether an instance should run, or runs; instances of kept releases do not.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Hook, Step};
-use conductor_core::unit::EngineImage;
+use conductor_core::unit::{EngineImage, NamedVolume};
 use conductor_core::value::HostPath;
 use futures_channel::mpsc;
 use futures_util::StreamExt as _;
@@ -23,6 +23,7 @@ use super::systemd_jobs::{Jobs, TIMEOUT, with_jobs};
 use super::{
     Follower, JobError, JobType, LastWords, Lock, OldWorkers, Paths, Proxies, ProxyError,
     PullError, Systemd, SystemdError, UnitDirectory, atomic, explain, images, open, sockets,
+    volumes,
 };
 use crate::host::{Condition, Host, HostError};
 
@@ -280,6 +281,15 @@ impl Host for SystemHost<'_> {
     async fn remove_image(&self, image: &EngineImage) -> Result<(), PullError> {
         let image = image.clone();
         unblock(move || images::remove(&image)).await
+    }
+
+    async fn remove_volume(
+        &self,
+        service: &ServiceId,
+        volume: &NamedVolume,
+    ) -> Result<(), PathError> {
+        let (service, volume) = (service.clone(), volume.clone());
+        unblock(move || volumes::remove(&service, &volume)).await
     }
 
     async fn try_out(

@@ -31,6 +31,7 @@ mod systemd_jobs;
 mod trust;
 pub(crate) mod verify;
 mod version;
+pub(crate) mod volumes;
 mod zones;
 
 pub use conductor_core::settings::{ProxySettings, Settings};

@@ -209,7 +209,7 @@ impl Fleet {
             let desired = target.map(|release| self.desired(usize::from(member.number), release));
             let plan = match &desired {
                 Some(desired) => converge(desired, &observed).unwrap(),
-                None => plan::remove(&member.id, DRAIN, &observed),
+                None => plan::remove(&member.id, DRAIN, &[], &observed),
             };
             self.watch(member, &plan, desired.as_ref(), &observed, on_the_way);
             plans.push(plan);

@@ -265,7 +265,7 @@ fn what_goes_away_has_stopped_before_something_else_starts() {
     let desired = fleet::one_of("new", "revision: v1\n");
     let plans = vec![
         converge(&desired, &observed).unwrap(),
-        remove(&"old".parse().unwrap(), Span::from_secs(1), &observed),
+        remove(&"old".parse().unwrap(), Span::from_secs(1), &[], &observed),
     ];
     let order = Arc::new(Mutex::new(Vec::new()));
     let seen = Arc::clone(&order);
@@ -285,7 +285,7 @@ fn files_that_nothing_waits_for_are_removed_together() {
     let host = running(&["a", "b", "c"], Duration::from_millis(100));
     let observed = host.state().observed(host.now());
     let ids = ["a", "b", "c"].map(|id| id.parse().unwrap());
-    let plans = ids.iter().map(|id| remove(id, Span::from_secs(1), &observed)).collect();
+    let plans = ids.iter().map(|id| remove(id, Span::from_secs(1), &[], &observed)).collect();
     let changes = Arc::new(AtomicUsize::new(0));
     let seen = Arc::clone(&changes);
     host.on_call(move |call, _, _| {

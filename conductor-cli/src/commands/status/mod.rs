@@ -1,8 +1,9 @@
-//! `conductor status`: shows tables of instances, jobs and kept releases.
+//! `conductor status`: shows tables of instances, jobs, named volumes and kept releases.
 
 mod instances;
 mod releases;
 mod scheduled_jobs;
+mod volumes;
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
@@ -71,6 +72,7 @@ fn print_tables(status: &Status, with_releases: bool, watch: bool) -> Result<(),
         instances::show(status, columns, color),
         outdated(status),
         scheduled_jobs::show(status).map(|text| print::visible(&text).into_owned()),
+        volumes::show(status),
         with_releases.then(|| releases::show(status)).flatten(),
     ];
     let parts: Vec<_> = parts.into_iter().flatten().collect();

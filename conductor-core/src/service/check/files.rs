@@ -21,8 +21,10 @@ impl Check<'_> {
         }
         if let Field::Given(volumes) = volumes {
             for volume in &volumes.value {
-                if let Field::Given(volume) = volume {
-                    add(Purpose::Volume, volume.at, volume.value.source.as_str());
+                if let Field::Given(volume) = volume
+                    && let Some(path) = volume.value.path()
+                {
+                    add(Purpose::Volume, volume.at, path.as_str());
                 }
             }
         }

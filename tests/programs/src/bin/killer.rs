@@ -46,7 +46,9 @@ fn main() -> ExitCode {
             let to = Some(release.parse().expect("a release"));
             Change::Rollback(Rollback { service: find(id), to })
         }
-        ["remove", id] => Change::Remove(Remove { service: id.parse().expect("an id") }),
+        ["remove", id] => {
+            Change::Remove(Remove { service: id.parse().expect("an id"), volumes: false })
+        }
         _ => panic!("see the usage"),
     };
     let report = conductor.carry_out(&change, &mut watcher);

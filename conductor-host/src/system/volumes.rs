@@ -1,0 +1,112 @@
+//! Finds and removes the named volumes of services.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use conductor_core::error::{PathContext as _, PathError};
+use conductor_core::name::{ServiceId, VOLUMES, VolumeName, engine_volume};
+use conductor_core::unit::{Engine, NamedVolume};
+
+/// The directories in which systemd has `StateDirectory=`: for users of the host, and for dynamic users, of which
+/// there are links in the first.
+const STATE: [&str; 2] = ["/var/lib", "/var/lib/private"];
+
+/// Returns the named volumes of a service that are on the host, whether a unit uses them or not.
+///
+/// # Errors
+/// An engine that is installed does not answer, or a directory cannot be read.
+pub(crate) fn of(service: &ServiceId) -> Result<Vec<NamedVolume>, PathError> {
+    let mut volumes = BTreeSet::new();
+    for directory in directories(service) {
+        let entries = match directory.read_dir() {
+            Err(error) if error.kind() == ErrorKind::NotFound => continue,
+            entries => entries.at("read", &directory)?,
+        };
+        for entry in entries {
+            let name = entry.at("read", &directory)?.file_name();
+            if let Some(name) = name.to_str().and_then(|name| name.parse().ok()) {
+                volumes.insert(NamedVolume { engine: None, name });
+            }
+        }
+    }
+    for engine in [Engine::Docker, Engine::Podman] {
+        let names = in_engine(engine, service)?.into_iter();
+        volumes.extend(names.map(|name| NamedVolume { engine: Some(engine), name }));
+    }
+    Ok(volumes.into_iter().collect())
+}
+
+/// Removes a volume with all data in it. One that is not there is not an error.
+///
+/// # Errors
+/// Something still uses it, or a file in it cannot be removed.
+pub(crate) fn remove(service: &ServiceId, volume: &NamedVolume) -> Result<(), PathError> {
+    let NamedVolume { engine, name } = volume;
+    let Some(engine) = engine else {
+        // The link before the directory. Neither call follows links, whatever the service left in the directory.
+        for path in directories(service).map(|directory| directory.join(name.as_str())) {
+            let removed = match path.symlink_metadata() {
+                Ok(metadata) if metadata.is_symlink() => fs::remove_file(&path),
+                Ok(_) => fs::remove_dir_all(&path),
+                Err(error) => Err(error),
+            };
+            present(removed).at("remove", &path)?;
+        }
+        for directory in directories(service) {
+            // It stays if there is another volume in it.
+            let _ = fs::remove_dir(directory);
+        }
+        return Ok(());
+    };
+    let name = engine_volume(service, name);
+    let result = ask(*engine, &["volume", "rm", "--force", "--", &name]);
+    result.map(drop).at("remove", Path::new(&name))
+}
+
+/// Returns the directories of a native service's volumes.
+fn directories(service: &ServiceId) -> impl Iterator<Item = PathBuf> {
+    STATE.into_iter().map(move |state| Path::new(state).join(VOLUMES).join(service.as_str()))
+}
+
+fn present(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
+/// Where docker has its volumes, unless it is configured otherwise.
+const DOCKER_VOLUMES: &str = "/var/lib/docker/volumes";
+
+/// Returns the volumes of a service in an engine; none if the engine is not installed, or if docker is stopped and
+/// has none on disk.
+fn in_engine(engine: Engine, service: &ServiceId) -> Result<Vec<VolumeName>, PathError> {
+    let volume = |line: &str| {
+        let (_, name) = line.split_once('.')?;
+        let name: VolumeName = name.parse().ok()?;
+        (engine_volume(service, &name) == line).then_some(name)
+    };
+    let on_disk = || {
+        let mut entries = Path::new(DOCKER_VOLUMES).read_dir().into_iter().flatten().flatten();
+        entries.any(|entry| volume(&entry.file_name().to_string_lossy()).is_some())
+    };
+    let listed = match ask(engine, &["volume", "ls", "--format", "{{.Name}}"]) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(_) if engine == Engine::Docker && !on_disk() => return Ok(Vec::new()),
+        listed => listed.at("list the volumes of", Path::new(engine.program()))?,
+    };
+    Ok(listed.lines().filter_map(volume).collect())
+}
+
+/// Returns what an engine writes; if it fails, the error has its message.
+fn ask(engine: Engine, arguments: &[&str]) -> io::Result<String> {
+    let output = Command::new(engine.program()).args(arguments).stdin(Stdio::null()).output()?;
+    if output.status.success() {
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
+    }
+    let said = String::from_utf8_lossy(&output.stderr).trim().replace('\n', "; ");
+    Err(io::Error::other(said))
+}
