@@ -49,7 +49,7 @@ fn a_full_disk(host: &Host) {
         host.define(&format!("s{number}.yaml"), &format!("id: s{number}\n{SLEEP}"));
     }
     // The space, or the number of inodes, that is exhausted during the change.
-    for limit in ["size=4k", "size=40k", "size=120k", "nr_inodes=4", "nr_inodes=20", "nr_inodes=40"]
+    for limit in ["size=4k", "size=40k", "size=60k", "nr_inodes=4", "nr_inodes=20", "nr_inodes=40"]
     {
         host.sh(&format!("mount -t tmpfs -o {limit} none {UNITS}"));
         let ran = host.conductor(&["apply"]).exits(1);

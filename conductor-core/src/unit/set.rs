@@ -77,6 +77,14 @@ impl Unit {
         self.with(metadata)
     }
 
+    /// Returns the text as people compare it: without the record of the deploy and the fingerprint, which say
+    /// nothing that the rest does not.
+    pub fn comparable(&self) -> String {
+        let unit = self.recorded(None);
+        let metadata = Metadata { rendered: None, ..unit.metadata.clone() };
+        unit.with(metadata).text
+    }
+
     /// Returns the unit of an instance with other contents of the files that it reads.
     #[must_use]
     pub fn with_contents(&self, contents: BTreeMap<HostPath, ContentHash>) -> Self {

@@ -91,7 +91,7 @@ fn place(metadata: &Metadata, name: &UnitName) -> Result<u16, UnitName> {
 
 /// Returns one side of a difference: a name and a text.
 fn side((name, unit): (&UnitName, &Unit)) -> (String, String) {
-    (name.to_string(), unit.recorded(None).text)
+    (name.to_string(), unit.comparable())
 }
 
 fn push(text: &mut String, old: Option<(String, String)>, new: Option<(String, String)>) {

@@ -151,11 +151,38 @@ impl Journal<'_> {
         let mut text = query(&[&format!("CONDUCTOR_UNIT={}", self.unit), engine], since.as_ref());
         let unit = wrote(self.scope, self.unit);
         text.extend(match own {
-            Some(id) => query(&[&unit, &format!("_SYSTEMD_INVOCATION_ID={id}")], None),
+            Some(id) => self.wrote_in(id, &unit, since.as_ref(), lines),
             None => query(&[&unit], since.as_ref()),
         });
         text
     }
+
+    /// Returns the last lines of the program in an attempt. journald does not know the ID of a process that had ended
+    /// when it read the line; such a line counts if it was written since the attempt began.
+    fn wrote_in(&self, id: &str, unit: &str, since: Option<&String>, lines: u32) -> Vec<String> {
+        const ID: &str = "_SYSTEMD_INVOCATION_ID";
+        // Others than those of the attempt may be among them.
+        const MOST: &str = "--lines=500";
+        let mut command = journalctl(self.scope);
+        command.arg(unit).args(since).args([MOST, "--output=json"]);
+        command.arg(format!("--output-fields=MESSAGE,{ID}"));
+        let entries = read(&mut command);
+        let entries = entries.iter().filter_map(|entry| serde_json::from_str(entry).ok());
+        let of_attempt = |entry: &Value| entry.get(ID).is_none_or(|of| of == id);
+        let mut text: Vec<_> =
+            entries.filter(of_attempt).filter_map(|entry| message(&entry["MESSAGE"])).collect();
+        let more = text.len().saturating_sub(usize::try_from(lines).unwrap_or(usize::MAX));
+        text.drain(..more);
+        text
+    }
+}
+
+/// Returns the text of a message. journalctl writes one that is not UTF-8 as a list of bytes.
+fn message(message: &Value) -> Option<String> {
+    let byte = |value: &Value| u8::try_from(value.as_u64()?).ok();
+    let bytes = || message.as_array()?.iter().map(byte).collect::<Option<Vec<_>>>();
+    let lossy = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    message.as_str().map(str::to_owned).or_else(|| bytes().map(lossy))
 }
 
 /// Returns how the main process ended, from systemd's entries about an attempt.
@@ -192,6 +219,13 @@ mod tests {
             entry[*name] = (*value).into();
         }
         entry
+    }
+
+    #[test]
+    fn a_message_that_is_no_text_is_read() {
+        assert_eq!(message(&serde_json::json!("a")), Some("a".to_owned()));
+        assert_eq!(message(&serde_json::json!([97, 255])), Some("a\u{fffd}".to_owned()));
+        assert_eq!(message(&Value::Null), None);
     }
 
     #[test]
