@@ -166,7 +166,7 @@ fn a_definition_is_carried_over(pool: &Pool) -> Result<(), Failed> {
         assert!(fleet.task(MODULE, &inline, &[]).changed(true).steps().is_empty());
         assert_eq!(host.sh(&format!("ls {SERVICES}")), "web.json");
         // If that does not start, the old file is restored.
-        fleet.write("ends.toml", "id = \"web\"\ncommand = [\"/usr/local/bin/no\"]\n");
+        fleet.write("ends.toml", "id = \"web\"\ncommand = [\"/bin/false\"]\n");
         let before = read();
         fleet
             .task(MODULE, &json!({"id": "web", "src": "ends.toml"}), &[])
