@@ -157,13 +157,15 @@ impl Checks {
         if voice.stopping {
             return Said::Final;
         }
-        let sent = voice.notifier.send(message);
         if matches!(event, Transition::Unhealthy { .. } | Transition::NeverHealthy { .. }) {
-            // If systemd does not get it, the watchdog ends the unit.
-            voice.decided = true;
+            // systemd may kill this process as soon as it gets the message.
             complain(format_args!("{}", message.said()));
+            // If systemd does not get it, the watchdog ends the unit.
+            let _ = voice.notifier.send(message);
+            voice.decided = true;
             return Said::Final;
         }
+        let sent = voice.notifier.send(message);
         sent.map_or_else(Said::Unheard, |()| Said::Told)
     }
 
