@@ -49,6 +49,8 @@ fn no_definitions(host: &Host) {
     for arguments in [&["apply"][..], &["apply", "--prune"]] {
         let ran = host.conductor(arguments).exits(2);
         ran.complains("/etc/conductor/services: there are no definitions in this directory");
+        let ran = host.conductor(&["deploy", "--id", "web", "--revision", "v1"]).exits(2);
+        ran.complains("hint: put the definition of web there: web.yaml");
     }
     untouched(host);
 }

@@ -10,7 +10,7 @@ use super::Conductor;
 use super::error::Error;
 use super::revision::{at, deployed_revision};
 use super::scheduled_jobs::JobStatus;
-use crate::system::{UnitDetails, good_definitions};
+use crate::system::{UnitDetails, good_definitions, good_definitions_of};
 use conductor_core::name::{
     ReleaseName, Revision, ServiceId, UnitName, VOLUMES, VolumeName, engine_volume,
 };
@@ -210,8 +210,11 @@ impl Conductor {
 impl Conductor {
     /// Returns the services that have a definition, or one of them. Definitions with errors are skipped.
     fn defined(&self, only: Option<&ServiceId>) -> BTreeMap<ServiceId, Service> {
-        let mut services = good_definitions(&self.paths.definitions, self.trust);
-        services.retain(|service| only.is_none_or(|only| *only == service.id));
+        let directory = &self.paths.definitions;
+        let services = match only {
+            Some(only) => good_definitions_of(directory, only, self.trust),
+            None => good_definitions(directory, self.trust),
+        };
         services.into_iter().map(|service| (service.id.clone(), service)).collect()
     }
 

@@ -16,6 +16,9 @@ use conductor_core::service::{Service, check_conflicts};
 /// The longest file that is read: one service takes a few kilobytes.
 const LONGEST_FILE: u64 = 1024 * 1024;
 
+const NO_FILE: &str = "there is no such file or directory";
+const NO_DEFINITIONS: &str = "there are no definitions in this directory";
+
 /// Reads and checks services: each path is a file, or a directory of files.
 ///
 /// # Errors
@@ -56,15 +59,21 @@ pub(crate) fn find_definition(
     service: &ServiceId,
     trust: Option<Trust>,
 ) -> Result<(Vec<Service>, Vec<Problem>), Problems> {
-    let files = files(directory, trust).map_err(|problem| Problems(vec![problem]))?;
-    let is_named = |file: &Path| file.file_stem().is_some_and(|stem| stem == service.as_str());
+    // A command with an id takes no path.
+    let here = |problem: Problem| match problem.message.as_str() {
+        NO_FILE | NO_DEFINITIONS => {
+            problem.hint(format!("put the definition of {service} there: {service}.yaml"))
+        }
+        _ => problem,
+    };
+    let files = files(directory, trust).map_err(|problem| Problems(vec![here(problem)]))?;
     let (mut services, mut own, mut others) = (Vec::new(), Vec::new(), Vec::new());
     let read = files.into_par_iter().map(|file| (read_definition(&file, trust), file));
     for (result, file) in read.collect::<Vec<_>>() {
         match result {
             Ok(found) if found.id == *service => services.push(found),
             Ok(_) => {}
-            Err(mut problems) if is_named(&file) => own.append(&mut problems.0),
+            Err(mut problems) if is_named(&file, service) => own.append(&mut problems.0),
             Err(mut problems) => others.append(&mut problems.0),
         }
     }
@@ -85,6 +94,28 @@ pub(crate) fn good_definitions(directory: &Path, trust: Option<Trust>) -> Vec<Se
     files.into_par_iter().filter_map(|file| read_definition(&file, trust).ok()).collect()
 }
 
+/// Returns the good definitions of one service in a directory: in files of its name, or else in any.
+pub(crate) fn good_definitions_of(
+    directory: &Path,
+    service: &ServiceId,
+    trust: Option<Trust>,
+) -> Vec<Service> {
+    let files = files(directory, trust).unwrap_or_default();
+    let (named, others): (Vec<_>, Vec<_>) =
+        files.into_iter().partition(|file| is_named(file, service));
+    let read = |files: Vec<PathBuf>| {
+        let read = files.into_par_iter().filter_map(|file| read_definition(&file, trust).ok());
+        read.filter(|found| found.id == *service).collect::<Vec<_>>()
+    };
+    let found = read(named);
+    if found.is_empty() { read(others) } else { found }
+}
+
+/// Returns whether a file has the name of a service.
+fn is_named(file: &Path, service: &ServiceId) -> bool {
+    file.file_stem().is_some_and(|stem| stem == service.as_str())
+}
+
 fn read_definition(file: &Path, trust: Option<Trust>) -> Result<Service, Problems> {
     let text = read_text(file, trust).map_err(|problem| Problems(vec![problem]))?;
     caught(|| Service::parse(file, &text)).unwrap_or_else(|panicked| {
@@ -98,10 +129,8 @@ fn files(path: &Path, trust: Option<Trust>) -> Result<Vec<PathBuf>, Problem> {
     let cannot =
         |error: &std::io::Error| Problem::of_file(path, format!("cannot read it: {error}"));
     let metadata = path.metadata().map_err(|error| match error.kind() {
-        std::io::ErrorKind::NotFound => {
-            Problem::of_file(path, "there is no such file or directory")
-                .hint("give the path of a definition, or of a directory with definitions")
-        }
+        std::io::ErrorKind::NotFound => Problem::of_file(path, NO_FILE)
+            .hint("give the path of a definition, or of a directory with definitions"),
         _ => cannot(&error),
     })?;
     trust.map_or(Ok(()), |trust| trust.check(path))?;
@@ -126,7 +155,7 @@ fn files(path: &Path, trust: Option<Trust>) -> Result<Vec<PathBuf>, Problem> {
         }
     }
     if files.is_empty() {
-        return Err(Problem::of_file(path, "there are no definitions in this directory")
+        return Err(Problem::of_file(path, NO_DEFINITIONS)
             .hint("put one service into each file: NAME.yaml, NAME.json or NAME.toml"));
     }
     files.sort();

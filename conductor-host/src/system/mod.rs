@@ -38,7 +38,8 @@ pub use conductor_core::settings::{ProxySettings, Settings};
 pub use crontabs::{crontabs_in, read_crontab, read_open_crontab};
 pub use definitions::defined_services;
 pub(crate) use definitions::{
-    find_definition, good_definitions, read_definitions, read_template, unread_directories,
+    find_definition, good_definitions, good_definitions_of, read_definitions, read_template,
+    unread_directories,
 };
 pub use directory::{DirectoryError, UnitDirectory};
 pub(crate) use host::SystemHost;
