@@ -73,7 +73,7 @@ impl Run {
     }
 }
 
-/// Tells the process that waits for a run that its unit has ended, and removes the unit's file and container.
+/// The command at the end of a run: it notifies the process that waits, and removes the unit's file and container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ended {
     /// The unit file to remove.

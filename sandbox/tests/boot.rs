@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use conductor_sandbox::{Sandbox, Tree};
 
-/// Tells the re-executed test binary to boot a sandbox and wait to be killed.
+/// The variable with which the test binary, run again, boots a sandbox and waits to be killed.
 const OWNER: &str = "CONDUCTOR_SANDBOX_TEST_OWNER";
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use conductor_sandbox::{Tree, Vm};
 
-/// Tells the re-executed test binary to start a machine and wait to be killed.
+/// The variable with which the test binary, run again, starts a machine and waits to be killed.
 const OWNER: &str = "CONDUCTOR_SANDBOX_TEST_VM_OWNER";
 
 #[test]

@@ -33,7 +33,7 @@ enum Then {
     Reset,
 }
 
-/// Gives every request this answer.
+/// Answers every request with these bytes.
 fn hostile(begin: impl Into<Vec<u8>>, then: Then) -> SocketAddr {
     hostile_on(listen(), begin, then)
 }

@@ -3,14 +3,16 @@
 //! systemd ignores sections whose names begin with `X-` (systemd.syntax(7)). The section is appended to the
 //! rendered template, so that every unit has it, whatever its template.
 
+mod read;
+
 use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::Timestamp;
 
 use super::contents::ContentHash;
-use crate::name::{JobName, ReleaseName, Revision, ServiceId, VolumeName, is_lower_hex};
-use crate::value::{Endpoint, HostPath, ListenAddress};
+use crate::name::{JobName, ReleaseName, Revision, ServiceId, VolumeName};
+use crate::value::{Endpoint, HostPath};
 
 pub(super) const HEADER: &str = "[X-Conductor]";
 
@@ -212,145 +214,6 @@ impl Instance {
     pub fn release(&self) -> ReleaseName {
         ReleaseName::new(&self.revision, &self.digest)
     }
-}
-
-impl Metadata {
-    /// Reads the metadata in the text of a unit file; `None` if the file is not conductor's.
-    pub fn parse(text: &str) -> Option<Self> {
-        let start = text.rfind(HEADER)?;
-        if start > 0 && !text[..start].ends_with('\n') {
-            return None;
-        }
-        let section = text[start + HEADER.len()..].lines().skip(1);
-        let section = section.take_while(|line| !line.starts_with('['));
-        let (mut version, mut rendered, mut service, mut kind) = (None, None, None, None);
-        let mut fields = Fields::default();
-        for (key, value) in section.filter_map(|line| line.split_once('=')) {
-            // conductor writes no control characters.
-            if value.contains(char::is_control) {
-                return None;
-            }
-            match key {
-                "Version" => version = Some(value.to_owned()),
-                "Rendered" => rendered = Some(value.to_owned()),
-                "Service" => service = Some(value.parse().ok()?),
-                "Kind" => kind = Some(value),
-                _ => fields.set(key, value)?,
-            }
-        }
-        let kind = match kind? {
-            "instance" => Kind::Instance(fields.instance()?.into()),
-            "target" => Kind::Target,
-            "slice" => Kind::Slice,
-            "boot" => Kind::Boot,
-            "shared" => Kind::Shared,
-            "job" => Kind::Job(fields.job()?.into()),
-            "timer" => Kind::Timer(TimerUnit { job: fields.job?, paused: fields.paused }),
-            _ => return None,
-        };
-        let is_whole = service.is_some() != (kind == Kind::Shared);
-        is_whole.then_some(Self { version: version?, rendered, service, kind })
-    }
-}
-
-/// The fields of an instance, a job or a timer while they are read.
-#[derive(Default)]
-struct Fields<'t> {
-    revision: Option<Revision>,
-    digest: Option<&'t str>,
-    renewed: u32,
-    number: Option<u16>,
-    job: Option<JobName>,
-    release: Option<ReleaseName>,
-    paused: Option<Timestamp>,
-    listen: ListenAddress,
-    endpoint: Option<Endpoint>,
-    image: Option<EngineImage>,
-    contents: BTreeMap<HostPath, ContentHash>,
-    volumes: Vec<VolumeName>,
-    deployed: Option<Timestamp>,
-    replaces: Option<ReleaseName>,
-    undoes: Option<ReleaseName>,
-    definition: Option<&'t str>,
-}
-
-impl<'t> Fields<'t> {
-    /// Sets a field from a line; `None` if the line is damaged.
-    fn set(&mut self, key: &str, value: &'t str) -> Option<()> {
-        match key {
-            "Revision" => self.revision = Some(value.parse().ok()?),
-            "Digest" => self.digest = Some(value).filter(|digest| is_sha256(digest)),
-            "Renewed" => self.renewed = value.parse().ok()?,
-            "Instance" => self.number = Some(value.parse().ok()?),
-            "Job" => self.job = Some(value.parse().ok()?),
-            "Release" => self.release = Some(value.parse().ok()?),
-            "Paused" => self.paused = Some(value.parse().ok()?),
-            "Listen" => self.listen = value.parse().ok()?,
-            "Port" => {
-                self.endpoint =
-                    Some(Endpoint::Tcp { listen: self.listen, port: value.parse().ok()? });
-            }
-            "Socket" => self.endpoint = Some(Endpoint::Socket(value.parse().ok()?)),
-            "Image" => {
-                let (engine, reference) = value.split_once(' ')?;
-                let engines = [Engine::Docker, Engine::Podman].into_iter();
-                let engine = engines.into_iter().find(|known| known.program() == engine)?;
-                self.image = Some(EngineImage { engine, reference: reference.to_owned() });
-            }
-            "Content" => {
-                let (hash, path) = value.split_once(' ')?;
-                self.contents.insert(path.parse().ok()?, hash.parse().ok()?);
-            }
-            "Volume" => self.volumes.push(value.parse().ok()?),
-            "Deployed" => self.deployed = Some(value.parse().ok()?),
-            "Replaces" => self.replaces = Some(value.parse().ok()?),
-            "Undoes" => self.undoes = Some(value.parse().ok()?),
-            "Definition" => self.definition = Some(value),
-            // A newer version may have more keys.
-            _ => {}
-        }
-        Some(())
-    }
-
-    fn record(&self) -> Option<Record> {
-        self.deployed.map(|deployed| Record {
-            deployed,
-            replaces: self.replaces.clone(),
-            undoes: self.undoes.clone(),
-            definition: self.definition.map(str::to_owned),
-        })
-    }
-
-    fn job(self) -> Option<JobUnit> {
-        let record = self.record();
-        Some(JobUnit {
-            name: self.job?,
-            revision: self.revision?,
-            release: self.release?,
-            image: self.image,
-            volumes: self.volumes,
-            record,
-        })
-    }
-
-    fn instance(self) -> Option<Instance> {
-        let record = self.record();
-        Some(Instance {
-            revision: self.revision?,
-            digest: self.digest?.to_owned(),
-            renewed: self.renewed,
-            number: self.number?,
-            endpoint: self.endpoint,
-            image: self.image,
-            contents: self.contents,
-            volumes: self.volumes,
-            record,
-        })
-    }
-}
-
-fn is_sha256(digest: &str) -> bool {
-    digest.len() == 64 && digest.bytes().all(is_lower_hex)
 }
 
 impl fmt::Display for Metadata {
