@@ -37,7 +37,7 @@ impl Check<'_> {
         let entrypoint = entrypoint.given()?;
         if runtime == Some(Runtime::Native) {
             let fault = Fault::new("an entrypoint is part of a container's image");
-            let hint = "remove this key, and write the program at the begin of command";
+            let hint = "remove this key, and write the program at the beginning of command";
             self.refuse(entrypoint.at, fault.hint(hint));
         }
         Some(entrypoint.value.into_iter().filter_map(Field::into_value).collect())
