@@ -243,6 +243,17 @@ fn changed_contents_replace_the_instances_and_are_no_other_release() {
     let plan = world.conductor.plan(&apply(vec![defined()])).unwrap().plan;
     assert!(plan.services[0].replaces && !plan.services[0].downtime, "{plan}");
     assert!(plan.to_string().contains("because the contents of /etc/web.env changed"), "{plan}");
+    let advises = |service: Service| {
+        let advice = world.conductor.advice(&[service], &[]).unwrap();
+        advice.iter().any(|it| it.message.contains("the contents of /etc/web.env changed since"))
+    };
+    assert!(advises(defined()));
+    let ignores = || {
+        let mut ignores = defined();
+        ignores.deploy.changed_files = ChangedFiles::Ignore;
+        ignores
+    };
+    assert!(!advises(ignores()));
     let rendered = world.conductor.render(&[defined()]).unwrap().units;
     assert!(rendered.values().all(|unit| !unit.text.contains("Content=")));
     world.change(&apply(vec![defined()]));

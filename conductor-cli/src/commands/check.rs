@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use conductor_core::definition::Order;
+use conductor_core::definition::{Order, Runtime};
 use conductor_core::name::ServiceId;
 use conductor_core::service::{Deploy, Service};
+use conductor_core::value::{Argument, EnvValue, Port};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -48,7 +49,7 @@ impl<'s> DecidedOrder<'s> {
 pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, Failure> {
     context.conductor.settings()?;
     let services = context.conductor.read(&options.paths)?;
-    let warnings = context.conductor.advice(&services, &options.paths);
+    let warnings = context.conductor.advice(&services, &options.paths)?;
     let orders = services.iter().filter_map(DecidedOrder::of);
     if context.json() {
         Context::print_json(&Checked {
@@ -68,9 +69,24 @@ pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, 
             "note: {id}: a deploy stops the old instance before it starts the new one, so that no two use {data}"
         ));
     }
+    for (Service { id, .. }, port) in services.iter().filter_map(|it| Some((it, untold_port(it)?)))
+    {
+        print::complaint(format_args!(
+            "note: {id}: each native instance gets its own port in PORT, not {port}: the program must read it"
+        ));
+    }
     match services.len() {
         1 => print::line(format_args!("1 service is valid"))?,
         count => print::line(format_args!("{count} services are valid"))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the port of a native service whose program is told its own one only by `PORT`: no token tells it.
+fn untold_port(service: &Service) -> Option<Port> {
+    let Service { runtime, port, command, env, .. } = service;
+    let texts = command.iter().map(Argument::as_str).chain(env.values().map(EnvValue::as_str));
+    let is_told =
+        *runtime != Runtime::Native || texts.into_iter().any(|text| text.contains("{port}"));
+    (*port).filter(|_| !is_told)
 }

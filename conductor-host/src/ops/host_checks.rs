@@ -1,5 +1,6 @@
 //! Checks that need the host on which the services will run.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::Conductor;
@@ -7,7 +8,8 @@ use super::change::Change;
 use super::error::Error;
 use crate::system::{Settings, program, time_zone, unread_directories, verify};
 use conductor_core::error::{Invalid, Problem, Problems};
-use conductor_core::plan::{Plan, Step};
+use conductor_core::plan::{self, Plan, Step};
+use conductor_core::release::Release;
 use conductor_core::runtime::{self, PROBE, Scope, is_probed};
 use conductor_core::service::Service;
 
@@ -36,9 +38,12 @@ impl Conductor {
 
 impl Conductor {
     /// Returns advice about services: that of their definitions, what the host's systemd says about their directives,
-    /// units that they refer to and that the host does not have, and directories of definitions that are not read.
-    /// For another root only that of the definitions.
-    pub fn advice(&self, services: &[Service], paths: &[PathBuf]) -> Vec<Problem> {
+    /// units that they refer to and that the host does not have, files whose contents changed since a release was
+    /// deployed, and directories of definitions that are not read. For another root only that of the definitions.
+    ///
+    /// # Errors
+    /// The unit directory or the host's key cannot be read.
+    pub fn advice(&self, services: &[Service], paths: &[PathBuf]) -> Result<Vec<Problem>, Error> {
         let mut advice: Vec<_> =
             services.iter().flat_map(|service| service.advice.iter().cloned()).collect();
         if self.is_online() {
@@ -47,10 +52,44 @@ impl Conductor {
                 advice.extend(verify::missing_units(services));
             }
         }
+        advice.extend(self.changed_contents(services)?);
         let all = [self.paths.definitions.clone()];
         let paths = if paths.is_empty() { &all[..] } else { paths };
         advice.extend(paths.iter().flat_map(|path| unread_directories(path)));
-        advice
+        Ok(advice)
+    }
+
+    /// Returns the files whose contents the next `apply` will take for a change. Who may not read the host's key
+    /// sees none.
+    fn changed_contents(&self, services: &[Service]) -> Result<Vec<Problem>, Error> {
+        let files: BTreeSet<_> =
+            services.iter().flat_map(Service::counted_files).cloned().collect();
+        if files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut observed = self.observe_files(None)?;
+        observed.contents = self.contents(&files)?;
+        let mut problems = Vec::new();
+        for service in services {
+            // For another release the instances are replaced anyway.
+            let Ok(service) = self.as_running(service, &observed) else { continue };
+            let Some(revision) = service.own_revision() else { continue };
+            let release = Release::new(&service, revision, &self.templates);
+            let release = plan::as_deployed(release, &observed, &self.templates);
+            let changed = plan::changed_contents(&release, &observed).into_iter();
+            problems.extend(changed.map(|path| Problem {
+                file: service.origin.file.clone(),
+                position: Some(service.origin.position),
+                path: String::new(),
+                message: format!("the contents of {path} changed since {} was deployed", release.name()),
+                hint: Some(
+                    "the next apply replaces the instances; if the program reads the file again by itself, \
+                     write deploy: {changed_files: ignore}"
+                        .to_owned(),
+                ),
+            }));
+        }
+        Ok(problems)
     }
 
     /// Checks that what the plan starts can be executed, as far as that is certain.

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
-use super::Conductor;
 use super::error::Error;
+use super::{Conductor, Place};
 use crate::event::Watcher;
 use crate::executor::Executor;
 use crate::fake::FakeHost;
@@ -96,6 +96,33 @@ impl<'c> SystemSite<'c> {
     }
 }
 
+/// Returns the key of the host for what changes nothing. Without one, nothing was hashed with it, and any other
+/// will do. Who may not read it gets `None`, and cannot see what changed.
+fn readable_key(path: &Path) -> Result<Option<ContentKey>, PathError> {
+    match contents::read_key(path) {
+        Ok(key) => Ok(key.or_else(contents::random_key)),
+        Err(error) if error.source.kind() == ErrorKind::PermissionDenied => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+impl Conductor {
+    /// Returns the hashes of files' contents, without a connection to systemd. All are left out if
+    /// the caller cannot read the key.
+    pub(super) fn contents(&self, files: &BTreeSet<HostPath>) -> Result<Hashes, Error> {
+        match &self.place {
+            Place::Systemd => {
+                let key = readable_key(&self.paths.content_key)?;
+                Ok(key.map(|key| contents::hash(&key, files)).unwrap_or_default())
+            }
+            Place::Files => Ok(Hashes::new()),
+            Place::Fake(host) => {
+                host.lock().unwrap_or_else(PoisonError::into_inner).contents(files)
+            }
+        }
+    }
+}
+
 impl Site for SystemSite<'_> {
     fn has_systemd(&self) -> bool {
         self.systemd.is_some()
@@ -123,13 +150,7 @@ impl Site for SystemSite<'_> {
     }
 
     fn contents(&self, files: &BTreeSet<HostPath>) -> Result<Hashes, Error> {
-        // A dry run changes nothing: without a key of the host, nothing was hashed with it either.
-        self.hash(files, |path| match contents::read_key(path) {
-            Ok(key) => Ok(key.or_else(contents::random_key)),
-            // Who may not read it cannot see what changed.
-            Err(error) if error.source.kind() == ErrorKind::PermissionDenied => Ok(None),
-            Err(error) => Err(error),
-        })
+        self.hash(files, readable_key)
     }
 
     fn listening_ports(&self) -> Result<BTreeSet<u16>, Error> {

@@ -149,6 +149,9 @@ fn a_rotated_secret_fails_no_request(host: &Host) {
         let because = format!("the contents of {file} changed");
         let dry = host.conductor(&["apply", "--dry-run"]).exits(0).says(&because);
         dry.says("no downtime: old instances stop when the new ones serve\n");
+        host.conductor(&["check"])
+            .exits(0)
+            .complains(&format!("the contents of {file} changed since"));
         let diff = host.conductor(&["diff"]).exits(0);
         assert!(diff.stdout.lines().any(|line| line.starts_with("+Content=")), "{diff}");
         let ran = host.apply().says("changed: web\n").says(&because);
