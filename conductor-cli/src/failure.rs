@@ -14,7 +14,7 @@ use conductor_host::Error;
 use crate::args::Output;
 use crate::context::Context;
 use crate::error_object::{ErrorDetails, ErrorObject};
-use crate::kinds;
+use crate::kinds::Kind;
 use crate::{hints, print};
 
 /// Why a command failed.
@@ -78,22 +78,21 @@ impl Failure {
     }
 
     fn status(&self) -> u8 {
-        kinds::exit_status(self.kind())
+        self.kind().exit_status()
     }
 
-    /// Names the kind of error in one word, for programs; [`kinds`] has the exit status of each.
-    fn kind(&self) -> &'static str {
+    fn kind(&self) -> Kind {
         match self {
-            Self::Core(error) => error.kind(),
-            Self::Argument(_) => "argument",
-            Self::Environment { .. } => "environment",
-            Self::Program { .. } => "program",
-            Self::Crontab(_) => "crontab",
-            Self::Output(_) => "output",
-            Self::NoTerminal | Self::Terminal(_) => "terminal",
-            Self::Signals(_) => "signals",
-            Self::Json(_) => "json",
-            Self::Internal(_) => "internal",
+            Self::Core(error) => Kind::Host(error.kind()),
+            Self::Argument(_) => Kind::Argument,
+            Self::Environment { .. } => Kind::Environment,
+            Self::Program { .. } => Kind::Program,
+            Self::Crontab(_) => Kind::Crontab,
+            Self::Output(_) => Kind::Output,
+            Self::NoTerminal | Self::Terminal(_) => Kind::Terminal,
+            Self::Signals(_) => Kind::Signals,
+            Self::Json(_) => Kind::Json,
+            Self::Internal(_) => Kind::Internal,
         }
     }
 
@@ -159,7 +158,7 @@ impl Failure {
     }
 
     fn to_json(&self) -> ErrorObject {
-        let kind = self.kind();
+        let kind = self.kind().as_str();
         let errors = ErrorDetails::list(kind, self.problems());
         if let Some(first) = errors.first() {
             return ErrorObject { error: first.clone(), errors };
@@ -219,7 +218,7 @@ pub(crate) fn usage(error: &clap::Error) -> ExitCode {
     if Context::print_json(&object).is_err() {
         print::complaint(format_args!("{text}"));
     }
-    ExitCode::from(kinds::exit_status("usage"))
+    ExitCode::from(Kind::Usage.exit_status())
 }
 
 /// Splits clap's text at its empty lines into the message, an optional tip, and the usage.
@@ -228,7 +227,11 @@ fn usage_details(text: &str) -> ErrorDetails {
     let mut parts = text.split("\n\n");
     let message = words(parts.next().unwrap_or_default().trim_start_matches("error: "));
     let tip = parts.find_map(|part| part.trim_start().strip_prefix("tip: ")).map(words);
-    ErrorDetails::new("usage", message, Some(tip.unwrap_or_else(|| "conductor help".to_owned())))
+    ErrorDetails::new(
+        Kind::Usage.as_str(),
+        message,
+        Some(tip.unwrap_or_else(|| "conductor help".to_owned())),
+    )
 }
 
 #[cfg(test)]

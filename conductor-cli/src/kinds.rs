@@ -1,57 +1,119 @@
 //! The table of errors: the kind of each, its exit status, and what it means. `docs/cli.md` is generated from it.
 
+use conductor_host::ErrorKind;
+
 use crate::exit_status::{BAD_INPUT, FAILED, LOCKED, NOT_RUN};
 
-/// Kinds with their exit status and meaning.
-const KINDS: [(&str, u8, &str); 30] = [
-    ("usage", BAD_INPUT, "the command line does not parse"),
-    ("argument", BAD_INPUT, "an argument is invalid"),
-    ("definition", BAD_INPUT, "definitions or host settings have errors"),
-    ("crontab", BAD_INPUT, "a crontab cannot be read, or its user is not known"),
-    ("template", BAD_INPUT, "a template has an error"),
-    ("compile", BAD_INPUT, "a service does not compile"),
-    ("foreign_file", BAD_INPUT, "a file that does not belong to conductor is in the way"),
-    ("undefined_service", BAD_INPUT, "no definition has this id"),
-    ("unknown_service", BAD_INPUT, "there is no such service on this host"),
-    ("unknown_job", BAD_INPUT, "there is no such job on this host"),
-    ("no_rollback", BAD_INPUT, "there is no such release to go back to"),
-    (
-        "redefined_service",
-        BAD_INPUT,
-        "the definition describes another release than the current one (`restart`)",
-    ),
-    ("offline", BAD_INPUT, "the command needs systemd, and `--root` has none"),
-    ("environment", BAD_INPUT, "a variable that `--user` needs is not set"),
-    ("locked", LOCKED, "another conductor process changes the host"),
-    ("job_runs", FAILED, "the job is already running"),
-    ("job_refused", FAILED, "systemd does not start it"),
-    ("timer", FAILED, "a timer on the host has an unknown calendar event or time zone"),
-    ("pull", NOT_RUN, "an image cannot be pulled (`run`)"),
-    (
-        "not_begun",
-        NOT_RUN,
-        "systemd did not run the command (`run`); the hint contains the end of the journal",
-    ),
-    ("terminal", NOT_RUN, "there is no terminal, or it cannot be used (`run`)"),
-    ("signals", NOT_RUN, "signals cannot be caught (`run`)"),
-    ("ports", FAILED, "no port in the range is free"),
-    ("no_probe", FAILED, "`conductor-probe` is not at the path that units use"),
-    ("proxy", FAILED, "a proxy cannot be tested or reloaded"),
-    ("systemd", FAILED, "systemd does not answer, or is older than 252"),
-    ("file", FAILED, "an error of the file system"),
-    ("program", FAILED, "a program cannot be started"),
-    (
-        "internal",
-        FAILED,
-        "a bug in conductor; a panic in one service has the kind `compile` or `definition`, and names the service",
-    ),
-    ("json", FAILED, "a result cannot be written as JSON"),
-];
+/// The kind of an error, for programs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Usage,
+    Argument,
+    Crontab,
+    Environment,
+    Terminal,
+    Signals,
+    Output,
+    Program,
+    Internal,
+    Json,
+    /// An error of the library.
+    Host(ErrorKind),
+}
 
-/// Returns the exit status for a kind of errors.
-pub(crate) fn exit_status(kind: &str) -> u8 {
-    let row = KINDS.iter().find(|(name, ..)| *name == kind);
-    row.map_or(FAILED, |(_, status, _)| *status)
+impl Kind {
+    /// Returns the name of the kind, the exit status, and the meaning.
+    const fn row(self) -> (&'static str, u8, &'static str) {
+        match self {
+            Self::Usage => ("usage", BAD_INPUT, "the command line does not parse"),
+            Self::Argument => ("argument", BAD_INPUT, "an argument is invalid"),
+            Self::Crontab => {
+                ("crontab", BAD_INPUT, "a crontab cannot be read, or its user is not known")
+            }
+            Self::Environment => {
+                ("environment", BAD_INPUT, "a variable that `--user` needs is not set")
+            }
+            Self::Terminal => {
+                ("terminal", NOT_RUN, "there is no terminal, or it cannot be used (`run`)")
+            }
+            Self::Signals => ("signals", NOT_RUN, "signals cannot be caught (`run`)"),
+            Self::Output => ("output", FAILED, "the output cannot be written"),
+            Self::Program => ("program", FAILED, "a program cannot be started"),
+            Self::Internal => (
+                "internal",
+                FAILED,
+                "a bug in conductor; a panic in one service has the kind `compile` or `definition`, and names the service",
+            ),
+            Self::Json => ("json", FAILED, "a result cannot be written as JSON"),
+            Self::Host(kind) => Self::row_of_host(kind),
+        }
+    }
+
+    const fn row_of_host(kind: ErrorKind) -> (&'static str, u8, &'static str) {
+        match kind {
+            ErrorKind::Definition => {
+                ("definition", BAD_INPUT, "definitions or host settings have errors")
+            }
+            ErrorKind::Template => ("template", BAD_INPUT, "a template has an error"),
+            ErrorKind::Compile => ("compile", BAD_INPUT, "a service does not compile"),
+            ErrorKind::ForeignFile => (
+                "foreign_file",
+                BAD_INPUT,
+                "a file that does not belong to conductor is in the way",
+            ),
+            ErrorKind::UndefinedService => {
+                ("undefined_service", BAD_INPUT, "no definition has this id")
+            }
+            ErrorKind::UnknownService => {
+                ("unknown_service", BAD_INPUT, "there is no such service on this host")
+            }
+            ErrorKind::UnknownJob => {
+                ("unknown_job", BAD_INPUT, "there is no such job on this host")
+            }
+            ErrorKind::NoRollback => {
+                ("no_rollback", BAD_INPUT, "there is no such release to go back to")
+            }
+            ErrorKind::RedefinedService => (
+                "redefined_service",
+                BAD_INPUT,
+                "the definition describes another release than the current one (`restart`)",
+            ),
+            ErrorKind::Offline => {
+                ("offline", BAD_INPUT, "the command needs systemd, and `--root` has none")
+            }
+            ErrorKind::Locked => ("locked", LOCKED, "another conductor process changes the host"),
+            ErrorKind::JobRuns => ("job_runs", FAILED, "the job is already running"),
+            ErrorKind::JobRefused => ("job_refused", FAILED, "systemd does not start it"),
+            ErrorKind::Timer => {
+                ("timer", FAILED, "a timer on the host has an unknown calendar event or time zone")
+            }
+            ErrorKind::Pull => ("pull", NOT_RUN, "an image cannot be pulled (`run`)"),
+            ErrorKind::NotBegun => (
+                "not_begun",
+                NOT_RUN,
+                "systemd did not run the command (`run`); the hint contains the end of the journal",
+            ),
+            ErrorKind::Ports => ("ports", FAILED, "no port in the range is free"),
+            ErrorKind::NoProbe => {
+                ("no_probe", FAILED, "`conductor-probe` is not at the path that units use")
+            }
+            ErrorKind::Proxy => ("proxy", FAILED, "a proxy cannot be tested or reloaded"),
+            ErrorKind::Systemd => {
+                ("systemd", FAILED, "systemd does not answer, or is older than 252")
+            }
+            ErrorKind::File => ("file", FAILED, "an error of the file system"),
+        }
+    }
+
+    /// Returns the name of the kind.
+    pub(crate) const fn as_str(self) -> &'static str {
+        self.row().0
+    }
+
+    /// Returns the exit status of a command that fails with it.
+    pub(crate) const fn exit_status(self) -> u8 {
+        self.row().1
+    }
 }
 
 #[cfg(test)]
@@ -61,10 +123,44 @@ mod tests {
     use super::*;
     use crate::exit_status::generated::assert_generated;
 
+    /// The kinds in the order of the table. Errors of the output have no JSON form.
+    const KINDS: [Kind; 30] = [
+        Kind::Usage,
+        Kind::Argument,
+        Kind::Host(ErrorKind::Definition),
+        Kind::Crontab,
+        Kind::Host(ErrorKind::Template),
+        Kind::Host(ErrorKind::Compile),
+        Kind::Host(ErrorKind::ForeignFile),
+        Kind::Host(ErrorKind::UndefinedService),
+        Kind::Host(ErrorKind::UnknownService),
+        Kind::Host(ErrorKind::UnknownJob),
+        Kind::Host(ErrorKind::NoRollback),
+        Kind::Host(ErrorKind::RedefinedService),
+        Kind::Host(ErrorKind::Offline),
+        Kind::Environment,
+        Kind::Host(ErrorKind::Locked),
+        Kind::Host(ErrorKind::JobRuns),
+        Kind::Host(ErrorKind::JobRefused),
+        Kind::Host(ErrorKind::Timer),
+        Kind::Host(ErrorKind::Pull),
+        Kind::Host(ErrorKind::NotBegun),
+        Kind::Terminal,
+        Kind::Signals,
+        Kind::Host(ErrorKind::Ports),
+        Kind::Host(ErrorKind::NoProbe),
+        Kind::Host(ErrorKind::Proxy),
+        Kind::Host(ErrorKind::Systemd),
+        Kind::Host(ErrorKind::File),
+        Kind::Program,
+        Kind::Internal,
+        Kind::Json,
+    ];
+
     #[test]
     fn the_table_of_errors_is_generated() {
         let mut table = "| `kind` | exit status | |\n| --- | --- | --- |\n".to_owned();
-        for (kind, status, meaning) in KINDS {
+        for (kind, status, meaning) in KINDS.map(Kind::row) {
             writeln!(table, "| `{kind}` | {status} | {meaning} |").unwrap();
         }
         assert_generated("cli.md", "errors", &table);

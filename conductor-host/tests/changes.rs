@@ -13,8 +13,8 @@ use conductor_core::value::HostPath;
 use conductor_host::fake::{FakeHost, Fault, Program};
 use conductor_host::system::Paths;
 use conductor_host::{
-    Apply, Change, Conductor, Deploy, Error, Event, Pause, Prune, Remove, Report, Restart, Resume,
-    Rollback,
+    Apply, Change, Conductor, Deploy, Error, ErrorKind, Event, Pause, Prune, Remove, Report,
+    Restart, Resume, Rollback,
 };
 
 /// A host, and what works on it.
@@ -98,7 +98,7 @@ fn each_change_does_what_it_says() {
     let remove = Change::Remove(Remove { service, volumes: false });
     world.change(&remove);
     assert!(world.host.lock().unwrap().state().units.units.is_empty());
-    assert_eq!(world.try_to(&remove).unwrap_err().kind(), "unknown_service");
+    assert_eq!(world.try_to(&remove).unwrap_err().kind(), ErrorKind::UnknownService);
 }
 
 #[test]
@@ -137,7 +137,7 @@ fn the_same_change_finishes_what_a_process_that_died_began() {
                 assert!(call > 5, "it is over after {call} calls");
                 break;
             }
-            Err(error) => assert_eq!(error.kind(), "systemd"),
+            Err(error) => assert_eq!(error.kind(), ErrorKind::Systemd),
         }
         assert!(!world.runs().is_empty(), "nothing serves after call {call}");
         {
@@ -165,7 +165,7 @@ fn instances(world: &World) -> Vec<String> {
 #[test]
 fn a_restart_starts_the_same_release_under_another_name() {
     let world = World::new();
-    assert_eq!(world.try_to(&restart(web())).unwrap_err().kind(), "unknown_service");
+    assert_eq!(world.try_to(&restart(web())).unwrap_err().kind(), ErrorKind::UnknownService);
     world.change(&apply(vec![web()]));
     world.change(&deploy("v2"));
     let mut before = instances(&world);
@@ -186,7 +186,7 @@ fn a_restart_starts_the_same_release_under_another_name() {
     let mut other = web();
     other.env.insert("A".parse().unwrap(), "b".parse().unwrap());
     let error = world.try_to(&restart(other)).unwrap_err();
-    assert_eq!(error.kind(), "redefined_service");
+    assert_eq!(error.kind(), ErrorKind::RedefinedService);
     assert!(error.hint().unwrap().contains("systemctl restart conductor-web.target"));
 }
 
@@ -262,7 +262,7 @@ fn changed_contents_replace_the_instances_and_are_no_other_release() {
     assert!(!world.change(&apply(vec![defined()])).changed);
     // It is the same release, to which nobody goes back.
     let back = Change::Rollback(Rollback { service: defined(), to: None });
-    assert_eq!(world.try_to(&back).unwrap_err().kind(), "no_rollback");
+    assert_eq!(world.try_to(&back).unwrap_err().kind(), ErrorKind::NoRollback);
 
     // A release that was rolled back to has read the files as they are now.
     let other = || Service { revision: Some("v2".parse().unwrap()), ..defined() };

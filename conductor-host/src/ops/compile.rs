@@ -264,7 +264,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::ops::{Apply, Change, Place, Prune};
+    use crate::ops::{Apply, Change, ErrorKind, Place, Prune};
     use crate::system::Paths;
     use conductor_core::unit::{Override, Templates};
 
@@ -308,7 +308,7 @@ mod tests {
         let planned = plan(&services);
         for result in [conductor.render(&services).map(drop), planned] {
             let error = result.unwrap_err();
-            assert_eq!((error.kind(), error.to_string()), ("compile", "bad".to_owned()));
+            assert_eq!((error.kind(), error.to_string()), (ErrorKind::Compile, "bad".to_owned()));
             assert_eq!(error.place(), Some((Path::new("/etc/x.yaml"), (2, 5))));
             assert_eq!(error.hint().as_deref(), Some(conductor_core::caught::HINT));
             let cause = std::error::Error::source(&error).unwrap().to_string();

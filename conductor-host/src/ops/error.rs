@@ -185,33 +185,6 @@ impl From<RunSocketError> for Error {
 }
 
 impl Error {
-    /// Returns the kind of error in one word, for programs.
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Definition(_) | Self::NoRevision(_) => "definition",
-            Self::Template(_) | Self::NoTemplates { .. } => "template",
-            Self::Compile(_) => "compile",
-            Self::Ports(_) => "ports",
-            Self::Foreign { .. } => "foreign_file",
-            Self::NoProbe { .. } => "no_probe",
-            Self::UnknownService { .. } => "unknown_service",
-            Self::UnknownJob { .. } => "unknown_job",
-            Self::JobRuns { .. } => "job_runs",
-            Self::JobRefused { .. } => "job_refused",
-            Self::Pull { .. } => "pull",
-            Self::NotBegun { .. } => "not_begun",
-            Self::Timer { .. } => "timer",
-            Self::Offline => "offline",
-            Self::Undefined { .. } => "undefined_service",
-            Self::NoRollback { .. } => "no_rollback",
-            Self::Redefined { .. } => "redefined_service",
-            Self::Lock(LockError::Held { .. }) => "locked",
-            Self::Lock(LockError::Path(_)) | Self::Path(_) => "file",
-            Self::Proxy(_) | Self::Upstream(_) => "proxy",
-            Self::Systemd(_) => "systemd",
-        }
-    }
-
     /// Returns what to do about the error, where that is known. The text names no option of the command line.
     pub fn hint(&self) -> Option<String> {
         let hint = match self {

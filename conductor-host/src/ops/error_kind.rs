@@ -1,0 +1,83 @@
+//! The kinds of the facade's errors.
+
+use super::error::Error;
+use crate::system::LockError;
+
+/// What is wrong, for programs: one kind for the errors about which a caller does the same.
+///
+/// A new kind is a row in the command line's table, too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "the command line gives each kind an exit status")]
+pub enum ErrorKind {
+    /// Definitions or host settings have errors.
+    Definition,
+    /// A template has an error.
+    Template,
+    /// A service does not compile.
+    Compile,
+    /// No port in the range is free.
+    Ports,
+    /// A file that does not belong to conductor is in the way.
+    ForeignFile,
+    /// The probe is not at the path that units use.
+    NoProbe,
+    /// There is no such service on this host.
+    UnknownService,
+    /// There is no such job on this host.
+    UnknownJob,
+    /// The job is already running.
+    JobRuns,
+    /// systemd does not start the job.
+    JobRefused,
+    /// An image cannot be pulled.
+    Pull,
+    /// systemd did not run the command.
+    NotBegun,
+    /// A timer on the host has an unknown calendar event or time zone.
+    Timer,
+    /// systemd is needed, and the files belong to another root.
+    Offline,
+    /// No definition has this id.
+    UndefinedService,
+    /// There is no such release to go back to.
+    NoRollback,
+    /// The definition describes another release than the current one.
+    RedefinedService,
+    /// Another conductor process changes the host.
+    Locked,
+    /// An error of the file system.
+    File,
+    /// A proxy cannot be tested or reloaded.
+    Proxy,
+    /// systemd does not answer, or is too old.
+    Systemd,
+}
+
+impl Error {
+    /// Returns the kind of the error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Definition(_) | Self::NoRevision(_) => ErrorKind::Definition,
+            Self::Template(_) | Self::NoTemplates { .. } => ErrorKind::Template,
+            Self::Compile(_) => ErrorKind::Compile,
+            Self::Ports(_) => ErrorKind::Ports,
+            Self::Foreign { .. } => ErrorKind::ForeignFile,
+            Self::NoProbe { .. } => ErrorKind::NoProbe,
+            Self::UnknownService { .. } => ErrorKind::UnknownService,
+            Self::UnknownJob { .. } => ErrorKind::UnknownJob,
+            Self::JobRuns { .. } => ErrorKind::JobRuns,
+            Self::JobRefused { .. } => ErrorKind::JobRefused,
+            Self::Pull { .. } => ErrorKind::Pull,
+            Self::NotBegun { .. } => ErrorKind::NotBegun,
+            Self::Timer { .. } => ErrorKind::Timer,
+            Self::Offline => ErrorKind::Offline,
+            Self::Undefined { .. } => ErrorKind::UndefinedService,
+            Self::NoRollback { .. } => ErrorKind::NoRollback,
+            Self::Redefined { .. } => ErrorKind::RedefinedService,
+            Self::Lock(LockError::Held { .. }) => ErrorKind::Locked,
+            Self::Lock(LockError::Path(_)) | Self::Path(_) => ErrorKind::File,
+            Self::Proxy(_) | Self::Upstream(_) => ErrorKind::Proxy,
+            Self::Systemd(_) => ErrorKind::Systemd,
+        }
+    }
+}
