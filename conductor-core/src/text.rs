@@ -85,6 +85,19 @@ pub(crate) enum Numbers {
     Whole(u64, u64),
 }
 
+/// Returns the known name that a text is similar to, if there is one.
+pub(crate) fn nearest(written: &str, known: &[&'static str]) -> Option<&'static str> {
+    const CLOSE: f64 = 0.8;
+    // A much longer name is not similar to any, and comparing it takes long.
+    const LONGEST: usize = 64;
+    if written.len() > LONGEST {
+        return None;
+    }
+    let scored = known.iter().map(|name| (strsim::jaro_winkler(written, name), *name));
+    let (score, name) = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (score >= CLOSE).then_some(name)
+}
+
 /// Returns the JSON Schema of text, and of the numbers that are read as text.
 pub(crate) fn schema(pattern: &str, numbers: Numbers, description: &str) -> schemars::Schema {
     let mut schema = schemars::json_schema!({

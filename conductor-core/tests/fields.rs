@@ -45,6 +45,7 @@ fn places() -> Vec<Place> {
         ("volumes, a target", "/a", |text| with("volumes", json!([format!("/b:{text}:ro")]))),
         ("volumes, a mode", "ro", |text| with("volumes", json!([format!("/a:/b:{text}")]))),
         ("user", "app", |text| with("user", json!(text))),
+        ("cap_add", "KILL", |text| with("cap_add", json!([text]))),
         ("limits.memory", "1M", |text| with("limits", json!({"memory": text}))),
         ("limits.cpu", "1", |text| with("limits", json!({"cpu": text}))),
         ("health.http", "/ok", |text| with("health", json!({"http": text}))),

@@ -25,6 +25,7 @@ const PLACES: &[(&str, Place)] = &[
     ("/a:/b:ro", |text| ("volumes", json!([text]))),
     ("www", |text| ("user", json!(text))),
     ("1000", |text| ("user", json!(text))),
+    ("CAP_KILL", |text| ("cap_add", json!([text]))),
     ("/ok", |text| ("health", json!({"http": text}))),
     ("1min 3s", |text| ("deploy", json!({"drain": text}))),
     ("app", |text| ("proxy", json!({"nginx": {"upstream": text}}))),

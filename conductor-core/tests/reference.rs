@@ -17,10 +17,11 @@ use serde::forward_to_deserialize_any;
 use serde_json::{Value, json};
 
 /// Where the document says more about a key.
-const SECTIONS: [(&str, &str); 5] = [
+const SECTIONS: [(&str, &str); 6] = [
     ("listen", "#sockets"),
     ("health", "#health"),
     ("upstream", "#proxies"),
+    ("cap_add", "#relaxing-the-sandbox"),
     ("sandbox", "#relaxing-the-sandbox"),
     ("cron", "#jobs"),
 ];

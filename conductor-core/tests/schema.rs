@@ -88,6 +88,8 @@ fn both_accept_what_is_good() {
         ("volumes", json!(["/a:/b", "/a/{revision}:/b:ro", "/a:/b:rw", "my-data:/data:ro"])),
         ("user", json!(1000)),
         ("user", json!("www-data")),
+        ("cap_add", json!(["NET_BIND_SERVICE", "CAP_SYS_NICE"])),
+        ("cap_add", json!([])),
         ("limits", json!({"memory": "1.5G", "cpu": 1.5, "pids": 1})),
         ("limits", json!({"memory": 1024, "cpu": "150%"})),
         ("limits", json!({})),

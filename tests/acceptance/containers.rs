@@ -21,6 +21,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("podman_checks_with_a_command_inside", |host| command_inside(host, Engine::Podman)),
     ("docker_replaces_the_entrypoint", |host| entrypoint(host, Engine::Docker)),
     ("podman_replaces_the_entrypoint", |host| entrypoint(host, Engine::Podman)),
+    ("docker_has_the_capabilities_of_its_definition", |host| capabilities(host, Engine::Docker)),
+    ("podman_has_the_capabilities_of_its_definition", |host| capabilities(host, Engine::Podman)),
     ("docker_listens_for_everybody", |host| listens_for_everybody(host, Engine::Docker)),
     ("podman_listens_for_everybody", |host| listens_for_everybody(host, Engine::Podman)),
     ("docker_is_not_its_proxy", |host| nothing_listens_inside(host, Engine::Docker)),
@@ -189,6 +191,26 @@ fn podman_runs_an_image_by_its_digest(host: &Host) {
     host.apply();
     assert_eq!(get(host, ports(host)[0], "/"), "v2");
     host.is_converged();
+}
+
+fn capabilities(host: &Host, engine: Engine) {
+    let names = start(
+        host,
+        engine,
+        &format!(
+            "{HEALTH}cap_add: [CAP_SYS_NICE]\ncap_drop: [ALL]\n\
+             cron: {{own: {{schedule: '@yearly', command: [grep, CapEff, /proc/self/status]}}}}\n"
+        ),
+    );
+    let program = engine.program();
+    let of_first = format!("{program} exec {} grep CapEff /proc/1/status", names[0]);
+    assert_eq!(host.sh(&of_first), "CapEff:\t0000000000800000");
+    let job = host.conductor(&["cron", "run-now", "--id", "web", "own"]).exits(0);
+    job.says("0000000000800000");
+    // Only podman has ambient capabilities, for other users than root.
+    let run = ["run", "--id", "web", "--user", "app", "grep", "CapEff", "/proc/self/status"];
+    let of_user = if engine == Engine::Podman { "800000" } else { "000000" };
+    host.conductor(&run).exits(0).says(&format!("0000000000{of_user}"));
 }
 
 fn listens_for_everybody(host: &Host, engine: Engine) {

@@ -6,6 +6,7 @@ use crate::host::Host;
 pub(crate) const TESTS: &[Test] = &[
     ("a_default_unit_is_well_protected", a_default_unit_is_well_protected),
     ("a_definition_relaxes_the_sandbox", a_definition_relaxes_the_sandbox),
+    ("a_capability_is_enough_for_a_low_port", a_capability_is_enough_for_a_low_port),
     ("an_image_is_the_root_directory", an_image_is_the_root_directory),
 ];
 
@@ -14,11 +15,7 @@ fn a_default_unit_is_well_protected(host: &Host) {
     host.define("cache.yaml", &format!("id: cache\ncommand: {command}\nport: 6379\n"));
     host.apply();
     let (unit, pid) = host.running("cache").remove(0);
-    let report = host.sh(&format!("systemd-analyze security --no-pager {unit}"));
-    let level = report.rsplit_once(&format!("for {unit}: ")).map(|(_, level)| level);
-    let level = level.and_then(|level| level.split_whitespace().next());
-    let level: f64 =
-        level.and_then(|level| level.parse().ok()).unwrap_or_else(|| panic!("{report}"));
+    let (level, report) = exposure(host, &unit);
     assert!(level <= 1.1, "exposure level {level}\n{report}");
     let redis = "redis-cli -p 20000 eval 'redis.call(\"set\", \"a\", ARGV[1]); \
                  return redis.call(\"get\", \"a\")' 0 works || true";
@@ -29,6 +26,16 @@ fn a_default_unit_is_well_protected(host: &Host) {
     for line in ["CapBnd:\t0000000000000000", "NoNewPrivs:\t1", seccomp] {
         assert!(status.contains(line), "no {line:?} in {status}");
     }
+}
+
+/// Returns how systemd rates a unit, from 0 to 10, and its reasons.
+#[track_caller]
+fn exposure(host: &Host, unit: &str) -> (f64, String) {
+    let report = host.sh(&format!("systemd-analyze security --no-pager {unit}"));
+    let level = report.rsplit_once(&format!("for {unit}: ")).map(|(_, level)| level);
+    let level = level.and_then(|level| level.split_whitespace().next());
+    let level = level.and_then(|level| level.parse().ok()).unwrap_or_else(|| panic!("{report}"));
+    (level, report)
 }
 
 fn a_definition_relaxes_the_sandbox(host: &Host) {
@@ -50,6 +57,37 @@ fn a_definition_relaxes_the_sandbox(host: &Host) {
     // The other restrictions still apply.
     assert_eq!(host.property(&unit, "PrivateTmp"), "yes");
     host.sh("chmod 755 /srv");
+}
+
+/// The port of a web server, as a dynamic user.
+fn a_capability_is_enough_for_a_low_port(host: &Host) {
+    let bind = "import socket; socket.create_server(('127.0.0.1', 81))";
+    let define = |more: &str| {
+        host.define(
+            "web.yaml",
+            &format!(
+                "id: web\ncommand: [/usr/bin/python3, -m, http.server, '80', --directory, /usr/bin]\n\
+                 cron: {{bind: {{schedule: '@yearly', command: [python3, -c, \"{bind}\"]}}}}\n\
+                 deploy: {{order: stop-first, before: [/usr/bin/python3, -c, \"{bind}\"]}}\n{more}"
+            ),
+        );
+    };
+    define("");
+    let ran = host.conductor(&["apply"]).exits(1);
+    ran.complains("PermissionError: [Errno 13] Permission denied");
+    define("cap_add: [NET_BIND_SERVICE]\n");
+    host.apply();
+    host.eventually("it answers", |host| host.sh("curl -fsSI 127.0.0.1 || true").contains("200"));
+    let (unit, pid) = host.running("web").remove(0);
+    let status = host.sh(&format!("cat /proc/{pid}/status"));
+    for line in ["CapEff:\t0000000000000400", "CapBnd:\t0000000000000400", "NoNewPrivs:\t1"] {
+        assert!(status.contains(line), "no {line:?} in {status}");
+    }
+    assert_eq!(host.property(&unit, "User"), "conductor-web");
+    let (level, report) = exposure(host, &unit);
+    assert!(level <= 1.5, "exposure level {level}\n{report}");
+    host.conductor(&["cron", "run-now", "--id", "web", "bind"]).exits(0);
+    host.conductor(&["run", "--id", "web", "python3", "-c", bind]).exits(0);
 }
 
 fn an_image_is_the_root_directory(host: &Host) {

@@ -6,7 +6,7 @@ use std::fmt::Display;
 use serde::de::Error;
 
 use super::document::{NodeId, Position};
-use crate::text::HINT_MARK;
+use crate::text::{HINT_MARK, nearest};
 
 /// A problem before the name of the file is known.
 #[derive(Debug)]
@@ -86,18 +86,9 @@ impl Error for Fault {
 }
 
 /// Returns a hint: the similar known name, or all known names.
-pub(super) fn suggest(written: &str, known: &[&str]) -> String {
-    const CLOSE: f64 = 0.8;
-    // A much longer name is not similar to any, and comparing it takes long.
-    const LONGEST: usize = 64;
-    let lower = written.to_lowercase();
-    let score = |name: &str| match lower.len() <= LONGEST {
-        true => strsim::jaro_winkler(&lower, name),
-        false => 0.0,
-    };
-    let best = known.iter().map(|name| (score(name), name)).max_by(|a, b| a.0.total_cmp(&b.0));
-    match best {
-        Some((score, name)) if score >= CLOSE => format!("did you mean {name}?"),
-        _ => format!("write one of {}", known.join(", ")),
+pub(super) fn suggest(written: &str, known: &[&'static str]) -> String {
+    match nearest(&written.to_lowercase(), known) {
+        Some(name) => format!("did you mean {name}?"),
+        None => format!("write one of {}", known.join(", ")),
     }
 }

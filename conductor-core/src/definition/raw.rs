@@ -12,9 +12,9 @@ use super::field::{Field, Table};
 use super::limits::Limits;
 use crate::name::{JobName, ProxyName, Revision, ServiceId};
 use crate::value::{
-    Argument, BodyText, Calendar, CredentialName, Crontab, Description, Directive, EnvName,
-    EnvValue, HeaderName, HeaderValue, HostPath, Listen, Port, RequestPath, Section, Setting, Span,
-    StatusCodes, TimeZone, UnitReference, UpstreamName, UserName, Volume,
+    Argument, BodyText, Calendar, Capability, CredentialName, Crontab, Description, Directive,
+    EnvName, EnvValue, HeaderName, HeaderValue, HostPath, Listen, Port, RequestPath, Section,
+    Setting, Span, StatusCodes, TimeZone, UnitReference, UpstreamName, UserName, Volume,
 };
 
 /// The most instances of one service on one host.
@@ -84,6 +84,13 @@ pub struct Definition {
     /// for all instances, releases, jobs and runs of the service: `conductor-ID`, shortened if it
     /// is longer than 31 characters.
     pub user: Field<UserName>,
+    /// Linux capabilities that the program has, such as `NET_BIND_SERVICE` for ports below 1024; with
+    /// or without `CAP_`. native: it has no others, as any user. docker, podman: in addition to the
+    /// engine's own, or `ALL`.
+    pub cap_add: Field<Vec<Field<Capability>>>,
+    /// docker, podman: capabilities that the program does not have, or `ALL`. A native service has none
+    /// but those of `cap_add`.
+    pub cap_drop: Field<Vec<Field<Capability>>>,
     /// The most that each instance may use.
     pub limits: Field<Limits>,
     /// native: `false` turns the whole sandbox off; such a service runs as root unless `user` is

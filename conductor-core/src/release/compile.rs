@@ -226,12 +226,17 @@ pub(super) fn engine_image(
     Ok(image(release, tokens)?.map(|reference| EngineImage { engine, reference }))
 }
 
-/// Refuses named volumes of a user's native services.
+/// Refuses what only the host's systemd can give to a native service: named volumes and capabilities.
 pub(super) fn check_scope(service: &Service, scope: Scope) -> Result<(), CompileError> {
-    let native = service.runtime == Runtime::Native && scope == Scope::User;
-    match service.volumes.iter().any(|volume| volume.name().is_some()) && native {
-        true => Err(CompileError::NamedVolume { service: service.id.clone() }),
-        false => Ok(()),
+    if service.runtime != Runtime::Native || scope != Scope::User {
+        return Ok(());
+    }
+    if service.volumes.iter().any(|volume| volume.name().is_some()) {
+        return Err(CompileError::NamedVolume { service: service.id.clone() });
+    }
+    match service.cap_add.is_empty() {
+        true => Ok(()),
+        false => Err(CompileError::Capabilities { service: service.id.clone() }),
     }
 }
 

@@ -1,6 +1,6 @@
 //! The digest of a release.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
 use serde::Serialize;
@@ -11,8 +11,8 @@ use crate::name::{Revision, ServiceId};
 use crate::service::{Deploy, Health, Limits, Service};
 use crate::unit::hex;
 use crate::value::{
-    Argument, CredentialName, Directive, EnvName, EnvValue, HostPath, Listen, Port, Section,
-    Setting, Span, UserName, Volume,
+    Argument, Capability, CredentialName, Directive, EnvName, EnvValue, HostPath, Listen, Port,
+    Section, Setting, Span, UserName, Volume,
 };
 
 /// The input of the hash. Without the number of instances, their ports, `cron` and `proxy`: they change
@@ -33,6 +33,10 @@ struct Fingerprint<'a> {
     secrets: &'a BTreeMap<CredentialName, HostPath>,
     volumes: &'a [Volume],
     user: &'a Option<UserName>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    cap_add: &'a BTreeSet<Capability>,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    cap_drop: &'a BTreeSet<Capability>,
     limits: Limits,
     /// Absent if it is true: older versions had no such key, and their digests stay valid.
     #[serde(skip_serializing_if = "Clone::clone")]
@@ -75,6 +79,8 @@ pub(super) fn digest(
         secrets,
         volumes,
         user,
+        cap_add,
+        cap_drop,
         limits,
         sandbox,
         health,
@@ -112,6 +118,8 @@ pub(super) fn digest(
         secrets,
         volumes,
         user,
+        cap_add,
+        cap_drop,
         limits: *limits,
         sandbox: *sandbox,
         health,

@@ -75,6 +75,12 @@ pub enum CompileError {
         /// The service.
         service: ServiceId,
     },
+    /// The service has capabilities, which only the host's systemd can give to a program.
+    #[error("{service}: cap_add: a user's systemd has no capabilities to give")]
+    Capabilities {
+        /// The service.
+        service: ServiceId,
+    },
     /// A bug in conductor.
     #[error("{service}")]
     Panicked {

@@ -1,5 +1,6 @@
 //! The command lines and directives of each runtime.
 
+mod capabilities;
 mod engine;
 mod health;
 mod inside;

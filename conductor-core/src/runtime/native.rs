@@ -1,9 +1,11 @@
 //! Instances that systemd runs by itself, sandboxed unless the definition says otherwise.
 
+use std::iter;
+
 use probe_protocol::Exec;
 
 use super::run::RUN_SOCKET;
-use super::{Instance, PROBE, Parts, Scope, health, limits, socket};
+use super::{Instance, PROBE, Parts, Scope, capabilities, health, limits, socket};
 use crate::name::{VOLUMES, dynamic_user};
 use crate::service::Service;
 use crate::unit::Lines;
@@ -192,9 +194,37 @@ fn sandbox(service: &Service, scope: Scope) -> Lines {
         Scope::System => SANDBOX.iter().chain(&SYSTEM_CALLS).collect(),
         Scope::User => USER_SANDBOX.iter().collect(),
     };
+    let added = &service.cap_add;
+    let needs: Vec<_> = added.iter().map(|capability| capabilities::needs(*capability)).collect();
+    let lifted = |name: &str| {
+        // In a user namespace of its own, capabilities are void for the host.
+        (name == "PrivateUsers" && !added.is_empty())
+            || needs.iter().any(|needs| needs.lifted.contains(&name))
+    };
     let mut lines = Lines::default();
-    for (name, value) in all.into_iter().filter(|(name, _)| !replaced(name)) {
-        lines.push(name, value);
+    for (name, value) in all.into_iter().filter(|(name, _)| !replaced(name) && !lifted(name)) {
+        let more = match *name {
+            "CapabilityBoundingSet" => capabilities::names(added),
+            "RestrictAddressFamilies" => joined(needs.iter().map(|needs| needs.families)),
+            _ => String::new(),
+        };
+        lines.push(name, joined([*value, &more]));
+    }
+    if added.is_empty() {
+        return lines;
+    }
+    if !replaced("AmbientCapabilities") {
+        lines.push("AmbientCapabilities", capabilities::names(added));
+    }
+    if service.sandbox && !replaced("SystemCallFilter") {
+        // A program that has capabilities also drops them.
+        let calls = iter::once("capset").chain(needs.iter().map(|needs| needs.system_calls));
+        lines.push("SystemCallFilter", joined(calls));
     }
     lines
+}
+
+/// Joins words with spaces, without the empty ones.
+fn joined<'t>(words: impl IntoIterator<Item = &'t str>) -> String {
+    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
 }

@@ -197,6 +197,8 @@ fn defined(line: &mut CommandLine, instance: &Instance<'_>) {
     // Without `..`: for each new field it must be decided here whether it becomes an option.
     let Service {
         user,
+        cap_add,
+        cap_drop,
         port,
         env,
         env_files,
@@ -227,6 +229,8 @@ fn defined(line: &mut CommandLine, instance: &Instance<'_>) {
     } = instance.service;
     limits::options(line, instance);
     line.words(user.as_ref().map(|user| format!("--user={user}")));
+    line.words(cap_drop.iter().map(|capability| format!("--cap-drop={capability}")));
+    line.words(cap_add.iter().map(|capability| format!("--cap-add={capability}")));
     if let (Some(Endpoint::Tcp { listen, port }), Some(inside)) = (endpoint, port) {
         line.word(&format!("--publish={}:{inside}", listen.with_port(*port)));
         line.word(&format!("--env=PORT={inside}"));

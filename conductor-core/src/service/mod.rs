@@ -18,10 +18,10 @@ use crate::definition::{ChangedFiles, Method, Order, Overlap, Runtime, Source};
 use crate::error::{Problem, Problems};
 use crate::name::{JobName, ProxyName, Revision, ServiceId, VolumeName};
 use crate::value::{
-    Argument, BodyText, Calendar, CredentialName, Crontab, Description, Directive, EnvName,
-    EnvValue, HeaderName, HeaderValue, HostPath, ImageReference, Listen, Port, RequestPath,
-    Section, Setting, Span, StatusCodes, TimeZone, Tokenized as _, UnitReference, UpstreamName,
-    UserName, Volume,
+    Argument, BodyText, Calendar, Capability, CredentialName, Crontab, Description, Directive,
+    EnvName, EnvValue, HeaderName, HeaderValue, HostPath, ImageReference, Listen, Port,
+    RequestPath, Section, Setting, Span, StatusCodes, TimeZone, Tokenized as _, UnitReference,
+    UpstreamName, UserName, Volume,
 };
 
 /// A service, without the revision that runs and without the ports of its instances.
@@ -57,6 +57,10 @@ pub struct Service {
     pub volumes: Vec<Volume>,
     /// The user to run as.
     pub user: Option<UserName>,
+    /// Capabilities that the program has.
+    pub cap_add: BTreeSet<Capability>,
+    /// Capabilities that the program does not have; of containers only.
+    pub cap_drop: BTreeSet<Capability>,
     /// The most that each instance may use.
     pub limits: Limits,
     /// Whether native units run in a sandbox.

@@ -4,6 +4,7 @@
 //! forms are those of systemd, Docker and cron.
 
 mod address;
+mod capability;
 mod character;
 mod cpu;
 mod env_name;
@@ -21,6 +22,7 @@ mod volume;
 mod words;
 
 pub use address::{Endpoint, Listen, ListenAddress};
+pub use capability::Capability;
 pub use cpu::Cpu;
 pub use env_name::EnvName;
 pub use http::{BodyText, HeaderName, HeaderValue, StatusCodes};

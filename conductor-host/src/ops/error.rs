@@ -198,6 +198,9 @@ impl Error {
             Self::Compile(CompileError::UserScope { .. }) => {
                 "remove user: everything that a user's systemd starts runs as that user"
             }
+            Self::Compile(CompileError::Capabilities { .. }) => {
+                "remove cap_add: a program of a user has no capabilities"
+            }
             Self::Ports(_) => "widen ports in the host settings",
             Self::Foreign { .. } => "move it away if nothing needs it; nothing was changed",
             Self::NoProbe { .. } => "install conductor-probe there; it comes with conductor",

@@ -23,6 +23,8 @@ property :env_files, Array, desired_state: false
 property :secrets, Hash, desired_state: false
 property :volumes, Array, desired_state: false
 property :user, String, desired_state: false
+property :cap_add, Array, desired_state: false
+property :cap_drop, Array, desired_state: false
 property :limits, Hash, desired_state: false
 property :health, Hash, desired_state: false
 property :deploy, Hash, desired_state: false

@@ -19,6 +19,7 @@ impl Check<'_> {
         let mut advice = Advice { check: self, problems: Vec::new() };
         advice.service(definition);
         advice.problems.extend(self.advice_on_directives(definition));
+        advice.problems.extend(self.advice_on_capabilities(definition));
         advice.problems.sort_by_key(|problem| problem.position);
         advice.problems
     }
@@ -245,6 +246,12 @@ mod tests {
                 "env: {A: 'a${B:-c}'}",
                 "web.yaml:3:10: env.A: ${B:-c} stays as it is: variables are not replaced\n  \
                  hint: write the value, or put it into a file of env_files",
+            ),
+            (
+                "runtime: docker\nimage: a:v1\nuser: app\ncap_add: [KILL]",
+                "web.yaml:6:11: cap_add[0]: docker gives capabilities to root only, and the program \
+                 runs as app\n  hint: remove user, or give the program in the image file \
+                 capabilities (setcap)",
             ),
             (
                 "env: {A: ':{prot}'}",

@@ -1,6 +1,6 @@
 //! Advises on directives of `systemd:` that do not do what they seem to do.
 
-use super::Check;
+use super::{Check, known};
 use crate::definition::{Definition, Fault, Field, Located, Runtime};
 use crate::error::{Problem, shown};
 use crate::value::{Directive, Section, Setting, Tokenized as _, token_names};
@@ -47,11 +47,7 @@ impl Check<'_> {
     pub(super) fn advice_on_directives(&self, definition: &Definition) -> Vec<Problem> {
         let mut problems = Vec::new();
         let Field::Given(sections) = &definition.systemd else { return problems };
-        let runtime = match &definition.runtime {
-            Field::Given(runtime) => Some(runtime.value),
-            Field::Absent => Some(Runtime::default()),
-            Field::Refused => None,
-        };
+        let runtime = known(&definition.runtime);
         for (section, table) in &sections.value.0 {
             let Field::Given(table) = table else { continue };
             for (name, setting) in &table.value.0 {
@@ -80,7 +76,7 @@ fn not_in_container(
     };
     (is_lost && section.as_str() == "Service").then(|| {
         Fault::new(format!("{name} does not reach the container, which systemd does not start"))
-            .hint("use limits, user or volumes, or the image")
+            .hint("use limits, cap_add, user or volumes, or the image")
     })
 }
 
@@ -118,12 +114,12 @@ mod tests {
             (
                 "runtime: docker\nimage: a:v1\nsystemd: {Service: {MemoryHigh: 1G}}",
                 "web.yaml:4:33: systemd.Service.MemoryHigh: MemoryHigh does not reach the container, which \
-                 systemd does not start\n  hint: use limits, user or volumes, or the image",
+                 systemd does not start\n  hint: use limits, cap_add, user or volumes, or the image",
             ),
             (
                 "runtime: podman\nimage: a:v1\nsystemd: {Service: {LimitNOFILE: 10}}",
                 "web.yaml:4:34: systemd.Service.LimitNOFILE: LimitNOFILE does not reach the container, \
-                 which systemd does not start\n  hint: use limits, user or volumes, or the image",
+                 which systemd does not start\n  hint: use limits, cap_add, user or volumes, or the image",
             ),
         ] {
             assert_eq!(advice(text), [expected]);

@@ -1,6 +1,7 @@
 //! Turns a raw definition into a service, and notes what is inconsistent.
 
 mod advice;
+mod capabilities;
 mod command;
 mod data;
 mod directives;
@@ -50,6 +51,8 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         secrets,
         volumes,
         user,
+        cap_add,
+        cap_drop,
         limits,
         sandbox,
         health,
@@ -63,12 +66,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         check.refuse(ROOT, Fault::new("the key id is missing").hint("add id: NAME"));
     }
     check.not_both_revisions(&image, &revision);
-    let runtime = match &runtime {
-        Field::Absent => Some(Runtime::default()),
-        // No further problem is reported for a refused value.
-        Field::Refused => None,
-        Field::Given(runtime) => Some(runtime.value),
-    };
+    let runtime = known(&runtime);
     if let Some(runtime) = runtime {
         check.image(runtime, &image);
     }
@@ -95,6 +93,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let places = job_places(source, &cron);
     let jobs = check.jobs(cron, runtime);
     check.sandbox(&sandbox, runtime);
+    check.capabilities(&cap_add, &cap_drop, runtime);
     let env = check.env(env, has_port, on_socket);
     let located = id.given()?;
     let service = Service {
@@ -120,6 +119,8 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         secrets: table(secrets),
         volumes: list(volumes),
         user: user.into_value(),
+        cap_add: list(cap_add).into_iter().collect(),
+        cap_drop: list(cap_drop).into_iter().collect(),
         limits,
         sandbox: sandbox.into_value().unwrap_or(defaults::SANDBOX),
         health,
@@ -131,6 +132,15 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     };
     check.tokens(&service, has_port, on_socket);
     Some(service)
+}
+
+/// Returns the runtime, or `None` if it was refused: no further problem is reported then.
+fn known(runtime: &Field<Runtime>) -> Option<Runtime> {
+    match runtime {
+        Field::Absent => Some(Runtime::default()),
+        Field::Refused => None,
+        Field::Given(runtime) => Some(runtime.value),
+    }
 }
 
 fn job_places(

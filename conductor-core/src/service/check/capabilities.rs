@@ -1,0 +1,63 @@
+//! Checks the capabilities of a service.
+
+use super::{Check, known};
+use crate::definition::{Definition, Fault, Field, Located, Runtime};
+use crate::error::Problem;
+use crate::value::Capability;
+
+type Capabilities = Field<Vec<Field<Capability>>>;
+
+impl Check<'_> {
+    /// Refuses what a native service cannot have, or has already.
+    pub(super) fn capabilities(
+        &self,
+        cap_add: &Capabilities,
+        cap_drop: &Capabilities,
+        runtime: Option<Runtime>,
+    ) {
+        if runtime != Some(Runtime::Native) {
+            return;
+        }
+        if let Field::Given(dropped) = cap_drop {
+            let fault = Fault::new("cap_drop works only with runtime: docker or podman");
+            let hint = "remove it: a native service has no capabilities but those of cap_add";
+            self.refuse(dropped.at, fault.hint(hint));
+        }
+        if let Some(all) = given(cap_add).find(|capability| capability.value.is_all()) {
+            let fault = Fault::new("ALL works only with runtime: docker or podman");
+            let hint = "name the capabilities that the program needs; sandbox: false without user \
+                        gives it all";
+            self.refuse(all.at, fault.hint(hint));
+        }
+    }
+
+    /// Advises on capabilities that do not reach the program of a container.
+    pub(super) fn advice_on_capabilities(&self, definition: &Definition) -> Option<Problem> {
+        let Definition { runtime, cap_add, user, .. } = definition;
+        let (Field::Given(user), Some(Runtime::Docker)) = (user, known(runtime)) else {
+            return None;
+        };
+        let added = given(cap_add).next()?;
+        let is_root = ["root", "0"].contains(&user.value.as_str());
+        // There are no ambient capabilities in docker; podman sets them.
+        (!is_root).then(|| {
+            let fault = Fault::new(format!(
+                "docker gives capabilities to root only, and the program runs as {}",
+                user.value
+            ));
+            let hint = "remove user, or give the program in the image file capabilities (setcap)";
+            self.source.problem(added.at, fault.hint(hint))
+        })
+    }
+}
+
+fn given(capabilities: &Capabilities) -> impl Iterator<Item = &Located<Capability>> {
+    let list = match capabilities {
+        Field::Given(list) => list.value.as_slice(),
+        Field::Absent | Field::Refused => &[],
+    };
+    list.iter().filter_map(|item| match item {
+        Field::Given(item) => Some(item),
+        Field::Absent | Field::Refused => None,
+    })
+}
