@@ -133,6 +133,14 @@ impl UnitName {
         }
     }
 
+    /// Returns the unit that a timer of this name starts (systemd.timer(5), `Unit=`).
+    #[must_use]
+    pub fn triggered(&self) -> Self {
+        self.0
+            .strip_suffix(".timer")
+            .map_or_else(|| self.clone(), |name| Self(format!("{name}.service")))
+    }
+
     /// Returns the type suffix without its dot, such as `service`.
     pub fn kind(&self) -> &str {
         self.0.rsplit_once('.').map_or("", |(_, kind)| kind)

@@ -56,6 +56,10 @@ pub trait Host {
     /// Makes systemd forget when timers last ran their jobs.
     async fn forget_runs(&self, timers: Vec<UnitName>);
 
+    /// Makes systemd forget all about timers that are stopped and not enabled, and about the last runs of their
+    /// jobs. Returns whether it reloaded.
+    async fn forget_timers(&self, timers: Vec<UnitName>) -> Result<bool, SystemdError>;
+
     /// Runs a systemd job and waits for its end. If it exceeds its time limit, the unit is killed.
     ///
     /// # Errors

@@ -12,6 +12,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("overlapping_runs_are_skipped_or_queued", overlapping_runs_are_skipped_or_queued),
     ("a_deploy_moves_jobs_and_lets_them_end", a_deploy_moves_jobs_and_lets_them_end),
     ("every_second_and_paused", every_second_and_paused),
+    ("times_that_have_passed_start_nothing", times_that_have_passed_start_nothing),
     ("a_run_that_was_missed_is_caught_up_on", a_run_that_was_missed_is_caught_up_on),
     ("failures_start_a_unit_and_are_shown", failures_start_a_unit_and_are_shown),
     ("what_a_job_gets", what_a_job_gets),
@@ -118,6 +119,101 @@ fn a_run_that_was_missed_is_caught_up_on(host: &Host) {
     assert_eq!(host.sh(&format!("find {stamps} -name '*conductor*'")), "");
 }
 
+/// systemd counts a timer's times from its last start, the end of the job's last run, or what a file says. So a
+/// new schedule with a time since then would start the job at once.
+fn times_that_have_passed_start_nothing(host: &Host) {
+    let ran = |host: &Host, name: &str| lines(host, name).len();
+    let job = |name: &str, when: &str, more: &str| {
+        let fails = if name.starts_with("bad") { 1 } else { 0 };
+        let command = shell(&format!("date +%s >>/out/{name}; exit {fails}"));
+        format!("{when}, command: {command}{more}")
+    };
+    let held = shell("while [ -e /out/hold ]; do sleep 0.1; done");
+    // Whatever would start at once has started when a job that runs each second has run twice.
+    let every_second = job("tick", "calendar: '*:*:*'", "");
+    let all = |when: &str, moved: &str, more: &str| {
+        let tick = ("tick", every_second.clone());
+        let hold = ("hold", format!("calendar: '*:*:*', command: {held}"));
+        let jobs = [
+            ("good", job("good", when, "")),
+            ("bad", job("bad", when, "")),
+            ("badoff", job("badoff", when, more)),
+            ("kept", job("kept", when, ", catch_up: true")),
+            ("keptoff", job("keptoff", when, &format!(", catch_up: true{more}"))),
+            ("queued", job("queued", when, ", overlap: queue")),
+            ("moved", job("moved", moved, "")),
+            tick,
+            hold,
+        ];
+        let jobs: Vec<_> = jobs.iter().map(|(name, keys)| (*name, keys.as_str())).collect();
+        define(host, "", &jobs);
+        host.apply();
+    };
+    let nothing_starts = |runs: &BTreeMap<&str, usize>| {
+        let before = ran(host, "tick");
+        host.eventually("time passes", |host| ran(host, "tick") > before + 2);
+        for (name, runs) in runs {
+            assert_eq!(ran(host, name), *runs, "{name}");
+        }
+    };
+    let passing_second = || {
+        let second = host.sh("date +%T");
+        host.eventually("a second passes", |host| host.sh("date +%T") != second);
+        format!("calendar: '*-*-* {second}'")
+    };
+    host.sh("mkdir -p -m 777 /srv/out; touch /srv/out/hold");
+    let yearly = "calendar: '*-01-01 00:00'";
+    all(yearly, yearly, "");
+    // As after a boot: the target knows its timers, so systemd keeps them loaded even if they are stopped.
+    host.sh("systemctl daemon-reload");
+    host.conductor(&["cron", "run-now", "--id", "a", "good"]).exits(0);
+    host.conductor(&["cron", "run-now", "--id", "a", "bad"]).exits(1);
+    let mut runs: BTreeMap<_, _> = ["badoff", "kept", "keptoff", "queued", "moved"]
+        .into_iter()
+        .map(|name| (name, 0))
+        .chain([("good", 1), ("bad", 1)])
+        .collect();
+    all(&passing_second(), "schedule: '@reboot'", "");
+    nothing_starts(&runs);
+    host.is_converged();
+    let found = jobs(host);
+    let now: u64 = host.sh("date +%s").parse().expect("a time");
+    for name in ["good", "bad", "kept", "queued"] {
+        let next = found[name]["next"].as_u64().expect("a time") / 1_000_000;
+        assert!((now..=now + 24 * 3600).contains(&next), "{name}: {next}");
+    }
+
+    // A job that runs has a next time when it has ended; only one that runs at boot says so.
+    host.eventually("the job runs", |host| jobs(host)["hold"]["running"] == true);
+    let found = jobs(host);
+    assert_eq!((&found["hold"]["at_boot"], &found["hold"]["next"]), (&false.into(), &Value::Null));
+    assert_eq!(found["moved"]["at_boot"], true);
+    let shown = host.conductor(&["status"]).exits(0).stdout;
+    let row =
+        |name: &str| shown.lines().find(|line| line.contains(name)).expect("a row").to_owned();
+    assert!(row(" hold ").contains("after this run"), "{shown}");
+    assert!(row(" moved ").contains("at boot"), "{shown}");
+
+    // A pause, and a definition that disables the job, end in the same way.
+    for name in ["bad", "badoff"] {
+        host.conductor(&["cron", "run-now", "--id", "a", name]).exits(1);
+        *runs.entry(name).or_default() += 1;
+    }
+    let paused = ["good", "bad", "kept", "queued"];
+    for name in paused {
+        host.conductor(&["cron", "pause", "--id", "a", name]).exits(0);
+    }
+    let second = passing_second();
+    all(&second, "schedule: '@reboot'", ", enabled: false");
+    for name in paused {
+        host.conductor(&["cron", "resume", "--id", "a", name]).exits(0);
+    }
+    all(&second, "schedule: '@reboot'", "");
+    nothing_starts(&runs);
+    host.is_converged();
+    host.sh("rm /srv/out/hold");
+}
+
 fn failures_start_a_unit_and_are_shown(host: &Host) {
     for name in ["sad", "happy"] {
         let unit = format!(
@@ -183,9 +279,14 @@ fn what_a_job_gets(host: &Host) {
          stdin: \"100%\\ntwo lines, and a \\u00e4\"",
         shell(script)
     );
-    define(host, "env: {A: \"1\", B: \"1\"}\nlimits: {memory: 32M, pids: 9}\n", &[("all", &job)]);
+    let endless = shell("while :; do echo y; done | head -1");
+    let pipe = format!("schedule: '@yearly', timeout: 20s, command: {endless}");
+    let common = "env: {A: \"1\", B: \"1\"}\nlimits: {memory: 32M, pids: 9}\n";
+    define(host, common, &[("all", &job), ("pipe", &pipe)]);
     host.apply();
     host.conductor(&["cron", "run-now", "--id", "a", "all"]).exits(0);
+    // A program whose output nobody reads ends, as under cron.
+    host.conductor(&["cron", "run-now", "--id", "a", "pipe"]).exits(0).says("y\n");
     assert_eq!(host.sh("cat /srv/out/stdin"), "100%\ntwo lines, and a \u{e4}");
     assert_eq!(host.sh("cat /srv/out/env /srv/out/user"), "12\nworker");
     let unit = "conductor-a-all.service";

@@ -31,7 +31,7 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
     let releases = releases(&service.id, observed);
     let files = Files::new(&desired.units, observed);
     let start = start(&desired.units, &files, observed);
-    let schedule = Schedule::new(&jobs, observed);
+    let schedule = Schedule::new(&service.id, &jobs, observed);
     let leaving = Leaving::new(desired, &jobs, &releases, observed);
     let traffic = Traffic::new(desired, observed);
     let undo = undo(desired, &releases, &files, &leaving, &traffic, observed);

@@ -33,6 +33,7 @@ fn after(plan: &ServicePlan, observed: &Observed) -> Observed {
             Step::Enable(link) => drop(set.links.insert(link.clone())),
             Step::Disable(link) => drop(set.links.remove(link)),
             Step::Start(unit) => drop(states.insert(unit.clone(), ActiveState::Active)),
+            Step::Forget(_) => {}
             Step::Stop(unit) => drop(states.remove(unit)),
             step => panic!("{step}"),
         }
@@ -61,8 +62,62 @@ fn jobs_move_when_the_new_release_serves_and_before_anything_is_removed() {
 fn another_schedule_starts_the_timer_anew_and_the_job_not() {
     let (old, new) = (desired(&job("")), desired(&job(", jitter: 10s")));
     let plan = converge(&new, &at_work(&old)).unwrap();
-    assert_eq!(words(&plan), [format!("rewrite {TIMER}"), format!("restart {TIMER}")]);
+    assert_eq!(
+        words(&plan),
+        [
+            // A reload would apply the schedule to a timer that is up, from its last run on.
+            format!("stop {TIMER}"),
+            format!("rewrite {TIMER}"),
+            format!("disable {TIMER} in timers.target"),
+            format!("forget past times of {TIMER}"),
+            format!("enable {TIMER} in timers.target"),
+            format!("start {TIMER}"),
+        ]
+    );
     assert!(plan.undo.is_empty());
+    assert!(!converge(&new, &after(&plan, &at_work(&old))).unwrap().changes());
+}
+
+/// Also after a process was killed between two steps.
+#[test]
+fn a_timer_that_does_not_run_counts_its_times_anew() {
+    let wanted = desired(&job(""));
+    let mut observed = running(&wanted);
+    let timer: UnitName = TIMER.parse().unwrap();
+    let states = observed.states.as_mut().unwrap();
+    states.insert(timer.clone(), ActiveState::Inactive);
+    let plan = converge(&wanted, &observed).unwrap();
+    assert_eq!(
+        words(&plan),
+        [
+            format!("disable {TIMER} in timers.target"),
+            format!("forget past times of {TIMER}"),
+            format!("enable {TIMER} in timers.target"),
+            format!("start {TIMER}"),
+        ]
+    );
+    let set = &mut observed.set;
+    set.links.retain(|link| link.unit != timer);
+    let observed =
+        Observed { states: observed.states, ..Observed::new(set.clone(), BTreeMap::new()) };
+    let plan = converge(&wanted, &observed).unwrap();
+    let first = format!("forget past times of {TIMER}");
+    assert_eq!(words(&plan)[0], first);
+    let off = converge(&desired(&job(", enabled: false")), &observed).unwrap();
+    assert!(!off.changes());
+}
+
+#[test]
+fn a_job_that_is_changed_to_run_at_boot_does_not_run_now() {
+    let (old, new) = (desired(&job("")), desired(&job("").replace("*/30 * * * *", "@reboot")));
+    let plan = converge(&new, &running(&old)).unwrap();
+    assert_eq!(words(&plan), [format!("stop {TIMER}"), format!("rewrite {TIMER}")]);
+    let plan = converge(&old, &running(&new)).unwrap();
+    assert_eq!(words(&plan)[..2], [format!("stop {TIMER}"), format!("rewrite {TIMER}")]);
+    assert_eq!(words(&plan).last(), Some(&format!("start {TIMER}")));
+    // One that ran when the host booted is not stopped, which changes nothing.
+    let later = desired(&job(", jitter: 10s").replace("*/30 * * * *", "@reboot"));
+    assert_eq!(words(&converge(&later, &running(&new)).unwrap()), [format!("rewrite {TIMER}")]);
 }
 
 #[test]
@@ -133,6 +188,7 @@ fn what_an_operator_paused_stays_paused_until_it_is_resumed() {
         words(&plan),
         [
             format!("record in {TIMER}"),
+            format!("forget past times of {TIMER}"),
             format!("enable {TIMER} in timers.target"),
             format!("start {TIMER}"),
         ]

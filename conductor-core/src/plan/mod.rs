@@ -34,7 +34,7 @@ pub use converge::{converge, remove};
 pub use ports::{PortError, allocate, last_given, needs_ports};
 pub use releases::{ObservedRelease, RollbackTarget, record, releases, rollback};
 pub use renewal::{as_deployed, outdated, renew, twins};
-pub use schedule::{pause, resume, run_now};
+pub use schedule::{is_at_boot, pause, resume, run_now};
 pub use steps::{FileChange, Hook, Step, Steps};
 
 /// The observed state of a host.

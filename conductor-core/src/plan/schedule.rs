@@ -11,7 +11,7 @@ use super::files::Files;
 use super::{ActiveState, FileChange, Observed, ServicePlan, Step, Steps, releases};
 use crate::name::{ServiceId, UnitName};
 use crate::release::timer_link;
-use crate::unit::{EngineImage, Unit, UnitSet};
+use crate::unit::{EngineImage, Link, Unit, UnitSet};
 
 /// The changes of a service's jobs.
 #[derive(Default)]
@@ -23,31 +23,77 @@ pub(super) struct Schedule {
 }
 
 impl Schedule {
-    pub(super) fn new(jobs: &UnitSet, observed: &Observed) -> Self {
+    pub(super) fn new(service: &ServiceId, jobs: &UnitSet, observed: &Observed) -> Self {
         let files = Files::new(jobs, observed);
         let changed = files.write.iter().filter_map(|step| match step {
             Step::Write { unit, change: FileChange::New | FileChange::Text, .. } => Some(unit),
             _ => None,
         });
         let images = changed.filter_map(|unit| unit.metadata.kind.image().cloned()).collect();
-        let timers = jobs.units.iter().filter(|(_, unit)| unit.metadata.kind.timer().is_some());
-        let set = timers.filter_map(|(name, unit)| {
-            observed.states.as_ref()?;
-            let runs = jobs.links.iter().any(|link| link.unit == *name);
-            let up = observed.state(name).is_some_and(ActiveState::is_up);
-            let name = name.clone();
-            match (runs, up) {
-                (false, true) => Some(Step::Stop(name)),
-                (false, false) => None,
-                // Starting it would run the job at once.
-                (true, _) if is_at_boot(unit) => None,
-                (true, false) => Some(Step::Start(name)),
-                (true, true) => files.stale.contains(&name).then_some(Step::Restart(name)),
+        let timers = Timers::new(jobs, &files, observed);
+        let again = |link: &&Link| timers.forget.contains(&link.unit);
+        let disable = timers.forget.iter().flat_map(|timer| observed.links_to(service, timer));
+        let (later, now): (Vec<_>, Vec<_>) = jobs
+            .links
+            .iter()
+            .filter(|link| again(link) || !observed.set.links.contains(link))
+            .partition(again);
+        let mut steps: Vec<_> = timers.stop.into_iter().map(Step::Stop).collect();
+        steps.extend(files.write);
+        steps.extend(now.into_iter().cloned().map(Step::Enable));
+        steps.extend(disable.cloned().map(Step::Disable));
+        steps.extend(timers.forget.iter().cloned().map(Step::Forget));
+        steps.extend(later.into_iter().cloned().map(Step::Enable));
+        steps.extend(timers.start.into_iter().map(Step::Start));
+        Self { images, steps }
+    }
+}
+
+/// What happens to the timers of a service.
+#[derive(Default)]
+struct Timers {
+    /// Those that stop, before systemd reads their files: a reload applies a new schedule to a timer that is
+    /// up, from its last run on, and starts the job if a time has passed since.
+    stop: Vec<UnitName>,
+    /// Those that start again. While a target that is up wants a timer, systemd keeps it loaded, and counts
+    /// its times from its last start or from the end of the job's last run. So they are not enabled meanwhile.
+    forget: BTreeSet<UnitName>,
+    start: Vec<UnitName>,
+}
+
+impl Timers {
+    fn new(jobs: &UnitSet, files: &Files, observed: &Observed) -> Self {
+        let mut timers = Self::default();
+        if observed.states.is_none() {
+            return timers;
+        }
+        for (name, unit) in &jobs.units {
+            if unit.metadata.kind.timer().is_none() {
+                continue;
             }
-        });
-        let set: Vec<_> = set.collect();
-        let steps = files.write.into_iter().chain(files.enable).chain(set);
-        Self { images, steps: steps.collect() }
+            let old = observed.set.units.get(name);
+            let runs = jobs.links.iter().any(|link| link.unit == *name);
+            let state = observed.state(name);
+            let up = state.is_some_and(ActiveState::is_up);
+            let changed = files.stale.contains(name);
+            match (runs, up) {
+                // Starting it would run the job at once.
+                (true, up) if is_at_boot(unit) => {
+                    let stop = up && changed && !old.is_some_and(is_at_boot);
+                    timers.stop.extend(stop.then(|| name.clone()));
+                }
+                (true, true) if !changed => {}
+                (true, up) => {
+                    timers.stop.extend(up.then(|| name.clone()));
+                    if old.is_some() || state.is_some() {
+                        timers.forget.insert(name.clone());
+                    }
+                    timers.start.push(name.clone());
+                }
+                (false, up) => timers.stop.extend(up.then(|| name.clone())),
+            }
+        }
+        timers
     }
 }
 
@@ -84,7 +130,8 @@ pub fn pause(
     of_service(service, steps, observed)
 }
 
-/// Plans how a paused timer resumes.
+/// Plans how a paused timer resumes. Its times count from now on: those that passed while it was paused are not
+/// caught up on.
 pub fn resume(service: &ServiceId, timer: &UnitName, observed: &Observed) -> ServicePlan {
     let mut steps = Steps::default();
     let unit = observed.set.units.get(timer);
@@ -92,13 +139,15 @@ pub fn resume(service: &ServiceId, timer: &UnitName, observed: &Observed) -> Ser
         |unit: &&Unit| unit.metadata.kind.timer().is_some_and(|timer| timer.paused.is_some());
     if let Some(unit) = unit.filter(paused) {
         let resumed = unit.paused(None).into();
-        steps.extend([
-            Step::Write { name: timer.clone(), unit: resumed, change: FileChange::Record },
-            Step::Enable(timer_link(timer)),
-        ]);
-        if observed.states.is_some() && !is_at_boot(unit) {
-            steps.extend([Step::Start(timer.clone())]);
-        }
+        let starts = observed.states.is_some() && !is_at_boot(unit);
+        steps.extend([Step::Write {
+            name: timer.clone(),
+            unit: resumed,
+            change: FileChange::Record,
+        }]);
+        steps.extend(starts.then(|| Step::Forget(timer.clone())));
+        steps.extend([Step::Enable(timer_link(timer))]);
+        steps.extend(starts.then(|| Step::Start(timer.clone())));
     }
     of_service(service, steps, observed)
 }
@@ -128,6 +177,6 @@ fn of_service(service: &ServiceId, steps: Steps, observed: &Observed) -> Service
 }
 
 /// Returns whether a timer runs its job when the host boots, and at no other time.
-fn is_at_boot(timer: &Unit) -> bool {
+pub fn is_at_boot(timer: &Unit) -> bool {
     timer.values("OnCalendar").next().is_none()
 }

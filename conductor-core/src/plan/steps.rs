@@ -34,6 +34,9 @@ pub enum Step {
     },
     /// Enable a unit: it starts together with another one, also at boot.
     Enable(Link),
+    /// Make systemd forget when a timer that is stopped and not enabled was started and last ran its job, so
+    /// that its times count from its next start.
+    Forget(UnitName),
     /// Start a unit and wait until it is up.
     Start(UnitName),
     /// Stop and start a unit that runs with another text than its file has.
@@ -141,6 +144,7 @@ impl Step {
             Self::Enable(link) | Self::Disable(link) => Some(&link.unit),
             Self::Write { name: unit, .. }
             | Self::Run(Hook { unit, .. })
+            | Self::Forget(unit)
             | Self::Start(unit)
             | Self::Restart(unit)
             | Self::Stop(unit)
@@ -158,6 +162,7 @@ impl Step {
             Self::Run(_) => "run",
             Self::Write { .. } => "write",
             Self::Enable(_) => "enable",
+            Self::Forget(_) => "forget",
             Self::Start(_) => "start",
             Self::Restart(_) => "restart",
             Self::Confirm { .. } => "confirm",
@@ -218,6 +223,7 @@ impl fmt::Display for Step {
             Self::Write { name, change: FileChange::Text, .. } => write!(f, "rewrite {name}"),
             Self::Write { name, change: FileChange::Record, .. } => write!(f, "record in {name}"),
             Self::Enable(link) => write!(f, "enable {} in {}", link.unit, link.by),
+            Self::Forget(name) => write!(f, "forget past times of {name}"),
             Self::Start(name) => write!(f, "start {name}"),
             Self::Restart(name) => write!(f, "restart {name}"),
             Self::Confirm { units, time } if time.duration().is_zero() => {

@@ -105,6 +105,8 @@ fn runner(
         stdin,
     } = job;
     let mut of_unit = Lines::default();
+    // By default, systemd refuses the sixth start within ten seconds, also by hand.
+    of_unit.push("StartLimitIntervalSec", 0);
     for (directive, reference) in [("OnFailure", on_failure), ("OnSuccess", on_success)] {
         if let Some(reference) = reference {
             of_unit.push(directive, reference);
@@ -116,6 +118,8 @@ fn runner(
         of_unit.push("After", "network-online.target");
     }
     let mut of_service = Lines::default();
+    // As under cron: a program whose output nobody reads ends.
+    of_service.push("IgnoreSIGPIPE", "no");
     if let Some(input) = stdin {
         of_service.push("StandardInput", "data");
         for line in input.as_str().as_bytes().chunks(INPUT_LINE) {

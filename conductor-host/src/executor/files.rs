@@ -81,6 +81,23 @@ impl<H: Host> Executor<'_, H> {
         self.reload(Some(stale)).await
     }
 
+    /// Makes systemd forget about timers of a service.
+    pub(super) async fn forget(
+        &self,
+        steps: Vec<Step>,
+        run: &mut ServiceRun<H::OldWorkers>,
+    ) -> Result<(), Halt> {
+        let began = self.host.now();
+        let timers = steps.iter().filter_map(Step::unit).cloned().collect();
+        if self.host.forget_timers(timers).await? {
+            self.tell(&Event::Reload);
+        }
+        for step in &steps {
+            self.done(run, step, began);
+        }
+        Ok(())
+    }
+
     /// Reloads systemd if it has loaded stale units, and removes the note about them.
     pub(crate) async fn reload(&self, units: Option<Vec<UnitName>>) -> Result<(), HostError> {
         if self.host.reload_if_stale(units).await? {

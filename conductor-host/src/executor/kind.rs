@@ -11,6 +11,8 @@ pub(super) enum StepKind {
     Pull,
     Run,
     Files,
+    /// It comes between changes of files: before it a timer is disabled, and after it enabled.
+    Forget,
     Jobs(JobType),
     /// A target's start job waits for all instances that it wants, and would wait forever for one that keeps
     /// failing. So the target is started when they are up.
@@ -35,6 +37,7 @@ impl StepKind {
             Step::Run(_) => Self::Run,
             Step::Start(name) if name.kind() == "target" => Self::StartTarget,
             Step::Stop(name) if name.kind() == "slice" => Self::StopSlice,
+            Step::Forget(_) => Self::Forget,
             Step::Start(_) => Self::Jobs(JobType::Start),
             Step::Restart(_) => Self::Jobs(JobType::Restart),
             Step::Stop(_) => Self::Jobs(JobType::Stop),

@@ -170,6 +170,7 @@ impl<'h, H: Host> Executor<'h, H> {
         match kind {
             StepKind::Files => return self.change_files(steps, run).await.map(|()| None),
             StepKind::Jobs(job) => return self.run_jobs(job, steps, run).await,
+            StepKind::Forget => return self.forget(steps, run).await.map(|()| None),
             StepKind::StartTarget => return self.run_jobs(JobType::Start, steps, run).await,
             StepKind::StopSlice => return self.run_jobs(JobType::Stop, steps, run).await,
             _ => {}
@@ -244,6 +245,7 @@ impl<'h, H: Host> Executor<'h, H> {
             | Step::Disable(_)
             | Step::Remove(_)
             | Step::RemoveShared(_)
+            | Step::Forget(_)
             | Step::Start(_)
             | Step::Restart(_)
             | Step::Stop(_) => Ok(()),

@@ -98,6 +98,21 @@ impl Host for FakeHost {
 
     async fn forget_runs(&self, _: Vec<UnitName>) {}
 
+    async fn forget_timers(&self, timers: Vec<UnitName>) -> Result<bool, SystemdError> {
+        let turn = self.begin().await;
+        self.clock.sleep(CALL).await;
+        if turn.fails {
+            return Err(SystemdError::Ended);
+        }
+        let reloads = timers.iter().any(|timer| self.state.borrow().held.contains_key(timer));
+        if reloads {
+            self.state.borrow_mut().reload();
+        }
+        self.state.borrow_mut().forget(&timers);
+        self.end(turn, Call::ForgetTimers(timers)).await;
+        Ok(reloads)
+    }
+
     async fn run_job(
         &self,
         job: JobType,

@@ -55,6 +55,7 @@ pub enum Call {
     ChangeFiles(Vec<Step>),
     NoteStale,
     ForgetStale,
+    ForgetTimers(Vec<UnitName>),
     Reload,
     RunJob(JobType, UnitName),
     RunHook(UnitName),

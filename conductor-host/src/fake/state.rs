@@ -195,6 +195,14 @@ impl HostState {
         }
     }
 
+    /// Unloads timers that are stopped and not enabled.
+    pub(super) fn forget(&mut self, timers: &[UnitName]) {
+        let enabled = |unit: &UnitName| self.units.links.iter().any(|link| link.unit == *unit);
+        self.held.retain(|unit, held| {
+            !timers.contains(unit) || held.state == ActiveState::Active || enabled(unit)
+        });
+    }
+
     /// Reloads all unit files.
     pub(super) fn reload(&mut self) {
         for (name, held) in &mut self.held {

@@ -24,6 +24,7 @@ const LINES: u32 = 10;
 
 /// One job.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
+#[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub struct JobStatus {
     /// Its name within its service.
     pub name: JobName,
@@ -39,6 +40,8 @@ pub struct JobStatus {
     pub paused: Option<i64>,
     /// Whether its timer is up.
     pub waits: bool,
+    /// Whether it runs when the host boots, and at no other time.
+    pub at_boot: bool,
     /// Whether it runs now.
     pub running: bool,
     /// When it runs next, in microseconds since 1970.
@@ -124,6 +127,7 @@ impl Conductor {
             end,
         } = details;
         let paused = timer_of(&timer, observed).and_then(|timer| timer.paused);
+        let at_boot = observed.set.units.get(&timer).is_some_and(plan::is_at_boot);
         // systemd reports success for a unit that never ran.
         let ended = ended_usec.or(started_usec).is_some() && !running;
         let result = result.filter(|_| ended);
@@ -138,6 +142,7 @@ impl Conductor {
             enabled: paused.is_some() || observed.links_to(id, &timer).next().is_some(),
             paused: paused.map(Timestamp::as_microsecond),
             waits,
+            at_boot,
             running,
             next: next_usec,
             last: started_usec.or(triggered_usec),

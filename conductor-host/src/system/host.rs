@@ -173,6 +173,10 @@ impl Host for SystemHost<'_> {
         let _ = self.ask(forget).await;
     }
 
+    async fn forget_timers(&self, timers: Vec<UnitName>) -> Result<bool, SystemdError> {
+        self.ask(move |systemd| systemd.forget_timers(&timers)).await
+    }
+
     async fn run_job(
         &self,
         job: JobType,

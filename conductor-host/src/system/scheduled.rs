@@ -87,6 +87,31 @@ impl Systemd {
         });
     }
 
+    /// Makes systemd forget all about timers that are stopped and not enabled, and about the last runs of their
+    /// jobs. Returns whether it reloaded.
+    ///
+    /// A timer counts its times from the end of the job's last run, its last start, or what its file of the last
+    /// run says. The first two are known as long as the units are loaded. They are unloaded once nothing refers
+    /// to them; a target that was up when they were enabled does, until a reload.
+    ///
+    /// # Errors
+    /// systemd does not answer.
+    pub fn forget_timers(&self, timers: &[UnitName]) -> Result<bool, SystemdError> {
+        let jobs: Vec<_> = timers.iter().map(UnitName::triggered).collect();
+        // A failed unit stays loaded.
+        self.reset_failed(&jobs);
+        let timers: Vec<_> = timers.iter().collect();
+        let held = zbus::block_on(self.list_some(&timers))?;
+        let is_held =
+            held.iter().any(|unit| timers.iter().any(|timer| timer.as_str() == unit.name));
+        if is_held {
+            let reload = zbus::block_on(self.manager.reload());
+            reload.map_err(|source| SystemdError::Call { call: "Reload", source })?;
+        }
+        self.forget_runs(&timers);
+        Ok(is_held)
+    }
+
     async fn job_of(
         &self,
         service: Option<&(OwnedObjectPath, String)>,

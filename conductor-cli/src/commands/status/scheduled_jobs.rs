@@ -36,12 +36,13 @@ pub(super) fn show(status: &Status) -> Option<String> {
 
 fn row(id: &str, job: &JobStatus) -> [String; COLUMNS.len()] {
     let dash = || "-".to_owned();
-    let next = match (job.paused, job.next) {
+    let next = match (job.paused, job.next.filter(|_| !job.at_boot)) {
         (Some(_), _) => "paused".to_owned(),
         _ if !job.enabled => "not enabled".to_owned(),
         (None, Some(next)) => format!("in {}", human::span(next.saturating_sub(now()))),
-        // Jobs that run at boot.
-        (None, None) if job.waits => "at boot".to_owned(),
+        (None, None) if job.at_boot => "at boot".to_owned(),
+        // systemd computes it when the run has ended.
+        (None, None) if job.waits && job.running => "after this run".to_owned(),
         (None, None) => dash(),
     };
     let result = match (&job.result, job.exit_status) {
