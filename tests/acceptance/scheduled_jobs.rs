@@ -124,16 +124,16 @@ fn a_run_that_was_missed_is_caught_up_on(host: &Host) {
 fn times_that_have_passed_start_nothing(host: &Host) {
     let ran = |host: &Host, name: &str| lines(host, name).len();
     let job = |name: &str, when: &str, more: &str| {
-        let fails = if name.starts_with("bad") { 1 } else { 0 };
+        let fails = u8::from(name.starts_with("bad"));
         let command = shell(&format!("date +%s >>/out/{name}; exit {fails}"));
         format!("{when}, command: {command}{more}")
     };
-    let held = shell("while [ -e /out/hold ]; do sleep 0.1; done");
+    let waiting = shell("while [ -e /out/hold ]; do sleep 0.1; done");
     // Whatever would start at once has started when a job that runs each second has run twice.
     let every_second = job("tick", "calendar: '*:*:*'", "");
     let all = |when: &str, moved: &str, more: &str| {
         let tick = ("tick", every_second.clone());
-        let hold = ("hold", format!("calendar: '*:*:*', command: {held}"));
+        let hold = ("hold", format!("calendar: '*:*:*', command: {waiting}"));
         let jobs = [
             ("good", job("good", when, "")),
             ("bad", job("bad", when, "")),
