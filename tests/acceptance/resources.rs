@@ -66,8 +66,7 @@ fn environment_files_and_user(host: &Host) {
         host,
         "id -un >/out/user; printf '%s|' \"$A\" \"$B\" \"$C\" \"$D\" >/out/env",
         "env_files: [/etc/conductor/one.env, /etc/conductor/two.env]\nenv: {A: own, D: own}\n\
-         user: operator\nvolumes: [/srv/out:/out]\n\
-         systemd: {Service: {PrivateUsers: false}}\n",
+         user: operator\nvolumes: [/srv/out:/out]\n",
     );
     assert_eq!(host.sh("cat /srv/out/user"), "operator");
     assert_eq!(host.sh("cat /srv/out/env"), "from one|two|100% $HOME|own|");

@@ -14,9 +14,10 @@ use crate::value::{Volume, VolumeSource};
 
 /// The sandbox of every native unit. systemd.exec(5) explains each directive.
 ///
-/// Without two directives that break common runtimes: `MemoryDenyWriteExecute=` (Java, Node.js and Ruby
-/// compile while they run) and `ProcSubset=pid` (they read `/proc/meminfo`).
-const SANDBOX: [(&str, &str); 22] = [
+/// Without three directives that break common programs: `MemoryDenyWriteExecute=` (Java, Node.js and Ruby
+/// compile while they run), `ProcSubset=pid` (they read `/proc/meminfo`), and `PrivateUsers=` (`PostgreSQL` asks the
+/// kernel who its peer is, which would be nobody; and capabilities would be void for the host).
+const SANDBOX: [(&str, &str); 21] = [
     ("NoNewPrivileges", "yes"),
     ("CapabilityBoundingSet", ""),
     ("ProtectSystem", "strict"),
@@ -30,10 +31,9 @@ const SANDBOX: [(&str, &str); 22] = [
     ("ProtectKernelTunables", "yes"),
     ("PrivateDevices", "yes"),
     ("PrivateTmp", "yes"),
-    ("PrivateUsers", "yes"),
     ("RemoveIPC", "yes"),
     ("LockPersonality", "yes"),
-    ("RestrictAddressFamilies", "AF_INET AF_INET6 AF_UNIX"),
+    ("RestrictAddressFamilies", FAMILIES),
     ("RestrictNamespaces", "yes"),
     ("RestrictRealtime", "yes"),
     ("RestrictSUIDSGID", "yes"),
@@ -41,11 +41,16 @@ const SANDBOX: [(&str, &str); 22] = [
     ("UMask", "0077"),
 ];
 
+/// Programs list the host's addresses over netlink: the C library, Go, `node_exporter`. A change needs a capability.
+const FAMILIES: &str = "AF_INET AF_INET6 AF_UNIX AF_NETLINK";
+
 /// System calls that services make, without those that change the host or need privileges. Another call fails
 /// with EPERM, and the process continues.
-const SYSTEM_CALLS: [(&str, &str); 3] = [
+const SYSTEM_CALLS: [(&str, &str); 4] = [
     ("SystemCallFilter", "@system-service"),
     ("SystemCallFilter", "~@privileged @resources"),
+    // Without a capability, they set the owner and the user that are set already, as gunicorn does.
+    ("SystemCallFilter", "@chown @setuid"),
     ("SystemCallErrorNumber", "EPERM"),
 ];
 
@@ -53,7 +58,7 @@ const SYSTEM_CALLS: [(&str, &str); 3] = [
 const USER_SANDBOX: [(&str, &str); 6] = [
     ("NoNewPrivileges", "yes"),
     ("LockPersonality", "yes"),
-    ("RestrictAddressFamilies", "AF_INET AF_INET6 AF_UNIX"),
+    ("RestrictAddressFamilies", FAMILIES),
     ("RestrictRealtime", "yes"),
     ("SystemCallArchitectures", "native"),
     ("UMask", "0077"),
@@ -196,11 +201,7 @@ fn sandbox(service: &Service, scope: Scope) -> Lines {
     };
     let added = &service.cap_add;
     let needs: Vec<_> = added.iter().map(|capability| capabilities::needs(*capability)).collect();
-    let lifted = |name: &str| {
-        // In a user namespace of its own, capabilities are void for the host.
-        (name == "PrivateUsers" && !added.is_empty())
-            || needs.iter().any(|needs| needs.lifted.contains(&name))
-    };
+    let lifted = |name: &str| needs.iter().any(|needs| needs.lifted.contains(&name));
     let mut lines = Lines::default();
     for (name, value) in all.into_iter().filter(|(name, _)| !replaced(name) && !lifted(name)) {
         let more = match *name {

@@ -13,7 +13,7 @@ use crate::host::Host;
 ///
 /// The list is Python: names and expressions. An attempt that raises, or returns false, did not work.
 const TRY: &str = r#"
-import ctypes, glob, json, os, signal, socket, subprocess, sys
+import ctypes, glob, json, os, signal, socket, struct, subprocess, sys
 
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -39,6 +39,16 @@ def connect(path, kind=socket.SOCK_STREAM):
     socket.socket(socket.AF_UNIX, kind).connect(path)
     return True
 
+# Sends a message to the kernel. Whatever it answers, other than that it is not permitted, counts as success.
+def netlink(protocol, kind, body):
+    to_kernel = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, protocol)
+    to_kernel.settimeout(10)
+    # A request, with an answer.
+    head = struct.pack("=LHHLL", 16 + len(body), kind, 5, 1, 0)
+    to_kernel.sendto(head + body, (0, 0))
+    error = struct.unpack("=i", to_kernel.recv(8192)[16:20])[0]
+    return error != -1 and f"error {-error}"
+
 def others():
     own = os.getuid()
     pids = [name for name in os.listdir("/proc") if name.isdigit()]
@@ -55,6 +65,22 @@ for name, attempt in json.load(open(sys.argv[1])):
 print("WORKED", json.dumps(worked), flush=True)
 signal.pause()
 "#;
+
+/// Netlink sockets are allowed, because programs list interfaces with them. Each change needs a capability.
+const NETLINK: [(&str, &str); 6] = [
+    ("interface down", "netlink(0, 16, struct.pack('=BxHiII', 0, 0, 1, 0, 1))"),
+    (
+        "another address",
+        "netlink(0, 20, struct.pack('=BBBBIHHI', 2, 8, 0, 0, 1, 8, 2, 0x0900007f))",
+    ),
+    ("another route", "netlink(0, 24, struct.pack('=8BI', 2, 0, 0, 0, 254, 3, 0, 1, 0))"),
+    ("packet filter", "netlink(12, 0x0a00, struct.pack('=BBH', 2, 0, 0))"),
+    ("audit", "netlink(9, 1001, bytes(44))"),
+    (
+        "device event",
+        "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 15).sendto(b'add@/eve', (0, 2))",
+    ),
+];
 
 /// Runs attempts in a unit with default settings, and returns those that worked.
 #[track_caller]
@@ -145,7 +171,6 @@ pub(super) fn native(host: &Host) {
         ("set-user-ID", "open('/tmp/s', 'w') and os.chmod('/tmp/s', 0o4755) is None".to_owned()),
         ("raw socket", "socket.socket(socket.AF_INET, socket.SOCK_RAW, 1)".to_owned()),
         ("packets", "socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)".to_owned()),
-        ("netlink", "socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, 0)".to_owned()),
         ("clock", "call('settimeofday', ctypes.c_buffer(16), None)".to_owned()),
         ("reboot", "call('syscall', 169, 0xfee1dead, 672274793, 0, None)".to_owned()),
         ("module", "call('syscall', 175, 0, 0, b'')".to_owned()),
@@ -162,15 +187,19 @@ pub(super) fn native(host: &Host) {
     ] {
         attempt(name, what);
     }
+    for (name, what) in NETLINK {
+        attempt(name, what.to_owned());
+    }
     // Allowed actions work, so the others do not fail for another reason.
-    attempt("allowed", "write('/tmp/own') and read('/tmp/own') and read('/etc/passwd')".to_owned());
+    let allowed = "write('/tmp/own') and socket.if_nameindex() and read('/tmp/own')";
+    attempt("allowed", allowed.to_owned());
     // It can write where everybody can: Debian excludes these from `ProtectSystem=`.
     let shared = ["/run/lock/mallory", "/dev/shm/mallory"];
     for path in shared {
         attempt(&format!("write {path}"), format!("write({path:?})"));
     }
     let shared = shared.map(|path| format!("write {path}: True"));
-    let allowed: Vec<_> = iter::once("allowed: b'r'".to_owned()).chain(shared).collect();
+    let allowed: Vec<_> = iter::once("allowed: b'x'".to_owned()).chain(shared).collect();
     assert_eq!(worked(host, &attempts), allowed);
     assert_eq!(host.running("victim"), [(unit, pid)]);
     assert!(!host.path("/tmp/own").exists(), "its /tmp is that of the host");
