@@ -14,7 +14,7 @@ use crate::Error;
 /// # Errors
 /// cargo cannot be run, or the build fails; the compiler's messages are on standard error.
 pub fn conductor(release: bool) -> Result<PathBuf, Error> {
-    build("conductor-cli", ["--bin", "conductor"], release, &[])
+    build("conductor-cli", ["--bin", "conductor"], profile(release), &[])
 }
 
 /// Builds an example of a package of this workspace, and returns its path.
@@ -22,10 +22,11 @@ pub fn conductor(release: bool) -> Result<PathBuf, Error> {
 /// # Errors
 /// cargo cannot be run, or the build fails; the compiler's messages are on standard error.
 pub fn example(package: &str, name: &str) -> Result<PathBuf, Error> {
-    build(package, ["--example", name], false, &[])
+    build(package, ["--example", name], &[], &[])
 }
 
-/// Builds the binary `conductor-probe` and returns its path, like [`conductor`].
+/// Builds the binary `conductor-probe` and returns its path, like [`conductor`]. The released one has a profile
+/// of its own, which makes it small.
 ///
 /// It is linked statically, because it also runs in file systems without a C library. Only its own crate is
 /// compiled with that option, so that its dependencies are not compiled twice.
@@ -33,7 +34,8 @@ pub fn example(package: &str, name: &str) -> Result<PathBuf, Error> {
 /// # Errors
 /// cargo cannot be run, or the build fails; the compiler's messages are on standard error.
 pub fn probe(release: bool) -> Result<PathBuf, Error> {
-    linked_statically("conductor-probe", "conductor-probe", release)
+    let profile: &[&str] = if release { &["--profile", "probe"] } else { &[] };
+    build("conductor-probe", ["--bin", "conductor-probe"], profile, &STATIC)
 }
 
 /// Builds a binary of a package of this workspace like [`probe`], and returns its path.
@@ -41,14 +43,20 @@ pub fn probe(release: bool) -> Result<PathBuf, Error> {
 /// # Errors
 /// cargo cannot be run, or the build fails; the compiler's messages are on standard error.
 pub fn linked_statically(package: &str, name: &str, release: bool) -> Result<PathBuf, Error> {
-    let options = ["--", "-C", "target-feature=+crt-static", "-C", "panic=abort"];
-    build(package, ["--bin", name], release, &options)
+    build(package, ["--bin", name], profile(release), &STATIC)
+}
+
+/// Options of the compiler for a program without a C library; a panic ends it at once.
+const STATIC: [&str; 5] = ["--", "-C", "target-feature=+crt-static", "-C", "panic=abort"];
+
+const fn profile(release: bool) -> &'static [&'static str] {
+    if release { &["--release"] } else { &[] }
 }
 
 fn build(
     package: &str,
     target: [&str; 2],
-    release: bool,
+    profile: &[&str],
     options: &[&str],
 ) -> Result<PathBuf, Error> {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -56,10 +64,7 @@ fn build(
     let mut command = Command::new(cargo);
     command.args(["rustc", "--quiet", "--package", package]).args(target);
     command.args(["--message-format", "json-render-diagnostics", "--manifest-path", manifest]);
-    if release {
-        command.arg("--release");
-    }
-    command.args(options);
+    command.args(profile).args(options);
     let text = format!("{command:?}");
     let output = command.stderr(Stdio::inherit()).output();
     let output = output.map_err(|source| Error::Run { command: text.clone(), source })?;
