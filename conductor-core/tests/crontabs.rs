@@ -345,3 +345,30 @@ fn a_service_is_called_from_several_crontabs() {
     assert_eq!(problem.position, Some((1, 9)));
     assert_eq!(problem.message, "the revision r2, but earlier lines have r1");
 }
+
+/// Debian's cron takes some expressions that are refused here, and then not the whole file is ignored.
+#[test]
+fn what_cron_takes_is_said_to_be_taken() {
+    for (line, entries, left_out, ignored) in [
+        ("0 0 * * sat-sun root x", 1, Some("runs backwards; cron takes it, and never runs"), false),
+        ("0 0 30 2 * root x", 1, Some("it would never run"), false),
+        ("0 0 * * 5#2 root x", 2, None, false),
+        ("61 * * * * root x", 1, Some("not from 0 to 59"), true),
+        ("* * * * * * root x", 1, Some("the command begins with *"), true),
+        ("5/10 * * * * root x", 1, Some("a step needs"), true),
+    ] {
+        let imported = import(format!("{line}\n@daily root y\n").as_bytes(), Owner::Column);
+        assert_eq!(imported.entries, entries, "{line}");
+        let said: Vec<_> = imported.left_out.iter().map(|problem| &problem.message).collect();
+        assert_eq!(said.len(), usize::from(left_out.is_some()), "{line}: {said:?}");
+        let text = said.first().map_or("", |text| text.as_str());
+        assert!(text.contains(left_out.unwrap_or_default()), "{line}: {said:?}");
+        let whole = imported.notes.iter().any(|note| note.message.contains("the whole file"));
+        assert_eq!(whole, ignored, "{line}: {:?}", imported.notes);
+    }
+    let imported = import(b"0 0 * * 5#2 root x\n", Owner::Column);
+    assert_eq!(jobs(&services(&imported))["x"].schedule, "0 0 * * 5");
+    let [note] = imported.notes.as_slice() else { panic!("{:?}", imported.notes) };
+    assert!(note.message.ends_with("cron takes it for \"0 0 * * 5\""), "{note}");
+    assert_eq!(note.hint.as_deref(), Some("write calendar: \"Fri *-*-08..14 00:00:00\""));
+}

@@ -10,4 +10,5 @@ mod words;
 
 pub use calendar::CalendarEvent;
 pub use expression::Expression;
+pub(crate) use expression::Reading;
 pub use timetable::Timetable;

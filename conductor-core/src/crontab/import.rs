@@ -112,7 +112,10 @@ impl Walk<'_, '_> {
         }
     }
 
-    fn entry(&mut self, entry: Entry) -> Result<(), Invalid> {
+    fn entry(&mut self, mut entry: Entry) -> Result<(), Invalid> {
+        if let Some(note) = entry.note.take() {
+            self.note(1, note);
+        }
         if fold::is_run(&entry.command) {
             match fold::run(&entry.command) {
                 Ok(run) if self.importer.fold => {
@@ -136,7 +139,7 @@ impl Walk<'_, '_> {
                 Err(_) => {}
             }
         }
-        let Entry { schedule, user, command, stdin, column } = entry;
+        let Entry { schedule, user, command, stdin, column, note: _ } = entry;
         let shell = self.variables.shell()?;
         let user = match &self.source.owner {
             Owner::Column => user,
@@ -185,7 +188,7 @@ impl Walk<'_, '_> {
 
     /// Turns a line into a job of the service that it calls.
     fn folded(&mut self, entry: Entry, run: fold::Folded) -> Result<(), Invalid> {
-        let Entry { schedule, user: _, command: _, stdin, column: _ } = entry;
+        let Entry { schedule, user: _, command: _, stdin, column: _, note: _ } = entry;
         let fold::Folded { id, revision, env, limits, timeout, command } = run;
         let words = command.iter().map(|word| literal(word).parse());
         let job = DraftJob {

@@ -2,6 +2,7 @@
 
 use super::env::assignment;
 use super::percent::{self, Parts};
+use crate::cron::Reading;
 use crate::error::{Invalid, shown};
 use crate::value::{Crontab, UserName};
 
@@ -45,6 +46,8 @@ pub struct Entry {
     pub stdin: Option<String>,
     /// The column of the command, in characters from 1.
     pub column: usize,
+    /// That cron takes the schedule for another one than was probably meant.
+    pub note: Option<Invalid>,
 }
 
 /// Reads a crontab line by line; the first is line 1. `system` says that the lines name a user.
@@ -100,9 +103,16 @@ fn entry(line: &str, system: bool) -> Result<CrontabLine, Box<CrontabLine>> {
     let refused = |column, why| Box::new(CrontabLine::Bad { column, why, refused: true });
     let start = skip_blanks(line);
     let (fields, rest) = fields(start, if start.starts_with('@') { 1 } else { 5 });
-    let schedule = fields.join(" ").parse::<Crontab>();
-    let schedule =
-        schedule.map_err(|why| refused(column(line, start), unknown_line(start, why)))?;
+    let (schedule, note) = schedule(&fields.join(" ")).map_err(|(why, refused)| {
+        let why = unknown_line(start, why);
+        CrontabLine::Bad { column: column(line, start), why, refused }
+    })?;
+    if rest.starts_with('*') {
+        let why = Invalid::new("the command begins with *");
+        let hint =
+            "cron reads five fields, and the rest of the line is the command; remove a field";
+        return Err(refused(column(line, rest), why.hint(hint)));
+    }
     let (user, rest) = if system {
         let at = column(line, rest);
         let (user, rest) = split_field(rest);
@@ -124,7 +134,20 @@ fn entry(line: &str, system: bool) -> Result<CrontabLine, Box<CrontabLine>> {
             bad(column, why.hint("remove the line, or write the command after the time")).into()
         );
     }
-    Ok(CrontabLine::Entry(Entry { schedule, user, command, stdin, column }))
+    Ok(CrontabLine::Entry(Entry { schedule, user, command, stdin, column, note }))
+}
+
+/// Reads a schedule as cron does, with a note if it was probably not meant so. The error says whether cron
+/// refuses it.
+fn schedule(text: &str) -> Result<(Crontab, Option<Invalid>), (Invalid, bool)> {
+    let why = match text.parse::<Crontab>() {
+        Ok(schedule) => return Ok((schedule, None)),
+        Err(why) => why,
+    };
+    match Reading::of(text) {
+        Reading::As(schedule) => Ok((schedule.into(), Some(why))),
+        reading => Err((why, reading == Reading::Refused)),
+    }
 }
 
 /// Returns the error of a line that is neither an entry nor an assignment, by what it may be.

@@ -23,6 +23,12 @@ impl Crontab {
     }
 }
 
+impl From<Expression> for Crontab {
+    fn from(expression: Expression) -> Self {
+        Self(expression)
+    }
+}
+
 impl FromStr for Crontab {
     type Err = Invalid;
 

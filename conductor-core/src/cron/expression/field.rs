@@ -129,6 +129,12 @@ fn top(rules: &Rules) -> u8 {
 
 /// Returns the ranges that a range across the end of the field means.
 fn around(from: u8, to: u8, step: u32, rules: &Rules) -> String {
+    // As the first day of a range, 7 is the Sunday before the others.
+    let from = if from > top(rules) { rules.least } else { from };
+    if from <= to {
+        let step = if step > 1 { format!("/{step}") } else { String::new() };
+        return format!("{from}-{to}{step}");
+    }
     let count = u32::from(top(rules) - rules.least) + 1;
     let end = u32::from(to) + count;
     let wrap = |value: u32| match value > u32::from(top(rules)) {

@@ -15,12 +15,37 @@ pub(super) const LENGTHS: &str =
 
 /// Returns the hint for a wrong number of fields.
 pub(super) fn of_count(parts: &[&str]) -> String {
-    match parts.len() {
-        6 | 7 => {
+    let zone = parts.first().and_then(|part| part.split_once('='));
+    if let Some(("TZ" | "CRON_TZ", zone)) = zone {
+        return format!(
+            "write timezone: {zone} beside the schedule, which is \"{}\"",
+            parts[1..].join(" ")
+        );
+    }
+    match parts {
+        // Spring and Quartz begin with the second, and Quartz may end with the year.
+        ["0", five @ ..] | ["0", five @ .., "*" | "?"] if in_five(five).is_some() => {
+            format!(
+                "cron has no seconds and no years; write \"{}\"",
+                in_five(five).unwrap_or_default()
+            )
+        }
+        [_, _, _, _, _, _] | [_, _, _, _, _, _, _] => {
             "cron has no seconds and no years; write calendar: \"*-*-* *:*:00..30/30\"".to_owned()
         }
         _ => FORMS.to_owned(),
     }
+}
+
+/// Returns the five fields after the second of a scheduler that has one, if cron reads them in the same way. Not
+/// with numbers of days of the week: Quartz counts them from 1, Spring from 0.
+fn in_five(fields: &[&str]) -> Option<String> {
+    let [.., week] = fields else { return None };
+    let fields: Vec<_> =
+        fields.iter().map(|field| if *field == "?" { "*" } else { *field }).collect();
+    let text = fields.join(" ");
+    let is_same = !week.contains(|c: char| c.is_ascii_digit());
+    (is_same && text.parse::<Expression>().is_ok()).then_some(text)
 }
 
 /// Returns the hint for an `@` word that cron does not know.
@@ -57,10 +82,14 @@ pub(super) fn of_item(
     instead: Option<String>,
 ) -> String {
     let extension = match rules.what {
-        "day of month" => of_day(item).map(|days| in_calendar(parts, 2, &days)),
-        "day of week" => of_weekday(item).map(|days| in_calendar(parts, 4, &days)),
+        "day of month" => of_day(item).map(|days| in_calendar(parts, 2, item, &days)),
+        "day of week" => of_weekday(item).map(|days| in_calendar(parts, 4, item, &days)),
         _ => None,
     };
+    // OpenBSD's cron and cronie, and Jenkins.
+    if item.contains('~') || item == "H" || item.starts_with("H/") || item.starts_with("H(") {
+        return "write a fixed value, and for a random delay of each run jitter: 30min".to_owned();
+    }
     match (extension.flatten(), instead) {
         (Some(hint), _) => hint,
         (None, Some(instead)) => format!("write {instead}"),
@@ -120,8 +149,19 @@ fn of_weekday(item: &str) -> Option<Vec<Day>> {
     Some(vec![(name(day)?, days.to_owned())])
 }
 
-/// Returns a hint with calendar events of these days and the rest of an expression, if the rest is valid.
-fn in_calendar(mut parts: [&str; 5], replaced: usize, days: &[Day]) -> Option<String> {
+/// Returns a hint with calendar events of these days and the rest of an expression, if the rest is valid. `item`
+/// is the element that cron does not know.
+fn in_calendar(mut parts: [&str; 5], replaced: usize, item: &str, days: &[Day]) -> Option<String> {
+    let others: Vec<_> = parts[replaced].split(',').filter(|other| *other != item).collect();
+    let others = others.join(",");
+    let known = if others.is_empty() {
+        None
+    } else {
+        let mut known = parts;
+        known[replaced] = &others;
+        // It may have another one, for which there is a hint once this one is gone.
+        Some(known.join(" ").parse::<Expression>().ok()?)
+    };
     parts[replaced] = "*";
     let rest: Expression = parts.join(" ").parse().ok()?;
     let [event] = rest.calendar_events(None).try_into().ok()?;
@@ -130,8 +170,55 @@ fn in_calendar(mut parts: [&str; 5], replaced: usize, days: &[Day]) -> Option<St
     let (months, time) = event.strip_prefix("*-")?.split_once("-* ")?;
     let lines: Vec<_> =
         days.iter().map(|(week, day)| format!("\"{week}*-{months}{day} {time}\"")).collect();
-    match lines.as_slice() {
-        [line] => Some(format!("write calendar: {line}")),
-        lines => Some(format!("write a job for each: calendar: {}", lines.join(", "))),
+    match (lines.as_slice(), known) {
+        ([line], None) => Some(format!("write calendar: {line}")),
+        (lines, None) => Some(format!("write a job for each: calendar: {}", lines.join(", "))),
+        (lines, Some(known)) => Some(format!(
+            "write a job for each: schedule: \"{known}\", calendar: {}",
+            lines.join(", ")
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_says_what_the_expression_was_meant_to_be() {
+        for (text, hint) in [
+            ("0 0 * * 7-1", "write 0-1"),
+            ("0 0 * * 7-5/2", "write 0-5/2"),
+            ("0 0 * * sat-sun", "write 6,0"),
+            ("0 0 * * fri-mon", "write 5-6,0-1"),
+            (
+                "0 0 1,L * *",
+                "write a job for each: schedule: \"0 0 1 * *\", calendar: \"*-*~01 00:00:00\"",
+            ),
+            ("0 0 L * *", "write calendar: \"*-*~01 00:00:00\""),
+            (
+                "0 0 * * 1,5L",
+                "write a job for each: schedule: \"0 0 * * 1\", calendar: \"Fri *-*~07/1 00:00:00\"",
+            ),
+            ("TZ=UTC 0 0 * * *", "write timezone: UTC beside the schedule, which is \"0 0 * * *\""),
+            ("H H * * *", "write a fixed value, and for a random delay of each run jitter: 30min"),
+            (
+                "0~30 0 * * *",
+                "write a fixed value, and for a random delay of each run jitter: 30min",
+            ),
+            ("0 */5 * * * ?", "cron has no seconds and no years; write \"*/5 * * * *\""),
+            (
+                "0 0 12 * * mon-fri *",
+                "cron has no seconds and no years; write \"0 12 * * mon-fri\"",
+            ),
+            // Monday with Spring, Sunday with Quartz.
+            (
+                "0 0 12 ? * 1",
+                "cron has no seconds and no years; write calendar: \"*-*-* *:*:00..30/30\"",
+            ),
+        ] {
+            let refused = text.parse::<Expression>().unwrap_err();
+            assert_eq!(refused.hint.as_deref(), Some(hint), "{text}");
+        }
     }
 }

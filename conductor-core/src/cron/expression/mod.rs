@@ -3,12 +3,14 @@
 mod events;
 mod field;
 mod instead;
+mod reading;
 
 use std::fmt;
 use std::str::FromStr;
 
 pub(super) use events::even;
 pub(super) use field::Field;
+pub(crate) use reading::Reading;
 
 use self::field::{RULES, Refusal};
 use crate::error::{Invalid, shown};
@@ -95,7 +97,8 @@ impl Times {
         let field = |index: usize| {
             let rules = &RULES[index];
             Field::parse(parts[index], rules).map_err(|(item, Refusal { why, instead })| {
-                let why = format!("{} in the {}: {why}", shown(&item), rules.what);
+                let reading = Reading::of(text).in_words();
+                let why = format!("{} in the {}: {why}{reading}", shown(&item), rules.what);
                 refuse(text, &why).hint(instead::of_item(parts, rules, &item, instead))
             })
         };
