@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use crate::error::{Invalid, shown};
 use crate::text::{Numbers, text_type};
 use crate::unit::hex;
-use crate::value::UserName;
+use crate::value::{HostPath, UserName};
 
 /// The prefix of every unit of conductor, which no unit of the host has.
 pub const PREFIX: &str = "conductor-";
@@ -160,6 +160,19 @@ pub fn timer_unit(service: &ServiceId, job: &JobName) -> UnitName {
 /// Returns the name that an engine has for a volume of a service. Neither an id nor a name has a dot.
 pub fn engine_volume(service: &ServiceId, volume: &VolumeName) -> String {
     format!("{PREFIX}{service}.{volume}")
+}
+
+/// Returns the name of the volume of an instance for a path at which its image keeps data: the number of the
+/// instance, the path as far as it fits, and digits of the path's hash.
+pub(crate) fn image_volume(instance: u16, path: &HostPath) -> VolumeName {
+    const ROOM: usize = 40;
+    const DIGITS: usize = 6;
+    let mut readable = slug(path.as_str());
+    readable.truncate(ROOM);
+    let digits = hex(&Sha256::digest(path.as_str()));
+    let (readable, digits) = (readable.trim_end_matches('-'), &digits[..DIGITS]);
+    let dash = if readable.is_empty() { "" } else { "-" };
+    VolumeName(format!("{instance}-{readable}{dash}{digits}"))
 }
 
 /// The directory of native services' volumes, below that for state (`/var/lib`): each is `ID/NAME` in it.
@@ -365,6 +378,18 @@ mod tests {
         assert!(names.iter().all(|name| name.len() <= 31), "{names:?}");
         let different: std::collections::BTreeSet<_> = names.iter().collect();
         assert_eq!(different.len(), names.len());
+    }
+
+    #[test]
+    fn every_path_has_a_volume_of_its_own() {
+        let name = |path: &str| image_volume(3, &path.parse().unwrap());
+        assert_eq!(name("/var/lib/postgresql/data").as_str(), "3-var-lib-postgresql-data-dc8f97");
+        let paths = ["/a/b", "/a-b", "/Ä", "/_", "/a", &format!("/{}", "x-".repeat(60))];
+        let names: std::collections::BTreeSet<_> = paths.map(name).into();
+        assert_eq!(names.len(), 6);
+        for name in names {
+            assert!(name.as_str().parse::<VolumeName>().is_ok(), "{name}");
+        }
     }
 
     #[test]

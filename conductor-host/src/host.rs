@@ -13,7 +13,7 @@ use std::time::Duration;
 use conductor_core::error::PathError;
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Hook, Step};
-use conductor_core::unit::{EngineImage, NamedVolume};
+use conductor_core::unit::{EngineImage, LocalImage, NamedVolume};
 use conductor_core::value::HostPath;
 
 use crate::system::{JobError, JobType, LastWords, ProxyError, PullError, SystemdError};
@@ -86,13 +86,16 @@ pub trait Host {
         line: &mut dyn FnMut(&str),
     ) -> Result<Result<(), JobError>, HostError>;
 
-    /// Returns whether the engine has the image.
-    async fn has_image(&self, image: &EngineImage) -> bool;
+    /// Returns what the engine has for an image; `None` if it has none.
+    async fn image(&self, image: &EngineImage) -> Option<LocalImage>;
 
     /// Pulls an image. `line` receives the engine's output. Dropping the future ends the pull.
     async fn pull(&self, image: &EngineImage, line: &mut dyn FnMut(&str)) -> Result<(), PullError>;
 
-    /// Removes an image. If something still uses it, it stays, and that is an error.
+    /// Gives an image of an engine a tag, which another image loses.
+    async fn tag_image(&self, image: &EngineImage, tag: &str) -> Result<(), PullError>;
+
+    /// Removes a name of an image, and the image if that was its last one. If something still uses it, it stays, and that is an error.
     async fn remove_image(&self, image: &EngineImage) -> Result<(), PullError>;
 
     /// Removes a named volume of a service with all data in it. One that is not there is not an error.

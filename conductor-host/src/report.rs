@@ -9,6 +9,7 @@ use conductor_core::plan::Step;
 use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
+use crate::ops::Error;
 use crate::system::{JobError, ProxyError, PullError};
 
 /// The outcome of a command that changes a host.
@@ -140,6 +141,15 @@ pub enum Cause {
     /// An image could not be pulled.
     #[error(transparent)]
     Pull(#[from] PullError),
+    /// The image of a release is gone, and its name means another one.
+    #[error("{said}")]
+    ImageGone {
+        /// Which image.
+        said: String,
+    },
+    /// The service could not be planned with the image that was pulled.
+    #[error(transparent)]
+    Plan(Arc<Error>),
     /// A proxy could not be switched to the instances.
     #[error(transparent)]
     Proxy(Arc<ProxyError>),
@@ -173,10 +183,18 @@ impl Cause {
             Self::Restarted => "restarted",
             Self::Unhealthy { .. } => "unhealthy",
             Self::Pull(_) => "pull",
+            Self::ImageGone { .. } => "image_gone",
+            Self::Plan(_) => "plan",
             Self::Proxy(_) => "proxy",
             Self::Path(_) => "file",
             Self::Interrupted => "interrupted",
         }
+    }
+
+    /// Returns what an operator can do about it, as far as that follows from the cause alone.
+    pub(crate) fn hint(&self) -> Option<&'static str> {
+        let hint = "pull or load that image again; or deploy the service with the image that the name means now";
+        matches!(self, Self::ImageGone { .. }).then_some(hint)
     }
 
     /// Returns the cause with its sources, and a hint where there is one, in one line.

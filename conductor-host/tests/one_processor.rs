@@ -20,7 +20,7 @@ fn a_change_comes_to_its_end() {
         ThreadPoolBuilder::new().num_threads(1).use_current_thread().build_global().unwrap();
         let service = Service::parse(Path::new("a.yaml"), "id: a\ncommand: [/bin/a]\n").unwrap();
         let conductor = Conductor::new(paths, None).unwrap().offline();
-        let apply = Apply { services: vec![service], prune: Prune::Report, renew: false };
+        let apply = Apply { services: vec![service], prune: Prune::Report, ..Apply::default() };
         let change = Change::Apply(apply);
         let report = conductor.carry_out(&change, &mut |_: &Event<'_>| {}).unwrap();
         sender.send(report.changed).unwrap();

@@ -35,7 +35,7 @@ remove_containers_of() {
     done
 }
 
-# The image has the tags v1 and v2; others are what a test called it. Docker that does not run has been
+# The image has the tags v1 and v2; others are what a test called it, or those of releases. Docker that does not run has been
 # given none since.
 remove_tags() {
     [ "$manager" = --system ] || return 0
@@ -48,7 +48,9 @@ remove_tags() {
 }
 
 remove_tags_of() {
-    others=$("$1" images --format '{{.Tag}}' localhost/app | sed -e '/^v[12]$/d' -e '/none/d' -e 's,^,localhost/app:,')
+    # podman lists all names of an image, whichever was asked for.
+    others=$("$1" images --format '{{.Repository}}:{{.Tag}}' \
+        | sed -n -e '/none/d' -e '/^localhost\/app:v[12]$/d' -e '/^localhost\/\(app\|conductor\):/p')
     # shellcheck disable=SC2086 # a list of names
     [ -z "$others" ] || "$1" rmi $others >/dev/null
 }

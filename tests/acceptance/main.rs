@@ -29,6 +29,7 @@ mod health;
 mod host;
 mod hostile;
 mod hostile_text;
+mod images;
 mod killed;
 mod leftovers;
 mod machine;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
             ("killed", killed::TESTS),
             ("leftovers", leftovers::TESTS),
             ("containers", containers::TESTS),
+            ("images", images::TESTS),
             ("attacks::one_offs", attacks::one_offs::TESTS),
             ("attacks::health", attacks::health::TESTS),
             ("attacks::sockets", attacks::sockets::TESTS),

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Args;
 use conductor_host::{self as host, Change, Prune};
 
-use super::change::{self, ChangeOptions};
+use super::change::{self, ChangeOptions, PullOption};
 use crate::args::Definitions;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -23,6 +23,8 @@ pub(crate) struct Apply {
     #[arg(long, display_order = 2)]
     pub(crate) renew: bool,
     #[command(flatten)]
+    pub(crate) pull: PullOption,
+    #[command(flatten)]
     pub(crate) change: ChangeOptions,
 }
 
@@ -34,6 +36,11 @@ pub(crate) fn run(context: &Context, options: &Apply) -> Result<ExitCode, Failur
         (false, true) => Prune::Report,
         (false, false) => Prune::Ignore,
     };
-    let change = Change::Apply(host::Apply { services, prune, renew: options.renew });
+    let change = Change::Apply(host::Apply {
+        services,
+        prune,
+        renew: options.renew,
+        pull: options.pull.of(),
+    });
     change::run(context, &change, &options.change)
 }

@@ -3,10 +3,10 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use conductor_core::name::{Revision, ServiceId};
 use conductor_core::value::Span;
-use conductor_host::{Change, Planned, Remove, Report, StepObject};
+use conductor_host::{Change, Planned, Pull, Remove, Report, StepObject};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -26,6 +26,30 @@ pub(crate) struct ChangeOptions {
     /// How long to wait for another run on this host to end; 0 fails at once
     #[arg(long, value_name = "SPAN", default_value = "10min")]
     pub(crate) lock_timeout: Span,
+}
+
+/// The option that says which images are pulled.
+#[derive(Debug, Args)]
+pub(crate) struct PullOption {
+    /// Pull images that the engine does not have, or all, and replace instances whose tag means another image
+    #[arg(long, value_name = "WHEN", default_value = "missing", display_order = 3)]
+    pull: When,
+}
+
+/// When images are pulled.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum When {
+    Missing,
+    Always,
+}
+
+impl PullOption {
+    pub(super) fn of(&self) -> Pull {
+        match self.pull {
+            When::Missing => Pull::Missing,
+            When::Always => Pull::Always,
+        }
+    }
 }
 
 /// Changes the host, or prints the plan of a dry run.
@@ -74,6 +98,8 @@ struct PlannedService<'p> {
     downtime: bool,
     /// Why instances would be replaced, if neither the definition nor the revision changed.
     reasons: &'p [String],
+    /// What an operator should know about the change.
+    notes: &'p [String],
     /// The steps, in order.
     steps: Vec<PlannedStep>,
 }
@@ -96,6 +122,7 @@ impl<'p> DryRun<'p> {
                 changed: service.changes(),
                 downtime: service.downtime,
                 reasons: &service.reasons,
+                notes: &service.notes,
                 steps: steps.collect(),
             }
         });

@@ -6,7 +6,7 @@ use clap::Args;
 use conductor_core::name::{Revision, ServiceId};
 use conductor_host::{self as host, Change};
 
-use super::change::{self, ChangeOptions};
+use super::change::{self, ChangeOptions, PullOption};
 use crate::context::Context;
 use crate::failure::Failure;
 
@@ -26,11 +26,15 @@ pub(crate) struct Deploy {
     #[arg(long)]
     pub(crate) revision: Revision,
     #[command(flatten)]
+    pub(crate) pull: PullOption,
+    #[command(flatten)]
     pub(crate) change: ChangeOptions,
 }
 
 pub(crate) fn run(context: &Context, options: &Deploy) -> Result<ExitCode, Failure> {
     let service = context.conductor.find(&options.id)?;
-    let change = Change::Deploy(host::Deploy::new(&service, &options.revision)?);
+    let mut deploy = host::Deploy::new(&service, &options.revision)?;
+    deploy.pull = options.pull.of();
+    let change = Change::Deploy(deploy);
     change::run(context, &change, &options.change)
 }

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use conductor_host::{Apply, Change, Prune};
+use conductor_host::{Apply, Change};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -22,7 +22,7 @@ pub(crate) struct Difference {
 
 pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, Failure> {
     let services = context.conductor.read(&options.paths)?;
-    let change = Change::Apply(Apply { services, prune: Prune::Ignore, renew: false });
+    let change = Change::Apply(Apply { services, ..Apply::default() });
     let planned = context.conductor.plan(&change)?;
     let diff = planned.diff();
     if context.json() {

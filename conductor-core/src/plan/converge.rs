@@ -5,17 +5,18 @@ use std::time::Duration;
 
 use super::files::{Files, start};
 use super::releases::{releases, served_last};
-use super::removal::{Leaving, is_current};
+use super::removal::{Leaving, is_current, unused_tags};
 use super::schedule::{Schedule, with_pauses};
 use super::traffic::{self, Traffic};
 use super::{
     ActiveState, Desired, FileChange, Foreign, Observed, ObservedRelease, ServicePlan, Step, Steps,
+    images,
 };
 use crate::definition::Order;
 use crate::name::{ServiceId, UnitName};
 use crate::release::slice_unit;
 use crate::service::Service;
-use crate::unit::{EngineImage, Link, NamedVolume, UnitSet};
+use crate::unit::{Link, NamedVolume, Pin, UnitSet};
 use crate::value::Span;
 
 /// Plans the steps of one service to its desired state.
@@ -37,17 +38,20 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
     let undo = undo(desired, &releases, &files, &leaving, &traffic, observed);
 
     let replaces = !leaving.up.is_empty() && desired.has_instances();
-    let stop_first = service.deploy.order == Order::StopFirst;
+    let (order, data) = order(desired);
+    let stop_first = order == Order::StopFirst;
     let restarts = start.iter().any(|step| matches!(step, Step::Restart(_)));
     let downtime = stop_first && replaces || restarts;
 
     let (mut steps, mut finish) = (Steps::default(), Steps::default());
+    let mut notes = Vec::new();
     let confirm = confirm(desired, &start, &traffic, replaces);
     if observed.states.is_some() {
         steps.extend(traffic.test);
-        let mut images = images(&start, &desired.units);
-        images.extend(schedule.images);
-        steps.extend(images.into_iter().map(Step::Pull));
+        let started = start.iter().filter_map(Step::unit);
+        let started = started.filter_map(|unit| desired.units.units.get(unit));
+        steps.extend(images::ready(started.clone().chain(&schedule.images), observed));
+        notes.extend(images::kept_data(started, &leaving.up, observed));
         let before = desired.before.clone();
         steps.extend(before.filter(|_| !is_current(&desired.release, &releases)).map(Step::Run));
     }
@@ -84,9 +88,10 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
         finish,
         replaces,
         downtime,
-        data: service.deploy.data.clone(),
+        data,
         batch: service.deploy.batch,
         reasons: Vec::new(),
+        notes,
     })
 }
 
@@ -112,7 +117,10 @@ pub fn remove(
         // Before its own units: until they are removed, the same change can be carried out again.
         finish.extend(observed.shared.iter().cloned().map(Step::RemoveShared));
     }
+    let gone = observed.units_of(service).map(|(name, _)| name.clone()).collect();
+    let tags = unused_tags(service, &gone, &[], observed);
     finish.extend(leaving.remove);
+    finish.extend(tags.into_iter().filter(|_| observed.states.is_some()));
     finish.extend(
         volumes
             .iter()
@@ -129,6 +137,7 @@ pub fn remove(
         data: None,
         batch: None,
         reasons: Vec::new(),
+        notes: Vec::new(),
     }
 }
 
@@ -153,11 +162,21 @@ fn refuse_foreign(
     Ok(())
 }
 
-/// Returns the images of the units that are started.
-fn images(start: &[Step], units: &UnitSet) -> BTreeSet<EngineImage> {
-    let started = start.iter().filter_map(Step::unit);
-    let units = started.filter_map(|unit| units.units.get(unit));
-    units.filter_map(|unit| unit.metadata.kind.instance()?.image.clone()).collect()
+/// Returns in which order instances are replaced, and the data that decided it. As with a volume of the definition, two
+/// processes must not be on the data that an image keeps, unless the service was made to run more than once.
+fn order(desired: &Desired<'_>) -> (Order, Option<String>) {
+    let Service { deploy, instances, proxy, .. } = desired.service;
+    let pins = desired.units.units.values();
+    let pins = pins.filter_map(|unit| unit.metadata.kind.instance()?.pin.as_ref());
+    let path = pins.flat_map(Pin::volumes).next();
+    match path.filter(|_| !deploy.order_is_given && deploy.data.is_none()) {
+        None => (deploy.order, deploy.data.clone()),
+        Some(path) => {
+            let alone = *instances == 1 && proxy.is_none();
+            let order = if alone { Order::StopFirst } else { Order::StartFirst };
+            (order, Some(format!("the image's volume {path}")))
+        }
+    }
 }
 
 /// How long an instance must stay healthy before the old ones stop, if no proxy is switched in between: as
@@ -219,7 +238,7 @@ fn undo(
             undo.extend([Step::Stop(slice)]);
         }
     }
-    if desired.service.deploy.order == Order::StopFirst {
+    if order(desired).0 == Order::StopFirst {
         // A unit that is not enabled does not start.
         let back =
             leaving.up.iter().filter(|unit| observed.links_to(service, unit).next().is_some());
@@ -248,6 +267,12 @@ fn undo(
             None => undo.extend([Step::Remove(name.clone())]),
         }
     }
+    let gone = undo.iter().filter_map(|step| match step {
+        Step::Remove(name) => Some(name.clone()),
+        _ => None,
+    });
+    let gone: BTreeSet<_> = gone.collect();
+    undo.extend(unused_tags(service, &gone, &[&desired.units], observed));
     undo
 }
 

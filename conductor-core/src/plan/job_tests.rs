@@ -215,7 +215,7 @@ fn the_jobs_of_a_service_without_instances_say_which_release_is_current() {
     };
     let old = contained("instances: 0\nrevision: v1\n");
     let plan = converge(&old, &empty()).unwrap();
-    let pull = Step::Pull(image("app:v1"));
+    let pull = Step::Pull { image: image("app:v1"), always: false };
     assert!(plan.steps.iter().any(|step| *step == pull), "{:?}", words(&plan));
     let observed = running(&old);
     let found = releases(&old.service.id, &observed);

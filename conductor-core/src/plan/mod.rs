@@ -6,6 +6,7 @@
 mod contents;
 mod converge;
 mod files;
+mod images;
 #[cfg(test)]
 mod job_tests;
 mod ports;
@@ -26,12 +27,13 @@ use crate::name::{ProxyName, ReleaseName, Revision, ServiceId, UnitName};
 use crate::proxy::UpstreamFile;
 use crate::release::started_service;
 use crate::service::Service;
-use crate::unit::{ContentHash, EngineImage, Link, Unit, UnitSet};
+use crate::unit::{ContentHash, EngineImage, Link, LocalImage, Unit, UnitSet};
 use crate::value::{HostPath, Port};
 
 pub use contents::{changed_contents, with_contents};
 pub use converge::{converge, remove};
-pub use ports::{PortError, allocate, last_given, needs_ports};
+pub use images::{asked_of, kept_tag, moved, other_images, with_images, with_images_of};
+pub use ports::{PortError, allocate, given, last_given, needs_ports};
 pub use releases::{ObservedRelease, RollbackTarget, record, releases, rollback};
 pub use renewal::{as_deployed, outdated, renew, twins};
 pub use schedule::{is_at_boot, pause, resume, run_now};
@@ -56,6 +58,12 @@ pub struct Observed {
     pub sockets: BTreeMap<ServiceId, BTreeMap<u16, HostPath>>,
     /// The contents of files that instances read when they start, as far as they can be read.
     pub contents: BTreeMap<HostPath, ContentHash>,
+    /// What engines have for images and tags, as far as it was asked.
+    pub images: BTreeMap<EngineImage, LocalImage>,
+    /// The images that were pulled during this change.
+    pub pulled: BTreeSet<EngineImage>,
+    /// Ports that this change gives to instances that are not on the host yet.
+    pub reserved: BTreeMap<UnitName, Port>,
     /// The port that was allocated last, if one was since the host booted.
     pub last_port: Option<Port>,
     /// The names in `set` by service, so that planning a service does not search all of them.
@@ -230,12 +238,28 @@ pub struct ServicePlan {
     pub batch: Option<u16>,
     /// Why instances are replaced, if neither the definition nor the revision changed.
     pub reasons: Vec<String>,
+    /// What an operator should know about the change.
+    pub notes: Vec<String>,
 }
 
 impl ServicePlan {
     /// Returns all steps, in order.
     pub fn all_steps(&self) -> impl Iterator<Item = &Step> {
         self.steps.iter().chain(&self.finish)
+    }
+
+    /// Returns whether it pulls an image. What follows depends on that image, so the service is planned again after it.
+    pub fn pulls(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::Pull { .. }))
+    }
+
+    /// Pulls images first, whether the engine has them or not.
+    pub fn pull_first(&mut self, images: impl IntoIterator<Item = EngineImage>) {
+        let mut steps = Steps::default();
+        steps.extend(images.into_iter().map(|image| Step::Pull { image, always: true }));
+        let others = std::mem::take(&mut self.steps).into_iter();
+        steps.extend(others.filter(|step| !matches!(step, Step::Pull { .. })));
+        self.steps = steps;
     }
 
     /// Returns whether it has steps.
@@ -273,7 +297,7 @@ impl Plan {
         let steps = || services.iter().flat_map(ServicePlan::all_steps);
         let needed: BTreeSet<EngineImage> = steps()
             .filter_map(|step| match step {
-                Step::Pull(image) => Some(image.clone()),
+                Step::Pull { image, .. } | Step::Tag { image, .. } => Some(image.clone()),
                 _ => None,
             })
             .collect();
@@ -300,6 +324,9 @@ impl fmt::Display for Plan {
             }
             for reason in &service.reasons {
                 writeln!(f, "  because {reason}")?;
+            }
+            for note in &service.notes {
+                writeln!(f, "  note: {note}")?;
             }
             for step in service.all_steps() {
                 writeln!(f, "  {step}")?;

@@ -21,9 +21,9 @@ pub struct PortError {
 
 /// Allocates a port of the host to each instance of each release.
 ///
-/// An instance that is on the host keeps its port. A new instance gets the lowest port that no unit has,
-/// running or not, and on which nothing listens; ports up to `after`, the one allocated last, are used only
-/// if there are none above. So a free port is reused as late as possible: netavark forwards ports to
+/// An instance that is on the host keeps its port, and one in `reserved` gets that one. A new instance gets the
+/// lowest port that no unit has, running or not, and on which nothing listens; ports up to `after`, the one
+/// allocated last, are used only if there are none above. So a free port is reused as late as possible: netavark forwards ports to
 /// containers by NAT, and for two minutes the kernel remembers a connection that was not closed completely.
 /// A new connection from the same port would go to the removed container.
 /// The result has one map for each release, from instance to port.
@@ -33,11 +33,13 @@ pub struct PortError {
 pub fn allocate(
     releases: &[Release<'_>],
     on_host: &UnitSet,
+    reserved: &BTreeMap<UnitName, Port>,
     listening: &BTreeSet<u16>,
     range: PortRange,
     after: Option<Port>,
 ) -> Result<Vec<BTreeMap<u16, Port>>, PortError> {
-    let taken: BTreeSet<Port> = on_host.units.values().filter_map(port_of).collect();
+    let taken = on_host.units.values().filter_map(port_of).chain(reserved.values().copied());
+    let taken: BTreeSet<Port> = taken.collect();
     let is_free = |port: &Port| !taken.contains(port) && !listening.contains(&port.number());
     let next = range.ports().filter(|port| Some(*port) > after);
     let used_before = range.ports().filter(|port| Some(*port) <= after);
@@ -48,6 +50,7 @@ pub fn allocate(
         for instance in instances_with_port(release) {
             let unit = release.instance_unit(instance);
             let held = on_host.units.get(&unit).and_then(port_of);
+            let held = held.or_else(|| reserved.get(&unit).copied());
             let Some(port) = held.or_else(|| free.next()) else {
                 return Err(PortError { range, unit });
             };
@@ -58,13 +61,19 @@ pub fn allocate(
     Ok(allocated)
 }
 
+/// Returns the ports that a plan gives to new instances.
+pub fn given(plan: &ServicePlan) -> impl Iterator<Item = (UnitName, Port)> + '_ {
+    plan.steps.iter().filter_map(|step| match step {
+        Step::Write { name, unit, change: FileChange::New, .. } => {
+            Some((name.clone(), port_of(unit)?))
+        }
+        _ => None,
+    })
+}
+
 /// Returns the last port that these plans allocate to new instances.
 pub fn last_given(plans: &[ServicePlan], after: Option<Port>) -> Option<Port> {
-    let steps = plans.iter().flat_map(|plan| plan.steps.iter());
-    let given = steps.filter_map(|step| match step {
-        Step::Write { unit, change: FileChange::New, .. } => port_of(unit),
-        _ => None,
-    });
+    let given = plans.iter().flat_map(given).map(|(_, port)| port);
     // Ports that are not above it were allocated after the end of the range was reached.
     given.max_by_key(|&port| (Some(port) <= after, port))
 }

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use super::{ActiveState, Observed};
 use crate::error::Invalid;
 use crate::name::{ReleaseName, Revision, ServiceId, UnitName};
-use crate::unit::Record;
+use crate::unit::{Pin, Record};
+use crate::value::Digest;
 
 /// A release as observed in its units on a host.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub struct ObservedRelease {
     pub revision: Revision,
     /// How often it was renewed.
     pub renewed: u32,
+    /// The engine's id of the image that it keeps, if that is known; of its first instance.
+    pub image_id: Option<Digest>,
     /// The record of its deploy: the newest one of its units.
     pub record: Option<Record>,
     /// Its instances.
@@ -35,7 +38,7 @@ impl ObservedRelease {
     /// Creates a release without units.
     fn new(name: ReleaseName, revision: Revision) -> Self {
         let (units, enabled, up) = (Vec::new(), Vec::new(), Vec::new());
-        Self { name, revision, renewed: 0, record: None, units, enabled, up }
+        Self { name, revision, renewed: 0, image_id: None, record: None, units, enabled, up }
     }
 
     /// Returns whether all its enabled instances are up.
@@ -53,6 +56,9 @@ pub fn releases(service: &ServiceId, observed: &Observed) -> Vec<ObservedRelease
             ObservedRelease::new(release.clone(), instance.revision.clone())
         });
         release.renewed = instance.renewed;
+        if release.image_id.is_none() {
+            release.image_id = instance.pin.as_ref().and_then(Pin::id).cloned();
+        }
         if instance.record > release.record {
             release.record.clone_from(&instance.record);
         }

@@ -6,7 +6,7 @@ use super::releases::served_last;
 use super::{ActiveState, Desired, Observed, ObservedRelease, Step};
 use crate::name::{ReleaseName, ServiceId, UnitName};
 use crate::release::slice_unit;
-use crate::unit::{EngineImage, UnitSet};
+use crate::unit::{EngineImage, Unit, UnitSet};
 
 const SLICE: &str = "slice";
 
@@ -114,7 +114,28 @@ fn images(
     }
     let stay = observed.set.units.keys().chain(stays.iter().flat_map(|set| set.units.keys()));
     let used: BTreeSet<_> = stay.filter(|unit| !gone.contains(unit)).filter_map(image).collect();
-    images.difference(&used).cloned().map(Step::RemoveImage).collect()
+    let gone: BTreeSet<UnitName> = gone.into_iter().cloned().collect();
+    let images = images.difference(&used).cloned().map(Step::RemoveImage);
+    unused_tags(service, &gone, stays, observed).into_iter().chain(images).collect()
+}
+
+/// Returns the steps that remove the tags of units that are removed, unless other units still have them.
+pub(super) fn unused_tags(
+    service: &ServiceId,
+    gone: &BTreeSet<UnitName>,
+    desired: &[&UnitSet],
+    observed: &Observed,
+) -> Vec<Step> {
+    let tag = |unit: &Unit| unit.metadata.kind.pinned().map(|(tag, _)| tag);
+    // A unit that is changed in place no longer has its previous tag.
+    let stays = |name: &UnitName| desired.iter().any(|set| set.units.contains_key(name));
+    let others = || observed.units_of(service).filter(|(name, _)| !stays(name));
+    let all = || others().chain(desired.iter().flat_map(|set| &set.units));
+    let tags = |left: bool| {
+        let units = all().filter(move |(name, _)| gone.contains(*name) != left);
+        units.filter_map(|(_, unit)| tag(unit)).collect::<BTreeSet<_>>()
+    };
+    tags(false).difference(&tags(true)).cloned().map(Step::RemoveImage).collect()
 }
 
 fn is_job(unit: &UnitName, observed: &Observed) -> bool {

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 
+use super::images::{as_recorded, has_images_of};
 use super::{Observed, releases};
 use crate::name::{ReleaseName, UnitName};
 use crate::release::{CompileError, Release};
@@ -75,7 +76,8 @@ pub fn twins(
             continue;
         }
         let of = release.renewed(other.renewed, templates);
-        if of.name() == other.name && is_rendered(release)? && is_rendered(&of)? {
+        let same = of.name() == other.name && has_images_of(release, &other.name, observed);
+        if same && is_rendered(release)? && is_rendered(&of)? {
             twins.insert(other.name);
         }
     }
@@ -91,6 +93,7 @@ fn is_rendered_by(
     templates: &Templates,
 ) -> Result<bool, CompileError> {
     let port = instance.endpoint.as_ref().and_then(Endpoint::port);
+    let release = as_recorded(release.clone(), unit);
     let rendered = release.compile_instance(instance.number, port, scope, templates)?;
     Ok(rendered.reads_like(unit))
 }

@@ -11,13 +11,13 @@ use super::files::Files;
 use super::{ActiveState, FileChange, Observed, ServicePlan, Step, Steps, releases};
 use crate::name::{ServiceId, UnitName};
 use crate::release::timer_link;
-use crate::unit::{EngineImage, Link, Unit, UnitSet};
+use crate::unit::{Link, Unit, UnitSet};
 
 /// The changes of a service's jobs.
 #[derive(Default)]
 pub(super) struct Schedule {
-    /// The images of the jobs.
-    pub(super) images: BTreeSet<EngineImage>,
+    /// The jobs' units whose images have to be ready.
+    pub(super) images: Vec<Unit>,
     /// The steps, in order.
     pub(super) steps: Vec<Step>,
 }
@@ -29,7 +29,7 @@ impl Schedule {
             Step::Write { unit, change: FileChange::New | FileChange::Text, .. } => Some(unit),
             _ => None,
         });
-        let images = changed.filter_map(|unit| unit.metadata.kind.image().cloned()).collect();
+        let images = changed.map(|unit| Unit::clone(unit)).collect();
         let timers = Timers::new(jobs, &files, observed);
         let again = |link: &&Link| timers.forget.contains(&link.unit);
         let disable = timers.forget.iter().flat_map(|timer| observed.links_to(service, timer));
@@ -173,6 +173,7 @@ fn of_service(service: &ServiceId, steps: Steps, observed: &Observed) -> Service
         data: None,
         batch: None,
         reasons: Vec::new(),
+        notes: Vec::new(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::name::{ProxyName, ServiceId, UnitName};
 use crate::proxy::UpstreamFile;
 use crate::unit::{EngineImage, Link, NamedVolume, Unit};
-use crate::value::{HostPath, Span};
+use crate::value::{Digest, HostPath, Span};
 
 /// One idempotent change to the host, or a condition for the next step.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,8 +19,22 @@ pub enum Step {
         /// The new text of the service's file; `None` if the file is to be removed.
         text: Option<String>,
     },
-    /// Pull an image unless the engine has it.
-    Pull(EngineImage),
+    /// Pull an image.
+    Pull {
+        /// The image.
+        image: EngineImage,
+        /// Whether it is pulled although the engine has an image of that name.
+        always: bool,
+    },
+    /// Keep the image of a release under a tag of conductor's own.
+    Tag {
+        /// The image, by the name that the definition has for it.
+        image: EngineImage,
+        /// Its id; `None` if that is not known before the image is pulled.
+        id: Option<Digest>,
+        /// The tag.
+        tag: String,
+    },
     /// Run a command once, as its own unit, and wait for its end.
     Run(Hook),
     /// Write a unit file.
@@ -113,7 +127,7 @@ pub enum Step {
         /// The volume.
         volume: NamedVolume,
     },
-    /// Remove an image that no release on the host uses.
+    /// Remove a name of an image that no release on the host uses, and the image if that was its last name.
     RemoveImage(EngineImage),
 }
 
@@ -158,7 +172,8 @@ impl Step {
     pub fn action(&self) -> &'static str {
         match self {
             Self::TestProxy { .. } => "test_proxy",
-            Self::Pull(_) => "pull",
+            Self::Pull { .. } => "pull",
+            Self::Tag { .. } => "tag",
             Self::Run(_) => "run",
             Self::Write { .. } => "write",
             Self::Enable(_) => "enable",
@@ -212,12 +227,17 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TestProxy { proxy, .. } => write!(f, "test the configuration of {proxy}"),
-            Self::Pull(image) => write!(
+            Self::Pull { image, always: true } => write!(f, "pull {}", image.reference),
+            Self::Pull { image, always: false } => write!(
                 f,
                 "pull {} if {} has no such image",
                 image.reference,
                 image.engine.program()
             ),
+            Self::Tag { image, id: None, tag } => write!(f, "keep {} as {tag}", image.reference),
+            Self::Tag { image, id: Some(id), tag } => {
+                write!(f, "keep {}, {}, as {tag}", image.reference, id.short())
+            }
             Self::Run(Hook { unit, .. }) => write!(f, "run {unit} to its end"),
             Self::Write { name, change: FileChange::New, .. } => write!(f, "write {name}"),
             Self::Write { name, change: FileChange::Text, .. } => write!(f, "rewrite {name}"),

@@ -24,6 +24,7 @@ pub(super) fn desired(text: &str) -> Desired<'static> {
     let ports = allocate(
         std::slice::from_ref(&release),
         &UnitSet::default(),
+        &BTreeMap::new(),
         &[].into(),
         crate::value::PortRange::default(),
         None,
@@ -489,7 +490,7 @@ fn ports_stay_and_new_ones_avoid_what_is_held_and_what_listens() {
     let give_after = |on_host: &UnitSet, listening: &[u16], after: Option<u16>| {
         let listening = listening.iter().copied().collect();
         let after = after.map(|after| after.to_string().parse().unwrap());
-        allocate(&[release()], on_host, &listening, range, after)
+        allocate(&[release()], on_host, &BTreeMap::new(), &listening, range, after)
             .map(|ports| ports[0].values().map(|port| port.number()).collect::<Vec<_>>())
     };
     let give = |on_host: &UnitSet, listening: &[u16]| give_after(on_host, listening, None);
@@ -499,7 +500,8 @@ fn ports_stay_and_new_ones_avoid_what_is_held_and_what_listens() {
     // After the end of the range comes its beginning.
     assert_eq!(give_after(&none, &[20001], Some(20003)).unwrap(), [20004, 20000, 20002]);
     assert_eq!(give_after(&none, &[], Some(30000)).unwrap(), [20000, 20001, 20002]);
-    let ports = allocate(&[release()], &none, &[20001].into(), range, None).unwrap();
+    let ports =
+        allocate(&[release()], &none, &BTreeMap::new(), &[20001].into(), range, None).unwrap();
     let on_host = release().compile(&ports[0], None, Scope::System, &templates).unwrap();
     assert_eq!(give(&on_host, &[20000, 20002, 20003]).unwrap(), [20000, 20002, 20003]);
     let error = give(&UnitSet::default(), &[20000, 20001, 20002]).unwrap_err();

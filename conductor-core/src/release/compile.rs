@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::shared::Place;
-use super::{CompileError, Release, VERSION, slice_unit, start_link, target_unit};
+use super::{CompileError, Release, VERSION, images, slice_unit, start_link, target_unit};
 use crate::definition::Runtime;
 use crate::runtime::{self, Parts, Scope};
 use crate::service::Service;
@@ -101,7 +101,7 @@ pub(super) fn instance_unit(
     scope: Scope,
     templates: &Templates,
 ) -> Result<Unit, CompileError> {
-    let Release { service, revision, digest, renewed } = release;
+    let Release { service, revision, digest, renewed, images: _ } = release;
     let (unit_name, number) = (release.instance_unit(instance), instance.to_string());
     let (target, slice) = (target_unit(&service.id), slice_unit(&service.id));
     let endpoint = match service.listen {
@@ -118,11 +118,17 @@ pub(super) fn instance_unit(
     };
     let image = image(release, &tokens)?;
     check_volumes(service, &tokens)?;
+    let engine_image = engine_image(release, &tokens)?;
+    let pin = engine_image.as_ref().and_then(|image| release.pin(&release.name(), image, &tokens));
+    let image_volumes = images::volumes(instance, pin.as_ref());
+    let tag = pin.as_ref().map(|pin| pin.tag.as_str());
     let parts = runtime::parts(&runtime::Instance {
         service,
         unit: &unit_name,
         slice: &slice,
-        image: image.as_deref(),
+        image: tag.or(image.as_deref()),
+        pinned: pin.is_some(),
+        image_volumes: &image_volumes,
         tokens,
         endpoint: endpoint.as_ref(),
         scope,
@@ -178,16 +184,18 @@ pub(super) fn instance_unit(
         settings,
     };
     let text = templates.render(unit_templates::INSTANCE, &Values::new(&view))?;
-    let image = engine_image(release, &tokens)?;
+    let mut volumes = service.named_volumes();
+    volumes.extend(image_volumes.into_iter().map(|(name, _)| name));
     let kind = Kind::Instance(Box::new(Instance {
         revision: revision.clone(),
         digest: digest.clone(),
         renewed: *renewed,
         number: instance,
         endpoint,
-        image,
+        image: engine_image,
+        pin,
         contents: BTreeMap::new(),
-        volumes: service.named_volumes(),
+        volumes,
         record: record.cloned(),
     }));
     Ok(Unit::new(text, metadata(service, kind)))

@@ -96,6 +96,7 @@ pub(super) fn digest(
         before_entrypoint: _,
         before_timeout: _,
         order: _,
+        order_is_given: _,
         data: _,
         batch: _,
         drain: _,

@@ -2,6 +2,7 @@
 
 mod compile;
 mod digest;
+mod images;
 mod run;
 mod scheduled_jobs;
 mod shared;
@@ -9,6 +10,7 @@ mod shared;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+pub use images::Images;
 pub use run::Task;
 pub use scheduled_jobs::timer_link;
 pub use shared::{STARTED_BY, retry_timer, shared_units, start_link, started_service};
@@ -118,13 +120,16 @@ pub struct Release<'s> {
     /// How often it was renewed: the same revision and configuration with another digest, so that its
     /// instances can start anew while the old ones serve.
     pub renewed: u32,
+    /// What the engine has for the images of its instances, which start them by a tag of conductor's own; `None` if
+    /// they start the image that the definition names.
+    pub images: Option<Images>,
 }
 
 impl<'s> Release<'s> {
     /// Creates the release of a service at a revision.
     pub fn new(service: &'s Service, revision: Revision, templates: &Templates) -> Self {
         let digest = digest::digest(service, &revision, templates.fingerprint(), 0);
-        Self { service, revision, digest, renewed: 0 }
+        Self { service, revision, digest, renewed: 0, images: None }
     }
 
     /// Returns the same release as it is after it was renewed some times.
@@ -132,7 +137,7 @@ impl<'s> Release<'s> {
     pub fn renewed(&self, times: u32, templates: &Templates) -> Self {
         let (service, revision) = (self.service, self.revision.clone());
         let digest = digest::digest(service, &revision, templates.fingerprint(), times);
-        Self { service, revision, digest, renewed: times }
+        Self { service, revision, digest, renewed: times, images: None }
     }
 
     /// Returns the name of the unit of an instance: `conductor-ID-REVISION.DIGEST-N.service`.

@@ -43,6 +43,8 @@ pub struct Task {
     pub env: BTreeMap<EnvName, EnvValue>,
     /// Limits, each in place of the service's.
     pub limits: Limits,
+    /// The tag under which the image is kept, in place of the service's image.
+    pub image_tag: Option<String>,
     /// The user to run as, in place of the service's.
     pub user: Option<UserName>,
     /// The longest that it may take.
@@ -112,7 +114,10 @@ pub(super) fn compile(
         service: &service,
         unit,
         slice: &slice,
-        image: image.as_deref(),
+        image: task.image_tag.as_deref().or(image.as_deref()),
+        pinned: task.image_tag.is_some(),
+        // They are those of instances. A command that runs once must not be on the data of one.
+        image_volumes: &[],
         tokens,
         endpoint: None,
         scope,

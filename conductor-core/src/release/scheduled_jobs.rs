@@ -12,7 +12,7 @@ use crate::name::{JobName, ReleaseName, UnitName};
 use crate::runtime::Scope;
 use crate::service::ScheduledJob;
 use crate::unit::{
-    JobUnit, Kind, Lines, Link, Record, Templates, TimerUnit, Unit, UnitSet, Values, escape,
+    JobUnit, Kind, Lines, Link, Pin, Record, Templates, TimerUnit, Unit, UnitSet, Values, escape,
 };
 
 /// The target of all enabled timers, both of the host and of a user.
@@ -41,15 +41,17 @@ pub(super) fn compile(
 ) -> Result<UnitSet, CompileError> {
     let service = release.service;
     let mut set = UnitSet::default();
+    let pin = release.task_pin(name)?;
     for (job_name, job) in &service.jobs {
         let metadata = |kind| metadata(service, kind);
         let (unit, timer) = (job_unit(&service.id, job_name), timer_unit(&service.id, job_name));
-        let text = runner(release, job_name, job, &unit, scope, templates)?;
+        let text = runner((release, pin.as_ref()), job_name, job, &unit, scope, templates)?;
         let kind = Kind::Job(Box::new(JobUnit {
             name: job_name.clone(),
             revision: release.revision.clone(),
             release: name.clone(),
             image: release.engine_image()?,
+            pin: pin.clone(),
             volumes: service.named_volumes(),
             record: record.cloned(),
         }));
@@ -79,7 +81,7 @@ pub fn timer_link(timer: &UnitName) -> Link {
 
 /// Compiles the service that runs a job.
 fn runner(
-    release: &Release<'_>,
+    (release, pin): (&Release<'_>, Option<&Pin>),
     name: &JobName,
     job: &ScheduledJob,
     unit: &UnitName,
@@ -131,6 +133,7 @@ fn runner(
         entrypoint: entrypoint.clone(),
         env: env.clone(),
         limits: *limits,
+        image_tag: pin.map(|pin| pin.tag.clone()),
         user: user.clone(),
         timeout: *timeout,
         run: None,

@@ -12,11 +12,11 @@ mod run;
 mod socket;
 
 use crate::definition::Runtime;
-use crate::name::UnitName;
+use crate::name::{UnitName, VolumeName};
 use crate::service::Service;
 use crate::unit::Lines;
 use crate::unit::escape::percent;
-use crate::value::{Endpoint, Port, Span, Tokens, Volume};
+use crate::value::{Endpoint, HostPath, Port, Span, Tokens, Volume};
 
 pub use health::is_probed;
 pub use probe_protocol::places::PROBE;
@@ -64,6 +64,10 @@ pub(crate) struct Instance<'a> {
     pub(crate) unit: &'a UnitName,
     pub(crate) slice: &'a UnitName,
     pub(crate) image: Option<&'a str>,
+    /// Whether the image is a tag of conductor's own, which no registry has.
+    pub(crate) pinned: bool,
+    /// The volumes of the engine for the paths at which the image keeps data, each with its path.
+    pub(crate) image_volumes: &'a [(VolumeName, HostPath)],
     pub(crate) tokens: Tokens<'a>,
     /// The address at which the host reaches it, if it has one.
     pub(crate) endpoint: Option<&'a Endpoint>,

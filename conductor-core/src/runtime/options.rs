@@ -169,22 +169,29 @@ impl Row {
 }
 
 /// Returns the option for a volume.
-fn mount(Volume { source, target, read_only }: &Volume, instance: &Instance<'_>) -> String {
+fn volume(Volume { source, target, read_only }: &Volume, instance: &Instance<'_>) -> String {
     let Instance { service, tokens, .. } = instance;
     let target = tokens.expand(target.as_str());
-    let (kind, source) = match source {
-        VolumeSource::Path(path) => ("bind", tokens.expand(path.as_str()).into_owned()),
-        VolumeSource::Named(name) => ("volume", engine_volume(&service.id, name)),
-    };
+    match source {
+        VolumeSource::Path(path) => {
+            mount(service, "bind", &tokens.expand(path.as_str()), &target, *read_only)
+        }
+        VolumeSource::Named(name) => {
+            mount(service, "volume", &engine_volume(&service.id, name), &target, *read_only)
+        }
+    }
+}
+
+fn mount(service: &Service, kind: &str, source: &str, target: &str, read_only: bool) -> String {
     match service.runtime {
         // With --volume, docker would create a missing directory, owned by root. The option is a line of CSV, in which
         // a quoted field may contain commas; a path has no quotes.
         Runtime::Docker => {
-            let mode = if *read_only { ",readonly" } else { "" };
+            let mode = if read_only { ",readonly" } else { "" };
             format!("--mount=type={kind},\"source={source}\",\"target={target}\"{mode}")
         }
         Runtime::Podman | Runtime::Native => {
-            let mode = if *read_only { "ro" } else { "rw" };
+            let mode = if read_only { "ro" } else { "rw" };
             format!("--volume={source}:{target}:{mode}")
         }
     }
@@ -193,7 +200,7 @@ fn mount(Volume { source, target, read_only }: &Volume, instance: &Instance<'_>)
 /// Adds the options from the definition, which both engines have under the same names, then image and
 /// command.
 fn defined(line: &mut CommandLine, instance: &Instance<'_>) {
-    let Instance { tokens, image, endpoint, .. } = instance;
+    let Instance { tokens, image, pinned, image_volumes, endpoint, .. } = instance;
     // Without `..`: for each new field it must be decided here whether it becomes an option.
     let Service {
         user,
@@ -243,7 +250,12 @@ fn defined(line: &mut CommandLine, instance: &Instance<'_>) {
     for (name, value) in env {
         line.word(&format!("--env={name}={}", tokens.expand(value.as_str())));
     }
-    line.words(volumes.iter().map(|volume| mount(volume, instance)));
+    line.words(volumes.iter().map(|given| volume(given, instance)));
+    for (name, target) in *image_volumes {
+        let Service { id, .. } = instance.service;
+        let source = engine_volume(id, name);
+        line.word(&mount(instance.service, "volume", &source, target.as_str(), false));
+    }
     for name in secrets.keys() {
         let directory = engine::directory(instance);
         let shown = format!("/{directory}/secrets/{name}:/run/secrets/{name}:ro");
@@ -256,6 +268,8 @@ fn defined(line: &mut CommandLine, instance: &Instance<'_>) {
         None => (None, &[][..]),
     };
     line.words(program.map(|program| format!("--entrypoint={program}")));
+    // It is there, or was removed by hand: no registry has it.
+    line.words(pinned.then_some("--pull=never"));
     // What follows are not options, even with a dash.
     line.word("--");
     line.words(*image);

@@ -164,6 +164,8 @@ pub struct Deploy {
     pub before_timeout: Span,
     /// Whether new instances start before or after the old ones stop.
     pub order: Order,
+    /// Whether the definition names the order.
+    pub order_is_given: bool,
     /// The data of the instances that decided the order; `None` if the definition did, or there is none.
     pub data: Option<String>,
     /// How many instances start at a time; `None` for all.

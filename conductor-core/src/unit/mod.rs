@@ -3,6 +3,7 @@
 mod bounds;
 mod contents;
 pub(crate) mod escape;
+mod image;
 mod lines;
 mod metadata;
 pub(crate) mod render;
@@ -10,6 +11,7 @@ mod set;
 mod template;
 
 pub use contents::{ContentHash, ContentKey};
+pub use image::{LocalImage, Pin};
 pub use lines::Lines;
 pub use metadata::{
     Engine, EngineImage, Instance, JobUnit, Kind, Metadata, NamedVolume, Record, TimerUnit,

@@ -6,9 +6,34 @@ use std::str::FromStr;
 use crate::error::{Invalid, shown};
 use crate::name::{Revision, is_lower_hex};
 
-/// The digest of an image, `sha256:` and 64 hexadecimal digits.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The digest of an image, `sha256:` and 64 hexadecimal digits. Engines also use one as the id of an image.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Digest(String);
+
+impl Digest {
+    /// Returns the digest as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Returns the form that engines show to people: `sha256:` and twelve digits.
+    pub fn short(&self) -> &str {
+        const SHORT: usize = "sha256:".len() + 12;
+        self.0.get(..SHORT).unwrap_or(&self.0)
+    }
+}
+
+impl FromStr for Digest {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let hex = text.strip_prefix("sha256:").ok_or(())?;
+        match hex.len() == 64 && hex.bytes().all(is_lower_hex) {
+            true => Ok(Self(text.to_owned())),
+            false => Err(()),
+        }
+    }
+}
 
 impl fmt::Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -64,21 +89,18 @@ impl FromStr for ImageReference {
             Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
             _ => (rest, None),
         };
-        if let Some(digest) = digest {
-            let hex = digest.strip_prefix("sha256:").unwrap_or_default();
-            if hex.len() != 64 || !hex.bytes().all(is_lower_hex) {
+        let digest = match digest.map(str::parse::<Digest>) {
+            None => None,
+            Some(Ok(digest)) => Some(digest),
+            Some(Err(())) => {
                 return Err(refuse("its digest is not sha256: and 64 hexadecimal digits"));
             }
-        }
+        };
         if tag.is_some_and(|tag| tag.parse::<Revision>().is_err()) {
             return Err(refuse("its tag has other characters than letters, digits, '.', '_', '-'"));
         }
         check_name(name).map_err(refuse)?;
-        Ok(Self {
-            name: name.to_owned(),
-            tag: tag.map(str::to_owned),
-            digest: digest.map(|digest| Digest(digest.to_owned())),
-        })
+        Ok(Self { name: name.to_owned(), tag: tag.map(str::to_owned), digest })
     }
 }
 

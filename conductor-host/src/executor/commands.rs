@@ -3,10 +3,13 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use conductor_core::name::ServiceId;
 use conductor_core::plan::{Hook, Step};
+use conductor_core::release::Images;
 use conductor_core::unit::EngineImage;
+use conductor_core::value::Digest;
 use futures_util::future::{Either, join, select};
 use futures_util::lock::Mutex;
 
@@ -17,21 +20,27 @@ use crate::host::Host;
 use crate::report::Cause;
 use crate::system::{JobError, JobType, TIMEOUT};
 
-/// The requested images, and whether each is present. An image that several services need is pulled once.
+/// The requested images, and whether each is present or, with `true`, was pulled. An image that several services need is
+/// pulled once.
 #[derive(Default)]
-pub(super) struct Pulls(RefCell<BTreeMap<EngineImage, Rc<Mutex<bool>>>>);
+pub(super) struct Pulls(RefCell<BTreeMap<(EngineImage, bool), Turn>>);
+
+/// The turn of one service after the other, and whether the image is there.
+type Turn = Rc<Mutex<bool>>;
 
 impl<H: Host> Executor<'_, H> {
-    /// Pulls an image, unless it is present.
+    /// Pulls an image; unless it is present, or `always`.
     pub(super) async fn pull(
         &self,
         image: &EngineImage,
+        always: bool,
         step: &Step,
         service: &ServiceId,
     ) -> Result<(), Cause> {
-        let present = Rc::clone(self.pulls.0.borrow_mut().entry(image.clone()).or_default());
+        let key = (image.clone(), always);
+        let present = Rc::clone(self.pulls.0.borrow_mut().entry(key).or_default());
         let mut present = present.lock().await;
-        if *present || self.host.has_image(image).await {
+        if *present || !always && self.host.image(image).await.is_some() {
             *present = true;
             return Ok(());
         }
@@ -42,6 +51,49 @@ impl<H: Host> Executor<'_, H> {
             Either::Right(..) => return Err(Cause::Interrupted),
         }
         *present = true;
+        Ok(())
+    }
+
+    /// Keeps an image under a tag.
+    pub(super) async fn tag(
+        &self,
+        image: &EngineImage,
+        id: Option<&Digest>,
+        tag: &str,
+    ) -> Result<(), Cause> {
+        let reference = id.map_or(image.reference.as_str(), Digest::as_str).to_owned();
+        let source = EngineImage { engine: image.engine, reference };
+        let Some(id) = id else { return Ok(self.host.tag_image(&source, tag).await?) };
+        if self.host.image(&source).await.is_none() {
+            let (image, engine) = (&image.reference, image.engine.program());
+            let id = id.short();
+            let said =
+                format!("{engine} no longer has the image {id}, and {image} is another one now");
+            return Err(Cause::ImageGone { said });
+        }
+        Ok(self.host.tag_image(&source, tag).await?)
+    }
+
+    /// Plans a service again after its images were pulled: what follows depends on them.
+    pub(super) async fn plan_again(
+        &self,
+        pulled: &[(EngineImage, bool)],
+        run: &mut ServiceRun<H::OldWorkers>,
+    ) -> Result<(), Cause> {
+        let Some(replan) = self.replan else { return Ok(()) };
+        let service = run.plan.service.clone();
+        let mut images = Images::new();
+        for (image, _) in pulled {
+            images.extend(self.host.image(image).await.map(|local| (image.clone(), local)));
+        }
+        let pulled = pulled.iter().filter(|(_, always)| *always);
+        let pulled: Vec<_> = pulled.map(|(image, _)| image.clone()).collect();
+        let plan =
+            replan(&service, &pulled, images).map_err(|error| Cause::Plan(Arc::new(error)))?;
+        for text in plan.reasons.iter().chain(&plan.notes) {
+            self.tell(&Event::Note { service: &service, text });
+        }
+        run.replace(plan);
         Ok(())
     }
 

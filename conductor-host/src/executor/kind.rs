@@ -9,6 +9,7 @@ use crate::system::JobType;
 pub(super) enum StepKind {
     TestProxy,
     Pull,
+    Tag,
     Run,
     Files,
     /// It comes between changes of files: before it a timer is disabled, and after it enabled.
@@ -33,7 +34,8 @@ impl StepKind {
     pub(super) fn of(step: &Step) -> Self {
         match step {
             Step::TestProxy { .. } => Self::TestProxy,
-            Step::Pull(_) => Self::Pull,
+            Step::Pull { .. } => Self::Pull,
+            Step::Tag { .. } => Self::Tag,
             Step::Run(_) => Self::Run,
             Step::Start(name) if name.kind() == "target" => Self::StartTarget,
             Step::Stop(name) if name.kind() == "slice" => Self::StopSlice,

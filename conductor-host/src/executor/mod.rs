@@ -22,10 +22,13 @@ use std::time::Duration;
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, ServicePlan, Step};
 use conductor_core::proxy::UpstreamFile;
+use conductor_core::release::Images;
+use conductor_core::unit::EngineImage;
 use futures_util::future::{Either, join_all, select};
 
 use crate::event::{Event, Watcher};
 use crate::host::{Condition, Host, HostError};
+use crate::ops::Error;
 use crate::report::{Cause, Failure, ServiceReport};
 use crate::system::{CommandEnd, JobType, LastWords};
 use commands::Pulls;
@@ -53,6 +56,10 @@ impl<E: Into<HostError>> From<E> for Halt {
     }
 }
 
+/// Plans a service again, with what engines have for the images that were pulled for it.
+pub(crate) type Replan<'h> =
+    &'h dyn Fn(&ServiceId, &[EngineImage], Images) -> Result<ServicePlan, Error>;
+
 /// Carries out plans on a host.
 pub(crate) struct Executor<'h, H: Host> {
     host: &'h H,
@@ -69,6 +76,7 @@ pub(crate) struct Executor<'h, H: Host> {
     conditions: Gather<Vec<UnitName>, Vec<Condition>>,
     reloads: RefCell<BTreeMap<ProxyName, traffic::Reloads<H>>>,
     pulls: Pulls,
+    replan: Option<Replan<'h>>,
     /// The proxy changes that passed a check, and when.
     tried_out: RefCell<traffic::TriedOut>,
 }
@@ -87,8 +95,14 @@ impl<'h, H: Host> Executor<'h, H> {
             conditions: Gather::default(),
             reloads: RefCell::default(),
             pulls: Pulls::default(),
+            replan: None,
             tried_out: RefCell::default(),
         }
+    }
+
+    /// From now on, plans a service again after its images were pulled.
+    pub(crate) fn planning_again(self, replan: Replan<'h>) -> Self {
+        Self { replan: Some(replan), ..self }
     }
 
     /// Carries out the plans of all services, and returns their reports in the same order.
@@ -154,8 +168,13 @@ impl<'h, H: Host> Executor<'h, H> {
             for step in &steps {
                 self.tell(&Event::Step { service: &run.plan.service, step });
             }
+            let pulled = pulled(&steps);
             if let Some(fault) = self.run_group(kind, steps, run).await? {
                 self.fail(run, fault).await;
+            } else if let (Some((step, images)), false) = (pulled, run.is_planned_again)
+                && let Err(cause) = self.plan_again(&images, run).await
+            {
+                self.fail(run, StepFault { step, unit: None, cause }).await;
             }
         }
     }
@@ -201,7 +220,8 @@ impl<'h, H: Host> Executor<'h, H> {
             Step::TestProxy { proxy, service, text } => {
                 self.test_proxy(proxy, service, text.as_deref()).await
             }
-            Step::Pull(image) => self.pull(image, step, service).await,
+            Step::Pull { image, always } => self.pull(image, *always, step, service).await,
+            Step::Tag { image, id, tag } => self.tag(image, id.as_ref(), tag).await,
             Step::Run(hook) => {
                 let unit = || Some(hook.unit.clone());
                 let result = self.run_hook(hook, step, run).await?;
@@ -271,7 +291,9 @@ impl<'h, H: Host> Executor<'h, H> {
             Cause::Pull(error) => error.output.clone(),
             _ => journal,
         };
-        let attempted = begun.then(|| StepKind::of(&step));
+        let hint = cause.hint().map(str::to_owned).or(hint);
+        // A tag that was not given is no change.
+        let attempted = begun.then(|| StepKind::of(&step)).filter(|kind| *kind != StepKind::Tag);
         run.fail(
             Failure {
                 step,
@@ -303,4 +325,15 @@ impl<'h, H: Host> Executor<'h, H> {
     fn tell(&self, event: &Event<'_>) {
         self.watcher.borrow_mut().tell(event);
     }
+}
+
+/// Returns the last of steps that pull, and the images of all of them, each with whether it was pulled in any case;
+/// `None` if they do not pull.
+fn pulled(steps: &[Step]) -> Option<(Step, Vec<(EngineImage, bool)>)> {
+    let images = steps.iter().filter_map(|step| match step {
+        Step::Pull { image, always } => Some((image.clone(), *always)),
+        _ => None,
+    });
+    let images: Vec<_> = images.collect();
+    Some((steps.last()?.clone(), images)).filter(|(_, images)| !images.is_empty())
 }

@@ -19,6 +19,8 @@ pub(super) struct ServiceRun<W> {
     pub(super) leaves: bool,
     /// Whether it has no urgent steps left.
     pub(super) is_idle: bool,
+    /// Whether it was planned again after its images were pulled.
+    pub(super) is_planned_again: bool,
     queue: VecDeque<Step>,
     done: Vec<(StepKind, StepReport)>,
     phase: Phase,
@@ -48,11 +50,19 @@ impl<W> ServiceRun<W> {
             old_workers: BTreeMap::new(),
             leaves,
             is_idle: false,
+            is_planned_again: false,
             done: Vec::new(),
             phase: Phase::Steps,
             failure: None,
             left: Vec::new(),
         }
+    }
+
+    /// Continues with another plan, of which nothing has been done.
+    pub(super) fn replace(&mut self, mut plan: ServicePlan) {
+        self.queue = std::mem::take(&mut plan.steps).into_iter().collect();
+        self.plan = plan;
+        self.is_planned_again = true;
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -132,7 +142,8 @@ impl<W> ServiceRun<W> {
             id: self.plan.service,
             revision: self.plan.revision,
             // After an undo, the service is as before.
-            changed: !self.done.is_empty() && self.phase != Phase::Undo,
+            changed: self.done.iter().any(|(kind, _)| !kind.only_looks())
+                && self.phase != Phase::Undo,
             steps: self.done.into_iter().map(|(_, step)| step).collect(),
             left: self.left.iter().map(StepObject::from).collect(),
             failure: self.failure,

@@ -8,7 +8,7 @@ use conductor_core::error::PathError;
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Hook, Step};
 use conductor_core::proxy::UpstreamFile;
-use conductor_core::unit::{EngineImage, NamedVolume};
+use conductor_core::unit::{EngineImage, LocalImage, NamedVolume};
 use conductor_core::value::HostPath;
 
 use super::state::{Held, ProxyWorkers};
@@ -166,8 +166,8 @@ impl Host for FakeHost {
         Ok(result)
     }
 
-    async fn has_image(&self, image: &EngineImage) -> bool {
-        self.state.borrow().images.contains(image)
+    async fn image(&self, image: &EngineImage) -> Option<LocalImage> {
+        self.state.borrow().find_image(image)
     }
 
     async fn pull(&self, image: &EngineImage, line: &mut dyn FnMut(&str)) -> Result<(), PullError> {
@@ -177,8 +177,18 @@ impl Host for FakeHost {
         if turn.fails {
             return Err(PullError { said: "no such image".to_owned(), output: Vec::new() });
         }
-        self.state.borrow_mut().images.insert(image.clone());
+        self.state.borrow_mut().pull(image);
         self.end(turn, Call::Pull).await;
+        Ok(())
+    }
+
+    async fn tag_image(&self, image: &EngineImage, tag: &str) -> Result<(), PullError> {
+        let turn = self.begin().await;
+        let found = self.state.borrow().find_image(image).filter(|_| !turn.fails);
+        let none = || PullError { said: "no such image".to_owned(), output: Vec::new() };
+        let tag = EngineImage { engine: image.engine, reference: tag.to_owned() };
+        self.state.borrow_mut().images.insert(tag, found.ok_or_else(none)?);
+        self.end(turn, Call::TagImage).await;
         Ok(())
     }
 

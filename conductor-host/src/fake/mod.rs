@@ -21,10 +21,10 @@ use std::time::Duration;
 use conductor_core::name::{ServiceId, UnitName};
 use conductor_core::plan::{ServicePlan, Step};
 
-pub use state::{HostState, Program, ProxyWorkers};
+pub use state::{HostState, Program, ProxyWorkers, an_image};
 
 use crate::event::Watcher;
-use crate::executor::Executor;
+use crate::executor::{Executor, Replan};
 use crate::host::HostError;
 use crate::report::ServiceReport;
 use crate::system::JobType;
@@ -60,6 +60,7 @@ pub enum Call {
     RunJob(JobType, UnitName),
     RunHook(UnitName),
     Pull,
+    TagImage,
     RemoveVolume,
     RemoveImage,
     TryOut(ServiceId),
@@ -153,7 +154,20 @@ impl FakeHost {
         plans: Vec<ServicePlan>,
         watcher: &mut dyn Watcher,
     ) -> Option<Result<Vec<ServiceReport>, HostError>> {
+        self.carry_out_with(plans, None, watcher)
+    }
+
+    pub(crate) fn carry_out_with<'h>(
+        &'h self,
+        plans: Vec<ServicePlan>,
+        replan: Option<Replan<'h>>,
+        watcher: &'h mut dyn Watcher,
+    ) -> Option<Result<Vec<ServiceReport>, HostError>> {
         let executor = Executor::new(self, watcher);
+        let executor = match replan {
+            Some(replan) => executor.planning_again(replan),
+            None => executor,
+        };
         let work = async {
             if self.state.borrow().stale {
                 executor.reload(None).await?;

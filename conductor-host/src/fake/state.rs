@@ -1,13 +1,14 @@
 //! The state of the fake host: files, units, and where requests are sent.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, FileChange, Observed, Step};
 use conductor_core::proxy::UpstreamFile;
 use conductor_core::release::started_service;
-use conductor_core::unit::{ContentHash, EngineImage, Unit, UnitSet};
+use conductor_core::unit::{ContentHash, EngineImage, LocalImage, Unit, UnitSet};
 use conductor_core::value::HostPath;
 
 /// The behaviour of a program.
@@ -90,7 +91,9 @@ pub struct HostState {
     /// When the last connection to each service's old sockets is closed.
     pub connections: BTreeMap<ServiceId, Duration>,
     /// The images that are present.
-    pub images: BTreeSet<EngineImage>,
+    pub images: BTreeMap<EngineImage, LocalImage>,
+    /// What a pull brings; without an entry, an image of its own for each name.
+    pub registry: BTreeMap<EngineImage, LocalImage>,
     /// The contents of files.
     pub contents: BTreeMap<HostPath, ContentHash>,
     /// The hooks that have succeeded.
@@ -107,7 +110,26 @@ impl HostState {
         }
         observed.pending = self.pending.clone();
         observed.sockets = self.sockets.clone();
+        observed.images = self.images.clone();
         observed
+    }
+
+    /// Returns the image of a name or an id.
+    pub(super) fn find_image(&self, image: &EngineImage) -> Option<LocalImage> {
+        let by_id = || {
+            let mut images = self.images.iter();
+            let is_it = |(other, local): &(&EngineImage, &LocalImage)| {
+                other.engine == image.engine && local.id.as_str() == image.reference
+            };
+            images.find(is_it).map(|(_, local)| local)
+        };
+        self.images.get(image).or_else(by_id).cloned()
+    }
+
+    /// Takes an image from the registry.
+    pub(super) fn pull(&mut self, image: &EngineImage) {
+        let local = self.registry.get(image).cloned().unwrap_or_else(|| an_image(image));
+        self.images.insert(image.clone(), local);
     }
 
     /// Returns the states of loaded units.
@@ -127,6 +149,11 @@ impl HostState {
         let state = ActiveState::Active;
         let held = Held { state, since: now, stays: None, watched: true, job: 0, text };
         self.held.insert(unit.clone(), held);
+    }
+
+    /// Ends a unit, as if its process was killed and not started again.
+    pub fn stop_at_once(&mut self, unit: &UnitName) {
+        self.held.remove(unit);
     }
 
     /// Makes the slice of a unit active. As for systemd, it needs no file.
@@ -220,4 +247,16 @@ impl Held {
             _ => self.state,
         }
     }
+}
+
+/// Returns an image whose id follows from its name.
+///
+/// # Panics
+/// Never: a number in hexadecimal is a digest.
+pub fn an_image(image: &EngineImage) -> LocalImage {
+    let mut hash = DefaultHasher::new();
+    image.reference.hash(&mut hash);
+    let id = format!("sha256:{:064x}", hash.finish());
+    let id = id.parse().expect("64 hexadecimal digits");
+    LocalImage { id, volumes: Vec::new() }
 }

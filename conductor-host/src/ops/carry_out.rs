@@ -1,5 +1,6 @@
 //! How each change is made: lock, observe, plan, carry out.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::sync::PoisonError;
 
@@ -11,7 +12,10 @@ use super::{Conductor, Place};
 use crate::event::{Event, Watcher};
 use crate::report::Report;
 use crate::system::{Lock, Settings};
-use conductor_core::plan::{Observed, Plan};
+use conductor_core::name::ServiceId;
+use conductor_core::plan::{self, Observed, Plan};
+use conductor_core::release::Images;
+use conductor_core::unit::EngineImage;
 use conductor_core::value::HostPath;
 
 /// What a change would do.
@@ -77,11 +81,16 @@ impl Conductor {
     ) -> Result<Report, Error> {
         let settings = self.settings()?;
         site.finish_reload(&settings, watcher)?;
-        let Planned { plan, .. } = self.plan_for(site, change, &settings)?;
+        let Planned { plan, mut observed } = self.plan_for(site, change, &settings)?;
         advise(change, &plan, watcher);
         site.note_ports(&plan)?;
         let orphans = plan.orphans.clone();
-        let services = site.carry_out(&settings, plan, watcher)?;
+        observed.reserved.extend(plan.services.iter().flat_map(plan::given));
+        let observed = RefCell::new(observed);
+        let again = |service: &ServiceId, pulled: &[EngineImage], images: Images| {
+            self.plan_again(site, (change, &settings), &observed, (service, pulled, images))
+        };
+        let services = site.carry_out(&settings, plan, &again, watcher)?;
         Ok(Report {
             changed: services.iter().any(|service| service.changed),
             healthy: site.has_systemd() && services.iter().all(|service| service.failure.is_none()),
@@ -99,6 +108,7 @@ impl Conductor {
         self.check(change.services(), settings)?;
         let mut observed = site.observe(settings)?;
         observed.contents = site.contents(&counted_files(change, &observed))?;
+        observed.images.extend(site.images(self.asked_images(change, &observed)));
         let listening = || site.listening_ports();
         let plan = self.plan_change(change, settings, &observed, &listening)?;
         self.check_programs(change, &plan)?;
@@ -135,8 +145,9 @@ fn counted_files(change: &Change, observed: &Observed) -> BTreeSet<HostPath> {
 
 /// Reports why instances are replaced, and that the definition names another revision than the one that will run.
 fn advise(change: &Change, plan: &Plan, watcher: &mut dyn Watcher) {
-    for plan in &plan.services {
-        for text in &plan.reasons {
+    // What a pull brings decides what is to be said.
+    for plan in plan.services.iter().filter(|plan| !plan.pulls()) {
+        for text in plan.reasons.iter().chain(&plan.notes) {
             watcher.tell(&Event::Note { service: &plan.service, text });
         }
     }

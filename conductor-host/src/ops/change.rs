@@ -36,7 +36,7 @@ pub enum Change {
 }
 
 /// Makes the host run services as they are defined.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Apply {
     /// The services.
     pub services: Vec<Service>,
@@ -44,12 +44,25 @@ pub struct Apply {
     pub prune: Prune,
     /// Whether instances whose units another build of conductor rendered are replaced, as in a deploy.
     pub renew: bool,
+    /// Which images are pulled.
+    pub pull: Pull,
+}
+
+/// Which images are pulled from their registries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Pull {
+    /// Those that the engine does not have.
+    #[default]
+    Missing,
+    /// All. If a tag means another image than the one that runs, the instances are replaced.
+    Always,
 }
 
 /// What happens to services on the host that no definition names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Prune {
     /// They are ignored: only some of the definitions were given.
+    #[default]
     Ignore,
     /// They stay, and are named in the report.
     Report,
@@ -65,6 +78,8 @@ pub struct Deploy {
     pub(super) service: Service,
     /// The revision that its definition names.
     pub(super) defined: Option<Revision>,
+    /// Which images are pulled.
+    pub pull: Pull,
 }
 
 impl Deploy {
@@ -73,7 +88,11 @@ impl Deploy {
     /// # Errors
     /// The image of the service is fixed to another revision.
     pub fn new(service: &Service, revision: &Revision) -> Result<Self, Error> {
-        Ok(Self { service: at(service, revision)?, defined: service.revision.clone() })
+        Ok(Self {
+            service: at(service, revision)?,
+            defined: service.revision.clone(),
+            pull: Pull::Missing,
+        })
     }
 }
 
@@ -136,10 +155,31 @@ impl Change {
         }
     }
 
+    /// Returns which images are pulled.
+    pub(super) fn pull(&self) -> Pull {
+        match self {
+            Self::Apply(apply) => apply.pull,
+            Self::Deploy(deploy) => deploy.pull,
+            _ => Pull::Missing,
+        }
+    }
+
+    /// Returns the same change of one of its services.
+    pub(super) fn only(&self, service: &ServiceId) -> Self {
+        match self {
+            Self::Apply(apply) => {
+                let own = apply.services.iter().filter(|own| own.id == *service);
+                let services = own.cloned().collect();
+                Self::Apply(Apply { services, prune: Prune::Ignore, ..*apply })
+            }
+            other => other.clone(),
+        }
+    }
+
     /// Returns the service and the revision that its definition names, if the change is about another one.
     pub(super) fn defined(&self) -> Option<(&ServiceId, &Revision)> {
         let (service, revision) = match self {
-            Self::Deploy(Deploy { service, defined }) => (service, defined),
+            Self::Deploy(Deploy { service, defined, .. }) => (service, defined),
             Self::Rollback(Rollback { service, .. }) => (service, &service.revision),
             Self::Apply(_)
             | Self::Restart(_)

@@ -51,6 +51,8 @@ pub(super) struct Compiled<'s> {
     renewed: bool,
     /// The files whose contents changed since the current release was deployed, if it is renewed.
     pub(super) changed: BTreeSet<HostPath>,
+    /// Which of its images are other ones now, if it is renewed, in words.
+    pub(super) moved: Vec<String>,
 }
 
 /// A release under the name that it has on the host, or under a new one if it is renewed.
@@ -58,6 +60,7 @@ struct Named<'s> {
     release: Release<'s>,
     renewed: bool,
     changed: BTreeSet<HostPath>,
+    moved: Vec<String>,
 }
 
 impl Conductor {
@@ -68,19 +71,20 @@ impl Conductor {
         shared: &'s UnitSet,
         templates: &ProxyTemplates,
     ) -> Result<Desired<'s>, Error> {
-        let Compiled { release, units, record, twins, renewed, changed: _ } = compiled;
+        let Compiled { release, units, record, twins, renewed, changed: _, moved } = compiled;
         let (service, record) = (release.service, record.as_ref());
         let jobs =
             release.compile_jobs(&release.name(), record, self.paths.scope, &self.templates)?;
         let Deploy { before, before_entrypoint, before_timeout, .. } = &service.deploy;
         let before = match before {
-            // The hook prepares a revision or a configuration, and this one is prepared.
-            Some(command) if service.instances > 0 && !renewed => {
+            // The hook prepares a program or a configuration, and this one is prepared.
+            Some(command) if service.instances > 0 && (!renewed || !moved.is_empty()) => {
                 let scope = self.paths.scope;
                 let task = Task {
                     command: command.clone(),
                     entrypoint: before_entrypoint.clone(),
                     timeout: Some(*before_timeout),
+                    image_tag: release.task_pin(&release.name())?.map(|pin| pin.tag),
                     ..Task::default()
                 };
                 let unit = release.task_unit("before");
@@ -154,9 +158,9 @@ impl Conductor {
         for release in all {
             match release? {
                 Ok(named) => {
-                    let Named { release, renewed: is_renewed, changed } = named?;
+                    let Named { release, renewed: is_renewed, changed, moved } = named?;
                     releases.push(release);
-                    renewed.push((is_renewed, changed));
+                    renewed.push((is_renewed, changed, moved));
                 }
                 Err(service) => without.push(service),
             }
@@ -166,10 +170,16 @@ impl Conductor {
         }
         let needed = needs_ports(&releases, &observed.set);
         let listening = if needed { listening()? } else { BTreeSet::new() };
-        let ports =
-            allocate(&releases, &observed.set, &listening, settings.ports, observed.last_port)?;
+        let ports = allocate(
+            &releases,
+            &observed.set,
+            &observed.reserved,
+            &listening,
+            settings.ports,
+            observed.last_port,
+        )?;
         let scope = self.paths.scope;
-        let one = |release: Release<'s>, (renewed, changed), ports: &BTreeMap<u16, Port>| {
+        let one = |release: Release<'s>, (renewed, changed, moved), ports: &BTreeMap<u16, Port>| {
             let Service { id, origin, .. } = release.service;
             let definition = || Some(origin.file.display().to_string());
             let twins = plan::twins(&release, observed, scope, &self.templates)?;
@@ -178,7 +188,7 @@ impl Conductor {
             });
             let units = release.compile(ports, record.as_ref(), scope, &self.templates)?;
             let units = plan::with_contents(units, release.service, observed);
-            then(Compiled { release, units, record, twins, renewed, changed })
+            then(Compiled { release, units, record, twins, renewed, changed, moved })
         };
         let compiled =
             releases.into_par_iter().zip(renewed).zip(ports).map(|((release, renewed), ports)| {
@@ -196,32 +206,33 @@ impl Conductor {
         deployment: Option<Deployment>,
     ) -> Result<Named<'s>, CompileError> {
         let release = plan::as_deployed(release, observed, &self.templates);
-        let service = release.service;
-        let is_current = || {
-            let releases = plan::releases(&service.id, observed);
-            releases.first().is_some_and(|current| current.name == release.name())
+        let (service, before) = (release.service, release.name());
+        let Some(Deployment { renewal, .. }) = deployment.filter(|_| service.instances > 0) else {
+            return Ok(Named { release, renewed: false, changed: [].into(), moved: Vec::new() });
         };
-        let Some(Deployment { renewal, .. }) = deployment else {
-            return Ok(Named { release, renewed: false, changed: BTreeSet::new() });
+        let moved = plan::moved(&release, observed)?;
+        let releases = plan::releases(&service.id, observed);
+        let is_current = releases.first().is_some_and(|current| current.name == before);
+        let changed = match is_current {
+            true => plan::changed_contents(&release, observed),
+            false => BTreeSet::new(),
         };
-        if service.instances == 0 || !is_current() {
-            return Ok(Named { release, renewed: false, changed: BTreeSet::new() });
-        }
-        let changed = plan::changed_contents(&release, observed);
-        let renewed = !changed.is_empty()
-            || match renewal {
-                Renewal::None => false,
-                Renewal::Outdated => {
-                    let scope = self.paths.scope;
-                    !plan::outdated(&release, observed, scope, &self.templates)?.is_empty()
-                }
-                Renewal::All => true,
-            };
+        let outdated = || {
+            let scope = self.paths.scope;
+            plan::outdated(&release, observed, scope, &self.templates)
+        };
+        let asked = match renewal {
+            Renewal::None => false,
+            Renewal::Outdated => is_current && !outdated()?.is_empty(),
+            Renewal::All => is_current,
+        };
+        let renewed = asked || !changed.is_empty() || !moved.is_empty();
         let release = match renewed {
             true => plan::renew(&release, observed, &self.templates),
             false => release,
         };
-        Ok(Named { release, renewed, changed })
+        let release = plan::with_images(release, &before, !moved.is_empty(), observed);
+        Ok(Named { release, renewed, changed, moved })
     }
 
     /// Plans how one service reaches its desired state. What does not belong to conductor is not touched.
@@ -264,7 +275,7 @@ mod tests {
     };
 
     use super::*;
-    use crate::ops::{Apply, Change, ErrorKind, Place, Prune};
+    use crate::ops::{Apply, Change, ErrorKind, Place};
     use crate::system::Paths;
     use conductor_core::unit::{Override, Templates};
 
@@ -302,7 +313,7 @@ mod tests {
         };
         let services = ["a", "bad", "c"].map(service);
         let plan = |services: &[Service]| {
-            let apply = Apply { services: services.to_vec(), prune: Prune::Ignore, renew: false };
+            let apply = Apply { services: services.to_vec(), ..Apply::default() };
             conductor.plan(&Change::Apply(apply)).map(drop)
         };
         let planned = plan(&services);

@@ -10,6 +10,7 @@ mod error;
 mod error_kind;
 mod host_checks;
 mod host_files;
+mod images;
 mod planning;
 mod revision;
 mod rollback;
@@ -25,7 +26,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use carry_out::Planned;
-pub use change::{Apply, Change, Deploy, Pause, Prune, Remove, Restart, Resume, Rollback};
+pub use change::{Apply, Change, Deploy, Pause, Prune, Pull, Remove, Restart, Resume, Rollback};
 pub use conductor_core::plan::RollbackTarget;
 pub use error::Error;
 pub use error_kind::ErrorKind;
@@ -134,7 +135,7 @@ impl Conductor {
     /// let paths = Paths::system(Path::new("/nonexistent"));
     /// let conductor = Conductor::new(paths, None).unwrap().with_fake(Arc::clone(&host));
     /// let service = Service::parse(Path::new("a.yaml"), "id: a\ncommand: [/bin/a]\n").unwrap();
-    /// let apply = Apply { services: vec![service], prune: Prune::Report, renew: false };
+    /// let apply = Apply { services: vec![service], prune: Prune::Report, ..Apply::default() };
     /// let change = Change::Apply(apply);
     /// let report = conductor.carry_out(&change, &mut |_: &Event<'_>| {}).unwrap();
     /// assert!(report.changed && report.healthy);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::Conductor;
-use super::change::{Apply, Change, Pause, Prune, Remove, Restart, Resume};
+use super::change::{Apply, Change, Pause, Prune, Pull, Remove, Restart, Resume};
 use super::compile::{Compiled, Deployment, Renewal};
 use super::error::Error;
 use super::scheduled_jobs::find;
@@ -13,7 +13,7 @@ use crate::system::Settings;
 use conductor_core::error::Problems;
 use conductor_core::name::ServiceId;
 use conductor_core::plan::{self, Observed, Plan, ServicePlan};
-use conductor_core::release::shared_units;
+use conductor_core::release::{Release, shared_units};
 use conductor_core::service::Service;
 use conductor_core::value::Span;
 
@@ -31,9 +31,10 @@ impl Conductor {
     ) -> Result<Plan, Error> {
         let alone = |plan| Plan::new(vec![plan], observed);
         match change {
-            Change::Apply(Apply { services, prune, renew }) => {
+            Change::Apply(Apply { services, prune, renew, pull }) => {
                 let renewal = if *renew { Renewal::Outdated } else { Renewal::None };
-                let mut plans = self.converge(services, renewal, settings, observed, listening)?;
+                let how = (renewal, *pull);
+                let mut plans = self.converge(services, how, settings, observed, listening)?;
                 let mut orphans = Vec::new();
                 match prune {
                     Prune::Ignore => {}
@@ -47,8 +48,8 @@ impl Conductor {
             }
             Change::Deploy(deploy) => {
                 let service = std::slice::from_ref(&deploy.service);
-                let none = Renewal::None;
-                let plans = self.converge(service, none, settings, observed, listening)?;
+                let how = (Renewal::None, deploy.pull);
+                let plans = self.converge(service, how, settings, observed, listening)?;
                 Ok(Plan::new(plans, observed))
             }
             Change::Rollback(rollback) => {
@@ -56,7 +57,8 @@ impl Conductor {
             }
             Change::Restart(Restart { service }) => {
                 let service = [self.as_running(service, observed)?];
-                let plans = self.converge(&service, Renewal::All, settings, observed, listening)?;
+                let how = (Renewal::All, Pull::Missing);
+                let plans = self.converge(&service, how, settings, observed, listening)?;
                 Ok(Plan::new(plans, observed))
             }
             Change::Remove(Remove { service, volumes }) => {
@@ -87,7 +89,7 @@ impl Conductor {
     fn converge(
         &self,
         services: &[Service],
-        renewal: Renewal,
+        (renewal, pull): (Renewal, Pull),
         settings: &Settings,
         observed: &Observed,
         listening: &dyn Fn() -> Result<BTreeSet<u16>, Error>,
@@ -97,9 +99,16 @@ impl Conductor {
         let converge = |compiled: Compiled<'_>| {
             let release = compiled.release.clone();
             let reasons = compiled.changed.iter();
-            let reasons = reasons.map(|path| format!("the contents of {path} changed")).collect();
+            let reasons = reasons.map(|path| format!("the contents of {path} changed"));
+            let reasons: Vec<_> = reasons.chain(compiled.moved.iter().cloned()).collect();
             let desired = self.desired(compiled, &shared, &templates)?;
-            let plan = ServicePlan { reasons, ..self.converge_one(&desired, observed)? };
+            let mut plan = ServicePlan { reasons, ..self.converge_one(&desired, observed)? };
+            if plan.reasons.is_empty() && plan.changes() {
+                plan.notes.extend(plan::other_images(&release, observed));
+            }
+            if pull == Pull::Always {
+                pull_first(&release, &mut plan, observed)?;
+            }
             let missing = self.missing_for(&release, &desired, &plan, Some(observed));
             Ok((plan, missing))
         };
@@ -110,6 +119,28 @@ impl Conductor {
         let missing = missing.concat();
         if missing.is_empty() { Ok(plans) } else { Err(Problems(missing).into()) }
     }
+}
+
+/// Adds the pull of a release's images to a plan, unless this change has pulled them.
+fn pull_first(
+    release: &Release<'_>,
+    plan: &mut ServicePlan,
+    observed: &Observed,
+) -> Result<(), Error> {
+    let images = release.engine_images()?;
+    let pulls: Vec<_> =
+        images.into_iter().filter(|image| !observed.pulled.contains(image)).collect();
+    if observed.states.is_none() || pulls.is_empty() {
+        return Ok(());
+    }
+    if release.service.instances > 0 {
+        plan.notes.push(
+            "if the pull brings another image than the one that runs, the instances are replaced"
+                .to_owned(),
+        );
+    }
+    plan.pull_first(pulls);
+    Ok(())
 }
 
 /// Returns the services on the host that no definition names.

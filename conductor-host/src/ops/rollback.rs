@@ -58,6 +58,7 @@ impl Conductor {
         let shared = shared_units(scope, &self.templates)?;
         // Jobs have units of one release only: those of the definition, at the revision of the release.
         let release = Release::new(service, target.revision.clone(), &self.templates);
+        let release = plan::with_images_of(release, &target.name, observed);
         let jobs = release.compile_jobs(&target.name, record.as_ref(), scope, &self.templates)?;
         let renewed = release.renewed(target.renewed, &self.templates);
         let unchanged = renewed.name() == target.name;

@@ -16,9 +16,11 @@ use crate::system::{
 };
 use conductor_core::error::{Invalid, PathContext as _, PathError};
 use conductor_core::name::{Revision, UnitName};
+use conductor_core::plan;
 use conductor_core::release::{Release, Task, slice_unit};
 use conductor_core::runtime::{self, Attached, PROBE, Scope};
 use conductor_core::service::{Limits, Service};
+use conductor_core::unit::EngineImage;
 use conductor_core::value::{Argument, EnvName, EnvValue, HostPath, Span, UserName};
 
 /// How many lines of the journal are shown if a command does not start.
@@ -152,10 +154,10 @@ impl Conductor {
         let service = self.at_revision(service, request.revision.as_ref())?;
         let release = self.release_of(&service)?;
         self.check_task(&release)?;
-        let missing = release.engine_image()?.filter(|image| !images::is_present(image));
+        let (tag, missing) = self.image_of(&release)?;
         // A placeholder: each run has a name of its own.
         let unit = release.task_unit("run-NAME");
-        let text = self.compile_run(&release, request, &unit, None)?;
+        let text = self.compile_run(&release, request, &unit, (None, tag))?;
         Ok(RunPlan { pull: missing.map(|image| image.to_string()), unit, text })
     }
 
@@ -171,7 +173,8 @@ impl Conductor {
         let service = self.at_revision(service, request.revision.as_ref())?;
         let release = self.release_of(&service)?;
         self.check_task(&release)?;
-        if let Some(image) = release.engine_image()?.filter(|image| !images::is_present(image)) {
+        let (tag, missing) = self.image_of(&release)?;
+        if let Some(image) = missing {
             images::pull(&image, pulling).map_err(|source| Error::Pull { image, source })?;
         }
         let directory = &self.paths.transient;
@@ -182,7 +185,7 @@ impl Conductor {
             Some(terminal) => Some(Attached { socket: host_path(socket.path())?, terminal }),
             None => None,
         };
-        let text = self.compile_run(&release, request, &unit, attached)?;
+        let text = self.compile_run(&release, request, &unit, (attached, tag))?;
         let file = directory.join(unit.as_str());
         // Nothing reads the file before systemd gets its name, so the write need not be atomic.
         let written = open::make_new(&file, open::READABLE)
@@ -196,11 +199,27 @@ impl Conductor {
         release: &Release<'_>,
         request: &RunRequest,
         unit: &UnitName,
-        attached: Option<Attached>,
+        (attached, image_tag): (Option<Attached>, Option<String>),
     ) -> Result<String, Error> {
         let unit_file = host_path(&self.paths.transient.join(unit.as_str()))?;
         let task = request.task(runtime::RunParts { unit_file, attached });
+        let task = Task { image_tag, ..task };
         Ok(release.compile_task(task, unit, "run", self.paths.scope, &self.templates)?)
+    }
+
+    /// Returns the tag of the image that the service's instances of this revision run, or else the image that has to be
+    /// pulled, if the engine does not have it.
+    fn image_of(
+        &self,
+        release: &Release<'_>,
+    ) -> Result<(Option<String>, Option<EngineImage>), Error> {
+        let Some(image) = release.engine_image()? else { return Ok((None, None)) };
+        let id = &release.service.id;
+        let tag = plan::kept_tag(id, &image, &self.observe_files(Some(id))?);
+        match tag.filter(|tag| images::find(tag).is_some()) {
+            Some(tag) => Ok((Some(tag.reference), None)),
+            None => Ok((None, Some(image).filter(|image| images::find(image).is_none()))),
+        }
     }
 
     fn release_of<'s>(&self, service: &'s Service) -> Result<Release<'s>, Error> {

@@ -8,17 +8,18 @@ use std::sync::{Arc, PoisonError};
 use super::error::Error;
 use super::{Conductor, Place};
 use crate::event::Watcher;
-use crate::executor::Executor;
+use crate::executor::{Executor, Replan};
 use crate::fake::FakeHost;
 use crate::report::ServiceReport;
 use crate::system::{
-    Lock, Settings, SystemHost, Systemd, SystemdError, contents, last_port, listening_ports,
-    sockets,
+    Lock, Settings, SystemHost, Systemd, SystemdError, contents, images, last_port,
+    listening_ports, sockets,
 };
 use conductor_core::error::PathError;
 use conductor_core::plan::{self, Observed, Plan};
 use conductor_core::proxy::Upstreams;
-use conductor_core::unit::{ContentHash, ContentKey};
+use conductor_core::release::Images;
+use conductor_core::unit::{ContentHash, ContentKey, EngineImage};
 use conductor_core::value::HostPath;
 
 /// A place for which changes are planned.
@@ -32,6 +33,9 @@ pub(super) trait Site {
     /// Returns the hashes of files' contents. Files that cannot be read are left out, and without a systemd
     /// all are: what is in an image that is being built is not what will be on the host.
     fn contents(&self, files: &BTreeSet<HostPath>) -> Result<Hashes, Error>;
+
+    /// Returns what engines have for images; nothing without a systemd.
+    fn images(&self, images: BTreeSet<EngineImage>) -> Images;
 
     /// Returns the ports on which a process listens.
     fn listening_ports(&self) -> Result<BTreeSet<u16>, Error>;
@@ -53,6 +57,7 @@ pub(super) trait LockedSite: Site {
         &self,
         settings: &Settings,
         plan: Plan,
+        replan: Replan<'_>,
         watcher: &mut dyn Watcher,
     ) -> Result<Vec<ServiceReport>, Error>;
 }
@@ -153,6 +158,10 @@ impl Site for SystemSite<'_> {
         self.hash(files, readable_key)
     }
 
+    fn images(&self, asked: BTreeSet<EngineImage>) -> Images {
+        if self.has_systemd() { images::find_all(asked) } else { Images::new() }
+    }
+
     fn listening_ports(&self) -> Result<BTreeSet<u16>, Error> {
         // The ports in use where an image is built are not those in use where it will run.
         if self.has_systemd() { Ok(listening_ports()?) } else { Ok(BTreeSet::new()) }
@@ -170,6 +179,10 @@ impl Site for LockedSystem<'_> {
 
     fn contents(&self, files: &BTreeSet<HostPath>) -> Result<Hashes, Error> {
         self.site.hash(files, |path| contents::read_or_make_key(path).map(Some))
+    }
+
+    fn images(&self, images: BTreeSet<EngineImage>) -> Images {
+        self.site.images(images)
     }
 
     fn listening_ports(&self) -> Result<BTreeSet<u16>, Error> {
@@ -204,6 +217,7 @@ impl LockedSite for LockedSystem<'_> {
         &self,
         settings: &Settings,
         plan: Plan,
+        replan: Replan<'_>,
         watcher: &mut dyn Watcher,
     ) -> Result<Vec<ServiceReport>, Error> {
         let conductor = self.site.conductor;
@@ -212,7 +226,7 @@ impl LockedSite for LockedSystem<'_> {
         let systemd = self.site.systemd.as_ref().filter(|_| plan.changes());
         let carried_out =
             SystemHost::with(&conductor.paths, &self.lock, proxies, systemd, async |host| {
-                Executor::new(&host, watcher).run(plan.services).await
+                Executor::new(&host, watcher).planning_again(replan).run(plan.services).await
             });
         Ok(carried_out??)
     }
@@ -234,6 +248,11 @@ impl Site for FakeHost {
         Ok(known.map(|(path, hash)| (path.clone(), hash.clone())).collect())
     }
 
+    fn images(&self, images: BTreeSet<EngineImage>) -> Images {
+        let known = self.state().images.clone();
+        known.into_iter().filter(|(image, _)| images.contains(image)).collect()
+    }
+
     fn listening_ports(&self) -> Result<BTreeSet<u16>, Error> {
         Ok(BTreeSet::new())
     }
@@ -253,10 +272,11 @@ impl LockedSite for FakeHost {
         &self,
         _: &Settings,
         plan: Plan,
+        replan: Replan<'_>,
         watcher: &mut dyn Watcher,
     ) -> Result<Vec<ServiceReport>, Error> {
         // A process that has died reports nothing.
-        let carried_out = Self::carry_out(self, plan.services, watcher);
+        let carried_out = self.carry_out_with(plan.services, Some(replan), watcher);
         Ok(carried_out.ok_or(SystemdError::Ended)??)
     }
 }

@@ -17,7 +17,7 @@ use conductor_core::name::{
 use conductor_core::plan::{self, ActiveState, Observed, ObservedRelease};
 use conductor_core::release::{Release, retry_timer};
 use conductor_core::service::Service;
-use conductor_core::unit::{Engine, NamedVolume, Unit};
+use conductor_core::unit::{Engine, NamedVolume, Pin, Unit};
 use conductor_core::value::{Endpoint, Port};
 
 /// The state of all services of conductor on a host.
@@ -70,6 +70,8 @@ pub struct ReleaseStatus {
     pub replaces: Option<ReleaseName>,
     /// The release from which was rolled back to it.
     pub undoes: Option<ReleaseName>,
+    /// The engine's id of its image; null for a native service, and for a release that an older version deployed.
+    pub image_id: Option<String>,
 }
 
 /// One instance.
@@ -83,6 +85,10 @@ pub struct InstanceStatus {
     pub revision: Revision,
     /// The digest of its release, in hexadecimal.
     pub digest: String,
+    /// The image of its container, as its definition names it.
+    pub image: Option<String>,
+    /// The engine's id of that image; null if an older version deployed its release.
+    pub image_id: Option<String>,
     /// The process that systemd supervises.
     pub main_pid: Option<u32>,
     /// The port it was given.
@@ -273,14 +279,22 @@ fn is_shown(
 
 impl ReleaseStatus {
     fn new(release: ObservedRelease, current: bool) -> Self {
-        let ObservedRelease { name, revision, record, .. } = release;
+        let ObservedRelease { name, revision, record, image_id, .. } = release;
         let (deployed, replaces, undoes) = match record {
             Some(record) => {
                 (Some(record.deployed.as_microsecond()), record.replaces, record.undoes)
             }
             None => (None, None, None),
         };
-        Self { release: name, revision, current, deployed, replaces, undoes }
+        Self {
+            release: name,
+            revision,
+            current,
+            deployed,
+            replaces,
+            undoes,
+            image_id: image_id.map(|id| id.to_string()),
+        }
     }
 }
 
@@ -299,6 +313,8 @@ impl InstanceStatus {
             instance: instance.number,
             revision: instance.revision.clone(),
             digest: instance.digest.clone(),
+            image: instance.image.as_ref().map(|image| image.reference.clone()),
+            image_id: instance.pin.as_ref().and_then(Pin::id).map(ToString::to_string),
             main_pid: details.main_pid,
             port: instance.endpoint.as_ref().and_then(Endpoint::port).map(Port::number),
             socket: match &instance.endpoint {

@@ -9,7 +9,7 @@ use std::time::Duration;
 use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Hook, Step};
-use conductor_core::unit::{EngineImage, NamedVolume};
+use conductor_core::unit::{EngineImage, LocalImage, NamedVolume};
 use conductor_core::value::HostPath;
 use futures_channel::mpsc;
 use futures_util::StreamExt as _;
@@ -259,9 +259,9 @@ impl Host for SystemHost<'_> {
         Ok(result)
     }
 
-    async fn has_image(&self, image: &EngineImage) -> bool {
+    async fn image(&self, image: &EngineImage) -> Option<LocalImage> {
         let image = image.clone();
-        unblock(move || images::is_present(&image)).await
+        unblock(move || images::find(&image)).await
     }
 
     async fn pull(&self, image: &EngineImage, line: &mut dyn FnMut(&str)) -> Result<(), PullError> {
@@ -280,6 +280,11 @@ impl Host for SystemHost<'_> {
             line(&text);
         }
         pulling.await
+    }
+
+    async fn tag_image(&self, image: &EngineImage, tag: &str) -> Result<(), PullError> {
+        let (image, tag) = (image.clone(), tag.to_owned());
+        unblock(move || images::tag(&image, &tag)).await
     }
 
     async fn remove_image(&self, image: &EngineImage) -> Result<(), PullError> {

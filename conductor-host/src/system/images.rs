@@ -1,13 +1,17 @@
 //! Pulls and removes images with the engines' own commands, which know registries and credentials.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
-use conductor_core::unit::EngineImage;
+use conductor_core::release::Images;
+use conductor_core::unit::{EngineImage, LocalImage};
+use conductor_core::value::HostPath;
+use rayon::prelude::*;
+use serde_json::{Map, Value};
 
 /// Why an image was not pulled or removed, in the engine's words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,16 +37,53 @@ impl PullError {
 /// How many lines of an engine's output are kept.
 const LONGEST: usize = 50;
 
+/// How many paths of an image are read.
+const MOST_VOLUMES: usize = 100;
+
 /// How often to check whether to cancel.
 const POLL_INTERVAL: Duration = Duration::from_millis(100);
 
-/// Returns whether an engine has an image; false if the engine does not answer, because the pull then reports
+/// Returns what an engine has for an image; `None` also if the engine does not answer, because the pull then reports
 /// why.
-pub fn is_present(image: &EngineImage) -> bool {
+pub fn find(image: &EngineImage) -> Option<LocalImage> {
     let mut command = Command::new(image.engine.program());
-    command.args(["image", "inspect", "--format", "{{.Id}}", "--", &image.reference]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
+    let format = "{{.Id}} {{json .Config.Volumes}}";
+    command.args(["image", "inspect", "--format", format, "--", &image.reference]);
+    let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
+    output.status.success().then(|| read(&String::from_utf8_lossy(&output.stdout)))?
+}
+
+/// Returns what engines have for images.
+pub fn find_all(images: BTreeSet<EngineImage>) -> Images {
+    let found = images.into_par_iter().filter_map(|image| {
+        let local = find(&image)?;
+        Some((image, local))
+    });
+    found.collect()
+}
+
+/// Reads an image's id and its volumes. The image is not trusted: a path that cannot be written into a unit is left out.
+fn read(line: &str) -> Option<LocalImage> {
+    let (id, volumes) = line.trim().split_once(' ')?;
+    // podman writes it without the algorithm.
+    let id = if id.contains(':') { id.to_owned() } else { format!("sha256:{id}") };
+    let volumes: Option<Map<String, Value>> = serde_json::from_str(volumes).ok()?;
+    let volumes = volumes.unwrap_or_default();
+    let volumes: BTreeSet<HostPath> = volumes.keys().filter_map(|path| path.parse().ok()).collect();
+    Some(LocalImage {
+        id: id.parse().ok()?,
+        volumes: volumes.into_iter().take(MOST_VOLUMES).collect(),
+    })
+}
+
+/// Gives an image a tag.
+///
+/// # Errors
+/// The engine has no such image.
+pub fn tag(image: &EngineImage, tag: &str) -> Result<(), PullError> {
+    let mut command = Command::new(image.engine.program());
+    command.args(["tag", &image.reference, tag]).stdin(Stdio::null());
+    run(&mut command, &mut |_| true)
 }
 
 /// Pulls an image. `watch` receives each line of the engine's output, and `None` at intervals; it returns
@@ -124,6 +165,24 @@ mod tests {
     fn failed(script: &str) -> PullError {
         let mut command = Command::new("sh");
         run(command.args(["-c", script]), &mut |_| true).unwrap_err()
+    }
+
+    #[test]
+    fn an_image_is_read_as_either_engine_describes_it() {
+        let digits = "0a".repeat(32);
+        let read = |line: &str| {
+            read(line).map(|LocalImage { id, volumes }| {
+                let volumes: Vec<_> = volumes.iter().map(HostPath::as_str).collect();
+                (id.as_str().to_owned(), volumes.join(" "))
+            })
+        };
+        let id = format!("sha256:{digits}");
+        let found = |volumes: &str| Some((id.clone(), volumes.to_owned()));
+        assert_eq!(read(&format!("{id} null\n")), found(""));
+        assert_eq!(read(&format!("{digits} {{\"/b/\":{{}},\"/a\":{{}}}}\n")), found("/a /b"));
+        assert_eq!(read(&format!("{id} {{\"/a\\nb\":{{}},\"c\":{{}}}}")), found(""));
+        assert_eq!(read("sha256:0a null"), None);
+        assert_eq!(read(""), None);
     }
 
     #[test]

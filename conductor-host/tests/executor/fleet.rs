@@ -16,7 +16,7 @@ use conductor_core::runtime::Scope;
 use conductor_core::service::Service;
 use conductor_core::unit::{Kind, Link, Metadata, Record, Templates, Unit, UnitSet};
 use conductor_core::value::{Endpoint, Port, Span};
-use conductor_host::fake::{FakeHost, Program, ProxyWorkers};
+use conductor_host::fake::{FakeHost, Program, ProxyWorkers, an_image};
 use jiff::Timestamp;
 
 use crate::services::{INSTANCES, RELEASES, Settings, Start, service};
@@ -111,7 +111,8 @@ impl Fleet {
                 continue;
             }
             state.units.units.insert(name.clone(), unit.clone());
-            state.images.extend(unit.metadata.kind.image().cloned());
+            let image = unit.metadata.kind.image().cloned();
+            state.images.extend(image.map(|image| (image.clone(), an_image(&image))));
             if found.enabled {
                 let link = all.links.iter().find(|link| link.unit == *name).unwrap();
                 state.units.links.insert(link.clone());

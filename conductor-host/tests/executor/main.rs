@@ -320,7 +320,7 @@ fn what_was_not_changed_is_not_undone() {
         let wrote = |call: &Call| matches!(call, Call::ChangeFiles(_));
         let routed = |call: &Call| matches!(call, Call::WriteUpstream(_) | Call::Switch(_));
         match failure.step {
-            Step::Pull(_) | Step::TestProxy { .. } => {
+            Step::Pull { .. } | Step::TestProxy { .. } => {
                 assert!(!failure.undone && !calls.iter().any(wrote), "{calls:?}");
                 unchanged += 1;
             }

@@ -58,7 +58,7 @@ impl Watch {
                     assert!(may, "{unit} starts before {before} succeeded");
                 }
                 if let Some(image) = text.metadata.kind.image() {
-                    assert!(state.images.contains(image), "{unit} starts without its image");
+                    assert!(state.images.contains_key(image), "{unit} starts without its image");
                 }
                 if is_instance
                     && self.on_the_way

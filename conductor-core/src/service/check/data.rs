@@ -54,12 +54,13 @@ impl Check<'_> {
         let mut deploy = deploy.into_value().unwrap_or_default();
         let named = std::mem::take(&mut deploy.order);
         let Some(Data { at, name }) = data.filter(|_| named.is_absent() && instances > 0) else {
-            let order = named.into_value().unwrap_or_default();
+            let is_given = !named.is_absent();
+            let order = (named.into_value().unwrap_or_default(), is_given);
             return (self.deploy(deploy, runtime, order, None), None);
         };
         // A service that is behind a proxy or has several instances was made to run more than once.
         if instances == 1 && !has_proxy {
-            return (self.deploy(deploy, runtime, Order::StopFirst, Some(name)), None);
+            return (self.deploy(deploy, runtime, (Order::StopFirst, false), Some(name)), None);
         }
         let fault = Fault::new(format!(
             "in a deploy, old and new instances are on {name} at the same time"
@@ -67,6 +68,6 @@ impl Check<'_> {
         let hint = "add deploy: {order: stop-first} if only one process may use it, or deploy: \
                     {order: start-first} if several may";
         let advice = self.source.problem(at, fault.hint(hint));
-        (self.deploy(deploy, runtime, Order::StartFirst, Some(name)), Some(advice))
+        (self.deploy(deploy, runtime, (Order::StartFirst, false), Some(name)), Some(advice))
     }
 }

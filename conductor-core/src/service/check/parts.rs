@@ -62,7 +62,7 @@ impl Check<'_> {
         &self,
         deploy: definition::Deploy,
         runtime: Option<Runtime>,
-        order: Order,
+        (order, order_is_given): (Order, bool),
         data: Option<String>,
     ) -> Deploy {
         let definition::Deploy {
@@ -82,6 +82,7 @@ impl Check<'_> {
             before_entrypoint: self.entrypoint(before_entrypoint, runtime),
             before_timeout: self.span(before_timeout, defaults::BEFORE_TIMEOUT),
             order,
+            order_is_given,
             data,
             batch: self.number(batch, "instances at a time", MOST_INSTANCES),
             drain: self.wait(drain, defaults::DRAIN),

@@ -11,6 +11,7 @@ use std::fmt;
 use jiff::Timestamp;
 
 use super::contents::ContentHash;
+use super::image::Pin;
 use crate::name::{JobName, ReleaseName, Revision, ServiceId, VolumeName};
 use crate::value::{Endpoint, HostPath};
 
@@ -59,6 +60,8 @@ pub struct JobUnit {
     pub release: ReleaseName,
     /// The image of its container, if it runs in one.
     pub image: Option<EngineImage>,
+    /// The tag under which that image is kept, if it is.
+    pub pin: Option<Pin>,
     /// Its named volumes.
     pub volumes: Vec<VolumeName>,
     /// When that release was deployed.
@@ -89,6 +92,8 @@ pub struct Instance {
     pub endpoint: Option<Endpoint>,
     /// The image of its container, if it runs in one.
     pub image: Option<EngineImage>,
+    /// The tag under which that image is kept, if it is. Versions before did not keep images.
+    pub pin: Option<Pin>,
     /// The contents of the files that it read when it was deployed, where they count.
     pub contents: BTreeMap<HostPath, ContentHash>,
     /// Its named volumes.
@@ -199,6 +204,17 @@ impl Kind {
         names.iter().map(move |name| NamedVolume { engine, name: name.clone() })
     }
 
+    /// Returns the tag under which its image is kept, if it is, as an image of the engine.
+    pub fn pinned(&self) -> Option<(EngineImage, &Pin)> {
+        let pin = match self {
+            Self::Instance(instance) => instance.pin.as_ref(),
+            Self::Job(job) => job.pin.as_ref(),
+            Self::Target | Self::Slice | Self::Boot | Self::Shared | Self::Timer(_) => None,
+        }?;
+        let engine = self.image()?.engine;
+        Some((EngineImage { engine, reference: pin.tag.clone() }, pin))
+    }
+
     /// Returns the image of its container, if it runs in one.
     pub fn image(&self) -> Option<&EngineImage> {
         match self {
@@ -244,11 +260,12 @@ impl fmt::Display for Metadata {
 
 impl fmt::Display for JobUnit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, revision, release, image, volumes, record } = self;
+        let Self { name, revision, release, image, pin, volumes, record } = self;
         writeln!(f, "Job={name}")?;
         writeln!(f, "Revision={revision}")?;
         writeln!(f, "Release={release}")?;
         image.as_ref().map_or(Ok(()), |image| writeln!(f, "Image={image}"))?;
+        pin.as_ref().map_or(Ok(()), |pin| pin.fmt(f))?;
         volumes.iter().try_for_each(|volume| writeln!(f, "Volume={volume}"))?;
         record.as_ref().map_or(Ok(()), |record| record.fmt(f))
     }
@@ -256,8 +273,19 @@ impl fmt::Display for JobUnit {
 
 impl fmt::Display for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { revision, digest, renewed, number, endpoint, image, contents, volumes, record } =
-            self;
+        // Without `..`: what is not written is lost.
+        let Self {
+            revision,
+            digest,
+            renewed,
+            number,
+            endpoint,
+            image,
+            pin,
+            contents,
+            volumes,
+            record,
+        } = self;
         writeln!(f, "Revision={revision}")?;
         writeln!(f, "Digest={digest}")?;
         if *renewed > 0 {
@@ -271,6 +299,7 @@ impl fmt::Display for Instance {
             None => {}
         }
         image.as_ref().map_or(Ok(()), |image| writeln!(f, "Image={image}"))?;
+        pin.as_ref().map_or(Ok(()), |pin| pin.fmt(f))?;
         for (path, hash) in contents {
             writeln!(f, "Content={hash} {path}")?;
         }
@@ -301,7 +330,7 @@ impl fmt::Display for Record {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::unit::ContentKey;
+    use crate::unit::{ContentKey, LocalImage};
 
     fn instance() -> Instance {
         Instance {
@@ -314,6 +343,13 @@ mod tests {
                 port: "20001".parse().unwrap(),
             }),
             image: Some(EngineImage { engine: Engine::Podman, reference: "a/b:v1".into() }),
+            pin: Some(Pin {
+                tag: "localhost/conductor:web.v1.ababab".into(),
+                image: Some(LocalImage {
+                    id: format!("sha256:{}", "0a".repeat(32)).parse().unwrap(),
+                    volumes: vec!["/data".parse().unwrap(), "/var/lib/x".parse().unwrap()],
+                }),
+            }),
             contents: [("/etc/web.env".parse().unwrap(), ContentKey::new([7; 32]).hash(b"A=b"))]
                 .into(),
             volumes: vec!["a".parse().unwrap(), "b-c".parse().unwrap()],
@@ -338,9 +374,17 @@ mod tests {
             Kind::Instance(Instance { endpoint: Some(socket), ..instance() }.into()),
             Kind::Instance(
                 Instance {
+                    pin: instance().pin.map(|pin| Pin { image: None, ..pin }),
+                    ..instance()
+                }
+                .into(),
+            ),
+            Kind::Instance(
+                Instance {
                     renewed: 0,
                     endpoint: None,
                     image: None,
+                    pin: None,
                     contents: BTreeMap::new(),
                     record: None,
                     ..instance()
@@ -354,12 +398,13 @@ mod tests {
             revision: "v1".parse().unwrap(),
             release: "v1.abcdef".parse().unwrap(),
             image: instance().image,
+            pin: instance().pin,
             volumes: instance().volumes,
             record: record.clone(),
         };
         let timer = TimerUnit { job: job.name.clone(), paused: None };
         let paused = TimerUnit { paused: record.map(|record| record.deployed), ..timer.clone() };
-        let bare = JobUnit { image: None, record: None, ..job.clone() };
+        let bare = JobUnit { image: None, pin: None, record: None, ..job.clone() };
         let scheduled = [
             Kind::Job(job.into()),
             Kind::Job(bare.into()),

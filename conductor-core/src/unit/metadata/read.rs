@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use super::{Engine, EngineImage, HEADER, Instance, JobUnit, Kind, Metadata, Record, TimerUnit};
 use crate::name::{JobName, ReleaseName, Revision, VolumeName, is_lower_hex};
 use crate::unit::contents::ContentHash;
-use crate::value::{Endpoint, HostPath, ListenAddress};
+use crate::unit::image::{LocalImage, Pin};
+use crate::value::{Digest, Endpoint, HostPath, ListenAddress};
 
 impl Metadata {
     /// Reads the metadata in the text of a unit file; `None` if the file is not conductor's.
@@ -61,6 +62,9 @@ struct Fields<'t> {
     listen: ListenAddress,
     endpoint: Option<Endpoint>,
     image: Option<EngineImage>,
+    tag: Option<&'t str>,
+    image_id: Option<Digest>,
+    image_volumes: Vec<HostPath>,
     contents: BTreeMap<HostPath, ContentHash>,
     volumes: Vec<VolumeName>,
     deployed: Option<Timestamp>,
@@ -92,6 +96,9 @@ impl<'t> Fields<'t> {
                 let engine = engines.into_iter().find(|known| known.program() == engine)?;
                 self.image = Some(EngineImage { engine, reference: reference.to_owned() });
             }
+            "Tag" => self.tag = Some(value),
+            "ImageId" => self.image_id = Some(value.parse().ok()?),
+            "ImageVolume" => self.image_volumes.push(value.parse().ok()?),
             "Content" => {
                 let (hash, path) = value.split_once(' ')?;
                 self.contents.insert(path.parse().ok()?, hash.parse().ok()?);
@@ -116,20 +123,27 @@ impl<'t> Fields<'t> {
         })
     }
 
-    fn job(self) -> Option<JobUnit> {
-        let record = self.record();
+    fn pin(&mut self) -> Option<Pin> {
+        let volumes = std::mem::take(&mut self.image_volumes);
+        let image = self.image_id.take().map(|id| LocalImage { id, volumes });
+        self.tag.map(|tag| Pin { tag: tag.to_owned(), image })
+    }
+
+    fn job(mut self) -> Option<JobUnit> {
+        let (record, pin) = (self.record(), self.pin());
         Some(JobUnit {
             name: self.job?,
             revision: self.revision?,
             release: self.release?,
             image: self.image,
+            pin,
             volumes: self.volumes,
             record,
         })
     }
 
-    fn instance(self) -> Option<Instance> {
-        let record = self.record();
+    fn instance(mut self) -> Option<Instance> {
+        let (record, pin) = (self.record(), self.pin());
         Some(Instance {
             revision: self.revision?,
             digest: self.digest?.to_owned(),
@@ -137,6 +151,7 @@ impl<'t> Fields<'t> {
             number: self.number?,
             endpoint: self.endpoint,
             image: self.image,
+            pin,
             contents: self.contents,
             volumes: self.volumes,
             record,

@@ -1,0 +1,95 @@
+//! The images of container engines: what a plan has to know of them, and planning again once they are pulled.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+
+use super::Conductor;
+use super::change::{Change, Pull, Rollback};
+use super::error::Error;
+use super::revision::deployed_revision;
+use super::site::LockedSite;
+use crate::system::Settings;
+use conductor_core::definition::Runtime;
+use conductor_core::name::ServiceId;
+use conductor_core::plan::{self, Observed, ServicePlan};
+use conductor_core::release::{Images, Release};
+use conductor_core::service::Service;
+use conductor_core::unit::EngineImage;
+
+impl Conductor {
+    /// Returns the images and tags of which a change has to know what the engines have: those of services of which
+    /// something starts. An engine is not asked about others, because that takes longer than planning.
+    pub(super) fn asked_images(
+        &self,
+        change: &Change,
+        observed: &Observed,
+    ) -> BTreeSet<EngineImage> {
+        let mut asked = BTreeSet::new();
+        let services = change.services().iter();
+        for service in services.filter(|service| service.runtime != Runtime::Native) {
+            if let Change::Rollback(Rollback { .. }) = change {
+                asked.extend(plan::asked_of(&service.id, &|_| true, observed));
+                continue;
+            }
+            let deployed = || deployed_revision(&service.id, observed);
+            let revision = service.own_revision().or_else(deployed);
+            let Some(revision) = revision.or_else(|| service.default_revision()) else { continue };
+            let release = Release::new(service, revision, &self.templates);
+            let release = plan::as_deployed(release, observed, &self.templates);
+            if !may_start(change, &release, observed) {
+                continue;
+            }
+            let current = plan::releases(&service.id, observed).into_iter().next();
+            let current = current.map(|current| current.name);
+            let own = release.name();
+            asked.extend(plan::asked_of(
+                &service.id,
+                &|name| *name == own || Some(name) == current.as_ref(),
+                observed,
+            ));
+            // What is invalid is reported when it is compiled.
+            asked.extend(release.engine_images().unwrap_or_default());
+        }
+        asked
+    }
+
+    /// Plans one service of a change again, with what engines have for images that were pulled.
+    pub(super) fn plan_again(
+        &self,
+        site: &impl LockedSite,
+        (change, settings): (&Change, &Settings),
+        observed: &RefCell<Observed>,
+        (service, pulled, images): (&ServiceId, &[EngineImage], Images),
+    ) -> Result<ServicePlan, Error> {
+        let mut observed = observed.borrow_mut();
+        observed.images.extend(images);
+        observed.pulled.extend(pulled.iter().cloned());
+        let listening = || site.listening_ports();
+        let plan = self.plan_change(&change.only(service), settings, &observed, &listening)?;
+        site.note_ports(&plan)?;
+        let mut plans = plan.services.into_iter();
+        let plan = plans.find(|plan| plan.service == *service);
+        let plan = plan.ok_or_else(|| Error::UnknownService { service: service.clone() })?;
+        observed.reserved.extend(plan::given(&plan));
+        Ok(plan)
+    }
+}
+
+/// Returns whether a change may start instances of a release.
+fn may_start(change: &Change, release: &Release<'_>, observed: &Observed) -> bool {
+    let Service { instances, .. } = release.service;
+    let is_up = |number| {
+        let unit = release.instance_unit(number);
+        let state = observed.states.as_ref().and_then(|states| states.get(&unit));
+        observed.set.units.contains_key(&unit) && state.is_some_and(|state| state.is_up())
+    };
+    let renews = match change {
+        Change::Apply(apply) => apply.renew,
+        Change::Restart(_) => true,
+        _ => false,
+    };
+    change.pull() == Pull::Always
+        || renews
+        || !(1..=*instances).all(is_up)
+        || !plan::changed_contents(release, observed).is_empty()
+}
