@@ -15,6 +15,7 @@ use nix::unistd::{execvpe, setsid};
 use probe_protocol::{Exec, StopSignal, Watch};
 use rustix::process::{Pid, getpid, set_child_subreaper};
 
+use crate::container::Container;
 use crate::itself::{ItselfError, itself};
 use crate::notify::{Notifier, VARIABLES};
 use crate::prepare::{PrepareError, Prepared, await_end, prepare};
@@ -70,6 +71,7 @@ pub(crate) fn run(options: Exec, words: Vec<OsString>) -> Result<End, ExecError>
     close_to_others();
     let cannot_start = |source| ExecError::Start { program, source };
     let signals;
+    let mut container = None;
     let process = match pid_file {
         None => {
             // Before the child is started, so that its end is not missed.
@@ -83,11 +85,14 @@ pub(crate) fn run(options: Exec, words: Vec<OsString>) -> Result<End, ExecError>
             }
             signals = Signals::keep(&SIGNALS)?;
             let found = read_pid(&file);
-            found.map_err(|source| ExecError::PidFile { file, source })?
+            let monitor = found.map_err(|source| ExecError::PidFile { file, source })?;
+            container = Container::of(monitor);
+            monitor
         }
     };
     let prober = Prober::start(check, share_socket, timing, notifier).map_err(ExecError::Check)?;
-    Ok(supervise(process, &signals, number(stop_signal.unwrap_or_default()), &prober)?)
+    let stop = number(stop_signal.unwrap_or_default());
+    Ok(supervise(process, container.as_ref(), &signals, stop, &prober)?)
 }
 
 /// Returns a signal as the kernel's number.

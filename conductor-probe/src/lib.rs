@@ -2,6 +2,7 @@
 
 mod check;
 mod conceal;
+mod container;
 mod docker;
 mod exec;
 mod help;

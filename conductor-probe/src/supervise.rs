@@ -16,6 +16,7 @@ use rustix::process::{
 };
 
 use crate::check::socket::wait_until;
+use crate::container::Container;
 use crate::signals::{SignalError, Signals};
 use crate::watch::Prober;
 
@@ -93,10 +94,11 @@ pub(crate) fn close_to_others() {
     let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
 }
 
-/// Waits for the end of a child. After the signal `stop`, the unit is being stopped, and results of checks do not
+/// Waits for the end of a child, which may be the monitor of a container that gets the signals. After the signal `stop`, the unit is being stopped, and results of checks do not
 /// count any more.
 pub(crate) fn supervise(
     process: Pid,
+    container: Option<&Container>,
     signals: &Signals,
     stop: Signal,
     prober: &Prober,
@@ -112,7 +114,7 @@ pub(crate) fn supervise(
                 prober.hush();
             }
             if signal != Signal::SIGCHLD {
-                deliver(process, signal);
+                deliver(process, container, signal);
             }
         }
     }
@@ -127,10 +129,12 @@ fn ended(process: Pid) -> Result<Option<End>, SuperviseError> {
     }
 }
 
-/// Sends a signal to a process, which has not been reaped yet, so that its PID is its own.
-fn deliver(process: Pid, signal: Signal) {
-    if let Some(signal) = rustix::process::Signal::from_named_raw(signal as i32) {
+/// Sends a signal to a container, or else to a process, which has not been reaped yet, so that its PID is its own.
+fn deliver(process: Pid, container: Option<&Container>, signal: Signal) {
+    let Some(signal) = rustix::process::Signal::from_named_raw(signal as i32) else { return };
+    match container {
+        Some(container) => container.deliver(signal),
         // A process that has ended needs no signal.
-        let _ = kill_process(process, signal);
+        None => drop(kill_process(process, signal)),
     }
 }

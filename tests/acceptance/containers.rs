@@ -261,7 +261,7 @@ fn nothing_listens_inside(host: &Host, engine: Engine) {
 
 fn stop_timeout(host: &Host, engine: Engine) {
     host.sh("mkdir -m 777 /srv/out");
-    let slow = "trap 'sleep 2; echo saved >>/out/saved; exit 0' TERM; while :; do sleep 0.1; done";
+    let slow = "trap 'echo >/out/hup' HUP; trap 'sleep 2; echo saved >>/out/saved; exit 0' TERM; while :; do sleep 0.1; done";
     let names = start(
         host,
         engine,
@@ -281,12 +281,14 @@ fn stop_timeout(host: &Host, engine: Engine) {
     host.sh(&format!("systemctl start '{unit}'"));
     let first = host.sh(&format!("{program} exec {} cat /proc/1/comm", names[0]));
     assert!(first.contains("init"), "{first}");
-    if engine == Engine::Docker {
-        host.sh("touch /srv/out/sick");
-        host.eventually("it is told to end", |host| saved(host) == 2);
-        host.sh("rm /srv/out/sick");
-        host.eventually("it is well again", |host| host.running("web").len() == 1);
-    }
+    host.sh(&format!("systemctl kill --kill-whom=main --signal=HUP '{unit}'"));
+    host.eventually("the program got it", |host| host.path("/srv/out/hup").exists());
+    // An unhealthy one has as long to end.
+    host.sh("touch /srv/out/sick");
+    host.eventually("it is told to end", |host| saved(host) == 2);
+    host.sh("rm /srv/out/sick");
+    host.eventually("it is well again", |host| host.running("web").len() == 1);
+    assert_eq!(containers(host, engine), names);
 }
 
 /// An image whose ENTRYPOINT takes every command as its arguments: the hook and the one-off command would wait for

@@ -125,12 +125,10 @@ pub(super) fn directives(service: &Service) -> Lines {
                 lines.push("TimeoutAbortSec", seconds(abort));
             }
             // The probe passes it on to the container. If systemd kills the probe, the container is removed.
-            Runtime::Docker => {
+            Runtime::Docker | Runtime::Podman => {
                 lines.push("WatchdogSignal", "SIGTERM");
                 lines.push("TimeoutAbortSec", seconds(service.deploy.stop_timeout.duration()));
             }
-            // conmon ignores SIGTERM.
-            Runtime::Podman => lines.push("WatchdogSignal", "SIGKILL"),
         }
     }
     lines
