@@ -10,8 +10,10 @@ use std::path::Path;
 
 use conductor_core::definition::{Definition, Deploy, Health, Job, Limits, Proxy, schema};
 use conductor_core::service::Service;
+use conductor_core::settings::{self, ProxyKeys};
 use generated::assert_generated;
 use probe_protocol::Statuses;
+use schemars::Schema;
 use serde::de::{Deserialize, Deserializer, Error as _, Visitor, value::Error};
 use serde::forward_to_deserialize_any;
 use serde_json::{Value, json};
@@ -115,8 +117,8 @@ fn write_rows<T: for<'de> Deserialize<'de>>(
     }
 }
 
-fn table<T: for<'de> Deserialize<'de>>(name: &str, heading: &str) -> String {
-    let schema = serde_json::to_value(schema()).unwrap();
+fn table<T: for<'de> Deserialize<'de>>(schema: &Schema, name: &str, heading: &str) -> String {
+    let schema = serde_json::to_value(schema).unwrap();
     let mut table = format!("| {heading} | default | what it is |\n| --- | --- | --- |\n");
     write_rows::<T>(&mut table, &schema, name, "");
     table
@@ -124,10 +126,12 @@ fn table<T: for<'de> Deserialize<'de>>(name: &str, heading: &str) -> String {
 
 #[test]
 fn the_tables_of_fields_are_generated() {
+    let (schema, settings) = (schema(), settings::schema());
     for (name, table) in [
-        ("definition", table::<Definition>("Definition", "field")),
-        ("health", table::<Health>("Health", "field of `health`")),
-        ("job", table::<Job>("Job", "field of a job")),
+        ("definition", table::<Definition>(&schema, "Definition", "field")),
+        ("health", table::<Health>(&schema, "Health", "field of `health`")),
+        ("job", table::<Job>(&schema, "Job", "field of a job")),
+        ("proxy", table::<ProxyKeys>(&settings, "ProxyKeys", "field of `proxy.NAME`")),
     ] {
         assert_generated("reference.md", name, &table);
     }

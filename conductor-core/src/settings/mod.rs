@@ -5,9 +5,10 @@ mod proxy;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::Deserialize;
 
-pub use proxy::ProxySettings;
+pub use proxy::{ProxyKeys, ProxySettings};
 
 use crate::definition::{Field, Source, Table};
 use crate::error::{Problem, Problems};
@@ -31,11 +32,22 @@ impl Default for Settings {
     }
 }
 
-#[derive(Debug, Default, Deserialize)]
+/// The keys of the file, as they are read.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-struct Raw {
+#[schemars(deny_unknown_fields)]
+pub struct SettingsKeys {
+    /// The ports for instances, both ends included.
+    #[schemars(extend("default" = PortRange::default()))]
     ports: Field<PortRange>,
-    proxy: Field<Table<ProxyName, proxy::Raw>>,
+    /// The host's proxies, by name.
+    proxy: Field<Table<ProxyName, ProxyKeys>>,
+}
+
+/// Returns the JSON Schema (draft 2020-12) of the settings. The defaults of a proxy are nginx's.
+pub fn schema() -> Schema {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    generator.into_root_schema_for::<SettingsKeys>()
 }
 
 impl Settings {
@@ -49,7 +61,7 @@ impl Settings {
             return Ok(Self::default());
         }
         let source = Source::parse(file, text).map_err(Problems)?;
-        let Raw { ports, proxy } = source.read().unwrap_or_default();
+        let SettingsKeys { ports, proxy } = source.read().unwrap_or_default();
         let proxies = proxy::proxies(&source, proxy);
         let problems = source.problems();
         if !problems.is_empty() {

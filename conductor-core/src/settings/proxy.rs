@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::str::FromStr;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use crate::definition::{Fault, Field, Located, NodeId, Source, Table};
@@ -48,21 +49,31 @@ fn value<T: FromStr<Err = Invalid>>(text: &str) -> T {
     text.parse().expect("the constants of this file are good values")
 }
 
-/// The keys of one proxy.
-#[derive(Debug, Default, Deserialize)]
+/// The keys of one proxy, as they are read from a file.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-pub(super) struct Raw {
+#[schemars(deny_unknown_fields)]
+pub struct ProxyKeys {
+    /// The directory of conductor's files for the proxy.
+    #[schemars(extend("default" = DIRECTORY))]
     directory: Field<HostPath>,
+    /// The end of their names, for all proxies: a dot and `a-z`, `0-9`.
+    #[schemars(extend("default" = SUFFIX))]
     suffix: Field<FileSuffix>,
+    /// Your own template of the files; nginx's format unless given.
     template: Field<HostPath>,
+    /// The program (an absolute path) that checks the proxy's configuration, and its arguments.
+    #[schemars(extend("default" = TEST))]
     test: Field<Vec<Field<Argument>>>,
+    /// The unit that is reloaded.
+    #[schemars(extend("default" = UNIT))]
     unit: Field<UnitName>,
 }
 
 /// Checks the proxies, and notes problems in the source.
 pub(super) fn proxies(
     source: &Source<'_>,
-    table: Field<Table<ProxyName, Raw>>,
+    table: Field<Table<ProxyName, ProxyKeys>>,
 ) -> BTreeMap<ProxyName, ProxySettings> {
     let mut proxies = BTreeMap::from([(ProxyName::nginx(), ProxySettings::nginx())]);
     let mut places = Vec::new();
@@ -91,10 +102,10 @@ pub(super) fn proxies(
 /// Checks one proxy; without `built_in`, all keys are required.
 fn proxy(
     source: &Source<'_>,
-    raw: Located<Raw>,
+    raw: Located<ProxyKeys>,
     built_in: Option<&ProxySettings>,
 ) -> Option<ProxySettings> {
-    let Located { value: Raw { directory, suffix, template, test, unit }, at } = raw;
+    let Located { value: ProxyKeys { directory, suffix, template, test, unit }, at } = raw;
     if built_in.is_none() {
         let missing = |key: &str, example: &str| {
             let fault = Fault::new(format!("the key {key} is missing"));
