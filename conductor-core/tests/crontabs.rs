@@ -142,7 +142,9 @@ fn write(pieces: &[Piece]) -> (String, BTreeMap<String, Job>) {
         match piece {
             Piece::Set(name, value) => {
                 text.extend([name, " = \"", value, "\"\n"]);
-                env.insert(name.clone(), value.clone());
+                // cron removes white space at the end, even if it is quoted.
+                let value = value.trim_end_matches([' ', '\t', '\u{b}', '\u{c}']);
+                env.insert(name.clone(), value.to_owned());
             }
             Piece::Job { schedule, user, rest, stdin } => {
                 let name = format!("/opt/j{number}");
@@ -371,4 +373,42 @@ fn what_cron_takes_is_said_to_be_taken() {
     let [note] = imported.notes.as_slice() else { panic!("{:?}", imported.notes) };
     assert!(note.message.ends_with("cron takes it for \"0 0 * * 5\""), "{note}");
     assert_eq!(note.hint.as_deref(), Some("write calendar: \"Fri *-*-08..14 00:00:00\""));
+}
+
+#[test]
+fn a_system_crontab_with_an_owner_is_suspected() {
+    let root = || Owner::User("root".parse().unwrap());
+    for (file, text, suspected) in [
+        ("/etc/crontab", "17 * * * * root cd / && x\n", true),
+        ("/etc/cron.d/x", "@daily daemon y\n", true),
+        ("-", "@daily root x\n@hourly root y\n", true),
+        ("-", "@daily root x\n@hourly y\n", false),
+        ("-", "@daily x\n", false),
+        ("-", "A=1\n", false),
+    ] {
+        let imported = import_all(&[(file, text.as_bytes(), root())], false);
+        let said = imported.notes.iter().any(|note| note.message.contains("begin with a user"));
+        assert_eq!(said, suspected, "{text}");
+    }
+    let imported = import(b"@daily root x\n", Owner::Column);
+    assert_eq!(imported.notes, []);
+}
+
+#[test]
+fn a_test_before_a_command_becomes_an_if() {
+    let imported = import(b"@daily root [ -x /a ] && /a\n", Owner::Column);
+    let services = services(&imported);
+    let job = services[0].jobs.values().next().unwrap();
+    assert_eq!(job.command[2].as_str(), "if [ -x /a ]; then /a; fi");
+    assert!(imported.notes[0].message.contains("fails if its test is false"), "{imported:?}");
+}
+
+#[test]
+fn output_that_is_discarded_keeps_no_call_from_its_service() {
+    let line = b"@daily root conductor run --id web bin/x >/dev/null 2>&1\n";
+    let imported = import(line, Owner::Column);
+    assert_eq!(services(&imported)[0].id.as_str(), "web");
+    assert!(imported.notes[0].message.contains("discards output"), "{imported:?}");
+    let line = b"@daily root conductor run --id web bin/x >/var/log/x 2>&1\n";
+    assert_eq!(services(&import(line, Owner::Column))[0].id.as_str(), "x");
 }

@@ -14,7 +14,7 @@ enum State {
 /// Reads `NAME = VALUE`; `None` if the line is not an assignment for cron.
 ///
 /// Name and value may each be in single or double quotes. White space around both is removed, unless it is
-/// quoted. All else is kept, also `$` and `#`.
+/// quoted and not at the end of a value. All else is kept, also `$` and `#`.
 pub(super) fn assignment(line: &str) -> Option<(String, String)> {
     let (mut name, mut value) = (String::new(), String::new());
     let mut state = State::BeforeName;
@@ -50,9 +50,11 @@ pub(super) fn assignment(line: &str) -> Option<(String, String)> {
     }
     match state {
         State::AfterEquals | State::End => {}
-        State::Value if quote.is_none() => value.truncate(value.trim_end_matches(is_space).len()),
+        State::Value if quote.is_none() => {}
         _ => return None,
     }
+    // Also within quotes.
+    value.truncate(value.trim_end_matches(is_space).len());
     Some((name, value))
 }
 
@@ -87,6 +89,8 @@ mod tests {
             ("\"A=b", "A", "b"),
             ("A=a\"b\"", "A", "a\"b\""),
             ("A==b", "A", "=b"),
+            ("C=\"tr  \"", "C", "tr"),
+            ("D='  x '", "D", "  x"),
         ] {
             assert_eq!(assignment(line), Some((name.to_owned(), value.to_owned())), "{line}");
         }

@@ -1,9 +1,11 @@
 //! Turns the entries of a crontab into jobs.
 
+use std::path::Path;
+
 use super::draft::{Draft, DraftJob, Kind, MOST_TEXT};
 use super::line::{CrontabLine, Entry, lines};
 use super::variables::Variables;
-use super::{Importer, Owner, Source, fold, naming, notes};
+use super::{Importer, Owner, Source, fold, naming, notes, shell as shell_form};
 use crate::error::{Invalid, Problem};
 use crate::name::ServiceId;
 use crate::service::Limits;
@@ -30,7 +32,18 @@ pub(super) fn import(importer: &mut Importer, source: &Source<'_>) {
         refused: false,
         importer,
     };
-    for (index, line) in lines(source.text, system).into_iter().enumerate() {
+    let lines = lines(source.text, system);
+    if !system && names_users(source, &lines) {
+        let note = Problem::of_file(
+            source.file,
+            "the commands seem to begin with a user, which is run as a program",
+        );
+        walk.importer.notes.push(match walk.importer.system_hint {
+            Some(hint) => note.hint(hint),
+            None => note,
+        });
+    }
+    for (index, line) in lines.into_iter().enumerate() {
         walk.line = index + 1;
         walk.take(line);
     }
@@ -41,6 +54,18 @@ pub(super) fn import(importer: &mut Importer, source: &Source<'_>) {
                     jobs ran there";
         importer.notes.push(Problem::of_file(source.file, note));
     }
+}
+
+/// Returns whether the lines of a crontab name a user: by its place, or because all commands begin with root.
+fn names_users(source: &Source<'_>, lines: &[CrontabLine]) -> bool {
+    let file = source.file;
+    let mut commands = lines.iter().filter_map(|line| match line {
+        CrontabLine::Entry(entry) => entry.command.split_whitespace().next(),
+        _ => None,
+    });
+    file == Path::new("/etc/crontab")
+        || file.parent() == Some(Path::new("/etc/cron.d"))
+        || commands.next() == Some("root") && commands.all(|user| user == "root")
 }
 
 /// Comments that are not yet part of an entry.
@@ -117,9 +142,14 @@ impl Walk<'_, '_> {
             self.note(1, note);
         }
         if fold::is_run(&entry.command) {
-            match fold::run(&entry.command) {
+            let call = shell_form::without_discarding(&entry.command);
+            match fold::run(call) {
                 Ok(run) if self.importer.fold => {
                     self.may_call(entry.user.as_ref(), &run.id)?;
+                    if call.len() < entry.command.trim_end().len() {
+                        let note = "the line discards output, which is in the journal here";
+                        self.note(entry.column, Invalid::new(note));
+                    }
                     return self.folded(entry, run);
                 }
                 Ok(run) => {
@@ -146,7 +176,9 @@ impl Walk<'_, '_> {
             Owner::User(user) => Some(user.clone()),
             Owner::Manager => None,
         };
-        let argv = [shell, "-c", &literal(&command)].map(str::parse::<Argument>);
+        let guarded = shell_form::guarded(&command);
+        let run = guarded.as_ref().unwrap_or(&command);
+        let argv = [shell, "-c", &literal(run)].map(str::parse::<Argument>);
         let job = DraftJob {
             comments: Vec::new(),
             schedule,
@@ -160,6 +192,10 @@ impl Walk<'_, '_> {
         };
         let home = self.variables.home().cloned();
         let draft = self.crontab_draft(home, &job)?;
+        if guarded.is_some() {
+            let why = "the command fails if its test is false, which cron ignores; the job has it as `if`";
+            self.note(column, Invalid::new(why));
+        }
         for note in notes::of(&command) {
             self.note(column, note);
         }

@@ -14,6 +14,7 @@ mod line;
 mod naming;
 mod notes;
 mod percent;
+mod shell;
 mod variables;
 mod yaml;
 
@@ -79,6 +80,7 @@ pub struct Imported {
 pub struct Importer {
     fold: bool,
     fold_hint: Option<&'static str>,
+    system_hint: Option<&'static str>,
     defined: BTreeMap<ServiceId, PathBuf>,
     drafts: Vec<Draft>,
     left_out: Vec<Problem>,
@@ -106,6 +108,13 @@ impl Importer {
         self
     }
 
+    /// Sets the hint for a crontab whose lines seem to name a user although it has an owner: how to import it.
+    #[must_use]
+    pub fn system_hint(mut self, hint: &'static str) -> Self {
+        self.system_hint = Some(hint);
+        self
+    }
+
     /// Adds a crontab.
     pub fn add(&mut self, source: &Source<'_>) {
         import::import(self, source);
@@ -113,7 +122,8 @@ impl Importer {
 
     /// Returns the definitions.
     pub fn finish(self) -> Imported {
-        let Self { fold: _, fold_hint: _, defined, drafts, left_out, mut notes } = self;
+        let Self { fold: _, fold_hint: _, system_hint: _, defined, drafts, left_out, mut notes } =
+            self;
         let of_service = |draft: &Draft| match &draft.kind {
             Kind::Service { id, .. } => Some(id.clone()),
             Kind::Crontab { .. } => None,

@@ -12,9 +12,9 @@ const FALLBACK: &str = "job";
 /// Words before a command in a shell that are not commands.
 const KEYWORDS: [&str; 9] = ["if", "then", "else", "elif", "while", "until", "do", "!", "time"];
 /// Programs that run another one.
-const WRAPPERS: [&str; 13] = [
+const WRAPPERS: [&str; 14] = [
     "exec", "command", "nice", "ionice", "chronic", "env", "nohup", "timeout", "flock", "setsid",
-    "sudo", "chrt", "eval",
+    "sudo", "chrt", "eval", "bundle",
 ];
 /// Commands that only test or prepare something.
 const ASIDES: [&str; 22] = [
@@ -28,8 +28,21 @@ const SCRIPTS: [&str; 5] = [".sh", ".py", ".pl", ".rb", ".php"];
 
 /// Names a job after the first main program in its command; the name is unique.
 pub(super) fn job(command: &str, taken: &mut BTreeSet<JobName>) -> JobName {
+    let command = of_shell(command).unwrap_or(command);
     let label = simple_commands(command).find_map(program).unwrap_or_default();
     unique(&label, |name: &JobName| taken.insert(name.clone()))
+}
+
+/// Returns what a shell runs that is all of a command: `bash -l -c 'COMMAND'`, as whenever(1) writes it.
+fn of_shell(command: &str) -> Option<&str> {
+    let (before, inner) = command.split_once(['\'', '"'])?;
+    let mut words = before.split_whitespace();
+    let is_shell = matches!(last_component(words.next()?), "sh" | "bash" | "dash");
+    let options: Vec<_> = words.collect();
+    let takes = options.last().is_some_and(|option| option.ends_with('c'));
+    (is_shell && takes && options.iter().all(|option| option.starts_with('-')))
+        .then(|| inner.split(['\'', '"']).next())
+        .flatten()
 }
 
 /// Names a service after a file; the name is unique.
@@ -106,6 +119,7 @@ fn program(words: Vec<&str>) -> Option<String> {
     let script = || words.clone().find(|word| is_path(word)).map(last_component);
     let told = match program {
         "run-parts" => words.clone().next_back().map(last_component),
+        "rake" => words.clone().find(|word| !word.starts_with('-') && !is_assignment(word)),
         name if INTERPRETERS.contains(&name) => script(),
         _ => None,
     };
@@ -147,7 +161,12 @@ mod tests {
             ("php /usr/share/cacti/site/poller.php 2>&1 >/dev/null | ts", "poller"),
             ("test -x /a && perl -e 'sleep int(rand(43200))' && certbot -q renew", "certbot"),
             ("$HOME/bin/Daily.Job", "daily-job"),
-            ("sh -c 'echo x'", "sh"),
+            ("sh -c 'echo x'", "echo"),
+            (
+                "/bin/bash -l -c 'cd /srv/app/releases/20240501120000 && RAILS_ENV=production \
+                 bundle exec rake books:close --silent'",
+                "books-close",
+            ),
             ("/sbin/boot", "boot-job"),
             ("before", "before-job"),
             ("cd /tmp", "job"),

@@ -79,7 +79,8 @@ pub(crate) fn run(context: &Context, options: &Import) -> Result<ExitCode, Failu
     let defined = defined_services(&context.conductor.paths().definitions);
     let mut importer = Importer::new(defined)
         .fold(options.run_id)
-        .fold_hint("--run-id makes it a job of that service");
+        .fold_hint("--run-id makes it a job of that service")
+        .system_hint("for a system crontab, write --system in place of --owner");
     for file in &files {
         let owner = owner(context, options, file).map_err(Failure::Crontab)?;
         let text = match file == Path::new(STDIN) {
