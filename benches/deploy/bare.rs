@@ -1,11 +1,11 @@
-//! What systemd takes by itself, with nobody who decides, checks or notices anything.
+//! How long systemd alone takes, without decisions, checks and notifications.
 
 use crate::deploys::{Case, count};
 use crate::place::{Moment, Place};
 use crate::table::{Part, Report, Sample};
 
-/// Measures the start of one unit of the application's and the stop of another, by hand. The units are
-/// those that conductor makes of a definition without a health check, so that no prober is in them.
+/// Measures `systemctl start` of one unit of the application and `systemctl stop` of another. The units are
+/// those that conductor writes for a definition without a health check, so there is no probe in them.
 pub(crate) fn measure(place: &Place, sandbox: bool, report: &mut Report) {
     let case = Case { name: "native", engine: None, nginx: false, sandbox };
     let name = format!(

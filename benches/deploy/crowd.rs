@@ -1,4 +1,4 @@
-//! What else is on the host.
+//! Other units and services on the host.
 
 use crate::place::Place;
 
@@ -6,10 +6,10 @@ use crate::place::Place;
 pub(crate) const OTHERS: &str = ", 2,000 other units";
 const OTHER: &str = "[Service]\nType=oneshot\nRemainAfterExit=yes\nExecStart=/bin/true\n";
 
-/// Services that are.
+/// Services of conductor.
 pub(crate) const OWN: &str = ", 500 other services";
 
-/// Without what systemd needs seccomp filters for: see the benchmark of throughput.
+/// Without directives that need seccomp filters: see the benchmark of throughput.
 const FEW_FILTERS: &str = "systemd: {Service: {\
     SystemCallFilter: '', SystemCallArchitectures: '', RestrictAddressFamilies: '', \
     LockPersonality: false, PrivateDevices: false, ProtectClock: false, ProtectHostname: false, \
@@ -22,7 +22,7 @@ pub(crate) fn others(place: &Place) {
     place.sh("seq -f other@%g.service 2000 | xargs systemctl start");
 }
 
-/// Ends them.
+/// Stops them.
 pub(crate) fn go(place: &Place) {
     place.sh("systemctl stop 'other@*.service'");
 }

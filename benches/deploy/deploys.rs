@@ -1,4 +1,4 @@
-//! Deploys of conductor's, and what each part of one takes.
+//! Deploys by conductor, and how long each part takes.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
@@ -9,12 +9,12 @@ use serde_json::Value;
 use crate::place::{Moment, Place, delay, is_trial};
 use crate::table::{Part, Report, Sample};
 
-/// Returns how many deploys are measured, after one that is not.
+/// Returns how many deploys are measured, after a first one that is not.
 pub(crate) fn count() -> u32 {
     if is_trial() { 1 } else { 11 }
 }
 
-/// What conductor adds an upstream for.
+/// The definition's key that adds an upstream.
 const SITE: &str = "server { listen 8081; location / { proxy_pass http://app; } }\n";
 
 /// How the application is deployed.
@@ -22,7 +22,7 @@ pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) engine: Option<Engine>,
     pub(crate) nginx: bool,
-    /// Whether systemd sets a sandbox up for it.
+    /// Whether systemd sets up a sandbox.
     pub(crate) sandbox: bool,
 }
 
@@ -46,7 +46,7 @@ impl Case {
     }
 }
 
-/// Measures successive deploys; `beside` says what else is on the host.
+/// Measures successive deploys; `beside` describes what else is on the host.
 pub(crate) fn measure(place: &Place, case: &Case, beside: &str, report: &mut Report) {
     let name = format!("conductor, {}{beside}", case.name);
     if !report.wants(&name) {
@@ -77,7 +77,7 @@ pub(crate) fn measure(place: &Place, case: &Case, beside: &str, report: &mut Rep
     report.deploys(name, samples);
 }
 
-/// Deploys a revision, and tells the parts apart by the moments at which events arrive.
+/// Deploys a revision, and separates the parts by the times at which events arrive.
 fn deploy(place: &Place, revision: &str) -> Sample {
     let mut command = place.sandbox.command("conductor");
     command.args(["deploy", "--id", "web", "--revision", revision, "--output", "json"]);

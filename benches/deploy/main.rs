@@ -1,10 +1,10 @@
-//! What a deploy takes beyond the start of the application, beside Compose and Quadlet.
+//! How long a deploy takes beyond the start of the application, next to Compose and Quadlet.
 //!
-//! `cargo bench --bench deploy` does it all in one sandbox, in some ten minutes; a word behind `--` keeps it
-//! to the cases that have the word in their name. Compare only figures of one run: other work on the
-//! machine makes them worse, though not equally. `cargo test` tries out one deploy of a native service, with
-//! and without nginx. It leaves out the engines, whose images take longer to load than all the rest, and Compose,
-//! which has to be fetched from Debian.
+//! `cargo bench --bench deploy` runs all cases in one sandbox, in about ten minutes; a word after `--` selects
+//! the cases with that word in their names. Compare only figures of one run: other work on the machine makes
+//! them worse, and not equally. `cargo test` runs one deploy of a native service, with and without nginx.
+//! It leaves out the engines, whose images take longer to load than all the rest, and Compose, which would have
+//! to be downloaded.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a person")]
 
 mod bare;
@@ -70,7 +70,7 @@ fn main() {
     println!("{report}");
 }
 
-/// Runs once each part of the benchmark that needs neither an image nor the network.
+/// Runs each part of the benchmark that needs neither an image nor the network once.
 fn try_out(place: &Place) {
     eprintln!(
         "podman, docker and Compose are left out: their images take longer to load than the rest"

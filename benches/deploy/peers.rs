@@ -1,4 +1,4 @@
-//! The same application by Docker Compose and by a Quadlet unit.
+//! The same application with Docker Compose and with a Quadlet unit.
 
 use crate::place::{Moment, Place, delay};
 use crate::table::{Report, Sample};
@@ -23,7 +23,7 @@ enum Tool {
 }
 
 impl Peer {
-    /// All of them. What waits half a minute for its check is not asked as often.
+    /// Returns all of them. Those that wait half a minute for a check are measured less often.
     pub(crate) const ALL: [Self; 4] = [
         Self::new("docker compose up --wait, interval 1 s", Tool::Compose, Some("1s"), 11),
         Self::new("docker compose up --wait, default interval", Tool::Compose, None, 3),
@@ -54,7 +54,7 @@ impl Peer {
         report.peer(self.name, samples);
     }
 
-    /// Starts another version of the application in place of the one that runs.
+    /// Replaces the running version of the application by another one.
     fn restart(self, place: &Place, number: u32) -> Sample {
         let version = if number.is_multiple_of(2) { "v1" } else { "v2" };
         let script = match self.tool {

@@ -10,11 +10,10 @@ use conductor_sandbox::{Sandbox, Tree, build};
 use rustix::time::{ClockId, clock_gettime};
 
 const PACKAGE: &str = "conductor-bench-programs";
-/// Where Docker looks for its plugins.
+/// The directory of Docker's plugins.
 const PLUGINS: &str = "/usr/libexec/docker/cli-plugins";
 
-/// Returns whether everything is only tried out, with the smallest input: unless cargo says that it
-/// benchmarks.
+/// Returns whether everything runs only once, with the smallest input: without cargo's `--bench`.
 pub(crate) fn is_trial() -> bool {
     !env::args().any(|argument| argument == "--bench")
 }
@@ -24,7 +23,7 @@ pub(crate) fn delay() -> u32 {
     if is_trial() { 50 } else { 1500 }
 }
 
-/// A moment of the clock that all processes share.
+/// A time of the monotonic clock, which all processes share.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub(crate) struct Moment(f64);
 
@@ -35,7 +34,7 @@ impl Moment {
         Self(since.as_secs_f64() * 1000.0)
     }
 
-    /// The milliseconds since another.
+    /// Returns the milliseconds since another time.
     pub(crate) fn since(self, other: Self) -> f64 {
         self.0 - other.0
     }
@@ -79,7 +78,7 @@ impl Place {
         fs::write(path, text).expect("the file can be written");
     }
 
-    /// When the application behind a port began, and when it could answer.
+    /// Returns when the application behind a port started, and when it could answer.
     pub(crate) fn moments(&self, port: u16) -> [Moment; 2] {
         let text = self.sh(&format!("curl -sS 127.0.0.1:{port}/moments"));
         let moment = |word: &str| Moment(word.parse::<f64>().expect("microseconds") / 1000.0);
@@ -87,7 +86,7 @@ impl Place {
         [moment(began), moment(listened)]
     }
 
-    /// How long it takes to run a program in the sandbox that does nothing: every figure has it.
+    /// Returns how long a program that does nothing takes in the sandbox: every figure contains this time.
     pub(crate) fn nothing(&self) -> f64 {
         let mut times: Vec<f64> = (0..20)
             .map(|_| {

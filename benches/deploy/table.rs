@@ -1,4 +1,4 @@
-//! What was measured, in tables for a person and for `docs/benchmarks.md`.
+//! The results, as tables for a person and for `docs/benchmarks.md`.
 #![expect(clippy::print_stderr, reason = "a benchmark talks to a person")]
 
 use std::env;
@@ -6,27 +6,27 @@ use std::fmt;
 use std::fs;
 use std::time::Instant;
 
-/// What the time of a deploy goes to, in order.
+/// The parts of a deploy, in order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Part {
     /// From the command to its first step.
     Plan,
-    /// Asking a proxy for its configuration as it is.
+    /// The test of the proxy's configuration as it is.
     Test,
     /// Unit files and links, written and removed.
     Files,
     /// From the start of the unit to the application's first instruction.
     Begin,
-    /// From the moment it could answer to the end of the unit's start.
+    /// From the time at which it could answer to the end of the unit's start.
     Notice,
-    /// A proxy's file: tried out and written.
+    /// The proxy's file: tested and written.
     Upstream,
     Reload,
     Drain,
     /// The stop of the old instance.
     Stop,
     Image,
-    /// What is between steps, and from the last to the end of the command.
+    /// The time between steps, and from the last step to the end of the command.
     Rest,
 }
 
@@ -45,7 +45,7 @@ impl Part {
         (Self::Rest, "rest"),
     ];
 
-    /// What a step belongs to, by its text.
+    /// Returns the part to which a step belongs, by its text.
     pub(crate) fn of(step: &str) -> Self {
         let begins = |words: &[&str]| words.iter().any(|word| step.starts_with(word));
         if begins(&["test "]) {
@@ -71,9 +71,9 @@ impl Part {
 /// One deploy, in milliseconds.
 #[derive(Debug, Clone)]
 pub(crate) struct Sample {
-    /// All but the application's own start.
+    /// Everything but the application's own start.
     overhead: f64,
-    /// From the moment it could answer to the moment the tool knew.
+    /// From the time at which it could answer to the time at which the tool knew.
     pub(crate) noticed: f64,
     parts: [f64; Part::ALL.len()],
 }
@@ -101,18 +101,18 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(nothing: f64) -> Self {
-        // cargo adds an option of its own.
+        // cargo adds the option --bench.
         let only = env::args().skip(1).filter(|word| !word.starts_with('-')).collect();
         let began = Instant::now();
         Self { nothing, deploys: Vec::new(), peers: Vec::new(), load: Vec::new(), only, began }
     }
 
-    /// Returns whether something of this name is to be measured, by the words of the command line.
+    /// Returns whether a case is to be measured, by the words of the command line.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|word| name.contains(word))
     }
 
-    /// Says what is measured next, and notes how busy the machine is.
+    /// Prints what is measured next, and records how busy the machine is.
     pub(crate) fn progress(&mut self, what: &str) {
         let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
         let load = load.split(' ').next().unwrap_or_default().to_owned();
@@ -130,7 +130,7 @@ impl Report {
     }
 }
 
-/// The median and the most of something.
+/// The median and the maximum.
 fn summary(samples: &[Sample], of: impl Fn(&Sample) -> f64) -> [f64; 2] {
     let mut values: Vec<f64> = samples.iter().map(of).collect();
     values.sort_by(f64::total_cmp);

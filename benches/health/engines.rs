@@ -16,17 +16,17 @@ const SETTLE: Duration = Duration::from_secs(5);
 
 /// How many clients run at once.
 const CLIENTS: u16 = 10;
-/// How often a check is asked for that is not the engine's own timer's.
+/// How often a check is requested that does not wait for the engine's own timer.
 const RUNS: u32 = 30;
 
-/// A container of an engine, which asks the application with busybox's wget.
+/// A container of an engine, which checks the application with busybox's wget.
 pub(crate) struct Container<'a> {
     pub(crate) engine: Engine,
     pub(crate) place: &'a Place,
 }
 
 impl Container<'_> {
-    /// Measures all of the sandbox with the engine's checks, against the same container without.
+    /// Measures all of the sandbox with the engine's checks, and with the same container without them.
     pub(crate) fn measure_checks(&self, report: &mut Report) {
         let program = self.engine.program();
         let ports = (PORT, PORT);
@@ -71,7 +71,7 @@ impl Container<'_> {
         self.place.sh(&format!("{} rm --force checked", self.engine.program()));
     }
 
-    /// Measures what stays beside each container that a unit runs.
+    /// Measures the processes that run for each container that a unit runs.
     pub(crate) fn measure_clients(&self, report: &mut Report) {
         let program = self.engine.program();
         let client =

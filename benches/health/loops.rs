@@ -1,4 +1,4 @@
-//! conductor-probe beside the least that a check can be.
+//! conductor-probe next to the smallest possible check.
 
 use std::thread;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use crate::place::{Place, is_trial, window};
 use crate::processes::Processes;
 use crate::table::{Cost, Report};
 
-/// The first ports of services with conductor-probe, and of services that a bare loop asks.
+/// The first ports of services with conductor-probe, and of services that a bare loop checks.
 const PROBED: u16 = 20001;
 const BARE: u16 = 21001;
 const FAST: (u16, u16) = (22001, 22002);
@@ -15,7 +15,7 @@ const FAST: (u16, u16) = (22001, 22002);
 const WINDOW: Duration = Duration::from_secs(20);
 const SETTLE: Duration = Duration::from_secs(3);
 
-/// Returns the first and last port of as many services as are measured at once.
+/// Returns the first and the last port of the services that are measured at once.
 fn hundred(first: u16) -> (u16, u16) {
     (first, if is_trial() { first } else { first + 99 })
 }
@@ -28,8 +28,8 @@ fn bare_loops(place: &Place) -> Processes {
     Processes::find(&place.sandbox, &["bare-loop"])
 }
 
-/// A hundred of each: their memory and own time in the same window, and all of the sandbox's time in
-/// one window each.
+/// Measures a hundred of each: their memory and their own time at the same time, then the time of all of the
+/// sandbox, one after the other.
 pub(crate) fn once_a_second(place: &Place, report: &mut Report) {
     let (probed, bare_asked) = (hundred(PROBED), hundred(BARE));
     thread::sleep(window(SETTLE));
@@ -57,7 +57,7 @@ pub(crate) fn once_a_second(place: &Place, report: &mut Report) {
     report.cost("conductor-probe, 100 at 1 s", Cost { whole: Some(our_whole), ..ours });
 }
 
-/// One of each, as fast as it makes sense: memory and caches stay warm.
+/// Measures one of each with a short interval, so that caches stay warm.
 pub(crate) fn fast(place: &Place, report: &mut Report) {
     let (ours, bare) = FAST;
     place.each("start", "app", bare..=bare);
@@ -73,7 +73,7 @@ pub(crate) fn fast(place: &Place, report: &mut Report) {
     report.cost("conductor-probe, one at 10 ms", our_cost);
 }
 
-/// What a check takes of the checking processes' own time.
+/// Returns the checking processes' own time for a check.
 fn own(place: &Place, both: [(&Processes, (u16, u16)); 2]) -> [Cost; 2] {
     let before = both.map(|(them, ports)| (place.answered(ports.0, ports.1), them.ran()));
     thread::sleep(window(WINDOW));

@@ -1,9 +1,9 @@
-//! What health checks cost: memory, processor time, and the time until systemd knows, side by side.
+//! What health checks cost: memory, processor time, and the time until systemd knows, next to each other.
 //!
-//! `cargo bench --bench health` does it all in one sandbox, in some seven minutes. Compare only figures
-//! of one run: other work on the machine makes them worse, though not equally. `cargo test` tries out one of
-//! each prober for a second. It leaves out the engines, whose images take longer to load than all the rest:
-//! what is measured of them is engine work, and the acceptance tests run both.
+//! `cargo bench --bench health` runs everything in one sandbox, in about seven minutes. Compare only figures
+//! of one run: other work on the machine makes them worse, and not equally. `cargo test` runs one of each prober
+//! for a second. It leaves out the engines, whose images take longer to load than all the rest; the acceptance
+//! tests run both engines.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a person")]
 
 mod engines;

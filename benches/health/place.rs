@@ -1,4 +1,4 @@
-//! The sandbox, the units in it, and how much processor time all of it has taken.
+//! The sandbox, its units, and the processor time of all of it.
 
 use std::env;
 use std::fs;
@@ -18,13 +18,12 @@ const UNITS: [(&str, &str); 4] = [
     ("client", "Type=exec\nExecStart=/bin/sh /run/client.sh %i"),
 ];
 
-/// Returns whether everything is only tried out, with the smallest input: unless cargo says that it
-/// benchmarks.
+/// Returns whether everything runs only once, with the smallest input: without cargo's `--bench`.
 pub(crate) fn is_trial() -> bool {
     !env::args().any(|argument| argument == "--bench")
 }
 
-/// Returns how long something is measured, or just so long that there is a check.
+/// Returns how long something is measured; if it runs only once, just long enough for one check.
 pub(crate) fn window(usual: Duration) -> Duration {
     if is_trial() { usual / 15 } else { usual }
 }
@@ -56,14 +55,14 @@ impl Place {
         place
     }
 
-    /// Writes a unit that stands for all of its instances, without what needs seccomp filters: the
-    /// kernel may lock up when many of those go at once.
+    /// Writes a template unit, without directives that need seccomp filters: the kernel may lock up when many
+    /// of those are freed at once.
     fn unit(&self, name: &str, lines: &str) {
         let file = self.sandbox.path("/run/systemd/system").join(format!("{name}@.service"));
         fs::write(file, format!("[Service]\n{lines}\n")).expect("a unit file");
     }
 
-    /// Writes one whose program is checked by conductor-probe.
+    /// Writes a template unit whose program is checked by conductor-probe.
     pub(crate) fn probed(&self, name: &str, interval: &str, delay: &str) {
         let lines = format!(
             "Type=notify\nNotifyAccess=main\nKillMode=mixed\nWatchdogSec=1min\n\
@@ -86,21 +85,21 @@ impl Place {
         String::from_utf8_lossy(&output.stdout).trim_end().to_owned()
     }
 
-    /// How many checks the servers on some ports have answered.
+    /// Returns how many checks the servers on some ports have answered.
     pub(crate) fn answered(&self, first: u16, last: u16) -> u32 {
         let counts = self.sh(&format!("curl -sS 'http://127.0.0.1:[{first}-{last}]/count'"));
         counts.lines().map(|line| line.parse::<u32>().expect("a count")).sum()
     }
 
-    /// The processor time of everything that was ever in the sandbox, its PID 1 included; without what
-    /// the benchmark itself runs there, and without the kernel's threads.
+    /// Returns the processor time of all processes that were ever in the sandbox, with its PID 1; without those
+    /// that the benchmark itself runs there, and without the kernel's threads.
     pub(crate) fn spent(&self) -> Duration {
         let stat = fs::read_to_string(self.sandbox.cgroup().join("cpu.stat")).expect("cpu.stat");
         let usage = stat.lines().find_map(|line| line.strip_prefix("usage_usec "));
         Duration::from_micros(usage.and_then(|it| it.parse().ok()).expect("usage_usec"))
     }
 
-    /// What all of the sandbox takes of each second, measured for a while.
+    /// Returns the processor time that all of the sandbox takes in a second, measured for a while.
     pub(crate) fn rate(&self, during: Duration) -> f64 {
         let (before, start) = (self.spent(), Instant::now());
         thread::sleep(window(during));
@@ -108,8 +107,8 @@ impl Place {
         spent.as_secs_f64() / start.elapsed().as_secs_f64()
     }
 
-    /// What a check takes of all of the sandbox, beyond what it takes without, in milliseconds; and how
-    /// many checks that is the mean of.
+    /// Returns the processor time of a check, in milliseconds: of all of the sandbox, beyond what it takes without
+    /// checks. Also returns of how many checks it is the mean.
     pub(crate) fn per_check(
         &self,
         idle: f64,

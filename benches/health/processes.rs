@@ -1,4 +1,4 @@
-//! Processes of the sandbox: what memory they take, and how much processor time they have taken.
+//! Processes of the sandbox: their memory and their processor time.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,7 +10,7 @@ use conductor_sandbox::Sandbox;
 pub(crate) struct Processes(Vec<PathBuf>);
 
 impl Processes {
-    /// Finds those whose command line begins so.
+    /// Finds the processes whose command lines begin with these words.
     pub(crate) fn find(sandbox: &Sandbox, words: &[&str]) -> Self {
         let cgroup = sandbox.cgroup().file_name().expect("a name").to_string_lossy().into_owned();
         let all = fs::read_dir("/proc").expect("/proc").flatten().map(|entry| entry.path());
@@ -25,14 +25,14 @@ impl Processes {
         self.0.len()
     }
 
-    /// The mean of their proportional set size in KiB: pages that several processes share are divided
+    /// Returns the mean of their proportional set size in KiB: pages that several processes share are divided
     /// among them.
     pub(crate) fn memory(&self) -> f64 {
         let sum: u32 = self.0.iter().map(|process| pss(process)).sum();
         f64::from(sum) / f64::from(u32::try_from(self.count()).expect("few processes"))
     }
 
-    /// The time that their threads ran, in user space and in the kernel.
+    /// Returns the processor time of their threads, in user space and in the kernel.
     pub(crate) fn ran(&self) -> Duration {
         self.0.iter().flat_map(|process| threads(process)).map(|thread| ran(&thread)).sum()
     }

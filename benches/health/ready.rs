@@ -1,11 +1,11 @@
-//! From the moment an application answers to the moment its unit is active.
+//! The time from an application's first possible answer until its unit is active.
 
 use std::fs;
 
 use crate::place::{Place, is_trial};
 use crate::table::Report;
 
-/// How long the application takes, in milliseconds, and how often it is started.
+/// How long the application takes to start, in milliseconds, and how often it is started.
 const STARTS: [(u32, usize); 4] = [(100, 10), (500, 10), (2000, 6), (5000, 4)];
 const PORT: u16 = 24001;
 
@@ -20,7 +20,7 @@ pub(crate) fn measure(place: &Place, report: &mut Report) {
     }
 }
 
-/// Starts and stops it once, and returns the milliseconds between the two moments.
+/// Starts and stops it once, and returns the milliseconds between the two times.
 fn start(place: &Place, unit: &str) -> f64 {
     place.each("start", unit, PORT..=PORT);
     let answers = place.sandbox.path(&format!("/run/answers-{PORT}"));

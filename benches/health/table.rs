@@ -1,17 +1,17 @@
-//! What was measured, in tables for a person and for `docs/benchmarks.md`.
+//! The results, as tables for a person and for `docs/benchmarks.md`.
 
 use std::fmt;
 
 use crate::processes::Processes;
 
-/// What a check takes, in milliseconds of processor time.
+/// The processor time of a check, in milliseconds.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Cost {
-    /// Of the checking processes alone, where they are few and stay.
+    /// That of the checking processes alone, if they are few and keep running.
     pub(crate) own: Option<f64>,
-    /// Of all of the sandbox, beyond what it takes without checks.
+    /// That of all of the sandbox, beyond what it takes without checks.
     pub(crate) whole: Option<f64>,
-    /// How many checks this is the mean of.
+    /// Of how many checks this is the mean.
     pub(crate) checks: u32,
 }
 
@@ -65,7 +65,7 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "| --- | --: | --: | --: | --: | --: |")?;
         for (name, cost) in &self.costs {
-            // Against the bare loop of the same pace.
+            // In relation to the bare loop with the same interval.
             let pace = name.split_once(',').map_or("", |(_, pace)| pace);
             let bare = self.of(&format!("bare loop,{pace}")).and_then(|bare| bare.own);
             let (own, whole) = (number(cost.own), number(cost.whole));

@@ -1,4 +1,4 @@
-//! A systemd timer that runs curl, which is what one can have without any tool.
+//! A systemd timer that runs curl, for which no tool is needed.
 
 use std::fs;
 use std::thread;

@@ -1,4 +1,4 @@
-//! Definition files to unit files on tmpfs, against reading and writing the same files bare.
+//! Compiles definition files to unit files on tmpfs; for comparison, only reads and writes the same files.
 
 use std::fs;
 use std::hint::black_box;
@@ -12,7 +12,7 @@ use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
 
 use crate::fixture::{definition, fill, sizes};
 
-/// A tmpfs that every Linux has.
+/// A directory on tmpfs that every Linux has.
 const TMPFS: &str = "/dev/shm";
 
 pub(crate) fn bench(criterion: &mut Criterion) {
@@ -42,7 +42,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What is written: file names with texts, and links.
+/// The files, with their texts, and the links that are written.
 struct Files {
     units: Vec<(String, String)>,
     links: Vec<(String, String)>,
@@ -65,7 +65,7 @@ fn fresh_directory(scratch: &Path) -> PathBuf {
     out
 }
 
-/// The least that anything could do: read every definition, write every file.
+/// Reads every definition and writes every file, which is the least that any compiler does.
 fn bare(definitions: &Path, files: &Files, out: &Path) {
     for entry in definitions.read_dir().expect("definitions") {
         black_box(fs::read(entry.expect("a definition").path()).expect("a definition"));

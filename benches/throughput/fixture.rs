@@ -4,8 +4,8 @@ use std::env;
 use std::fs;
 use std::path::Path;
 
-/// Returns whether each measurement is only tried out once, as Criterion does unless cargo says that it
-/// benchmarks.
+/// Returns whether each measurement runs only once, to see that it works: as Criterion does without cargo's
+/// `--bench`.
 pub(crate) fn is_trial() -> bool {
     !env::args().any(|argument| argument == "--bench")
 }
@@ -15,7 +15,7 @@ pub(crate) fn sizes() -> &'static [usize] {
     if is_trial() { &[1] } else { &[1, 100, 1000, 5000] }
 }
 
-/// Returns the name and text of a definition of usual length.
+/// Returns the file name and the text of a typical definition.
 pub(crate) fn definition(number: usize) -> (String, String) {
     let text = format!(
         "id: service-{number:04}\n\
@@ -27,8 +27,8 @@ pub(crate) fn definition(number: usize) -> (String, String) {
     (format!("service-{number:04}.yaml"), text)
 }
 
-/// Returns the same without what systemd needs seccomp filters for: a default unit has dozens, and Linux
-/// 6.18 can lock up for good when those of a thousand units are freed at once.
+/// Returns the same without directives that need seccomp filters: a default unit has dozens, and Linux 6.18
+/// can lock up when those of a thousand units are freed at once.
 pub(crate) fn unfiltered(number: usize) -> (String, String) {
     let (file, mut text) = definition(number);
     text.push_str("systemd:\n  Service:\n    SystemCallFilter: \"\"\n");
@@ -64,7 +64,7 @@ pub(crate) fn container(number: usize) -> (String, String) {
     (format!("service-{number:04}.container"), text)
 }
 
-/// Writes so many files into a directory that is new.
+/// Writes files into a new directory.
 pub(crate) fn fill(directory: &Path, count: usize, file: fn(usize) -> (String, String)) {
     fs::create_dir_all(directory).expect("a directory for the fixture");
     for number in 0..count {

@@ -1,4 +1,4 @@
-//! In a sandbox with a real systemd: next to Quadlet's generator, and an apply that changes nothing.
+//! Measurements on a real systemd: `render` and Quadlet's generator, and an `apply` that changes nothing.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark talks to a person")]
 
 use std::env;
@@ -42,7 +42,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
     group.sample_size(10).throughput(Throughput::Elements(services as u64));
     group.bench_function("conductor render", |bencher| bencher.iter(render));
     group.bench_function("quadlet", |bencher| bencher.iter(quadlet));
-    // What it costs to start any process in the sandbox, which both figures contain.
+    // The time to start any process in the sandbox, which is part of both figures.
     group.bench_function("nothing", |bencher| {
         bencher.iter(|| run(&mut sandbox.command("/bin/true")));
     });
@@ -68,7 +68,7 @@ fn run(command: &mut Command) {
     assert!(status.success(), "{command:?}: {status}");
 }
 
-/// Says how many files each wrote, without which the times say little.
+/// Prints how many files each wrote, because the times depend on it.
 fn compare(conductor: &Path, quadlet: &Path, services: usize) {
     let units = |directory: &Path| {
         let entries = directory.read_dir().expect("the output of a run");

@@ -1,4 +1,4 @@
-//! Text to units, without any file.
+//! Compiles definitions to units in memory.
 
 use std::hint::black_box;
 use std::path::Path;

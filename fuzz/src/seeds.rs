@@ -1,4 +1,4 @@
-//! The inputs to begin with, and the words to put into them: files of this crate.
+//! The seeds and the dictionary: files of this crate.
 
 use std::fs;
 use std::io;
@@ -35,7 +35,7 @@ pub fn dictionary() -> io::Result<Vec<Vec<u8>>> {
     Ok(words.map(unescaped).collect())
 }
 
-/// Reads `\\`, `\"` and `\xHH`.
+/// Replaces the escapes `\\`, `\"` and `\xHH`.
 fn unescaped(word: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = word;

@@ -1,4 +1,4 @@
-//! What the service answers that the probe asks for its health.
+//! Answers of a service to a health check.
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -8,7 +8,7 @@ use std::thread;
 
 use tempfile::TempDir;
 
-/// A server that sends the same bytes to whoever connects, whatever that one asks.
+/// A server that sends the same bytes on each connection, whatever the request is.
 struct Server {
     socket: PathBuf,
     answer: Arc<Mutex<Vec<u8>>>,
@@ -24,7 +24,7 @@ static SERVER: LazyLock<Server> = LazyLock::new(|| {
     thread::spawn(move || {
         for peer in listener.incoming().flatten() {
             let answer = sent.lock().unwrap_or_else(PoisonError::into_inner).clone();
-            // The probe may have enough at any time.
+            // The probe may close the connection at any time.
             let _ = serve(peer, &answer);
         }
     });
@@ -43,10 +43,10 @@ fn serve(mut peer: UnixStream, answer: &[u8]) -> std::io::Result<()> {
     peer.write_all(answer)
 }
 
-/// Whatever a service answers, there is a verdict, of one line.
+/// Checks that the result of a health check is one line, whatever the service answers.
 ///
 /// # Panics
-/// If there is not.
+/// If it is not.
 pub fn answer(input: &[u8]) {
     let Some((how, answer)) = input.split_first() else { return };
     *SERVER.answer.lock().unwrap_or_else(PoisonError::into_inner) = answer.to_vec();

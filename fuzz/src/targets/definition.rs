@@ -1,4 +1,4 @@
-//! Definitions, in three formats, and the crontabs that become some.
+//! Definitions in three formats, and crontabs that become definitions.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,10 +8,10 @@ use conductor_core::service::Service;
 
 use super::units;
 
-/// How many instances are compiled at most; one is like the other.
+/// How many instances are compiled at most, because all are alike.
 const INSTANCES: u16 = 2;
 
-/// A definition that is accepted compiles to units that are read as they were written.
+/// Checks that a definition that is accepted compiles to units that are read as they were written.
 ///
 /// # Panics
 /// If they are not.
@@ -19,7 +19,7 @@ pub fn yaml(input: &[u8]) {
     definition("x.yaml", input);
 }
 
-/// As [`yaml`].
+/// Checks the same as [`yaml`].
 ///
 /// # Panics
 /// If the units are not read as they were written.
@@ -27,7 +27,7 @@ pub fn json(input: &[u8]) {
     definition("x.json", input);
 }
 
-/// As [`yaml`].
+/// Checks the same as [`yaml`].
 ///
 /// # Panics
 /// If the units are not read as they were written.
@@ -49,8 +49,8 @@ fn definition(file: &str, input: &[u8]) {
     }
 }
 
-/// Whatever a crontab is, the definitions that are made of it are accepted, have all its entries, and
-/// are the same each time.
+/// Checks that the definitions of any imported crontab are accepted, have all its entries, and are the same
+/// each time.
 ///
 /// # Panics
 /// If they are not.
@@ -69,7 +69,7 @@ pub fn crontab(input: &[u8]) {
     assert_eq!(imported, import());
     let mut entries = 0;
     for definition in &imported.definitions {
-        // What is to be merged runs in the image that the other definition names.
+        // Jobs that are merged run in the image that the other definition names.
         let merged = match definition.text.starts_with("# Merge this") {
             true => format!("{}runtime: docker\nimage: app\n", definition.text),
             false => definition.text.clone(),

@@ -1,4 +1,4 @@
-//! The targets. What each insists on stands above it; that it ends, and does not panic, goes without saying.
+//! The targets. The comment of each names what it checks, besides that the code ends and does not panic.
 
 mod answer;
 mod definition;
@@ -10,7 +10,7 @@ pub use definition::{crontab, json, toml, yaml};
 pub use time::{calendar, expression};
 pub use units::{metadata, template};
 
-/// Reads input as text, if it is some.
+/// Returns the input as text, if it is UTF-8.
 fn text(input: &[u8]) -> Option<&str> {
     std::str::from_utf8(input).ok()
 }

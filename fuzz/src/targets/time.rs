@@ -1,4 +1,4 @@
-//! When something runs.
+//! Calendar events and crontab expressions.
 
 use std::convert::Infallible;
 
@@ -6,10 +6,11 @@ use conductor_core::cron::{CalendarEvent, Expression, Timetable};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// A calendar event that is accepted is read as the same one when it is written, and its times come in order.
+/// Checks that a calendar event that is accepted is the same after it was written and read again, and that its
+/// times are in order.
 ///
 /// # Panics
-/// If it is not, or they do not.
+/// If it is not, or they are not.
 pub fn calendar(input: &[u8]) {
     let Some(text) = super::text(input) else { return };
     let Ok(event) = text.parse::<CalendarEvent>() else { return };
@@ -18,7 +19,7 @@ pub fn calendar(input: &[u8]) {
     check(&event.in_time_zone("Europe/Berlin"));
 }
 
-/// A crontab expression that is accepted becomes calendar events that are, too.
+/// Checks that a crontab expression that is accepted becomes calendar events that are accepted.
 ///
 /// # Panics
 /// If it does not.

@@ -12,7 +12,7 @@ use conductor_core::unit::{Metadata, Override, Templates, UnitSet};
 static TEMPLATES: LazyLock<Templates> =
     LazyLock::new(|| Templates::new(&[]).expect("the embedded templates load"));
 
-/// What a template of the user's is rendered with.
+/// The values for a user's template.
 const SERVICE: &str = r#"{
     "id": "web", "command": ["/bin/x", "a b", "50%"], "env": {"A": "b\nc"}, "port": 80,
     "health": {"http": "/"}, "cron": {"tidy": {"schedule": "@daily", "command": ["/bin/y"]}}
@@ -22,10 +22,10 @@ static RENDERED: LazyLock<Service> = LazyLock::new(|| {
     Service::parse("web.json".as_ref(), SERVICE).unwrap_or_else(|error| panic!("{error}"))
 });
 
-/// Whatever stands in a file, the metadata that is found in it comes back when it is written.
+/// Checks that metadata that is read from a file is the same after it was written and read again.
 ///
 /// # Panics
-/// If it does not.
+/// If it is not.
 pub fn metadata(input: &[u8]) {
     let Some(text) = super::text(input) else { return };
     let Some(found) = Metadata::parse(text) else { return };
@@ -35,7 +35,7 @@ pub fn metadata(input: &[u8]) {
     assert_eq!(again.map(|again| again.to_string()), Some(written));
 }
 
-/// Whatever a template of the user's is, its units keep their metadata, or there is an error.
+/// Checks that units of any user's template keep their metadata, or that there is an error.
 ///
 /// # Panics
 /// If they do not.
@@ -50,7 +50,7 @@ pub fn template(input: &[u8]) {
     check(&RENDERED, &templates);
 }
 
-/// Compiles a service with the embedded templates, and insists that its units are sound.
+/// Compiles a service with the embedded templates, and checks that its units are valid.
 pub(super) fn compile(service: &Service) {
     check(service, &TEMPLATES);
 }

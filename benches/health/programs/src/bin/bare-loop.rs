@@ -1,4 +1,4 @@
-//! The least that a health check over HTTP can be: connect, write, read, and wait.
+//! The smallest possible health check over HTTP: connect, write, read, and wait.
 //!
 //! usage: bare-loop ADDRESS:PORT MILLISECONDS
 
