@@ -23,6 +23,7 @@ mod contract;
 mod cron;
 mod crontabs;
 mod deploy;
+mod docker;
 mod failing_start;
 mod foreign;
 mod health;
@@ -90,6 +91,7 @@ fn main() -> ExitCode {
             ("leftovers", leftovers::TESTS),
             ("containers", containers::TESTS),
             ("images", images::TESTS),
+            ("docker", docker::TESTS),
             ("attacks::one_offs", attacks::one_offs::TESTS),
             ("attacks::health", attacks::health::TESTS),
             ("attacks::sockets", attacks::sockets::TESTS),
