@@ -433,3 +433,42 @@ fn two_processes_are_not_on_the_data_of_an_image() {
         assert_eq!(image, !more.contains("order"), "{:?}", plan.data);
     }
 }
+
+#[test]
+fn what_an_older_version_deployed_stays_until_its_next_release() {
+    let world = World::new();
+    push(&world, "1", &["/data"]);
+    // Units that start what the tag means have no tag of conductor's own.
+    let older = world.conductor.render(&[web()]).unwrap();
+    assert!(older.units.values().all(|unit| unit.metadata.kind.pinned().is_none()));
+    {
+        let host = world.host.lock().unwrap();
+        let mut state = host.state_mut();
+        state.units = older.clone();
+        for (name, unit) in &older.units {
+            if unit.metadata.kind.job().is_none() {
+                state.set_active(name, host.now());
+            }
+        }
+    }
+    assert!(!world.change(&apply(vec![web()])).changed);
+    let renew = Apply { services: vec![web()], renew: true, ..Apply::default() };
+    assert!(!world.change(&Change::Apply(renew)).changed);
+    // Another instance is like those that are there.
+    let more = Service { instances: 2, ..web() };
+    assert!(world.try_to(&apply(vec![more])).unwrap().healthy);
+    assert_eq!(images(&world), ["-", "-"]);
+    assert!(world.change(&apply(vec![web()])).changed);
+
+    let changed = Service { command: vec!["x".parse().unwrap()], ..web() };
+    let plan = world.conductor.plan(&apply(vec![changed.clone()])).unwrap().plan;
+    let notes = plan.services[0].notes.join("\n");
+    assert!(notes.contains("wrote to /data is in a volume without a name"), "{notes}");
+    assert!(world.try_to(&apply(vec![changed])).unwrap().healthy);
+    assert_eq!(images(&world), ["1"]);
+    // Back to what the tag means.
+    world.change(&Change::Rollback(Rollback { service: web(), to: None }));
+    assert_eq!(images(&world), ["-"]);
+    assert!(world.try_to(&pulling(vec![web()])).unwrap().healthy);
+    assert_eq!(images(&world), ["1"]);
+}
