@@ -1,6 +1,6 @@
 //! Boots a sandbox: creates its cgroup, starts its supervisor, and waits until systemd is up.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -18,6 +18,9 @@ use crate::tree::Tree;
 /// How long a boot may take; it takes about a second, and more on a busy machine.
 const BOOT_DEADLINE: Duration = Duration::from_secs(30);
 
+/// How long a reboot may take: until all services have stopped, and have started again.
+pub(crate) const REBOOT_DEADLINE: Duration = Duration::from_mins(4);
+
 /// The options of systemd-nspawn on a usual host: container engines need these system calls.
 const FILTERED: &[&str] = &["--system-call-filter=add_key keyctl bpf"];
 
@@ -30,7 +33,7 @@ const UNFILTERED: &[&str] = &[
 ];
 
 /// How often to poll a condition.
-const POLL: Duration = Duration::from_millis(10);
+pub(crate) const POLL: Duration = Duration::from_millis(10);
 
 /// The options of a boot.
 #[derive(Debug)]
@@ -78,25 +81,37 @@ impl<'a> Builder<'a> {
         };
         // From here on, dropping it on an error ends everything that was started.
         let seccomp = self.tree.host.seccomp;
-        let mut sandbox = Sandbox { supervisor, cgroup, leader: 0, seccomp };
-        wait_until_up(&mut sandbox, console)?;
+        let mut sandbox = Sandbox { supervisor, cgroup, console, leader: 0, seccomp };
+        wait_until_up(&mut sandbox, BOOT_DEADLINE)?;
         Ok(sandbox)
     }
 
     fn supervise(&self, name: &str, console: &File) -> Result<Child, Error> {
         let host = &self.tree.host;
-        let mut command = Command::new("sh");
+        let layered = !self.tree.layers.is_empty();
+        // The mounts of a tree with layers are in a namespace of their own, and end with it.
+        let mut command = Command::new(if layered { "unshare" } else { "sh" });
         command
+            .args(if layered { &["--mount", "sh"][..] } else { &[] })
             .args(["-c", include_str!("supervise.sh"), name])
             .arg(&host.cgroup2)
             .args(&host.mirror)
-            .args(["--", "systemd-nspawn", "--quiet", "--boot", "--settings=no"])
-            .arg(option("--directory=", &self.tree.path))
+            .args(["--", "systemd-nspawn", "--quiet", "--boot", "--settings=no"]);
+        if layered {
+            let lower = self.tree.layers.iter().chain([&self.tree.path]);
+            let lower: Vec<_> = lower.map(|path| path.as_os_str()).collect();
+            command.env("LOWER", lower.join(OsStr::new(":")));
+            command
+                .arg(option("--directory=", &Path::new("/run").join(format!("{name}.root/all"))));
+        } else {
+            command.arg(option("--directory=", &self.tree.path)).arg("--volatile=overlay");
+        }
+        command
             .arg(format!("--machine={name}"))
             .args(["--hostname=sandbox", "--register=no", "--keep-unit"])
             .args(["--private-network", "--capability=all"])
             .args(["--link-journal=no", "--resolv-conf=off", "--timezone=off"])
-            .args(["--console=passive", "--volatile=overlay"])
+            .arg("--console=passive")
             // An overlay cannot be on an overlay, and the container engines create overlays.
             .args(["--tmpfs=/var/lib/containers:mode=0711", "--tmpfs=/var/lib/docker:mode=0711"])
             .args(&self.binds)
@@ -120,22 +135,24 @@ impl<'a> Builder<'a> {
 }
 
 /// Waits for the sandbox's process 1, then for its socket, then until it reports that the boot is complete.
-fn wait_until_up(sandbox: &mut Sandbox, mut console: File) -> Result<(), Error> {
+pub(crate) fn wait_until_up(sandbox: &mut Sandbox, deadline: Duration) -> Result<(), Error> {
     let began = Instant::now();
     let init = sandbox.cgroup.join("payload/init.scope/cgroup.procs");
     loop {
         if sandbox.leader == 0 {
             sandbox.leader = find_leader(&init).unwrap_or(0);
-        } else if sandbox.path("/run/systemd/private").exists() && says_it_is_up(sandbox, began)? {
+        } else if sandbox.path("/run/systemd/private").exists()
+            && says_it_is_up(sandbox, deadline, began)?
+        {
             return Ok(());
         }
-        let late = began.elapsed() > BOOT_DEADLINE;
+        let late = began.elapsed() > deadline;
         if late || !matches!(sandbox.supervisor.try_wait(), Ok(None)) {
             let mut text = Vec::new();
-            let _ = console.rewind();
-            let _ = console.read_to_end(&mut text);
+            let _ = sandbox.console.rewind();
+            let _ = sandbox.console.read_to_end(&mut text);
             let console = String::from_utf8_lossy(&text).trim_end().to_owned();
-            let seconds = BOOT_DEADLINE.as_secs();
+            let seconds = deadline.as_secs();
             return Err(if late {
                 Error::Deadline { seconds, console }
             } else {
@@ -146,8 +163,8 @@ fn wait_until_up(sandbox: &mut Sandbox, mut console: File) -> Result<(), Error> 
     }
 }
 
-fn says_it_is_up(sandbox: &Sandbox, began: Instant) -> Result<bool, Error> {
-    let left = BOOT_DEADLINE.saturating_sub(began.elapsed()).as_secs() + 1;
+fn says_it_is_up(sandbox: &Sandbox, deadline: Duration, began: Instant) -> Result<bool, Error> {
+    let left = deadline.saturating_sub(began.elapsed()).as_secs() + 1;
     let mut command = sandbox.command("timeout");
     command.arg(left.to_string());
     command.args(["systemctl", "is-system-running", "--wait"]);

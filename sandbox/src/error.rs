@@ -18,6 +18,15 @@ pub enum Error {
     )]
     NoCgroup2,
 
+    /// `CONDUCTOR_SANDBOX_DEBIAN` is not one of the releases.
+    #[error(
+        "CONDUCTOR_SANDBOX_DEBIAN: \"{name}\" is no release that a sandbox can be: write bookworm or trixie"
+    )]
+    UnknownRelease {
+        /// What it is.
+        name: String,
+    },
+
     /// Packages are missing, and there is no `apt-get` to install them.
     #[error(
         "missing: {packages}, and there is no apt-get here; on a Debian host type: \

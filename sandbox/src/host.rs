@@ -140,8 +140,6 @@ fn mount_point(mountinfo: &str, kind: &str, option: &str) -> Option<PathBuf> {
 
 /// Returns the directory where trees are kept: `CONDUCTOR_SANDBOX_DIR`, or
 /// `/var/cache/conductor-sandbox`.
-///
-/// This is the only environment variable the crate reads.
 pub(crate) fn cache_directory() -> PathBuf {
     env::var_os("CONDUCTOR_SANDBOX_DIR")
         .map_or_else(|| PathBuf::from("/var/cache/conductor-sandbox"), PathBuf::from)

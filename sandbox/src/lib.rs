@@ -1,4 +1,4 @@
-//! A throw-away Debian trixie with a real systemd, for conductor's tests, benchmarks and demo.
+//! A throw-away Debian with a real systemd, for conductor's tests, benchmarks and demo.
 //!
 //! [`Tree::ensure`] creates the file system once; [`Sandbox::builder`] boots any number of sandboxes from it,
 //! each in about a second. A sandbox has its own network and cgroup, and keeps its writes in memory. It ends
@@ -24,6 +24,7 @@ pub mod engine;
 pub mod error;
 pub mod host;
 mod kernel;
+pub mod release;
 pub mod sandbox;
 pub mod tree;
 pub mod vm;
@@ -31,6 +32,7 @@ pub mod vm;
 pub use builder::Builder;
 pub use engine::Engine;
 pub use error::Error;
+pub use release::Release;
 pub use sandbox::Sandbox;
 pub use tree::Tree;
 pub use vm::Vm;

@@ -1,10 +1,13 @@
 //! A booted sandbox: runs programs in it, gives access to its files, resets it and ends it.
 
 use std::ffi::OsStr;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output};
+use std::thread;
+use std::time::Instant;
 
-use crate::builder::Builder;
+use crate::builder::{Builder, POLL, REBOOT_DEADLINE, wait_until_up};
 use crate::error::{Error, run};
 use crate::tree::Tree;
 
@@ -14,6 +17,7 @@ pub struct Sandbox {
     /// Ends the sandbox when its standard input, which `Child` holds, is closed.
     pub(crate) supervisor: Child,
     pub(crate) cgroup: PathBuf,
+    pub(crate) console: File,
     /// The sandbox's process 1; 0 before it exists.
     pub(crate) leader: u32,
     pub(crate) seccomp: bool,
@@ -124,6 +128,25 @@ impl Sandbox {
             ]))?;
         }
         Ok(())
+    }
+
+    /// Reboots the sandbox, and returns once its systemd has started everything again.
+    ///
+    /// Only a sandbox on a tree with layers keeps its files, and can do that.
+    ///
+    /// # Errors
+    ///
+    /// It does not come up within four minutes. The error shows its console.
+    pub fn reboot(&mut self) -> Result<(), Error> {
+        // The program is killed with everything else, so its status says nothing.
+        let _ = self.command("systemctl").arg("reboot").output();
+        let old = Path::new("/proc").join(self.leader.to_string());
+        let began = Instant::now();
+        while old.exists() && began.elapsed() < REBOOT_DEADLINE {
+            thread::sleep(POLL);
+        }
+        self.leader = 0;
+        wait_until_up(self, REBOOT_DEADLINE)
     }
 
     /// Ends the sandbox at once, like a power cut, and removes everything of it.

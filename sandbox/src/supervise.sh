@@ -15,8 +15,14 @@ done
 shift
 exec 3<&0 </dev/null
 
-(echo 0 >"$cgroup/cgroup.procs" && exec "$@" 3<&-) &
-nspawn=$!
+# A tree with layers: LOWER has their paths. What is written is in memory, and stays there over reboots.
+root=/run/$0.root
+if [ -n "${LOWER-}" ]; then
+    mkdir "$root"
+    mount -t tmpfs -o mode=0755 tmpfs "$root"
+    mkdir "$root/new" "$root/work" "$root/all"
+    mount -t overlay -o "lowerdir=$LOWER,upperdir=$root/new,workdir=$root/work" overlay "$root/all"
+fi
 
 # Killing the payload alone lets systemd-nspawn remove its own directories. Repeated, because the
 # payload may not have started yet.
@@ -33,9 +39,21 @@ nspawn=$!
 ) 2>/dev/null &
 watcher=$!
 
-wait "$nspawn"
+# 133 asks whoever runs systemd-nspawn with --keep-unit to start it anew: the sandbox is rebooted.
+while :; do
+    (echo 0 >"$cgroup/cgroup.procs" && exec "$@" 3<&-) &
+    wait "$!"
+    [ "$?.${LOWER:+layers}" = 133.layers ] || break
+    # shellcheck disable=SC2086 # a list, and cgroup mount points have no spaces
+    find $hierarchies -mindepth 1 -depth -type d -exec rmdir {} \; 2>/dev/null
+    rmdir "$cgroup" && mkdir "$cgroup"
+done
 kill "$watcher"
 wait "$watcher"
+if [ -n "${LOWER-}" ]; then
+    umount --recursive --lazy "$root"
+    rmdir "$root"
+fi
 
 echo 1 >"$cgroup/cgroup.kill"
 rm -rf "/run/systemd/nspawn/propagate/$0" "/run/systemd/nspawn/unix-export/$0"

@@ -6,13 +6,17 @@ use std::process::Command;
 
 use crate::error::{Error, run};
 use crate::host::{Host, cache_directory, require_root};
+use crate::release::Release;
 
 /// The packages of the tree. Podman includes the Quadlet generator, with which benchmarks compare. Some
 /// packages are only recommended by the engines, but bridges and `--init` need them.
 const PACKAGES: &str = "systemd,systemd-sysv,dbus,dbus-user-session,libpam-systemd,redis-server,\
                         python3,curl,iproute2,procps,busybox-static,nftables,iptables,\
                         udev,kmod,squashfs-tools,nginx,wrk,openssh-server,\
-                        podman,conmon,crun,netavark,aardvark-dns,catatonit,docker.io,docker-cli,tini";
+                        podman,conmon,crun,netavark,aardvark-dns,catatonit,docker.io,tini";
+
+/// Installs Debian packages on top of a tree.
+const LAYER: &str = include_str!("layer.sh");
 
 /// Scripts that change the tree after its packages are installed; `$1` is its path.
 const CUSTOMIZE: [&str; 8] = [
@@ -41,10 +45,13 @@ const CUSTOMIZE: [&str; 8] = [
     r#"echo sandbox >"$1/etc/hostname"; touch "$1/etc/.updated" "$1/var/.updated""#,
 ];
 
-/// A bootable Debian trixie tree.
+/// A bootable Debian tree.
 #[derive(Debug, Clone)]
 pub struct Tree {
     pub(crate) path: PathBuf,
+    /// Directories on top of it, the uppermost first.
+    pub(crate) layers: Vec<PathBuf>,
+    pub(crate) release: Release,
     pub(crate) host: Host,
 }
 
@@ -52,8 +59,8 @@ impl Tree {
     /// Creates the tree, or finds an existing one, and prepares the machine for sandboxes.
     ///
     /// It is kept in `/var/cache/conductor-sandbox`, or in the directory in `CONDUCTOR_SANDBOX_DIR`, as
-    /// `trixie-<hash of its recipe>`, and may be deleted while no sandbox runs. `progress` receives a line
-    /// before each long part.
+    /// `trixie-<hash of its recipe>`, and may be deleted while no sandbox runs. `CONDUCTOR_SANDBOX_DEBIAN`
+    /// chooses another release of Debian, see [`Release`]. `progress` receives a line before each long part.
     ///
     /// # Errors
     ///
@@ -75,16 +82,49 @@ impl Tree {
         fs::create_dir_all(&cache).map_err(Error::at(&cache))?;
         // This also guards apt-get, which does not wait for another process.
         let _lock = lock(&cache.join("lock"), progress)?;
+        let release = Release::chosen()?;
         let host = Host::prepare(progress)?;
-        let recipe = recipe(packages);
-        let path = cache.join(format!("trixie-{:016x}", hash(&recipe.join("\n"))));
+        let recipe = recipe(release, packages);
+        let path = cache.join(format!("{}-{:016x}", release.name(), hash(&recipe.join("\n"))));
         if !path.exists() {
-            make(&path, &recipe, progress)?;
+            make(&path, release, &recipe, progress)?;
         }
-        Ok(Self { path, host })
+        Ok(Self { path, layers: Vec::new(), release, host })
     }
 
-    /// Returns the path of the tree.
+    /// Adds a layer with more Debian packages, which is created once and kept next to the tree.
+    ///
+    /// Unlike [`Tree::ensure_with`], it installs only what the tree lacks. The packages' units are not
+    /// enabled. A sandbox on a tree with layers keeps its files when it is rebooted.
+    ///
+    /// # Errors
+    ///
+    /// The packages cannot be installed.
+    pub fn with_layer(
+        mut self,
+        packages: &[&str],
+        progress: &mut dyn FnMut(&str),
+    ) -> Result<Self, Error> {
+        let _lock = lock(&cache_directory().join("lock"), progress)?;
+        let mut name = self.path.as_os_str().to_owned();
+        let recipe = [&[LAYER], packages].concat().join("\n");
+        name.push(format!("-layer-{:016x}", hash(&recipe)));
+        let path = PathBuf::from(name);
+        if !path.exists() {
+            progress("installing more packages in the Debian tree (once, about a minute) ...");
+            let unfinished = path.with_extension("unfinished");
+            run(Command::new("rm").args(["-rf", "--one-file-system"]).arg(&unfinished))?;
+            fs::create_dir(&unfinished).map_err(Error::at(&unfinished))?;
+            let mut command = Command::new("unshare");
+            command.args(["--mount", "sh", "-ec", LAYER]).arg(&unfinished).arg(&self.path);
+            run(command.args(packages))?;
+            fs::rename(&unfinished, &path).map_err(Error::at(&path))?;
+        }
+        self.layers.insert(0, path);
+        Ok(self)
+    }
+
+    /// Returns the path of the tree, without its layers.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -104,18 +144,23 @@ pub(crate) fn lock(path: &Path, progress: &mut dyn FnMut(&str)) -> Result<File, 
     Ok(file)
 }
 
-fn make(path: &Path, recipe: &[String], progress: &mut dyn FnMut(&str)) -> Result<(), Error> {
+fn make(
+    path: &Path,
+    release: Release,
+    recipe: &[String],
+    progress: &mut dyn FnMut(&str),
+) -> Result<(), Error> {
     progress("making the Debian tree (once, about half a minute) ...");
     let unfinished = path.with_extension("unfinished");
     // A killed process may have left mounts in it: never follow them to the host's files.
     run(Command::new("rm").args(["-rf", "--one-file-system"]).arg(&unfinished))?;
-    run(Command::new("mmdebstrap").args(recipe).arg("trixie").arg(&unfinished))?;
+    run(Command::new("mmdebstrap").args(recipe).arg(release.name()).arg(&unfinished))?;
     fs::rename(&unfinished, path).map_err(Error::at(path))
 }
 
 /// Returns the options of mmdebstrap. Their hash names the tree, so that a changed recipe is a new tree.
-fn recipe(packages: &[&str]) -> Vec<String> {
-    let include = [&[PACKAGES], packages].concat().join(",");
+fn recipe(release: Release, packages: &[&str]) -> Vec<String> {
+    let include = [&[PACKAGES], release.packages(), packages].concat().join(",");
     let options =
         ["--mode=root".to_owned(), "--variant=minbase".to_owned(), format!("--include={include}")];
     let hooks = CUSTOMIZE.map(|hook| format!("--customize-hook={hook}"));

@@ -30,7 +30,7 @@ impl Disk {
         name.push(format!("-vm-{recipe:016x}"));
         let path = PathBuf::from(name);
         if !path.exists() {
-            make(&path, tree.path(), progress)?;
+            make(&path, tree, progress)?;
         }
         Ok(Self { kernel: path.join("kernel"), image: path.join("root.ext4") })
     }
@@ -44,13 +44,14 @@ impl Disk {
     }
 }
 
-fn make(path: &Path, tree: &Path, progress: &mut dyn FnMut(&str)) -> Result<(), Error> {
+fn make(path: &Path, tree: &Tree, progress: &mut dyn FnMut(&str)) -> Result<(), Error> {
     progress("making the disk of the virtual machines (once, about ten seconds) ...");
     let unfinished = path.with_extension("unfinished");
     run(Command::new("rm").args(["-rf", "--one-file-system"]).arg(&unfinished))?;
     fs::create_dir(&unfinished).map_err(Error::at(&unfinished))?;
     let mut command = Command::new("unshare");
-    command.args(["--mount", "sh", "-ec", RECIPE]).arg(&unfinished).arg(tree).args(AGENT);
+    command.args(["--mount", "sh", "-ec", RECIPE]).arg(&unfinished);
+    command.arg(tree.path()).arg(tree.release.name()).args(AGENT);
     run(&mut command)?;
     fs::rename(&unfinished, path).map_err(Error::at(path))
 }

@@ -1,16 +1,16 @@
 # Makes what virtual machines boot: Debian's cloud kernel as `kernel`, and the sandbox's tree with that
 # kernel's modules and the agent as an ext4 image, `root.ext4`.
 #
-# usage: unshare --mount sh -ec disk.sh DIRECTORY TREE AGENT-SCRIPT AGENT-UNIT
+# usage: unshare --mount sh -ec disk.sh DIRECTORY TREE RELEASE AGENT-SCRIPT AGENT-UNIT
 #
 # In a mount namespace of its own, so that no mount outlives this script.
 
-tree=$1 script=$2 unit=$3
+tree=$1 release=$2 script=$3 unit=$4
 cd "$0"
 
 # Only unpacked: installing a kernel also makes an initial RAM disk, which takes long. None is needed,
 # because the drivers of NVMe and of ext4 are built in.
-mmdebstrap --quiet --mode=root --variant=extract --include=linux-image-cloud-amd64 trixie debian
+mmdebstrap --quiet --mode=root --variant=extract --include=linux-image-cloud-amd64 "$release" debian
 mv debian/boot/vmlinuz-* kernel
 
 mkdir -p layer/usr/lib layer/usr/local/sbin layer/var layer/mnt

@@ -1,0 +1,41 @@
+//! The releases of Debian that a sandbox can be.
+
+use std::env;
+
+use crate::error::Error;
+
+/// A release of Debian.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// Debian 12, with systemd 252.
+    Bookworm,
+    /// Debian 13, with systemd 257; the default.
+    Trixie,
+}
+
+impl Release {
+    /// Returns the release that `CONDUCTOR_SANDBOX_DEBIAN` names, or the default.
+    pub(crate) fn chosen() -> Result<Self, Error> {
+        let Some(name) = env::var_os("CONDUCTOR_SANDBOX_DEBIAN") else { return Ok(Self::Trixie) };
+        [Self::Bookworm, Self::Trixie]
+            .into_iter()
+            .find(|release| name == release.name())
+            .ok_or_else(|| Error::UnknownRelease { name: name.to_string_lossy().into_owned() })
+    }
+
+    /// Returns its code name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bookworm => "bookworm",
+            Self::Trixie => "trixie",
+        }
+    }
+
+    /// Returns the packages of the tree that other releases do not have.
+    pub(crate) fn packages(self) -> &'static [&'static str] {
+        match self {
+            Self::Bookworm => &[],
+            Self::Trixie => &["docker-cli"],
+        }
+    }
+}
