@@ -8,6 +8,7 @@ use crate::host::{FEW_FILTERS, Host, UNITS};
 
 pub(crate) const TESTS: &[Test] = &[
     ("every_unit_of_a_service_writes_its_state", every_unit_of_a_service_writes_its_state),
+    ("a_runtime_directory_is_kept", a_runtime_directory_is_kept),
     ("redis_loses_no_write", redis_loses_no_write),
     ("native_named_volumes", |host| named_volumes(host, None)),
     ("docker_named_volumes", |host| named_volumes(host, Some(Docker))),
@@ -98,6 +99,45 @@ fn every_unit_of_a_service_writes_its_state(host: &Host) {
     assert_eq!(user(&new.0), "conductor-web");
     assert_ne!(new.1, own.1);
     writes(host, &new);
+}
+
+/// What the host finds in a `RuntimeDirectory=` is what the instances write: it is one for all of them, and systemd
+/// would remove it with each that stops.
+fn a_runtime_directory_is_kept(host: &Host) {
+    let define = |version: &str, end: &str, rest: &str| {
+        let script =
+            format!(": {version}; {end}; while sleep 0.02; do echo >>/run/web-sockets/$$; done");
+        let settings = FEW_FILTERS
+            .replace("{\"Service\": {", "{\"Service\": {\"RuntimeDirectory\": \"web-sockets\", ");
+        host.define(
+            "web.yaml",
+            &format!("id: web\ncommand: [/bin/sh, -c, '{script}']\nsystemd: {settings}\n{rest}"),
+        );
+        host.conductor(&["apply"])
+    };
+    let all_write = |count: usize| {
+        let running = host.running("web");
+        assert_eq!(running.len(), count, "{running:?}");
+        for (unit, pid) in running {
+            let size = || host.sh(&format!("stat --format %s /run/web-sockets/{pid} || echo 0"));
+            let before = size();
+            host.eventually(&format!("{unit} writes"), |_| size() != before);
+        }
+    };
+    define("v1", ":", "").exits(0);
+    all_write(1);
+    define("v2", ":", "").exits(0);
+    all_write(1);
+    // Until it has reached its start limit, and its failure is reset after the old one is back.
+    define("v3", "exit 3", "health: {command: [\"true\"]}\ndeploy: {order: stop-first}\n").exits(3);
+    all_write(1);
+    define("v2", ":", "instances: 2\n").exits(0);
+    all_write(2);
+    host.sh(&format!("systemctl stop {}", host.running("web")[0].0));
+    all_write(1);
+    host.conductor(&["remove", "--id", "web"]).exits(0);
+    assert_eq!(host.sh("find /run/conductor /run/private/conductor -name '*web*'"), "");
+    host.sh("rm -r /run/private/web-sockets /run/web-sockets");
 }
 
 /// A database that loads its data when it starts, and saves it when it stops, as Redis does.

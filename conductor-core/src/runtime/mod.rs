@@ -84,6 +84,10 @@ pub(crate) fn parts(instance: &Instance<'_>) -> Parts {
         Runtime::Docker => engine::docker(instance),
         Runtime::Podman => engine::podman(instance),
     };
+    let native = service.runtime == Runtime::Native;
+    if native {
+        parts.exec.push("SuccessExitStatus", TERMINATED);
+    }
     parts.unit.extend(health::start_limit(service));
     mounts(&mut parts.unit, instance);
     socket::order(&mut parts.unit, instance);
@@ -93,6 +97,11 @@ pub(crate) fn parts(instance: &Instance<'_>) -> Parts {
         // The probe counts restarts in it; secrets are shown to containers from it.
         parts.resources.push("RuntimeDirectory", RUNTIME_DIRECTORY);
         parts.resources.push("RuntimeDirectoryPreserve", "restart");
+    }
+    if native && service.setting("RuntimeDirectory").is_some() {
+        // The definition's own directory is the same for all instances and releases: one that stops, or whose
+        // failure is reset, must not take it away from the others (seen on systemd 257).
+        parts.resources.push("RuntimeDirectoryPreserve", "yes");
     }
     parts
 }
@@ -131,6 +140,9 @@ fn mounts(unit: &mut Lines, instance: &Instance<'_>) {
 
 /// An instance's directory below `/run`: `%N` is the name of its unit. It is removed when the unit stops.
 const RUNTIME_DIRECTORY: &str = "conductor/%N";
+
+/// How Java, shells and many others end after SIGTERM. To systemd, an instance that was stopped would be failed.
+const TERMINATED: &str = "143";
 
 /// Returns when systemd kills an instance that is being stopped.
 pub(crate) fn stop_deadline(service: &Service) -> Span {
