@@ -39,6 +39,7 @@ mod older_files;
 mod operator_mistakes;
 mod pool;
 mod ports;
+mod programs;
 mod proxy;
 mod prune;
 mod ran;
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
     } else {
         trials.extend(machine::trials(&pool));
         trials.extend(chef::trials(&pool));
+        trials.extend(programs::trials(&pool));
         // The slowest come first, so that no core is idle at the end.
         for (theme, tests) in [
             ("deploy", deploy::under_load::TESTS),

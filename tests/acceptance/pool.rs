@@ -13,6 +13,22 @@ use crate::host::Host;
 /// What the cookbook for Chef is tested with, and what of Chef Debian has.
 const RUBY: &[&str] = &["ruby", "ruby-rspec", "ruby-mixlib-shellout", "ruby-chef-utils", "rubocop"];
 
+/// Programs that other people wrote. Redis is in each tree.
+const PROGRAMS: &[&str] = &[
+    "caddy",
+    "default-jre-headless",
+    "gunicorn",
+    "haproxy",
+    "mariadb-server",
+    "memcached",
+    "nodejs",
+    "postgresql",
+    "prometheus",
+    "prometheus-node-exporter",
+    "python3-pika",
+    "rabbitmq-server",
+];
+
 /// Where a sandbox with Ruby has this repository.
 pub(crate) const REPOSITORY: &str = "/usr/local/src";
 
@@ -108,6 +124,14 @@ impl Pool {
         let tree = tree.as_ref().map_err(Failed::from)?;
         let host = self.boot(tree, &[(Path::new(env!("CARGO_MANIFEST_DIR")), REPOSITORY)])?;
         test(&host);
+        Ok(host.sandbox.kill()?)
+    }
+
+    /// Runs a test in a sandbox of its own that has [`PROGRAMS`] and can be rebooted.
+    pub(crate) fn run_with_programs(&self, test: impl FnOnce(&mut Host)) -> Result<(), Failed> {
+        let tree = self.tree()?.clone().with_layer(PROGRAMS, &mut |line| eprintln!("{line}"))?;
+        let mut host = self.boot(&tree, &[])?;
+        test(&mut host);
         Ok(host.sandbox.kill()?)
     }
 

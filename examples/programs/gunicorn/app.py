@@ -1,0 +1,6 @@
+"""A WSGI application that says hello."""
+
+
+def app(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"Hello from Python\n"]
