@@ -4,12 +4,14 @@ use conductor_sandbox::Engine;
 use conductor_sandbox::Engine::{Docker, Podman};
 
 use crate::Test;
+use crate::attacks::as_eve;
 use crate::host::{FEW_FILTERS, Host, UNITS};
 
 pub(crate) const TESTS: &[Test] = &[
     ("every_unit_of_a_service_writes_its_state", every_unit_of_a_service_writes_its_state),
     ("a_runtime_directory_is_kept", a_runtime_directory_is_kept),
     ("redis_loses_no_write", redis_loses_no_write),
+    ("a_volume_stays_its_users", a_volume_stays_its_users),
     ("native_named_volumes", |host| named_volumes(host, None)),
     ("docker_named_volumes", |host| named_volumes(host, Some(Docker))),
     ("podman_named_volumes", |host| named_volumes(host, Some(Podman))),
@@ -253,6 +255,42 @@ fn inside(host: &Host, engine: Option<Engine>, main: u32) -> String {
             let engine = engine.program();
             host.sh(&format!("{engine} inspect --format '{{{{.State.Pid}}}}' $({engine} ps -q)"))
         }
+    }
+}
+
+/// A volume of a user of the host: no other can look into it, and a command of another user does not take it away.
+fn a_volume_stays_its_users(host: &Host) {
+    let define = |user: &str| {
+        let settings = FEW_FILTERS;
+        host.define(
+            "db.yaml",
+            &format!(
+                "id: db\n{user}command: [/usr/bin/sleep, infinity]\nvolumes: ['data:/data']\n\
+                 cron: {{job: {{schedule: '@yearly', user: daemon, command: [test, -d, /data]}}}}\n\
+                 systemd: {settings}\n"
+            ),
+        );
+    };
+    let volume = "/var/lib/conductor/volumes/db/data";
+    let owner = |host: &Host| host.sh(&format!("stat --dereference --format '%u %a' {volume}"));
+    // That of a dynamic user is in a directory of root's.
+    for (user, mode) in [("user: www-data\n", " 700"), ("", " 755")] {
+        define(user);
+        host.apply();
+        host.eventually("the volume is there", |host| host.path(volume).symlink_metadata().is_ok());
+        let before = owner(host);
+        assert!(before.ends_with(mode), "{before}");
+        as_eve(host, &format!("ls {volume}")).exits(2).complains("Permission denied");
+        let (_, pid) = host.running("db").remove(0);
+        host.conductor(&["run", "--id", "db", "--", "touch", "/data/file"]).exits(0);
+        for user in ["root", "daemon"] {
+            let run = ["run", "--id", "db", "--user", user, "--", "test", "-d", "/data"];
+            host.conductor(&run).exits(0);
+        }
+        host.conductor(&["cron", "run-now", "--id", "db", "job"]).exits(0);
+        assert_eq!(owner(host), before);
+        assert!(host.path(&format!("/proc/{pid}/root/data/file")).exists());
+        host.conductor(&["remove", "--id", "db", "--volumes"]).exits(0);
     }
 }
 

@@ -132,6 +132,7 @@ pub(super) fn instance_unit(
         tokens,
         endpoint: endpoint.as_ref(),
         scope,
+        is_owner: true,
         run: None,
     });
     // Without `..`: everything that a runtime adds has its place in the unit.

@@ -72,6 +72,8 @@ pub(super) fn compile(
     templates: &Templates,
 ) -> Result<String, CompileError> {
     let own = release.service;
+    // Instances must not lose their volumes to the user of another command.
+    let is_owner = own.instances == 0 || task.user.is_none() || task.user == own.user;
     let mut env = own.env.clone();
     env.extend(task.env);
     // It serves no requests, so it has neither a port nor a health check.
@@ -121,6 +123,7 @@ pub(super) fn compile(
         tokens,
         endpoint: None,
         scope,
+        is_owner,
         run: task.run.as_ref(),
     });
     exec.extend(task.service);

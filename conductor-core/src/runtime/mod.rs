@@ -72,6 +72,8 @@ pub(crate) struct Instance<'a> {
     /// The address at which the host reaches it, if it has one.
     pub(crate) endpoint: Option<&'a Endpoint>,
     pub(crate) scope: Scope,
+    /// Whether its user is the service's, who owns the named volumes.
+    pub(crate) is_owner: bool,
     /// What a unit that runs once needs in addition.
     pub(crate) run: Option<&'a RunParts>,
 }

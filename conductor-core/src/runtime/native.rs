@@ -10,7 +10,7 @@ use crate::name::{VOLUMES, dynamic_user};
 use crate::service::Service;
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, percent, quote};
-use crate::value::{Volume, VolumeSource};
+use crate::value::{UserName, Volume, VolumeSource};
 
 /// The sandbox of every native unit. systemd.exec(5) explains each directive.
 ///
@@ -132,7 +132,7 @@ fn environment(instance: &Instance<'_>) -> Lines {
 }
 
 fn resources(instance: &Instance<'_>) -> Lines {
-    let Instance { service, tokens, image, .. } = instance;
+    let Instance { service, tokens, image, is_owner, .. } = instance;
     let mut lines = Lines::default();
     user(&mut lines, instance);
     if let Some(image) = image {
@@ -164,15 +164,32 @@ fn resources(instance: &Instance<'_>) -> Lines {
             // systemd creates it for the unit's user, without following what the service may have left there.
             VolumeSource::Named(name) => {
                 let directory = format!("{VOLUMES}/{}/{name}", service.id);
-                lines.push("StateDirectory", &directory);
+                if *is_owner {
+                    lines.push("StateDirectory", &directory);
+                }
                 lines.push(directive, format_args!("%S/{directory}:{}", percent(&target)));
             }
         }
+    }
+    if *is_owner && hides_volumes(service) {
+        lines.push("StateDirectoryMode", "0700");
     }
     for (name, path) in &service.secrets {
         lines.push("LoadCredential", format_args!("{name}:{}", percent(path.as_str())));
     }
     lines
+}
+
+/// Returns whether only the service's user can enter its named volumes.
+///
+/// Those of a dynamic user are in a directory of root's anyway. A program that starts as root may become a user who
+/// has to enter them. The mode would also be that of the definition's own `StateDirectory=`.
+fn hides_volumes(service: &Service) -> bool {
+    let user = service.user.as_ref().map(UserName::as_str);
+    let is_named = service.volumes.iter().any(|volume| volume.name().is_some());
+    is_named
+        && user.is_some_and(|user| !["root", "0"].contains(&user))
+        && service.setting("StateDirectory").is_none()
 }
 
 /// Adds the user of an instance.
