@@ -80,3 +80,14 @@ fn docker() {
 fn podman() {
     assert_snapshot!(all("podman"));
 }
+
+#[test]
+fn a_container_keeps_no_children() {
+    let job = "cron: {a: {schedule: '@daily', command: [/bin/x], children: keep}}\n";
+    let parse = |text: &str| Service::parse(Path::new("x.yaml"), &format!("{text}{job}"));
+    assert!(parse("id: a\ncommand: [/bin/x]\n").is_ok());
+    for runtime in ["docker", "podman"] {
+        let error = parse(&format!("id: a\nimage: app\nruntime: {runtime}\n")).unwrap_err();
+        assert!(error.to_string().contains("children: keep works only with"), "{error}");
+    }
+}

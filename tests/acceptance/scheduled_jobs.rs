@@ -282,13 +282,24 @@ fn what_a_job_gets(host: &Host) {
     let endless = shell("while :; do echo y; done | head -1");
     let pipe = format!("schedule: '@yearly', timeout: 20s, command: {endless}");
     let common = "env: {A: \"1\", B: \"1\"}\nlimits: {memory: 32M, pids: 9}\n";
-    define(host, common, &[("all", &job), ("pipe", &pipe)]);
+    let leaves = |name: &str| shell(&format!("(sleep 1; touch /out/{name}) & echo left"));
+    let leaves =
+        |name: &str, more: &str| format!("schedule: '@yearly', command: {}{more}", leaves(name));
+    let (killed, kept) = (leaves("killed", ""), leaves("kept", ", children: keep"));
+    let all = [("all", &job), ("pipe", &pipe), ("killed", &killed), ("kept", &kept)];
+    define(host, common, &all.map(|(name, keys)| (name, keys.as_str())));
     host.apply();
     host.conductor(&["cron", "run-now", "--id", "a", "all"]).exits(0);
     // A program whose output nobody reads ends, as under cron.
     host.conductor(&["cron", "run-now", "--id", "a", "pipe"]).exits(0).says("y\n");
     assert_eq!(host.sh("cat /srv/out/stdin"), "100%\ntwo lines, and a \u{e4}");
     assert_eq!(host.sh("cat /srv/out/env /srv/out/user"), "12\nworker");
+    // What a command leaves behind ends with it, or goes on.
+    for name in ["killed", "kept"] {
+        host.conductor(&["cron", "run-now", "--id", "a", name]).exits(0).says("left");
+    }
+    host.eventually("the kept process ends", |host| host.path("/srv/out/kept").exists());
+    assert!(!host.path("/srv/out/killed").exists());
     let unit = "conductor-a-all.service";
     assert_eq!(host.property(unit, "MemoryMax"), (64 << 20).to_string());
     assert_eq!(host.property(unit, "TasksMax"), "9");

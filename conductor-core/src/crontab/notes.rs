@@ -16,7 +16,7 @@ pub(super) fn of(command: &str) -> Vec<Invalid> {
         );
         notes.push(
             Invalid::new(why).hint(
-                "run it in the foreground; or make it a service of its own, if it is to stay",
+                "run it in the foreground; or, if it is to stay, add children: keep to the job",
             ),
         );
     }

@@ -24,7 +24,7 @@ use serde::Deserialize;
 pub use field::{Field, Located, Table};
 pub use limits::{CheckedLimits, Limits};
 pub use raw::{
-    ChangedFiles, Definition, Deploy, Health, Job, Method, Order, Overlap, Proxy, Runtime,
+    ChangedFiles, Children, Definition, Deploy, Health, Job, Method, Order, Overlap, Proxy, Runtime,
 };
 pub use schema::schema;
 

@@ -301,6 +301,9 @@ pub struct Job {
     /// What happens to a run that is due while the previous one is still active.
     #[schemars(extend("default" = Overlap::default()))]
     pub overlap: Field<Overlap>,
+    /// native: what happens to processes that the command leaves behind when it has ended.
+    #[schemars(extend("default" = Children::default()))]
+    pub children: Field<Children>,
     /// `false`: the job is not scheduled, but `cron run-now` runs it.
     #[schemars(extend("default" = defaults::ENABLED))]
     pub enabled: Field<bool>,
@@ -312,6 +315,17 @@ pub struct Job {
     pub user: Field<UserName>,
     /// The standard input of the command, byte for byte; empty unless given.
     pub stdin: Field<EnvValue>,
+}
+
+/// What happens to processes that a job's command leaves behind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Children {
+    /// systemd ends them.
+    #[default]
+    Kill,
+    /// They go on, as under cron, also when the job runs again.
+    Keep,
 }
 
 /// What happens to a run that is due while the previous one still runs.

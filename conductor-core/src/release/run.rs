@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::compile::{check_scope, check_volumes, image};
 use super::{CompileError, PREFIX, Release, slice_unit};
-use crate::definition::Runtime;
+use crate::definition::{Children, Runtime};
 use crate::name::UnitName;
 use crate::runtime::{self, Parts, RunParts, Scope};
 use crate::service::{Limits, Service};
@@ -21,6 +21,7 @@ struct CommandView<'a> {
     revision: &'a str,
     slice: &'a str,
     r#type: &'a str,
+    kill_mode: &'a str,
     timeout: String,
     stop_timeout: String,
     unit: Lines,
@@ -49,6 +50,8 @@ pub struct Task {
     pub user: Option<UserName>,
     /// The longest that it may take.
     pub timeout: Option<Span>,
+    /// What happens to processes that it leaves behind.
+    pub children: Children,
     /// What a run needs; `None` for a job or a hook.
     pub run: Option<RunParts>,
     /// Its own directives of the section `[Unit]`.
@@ -141,6 +144,10 @@ pub(super) fn compile(
         revision,
         slice: slice.as_str(),
         r#type: service_type,
+        kill_mode: match task.children {
+            Children::Kill => "mixed",
+            Children::Keep => "process",
+        },
         timeout: start.unwrap_or_else(|| "infinity".to_owned()),
         stop_timeout: service.deploy.stop_timeout.to_string(),
         unit,

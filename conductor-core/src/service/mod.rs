@@ -14,7 +14,7 @@ pub use conflicts::check_conflicts;
 pub use files::{HostFile, Purpose};
 
 use crate::cron::CalendarEvent;
-use crate::definition::{ChangedFiles, Method, Order, Overlap, Runtime, Source};
+use crate::definition::{ChangedFiles, Children, Method, Order, Overlap, Runtime, Source};
 use crate::error::{Problem, Problems};
 use crate::name::{JobName, ProxyName, Revision, ServiceId, VolumeName};
 use crate::value::{
@@ -205,6 +205,8 @@ pub struct ScheduledJob {
     pub on_success: Option<UnitReference>,
     /// What happens to a run that is due while the previous one still runs.
     pub overlap: Overlap,
+    /// What happens to processes that it leaves behind.
+    pub children: Children,
     /// Whether it runs at its times.
     pub enabled: bool,
     /// Environment variables, in addition to the service's.

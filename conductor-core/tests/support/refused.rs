@@ -139,6 +139,7 @@ pub(crate) fn mistakes() -> Vec<(&'static str, Value)> {
             json!({"a": {"schedule": "@daily", "command": ["x"], "on_failure": "-x.service"}}),
         ),
         ("cron", json!({"a": {"schedule": "@daily", "command": ["x"], "catch_up": "yes"}})),
+        ("cron", json!({"a": {"schedule": "@daily", "command": ["x"], "children": "wait"}})),
         ("systemd", json!({"Install": {"WantedBy": "x"}})),
         ("systemd", json!({"Service": {"ExecStart": "/bin/sh"}})),
         ("systemd", json!({"Service": {"nice": 5}})),

@@ -6,7 +6,8 @@ use std::fmt::Display;
 use super::Check;
 use super::advice::is_in_months;
 use crate::definition::{
-    self, Fault, Field, Located, MOST_INSTANCES, MOST_RELEASES, Order, Runtime, Table, defaults,
+    self, Children, Fault, Field, Located, MOST_INSTANCES, MOST_RELEASES, Order, Runtime, Table,
+    defaults,
 };
 use crate::name::{JobName, ProxyName};
 use crate::service::{Deploy, Proxy, ScheduledJob, When};
@@ -150,6 +151,21 @@ impl Check<'_> {
         }
     }
 
+    /// Reads `children`. A container ends with its first process, and all others with it.
+    fn children(&self, children: Field<Children>, runtime: Option<Runtime>) -> Children {
+        let Some(children) = children.given() else { return Children::default() };
+        if children.value == Children::Keep
+            && runtime.is_some_and(|runtime| runtime != Runtime::Native)
+        {
+            let fault = Fault::new("children: keep works only with runtime: native");
+            self.refuse(
+                children.at,
+                fault.hint("remove this key: a container ends with its first process"),
+            );
+        }
+        children.value
+    }
+
     fn job(&self, job: Located<definition::Job>, runtime: Option<Runtime>) -> Option<ScheduledJob> {
         let at = job.at;
         let definition::Job {
@@ -164,6 +180,7 @@ impl Check<'_> {
             on_failure,
             on_success,
             overlap,
+            children,
             enabled,
             env,
             limits,
@@ -210,6 +227,7 @@ impl Check<'_> {
             on_failure: on_failure.into_value(),
             on_success: on_success.into_value(),
             overlap: overlap.into_value().unwrap_or_default(),
+            children: self.children(children, runtime),
             enabled: enabled.into_value().unwrap_or(defaults::ENABLED),
             // A job has neither a port nor a socket.
             env: self.env(env, false, false),
