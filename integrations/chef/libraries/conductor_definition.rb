@@ -11,8 +11,8 @@ module ConductorCookbook
     # The keys of a definition that are also properties of `conductor_service`. `revision` is not among
     # them, because it is also the revision to deploy.
     FIELDS = %i[
-      runtime image entrypoint command instances port listen env env_files secrets volumes user cap_add cap_drop
-      limits health deploy proxy sandbox cron systemd
+      runtime image entrypoint command instances port listen env env_files secrets volumes user
+      cap_add cap_drop limits health deploy proxy sandbox cron systemd
     ].freeze
 
     HIDDEN = '(sensitive)'

@@ -42,6 +42,7 @@ fn the_guide(pool: &Pool) -> Result<(), Failed> {
     // The checkout, with built programs.
     let release = fleet.path("conductor/target/release");
     programs(pool, &release)?;
+    symlink(&release, fleet.path("conductor/target/probe"))?;
     fs::create_dir(fleet.path("conductor/integrations"))?;
     symlink(COLLECTION, fleet.path("conductor/integrations/ansible"))?;
 
