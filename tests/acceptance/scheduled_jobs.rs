@@ -306,6 +306,10 @@ fn what_a_job_gets(host: &Host) {
     assert_eq!(host.property(unit, "Slice"), "conductor-a.slice");
     let log = host.conductor(&["logs", "--id", "a"]).exits(0);
     assert!(log.stdout.contains("heard"), "{log}");
+    let of_job = |name: &str| host.conductor(&["logs", "--id", "a", "--job", name]).exits(0).stdout;
+    let (all, left) = (of_job("all"), of_job("kept"));
+    assert!(all.contains("heard") && !all.contains("left"), "{all}");
+    assert!(left.contains("left") && !left.contains("heard"), "{left}");
 }
 
 fn time_zones(host: &Host) {

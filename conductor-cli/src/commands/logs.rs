@@ -5,7 +5,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::ExitCode;
 
 use clap::Args;
-use conductor_core::name::ServiceId;
+use conductor_core::name::{JobName, ServiceId};
 use conductor_host::system::JournalQuery;
 use schemars::JsonSchema;
 
@@ -27,6 +27,9 @@ pub(crate) struct Logs {
     /// Only this instance
     #[arg(long, value_name = "N")]
     pub(crate) instance: Option<u16>,
+    /// Only this scheduled job
+    #[arg(long, value_name = "NAME", conflicts_with = "instance")]
+    pub(crate) job: Option<JobName>,
     /// Wait for new lines
     #[arg(long, short)]
     pub(crate) follow: bool,
@@ -61,7 +64,7 @@ enum JournalField {
 
 /// Replaces this process by `journalctl`, which then handles paging, signals and the exit status.
 pub(crate) fn run(context: &Context, options: &Logs) -> Result<ExitCode, Failure> {
-    let Logs { service, id, instance, follow, lines, since } = options;
+    let Logs { service, id, instance, job, follow, lines, since } = options;
     // clap requires one of them.
     let Some(service) = service.as_ref().or(id.as_ref()) else { return Ok(ExitCode::FAILURE) };
     if !context.json() && !context.conductor.is_on_host(service)? {
@@ -71,6 +74,7 @@ pub(crate) fn run(context: &Context, options: &Logs) -> Result<ExitCode, Failure
     let query = JournalQuery {
         service: service.clone(),
         instance: *instance,
+        job: job.clone(),
         follow: *follow,
         lines: *lines,
         since: since.clone(),

@@ -7,8 +7,8 @@
 use std::process::Command;
 use std::time::SystemTime;
 
-use conductor_core::name::{ServiceId, UnitName};
-use conductor_core::release::slice_unit;
+use conductor_core::name::{JobName, ServiceId, UnitName};
+use conductor_core::release::{job_unit, slice_unit};
 use conductor_core::runtime::Scope;
 
 /// A query for the journal of a service.
@@ -18,6 +18,8 @@ pub struct JournalQuery {
     pub service: ServiceId,
     /// Only this instance.
     pub instance: Option<u16>,
+    /// Only this scheduled job.
+    pub job: Option<JobName>,
     /// Whether to wait for new lines.
     pub follow: bool,
     /// How many of the last lines; `None` for all.
@@ -52,6 +54,9 @@ impl JournalQuery {
 
     /// Returns the matches for the lines of the service; see [`matches`].
     fn groups(&self, scope: Scope) -> Vec<Vec<String>> {
+        if let Some(job) = &self.job {
+            return of_job(scope, &job_unit(&self.service, job));
+        }
         let slice = slice_unit(&self.service);
         let id = || format!("CONDUCTOR_ID={}", self.service);
         let group = |trusted: &str| vec![trusted.to_owned(), id()];
@@ -80,6 +85,17 @@ impl JournalQuery {
         }
         groups
     }
+}
+
+/// Returns the matches for the lines of a job: its own, and those of systemd about it.
+fn of_job(scope: Scope, unit: &UnitName) -> Vec<Vec<String>> {
+    let about = match scope {
+        Scope::System => vec!["_PID=1".to_owned(), format!("UNIT={unit}")],
+        Scope::User => {
+            vec!["_SYSTEMD_USER_UNIT=init.scope".to_owned(), format!("USER_UNIT={unit}")]
+        }
+    };
+    vec![vec![wrote(scope, unit)], about]
 }
 
 /// Adds matches to a command: an entry has to match all of one group.
@@ -168,10 +184,16 @@ pub(super) fn journalctl(scope: Scope) -> Command {
 mod tests {
     use super::*;
 
-    fn matched(scope: Scope, instance: Option<u16>) -> String {
-        let service = "a-b".parse().unwrap();
-        let query =
-            JournalQuery { service, instance, follow: true, lines: None, since: None, json: false };
+    fn matched(scope: Scope, instance: Option<u16>, job: Option<&str>) -> String {
+        let query = JournalQuery {
+            service: "a-b".parse().unwrap(),
+            instance,
+            job: job.map(|job| job.parse().unwrap()),
+            follow: true,
+            lines: None,
+            since: None,
+            json: false,
+        };
         let command = query.command(scope);
         let words = command.get_args().filter_map(|word| word.to_str());
         words.filter(|word| word.contains(['+', '='])).collect::<Vec<_>>().join(" ")
@@ -181,23 +203,33 @@ mod tests {
     fn every_match_has_a_field_of_journalds() {
         for scope in [Scope::System, Scope::User] {
             for instance in [None, Some(2)] {
-                let matched = matched(scope, instance);
+                let matched = matched(scope, instance, None);
                 let trusted = |group: &str| group.starts_with('_') || group.contains(" _");
                 assert!(matched.split(" + ").all(trusted), "{matched}");
             }
         }
         assert_eq!(
-            matched(Scope::System, Some(2)),
+            matched(Scope::System, Some(2), None),
             "_SYSTEMD_SLICE=conductor-a\\x2db.slice CONDUCTOR_INSTANCE=2 \
              + _TRANSPORT=stdout CONDUCTOR_ID=a-b CONDUCTOR_INSTANCE=2 \
              + _PID=1 CONDUCTOR_ID=a-b CONDUCTOR_INSTANCE=2 \
              + _SYSTEMD_UNIT=docker.service CONDUCTOR_ID=a-b CONDUCTOR_INSTANCE=2 --output=short-iso"
         );
         assert_eq!(
-            matched(Scope::User, Some(2)),
+            matched(Scope::User, Some(2), None),
             "--user-unit=conductor-a-b-*-2.service _SYSTEMD_USER_SLICE=conductor-a\\x2db.slice \
              + _SYSTEMD_USER_UNIT=init.scope CONDUCTOR_ID=a-b \
              + _SYSTEMD_USER_UNIT=docker.service CONDUCTOR_ID=a-b --output=short-iso"
+        );
+        assert_eq!(
+            matched(Scope::System, None, Some("c")),
+            "_SYSTEMD_UNIT=conductor-a-b-c.service + _PID=1 UNIT=conductor-a-b-c.service \
+             --output=short-iso"
+        );
+        assert_eq!(
+            matched(Scope::User, None, Some("c")),
+            "_SYSTEMD_USER_UNIT=conductor-a-b-c.service \
+             + _SYSTEMD_USER_UNIT=init.scope USER_UNIT=conductor-a-b-c.service --output=short-iso"
         );
     }
 }
