@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 
+use conductor_core::plan::Taken;
 use conductor_core::release::CompileError;
 use conductor_host::Error;
 use conductor_host::system::{LockError, SystemdError};
@@ -28,6 +29,11 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
         Error::Systemd(SystemdError::Connect { .. }) => {
             "is systemd running, and dbus? --root DIR writes units without them".to_owned()
         }
+        Error::UpstreamTaken { taken: Taken { holder, .. }, .. } => format!(
+            "conductor apply moves it without a failed request if the definition of {holder} has another \
+             upstream now, and conductor apply --prune if {holder} has no definition any more; conductor \
+             remove --id {holder} takes it away first"
+        ),
         Error::NoTemplates { .. } => or("leave --templates out"),
         Error::Path(error) | Error::Lock(LockError::Path(error))
             if error.source.kind() == ErrorKind::PermissionDenied =>

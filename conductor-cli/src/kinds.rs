@@ -61,6 +61,9 @@ impl Kind {
                 BAD_INPUT,
                 "a file that does not belong to conductor is in the way",
             ),
+            ErrorKind::UpstreamTaken => {
+                ("upstream_taken", BAD_INPUT, "an upstream is still in the file of another service")
+            }
             ErrorKind::UndefinedService => {
                 ("undefined_service", BAD_INPUT, "no definition has this id")
             }
@@ -124,7 +127,7 @@ mod tests {
     use crate::exit_status::generated::assert_generated;
 
     /// The kinds in the order of the table. Errors of the output have no JSON form.
-    const KINDS: [Kind; 30] = [
+    const KINDS: [Kind; 31] = [
         Kind::Usage,
         Kind::Argument,
         Kind::Host(ErrorKind::Definition),
@@ -132,6 +135,7 @@ mod tests {
         Kind::Host(ErrorKind::Template),
         Kind::Host(ErrorKind::Compile),
         Kind::Host(ErrorKind::ForeignFile),
+        Kind::Host(ErrorKind::UpstreamTaken),
         Kind::Host(ErrorKind::UndefinedService),
         Kind::Host(ErrorKind::UnknownService),
         Kind::Host(ErrorKind::UnknownJob),

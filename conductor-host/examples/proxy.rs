@@ -13,6 +13,7 @@ use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use conductor_core::name::{ProxyName, ServiceId};
+use conductor_core::proxy::UpstreamChange;
 use conductor_core::service::Proxy;
 use conductor_core::value::{Endpoint, ListenAddress};
 use conductor_host::system::{Proxies, ProxyError, Systemd, read_settings};
@@ -39,7 +40,10 @@ fn run(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
     match arguments {
         ["observe"] => println!("{:#?}", proxies.observe()?),
         ["test"] => proxies.test(&nginx)?,
-        ["remove", id] => proxies.write(&nginx, &parse(id)?, None, true)?,
+        ["remove", id] => {
+            let change = UpstreamChange { service: parse(id)?, text: None };
+            proxies.write(&nginx, &[change], true)?;
+        }
         ["forget", id] => proxies.forget_pending(&parse(id)?)?,
         [what @ ("try" | "write"), id, upstream, ports @ ..] => {
             let id = parse(id)?;
@@ -50,9 +54,10 @@ fn run(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
             };
             let endpoints = ports.iter().map(endpoint).collect::<Result<Vec<_>, _>>()?;
             let file = proxies.templates()?.render(&proxy, &id, &endpoints)?;
+            let changes = [UpstreamChange { service: id, text: Some(file.text) }];
             match *what {
-                "try" => proxies.try_out(&nginx, &id, Some(&file.text))?,
-                _ => proxies.write(&nginx, &id, Some(&file.text), true)?,
+                "try" => proxies.try_out(&nginx, &changes)?,
+                _ => proxies.write(&nginx, &changes, true)?,
             }
         }
         ["reload", seconds] => {

@@ -13,6 +13,7 @@ use std::time::Duration;
 use conductor_core::error::PathError;
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Hook, Step};
+use conductor_core::proxy::UpstreamChange;
 use conductor_core::unit::{EngineImage, LocalImage, NamedVolume};
 use conductor_core::value::HostPath;
 
@@ -105,22 +106,18 @@ pub trait Host {
         volume: &NamedVolume,
     ) -> Result<(), PathError>;
 
-    /// Checks a proxy's configuration as it would be with a new text for a service, or with none.
+    /// Checks a proxy's configuration as it would be with changed files of services.
     async fn try_out(
         &self,
         proxy: &ProxyName,
-        service: &ServiceId,
-        text: Option<&str>,
+        changes: &[UpstreamChange],
     ) -> Result<(), ProxyError>;
 
-    /// Replaces or removes a service's file for a proxy. Before that, it notes the change as pending. With
-    /// `tested`, the change is checked first.
-    async fn write_upstream(
+    /// Replaces or removes files of services for a proxy. Before that, it notes the changes as pending.
+    async fn write_upstreams(
         &self,
         proxy: &ProxyName,
-        service: &ServiceId,
-        text: Option<&str>,
-        tested: bool,
+        changes: &[UpstreamChange],
     ) -> Result<(), ProxyError>;
 
     /// Reloads a proxy and waits until it uses the new configuration. Returns `None` if the proxy does not run.

@@ -156,6 +156,12 @@ pub enum Cause {
     /// A file operation failed.
     #[error(transparent)]
     Path(Arc<PathError>),
+    /// Another service failed, with which this one changes its files for proxies together.
+    #[error("its upstream changes together with that of {service}, which failed")]
+    Together {
+        /// The other service.
+        service: ServiceId,
+    },
     /// The change was interrupted.
     #[error("interrupted")]
     Interrupted,
@@ -187,6 +193,7 @@ impl Cause {
             Self::Plan(_) => "plan",
             Self::Proxy(_) => "proxy",
             Self::Path(_) => "file",
+            Self::Together { .. } => "together",
             Self::Interrupted => "interrupted",
         }
     }

@@ -88,6 +88,7 @@ fn main() -> ExitCode {
             ("deploy", deploy::interrupted::TESTS),
             ("deploy", deploy::releases::TESTS),
             ("deploy", deploy::renewal::TESTS),
+            ("deploy", deploy::together::TESTS),
             ("hostile", hostile::TESTS),
             ("killed", killed::TESTS),
             ("leftovers", leftovers::TESTS),

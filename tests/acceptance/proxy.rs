@@ -127,7 +127,9 @@ fn a_change_that_nginx_refuses_is_not_made(host: &Host) {
     let before = host.sh(&format!("cat {FILE}"));
     host.write("/etc/nginx/conf.d/other.conf", "upstream other { server 127.0.0.1:1; }\n");
     let ran = proxy(host, &["write", "web", "other", "9002"]).exits(1);
-    ran.complains("error: nginx refuses the change: ").complains("duplicate upstream \"other\"");
+    ran.complains("error: nginx refuses the change: ")
+        .complains("duplicate upstream \"other\"")
+        .complains("the upstream other is also in /etc/nginx/conf.d/other.conf: remove it there");
     host.write("/etc/nginx/conf.d/other.conf", "nonsense;\n");
     let ran = proxy(host, &["write", "web", "app", "9002"]).exits(1);
     ran.complains("error: the configuration of nginx is broken: ")

@@ -17,6 +17,9 @@ mod schedule;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod together;
+#[cfg(test)]
+mod together_tests;
 mod traffic;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +41,7 @@ pub use releases::{ObservedRelease, RollbackTarget, record, releases, rollback};
 pub use renewal::{as_deployed, outdated, renew, twins};
 pub use schedule::{is_at_boot, pause, resume, run_now};
 pub use steps::{FileChange, Hook, Step, Steps};
+pub use together::{Taken, Together, Turn, taken};
 
 /// The observed state of a host.
 #[derive(Debug, Clone, Default)]
@@ -232,6 +236,10 @@ pub struct ServicePlan {
     pub replaces: bool,
     /// Whether the service is briefly down during the change.
     pub downtime: bool,
+    /// Whether old instances stop before new ones start.
+    pub stop_first: bool,
+    /// The services with which it changes its files for proxies.
+    pub together: Option<Together>,
     /// The data of the instances that decided which stop first.
     pub data: Option<String>,
     /// How many instances start at a time; `None` for all.
@@ -271,7 +279,8 @@ impl ServicePlan {
 /// The plan of a host.
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
-    /// The plans of the services, which are independent of each other.
+    /// The plans of the services, which are independent of each other unless they say with which they change
+    /// their files for proxies together.
     pub services: Vec<ServicePlan>,
     /// Services on the host that have no definition; the plan does not change them.
     pub orphans: Vec<ServiceId>,
@@ -306,6 +315,7 @@ impl Plan {
                 .finish
                 .retain(|step| !matches!(step, Step::RemoveImage(image) if needed.contains(image)));
         }
+        together::group(&mut services, observed);
         Self { services, orphans: Vec::new() }
     }
 
@@ -330,6 +340,11 @@ impl fmt::Display for Plan {
             }
             for step in service.all_steps() {
                 writeln!(f, "  {step}")?;
+            }
+            if let Some(Together { members, .. }) = &service.together {
+                let others = members.iter().filter(|id| **id != service.service);
+                let others: Vec<_> = others.map(ServiceId::as_str).collect();
+                writeln!(f, "  its upstream changes together with that of {}", others.join(", "))?;
             }
             match (service.replaces, service.downtime, &service.data) {
                 (true, true, Some(data)) => writeln!(

@@ -170,6 +170,8 @@ fn of_service(service: &ServiceId, steps: Steps, observed: &Observed) -> Service
         finish: Steps::default(),
         replaces: false,
         downtime: false,
+        stop_first: false,
+        together: None,
         data: None,
         batch: None,
         reasons: Vec::new(),

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::name::{ProxyName, ServiceId, UnitName};
-use crate::proxy::UpstreamFile;
+use crate::proxy::{UpstreamChange, UpstreamFile};
 use crate::unit::{EngineImage, Link, NamedVolume, Unit};
 use crate::value::{Digest, HostPath, Span};
 
@@ -14,10 +14,8 @@ pub enum Step {
     TestProxy {
         /// The proxy.
         proxy: ProxyName,
-        /// The service.
-        service: ServiceId,
-        /// The new text of the service's file; `None` if the file is to be removed.
-        text: Option<String>,
+        /// The files that change together.
+        changes: Vec<UpstreamChange>,
     },
     /// Pull an image.
     Pull {
@@ -309,6 +307,11 @@ impl Steps {
     /// Returns whether there are no steps.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// Changes each step.
+    pub(super) fn change(&mut self, change: impl FnMut(&mut Step)) {
+        self.0.iter_mut().for_each(change);
     }
 
     /// Returns the steps in order.

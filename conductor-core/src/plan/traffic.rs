@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ActiveState, Desired, Observed, Step};
 use crate::name::{ProxyName, ServiceId};
-use crate::proxy::UpstreamFile;
+use crate::proxy::{UpstreamChange, UpstreamFile};
 use crate::unit::UnitSet;
 use crate::value::{Endpoint, HostPath, Span};
 
@@ -44,18 +44,22 @@ impl Traffic {
         observed: &Observed,
     ) -> Self {
         let mut traffic = Self::default();
-        traffic.switch_sockets(service, sockets, observed);
+        let unused = traffic.switch_sockets(service, sockets, observed);
         traffic.write_upstreams(service, upstream, drain, observed);
+        // Until the proxy has read its old file, it sends requests to these names.
+        traffic.undo.extend(unused);
         traffic.leave_sockets(service, sockets, drain, observed);
         traffic
     }
 
+    /// Switches the fixed names of sockets. Returns the steps of the undo that remove new names.
     fn switch_sockets(
         &mut self,
         service: &ServiceId,
         sockets: &BTreeMap<u16, HostPath>,
         observed: &Observed,
-    ) {
+    ) -> Vec<Step> {
+        let mut unused = Vec::new();
         let names = observed.sockets.get(service);
         for (&instance, socket) in sockets {
             let old = names.and_then(|names| names.get(&instance));
@@ -63,14 +67,16 @@ impl Traffic {
                 continue;
             }
             let service = service.clone();
-            self.undo.push(match old {
+            match old {
                 Some(old) => {
-                    Step::Switch { service: service.clone(), instance, socket: old.clone() }
+                    let (service, socket) = (service.clone(), old.clone());
+                    self.undo.push(Step::Switch { service, instance, socket });
                 }
-                None => Step::Unswitch { service: service.clone(), instance },
-            });
+                None => unused.push(Step::Unswitch { service: service.clone(), instance }),
+            }
             self.switch.push(Step::Switch { service, instance, socket: socket.clone() });
         }
+        unused
     }
 
     fn write_upstreams(
@@ -120,7 +126,8 @@ impl Traffic {
 
     fn test(&mut self, proxy: &ProxyName, service: &ServiceId, text: Option<&str>) {
         let (proxy, service, text) = (proxy.clone(), service.clone(), text.map(str::to_owned));
-        self.test.push(Step::TestProxy { proxy, service, text });
+        let changes = vec![UpstreamChange { service, text }];
+        self.test.push(Step::TestProxy { proxy, changes });
     }
 
     /// Drains the sockets of old instances, and removes their fixed names.

@@ -23,6 +23,18 @@ pub struct UpstreamFile {
     pub text: String,
 }
 
+/// A change of a service's file for a proxy.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UpstreamChange {
+    /// The service.
+    pub service: ServiceId,
+    /// The new text of its file; `None` if the file is to be removed.
+    pub text: Option<String>,
+}
+
+/// The words in front of the name of an upstream: that of nginx, and that of haproxy and Varnish.
+const KEYWORDS: [&str; 2] = ["upstream", "backend"];
+
 impl UpstreamFile {
     /// Appends the mark to a text, so that every file has it, whatever its template.
     fn new(proxy: &ProxyName, service: &ServiceId, mut text: String) -> Self {
@@ -32,6 +44,12 @@ impl UpstreamFile {
         text.push_str(&mark(proxy, service));
         text.push('\n');
         Self { proxy: proxy.clone(), service: service.clone(), text }
+    }
+
+    /// Returns the names of the upstreams in it. Those of a template in another syntax than nginx's, haproxy's or
+    /// Varnish's are not known.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        names(&self.text)
     }
 
     /// Reads the mark at the end of a file; `None` if the file is not conductor's.
@@ -44,6 +62,15 @@ impl UpstreamFile {
             text: text.to_owned(),
         })
     }
+}
+
+/// Returns the names of the upstreams that a text defines.
+pub fn names(text: &str) -> impl Iterator<Item = &str> {
+    text.lines().filter_map(|line| {
+        let mut words = line.split('#').next()?.split_whitespace();
+        words.next().filter(|word| KEYWORDS.contains(word))?;
+        words.next().map(|name| name.trim_end_matches('{')).filter(|name| !name.is_empty())
+    })
 }
 
 /// Returns the last line of a file.
@@ -62,6 +89,13 @@ mod tests {
             let file = UpstreamFile::new(&proxy, &service, text.to_owned());
             assert_eq!(UpstreamFile::parse(&file.text), Some(file));
         }
+    }
+
+    #[test]
+    fn the_upstreams_of_a_file_are_known() {
+        let text = "# upstream no;\nupstream app {\n  server 127.0.0.1:1;\n}\nupstream b{\n}\n\
+                    backend c # upstream d\n  server upstream e\nupstream\nupstream #f\n";
+        assert_eq!(names(text).collect::<Vec<_>>(), ["app", "b", "c"]);
     }
 
     #[test]

@@ -60,6 +60,8 @@ impl<H: Host> Executor<'_, H> {
         });
         let gone: Vec<UnitName> = gone.collect();
         let online = self.host.is_online();
+        // If an earlier call failed in between, its units may be stale, too.
+        let owed = self.owes_reload.replace(true);
         if online && !stale.is_empty() {
             self.host.note_stale().await?;
         }
@@ -73,12 +75,15 @@ impl<H: Host> Executor<'_, H> {
             self.host.remove_runtime_links(instances).await?;
         }
         if !online {
+            self.owes_reload.set(false);
             return Ok(());
         }
         if !gone.is_empty() {
             self.host.reset_failed(gone).await;
         }
-        self.reload(Some(stale)).await
+        self.reload(Some(stale).filter(|_| !owed)).await?;
+        self.owes_reload.set(false);
+        Ok(())
     }
 
     /// Makes systemd forget about timers of a service.

@@ -13,18 +13,20 @@ mod interruption;
 mod kind;
 mod progress;
 mod systemd_jobs;
+mod together;
 mod traffic;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, ServicePlan, Step};
-use conductor_core::proxy::UpstreamFile;
+use conductor_core::proxy::UpstreamChange;
 use conductor_core::release::Images;
 use conductor_core::unit::EngineImage;
 use futures_util::future::{Either, join_all, select};
+use futures_util::lock::Mutex;
 
 use crate::event::{Event, Watcher};
 use crate::host::{Condition, Host, HostError};
@@ -71,6 +73,8 @@ pub(crate) struct Executor<'h, H: Host> {
     busy: Counter,
     /// How many removed services have units left to stop.
     leaving: Counter,
+    /// Whether files were changed, and systemd was not reloaded since.
+    owes_reload: Cell<bool>,
     files: Gather<Vec<Step>, ()>,
     states: Gather<(), BTreeMap<UnitName, ActiveState>>,
     conditions: Gather<Vec<UnitName>, Vec<Condition>>,
@@ -78,7 +82,7 @@ pub(crate) struct Executor<'h, H: Host> {
     pulls: Pulls,
     replan: Option<Replan<'h>>,
     /// The proxy changes that passed a check, and when.
-    tried_out: RefCell<traffic::TriedOut>,
+    tried_out: Mutex<traffic::TriedOut>,
 }
 
 impl<'h, H: Host> Executor<'h, H> {
@@ -90,13 +94,14 @@ impl<'h, H: Host> Executor<'h, H> {
             watched: RefCell::default(),
             busy: Counter::default(),
             leaving: Counter::default(),
+            owes_reload: Cell::default(),
             files: Gather::default(),
             states: Gather::default(),
             conditions: Gather::default(),
             reloads: RefCell::default(),
             pulls: Pulls::default(),
             replan: None,
-            tried_out: RefCell::default(),
+            tried_out: Mutex::default(),
         }
     }
 
@@ -114,7 +119,9 @@ impl<'h, H: Host> Executor<'h, H> {
         &self,
         plans: Vec<ServicePlan>,
     ) -> Result<Vec<ServiceReport>, HostError> {
-        let runs: Vec<_> = plans.into_iter().map(ServiceRun::new).collect();
+        let members = together::members(&plans);
+        let runs = plans.into_iter().zip(members);
+        let runs: Vec<_> = runs.map(|(plan, member)| ServiceRun::new(plan, member)).collect();
         self.busy.set(runs.len());
         self.leaving.set(runs.iter().filter(|run| run.leaves).count());
         let all = join_all(runs.into_iter().map(|run| self.carry_out(run)));
@@ -139,6 +146,9 @@ impl<'h, H: Host> Executor<'h, H> {
         let result = self.run_steps(&mut run).await;
         self.is_idle(&mut run);
         self.has_stopped(&mut run);
+        if let (Err(_), Some(member)) = (&result, &run.member) {
+            member.leave();
+        }
         result.map(|()| run.report())
     }
 
@@ -162,6 +172,22 @@ impl<'h, H: Host> Executor<'h, H> {
                 // Steps that can still be undone are undone.
                 if let Some(step) = run.next_step().cloned() {
                     self.fail(run, StepFault::interrupted(step)).await;
+                }
+            }
+            if run.failure.is_none()
+                && let Some((step, cause)) = run.failed_elsewhere()
+            {
+                self.fail(run, StepFault { step, unit: None, cause }).await;
+            }
+            if run.failure.is_none()
+                && let Some(member) = run.member_to_commit()
+            {
+                match self.commit(member).await {
+                    Ok(()) => run.begin_finish(),
+                    Err(cause) => {
+                        let step = member.step().clone();
+                        self.fail(run, StepFault { step, unit: None, cause }).await;
+                    }
                 }
             }
             let Some((kind, steps)) = run.next_group() else { return Ok(()) };
@@ -196,8 +222,12 @@ impl<'h, H: Host> Executor<'h, H> {
         }
         let mut steps = steps.into_iter();
         while let Some(step) = steps.next() {
+            let mut fault = self.meet_before(&step, run).await?;
             let began = self.host.now();
-            match self.run_step(&step, run).await? {
+            if fault.is_none() {
+                fault = self.run_step(&step, run).await?;
+            }
+            match fault {
                 None => self.done(run, &step, began),
                 Some((unit, cause)) => {
                     // A failure during undo does not stop the undo: the other steps are still carried out.
@@ -215,11 +245,13 @@ impl<'h, H: Host> Executor<'h, H> {
         step: &Step,
         run: &mut ServiceRun<H::OldWorkers>,
     ) -> Result<Option<(Option<UnitName>, Cause)>, Halt> {
+        if run.member.is_some() && together::is_change(step) {
+            // It is done: the files of a group change together.
+            return Ok(None);
+        }
         let service = &run.plan.service.clone();
         let result = match step {
-            Step::TestProxy { proxy, service, text } => {
-                self.test_proxy(proxy, service, text.as_deref()).await
-            }
+            Step::TestProxy { proxy, changes } => self.test_proxy(proxy, changes).await,
             Step::Pull { image, always } => self.pull(image, *always, step, service).await,
             Step::Tag { image, id, tag } => self.tag(image, id.as_ref(), tag).await,
             Step::Run(hook) => {
@@ -231,11 +263,13 @@ impl<'h, H: Host> Executor<'h, H> {
                 return self.confirm(units, time.duration()).await;
             }
             Step::WriteUpstream { file, restore } => {
-                let UpstreamFile { proxy, service, text, .. } = file;
-                self.write_upstream(proxy, service, Some(text), *restore).await
+                let text = Some(file.text.clone());
+                let change = UpstreamChange { service: file.service.clone(), text };
+                self.write_upstreams(&file.proxy, &[change], *restore).await
             }
             Step::RemoveUpstream { proxy, service, restore } => {
-                self.write_upstream(proxy, service, None, *restore).await
+                let change = UpstreamChange { service: service.clone(), text: None };
+                self.write_upstreams(proxy, &[change], *restore).await
             }
             Step::Switch { service, instance, socket } => {
                 let switched = self.host.switch(service, *instance, socket).await;
@@ -278,10 +312,13 @@ impl<'h, H: Host> Executor<'h, H> {
         if run.failure.is_some() {
             return;
         }
+        if let Some(member) = &run.member {
+            member.fail();
+        }
         let StepFault { step, unit, cause } = fault;
         let interrupted = self.interruption.is_asked();
         // A step that was not begun has no unit that failed.
-        let begun = !matches!(cause, Cause::Interrupted);
+        let begun = !matches!(cause, Cause::Interrupted | Cause::Together { .. });
         let unit = unit.or_else(|| step.unit().cloned()).filter(|_| begun);
         let LastWords { journal, health, end, hint, .. } = match &unit {
             Some(unit) => self.host.last_words(unit.clone()).await,

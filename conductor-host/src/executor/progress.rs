@@ -7,16 +7,22 @@ use conductor_core::name::ProxyName;
 use conductor_core::plan::{ServicePlan, Step};
 
 use super::kind::StepKind;
-use crate::report::{Failure, ServiceReport, StepObject, StepReport};
+use super::together::{Member, switches};
+use crate::report::{Cause, Failure, ServiceReport, StepObject, StepReport};
 use crate::system::JobType;
 
 /// The progress of a service through its plan.
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others")]
 pub(super) struct ServiceRun<W> {
     pub(super) plan: ServicePlan,
     /// The processes of proxies that serve the connections from before their reloads.
     pub(super) old_workers: BTreeMap<ProxyName, W>,
-    /// Whether the service is being removed and has not stopped yet: it still serves.
+    /// Whether the service is being removed and others wait until it has stopped.
     pub(super) leaves: bool,
+    /// Its part in the group that changes its files for proxies together.
+    pub(super) member: Option<Member>,
+    /// Whether something serves until the change succeeds.
+    serves: bool,
     /// Whether it has no urgent steps left.
     pub(super) is_idle: bool,
     /// Whether it was planned again after its images were pulled.
@@ -41,14 +47,19 @@ pub(super) enum Phase {
 }
 
 impl<W> ServiceRun<W> {
-    pub(super) fn new(mut plan: ServicePlan) -> Self {
+    pub(super) fn new(mut plan: ServicePlan, member: Option<Member>) -> Self {
         let stops = |step: &Step| matches!(step, Step::Stop(_));
-        let leaves = plan.revision.is_none() && plan.finish.iter().any(stops);
+        let stops = plan.revision.is_none() && plan.all_steps().any(stops);
+        // In a group, it serves until what takes its upstream does.
+        let leaves = stops && member.is_none();
+        let serves = plan.replaces || stops || member.is_some();
         Self {
             queue: std::mem::take(&mut plan.steps).into_iter().collect(),
             plan,
             old_workers: BTreeMap::new(),
             leaves,
+            member,
+            serves,
             is_idle: false,
             is_planned_again: false,
             done: Vec::new(),
@@ -60,13 +71,35 @@ impl<W> ServiceRun<W> {
 
     /// Continues with another plan, of which nothing has been done.
     pub(super) fn replace(&mut self, mut plan: ServicePlan) {
-        self.queue = std::mem::take(&mut plan.steps).into_iter().collect();
+        self.member = self.member.take().and_then(|member| member.planned_again(&plan));
+        let is_tested_later =
+            |step: &Step| self.member.is_some() && matches!(step, Step::TestProxy { .. });
+        let steps = std::mem::take(&mut plan.steps).into_iter();
+        self.queue = steps.filter(|step| !is_tested_later(step)).collect();
         self.plan = plan;
         self.is_planned_again = true;
     }
 
     pub(super) fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Returns why the change has to be undone because of another service, and the step that is not taken.
+    pub(super) fn failed_elsewhere(&self) -> Option<(Step, Cause)> {
+        let member = self.member.as_ref().filter(|_| self.phase == Phase::Steps)?;
+        Some((member.step().clone(), member.failed()?))
+    }
+
+    /// Returns the part in a group whose members have to wait for each other before they clean up.
+    pub(super) fn member_to_commit(&self) -> Option<&Member> {
+        let waits = self.queue.is_empty() && self.phase == Phase::Steps;
+        self.member.as_ref().filter(|_| waits)
+    }
+
+    /// Continues with the steps that clean up.
+    pub(super) fn begin_finish(&mut self) {
+        self.phase = Phase::Finish;
+        self.queue = std::mem::take(&mut self.plan.finish).into_iter().collect();
     }
 
     /// Returns the next step.
@@ -78,8 +111,7 @@ impl<W> ServiceRun<W> {
     /// Removes the next steps of one kind from the queue and returns them; `None` if the queue is empty.
     pub(super) fn next_group(&mut self) -> Option<(StepKind, Vec<Step>)> {
         if self.queue.is_empty() && self.phase == Phase::Steps {
-            self.phase = Phase::Finish;
-            self.queue = std::mem::take(&mut self.plan.finish).into_iter().collect();
+            self.begin_finish();
         }
         let kind = self.queue.front().map(StepKind::of)?;
         let most = match (kind, self.plan.batch) {
@@ -121,13 +153,20 @@ impl<W> ServiceRun<W> {
             Phase::Finish => self.left.extend(self.queue.drain(..)),
             Phase::Steps | Phase::Undo => {
                 let kinds = self.done.iter().map(|(kind, _)| *kind).chain(attempted);
-                let changed = kinds.clone().any(|kind| !kind.only_looks());
+                let touched = self.member.as_ref().map(Member::was_touched);
+                let changed = touched == Some(true) || kinds.clone().any(|kind| !kind.only_looks());
                 let routed = kinds.clone().any(|kind| kind == StepKind::Route);
+                let goes_back = |step: &Step| match touched {
+                    Some(touched) if switches(step) || matches!(step, Step::DrainProxy { .. }) => {
+                        touched
+                    }
+                    _ => routed || !step.is_traffic(),
+                };
                 let undo = std::mem::take(&mut self.plan.undo).into_iter();
-                let undo = undo.filter(|step| changed && (routed || !step.is_traffic()));
+                let undo = undo.filter(|step| changed && goes_back(step));
                 self.queue = undo.collect();
                 self.phase = Phase::Undo;
-                failure.old_serves = self.plan.replaces || self.leaves;
+                failure.old_serves = self.serves;
                 failure.undone = !self.queue.is_empty();
                 let started =
                     matches!(attempted, Some(StepKind::Jobs(JobType::Start | JobType::Restart)));

@@ -30,6 +30,9 @@ impl<H: Host> Executor<'_, H> {
         if run.phase() == Phase::Steps {
             // A removed service may hold a port, or a lock on data, that a new instance needs.
             self.leaving.zero().await;
+            if let (Err(cause), Some(step)) = (self.wait_for_turn(run).await, steps.first()) {
+                return Ok(Some(StepFault { step: step.clone(), unit: None, cause }));
+            }
         }
         if job != JobType::Stop {
             self.forget_failures(&steps).await?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use conductor_core::name::{ProxyName, ServiceId};
+use conductor_core::proxy::UpstreamChange;
 use conductor_core::value::HostPath;
 
 use super::gather::Gather;
@@ -35,42 +36,42 @@ pub(super) type Reloads<H> =
     Rc<Gather<(), Result<Option<<H as Host>::OldWorkers>, Arc<ProxyError>>>>;
 
 /// The proxy changes that passed a check, and when.
-pub(super) type TriedOut = BTreeMap<(ProxyName, ServiceId), (Option<String>, Duration)>;
+pub(super) type TriedOut = BTreeMap<(ProxyName, Vec<UpstreamChange>), Duration>;
 
 impl<H: Host> Executor<'_, H> {
+    /// Checks a proxy's configuration with changed files, unless these passed the check a moment ago, before
+    /// their instances were started.
     pub(super) async fn test_proxy(
         &self,
         proxy: &ProxyName,
-        service: &ServiceId,
-        text: Option<&str>,
+        changes: &[UpstreamChange],
     ) -> Result<(), Cause> {
         if !self.host.is_online() {
             return Ok(());
         }
-        self.host.try_out(proxy, service, text).await?;
-        let good = (text.map(str::to_owned), self.host.now());
-        self.tried_out.borrow_mut().insert((proxy.clone(), service.clone()), good);
+        let key = (proxy.clone(), changes.to_vec());
+        // Services that change their files together ask for the same check.
+        let mut tried_out = self.tried_out.lock().await;
+        let good = tried_out.get(&key);
+        if good.is_some_and(|at| self.host.now().saturating_sub(*at) < GOOD_FOR) {
+            return Ok(());
+        }
+        self.host.try_out(proxy, changes).await?;
+        tried_out.insert(key, self.host.now());
         Ok(())
     }
 
-    /// Returns whether a text passed the check a moment ago, before its instances were started.
-    fn was_tried_out(&self, proxy: &ProxyName, service: &ServiceId, text: Option<&str>) -> bool {
-        let tried_out = self.tried_out.borrow();
-        let good = tried_out.get(&(proxy.clone(), service.clone()));
-        good.is_some_and(|(good, at)| {
-            good.as_deref() == text && self.host.now().saturating_sub(*at) < GOOD_FOR
-        })
-    }
-
-    pub(super) async fn write_upstream(
+    /// Changes the files of services for a proxy. What is restored is not tested.
+    pub(super) async fn write_upstreams(
         &self,
         proxy: &ProxyName,
-        service: &ServiceId,
-        text: Option<&str>,
+        changes: &[UpstreamChange],
         restore: bool,
     ) -> Result<(), Cause> {
-        let tested = self.host.is_online() && !restore && !self.was_tried_out(proxy, service, text);
-        Ok(self.host.write_upstream(proxy, service, text, tested).await?)
+        if !restore {
+            self.test_proxy(proxy, changes).await?;
+        }
+        Ok(self.host.write_upstreams(proxy, changes).await?)
     }
 
     /// Reloads a proxy; simultaneous requests share one reload.
@@ -113,6 +114,7 @@ impl<H: Host> Executor<'_, H> {
             let began = self.host.now();
             let mut pause = WORKERS_PAUSE[0];
             while self.keeps_waiting(began, longest, run.phase())
+                && run.failed_elsewhere().is_none()
                 && self.host.count_old_workers(old).await > 0
             {
                 self.host.sleep(pause).await;

@@ -1,13 +1,13 @@
 //! The effect of each call on the fake host.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::time::Duration;
 
 use conductor_core::error::PathError;
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Hook, Step};
-use conductor_core::proxy::UpstreamFile;
+use conductor_core::proxy::{UpstreamChange, UpstreamFile};
 use conductor_core::unit::{EngineImage, LocalImage, NamedVolume};
 use conductor_core::value::HostPath;
 
@@ -214,46 +214,41 @@ impl Host for FakeHost {
     async fn try_out(
         &self,
         proxy: &ProxyName,
-        service: &ServiceId,
-        _: Option<&str>,
+        changes: &[UpstreamChange],
     ) -> Result<(), ProxyError> {
         let turn = self.begin().await;
         self.clock.sleep(CALL).await;
-        if turn.fails {
+        let mut files = self.state.borrow().upstreams.get(proxy).cloned().unwrap_or_default();
+        for change in changes {
+            change_file(&mut files, proxy, change);
+        }
+        if turn.fails || has_duplicates(&files) {
             return Err(refused(proxy));
         }
-        self.end(turn, Call::TryOut(service.clone())).await;
+        self.end(turn, Call::TryOut(proxy.clone())).await;
         Ok(())
     }
 
-    async fn write_upstream(
+    /// Each file is a call of its own, since a process can be killed between two of them.
+    async fn write_upstreams(
         &self,
         proxy: &ProxyName,
-        service: &ServiceId,
-        text: Option<&str>,
-        _: bool,
+        changes: &[UpstreamChange],
     ) -> Result<(), ProxyError> {
-        let turn = self.begin().await;
-        self.clock.sleep(CALL).await;
-        if turn.fails {
-            return Err(refused(proxy));
-        }
-        {
-            let mut state = self.state.borrow_mut();
-            state.pending.entry(service.clone()).or_default().insert(proxy.clone());
-            let files = state.upstreams.entry(proxy.clone()).or_default();
-            match text {
-                Some(text) => {
-                    let (proxy, service, text) = (proxy.clone(), service.clone(), text.to_owned());
-                    let file = UpstreamFile { proxy, service, text };
-                    files.insert(file.service.clone(), file);
-                }
-                None => {
-                    files.remove(service);
-                }
+        for change in changes {
+            let turn = self.begin().await;
+            self.clock.sleep(CALL).await;
+            if turn.fails {
+                return Err(refused(proxy));
             }
+            {
+                let mut state = self.state.borrow_mut();
+                state.pending.entry(change.service.clone()).or_default().insert(proxy.clone());
+                let files = state.upstreams.entry(proxy.clone()).or_default();
+                change_file(files, proxy, change);
+            }
+            self.end(turn, Call::WriteUpstream(change.service.clone())).await;
         }
-        self.end(turn, Call::WriteUpstream(service.clone())).await;
         Ok(())
     }
 
@@ -267,9 +262,12 @@ impl Host for FakeHost {
             return Err(ProxyError::NotTakenOver { unit: unit_of_proxy() });
         }
         let now = self.now();
+        let files = self.state.borrow().upstreams.get(proxy).cloned().unwrap_or_default();
+        if has_duplicates(&files) {
+            return Err(ProxyError::NotTakenOver { unit: unit_of_proxy() });
+        }
         let old = {
             let mut state = self.state.borrow_mut();
-            let files = state.upstreams.get(proxy).cloned().unwrap_or_default();
             let workers = state.workers.entry(proxy.clone()).or_default();
             workers.retain(|old| old.gone.is_none_or(|gone| gone > now));
             for old in workers.iter_mut() {
@@ -420,6 +418,28 @@ impl FakeHost {
     }
 }
 
+fn change_file(
+    files: &mut BTreeMap<ServiceId, UpstreamFile>,
+    proxy: &ProxyName,
+    UpstreamChange { service, text }: &UpstreamChange,
+) {
+    match text {
+        Some(text) => {
+            let (proxy, service, text) = (proxy.clone(), service.clone(), text.clone());
+            files.insert(service.clone(), UpstreamFile { proxy, service, text });
+        }
+        None => {
+            files.remove(service);
+        }
+    }
+}
+
+/// Returns whether two files have an upstream of the same name, which a proxy refuses.
+fn has_duplicates(files: &BTreeMap<ServiceId, UpstreamFile>) -> bool {
+    let mut names = BTreeSet::new();
+    files.values().flat_map(UpstreamFile::names).any(|name| !names.insert(name))
+}
+
 fn no_space() -> PathError {
     let source = io::Error::from(io::ErrorKind::StorageFull);
     PathError { action: "write", path: "/a/file".into(), source }
@@ -427,7 +447,7 @@ fn no_space() -> PathError {
 
 fn refused(proxy: &ProxyName) -> ProxyError {
     let said = "host not found".to_owned();
-    ProxyError::Refused { proxy: proxy.clone(), said, removal: false }
+    ProxyError::Refused { proxy: proxy.clone(), said, removal: false, elsewhere: None }
 }
 
 fn unit_of_proxy() -> UnitName {

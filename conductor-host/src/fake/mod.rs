@@ -18,7 +18,7 @@ use std::fmt;
 use std::future::pending;
 use std::time::Duration;
 
-use conductor_core::name::{ServiceId, UnitName};
+use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ServicePlan, Step};
 
 pub use state::{HostState, Program, ProxyWorkers, an_image};
@@ -63,7 +63,7 @@ pub enum Call {
     TagImage,
     RemoveVolume,
     RemoveImage,
-    TryOut(ServiceId),
+    TryOut(ProxyName),
     WriteUpstream(ServiceId),
     ReloadProxy,
     CountOldWorkers,

@@ -8,7 +8,7 @@ use crate::system::{LockError, ProxyError, PullError, RunSocketError, SystemdErr
 use conductor_core::caught;
 use conductor_core::error::{Invalid, PathError, Problem, Problems};
 use conductor_core::name::{JobName, ReleaseName, Revision, ServiceId, UnitName};
-use conductor_core::plan::PortError;
+use conductor_core::plan::{PortError, Taken};
 use conductor_core::proxy::UpstreamError;
 use conductor_core::release::{CompileError, target_unit};
 use conductor_core::service::Service;
@@ -49,6 +49,14 @@ pub enum Error {
         path: PathBuf,
         /// What is in the way.
         what: &'static str,
+    },
+    /// An upstream stays in the file of another service.
+    #[error("{taken} ({})", conductor_core::error::shown_path(path))]
+    UpstreamTaken {
+        /// Who wants it, and who has it.
+        taken: Taken,
+        /// The file that has it.
+        path: PathBuf,
     },
     /// The probe is not installed where units look for it.
     #[error(
@@ -203,6 +211,11 @@ impl Error {
             }
             Self::Ports(_) => "widen ports in the host settings",
             Self::Foreign { .. } => "move it away if nothing needs it; nothing was changed",
+            Self::UpstreamTaken { taken: Taken { service, holder, .. }, .. } => {
+                return Some(format!(
+                    "apply the definitions of {service} and {holder} together: then one reload moves it"
+                ));
+            }
             Self::NoProbe { .. } => "install conductor-probe there; it comes with conductor",
             Self::UnknownService { .. } => "conductor status lists the services",
             Self::UnknownJob { names, .. } if names.is_empty() => {

@@ -19,6 +19,8 @@ pub enum ErrorKind {
     Ports,
     /// A file that does not belong to conductor is in the way.
     ForeignFile,
+    /// An upstream is still in the file of another service.
+    UpstreamTaken,
     /// The probe is not at the path that units use.
     NoProbe,
     /// There is no such service on this host.
@@ -62,6 +64,7 @@ impl Error {
             Self::Compile(_) => ErrorKind::Compile,
             Self::Ports(_) => ErrorKind::Ports,
             Self::Foreign { .. } => ErrorKind::ForeignFile,
+            Self::UpstreamTaken { .. } => ErrorKind::UpstreamTaken,
             Self::NoProbe { .. } => ErrorKind::NoProbe,
             Self::UnknownService { .. } => ErrorKind::UnknownService,
             Self::UnknownJob { .. } => ErrorKind::UnknownJob,

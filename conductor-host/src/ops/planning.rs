@@ -29,6 +29,23 @@ impl Conductor {
         observed: &Observed,
         listening: &dyn Fn() -> Result<BTreeSet<u16>, Error>,
     ) -> Result<Plan, Error> {
+        let plan = self.plan_steps(change, settings, observed, listening)?;
+        match plan::taken(&plan.services, observed) {
+            Some(taken) => {
+                let path = self.proxies(settings).path(&taken.proxy, &taken.holder)?;
+                Err(Error::UpstreamTaken { taken, path })
+            }
+            None => Ok(plan),
+        }
+    }
+
+    fn plan_steps(
+        &self,
+        change: &Change,
+        settings: &Settings,
+        observed: &Observed,
+        listening: &dyn Fn() -> Result<BTreeSet<u16>, Error>,
+    ) -> Result<Plan, Error> {
         let alone = |plan| Plan::new(vec![plan], observed);
         match change {
             Change::Apply(Apply { services, prune, renew, pull }) => {

@@ -16,21 +16,42 @@ const TEMPORARY: &str = ".conductor-";
 
 /// Replaces or removes a file. The change is durable when it returns.
 pub(crate) fn replace(directory: &Path, name: &str, text: Option<&str>) -> Result<(), PathError> {
+    replace_all(directory, &[(name, text)])
+}
+
+/// Replaces or removes files of one directory. The changes are durable when it returns. What can fail is done
+/// before the first file changes, and nothing slow is done between the first and the last.
+pub(crate) fn replace_all(
+    directory: &Path,
+    files: &[(&str, Option<&str>)],
+) -> Result<(), PathError> {
     remove_leftovers(directory)?;
-    let path = directory.join(name);
-    match text {
-        Some(text) => {
-            let mut file = temporary(directory)?;
-            file.write_all(text.as_bytes()).at("write", &path)?;
-            file.as_file().sync_all().at("sync", &path)?;
-            file.persist(&path).map_err(|error| error.error).at("write", &path)?;
-        }
-        None => match fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => {
-                return Err(error).at("remove", &path);
+    let mut ready = Vec::with_capacity(files.len());
+    for (name, text) in files {
+        let path = directory.join(name);
+        let file = match text {
+            Some(text) => {
+                let mut file = temporary(directory)?;
+                file.write_all(text.as_bytes()).at("write", &path)?;
+                file.as_file().sync_all().at("sync", &path)?;
+                Some(file)
             }
-            _ => {}
-        },
+            None => None,
+        };
+        ready.push((path, file));
+    }
+    for (path, file) in ready {
+        match file {
+            Some(file) => {
+                file.persist(&path).map_err(|error| error.error).at("write", &path)?;
+            }
+            None => match fs::remove_file(&path) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(error).at("remove", &path);
+                }
+                _ => {}
+            },
+        }
     }
     File::open(directory).and_then(|directory| directory.sync_all()).at("sync", directory)
 }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Hook, Step};
+use conductor_core::proxy::UpstreamChange;
 use conductor_core::unit::{EngineImage, LocalImage, NamedVolume};
 use conductor_core::value::HostPath;
 use futures_channel::mpsc;
@@ -313,24 +314,19 @@ impl Host for SystemHost<'_> {
     async fn try_out(
         &self,
         proxy: &ProxyName,
-        service: &ServiceId,
-        text: Option<&str>,
+        changes: &[UpstreamChange],
     ) -> Result<(), ProxyError> {
-        let (proxy, service, text) = (proxy.clone(), service.clone(), text.map(str::to_owned));
-        self.with_proxies(move |proxies| proxies.try_out(&proxy, &service, text.as_deref())).await
+        let (proxy, changes) = (proxy.clone(), changes.to_vec());
+        self.with_proxies(move |proxies| proxies.try_out(&proxy, &changes)).await
     }
 
-    async fn write_upstream(
+    async fn write_upstreams(
         &self,
         proxy: &ProxyName,
-        service: &ServiceId,
-        text: Option<&str>,
-        tested: bool,
+        changes: &[UpstreamChange],
     ) -> Result<(), ProxyError> {
-        let (proxy, service, text) = (proxy.clone(), service.clone(), text.map(str::to_owned));
-        let write =
-            move |proxies: &Proxies| proxies.write(&proxy, &service, text.as_deref(), tested);
-        self.with_proxies(write).await
+        let (proxy, changes) = (proxy.clone(), changes.to_vec());
+        self.with_proxies(move |proxies| proxies.write(&proxy, &changes, false)).await
     }
 
     async fn reload_proxy(&self, proxy: &ProxyName) -> Result<Option<OldWorkers>, ProxyError> {

@@ -19,8 +19,8 @@ use conductor_core::value::{Endpoint, Port, Span};
 use conductor_host::fake::{FakeHost, Program, ProxyWorkers, an_image};
 use jiff::Timestamp;
 
-use crate::services::{INSTANCES, RELEASES, Settings, Start, service};
-use crate::watch::{Watch, answers, endpoint, up_of};
+use crate::services::{Goal, INSTANCES, RELEASES, SERVICES, Settings, Start, service};
+use crate::watch::{Watch, answers, endpoint, named, up_of};
 
 /// The longest wait for connections to a service that is removed.
 const DRAIN: Span = Span::from_secs(30);
@@ -35,7 +35,8 @@ struct Member {
     id: ServiceId,
     number: u16,
     settings: Settings,
-    releases: Vec<&'static Service>,
+    /// By release, and by name of the upstream.
+    releases: Vec<Vec<&'static Service>>,
 }
 
 /// Services on a fake host.
@@ -43,6 +44,8 @@ pub(crate) struct Fleet {
     pub(crate) host: FakeHost,
     members: Vec<Member>,
     watches: Arc<Mutex<BTreeMap<ServiceId, Watch>>>,
+    /// The upstreams that are answered all the time.
+    names: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl Fleet {
@@ -64,21 +67,30 @@ impl Fleet {
                 None => Program::default(),
             }
         });
-        let mut fleet = Self { host, members: Vec::new(), watches: Arc::default() };
+        let (watches, names) = (Arc::default(), Arc::default());
+        let mut fleet = Self { host, members: Vec::new(), watches, names };
         for (number, (settings, start)) in (0_u16..).zip(services) {
-            let releases = (0..RELEASES).map(|release| {
-                let service: &Service = Box::leak(Box::new(service(number, release, settings)));
-                service
-            });
-            let releases = releases.collect();
+            let by_name = |release| {
+                let services = (0..SERVICES).map(|name| {
+                    let service = service(number, Goal { release, name }, settings);
+                    let service: &Service = Box::leak(Box::new(service));
+                    service
+                });
+                services.collect()
+            };
+            let releases = (0..RELEASES).map(by_name).collect();
             let settings = settings.clone();
             fleet.members.push(Member { id: id(number), number, settings, releases });
             fleet.find(fleet.members.len() - 1, start);
         }
-        let watches = Arc::clone(&fleet.watches);
+        let (watches, names) = (Arc::clone(&fleet.watches), Arc::clone(&fleet.names));
         fleet.host.on_call(move |call, state, now| {
             for (id, watch) in &mut *watches.lock().unwrap() {
                 watch.look(id, call, state, now);
+            }
+            let answered = named(state, now);
+            for name in &*names.lock().unwrap() {
+                assert!(answered.contains_key(name), "after {call:?} nobody answers for {name}");
             }
         });
         fleet
@@ -160,7 +172,7 @@ impl Fleet {
             state.set_active(&slice, Duration::ZERO);
         }
         if member.settings.proxy && !named.is_empty() {
-            let file = upstream(member.releases[0], named);
+            let file = upstream(member.releases[0][usize::from(member.number)], named);
             let files = state.upstreams.entry(file.proxy.clone()).or_default();
             files.insert(member.id.clone(), file.clone());
             let files = files.clone();
@@ -173,9 +185,9 @@ impl Fleet {
     }
 
     /// Returns the desired state of a service.
-    pub(crate) fn desired(&self, member: usize, number: usize) -> Desired<'static> {
+    pub(crate) fn desired(&self, member: usize, goal: Goal) -> Desired<'static> {
         let member = &self.members[member];
-        let service = member.releases[number];
+        let (number, service) = (goal.release, member.releases[goal.release][goal.name]);
         let release = Release::new(service, service.own_revision().unwrap(), &TEMPLATES);
         let now = Timestamp::from_second(2_000).unwrap();
         let record =
@@ -203,11 +215,11 @@ impl Fleet {
     /// Plans the change of each service to a release, or its removal.
     ///
     /// `on_the_way` is true if no undo is expected.
-    pub(crate) fn plan(&self, targets: &[Option<usize>], on_the_way: bool) -> Vec<ServicePlan> {
+    pub(crate) fn plan(&self, targets: &[Option<Goal>], on_the_way: bool) -> Vec<ServicePlan> {
         let observed = self.observed();
         let mut plans = Vec::new();
         for (member, target) in self.members.iter().zip(targets) {
-            let desired = target.map(|release| self.desired(usize::from(member.number), release));
+            let desired = target.map(|goal| self.desired(usize::from(member.number), goal));
             let plan = match &desired {
                 Some(desired) => converge(desired, &observed).unwrap(),
                 None => plan::remove(&member.id, DRAIN, &[], &observed),
@@ -215,7 +227,27 @@ impl Fleet {
             self.watch(member, &plan, desired.as_ref(), &observed, on_the_way);
             plans.push(plan);
         }
-        Plan::new(plans, &observed).services
+        assert_eq!(plan::taken(&plans, &observed), None);
+        let plans = Plan::new(plans, &observed).services;
+        self.watch_names(targets, &plans);
+        plans
+    }
+
+    /// Starts to check that each upstream is answered all the time, whichever service has it.
+    fn watch_names(&self, targets: &[Option<Goal>], plans: &[ServicePlan]) {
+        let (state, now) = (self.host.state(), self.host.now());
+        let is_down =
+            |id: &ServiceId| plans.iter().any(|plan| plan.service == *id && plan.downtime);
+        let before = named(&state, now).into_iter().filter(|(_, id)| !is_down(id));
+        let after: BTreeSet<String> = self
+            .members
+            .iter()
+            .zip(targets)
+            .filter(|(member, _)| member.settings.proxy && !is_down(&member.id))
+            .filter_map(|(_, target)| Some(format!("app{}", (*target)?.name)))
+            .collect();
+        let both = before.map(|(name, _)| name).filter(|name| after.contains(name)).collect();
+        *self.names.lock().unwrap() = both;
     }
 
     /// Starts to check the invariants while a plan is carried out.
@@ -262,7 +294,7 @@ impl Fleet {
     }
 
     /// Asserts that the services are in the desired state: the right instances are up and get requests.
-    pub(crate) fn is(&self, targets: &[Option<usize>]) {
+    pub(crate) fn is(&self, targets: &[Option<Goal>]) {
         let (now, state) = (self.host.now(), self.host.state());
         assert!(!state.stale && state.stale_units().next().is_none(), "systemd knows old units");
         assert!(state.pending.is_empty(), "{:?}", state.pending);
@@ -282,7 +314,7 @@ impl Fleet {
             let links: BTreeSet<_> = links.cloned().collect();
             let file = state.upstreams.values().find_map(|files| files.get(&member.id));
             let names = state.sockets.get(&member.id).cloned().unwrap_or_default();
-            let Some(release) = *target else {
+            let Some(goal) = *target else {
                 assert!(!state.units.units.keys().any(own), "something is left");
                 assert_eq!(links, BTreeSet::new());
                 assert_eq!((file, names.len()), (None, 0));
@@ -292,7 +324,7 @@ impl Fleet {
             let is_older = |unit: &Unit| matches!(unit.metadata.kind, Kind::Slice | Kind::Boot);
             let older = state.units.units.values().find(|unit| is_own(unit) && is_older(unit));
             assert_eq!(older, None);
-            let desired = self.desired(usize::from(member.number), release);
+            let desired = self.desired(usize::from(member.number), goal);
             let instances = desired.units.units.iter();
             let instances = instances.filter(|(_, unit)| unit.metadata.kind.is_instance());
             let wanted: BTreeSet<_> = instances.clone().map(|(name, _)| name.clone()).collect();
@@ -349,7 +381,7 @@ impl Fleet {
 impl Member {
     /// Returns the units of a release.
     fn compile(&self, release: usize, record: Option<&Record>) -> UnitSet {
-        let service = self.releases[release];
+        let service = self.releases[release][0];
         let first = 20_000 + 200 * self.number + 10 * u16::try_from(release).unwrap();
         let ports: BTreeMap<u16, Port> =
             (1..=INSTANCES).map(|n| (n, (first + n).to_string().parse().unwrap())).collect();
@@ -359,7 +391,7 @@ impl Member {
 
     /// Returns the units of a release's jobs.
     fn jobs(&self, release: usize, record: Option<&Record>) -> UnitSet {
-        let service = self.releases[release];
+        let service = self.releases[release][0];
         let release = Release::new(service, service.own_revision().unwrap(), &TEMPLATES);
         release.compile_jobs(&release.name(), record, Scope::System, &TEMPLATES).unwrap()
     }

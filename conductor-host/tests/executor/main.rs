@@ -21,7 +21,7 @@ use conductor_host::{Cause, Event, ServiceReport, Watcher};
 use fleet::Fleet;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use services::{Kind, RELEASES, Settings, Start, settings};
+use services::{Goal, Kind, RELEASES, SERVICES, Settings, Start, settings};
 
 /// The fault that is injected, if any, and the number of the call.
 type Accident = Option<(usize, Fault)>;
@@ -56,7 +56,7 @@ impl Watcher for Operator<'_> {
 /// Carries out a change; `None` if the process is killed, or stops with an error.
 fn change(
     fleet: &Fleet,
-    targets: &[Option<usize>],
+    targets: &[Option<Goal>],
     accident: Accident,
 ) -> Option<Vec<ServiceReport>> {
     let undoes = |(_, fault)| matches!(fault, Fault::Fails | Fault::IsInterrupted);
@@ -73,11 +73,20 @@ fn change(
 }
 
 fn targets(services: usize) -> impl Strategy<Value = Targets> {
-    prop::collection::vec(prop::option::weighted(0.9, 0..RELEASES), services)
+    let releases = prop::collection::vec(prop::option::weighted(0.9, 0..RELEASES), services);
+    // The upstreams move from service to service.
+    let by = prop_oneof![2 => Just(0), 1 => 1..SERVICES];
+    (releases, by).prop_map(|(releases, by)| {
+        let goal = |(number, release): (usize, Option<usize>)| {
+            let name = (number + by) % SERVICES;
+            release.map(|release| Goal { release, name })
+        };
+        releases.into_iter().enumerate().map(goal).collect()
+    })
 }
 
 /// The target of each service: a release, or its removal.
-type Targets = Vec<Option<usize>>;
+type Targets = Vec<Option<Goal>>;
 /// The services of a host, the changes with their faults, and a last change without a fault.
 type Story = (Vec<(Settings, Start)>, Vec<(Targets, Accident)>, Targets);
 
@@ -138,9 +147,19 @@ proptest! {
         let services: Vec<_> =
             services.into_iter().map(|settings| (settings, Start::default())).collect();
         let fleet = Fleet::new(&services);
-        let release = |target: &Option<usize>| Some(target.unwrap_or_default());
-        let old: Vec<_> = old.iter().map(release).take(services.len()).collect();
-        let new: Vec<_> = new.iter().map(release).take(services.len()).collect();
+        let all = |targets: Targets| -> Targets {
+            let release = |(number, target): (usize, Option<Goal>)| {
+                Some(target.unwrap_or(Goal { release: 0, name: number }))
+            };
+            // A service that is not removed keeps its own upstream.
+            let moves = targets.iter().all(Option::is_some);
+            let own = targets.into_iter().enumerate().map(|(number, target)| {
+                let name = |goal: Goal| if moves { goal } else { Goal { name: number, ..goal } };
+                (number, target.map(name))
+            });
+            own.map(release).take(services.len()).collect()
+        };
+        let (old, new) = (all(old), all(new));
         change(&fleet, &old, None).unwrap();
         let before = fleet.serves();
         let fault = if interrupted { Fault::IsInterrupted } else { Fault::Fails };
@@ -158,13 +177,13 @@ proptest! {
 /// nothing was forgotten that another change would repair.
 #[test]
 fn the_same_change_run_again_finishes_what_a_fault_left() {
-    let target = [Some(1)];
+    let target = [Some(Goal::of(1))];
     for kind in [Kind::Port, Kind::Socket, Kind::Container] {
         for fault in [Fault::Fails, Fault::IsInterrupted, Fault::DiesBefore, Fault::DiesAfter] {
             for call in 0.. {
                 let settings = Settings::with_everything(kind);
                 let fleet = Fleet::new(&[(settings, Start::default())]);
-                change(&fleet, &[Some(0)], None).unwrap();
+                change(&fleet, &[Some(Goal::of(0))], None).unwrap();
                 change(&fleet, &target, Some((call, fault)));
                 let was_reached = fleet.host.calls() > call;
                 let report = change(&fleet, &target, None).unwrap().remove(0);

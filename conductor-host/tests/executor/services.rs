@@ -7,8 +7,25 @@ use proptest::prelude::*;
 
 /// The number of releases of each service.
 pub(crate) const RELEASES: usize = 3;
+/// The most services of a host, which have as many names of upstreams.
+pub(crate) const SERVICES: usize = 3;
 /// The most instances of a release.
 pub(crate) const INSTANCES: u16 = 3;
+
+/// What a service becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Goal {
+    pub(crate) release: usize,
+    /// The number in the name of its upstream.
+    pub(crate) name: usize,
+}
+
+impl Goal {
+    /// Returns a release of the first service, with its own upstream.
+    pub(crate) fn of(release: usize) -> Self {
+        Self { release, name: 0 }
+    }
+}
 
 /// The runtime of the instances, and the kind of their addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,7 +138,7 @@ impl Arbitrary for Start {
     }
 }
 /// Returns a service at one of its releases.
-pub(crate) fn service(number: u16, release: usize, settings: &Settings) -> Service {
+pub(crate) fn service(number: u16, Goal { release, name }: Goal, settings: &Settings) -> Service {
     let Settings {
         kind, instances, batch, keep, stop_first, proxy, min_healthy, jobs, before, ..
     } = settings;
@@ -137,11 +154,7 @@ pub(crate) fn service(number: u16, release: usize, settings: &Settings) -> Servi
         "id: web{number}\n{kind}health: {{http: /}}\n\
          instances: {instances}\n\
          deploy: {{{before}order: {order}, batch: {batch}, keep: {keep}, min_healthy_time: {time}}}\n{}{}",
-        if *proxy {
-            format!("proxy: {{nginx: {{upstream: web{number}}}}}\n")
-        } else {
-            String::new()
-        },
+        if *proxy { format!("proxy: {{nginx: {{upstream: app{name}}}}}\n") } else { String::new() },
         // Each release has another schedule, so that its timer is restarted.
         match jobs {
             true => format!(

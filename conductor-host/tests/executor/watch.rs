@@ -1,6 +1,6 @@
 //! The invariants that hold after each call while plans are carried out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use conductor_core::name::{ServiceId, UnitName};
@@ -153,6 +153,16 @@ pub(crate) fn answers(id: &ServiceId, state: &HostState, now: Duration) -> bool 
     let boots = file
         .is_some_and(|file| state.units.links.iter().any(|link| leads_to(file, &link.unit, state)));
     answered && boots
+}
+
+/// Returns the upstreams that are answered, and the service of each.
+pub(crate) fn named(state: &HostState, now: Duration) -> BTreeMap<String, ServiceId> {
+    let loaded = state.workers.values().filter_map(|all| all.last());
+    let files = loaded.flat_map(|workers| workers.files.values());
+    let answered = files.filter(|file| up_targets(file, state, now) > 0);
+    answered
+        .flat_map(|file| file.names().map(|name| (name.to_owned(), file.service.clone())))
+        .collect()
 }
 
 /// Returns the number of instances in a file that are up.

@@ -10,4 +10,5 @@ pub(crate) mod power;
 pub(crate) mod releases;
 pub(crate) mod renewal;
 mod service;
+pub(crate) mod together;
 pub(crate) mod under_load;

@@ -1,13 +1,17 @@
 //! Checks a proxy's configuration, as it is or with a change.
 
+use std::collections::BTreeSet;
+use std::fs::DirEntry;
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use super::error::ProxyError;
-use crate::system::open::make_own_directory;
+use super::observe::LONGEST;
+use crate::system::open::{self, Links, make_own_directory};
 use conductor_core::error::PathContext as _;
 use conductor_core::name::ProxyName;
+use conductor_core::proxy::names;
 use conductor_core::settings::ProxySettings;
 use conductor_core::value::Argument;
 
@@ -20,15 +24,24 @@ const TIMED_OUT: i32 = 124;
 /// own mount namespace. No other process sees it, the proxy's messages show the real paths, and the kernel
 /// removes it when the command ends.
 const CHANGED: [&str; 6] = ["unshare", "--mount", "--propagation=private", "--", "sh", "-euc"];
-const SCRIPT: &str = r#"scratch=$1 directory=$2 file=$3 change=$4
-shift 4
+/// The arguments name files, each with the number of its lines, which it reads from its input: the shell's `read`
+/// takes no more than a line.
+const SCRIPT: &str = r#"scratch=$1 directory=$2 files=$3
+shift 3
 mount -t tmpfs tmpfs "$scratch"
 cp -a "$directory/." "$scratch"
-rm -f "$scratch/$file"
-if [ "$change" = write ]; then
-    cat >"$scratch/$file"
+while [ "$files" -gt 0 ]; do
+    file=$1 lines=$2 files=$((files - 1))
+    shift 2
+    rm -f "$scratch/$file"
+    [ "$lines" = remove ] && continue
+    while [ "$lines" -gt 0 ]; do
+        IFS= read -r line
+        printf '%s\n' "$line"
+        lines=$((lines - 1))
+    done >"$scratch/$file"
     chmod 0644 "$scratch/$file"
-fi
+done
 mount --bind "$scratch" "$directory"
 echo ready
 exec "$@" </dev/null"#;
@@ -41,56 +54,71 @@ const NGINX: [&str; 3] = ["nginx", "openresty", "angie"];
 /// A change to check.
 pub(super) struct Candidate<'a> {
     /// The name of the file.
-    pub(super) file: &'a str,
+    pub(super) file: String,
     /// Its text; `None` to remove it.
     pub(super) text: Option<&'a str>,
     /// A line of the text that no other file has.
-    pub(super) mark: &'a str,
+    pub(super) mark: String,
 }
 
 /// Checks the configuration as it is.
 pub(super) fn as_it_is(proxy: &ProxyName, settings: &ProxySettings) -> Result<(), ProxyError> {
     let test: Vec<_> = settings.test.iter().map(Argument::as_str).collect();
     let output = run(proxy, &test, &[], None)?;
-    match output.status.success() {
-        true => Ok(()),
-        false => Err(ProxyError::Broken { proxy: proxy.clone(), said: said(&output) }),
+    if output.status.success() {
+        return Ok(());
     }
+    Err(ProxyError::Broken { proxy: proxy.clone(), said: said(&output), elsewhere: None })
 }
 
-/// Checks the configuration with a change.
+/// Checks the configuration with changes.
 pub(super) fn with(
     proxy: &ProxyName,
     settings: &ProxySettings,
     runtime: &Path,
-    candidate: &Candidate<'_>,
+    candidates: &[Candidate<'_>],
 ) -> Result<(), ProxyError> {
     let directory = settings.directory.as_path();
     directory.read_dir().at("read", directory)?;
     let scratch = runtime.join("proxy-check");
     make_own_directory(&scratch)?;
     let mut test: Vec<_> = settings.test.iter().map(Argument::as_str).collect();
-    let prints = candidate.text.is_some() && print_configuration(&mut test);
-    let mut before: Vec<&str> = CHANGED.into();
-    let scratch = scratch.to_str().unwrap_or_default();
-    let change = if candidate.text.is_some() { "write" } else { "remove" };
-    before.extend([SCRIPT, "sh", scratch, settings.directory.as_str(), candidate.file, change]);
-    let mut output = run(proxy, &test, &before, candidate.text)?;
+    let written = || candidates.iter().filter(|candidate| candidate.text.is_some());
+    let removal = written().next().is_none();
+    let prints = !removal && print_configuration(&mut test);
+    let mut before: Vec<String> = CHANGED.map(str::to_owned).into();
+    let scratch = scratch.display().to_string();
+    let count = candidates.len().to_string();
+    let directory_name = settings.directory.to_string();
+    before.extend([SCRIPT.to_owned(), "sh".to_owned(), scratch, directory_name, count]);
+    for Candidate { file, text, .. } in candidates {
+        let lines =
+            text.map_or_else(|| "remove".to_owned(), |text| text.lines().count().to_string());
+        before.extend([file.clone(), lines]);
+    }
+    let before: Vec<&str> = before.iter().map(String::as_str).collect();
+    let input: String = candidates.iter().filter_map(|candidate| candidate.text).collect();
+    let mut output = run(proxy, &test, &before, Some(&input))?;
     let not_checked = |said| ProxyError::NotChecked { proxy: proxy.clone(), said };
     let Some(printed) = output.stdout.strip_prefix(READY) else {
         return Err(not_checked(said(&output)));
     };
     output.stdout = printed.to_owned();
     if !output.status.success() {
+        let is_broken = matches!(as_it_is(proxy, settings), Err(ProxyError::Broken { .. }));
         let (proxy, said) = (proxy.clone(), said(&output));
-        return Err(match as_it_is(&proxy, settings) {
+        let elsewhere = elsewhere(directory, candidates);
+        return Err(match is_broken {
             // The message about the candidate's file is the helpful one.
-            Err(ProxyError::Broken { .. }) => ProxyError::Broken { proxy, said },
-            _ => ProxyError::Refused { proxy, said, removal: candidate.text.is_none() },
+            true => ProxyError::Broken { proxy, said, elsewhere },
+            false => ProxyError::Refused { proxy, said, removal, elsewhere },
         });
     }
-    let is_mark = |line: &[u8]| line == candidate.mark.as_bytes();
-    if prints && !output.stdout.split(|byte| *byte == b'\n').any(is_mark) {
+    let is_read = |candidate: &Candidate<'_>| {
+        let is_mark = |line: &[u8]| line == candidate.mark.as_bytes();
+        output.stdout.split(|byte| *byte == b'\n').any(is_mark)
+    };
+    if prints && !written().all(is_read) {
         return Err(ProxyError::NotIncluded {
             proxy: proxy.clone(),
             directory: settings.directory.clone(),
@@ -98,6 +126,25 @@ pub(super) fn with(
         });
     }
     Ok(())
+}
+
+/// Finds an upstream of the candidates that another file of the directory has, too: the message of a proxy may
+/// name only the file that it reads last.
+fn elsewhere(directory: &Path, candidates: &[Candidate<'_>]) -> Option<(String, PathBuf)> {
+    let texts = candidates.iter().filter_map(|candidate| candidate.text);
+    let own: BTreeSet<&str> = texts.flat_map(names).collect();
+    let mut files: Vec<_> = directory.read_dir().ok()?.filter_map(Result::ok).collect();
+    files.sort_by_key(DirEntry::file_name);
+    files.into_iter().find_map(|file| {
+        let is_own = |candidate: &Candidate<'_>| file.file_name() == candidate.file.as_str();
+        if candidates.iter().any(is_own) {
+            return None;
+        }
+        let bytes = open::read(&file.path(), Links::Followed, LONGEST).ok()?;
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let name = names(&text).find(|name| own.contains(name))?;
+        Some((name.to_owned(), file.path()))
+    })
 }
 
 /// Makes nginx print the configuration that it checks, so that one run shows whether it is valid and whether

@@ -33,6 +33,8 @@ pub enum ProxyError {
         proxy: ProxyName,
         /// The proxy's message.
         said: String,
+        /// An upstream of conductor's that is also in a file of others.
+        elsewhere: Option<(String, PathBuf)>,
     },
     /// Its configuration is valid, but not with conductor's change.
     #[error("{proxy} refuses the change: {said}")]
@@ -41,8 +43,10 @@ pub enum ProxyError {
         proxy: ProxyName,
         /// The proxy's message.
         said: String,
-        /// Whether the change is the removal of the file.
+        /// Whether the change is the removal of a file.
         removal: bool,
+        /// An upstream of the change that is also in a file which does not change.
+        elsewhere: Option<(String, PathBuf)>,
     },
     /// It does not include the directory that conductor writes to.
     #[error("{proxy} does not read what is in {directory}")]
@@ -101,6 +105,11 @@ impl ProxyError {
             Self::NoProgram { proxy, .. } => {
                 format!("install it, or set proxy.{proxy}.test in the host settings")
             }
+            Self::Broken { proxy, elsewhere: Some((upstream, file)), .. }
+            | Self::Refused { proxy, elsewhere: Some((upstream, file)), .. } => format!(
+                "the upstream {upstream} is also in {}: remove it there, or set another proxy.{proxy}.upstream",
+                conductor_core::error::shown_path(file)
+            ),
             Self::Broken { .. } => "fix it; conductor did not change it".to_owned(),
             Self::Refused { removal: true, .. } => "remove what refers to it first".to_owned(),
             Self::NotIncluded { include, .. } => {

@@ -23,7 +23,7 @@ use super::systemd_jobs::JobType;
 use super::{atomic, open};
 use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::name::{ProxyName, ServiceId};
-use conductor_core::proxy::{ProxyTemplates, Upstreams, mark};
+use conductor_core::proxy::{ProxyTemplates, UpstreamChange, Upstreams, mark};
 use conductor_core::release::PREFIX;
 use conductor_core::settings::{ProxySettings, Settings};
 use conductor_core::unit::Override;
@@ -87,6 +87,15 @@ impl Proxies {
         Ok(upstreams)
     }
 
+    /// Returns the path of a service's file for a proxy.
+    ///
+    /// # Errors
+    /// The settings do not have the proxy.
+    pub fn path(&self, proxy: &ProxyName, service: &ServiceId) -> Result<PathBuf, ProxyError> {
+        let settings = self.settings(proxy)?;
+        Ok(self.directory(settings).join(file_name(service, settings)))
+    }
+
     /// Checks the current configuration of a proxy with its own command.
     ///
     /// # Errors
@@ -95,56 +104,68 @@ impl Proxies {
         check::as_it_is(proxy, self.settings(proxy)?)
     }
 
-    /// Checks a proxy's configuration as it would be with a new text for a service, or with none. Only the
-    /// check sees the text.
+    /// Checks a proxy's configuration as it would be with changed files of services. Only the check sees them.
     ///
     /// # Errors
-    /// The configuration would be broken, is broken, or does not include the file.
-    pub fn try_out(
-        &self,
-        proxy: &ProxyName,
-        service: &ServiceId,
-        text: Option<&str>,
-    ) -> Result<(), ProxyError> {
+    /// The configuration would be broken, is broken, or does not include the files.
+    pub fn try_out(&self, proxy: &ProxyName, changes: &[UpstreamChange]) -> Result<(), ProxyError> {
         let settings = self.settings(proxy)?;
-        let file = file_name(service, settings);
-        let candidate = check::Candidate { file: &file, text, mark: &mark(proxy, service) };
-        check::with(proxy, settings, &self.runtime, &candidate)
+        let candidates: Vec<_> = changes
+            .iter()
+            .map(|change| check::Candidate {
+                file: file_name(&change.service, settings),
+                text: change.text.as_deref(),
+                mark: mark(proxy, &change.service),
+            })
+            .collect();
+        match check::with(proxy, settings, &self.runtime, &candidates) {
+            // The proxy is not installed, so nothing reads what is removed.
+            Err(ProxyError::NoProgram { .. }) if candidates.iter().all(|c| c.text.is_none()) => {
+                Ok(())
+            }
+            checked => checked,
+        }
     }
 
-    /// Replaces or removes a service's file for a proxy; a crash leaves it old or new. On a running host, the
-    /// change is checked first if `tested`, and noted as pending.
+    /// Replaces or removes files of services for a proxy; a crash leaves each old or new. On a running host, the
+    /// changes are checked first if `tested`, and noted as pending.
     ///
     /// # Errors
     /// The errors of [`Proxies::try_out`], or a foreign file. Nothing was changed.
     pub fn write(
         &self,
         proxy: &ProxyName,
-        service: &ServiceId,
-        text: Option<&str>,
+        changes: &[UpstreamChange],
         tested: bool,
     ) -> Result<(), ProxyError> {
         let settings = self.settings(proxy)?;
         let directory = self.directory(settings);
-        let name = file_name(service, settings);
-        let path = directory.join(&name);
-        if text.is_none() && !path.try_exists().at("read", &path)? {
+        let mut files = Vec::new();
+        for UpstreamChange { service, text } in changes {
+            let name = file_name(service, settings);
+            let path = directory.join(&name);
+            if text.is_none() && !path.try_exists().at("read", &path)? {
+                continue;
+            }
+            files::refuse_foreign(&path, proxy, service)?;
+            files.push((name, text.as_deref(), service));
+        }
+        if files.is_empty() {
             return Ok(());
         }
-        files::refuse_foreign(&path, proxy, service)?;
         if let Some(root) = &self.root {
             stays_below(root, &directory)?;
             open::make_directories(&directory)?;
         } else {
-            match tested.then(|| self.try_out(proxy, service, text)) {
-                // The proxy is not installed, so nothing reads the file.
-                Some(Err(ProxyError::NoProgram { .. })) if text.is_none() => {}
-                Some(result) => result?,
-                None => {}
+            if tested {
+                self.try_out(proxy, changes)?;
             }
-            pending::note(&self.runtime, proxy, service)?;
+            for (_, _, service) in &files {
+                pending::note(&self.runtime, proxy, service)?;
+            }
         }
-        Ok(atomic::replace(&directory, &name, text)?)
+        let files: Vec<_> = files.iter().map(|(name, text, _)| (name.as_str(), *text)).collect();
+        Ok(atomic::replace_all(&directory, &files)?)
     }
 
     /// Reloads a proxy and waits until it uses the new configuration. Returns the processes that serve the

@@ -10,7 +10,7 @@ use conductor_core::proxy::{UpstreamFile, Upstreams};
 use conductor_core::release::PREFIX;
 
 /// The longest file that is read; a file with a thousand instances has 50 KiB.
-const LONGEST: u64 = 4 * 1024 * 1024;
+pub(super) const LONGEST: u64 = 4 * 1024 * 1024;
 
 /// Adds the files in one directory, which may be missing.
 pub(super) fn observe(

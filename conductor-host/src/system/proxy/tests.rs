@@ -42,6 +42,10 @@ fn text(proxies: &Proxies, proxy: &ProxyName, port: &str) -> String {
     proxies.templates().unwrap().render(&proxy, &web(), &[endpoint]).unwrap().text
 }
 
+fn change(service: &str, text: Option<&str>) -> UpstreamChange {
+    UpstreamChange { service: service.parse().unwrap(), text: text.map(str::to_owned) }
+}
+
 #[test]
 fn another_root_gets_its_files_and_no_notes() {
     let root = Root::new();
@@ -49,13 +53,13 @@ fn another_root_gets_its_files_and_no_notes() {
     assert_eq!(proxies.observe().unwrap(), Upstreams::default());
     for port in ["20001", "20002"] {
         let text = text(&proxies, &nginx(), port);
-        proxies.write(&nginx(), &web(), Some(&text), true).unwrap();
+        proxies.write(&nginx(), &[change("web", Some(&text))], true).unwrap();
         let observed = proxies.observe().unwrap();
         assert_eq!(observed.files.first().unwrap().text, text);
         assert_eq!((observed.files.len(), observed.pending.len()), (1, 0));
     }
     assert!(root.path("/etc/nginx/conf.d/conductor-web.conf").is_file());
-    proxies.write(&nginx(), &web(), None, true).unwrap();
+    proxies.write(&nginx(), &[change("web", None)], true).unwrap();
     assert_eq!(proxies.observe().unwrap(), Upstreams::default());
 }
 
@@ -64,7 +68,8 @@ fn nothing_is_written_where_a_link_leads_out_of_the_root() {
     let (root, elsewhere) = (Root::new(), Root::new());
     fs::create_dir_all(root.path("/etc/nginx")).unwrap();
     symlink(elsewhere.path("/run"), root.path("/etc/nginx/conf.d")).unwrap();
-    let error = root.proxies(&Settings::default()).write(&nginx(), &web(), Some(""), true);
+    let error =
+        root.proxies(&Settings::default()).write(&nginx(), &[change("web", Some(""))], true);
     assert!(error.unwrap_err().to_string().ends_with("/etc/nginx/conf.d"));
     assert_eq!(elsewhere.path("/run").read_dir().unwrap().count(), 0);
 }
@@ -86,7 +91,7 @@ fn files_of_another_proxy_or_service_are_foreign() {
     assert!(observed.files.is_empty());
     let foreign: Vec<_> = observed.foreign.keys().map(|(_, service)| service.as_str()).collect();
     assert_eq!(foreign, ["binary", "edge", "other"]);
-    let error = proxies.write(&nginx(), &"other".parse().unwrap(), None, true).unwrap_err();
+    let error = proxies.write(&nginx(), &[change("other", None)], true).unwrap_err();
     assert!(matches!(error, ProxyError::Foreign { .. }), "{error}");
 }
 
@@ -97,7 +102,7 @@ fn what_a_killed_run_left_goes_with_the_next() {
     let directory = root.path("/etc/nginx/conf.d");
     fs::create_dir_all(&directory).unwrap();
     fs::write(directory.join(".conductor-x"), "half").unwrap();
-    proxies.write(&nginx(), &web(), Some(&text(&proxies, &nginx(), "80")), true).unwrap();
+    proxies.write(&nginx(), &[change("web", Some(&text(&proxies, &nginx(), "80")))], true).unwrap();
     let names: Vec<_> = directory.read_dir().unwrap().map(|e| e.unwrap().file_name()).collect();
     assert_eq!(names, ["conductor-web.conf"]);
 }
@@ -145,14 +150,14 @@ fn the_file_of_a_proxy_that_was_uninstalled_can_go() {
     own.test = vec!["/no/nginx".parse().unwrap()];
     let proxies = Proxies::new(&settings, None, &root.path("run"));
     let text = text(&proxies, &nginx(), "80");
-    let error = proxies.write(&nginx(), &web(), Some(&text), true).unwrap_err();
+    let error = proxies.write(&nginx(), &[change("web", Some(&text))], true).unwrap_err();
     assert!(matches!(error, ProxyError::NoProgram { .. }), "{error}");
     assert_eq!(proxies.observe().unwrap(), Upstreams::default());
-    proxies.write(&nginx(), &web(), Some(&text), false).unwrap();
+    proxies.write(&nginx(), &[change("web", Some(&text))], false).unwrap();
     assert!(proxies.observe().unwrap().pending.contains_key(&web()));
-    proxies.write(&nginx(), &web(), None, true).unwrap();
+    proxies.write(&nginx(), &[change("web", None)], true).unwrap();
     assert!(proxies.observe().unwrap().files.is_empty());
-    proxies.write(&nginx(), &web(), None, true).unwrap();
+    proxies.write(&nginx(), &[change("web", None)], true).unwrap();
 }
 
 #[test]
