@@ -122,6 +122,8 @@ pub(crate) fn releases(host: &Host) -> Vec<String> {
 #[track_caller]
 pub(crate) fn images(host: &Host, engine: Engine) -> Vec<String> {
     let engine = engine.program();
-    let tags = host.sh(&format!("{engine} images --format '{{{{.Tag}}}}' localhost/app | sort"));
+    // podman lists all names of an image, also those that a release keeps it under.
+    let list = format!("{engine} images --format '{{{{.Repository}}}}:{{{{.Tag}}}}' localhost/app");
+    let tags = host.sh(&format!("{list} | sed -n 's#^localhost/app:##p' | sort"));
     tags.lines().filter(|tag| !["v1", "v2"].contains(tag)).map(str::to_owned).collect()
 }
