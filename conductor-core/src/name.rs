@@ -96,6 +96,12 @@ impl ReleaseName {
     }
 }
 
+/// Returns whether the unit of a job of this name could be `conductor-ID-boot.service`, which older versions wrote,
+/// also if the name begins with the rest of another service's id.
+pub(crate) fn is_reserved(job: &str) -> bool {
+    job == "boot" || job.ends_with("-boot")
+}
+
 impl ProxyName {
     /// Returns the name of the proxy that every host has settings for.
     pub fn nginx() -> Self {

@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::name::{JobName, ServiceId, slug};
+use crate::name::{JobName, ServiceId, is_reserved, slug};
 
-/// Other units of a service have these names.
-const RESERVED: [&str; 2] = ["boot", "before"];
+/// Another unit of a service has this name.
+const BEFORE: &str = "before";
 /// The name of a job whose command suggests none.
 const FALLBACK: &str = "job";
 /// Words before a command in a shell that are not commands.
@@ -65,7 +65,7 @@ fn unique<T: std::str::FromStr>(label: &str, mut free: impl FnMut(&T) -> bool) -
     const LONGEST: usize = 56;
     let label = match slug(label) {
         label if label.is_empty() => FALLBACK.to_owned(),
-        label if RESERVED.contains(&label.as_str()) => format!("{label}-{FALLBACK}"),
+        label if label == BEFORE || is_reserved(&label) => format!("{label}-{FALLBACK}"),
         label => label,
     };
     // A slug is ASCII, and does not end in a dash.
@@ -161,6 +161,7 @@ mod tests {
             ("php /usr/share/cacti/site/poller.php 2>&1 >/dev/null | ts", "poller"),
             ("test -x /a && perl -e 'sleep int(rand(43200))' && certbot -q renew", "certbot"),
             ("$HOME/bin/Daily.Job", "daily-job"),
+            ("/opt/warm-boot --all", "warm-boot-job"),
             ("sh -c 'echo x'", "echo"),
             (
                 "/bin/bash -l -c 'cd /srv/app/releases/20240501120000 && RAILS_ENV=production \

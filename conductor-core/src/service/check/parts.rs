@@ -9,7 +9,7 @@ use crate::definition::{
     self, Children, Fault, Field, Located, MOST_INSTANCES, MOST_RELEASES, Order, Runtime, Table,
     defaults,
 };
-use crate::name::{JobName, ProxyName};
+use crate::name::{JobName, ProxyName, is_reserved};
 use crate::service::{Deploy, Proxy, ScheduledJob, When};
 use crate::value::Span;
 
@@ -142,10 +142,10 @@ impl Check<'_> {
         jobs.collect()
     }
 
-    /// Refuses a name whose unit could be `conductor-ID-boot.service`, which older versions wrote, also if the job's name begins with the rest of another service's id.
+    /// Refuses the name of a unit of conductor.
     fn job_name(&self, name: &Located<JobName>) {
         let text = name.value.as_str();
-        if text == "boot" || text.ends_with("-boot") {
+        if is_reserved(text) {
             let fault = Fault::new(format!("the name {text} is reserved for a unit of conductor"));
             self.refuse(name.at, fault.hint(format!("give the job another name: {text}-job")));
         }
