@@ -74,7 +74,8 @@ fn explain_failure(service: &ServiceReport, failure: &Failure, lines: &mut Vec<S
         lines.push("  the change was undone".to_owned());
     }
     if failure.old_serves {
-        lines.push("  the previous release still serves".to_owned());
+        let what = if service.revision.is_some() { "the previous release" } else { "it" };
+        lines.push(format!("  {what} still serves"));
     }
     if failure.retried {
         lines
@@ -131,6 +132,13 @@ mod tests {
           the change was undone
           the previous release still serves
         "#);
+    }
+
+    #[test]
+    fn a_service_that_is_not_removed_still_serves() {
+        let mut service = report(vec![Some(failure())]).services.remove(0);
+        service.revision = None;
+        assert_eq!(explain(&service).last().unwrap(), "  it still serves");
     }
 
     #[test]

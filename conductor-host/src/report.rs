@@ -96,9 +96,10 @@ pub struct Failure {
     pub journal: Vec<String>,
     /// What an operator can do about it.
     pub hint: Option<String>,
-    /// Whether the instances of the previous release still serve.
+    /// Whether the previous release still serves, or the service that was to be removed.
     pub old_serves: bool,
-    /// Whether the new units were removed. Otherwise the unit existed before and stays as it is.
+    /// Whether the change was undone: new units were removed, and the files of proxies are as before. Otherwise
+    /// nothing had been changed, or the unit existed before and stays as it is.
     pub undone: bool,
     /// Whether systemd keeps trying to start the unit, which stays as it is.
     pub retried: bool,
@@ -243,9 +244,10 @@ struct FailureObject<'f> {
     journal: &'f [String],
     /// What an operator can do about it.
     hint: Option<&'f str>,
-    /// Whether the instances of the previous release still serve.
+    /// Whether the previous release still serves, or the service that was to be removed.
     old_serves: bool,
-    /// Whether the new units were removed. Otherwise the unit existed before and stays as it is.
+    /// Whether the change was undone: new units were removed, and the files of proxies are as before. Otherwise
+    /// nothing had been changed, or the unit existed before and stays as it is.
     undone: bool,
     /// Whether systemd keeps trying to start the unit, which stays as it is.
     retried: bool,
