@@ -16,7 +16,7 @@ use conductor_core::name::{ProxyName, ServiceId};
 use conductor_core::proxy::UpstreamChange;
 use conductor_core::service::Proxy;
 use conductor_core::value::{Endpoint, ListenAddress};
-use conductor_host::system::{Proxies, ProxyError, Systemd, read_settings};
+use conductor_host::system::{Paths, Proxies, ProxyError, Systemd, read_settings};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -34,7 +34,7 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[&str]) -> Result<(), Box<dyn Error>> {
     let settings = read_settings(Path::new("/etc/conductor/host.yaml"), None)?;
-    let proxies = Proxies::new(&settings, None, Path::new("/run/conductor"));
+    let proxies = Proxies::new(&settings, &Paths::system(Path::new("/")));
     let nginx = ProxyName::nginx();
     let parse = |id: &str| id.parse::<ServiceId>().map_err(Box::<dyn Error>::from);
     match arguments {

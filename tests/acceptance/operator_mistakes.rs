@@ -9,6 +9,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("empty_settings_are_the_defaults", empty_settings_are_the_defaults),
     ("bad_usage_has_a_json_form", bad_usage_has_a_json_form),
     ("what_systemd_ignores_is_said", what_systemd_ignores_is_said),
+    ("a_proxy_that_does_not_read_its_directory_is_named", a_proxy_that_does_not_read_its_directory),
 ];
 
 fn a_reader_that_is_gone_stops_nothing(host: &Host) {
@@ -80,4 +81,60 @@ fn what_systemd_ignores_is_said(host: &Host) {
     );
     host.sh("rm -r /etc/conductor/services/old");
     assert_eq!(host.conductor(&["check"]).exits(0).stderr, "");
+}
+
+/// A proxy that is told its directory by an argument, as HAProxy is; nginx has an `include`.
+fn a_proxy_that_does_not_read_its_directory(host: &Host) {
+    let settings = |test: &str| {
+        format!(
+            "proxy:\n  edge: {{directory: /srv/edge, suffix: .cfg, test: {test}, unit: edge.service}}\n"
+        )
+    };
+    let unit = |arguments: &str| {
+        let text = format!("[Service]\nExecStart=/bin/sh -c 'sleep infinity; :' {arguments}\n");
+        host.write("/run/systemd/system/edge.service", &format!("{text}ExecReload=/bin/true\n"));
+        host.sh("systemctl daemon-reload; systemctl restart edge.service");
+    };
+    host.sh("mkdir -p /srv/edge");
+    host.write("/srv/check", "! grep -q '}}}' \"$2\"/*.cfg\n");
+    host.define(
+        "web.yaml",
+        &format!(
+            "id: web\n{SLEEP}port: 80\nproxy: {{edge: {{upstream: app}}}}\ndeploy: {{drain: 0}}\n"
+        ),
+    );
+    unit("edge");
+    host.write("/etc/conductor/host.yaml", &settings("[/bin/true]"));
+    let ran = host.conductor(&["apply"]).exits(1);
+    ran.complains(
+        "the test of edge does not read what is in /srv/edge: it accepts an invalid file there",
+    )
+    .complains("let proxy.edge.test in the host settings read it");
+    host.write("/etc/conductor/host.yaml", &settings("[/bin/sh, /srv/check, -f, /srv/edge]"));
+    let ran = host.conductor(&["apply"]).exits(1);
+    ran.complains("edge.service was not started with /srv/edge, which its test reads")
+        .complains("add the directory to the arguments of edge.service");
+    assert_eq!((host.running("web"), host.sh("ls /srv/edge")), (Vec::new(), String::new()));
+    unit("edge -f /srv/edge");
+    host.apply();
+    assert_eq!(host.sh("ls /srv/edge"), "conductor-web.cfg");
+
+    // Another directory, or no such proxy: the old file is not forgotten.
+    let left = "/srv/edge/conductor-web.cfg is left, and the host settings have no proxy with this directory any more";
+    host.sh("mkdir /srv/other");
+    host.write(
+        "/etc/conductor/host.yaml",
+        &settings("[/bin/sh, /srv/check, -f, /srv/other]").replace("/srv/edge", "/srv/other"),
+    );
+    unit("edge -f /srv/other");
+    host.conductor(&["apply", "--dry-run"]).exits(0).says(left);
+    host.apply().says(left);
+    assert_eq!(host.sh("ls /srv/other"), "conductor-web.cfg");
+    host.sh("rm /srv/edge/conductor-web.cfg");
+    assert!(!host.apply().stdout.contains("is left"));
+    host.sh("rm /etc/conductor/host.yaml");
+    host.define("web.yaml", &format!("id: web\n{SLEEP}port: 80\ndeploy: {{drain: 0}}\n"));
+    let ran = host.conductor(&["check"]).exits(0);
+    ran.complains("warning: /srv/other/conductor-web.cfg: this file of conductor is left");
+    host.apply().says("/srv/other/conductor-web.cfg is left");
 }

@@ -58,6 +58,8 @@ pub struct Observed {
     pub foreign_upstreams: BTreeMap<(ProxyName, ServiceId), PathBuf>,
     /// Services whose file was changed, with the proxies that are not known to have reloaded and drained.
     pub pending: BTreeMap<ServiceId, BTreeSet<ProxyName>>,
+    /// The files of conductor where the host settings have no proxy any more.
+    pub left_upstreams: Vec<(ServiceId, PathBuf)>,
     /// The targets of the fixed names of the services' sockets, by number of the instance.
     pub sockets: BTreeMap<ServiceId, BTreeMap<u16, HostPath>>,
     /// The contents of files that instances read when they start, as far as they can be read.

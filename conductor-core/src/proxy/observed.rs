@@ -16,4 +16,6 @@ pub struct Upstreams {
     /// The services whose file was changed, each with the proxies that are not known to have taken over the
     /// change and to have drained the old connections.
     pub pending: BTreeMap<ServiceId, BTreeSet<ProxyName>>,
+    /// The files of conductor where the host settings have no proxy any more. Nobody changes them.
+    pub left: Vec<(ServiceId, PathBuf)>,
 }

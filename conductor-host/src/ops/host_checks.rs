@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Conductor;
 use super::change::Change;
 use super::error::Error;
+use super::planning::LEFT;
 use crate::system::{Settings, program, time_zone, unread_directories, verify};
 use conductor_core::error::{Invalid, Problem, Problems};
 use conductor_core::plan::{self, Plan, Step};
@@ -39,10 +40,11 @@ impl Conductor {
 impl Conductor {
     /// Returns advice about services: that of their definitions, what the host's systemd says about their directives,
     /// units that they refer to and that the host does not have, files whose contents changed since a release was
-    /// deployed, and directories of definitions that are not read. For another root only that of the definitions.
+    /// deployed, files for proxies that the host settings do not have any more, and directories of definitions that are
+    /// not read. For another root only that of the definitions.
     ///
     /// # Errors
-    /// The unit directory or the host's key cannot be read.
+    /// The unit directory, the host's key or a proxy's directory cannot be read.
     pub fn advice(&self, services: &[Service], paths: &[PathBuf]) -> Result<Vec<Problem>, Error> {
         let mut advice: Vec<_> =
             services.iter().flat_map(|service| service.advice.iter().cloned()).collect();
@@ -53,6 +55,12 @@ impl Conductor {
             }
         }
         advice.extend(self.changed_contents(services)?);
+        if self.is_online() && self.paths.scope == Scope::System {
+            let left = self.proxies(&self.settings()?).observe()?.left.into_iter();
+            advice.extend(left.map(|(_, path)| {
+                Problem::of_file(&path, format!("this file of conductor is left, and {LEFT}"))
+            }));
+        }
         let all = [self.paths.definitions.clone()];
         let paths = if paths.is_empty() { &all[..] } else { paths };
         advice.extend(paths.iter().flat_map(|path| unread_directories(path)));

@@ -266,7 +266,7 @@ impl Conductor {
     }
 
     fn proxies(&self, settings: &Settings) -> Proxies {
-        Proxies::new(settings, self.paths.root.as_deref(), &self.paths.runtime)
+        Proxies::new(settings, &self.paths)
     }
 
     /// Connects to systemd, if there is one to work with.

@@ -17,6 +17,10 @@ use conductor_core::release::{Release, shared_units};
 use conductor_core::service::Service;
 use conductor_core::value::Span;
 
+/// Why nobody changes a file, and what to do.
+pub(super) const LEFT: &str = "the host settings have no proxy with this directory any more: remove the file and reload \
+                               the proxy, or add the proxy to the host settings again";
+
 /// The longest wait for connections to a service that is removed, since its definition may be gone.
 const REMOVE_DRAIN: Span = Span::from_secs(30);
 
@@ -35,7 +39,7 @@ impl Conductor {
                 let path = self.proxies(settings).path(&taken.proxy, &taken.holder)?;
                 Err(Error::UpstreamTaken { taken, path })
             }
-            None => Ok(plan),
+            None => Ok(note_left_files(plan, observed)),
         }
     }
 
@@ -136,6 +140,17 @@ impl Conductor {
         let missing = missing.concat();
         if missing.is_empty() { Ok(plans) } else { Err(Problems(missing).into()) }
     }
+}
+
+/// Adds a note about each file of a service that no proxy of the host settings has.
+fn note_left_files(mut plan: Plan, observed: &Observed) -> Plan {
+    for plan in &mut plan.services {
+        let left = observed.left_upstreams.iter().filter(|(service, _)| *service == plan.service);
+        plan.notes.extend(left.map(|(_, path)| {
+            format!("{} is left, and {LEFT}", conductor_core::error::shown_path(path))
+        }));
+    }
+    plan
 }
 
 /// Adds the pull of a release's images to a plan, unless this change has pulled them.

@@ -143,12 +143,14 @@ impl Site for SystemSite<'_> {
             let states = states.into_iter().map(|(name, (state, _))| (name, state));
             observed.states = Some(states.collect());
         }
-        let Upstreams { files, foreign, pending } = self.conductor.proxies(settings).observe()?;
+        let Upstreams { files, foreign, pending, left } =
+            self.conductor.proxies(settings).observe()?;
         for file in files {
             observed.upstreams.entry(file.service.clone()).or_default().push(file);
         }
         observed.foreign_upstreams = foreign;
         observed.pending = pending;
+        observed.left_upstreams = left;
         observed.last_port = last_port::read(&paths.runtime)?;
         observed.sockets = sockets::observe(&paths.sockets)?;
         Ok(observed)

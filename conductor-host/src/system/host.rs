@@ -316,8 +316,13 @@ impl Host for SystemHost<'_> {
         proxy: &ProxyName,
         changes: &[UpstreamChange],
     ) -> Result<(), ProxyError> {
-        let (proxy, changes) = (proxy.clone(), changes.to_vec());
-        self.with_proxies(move |proxies| proxies.try_out(&proxy, &changes)).await
+        let (name, changes) = (proxy.clone(), changes.to_vec());
+        let adds = changes.iter().any(|change| change.text.is_some());
+        self.with_proxies(move |proxies| proxies.try_out(&name, &changes)).await?;
+        let Some((systemd, _)) = self.systemd.as_ref().filter(|_| adds) else { return Ok(()) };
+        let (systemd, proxies, proxy) =
+            (Arc::clone(systemd), Arc::clone(&self.proxies), proxy.clone());
+        unblock(move || proxies.check_is_told(&systemd, &proxy)).await
     }
 
     async fn write_upstreams(

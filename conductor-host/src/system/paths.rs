@@ -25,6 +25,8 @@ pub struct Paths {
     pub sockets: PathBuf,
     /// The key with which the contents of files are hashed.
     pub content_key: PathBuf,
+    /// The record of the directories that have files for proxies.
+    pub proxy_directories: PathBuf,
     /// The other root, if these paths are below one.
     pub root: Option<PathBuf>,
 }
@@ -41,6 +43,7 @@ impl Paths {
             transient: root.join("run/systemd/system"),
             sockets: root.join("var/lib/conductor/sockets"),
             content_key: root.join("var/lib/conductor/content-key"),
+            proxy_directories: root.join("var/lib/conductor/proxy-directories"),
             root: (root != Path::new("/")).then(|| root.to_owned()),
         }
     }
@@ -52,8 +55,8 @@ impl Paths {
     /// written to this host.
     pub fn below(root: &Path) -> Result<Self, PathError> {
         let paths = Self::system(root);
-        let Self { definitions, settings, units, runtime, sockets, .. } = &paths;
-        for path in [definitions, settings, units, runtime, sockets] {
+        let Self { definitions, settings, units, runtime, sockets, proxy_directories, .. } = &paths;
+        for path in [definitions, settings, units, runtime, sockets, proxy_directories] {
             stays_below(root, path)?;
         }
         Ok(paths)
@@ -70,6 +73,7 @@ impl Paths {
             transient: runtime.join("systemd/user"),
             sockets: config.join("conductor/sockets"),
             content_key: config.join("conductor/content-key"),
+            proxy_directories: config.join("conductor/proxy-directories"),
             root: None,
         }
     }

@@ -51,6 +51,9 @@ const READY: &[u8] = b"ready\n";
 /// The programs that print the configuration when they check it with `-T`.
 const NGINX: [&str; 3] = ["nginx", "openresty", "angie"];
 
+/// A file that no proxy accepts.
+const INVALID: &str = "}}} conductor tries whether this file is read {{{\n";
+
 /// A change to check.
 pub(super) struct Candidate<'a> {
     /// The name of the file.
@@ -80,30 +83,11 @@ pub(super) fn with(
 ) -> Result<(), ProxyError> {
     let directory = settings.directory.as_path();
     directory.read_dir().at("read", directory)?;
-    let scratch = runtime.join("proxy-check");
-    make_own_directory(&scratch)?;
     let mut test: Vec<_> = settings.test.iter().map(Argument::as_str).collect();
     let written = || candidates.iter().filter(|candidate| candidate.text.is_some());
     let removal = written().next().is_none();
     let prints = !removal && print_configuration(&mut test);
-    let mut before: Vec<String> = CHANGED.map(str::to_owned).into();
-    let scratch = scratch.display().to_string();
-    let count = candidates.len().to_string();
-    let directory_name = settings.directory.to_string();
-    before.extend([SCRIPT.to_owned(), "sh".to_owned(), scratch, directory_name, count]);
-    for Candidate { file, text, .. } in candidates {
-        let lines =
-            text.map_or_else(|| "remove".to_owned(), |text| text.lines().count().to_string());
-        before.extend([file.clone(), lines]);
-    }
-    let before: Vec<&str> = before.iter().map(String::as_str).collect();
-    let input: String = candidates.iter().filter_map(|candidate| candidate.text).collect();
-    let mut output = run(proxy, &test, &before, Some(&input))?;
-    let not_checked = |said| ProxyError::NotChecked { proxy: proxy.clone(), said };
-    let Some(printed) = output.stdout.strip_prefix(READY) else {
-        return Err(not_checked(said(&output)));
-    };
-    output.stdout = printed.to_owned();
+    let output = with_changes(proxy, settings, runtime, &test, candidates)?;
     if !output.status.success() {
         let is_broken = matches!(as_it_is(proxy, settings), Err(ProxyError::Broken { .. }));
         let (proxy, said) = (proxy.clone(), said(&output));
@@ -125,7 +109,50 @@ pub(super) fn with(
             include: format!("include {}/*{};", settings.directory, settings.suffix),
         });
     }
+    let is_new = |candidate: &Candidate<'_>| !directory.join(&candidate.file).exists();
+    if !prints && written().any(is_new) {
+        let invalid = candidates.iter().map(|Candidate { file, text, mark }| Candidate {
+            file: file.clone(),
+            text: text.map(|_| INVALID),
+            mark: mark.clone(),
+        });
+        let invalid: Vec<_> = invalid.collect();
+        if with_changes(proxy, settings, runtime, &test, &invalid)?.status.success() {
+            let (proxy, directory) = (proxy.clone(), settings.directory.clone());
+            return Err(ProxyError::NotTested { proxy, directory });
+        }
+    }
     Ok(())
+}
+
+/// Runs the test with changes, and returns what it printed.
+fn with_changes(
+    proxy: &ProxyName,
+    settings: &ProxySettings,
+    runtime: &Path,
+    test: &[&str],
+    candidates: &[Candidate<'_>],
+) -> Result<Output, ProxyError> {
+    let scratch = runtime.join("proxy-check");
+    make_own_directory(&scratch)?;
+    let mut before: Vec<String> = CHANGED.map(str::to_owned).into();
+    let scratch = scratch.display().to_string();
+    let count = candidates.len().to_string();
+    let directory = settings.directory.to_string();
+    before.extend([SCRIPT.to_owned(), "sh".to_owned(), scratch, directory, count]);
+    for Candidate { file, text, .. } in candidates {
+        let lines =
+            text.map_or_else(|| "remove".to_owned(), |text| text.lines().count().to_string());
+        before.extend([file.clone(), lines]);
+    }
+    let before: Vec<&str> = before.iter().map(String::as_str).collect();
+    let input: String = candidates.iter().filter_map(|candidate| candidate.text).collect();
+    let mut output = run(proxy, test, &before, Some(&input))?;
+    let Some(printed) = output.stdout.strip_prefix(READY) else {
+        return Err(ProxyError::NotChecked { proxy: proxy.clone(), said: said(&output) });
+    };
+    output.stdout = printed.to_owned();
+    Ok(output)
 }
 
 /// Finds an upstream of the candidates that another file of the directory has, too: the message of a proxy may

@@ -58,6 +58,24 @@ pub enum ProxyError {
         /// The line that its configuration lacks.
         include: String,
     },
+    /// Its test accepts errors in the directory that conductor writes to.
+    #[error(
+        "the test of {proxy} does not read what is in {directory}: it accepts an invalid file there"
+    )]
+    NotTested {
+        /// The proxy.
+        proxy: ProxyName,
+        /// The directory.
+        directory: HostPath,
+    },
+    /// It runs without the directory that conductor writes to.
+    #[error("{unit} was not started with {directory}, which its test reads")]
+    NotTold {
+        /// Its unit.
+        unit: UnitName,
+        /// The directory.
+        directory: HostPath,
+    },
     /// The check could not run.
     #[error("the configuration of {proxy} cannot be checked: {said}")]
     NotChecked {
@@ -115,6 +133,12 @@ impl ProxyError {
             Self::NotIncluded { include, .. } => {
                 format!("add {include} to the http section of its configuration")
             }
+            Self::NotTested { proxy, directory } => format!(
+                "let proxy.{proxy}.test in the host settings read it, as the proxy does, for example by -f {directory}"
+            ),
+            Self::NotTold { unit, directory } => format!(
+                "add the directory to the arguments of {unit}, for example -f {directory}, and restart it"
+            ),
             Self::Foreign { .. } => "move it away if nothing needs it".to_owned(),
             Self::NotTakenOver { .. } => {
                 "its error log says why, for example that it cannot listen on a port".to_owned()

@@ -1,6 +1,7 @@
 //! The proxies of a host: their files, configuration checks, and reloads.
 
 mod check;
+mod directories;
 mod error;
 mod files;
 mod observe;
@@ -9,15 +10,17 @@ mod pending;
 mod tests;
 mod workers;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 pub use error::ProxyError;
 pub use workers::OldWorkers;
 
+use directories::Place;
+
 use super::definitions::read_template;
-use super::paths::stays_below;
+use super::paths::{Paths, stays_below};
 use super::systemd::Systemd;
 use super::systemd_jobs::JobType;
 use super::{atomic, open};
@@ -39,16 +42,19 @@ pub struct Proxies {
     /// Another root, where nothing runs.
     root: Option<PathBuf>,
     runtime: PathBuf,
+    /// The record of directories with files.
+    record: PathBuf,
 }
 
 impl Proxies {
     /// Refers to the proxies of the running host, or to files below another root, where only files are
-    /// written. `runtime` is the runtime directory.
-    pub fn new(settings: &Settings, root: Option<&Path>, runtime: &Path) -> Self {
+    /// written.
+    pub fn new(settings: &Settings, paths: &Paths) -> Self {
         Self {
             proxies: settings.proxies.clone(),
-            root: root.map(Path::to_owned),
-            runtime: runtime.to_owned(),
+            root: paths.root.clone(),
+            runtime: paths.runtime.clone(),
+            record: paths.proxy_directories.clone(),
         }
     }
 
@@ -68,7 +74,8 @@ impl Proxies {
         Ok(ProxyTemplates::new(own)?)
     }
 
-    /// Reads conductor's files, the foreign files in their place, and the pending changes.
+    /// Reads conductor's files, the foreign files in their place, the pending changes, and which files are left
+    /// where the settings have no proxy any more.
     ///
     /// # Errors
     /// A directory, or a file of conductor in it, cannot be read.
@@ -83,6 +90,11 @@ impl Proxies {
         for (proxy, settings) in &self.proxies {
             let directory = self.directory(settings);
             observe::observe(proxy, &directory, settings.suffix.as_str(), &mut upstreams)?;
+        }
+        let current: BTreeSet<_> = self.proxies.values().map(Place::of).collect();
+        for Place { directory, suffix } in directories::read(&self.record)?.difference(&current) {
+            let directory = self.below_root(Path::new(directory));
+            upstreams.left.extend(observe::own_files(&directory, suffix)?);
         }
         Ok(upstreams)
     }
@@ -127,6 +139,25 @@ impl Proxies {
         }
     }
 
+    /// Checks that a proxy that runs reads the directory, if its test is told the directory by an argument: then
+    /// so is the proxy. Others read files that name the directory.
+    ///
+    /// # Errors
+    /// The proxy was started without the directory.
+    pub fn check_is_told(&self, systemd: &Systemd, proxy: &ProxyName) -> Result<(), ProxyError> {
+        let ProxySettings { directory, test, unit, .. } = self.settings(proxy)?;
+        if !test.iter().any(|argument| argument.as_str().contains(directory.as_str())) {
+            return Ok(());
+        }
+        let Some(main) = systemd.up(unit)? else { return Ok(()) };
+        match workers::arguments(main)? {
+            Some(arguments) if !arguments.contains(directory.as_str()) => {
+                Err(ProxyError::NotTold { unit: unit.clone(), directory: directory.clone() })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Replaces or removes files of services for a proxy; a crash leaves each old or new. On a running host, the
     /// changes are checked first if `tested`, and noted as pending.
     ///
@@ -153,6 +184,7 @@ impl Proxies {
         if files.is_empty() {
             return Ok(());
         }
+        directories::note(&self.record, Place::of(settings))?;
         if let Some(root) = &self.root {
             stays_below(root, &directory)?;
             open::make_directories(&directory)?;

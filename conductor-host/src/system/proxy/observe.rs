@@ -1,7 +1,7 @@
 //! Finds conductor's files in a proxy's directory, and foreign files in their place.
 
 use std::io::ErrorKind;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::system::open::{self, Links, ReadError};
 use conductor_core::error::{PathContext as _, PathError};
@@ -38,6 +38,29 @@ pub(super) fn observe(
         }
     }
     Ok(())
+}
+
+/// Finds conductor's files for any proxy in a directory, which may be missing.
+pub(super) fn own_files(
+    directory: &Path,
+    suffix: &str,
+) -> Result<Vec<(ServiceId, PathBuf)>, PathError> {
+    let entries = match directory.read_dir() {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.at("read", directory)?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry.at("read", directory)?;
+        let name = entry.file_name();
+        let id = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(suffix));
+        let Some(service) = id.and_then(|id| id.parse::<ServiceId>().ok()) else { continue };
+        if read(&entry.path())?.is_some_and(|file| file.service == service) {
+            files.push((service, entry.path()));
+        }
+    }
+    files.sort();
+    Ok(files)
 }
 
 /// Reads a file; `None` if it is not conductor's.

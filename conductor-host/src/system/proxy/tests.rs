@@ -23,7 +23,13 @@ impl Root {
     }
 
     fn proxies(&self, settings: &Settings) -> Proxies {
-        Proxies::new(settings, Some(self.0.path()), &self.path("run"))
+        Proxies::new(settings, &Paths { runtime: self.path("run"), ..Paths::system(self.0.path()) })
+    }
+
+    /// Refers to the proxies of the running host, with the runtime directory of this root.
+    fn online(&self, settings: &Settings) -> Proxies {
+        let paths = Paths { runtime: self.path("run"), root: None, ..Paths::system(self.0.path()) };
+        Proxies::new(settings, &paths)
     }
 }
 
@@ -148,7 +154,7 @@ fn the_file_of_a_proxy_that_was_uninstalled_can_go() {
     let own = settings.proxies.get_mut(&nginx()).unwrap();
     own.directory = root.path("").to_str().unwrap().parse().unwrap();
     own.test = vec!["/no/nginx".parse().unwrap()];
-    let proxies = Proxies::new(&settings, None, &root.path("run"));
+    let proxies = root.online(&settings);
     let text = text(&proxies, &nginx(), "80");
     let error = proxies.write(&nginx(), &[change("web", Some(&text))], true).unwrap_err();
     assert!(matches!(error, ProxyError::NoProgram { .. }), "{error}");
@@ -167,9 +173,59 @@ fn what_a_check_says_is_in_the_error() {
     let own = settings.proxies.get_mut(&nginx()).unwrap();
     let script = "echo to the log >&2; exit 1";
     own.test = ["/bin/sh", "-c", script].iter().map(|word| word.parse().unwrap()).collect();
-    let proxies = Proxies::new(&settings, None, &runtime.path("run"));
+    let proxies = runtime.online(&settings);
     let error = proxies.test(&nginx()).unwrap_err();
     assert_eq!(error.to_string(), "the configuration of nginx is broken: to the log");
     let unknown = proxies.test(&"edge".parse().unwrap()).unwrap_err();
     assert_eq!(unknown.to_string(), "the host settings have no proxy edge");
+}
+
+#[test]
+fn files_of_a_proxy_that_the_settings_do_not_have_any_more_are_found() {
+    let root = Root::new();
+    let mut settings = Settings::default();
+    let proxies = root.proxies(&settings);
+    proxies.write(&nginx(), &[change("web", Some(&text(&proxies, &nginx(), "80")))], true).unwrap();
+    assert!(proxies.observe().unwrap().left.is_empty());
+    let old = root.path("/etc/nginx/conf.d/conductor-web.conf");
+    for (directory, suffix, left) in [
+        ("/etc/nginx/conf.d", ".conf", vec![]),
+        ("/etc/nginx/upstreams", ".conf", vec![(web(), old.clone())]),
+        ("/etc/nginx/conf.d", ".upstream", vec![(web(), old.clone())]),
+    ] {
+        let own = settings.proxies.get_mut(&nginx()).unwrap();
+        own.directory = directory.parse().unwrap();
+        own.suffix = suffix.parse().unwrap();
+        assert_eq!(root.proxies(&settings).observe().unwrap().left, left);
+    }
+    // What is not conductor's is nobody's business.
+    fs::write(&old, "upstream app {}").unwrap();
+    assert!(root.proxies(&settings).observe().unwrap().left.is_empty());
+}
+
+#[test]
+fn a_test_that_does_not_read_the_directory_is_found() {
+    let root = Root::new();
+    let mut settings = Settings::default();
+    let own = settings.proxies.get_mut(&nginx()).unwrap();
+    own.directory = root.path("").to_str().unwrap().parse().unwrap();
+    // Without privileges, there is no mount namespace.
+    let says = |settings: &Settings, program: &str| {
+        let mut settings = settings.clone();
+        let own = settings.proxies.get_mut(&nginx()).unwrap();
+        own.test = ["/bin/sh", "-c", program].iter().map(|word| word.parse().unwrap()).collect();
+        let proxies = root.online(&settings);
+        let text = text(&proxies, &nginx(), "80");
+        proxies.try_out(&nginx(), &[change("web", Some(&text))])
+    };
+    let reads = format!("! grep -q '}}}}}}' {}/conductor-web.conf", root.path("").display());
+    match says(&settings, &reads) {
+        Err(ProxyError::NotChecked { said, .. }) => return eprintln!("skipped: {said}"),
+        checked => checked.unwrap(),
+    }
+    let error = says(&settings, "exit 0").unwrap_err();
+    assert!(matches!(error, ProxyError::NotTested { .. }), "{error}");
+    // What is there already was accepted once.
+    fs::write(root.path("conductor-web.conf"), "").unwrap();
+    says(&settings, "exit 0").unwrap();
 }

@@ -103,6 +103,13 @@ fn children(pid: u32) -> Result<Vec<u32>, PathError> {
     Ok(pids)
 }
 
+/// Returns the arguments of a process, separated by zero bytes; `None` if it has ended.
+pub(super) fn arguments(pid: u32) -> Result<Option<String>, PathError> {
+    let path = format!("/proc/{pid}/cmdline");
+    let line = unless_gone(fs::read(&path)).at("read", Path::new(&path))?;
+    Ok(line.map(|line| String::from_utf8_lossy(&line).into_owned()))
+}
+
 /// Returns the start time of a process in clock ticks; `None` if it has ended.
 fn start_of(pid: u32) -> Option<u64> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
