@@ -135,8 +135,7 @@ impl Journal<'_> {
     /// entry about the attempt.
     fn wrote(&self, invocation: Option<&str>, first: Option<&Value>, lines: u32) -> Vec<String> {
         // Entries of a user's units, and of containers, do not have the invocation ID of the unit.
-        let since = first.and_then(|entry| entry["__REALTIME_TIMESTAMP"].as_str()?.parse().ok());
-        let since = since.filter(|_| invocation.is_some());
+        let since = first.and_then(sent).filter(|_| invocation.is_some());
         let since =
             since.map(|usec: u64| format!("--since=@{}.{:06}", usec / 1_000_000, usec % 1_000_000));
         let (engine, own) = match self.scope {
@@ -175,6 +174,13 @@ impl Journal<'_> {
         text.drain(..more);
         text
     }
+}
+
+/// Returns when an entry was sent, in microseconds since 1970. A journald that is busy may read the first lines of a
+/// program before systemd's message that it starts, and then has an earlier time for them.
+fn sent(entry: &Value) -> Option<u64> {
+    let time = |field| entry[field].as_str()?.parse().ok();
+    time("_SOURCE_REALTIME_TIMESTAMP").or_else(|| time("__REALTIME_TIMESTAMP"))
 }
 
 /// Returns the text of a message. journalctl writes one that is not UTF-8 as a list of bytes.
@@ -226,6 +232,14 @@ mod tests {
         assert_eq!(message(&serde_json::json!("a")), Some("a".to_owned()));
         assert_eq!(message(&serde_json::json!([97, 255])), Some("a\u{fffd}".to_owned()));
         assert_eq!(message(&Value::Null), None);
+    }
+
+    #[test]
+    fn an_attempt_begins_when_systemd_says_so_and_not_when_journald_reads_it() {
+        let read = ("__REALTIME_TIMESTAMP", "20");
+        assert_eq!(sent(&entry("", &[read, ("_SOURCE_REALTIME_TIMESTAMP", "10")])), Some(10));
+        assert_eq!(sent(&entry("", &[read])), Some(20));
+        assert_eq!(sent(&entry("", &[])), None);
     }
 
     #[test]
