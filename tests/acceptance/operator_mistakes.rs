@@ -83,7 +83,7 @@ fn what_systemd_ignores_is_said(host: &Host) {
     assert_eq!(host.conductor(&["check"]).exits(0).stderr, "");
 }
 
-/// A proxy that is told its directory by an argument, as HAProxy is; nginx has an `include`.
+/// A proxy that is told its directory by an argument, as `HAProxy` is; nginx has an `include`.
 fn a_proxy_that_does_not_read_its_directory(host: &Host) {
     let settings = |test: &str| {
         format!(
