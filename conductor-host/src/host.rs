@@ -93,7 +93,7 @@ pub trait Host {
     /// Pulls an image. `line` receives the engine's output. Dropping the future ends the pull.
     async fn pull(&self, image: &EngineImage, line: &mut dyn FnMut(&str)) -> Result<(), PullError>;
 
-    /// Gives an image of an engine a tag, which another image loses.
+    /// Tags an image of an engine. If another image has the tag, it loses it.
     async fn tag_image(&self, image: &EngineImage, tag: &str) -> Result<(), PullError>;
 
     /// Removes a name of an image, and the image if that was its last one. If something still uses it, it stays, and that is an error.

@@ -208,8 +208,8 @@ impl Member {
         }
     }
 
-    /// Takes another plan of the service, of which nothing has been done; `None` if the service now changes no
-    /// file.
+    /// Replaces the service's part by that of a new plan, before any of its steps. Returns `None` if the new plan
+    /// changes no file.
     pub(super) fn planned_again(self, plan: &ServicePlan) -> Option<Self> {
         let group = &self.group;
         let both = [(&group.changes, &plan.steps), (&group.restores, &plan.undo)];

@@ -126,7 +126,7 @@ impl HostState {
         self.images.get(image).or_else(by_id).cloned()
     }
 
-    /// Takes an image from the registry.
+    /// Copies an image from the registry to the engine.
     pub(super) fn pull(&mut self, image: &EngineImage) {
         let local = self.registry.get(image).cloned().unwrap_or_else(|| an_image(image));
         self.images.insert(image.clone(), local);

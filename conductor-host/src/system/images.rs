@@ -76,7 +76,7 @@ fn read(line: &str) -> Option<LocalImage> {
     })
 }
 
-/// Gives an image a tag.
+/// Tags an image.
 ///
 /// # Errors
 /// The engine has no such image.

@@ -19,21 +19,13 @@ pub(super) fn observe(
     suffix: &str,
     upstreams: &mut Upstreams,
 ) -> Result<(), PathError> {
-    let entries = match directory.read_dir() {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        entries => entries.at("read", directory)?,
-    };
-    for entry in entries {
-        let entry = entry.at("read", directory)?;
-        let name = entry.file_name();
-        let id = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(suffix));
-        let Some(service) = id.and_then(|id| id.parse::<ServiceId>().ok()) else { continue };
-        match read(&entry.path())? {
+    for (service, path) in of_services(directory, suffix)? {
+        match read(&path)? {
             Some(file) if file.proxy == *proxy && file.service == service => {
                 upstreams.files.insert(file);
             }
             _ => {
-                upstreams.foreign.insert((proxy.clone(), service), entry.path());
+                upstreams.foreign.insert((proxy.clone(), service), path);
             }
         }
     }
@@ -45,22 +37,31 @@ pub(super) fn own_files(
     directory: &Path,
     suffix: &str,
 ) -> Result<Vec<(ServiceId, PathBuf)>, PathError> {
+    let mut own = Vec::new();
+    for (service, path) in of_services(directory, suffix)? {
+        if read(&path)?.is_some_and(|file| file.service == service) {
+            own.push((service, path));
+        }
+    }
+    Ok(own)
+}
+
+/// Returns what is at the paths of services' files in a directory, sorted.
+fn of_services(directory: &Path, suffix: &str) -> Result<Vec<(ServiceId, PathBuf)>, PathError> {
     let entries = match directory.read_dir() {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.at("read", directory)?,
     };
-    let mut files = Vec::new();
+    let mut found = Vec::new();
     for entry in entries {
         let entry = entry.at("read", directory)?;
         let name = entry.file_name();
         let id = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.strip_suffix(suffix));
-        let Some(service) = id.and_then(|id| id.parse::<ServiceId>().ok()) else { continue };
-        if read(&entry.path())?.is_some_and(|file| file.service == service) {
-            files.push((service, entry.path()));
-        }
+        let service = id.and_then(|id| id.parse::<ServiceId>().ok());
+        found.extend(service.map(|service| (service, entry.path())));
     }
-    files.sort();
-    Ok(files)
+    found.sort();
+    Ok(found)
 }
 
 /// Reads a file; `None` if it is not conductor's.
