@@ -1,7 +1,8 @@
 //! Replaces files atomically: a crash leaves each file old or new.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -65,9 +66,9 @@ pub(crate) fn renew(directory: &Path) -> io::Result<()> {
 /// Creates a temporary file in the target directory, readable for everybody. Dropping it removes it.
 pub(crate) fn temporary(directory: &Path) -> Result<NamedTempFile, PathError> {
     let mut builder = tempfile::Builder::new();
-    // It is created with mode 0600, reduced by the umask.
-    let file =
-        builder.prefix(TEMPORARY).tempfile_in(directory).at("create a file in", directory)?;
+    builder.prefix(TEMPORARY).permissions(Permissions::from_mode(open::READABLE));
+    let file = builder.tempfile_in(directory).at("create a file in", directory)?;
+    // The umask may have removed bits.
     open::set_mode(file.as_file(), open::READABLE).at("open", file.path())?;
     Ok(file)
 }

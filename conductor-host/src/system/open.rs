@@ -181,7 +181,7 @@ pub(crate) fn make_directories(directory: &Path) -> Result<(), PathError> {
     match make_directory(directory, ENTERED) {
         // This includes a link to a directory that was just created.
         Err(error) if error.kind() == ErrorKind::AlreadyExists && directory.is_dir() => Ok(()),
-        made => made.at("create", directory),
+        made => made.map(drop).at("create", directory),
     }
 }
 
@@ -205,21 +205,27 @@ pub(crate) fn make_real_directory(directory: &Path) -> Result<File, PathError> {
 }
 
 fn make_and_enter(directory: &Path, mode: u32) -> Result<File, PathError> {
-    if let Some(parent) = directory.parent() {
-        make_directories(parent)?;
-    }
-    match make_directory(directory, mode) {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => {
-            return Err(error).at("create", directory);
+    let made = match make_directory(directory, mode) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            directory.parent().map_or(Ok(()), make_directories)?;
+            make_directory(directory, mode)
         }
-        _ => {}
+        made => made,
+    };
+    match made {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            enter(directory).at("use", directory)
+        }
+        made => made.at("create", directory),
     }
-    enter(directory).at("use", directory)
 }
 
-fn make_directory(directory: &Path, mode: u32) -> io::Result<()> {
+/// Creates a directory, and opens it.
+fn make_directory(directory: &Path, mode: u32) -> io::Result<File> {
     DirBuilder::new().mode(mode).create(directory)?;
-    set_mode(&enter(directory)?, mode)
+    let made = enter(directory)?;
+    set_mode(&made, mode)?;
+    Ok(made)
 }
 
 /// Opens a directory without following a symbolic link.
