@@ -205,27 +205,27 @@ pub(crate) fn make_real_directory(directory: &Path) -> Result<File, PathError> {
 }
 
 fn make_and_enter(directory: &Path, mode: u32) -> Result<File, PathError> {
-    let made = match make_directory(directory, mode) {
+    let created = match make_directory(directory, mode) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             directory.parent().map_or(Ok(()), make_directories)?;
             make_directory(directory, mode)
         }
-        made => made,
+        result => result,
     };
-    match made {
+    match created {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => {
             enter(directory).at("use", directory)
         }
-        made => made.at("create", directory),
+        result => result.at("create", directory),
     }
 }
 
 /// Creates a directory, and opens it.
 fn make_directory(directory: &Path, mode: u32) -> io::Result<File> {
     DirBuilder::new().mode(mode).create(directory)?;
-    let made = enter(directory)?;
-    set_mode(&made, mode)?;
-    Ok(made)
+    let opened = enter(directory)?;
+    set_mode(&opened, mode)?;
+    Ok(opened)
 }
 
 /// Opens a directory without following a symbolic link.
