@@ -15,7 +15,6 @@ pub mod last_port;
 mod last_words;
 mod listeners;
 mod lock;
-mod manager;
 mod observe;
 pub(crate) mod open;
 mod outcome;
@@ -30,7 +29,6 @@ mod systemd;
 mod systemd_jobs;
 mod trust;
 pub(crate) mod verify;
-mod version;
 pub(crate) mod volumes;
 mod zones;
 

@@ -14,7 +14,7 @@ use zbus::OwnedObjectPath;
 
 use super::atomic;
 use super::clock::{sleep, timeout};
-use super::manager::JobRemovedStream;
+use super::systemd::manager::JobRemovedStream;
 use super::systemd::{CALLS_AT_A_TIME, Systemd, SystemdError};
 
 /// systemd's error for a unit that is not loaded and has no file.

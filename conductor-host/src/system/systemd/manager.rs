@@ -4,14 +4,14 @@ use zbus::{ObjectPath, OwnedObjectPath};
 
 /// One row of `ListUnitsByPatterns`.
 #[derive(Debug, serde::Deserialize, zbus::Type)]
-pub(super) struct ListedUnit {
-    pub(super) name: String,
+pub(in crate::system) struct ListedUnit {
+    pub(in crate::system) name: String,
     _description: String,
-    pub(super) load_state: String,
-    pub(super) active_state: String,
-    pub(super) sub_state: String,
+    pub(in crate::system) load_state: String,
+    pub(in crate::system) active_state: String,
+    pub(in crate::system) sub_state: String,
     _following: String,
-    pub(super) path: OwnedObjectPath,
+    pub(in crate::system) path: OwnedObjectPath,
     _job_id: u32,
     _job_type: String,
     _job_path: OwnedObjectPath,
@@ -22,7 +22,7 @@ pub(super) struct ListedUnit {
     default_service = "org.freedesktop.systemd1",
     default_path = "/org/freedesktop/systemd1"
 )]
-pub(super) trait Manager {
+pub(in crate::system) trait Manager {
     fn subscribe(&self) -> zbus::Result<()>;
     fn reload(&self) -> zbus::Result<()>;
     fn get_unit(&self, name: &str) -> zbus::Result<OwnedObjectPath>;
@@ -56,6 +56,6 @@ pub(super) trait Manager {
     default_service = "org.freedesktop.systemd1",
     assume_defaults = false
 )]
-pub(super) trait Properties {
+pub(in crate::system) trait Properties {
     fn get(&self, interface: &str, property: &str) -> zbus::Result<zbus::OwnedVariant>;
 }

@@ -1,22 +1,24 @@
 //! systemd over D-Bus: the states of units, and the reload, which is avoided where possible.
 
-use std::collections::{BTreeMap, HashMap};
+pub(super) mod manager;
+mod properties;
+mod version;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
-use futures_util::try_join;
+use futures_util::stream::{self, StreamExt as _};
 use zbus::connection::Builder;
 use zbus::{Connection, OwnedObjectPath, OwnedVariant};
 
-use crate::host::Condition;
-
-use super::manager::{ListedUnit, ManagerProxy, PropertiesProxy};
-use super::version;
 use conductor_core::name::UnitName;
 use conductor_core::plan::ActiveState;
 use conductor_core::release::PREFIX;
+
+use manager::{ListedUnit, ManagerProxy, PropertiesProxy};
+pub use properties::UnitDetails;
 
 /// How many calls may wait for replies at a time: dbus-daemon allows 128.
 pub(super) const CALLS_AT_A_TIME: usize = 64;
@@ -67,31 +69,6 @@ pub enum SystemdError {
 
 /// Units with their `ActiveState` and `SubState`.
 pub type States = BTreeMap<UnitName, (ActiveState, String)>;
-
-/// The properties of a running unit.
-#[derive(Debug, Clone, Default)]
-pub struct UnitDetails {
-    /// How often systemd restarted it automatically.
-    pub restarts: Option<u32>,
-    /// The memory it uses, in bytes; `None` without the memory controller.
-    pub memory_bytes: Option<u64>,
-    /// The CPU time it has used, in microseconds.
-    pub cpu_usec: Option<u64>,
-    /// When it was last started, in microseconds of the monotonic clock.
-    pub active_enter_usec: Option<u64>,
-    /// When its state last changed, in microseconds since 1970.
-    pub since_usec: Option<u64>,
-    /// Its own status text (`STATUS=`).
-    pub status: Option<String>,
-    /// Whether systemd kills it when its reports stop (`WatchdogSec=`).
-    pub watched: bool,
-    /// When it last reported, in microseconds since 1970.
-    pub report_usec: Option<u64>,
-    /// The process that systemd supervises.
-    pub main_pid: Option<u32>,
-    /// systemd's result of its last stop: `success`, `exit-code`, `signal`, ...
-    pub result: Option<String>,
-}
 
 /// A connection to a systemd.
 ///
@@ -230,166 +207,6 @@ impl Systemd {
         });
     }
 
-    /// Returns the properties of some units.
-    ///
-    /// # Errors
-    /// systemd does not answer. A property that a unit does not have is `None`.
-    pub fn details(&self, units: &[&UnitName]) -> Result<Vec<UnitDetails>, SystemdError> {
-        Ok(self.states_and_details(units)?.1)
-    }
-
-    /// Returns the states of some units, and possibly of others, with their [`details`](Self::details).
-    ///
-    /// # Errors
-    /// systemd does not answer.
-    pub fn states_and_details(
-        &self,
-        units: &[&UnitName],
-    ) -> Result<(States, Vec<UnitDetails>), SystemdError> {
-        zbus::block_on(async {
-            let held = self.list_some(units).await?;
-            let paths: HashMap<&str, &OwnedObjectPath> =
-                held.iter().map(|unit| (unit.name.as_str(), &unit.path)).collect();
-            let details = stream::iter(units)
-                .map(|unit| async {
-                    match paths.get(unit.as_str()) {
-                        Some(path) => self.details_of(path).await,
-                        None => Ok(UnitDetails::default()),
-                    }
-                })
-                .buffered(UNITS_AT_A_TIME);
-            let details = details.try_collect().await?;
-            Ok((states(&held), details))
-        })
-    }
-
-    /// Returns the conditions of units, in the order of the argument.
-    ///
-    /// # Errors
-    /// systemd does not answer.
-    pub fn conditions(&self, units: &[UnitName]) -> Result<Vec<Condition>, SystemdError> {
-        zbus::block_on(async {
-            let names: Vec<_> = units.iter().collect();
-            let held: HashMap<String, ListedUnit> = self
-                .list_some(&names)
-                .await?
-                .into_iter()
-                .map(|unit| (unit.name.clone(), unit))
-                .collect();
-            let conditions = stream::iter(units).map(async |name| match held.get(name.as_str()) {
-                Some(unit) => self.condition_of(unit).await,
-                None => Ok(Condition::default()),
-            });
-            conditions.buffered(UNITS_AT_A_TIME).try_collect().await
-        })
-    }
-
-    async fn condition_of(&self, unit: &ListedUnit) -> Result<Condition, SystemdError> {
-        let (restarts, started, status, watchdog) = try_join!(
-            self.get(&unit.path, SERVICE, "NRestarts"),
-            self.get(&unit.path, UNIT, "ActiveEnterTimestampMonotonic"),
-            self.get(&unit.path, SERVICE, "StatusText"),
-            self.get(&unit.path, SERVICE, "WatchdogUSec"),
-        )?;
-        let number =
-            |value: Option<OwnedVariant>| value.and_then(|value| u64::try_from(value).ok());
-        let status = status.and_then(|value| String::try_from(value).ok());
-        Ok(Condition {
-            state: Some(ActiveState::from_property(&unit.active_state)),
-            restarts: restarts.and_then(|value| u32::try_from(value).ok()).unwrap_or_default(),
-            started: number(started).filter(|at| *at > 0).map(Duration::from_micros),
-            status: status.filter(|status| !status.is_empty()),
-            // The largest number means "not set".
-            watched: number(watchdog).is_some_and(|usec| usec > 0 && usec != u64::MAX),
-        })
-    }
-
-    /// Returns the directory of a unit's control group; `None` if nothing runs in it.
-    ///
-    /// # Errors
-    /// systemd does not answer.
-    pub fn control_group(&self, unit: &UnitName) -> Result<Option<PathBuf>, SystemdError> {
-        zbus::block_on(async {
-            let held = self.list_some(&[unit]).await?;
-            let Some(unit) = held.into_iter().find(|held| held.name == unit.as_str()) else {
-                return Ok(None);
-            };
-            let group = self.get(&unit.path, SLICE, "ControlGroup").await?;
-            let group = group.and_then(|value| String::try_from(value).ok());
-            let group = group.filter(|group| !group.is_empty());
-            Ok(group.map(|group| Path::new("/sys/fs/cgroup").join(group.trim_start_matches('/'))))
-        })
-    }
-
-    async fn details_of(&self, path: &OwnedObjectPath) -> Result<UnitDetails, SystemdError> {
-        // The largest number means "not set".
-        let number = |value: Option<OwnedVariant>| {
-            let number = value.and_then(|value| u64::try_from(value).ok());
-            number.filter(|number| *number != u64::MAX)
-        };
-        let text = |value: Option<OwnedVariant>| {
-            let text = value.and_then(|value| String::try_from(value).ok());
-            text.filter(|text| !text.is_empty())
-        };
-        // The calls are pipelined, because the transport takes longer than systemd. `GetAll` would return
-        // about three hundred properties, some of which systemd has to read from the kernel.
-        let service = |property| self.get(path, SERVICE, property);
-        let (watchdog, report, restarts, main_pid, cpu, memory, status, entered, since, result) = try_join!(
-            service("WatchdogUSec"),
-            service("WatchdogTimestamp"),
-            service("NRestarts"),
-            service("MainPID"),
-            service("CPUUsageNSec"),
-            service("MemoryCurrent"),
-            service("StatusText"),
-            self.get(path, UNIT, "ActiveEnterTimestampMonotonic"),
-            self.get(path, UNIT, "StateChangeTimestamp"),
-            self.result(path),
-        )?;
-        Ok(UnitDetails {
-            restarts: restarts.and_then(|value| u32::try_from(value).ok()),
-            memory_bytes: number(memory),
-            cpu_usec: number(cpu).map(|nsec| nsec / 1000),
-            active_enter_usec: number(entered),
-            since_usec: number(since).filter(|at| *at > 0),
-            status: text(status),
-            watched: number(watchdog).is_some_and(|usec| usec > 0),
-            report_usec: number(report).filter(|at| *at > 0),
-            main_pid: main_pid.and_then(|value| u32::try_from(value).ok()).filter(|pid| *pid > 0),
-            result,
-        })
-    }
-
-    /// Returns the main process of any unit, 0 if it has none; `None` if the unit is not up.
-    ///
-    /// # Errors
-    /// systemd does not answer.
-    pub(super) fn up(&self, unit: &UnitName) -> Result<Option<u32>, SystemdError> {
-        zbus::block_on(async {
-            let Some(path) = self.path(unit).await? else { return Ok(None) };
-            let state = self.active_state(&path).await?;
-            let main = self.get(&path, SERVICE, "MainPID").await?;
-            let main = main.and_then(|value| u32::try_from(value).ok()).unwrap_or_default();
-            let up = matches!(
-                state,
-                ActiveState::Active | ActiveState::Reloading | ActiveState::Activating
-            );
-            Ok(up.then_some(main))
-        })
-    }
-
-    /// Returns whether a unit is active, starting or stopping.
-    ///
-    /// # Errors
-    /// systemd does not answer.
-    pub(super) fn is_held(&self, unit: &UnitName) -> Result<bool, SystemdError> {
-        zbus::block_on(async {
-            let Some(path) = self.path(unit).await? else { return Ok(false) };
-            let state = self.active_state(&path).await?;
-            Ok(!matches!(state, ActiveState::Inactive | ActiveState::Failed))
-        })
-    }
-
     /// Returns the object path of a unit; `None` if it is not loaded.
     pub(super) async fn path(
         &self,
@@ -400,12 +217,6 @@ impl Systemd {
             Err(zbus::Error::MethodError(..)) => Ok(None),
             Err(source) => Err(SystemdError::Call { call: "GetUnit", source }),
         }
-    }
-
-    async fn active_state(&self, path: &OwnedObjectPath) -> Result<ActiveState, SystemdError> {
-        let state = self.get(path, UNIT, "ActiveState").await?;
-        let state = state.and_then(|value| String::try_from(value).ok()).unwrap_or_default();
-        Ok(ActiveState::from_property(&state))
     }
 
     /// Reads a property; `None` if the unit is gone, or its type does not have the property.
