@@ -71,6 +71,7 @@ fn places() -> Vec<Place> {
             with("cron", json!({"a": {"schedule": text, "command": ["x"]}}))
         }),
         ("cron.calendar", "daily", |text| job("calendar", text)),
+        ("cron.every", "5s", |text| with("cron", json!({"a": {"every": text, "command": ["x"]}}))),
         ("cron.timezone", "UTC", |text| job("timezone", text)),
         ("cron.jitter", "5s", |text| job("jitter", text)),
         ("cron.on_failure", "a.service", |text| job("on_failure", text)),

@@ -32,6 +32,9 @@ const PLACES: &[(&str, Place)] = &[
     ("edge-1", |text| ("proxy", json!({text: {"upstream": "app"}}))),
     ("a-b", |text| ("cron", json!({text: {"calendar": "daily", "command": ["x"]}}))),
     ("Etc/UTC", |text| job("timezone", text)),
+    ("1min 3s", |text| {
+        ("cron", json!({"a": {"calendar": "daily", "command": ["x"], "jitter": text}}))
+    }),
     ("a@%n.service", |text| job("on_failure", text)),
     ("Nice", |text| ("systemd", json!({"Service": {text: "x"}}))),
     ("x", |text| ("systemd", json!({"Service": {"Nice": text}}))),

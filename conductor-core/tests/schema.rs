@@ -122,6 +122,7 @@ fn both_accept_what_is_good() {
             json!({"a": {"calendar": "Mon..Fri 09:00", "command": ["x"], "jitter": "5s",
             "timezone": "America/Argentina/Ushuaia", "on_failure": "notify@%n.service"}}),
         ),
+        ("cron", json!({"a": {"every": "10min", "command": ["x"], "jitter": "5s"}})),
         ("systemd", json!({"Service": {"Nice": 5, "PrivateTmp": false, "Exec": ["", "a", 1]}})),
         ("systemd", json!({"Unit": {"After": "a.service b.service"}})),
     ] {
@@ -192,6 +193,22 @@ fn some_things_only_the_parser_knows() {
             "a calendar event has a grammar",
             "cron",
             json!({"a": {"calendar": "Mon 9:60", "command": ["x"]}}),
+        ),
+        ("an interval is not too short", "cron", json!({"a": {"every": "10ms", "command": ["x"]}})),
+        (
+            "an interval has no time zone",
+            "cron",
+            json!({"a": {"every": "1h", "timezone": "UTC", "command": ["x"]}}),
+        ),
+        (
+            "an interval misses nothing",
+            "cron",
+            json!({"a": {"every": "1h", "catch_up": true, "command": ["x"]}}),
+        ),
+        (
+            "an interval queues nothing",
+            "cron",
+            json!({"a": {"every": "1h", "overlap": "queue", "command": ["x"]}}),
         ),
         (
             "a time zone is named once",

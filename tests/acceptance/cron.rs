@@ -215,7 +215,7 @@ fn what_translate_says(host: &Host) {
     for (text, why) in [
         ("0 0 30 2 *", "it would never run"),
         ("5/10 * * * *", "hint: write 5-59/10"),
-        ("@every 5m", "cron does not know this word"),
+        ("@every 5m", "hint: write every: 5min in place of schedule"),
         ("22-2 * * * *", "runs backwards"),
     ] {
         translate(&[text]).exits(2).complains(why);

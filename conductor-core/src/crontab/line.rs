@@ -102,7 +102,13 @@ fn text(line: &str, system: bool) -> CrontabLine {
 fn entry(line: &str, system: bool) -> Result<CrontabLine, Box<CrontabLine>> {
     let refused = |column, why| Box::new(CrontabLine::Bad { column, why, refused: true });
     let start = skip_blanks(line);
-    let (fields, rest) = fields(start, if start.starts_with('@') { 1 } else { 5 });
+    let count = match start.strip_prefix('@') {
+        // cron does not know it, and the interval is for the hint.
+        Some(word) if word.starts_with("every") => 2,
+        Some(_) => 1,
+        None => 5,
+    };
+    let (fields, rest) = fields(start, count);
     let (schedule, note) = schedule(&fields.join(" ")).map_err(|(why, refused)| {
         let why = unknown_line(start, why);
         CrontabLine::Bad { column: column(line, start), why, refused }

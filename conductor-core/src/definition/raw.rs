@@ -265,12 +265,13 @@ pub struct Proxy {
     pub upstream: Field<UpstreamName>,
 }
 
-/// A scheduled job: a command and its times; exactly one of schedule and calendar.
+/// A scheduled job: a command and its times; exactly one of schedule, calendar and every.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields, extend("required" = ["command"], "oneOf" = [
     {"required": ["schedule"]},
     {"required": ["calendar"]},
+    {"required": ["every"]},
 ]))]
 pub struct Job {
     /// When, in crontab syntax: five fields, or `@hourly`, `@daily`, `@midnight`, `@weekly`,
@@ -279,6 +280,10 @@ pub struct Job {
     /// When, in systemd's syntax (`Mon..Fri 09:00`), checked by systemd's rules; instead of
     /// `schedule`.
     pub calendar: Field<Calendar>,
+    /// The time from the end of a run to the next, such as `10min`; instead of `schedule`. The first run
+    /// comes one such time after `apply` or `cron resume` started the timer, or after the boot. At
+    /// least a second.
+    pub every: Field<Span>,
     /// The program and its arguments, without a shell. native: an absolute path, or a name.
     #[schemars(length(min = 1))]
     pub command: Field<Vec<Field<Argument>>>,

@@ -78,6 +78,25 @@ fn another_schedule_starts_the_timer_anew_and_the_job_not() {
     assert!(!converge(&new, &after(&plan, &at_work(&old))).unwrap().changes());
 }
 
+/// systemd would count an interval from the end of the job's last run, too.
+#[test]
+fn a_timer_with_an_interval_is_planned_as_others() {
+    let every = |interval: &str| {
+        desired(&job("").replace("schedule: \"*/30 * * * *\"", &format!("every: {interval}")))
+    };
+    let (old, new) = (every("10min"), every("20min"));
+    let timer = |desired: &Desired<'_>| desired.jobs.units[&TIMER.parse().unwrap()].clone();
+    assert!(!is_at_boot(&timer(&old)));
+    assert_eq!(interval(&timer(&old)), Some("10min".parse().unwrap()));
+    assert_eq!(interval(&timer(&desired(&job("")))), None);
+    let plan = converge(&new, &at_work(&old)).unwrap();
+    assert_eq!(words(&plan)[0], format!("stop {TIMER}"));
+    assert_eq!(words(&plan)[3], format!("forget past times of {TIMER}"));
+    assert!(!converge(&new, &after(&plan, &at_work(&old))).unwrap().changes());
+    let before = running(&desired(&job("")));
+    assert_eq!(words(&converge(&new, &before).unwrap()), words(&plan));
+}
+
 /// Also after a process was killed between two steps.
 #[test]
 fn a_timer_that_does_not_run_counts_its_times_anew() {

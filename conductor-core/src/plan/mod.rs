@@ -39,7 +39,7 @@ pub use images::{asked_of, kept_tag, moved, other_images, with_images, with_imag
 pub use ports::{PortError, allocate, given, last_given, needs_ports};
 pub use releases::{ObservedRelease, RollbackTarget, record, releases, rollback};
 pub use renewal::{as_deployed, outdated, renew, twins};
-pub use schedule::{is_at_boot, pause, resume, run_now};
+pub use schedule::{interval, is_at_boot, pause, resume, run_now};
 pub use steps::{FileChange, Hook, Step, Steps};
 pub use together::{Taken, Together, Turn, taken};
 

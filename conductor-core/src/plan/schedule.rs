@@ -12,6 +12,7 @@ use super::{ActiveState, FileChange, Observed, ServicePlan, Step, Steps, release
 use crate::name::{ServiceId, UnitName};
 use crate::release::timer_link;
 use crate::unit::{Link, Unit, UnitSet};
+use crate::value::Span;
 
 /// The changes of a service's jobs.
 #[derive(Default)]
@@ -181,5 +182,14 @@ fn of_service(service: &ServiceId, steps: Steps, observed: &Observed) -> Service
 
 /// Returns whether a timer runs its job when the host boots, and at no other time.
 pub fn is_at_boot(timer: &Unit) -> bool {
-    timer.values("OnCalendar").next().is_none()
+    let has = |directive| timer.values(directive).next().is_some();
+    !has("OnCalendar") && !has(INTERVAL)
 }
+
+/// Returns the time between the end of a job's run and the next run, if its timer has one.
+pub fn interval(timer: &Unit) -> Option<Span> {
+    timer.values(INTERVAL).next()?.parse().ok()
+}
+
+/// The directive of a timer that runs its job some time after the end of the last run.
+const INTERVAL: &str = "OnUnitInactiveSec";

@@ -10,7 +10,7 @@ use super::{CompileError, Release, job_unit, timer_unit};
 use crate::definition::Overlap;
 use crate::name::{JobName, ReleaseName, UnitName};
 use crate::runtime::Scope;
-use crate::service::ScheduledJob;
+use crate::service::{ScheduledJob, When};
 use crate::unit::{
     JobUnit, Kind, Lines, Link, Pin, Record, Templates, TimerUnit, Unit, UnitSet, Values, escape,
 };
@@ -152,7 +152,11 @@ fn when(job: &ScheduledJob) -> Lines {
     for event in &events {
         lines.push("OnCalendar", event);
     }
-    if events.is_empty() {
+    if let When::Every(interval) = job.when {
+        // The first run. Once the job has run, systemd leaves this out.
+        lines.push("OnActiveSec", interval);
+        lines.push("OnUnitInactiveSec", interval);
+    } else if events.is_empty() {
         // The timer itself starts when the host boots.
         lines.push("OnActiveSec", 0);
     }
@@ -165,6 +169,8 @@ fn when(job: &ScheduledJob) -> Lines {
         lines.push("Persistent", "yes");
     }
     match job.overlap {
+        // Its time begins when the job has ended.
+        _ if matches!(job.when, When::Every(_)) => {}
         Overlap::Skip => lines.push("DeferReactivation", "yes"),
         // A run that is due while the job runs starts when the job has ended.
         Overlap::Queue => {}

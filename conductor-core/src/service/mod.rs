@@ -226,6 +226,8 @@ pub enum When {
     Crontab(Crontab),
     /// In systemd's syntax.
     Calendar(Calendar),
+    /// This long after the end of the last run, and after the start of its timer.
+    Every(Span),
 }
 
 impl ScheduledJob {
@@ -237,7 +239,8 @@ impl ScheduledJob {
 }
 
 impl When {
-    /// Returns the calendar events of a timer: none for `@reboot`, one, or two, of which either is enough.
+    /// Returns the calendar events of a timer: none for `@reboot` and an interval, one, or two, of which either
+    /// is enough.
     ///
     /// `timezone` is that of the schedule, which has none itself.
     pub fn calendar_events(&self, timezone: Option<&TimeZone>) -> Vec<CalendarEvent> {
@@ -251,6 +254,7 @@ impl When {
                     None => event,
                 }]
             }
+            Self::Every(_) => Vec::new(),
         }
     }
 }

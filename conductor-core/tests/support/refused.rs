@@ -125,6 +125,8 @@ pub(crate) fn mistakes() -> Vec<(&'static str, Value)> {
         ("cron", json!({"a": {"schedule": "@daily"}})),
         ("cron", json!({"a": {"command": ["x"]}})),
         ("cron", json!({"a": {"schedule": "@daily", "calendar": "daily", "command": ["x"]}})),
+        ("cron", json!({"a": {"every": "1h", "calendar": "daily", "command": ["x"]}})),
+        ("cron", json!({"a": {"every": "soon", "command": ["x"]}})),
         ("cron", json!({"a": {"schedule": "* * * *", "command": ["x"]}})),
         ("cron", json!({"a": {"schedule": "@every 5m", "command": ["x"]}})),
         ("cron", json!({"a": {"calendar": " ", "command": ["x"]}})),

@@ -1,11 +1,13 @@
 //! The state of scheduled jobs in systemd: their timers and their services.
 
 use std::collections::HashMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use futures_util::try_join;
 use zbus::{OwnedObjectPath, OwnedVariant};
 
+use super::clock::monotonic;
 use super::systemd::{CALLS_AT_A_TIME, SERVICE, Systemd, SystemdError, UNIT, UNITS_AT_A_TIME};
 use conductor_core::name::UnitName;
 use conductor_core::plan::ActiveState;
@@ -120,11 +122,13 @@ impl Systemd {
         let mut details = JobDetails::default();
         if let Some((path, state)) = timer {
             details.waits = ActiveState::from_property(state).is_up();
-            let (next, triggered) = try_join!(
+            let (next, after, triggered) = try_join!(
                 self.get(path, TIMER, "NextElapseUSecRealtime"),
+                self.get(path, TIMER, "NextElapseUSecMonotonic"),
                 self.get(path, TIMER, "LastTriggerUSec"),
             )?;
-            (details.next_usec, details.triggered_usec) = (time(next), time(triggered));
+            details.next_usec = time(next).or_else(|| time(after).and_then(from_monotonic));
+            details.triggered_usec = time(triggered);
         }
         let Some((path, state)) = service else { return Ok(details) };
         details.running = matches!(
@@ -167,6 +171,14 @@ impl Systemd {
             (Some(_), Some(signal)) => Some(CommandEnd::Killed(signal)),
         })
     }
+}
+
+/// Returns the time since 1970 of a time of the monotonic clock; `None` if it has passed. That of a job that runs
+/// stays in the timer until the run has ended.
+fn from_monotonic(usec: u64) -> Option<u64> {
+    let wait = Duration::from_micros(usec).checked_sub(monotonic())?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from((now + wait).as_micros()).ok()
 }
 
 fn number(value: Option<OwnedVariant>) -> Option<i32> {

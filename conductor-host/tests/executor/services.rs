@@ -155,10 +155,14 @@ pub(crate) fn service(number: u16, Goal { release, name }: Goal, settings: &Sett
          instances: {instances}\n\
          deploy: {{{before}order: {order}, batch: {batch}, keep: {keep}, min_healthy_time: {time}}}\n{}{}",
         if *proxy { format!("proxy: {{nginx: {{upstream: app{name}}}}}\n") } else { String::new() },
-        // Each release has another schedule, so that its timer is restarted.
+        // Each release has another schedule, so that its timer is restarted; one of them has an interval.
         match jobs {
             true => format!(
-                "cron: {{tidy: {{calendar: \"{release}:00\", command: [x], enabled: {}}}}}\n",
+                "cron: {{tidy: {{{}, command: [x], enabled: {}}}}}\n",
+                match release {
+                    1 => "every: 1h".to_owned(),
+                    release => format!("calendar: \"{release}:00\""),
+                },
                 release != 2
             ),
             false => String::new(),

@@ -78,13 +78,16 @@ fn row(job: &UpcomingJob, from: i64, zone: &TimeZone) -> [String; COLUMNS.len()]
     let next = match first.map(|time| local(time, zone)) {
         _ if job.paused => "paused".to_owned(),
         _ if !job.enabled => "not enabled".to_owned(),
-        _ if job.calendar.is_empty() => "at boot".to_owned(),
+        _ if job.calendar.is_empty() && job.every.is_none() => "at boot".to_owned(),
         Some(time) => time.strftime("%a %Y-%m-%d %H:%M:%S").to_string(),
         None => "later".to_owned(),
     };
     let wait = first.and_then(|time| u64::try_from(time - from).ok());
     let more = if job.truncated { "+" } else { "" };
-    let mut calendar = job.calendar.join(", ");
+    let mut calendar = match &job.every {
+        Some(interval) => format!("every {interval}"),
+        None => job.calendar.join(", "),
+    };
     if let Some(jitter) = &job.jitter {
         calendar = format!("{calendar} + up to {jitter}");
     }

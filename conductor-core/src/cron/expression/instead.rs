@@ -2,6 +2,7 @@
 
 use super::Expression;
 use super::field::{DAYS, Rules};
+use crate::value::Span;
 
 /// The forms of an expression.
 pub(super) const FORMS: &str = "write five fields, as in \"*/30 * * * *\", or one of @hourly, @daily, \
@@ -54,22 +55,15 @@ pub(super) fn of_word(word: &str) -> String {
     if let Some(known) = known {
         return format!("write {known}");
     }
-    let Some(span) = word.strip_prefix("@every").map(str::trim) else { return FORMS.to_owned() };
-    let split = span.find(|c: char| !c.is_ascii_digit()).unwrap_or(span.len());
-    let (count, unit) = span.split_at(split);
-    let count: u32 = count.parse().unwrap_or(0);
-    let divides = |whole: u32| count > 0 && count < whole && whole.is_multiple_of(count);
-    match unit {
-        "m" | "min" if count == 1 => "write \"* * * * *\"".to_owned(),
-        "m" | "min" if divides(60) => format!("write \"*/{count} * * * *\""),
-        "h" | "m" | "min" if count == 1 || (count == 60 && unit != "h") => {
-            "write @hourly".to_owned()
+    let Some(interval) = word.strip_prefix("@every").map(str::trim) else {
+        return FORMS.to_owned();
+    };
+    // Go's durations, which Kubernetes' and Nomad's users write, are spans of systemd as well.
+    match interval.parse::<Span>() {
+        Ok(interval) if interval.duration().as_secs() > 0 => {
+            format!("write every: {interval} in place of schedule")
         }
-        "h" if divides(24) => format!("write \"0 */{count} * * *\""),
-        "h" if count == 24 => "write @daily".to_owned(),
-        _ => {
-            "cron has times, not intervals: write \"*/5 * * * *\" for every five minutes".to_owned()
-        }
+        _ => "write every: 5min in place of schedule, for five minutes after each run".to_owned(),
     }
 }
 
@@ -210,6 +204,12 @@ mod tests {
             (
                 "0 0 12 * * mon-fri *",
                 "cron has no seconds and no years; write \"0 12 * * mon-fri\"",
+            ),
+            ("@every 10m", "write every: 10min in place of schedule"),
+            ("@every 1h30m", "write every: 1h 30min in place of schedule"),
+            (
+                "@every soon",
+                "write every: 5min in place of schedule, for five minutes after each run",
             ),
             // Monday with Spring, Sunday with Quartz.
             (

@@ -79,10 +79,11 @@ impl Advice<'_, '_> {
     }
 
     fn job(&mut self, job: &Job) {
-        let Job { entrypoint, command, env, limits, jitter, timeout, .. } = job;
+        let Job { every, entrypoint, command, env, limits, jitter, timeout, .. } = job;
         self.command(entrypoint, command);
         self.env(env);
         self.limits(limits);
+        self.months(every);
         self.months(jitter);
         self.months(timeout);
     }

@@ -6,15 +6,17 @@ use std::fmt::Display;
 use super::Check;
 use super::advice::is_in_months;
 use crate::definition::{
-    self, Children, Fault, Field, Located, MOST_INSTANCES, MOST_RELEASES, Order, Runtime, Table,
-    defaults,
+    self, Children, Fault, Field, Located, MOST_INSTANCES, MOST_RELEASES, Order, Overlap, Runtime,
+    Table, defaults,
 };
 use crate::name::{JobName, ProxyName, is_reserved};
 use crate::service::{Deploy, Proxy, ScheduledJob, When};
-use crate::value::Span;
+use crate::value::{Span, TimeZone};
 
 /// The longest wait in a deploy, during which the lock is held.
 const LONGEST_WAIT: Span = Span::from_secs(24 * 60 * 60);
+/// The shortest interval of a job: a timer may be late by that much (`AccuracySec=`).
+const SHORTEST_INTERVAL: Span = Span::from_secs(1);
 
 impl Check<'_> {
     /// Reads a number from 1 to `most`.
@@ -166,11 +168,46 @@ impl Check<'_> {
         children.value
     }
 
+    /// Refuses an interval that is too short, and keys that mean nothing with one.
+    fn interval(
+        &self,
+        every: &Located<Span>,
+        timezone: Option<&Located<TimeZone>>,
+        catch_up: &Field<bool>,
+        overlap: &Field<Overlap>,
+    ) {
+        if every.value < SHORTEST_INTERVAL {
+            self.refuse(
+                every.at,
+                Fault::new("not a time of at least a second").hint("write for example 10min"),
+            );
+        }
+        if let Some(timezone) = timezone {
+            let fault = Fault::new("every has no time of day, so no time zone");
+            self.refuse(timezone.at, fault.hint("remove this key, or write schedule or calendar"));
+        }
+        if let Field::Given(catch_up) = catch_up
+            && catch_up.value
+        {
+            let fault = Fault::new("every has no times that can be missed");
+            let hint = "remove this key: the interval begins when the host boots; or write \
+                        schedule or calendar";
+            self.refuse(catch_up.at, fault.hint(hint));
+        }
+        if let Field::Given(overlap) = overlap
+            && overlap.value == Overlap::Queue
+        {
+            let fault = Fault::new("the interval begins when a run has ended, so none is queued");
+            self.refuse(overlap.at, fault.hint("remove this key"));
+        }
+    }
+
     fn job(&self, job: Located<definition::Job>, runtime: Option<Runtime>) -> Option<ScheduledJob> {
         let at = job.at;
         let definition::Job {
             schedule,
             calendar,
+            every,
             command,
             entrypoint,
             timezone,
@@ -187,15 +224,22 @@ impl Check<'_> {
             user,
             stdin,
         } = job.value;
-        let refused = matches!(schedule, Field::Refused) || matches!(calendar, Field::Refused);
+        let refused = matches!(schedule, Field::Refused)
+            || matches!(calendar, Field::Refused)
+            || matches!(every, Field::Refused);
         let timezone = timezone.given();
-        let when = match (schedule.into_value(), calendar.into_value()) {
-            (Some(schedule), None) => Some(When::Crontab(schedule)),
-            (None, Some(calendar)) => Some(When::Calendar(calendar)),
+        let when = match (schedule.into_value(), calendar.into_value(), every.given()) {
+            (Some(schedule), None, None) => Some(When::Crontab(schedule)),
+            (None, Some(calendar), None) => Some(When::Calendar(calendar)),
+            (None, None, Some(every)) => {
+                self.interval(&every, timezone.as_ref(), &catch_up, &overlap);
+                Some(When::Every(every.value))
+            }
             _ if refused => None,
             _ => {
-                let fault = Fault::new("exactly one of schedule and calendar is needed");
-                self.refuse(at, fault.hint("write for example schedule: \"*/30 * * * *\""));
+                let fault = Fault::new("exactly one of schedule, calendar and every is needed");
+                let hint = "write for example schedule: \"*/30 * * * *\", or every: 30min";
+                self.refuse(at, fault.hint(hint));
                 None
             }
         };
