@@ -91,6 +91,7 @@ impl Kind {
                 ("timer", FAILED, "a timer on the host has an unknown calendar event or time zone")
             }
             ErrorKind::Pull => ("pull", NOT_RUN, "an image cannot be pulled (`run`)"),
+            ErrorKind::Network => ("network", NOT_RUN, "a network cannot be made (`run`)"),
             ErrorKind::NotBegun => (
                 "not_begun",
                 NOT_RUN,
@@ -127,7 +128,7 @@ mod tests {
     use crate::exit_status::generated::assert_generated;
 
     /// The kinds in the order of the table. Errors of the output have no JSON form.
-    const KINDS: [Kind; 31] = [
+    const KINDS: [Kind; 32] = [
         Kind::Usage,
         Kind::Argument,
         Kind::Host(ErrorKind::Definition),
@@ -148,6 +149,7 @@ mod tests {
         Kind::Host(ErrorKind::JobRefused),
         Kind::Host(ErrorKind::Timer),
         Kind::Host(ErrorKind::Pull),
+        Kind::Host(ErrorKind::Network),
         Kind::Host(ErrorKind::NotBegun),
         Kind::Terminal,
         Kind::Signals,

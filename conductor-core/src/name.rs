@@ -64,6 +64,24 @@ text_type!(
 );
 
 text_type!(
+    /// The name of a network of a container engine.
+    NetworkName,
+    check_network,
+    "^(?!(bridge|container|default|host|none|ns|pasta|podman|private|slirp4netns)$)[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$",
+    numbers: Numbers::Refused,
+    "The name of a network of docker or podman: letters, digits, _, . and -."
+);
+
+text_type!(
+    /// A name by which the containers of a network find another one.
+    NetworkAlias,
+    check_alias,
+    "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,252}$",
+    numbers: Numbers::Refused,
+    "A host name: letters, digits, _, . and -."
+);
+
+text_type!(
     /// The name of a systemd unit, with its type suffix (systemd.unit(5)).
     UnitName,
     check_unit_name,
@@ -168,6 +186,21 @@ pub fn engine_volume(service: &ServiceId, volume: &VolumeName) -> String {
     format!("{PREFIX}{service}.{volume}")
 }
 
+/// Words that stand for something else in `--network` of docker or podman. The default networks, `bridge` and `podman`,
+/// have no names for containers.
+const NETWORK_MODES: [&str; 10] = [
+    "bridge",
+    "container",
+    "default",
+    "host",
+    "none",
+    "ns",
+    "pasta",
+    "podman",
+    "private",
+    "slirp4netns",
+];
+
 /// Returns the name of the volume of an instance for a path at which its image keeps data: the number of the
 /// instance, the path as far as it fits, and digits of the path's hash.
 pub(crate) fn image_volume(instance: u16, path: &HostPath) -> VolumeName {
@@ -212,6 +245,40 @@ fn check_job(text: &str) -> Result<(), Invalid> {
 
 fn check_volume(text: &str) -> Result<(), Invalid> {
     check_label(text, "the name of a volume", LONGEST_ID)
+}
+
+fn check_network(text: &str) -> Result<(), Invalid> {
+    const LONGEST: usize = 128;
+    if NETWORK_MODES.contains(&text) {
+        let invalid = Invalid::new(format!("{text} is not a network in which names are known"));
+        return Err(match text {
+            "host" | "none" => invalid.hint(format!("write network_mode: {text}")),
+            _ => invalid.hint("write a name of your own, for example backend"),
+        });
+    }
+    match is_host_name(text, LONGEST) && !text.starts_with('_') {
+        true => Ok(()),
+        false => Err(Invalid::new(format!("{} is not the name of a network", shown(text))).hint(
+            "use letters, digits, _, . and -, beginning with a letter or a digit: for example backend",
+        )),
+    }
+}
+
+fn check_alias(text: &str) -> Result<(), Invalid> {
+    const LONGEST: usize = 253;
+    match is_host_name(text, LONGEST) {
+        true => Ok(()),
+        false => Err(Invalid::new(format!("{} is not a host name", shown(text)))
+            .hint("use letters, digits, _, . and -: for example db")),
+    }
+}
+
+fn is_host_name(text: &str, longest: usize) -> bool {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "_.-".contains(c);
+    !text.is_empty()
+        && text.len() <= longest
+        && !text.starts_with(['.', '-'])
+        && text.chars().all(allowed)
 }
 
 fn check_proxy(text: &str) -> Result<(), Invalid> {
@@ -395,6 +462,27 @@ mod tests {
         assert_eq!(names.len(), 6);
         for name in names {
             assert!(name.as_str().parse::<VolumeName>().is_ok(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_network_has_a_name_that_is_one_word_for_an_engine() {
+        for good in ["backend", "Shop_default", "a.b-c", "0"] {
+            assert!(good.parse::<NetworkName>().is_ok(), "{good:?}");
+        }
+        for bad in ["", "-a", ".a", "_a", "a b", "a,alias=b", "a:alias=b", "ns:/run", "ä", "host"]
+        {
+            assert!(bad.parse::<NetworkName>().is_err(), "{bad:?}");
+        }
+        assert_eq!(
+            "none".parse::<NetworkName>().unwrap_err().hint.unwrap(),
+            "write network_mode: none"
+        );
+        for good in ["db", "_db.example", "DB-1"] {
+            assert!(good.parse::<NetworkAlias>().is_ok(), "{good:?}");
+        }
+        for bad in ["", "-a", "a,b", "a=b", "a b", &"a".repeat(254)] {
+            assert!(bad.parse::<NetworkAlias>().is_err(), "{bad:?}");
         }
     }
 

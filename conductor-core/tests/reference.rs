@@ -19,9 +19,10 @@ use serde::forward_to_deserialize_any;
 use serde_json::{Value, json};
 
 /// Where the document says more about a key.
-const SECTIONS: [(&str, &str); 6] = [
+const SECTIONS: [(&str, &str); 7] = [
     ("listen", "#sockets"),
     ("health", "#health"),
+    ("networks", "#networks"),
     ("upstream", "#proxies"),
     ("cap_add", "#relaxing-the-sandbox"),
     ("sandbox", "#relaxing-the-sandbox"),

@@ -86,6 +86,8 @@ fn both_accept_what_is_good() {
         ("env_files", json!(["/etc/x.env", "/"])),
         ("secrets", json!({"database_url": "/etc/secret"})),
         ("volumes", json!(["/a:/b", "/a/{revision}:/b:ro", "/a:/b:rw", "my-data:/data:ro"])),
+        ("networks", json!(["backend", "Shop_default"])),
+        ("networks", json!({"backend": null, "front": {}, "a": {"aliases": ["db", "db.example"]}})),
         ("user", json!(1000)),
         ("user", json!("www-data")),
         ("cap_add", json!(["NET_BIND_SERVICE", "CAP_SYS_NICE"])),

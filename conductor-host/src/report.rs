@@ -142,6 +142,9 @@ pub enum Cause {
     /// An image could not be pulled.
     #[error(transparent)]
     Pull(#[from] PullError),
+    /// A network could not be made.
+    #[error(transparent)]
+    Network(PullError),
     /// The image of a release is gone, and its name means another one.
     #[error("{said}")]
     ImageGone {
@@ -190,6 +193,7 @@ impl Cause {
             Self::Restarted => "restarted",
             Self::Unhealthy { .. } => "unhealthy",
             Self::Pull(_) => "pull",
+            Self::Network(_) => "network",
             Self::ImageGone { .. } => "image_gone",
             Self::Plan(_) => "plan",
             Self::Proxy(_) => "proxy",
@@ -201,8 +205,15 @@ impl Cause {
 
     /// Returns what an operator can do about it, as far as that follows from the cause alone.
     pub(crate) fn hint(&self) -> Option<&'static str> {
-        let hint = "pull or load that image again; or deploy the service with the image that the name means now";
-        matches!(self, Self::ImageGone { .. }).then_some(hint)
+        match self {
+            Self::ImageGone { .. } => Some(
+                "pull or load that image again; or deploy the service with the image that the name means now",
+            ),
+            Self::Network(error) if error.said.contains("aardvark-dns") => {
+                Some("install it: apt install aardvark-dns")
+            }
+            _ => None,
+        }
     }
 
     /// Returns the cause with its sources, and a hint where there is one, in one line.

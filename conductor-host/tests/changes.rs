@@ -117,6 +117,49 @@ fn everything_is_removed_at_once() {
     assert!(left.units.is_empty() && left.links.is_empty(), "{left:?}");
 }
 
+/// Returns a service in a container at a revision, with networks.
+fn connected(id: &str, revision: &str, networks: &str) -> Service {
+    let text = format!(
+        "id: {id}\nruntime: podman\nimage: {id}\nrevision: {revision}\nnetworks: [{networks}]\ndeploy: {{keep: 0}}\n"
+    );
+    Service::parse(Path::new("x.yaml"), &text).unwrap()
+}
+
+#[test]
+fn a_network_is_there_as_long_as_it_has_a_user() {
+    let world = World::new();
+    let networks = || {
+        let host = world.host.lock().unwrap();
+        let names: Vec<_> =
+            host.state().networks.iter().map(|network| network.name.to_string()).collect();
+        names.join(" ")
+    };
+    let (a, b) =
+        (|networks| connected("a", "v1", networks), |networks| connected("b", "v1", networks));
+    world.change(&apply(vec![a("x, y"), b("y")]));
+    assert_eq!(networks(), "x y");
+    assert!(!world.change(&apply(vec![a("x, y"), b("y")])).changed);
+    // One takes what the other leaves.
+    world.change(&apply(vec![a("y"), b("x, y")]));
+    assert_eq!(networks(), "x y");
+    world.change(&apply(vec![a("z"), b("y")]));
+    assert_eq!(networks(), "y z");
+    // A service that does not start leaves no network, and takes none from another one.
+    let report = world.try_to(&apply(vec![connected("c", "bad", "y, q"), b("y, q")])).unwrap();
+    assert_eq!(report.failures().count(), 1);
+    assert_eq!(networks(), "q y z");
+    let report = world.try_to(&apply(vec![connected("c", "bad", "y, r")])).unwrap();
+    assert_eq!(report.failures().count(), 1);
+    assert_eq!(networks(), "q y z");
+    world.change(&Change::Remove(Remove { service: "a".parse().unwrap(), volumes: false }));
+    assert_eq!(networks(), "q y");
+    world.change(&apply(vec![a("y"), b("y")]));
+    assert_eq!(networks(), "y");
+    // The last users leave it together.
+    world.change(&Change::RemoveAll);
+    assert_eq!(networks(), "");
+}
+
 #[test]
 fn what_does_not_start_is_undone() {
     let world = World::new();

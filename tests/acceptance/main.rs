@@ -34,6 +34,7 @@ mod images;
 mod killed;
 mod leftovers;
 mod machine;
+mod networks;
 mod numbers;
 mod older_files;
 mod operator_mistakes;
@@ -94,6 +95,7 @@ fn main() -> ExitCode {
             ("leftovers", leftovers::TESTS),
             ("containers", containers::TESTS),
             ("images", images::TESTS),
+            ("networks", networks::TESTS),
             ("docker", docker::TESTS),
             ("attacks::one_offs", attacks::one_offs::TESTS),
             ("attacks::health", attacks::health::TESTS),

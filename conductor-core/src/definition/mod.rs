@@ -10,6 +10,7 @@ mod field;
 mod json;
 mod limits;
 mod lines;
+mod networks;
 mod problem;
 mod raw;
 mod reader;
@@ -23,6 +24,7 @@ use serde::Deserialize;
 
 pub use field::{Field, Located, Table};
 pub use limits::{CheckedLimits, Limits};
+pub use networks::{Network, Networks};
 pub use raw::{
     ChangedFiles, Children, Definition, Deploy, Health, Job, Method, Order, Overlap, Proxy, Runtime,
 };

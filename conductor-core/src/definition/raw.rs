@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::defaults;
 use super::field::{Field, Table};
 use super::limits::Limits;
+use super::networks::Networks;
 use crate::name::{JobName, ProxyName, Revision, ServiceId};
 use crate::value::{
     Argument, BodyText, Calendar, Capability, CredentialName, Crontab, Description, Directive,
@@ -63,6 +64,12 @@ pub struct Definition {
     /// and there is no `port`.
     #[schemars(extend("default" = Listen::default()))]
     pub listen: Field<Listen>,
+    /// docker, podman: networks in which containers find each other by the ids of their services.
+    /// `apply` makes a network that the engine does not have, and it is removed with its last user;
+    /// one that somebody else made is used and stays. A mapping gives the instances more names:
+    /// `{backend: {aliases: [db]}}`. Jobs, `deploy.before` and `conductor run` are in the networks,
+    /// too, without a name.
+    pub networks: Field<Networks>,
     /// Environment variables; values are passed on byte for byte. conductor sets `PORT` or `SOCKET`
     /// if the service has a port or a socket. Variables that systemd sets for a unit's processes
     /// are rejected: `NOTIFY_SOCKET`, `EXIT_STATUS`, `RUNTIME_DIRECTORY`, `LISTEN_FDS` and similar.

@@ -10,7 +10,7 @@ use super::schedule::{Schedule, with_pauses};
 use super::traffic::{self, Traffic};
 use super::{
     ActiveState, Desired, FileChange, Foreign, Observed, ObservedRelease, ServicePlan, Step, Steps,
-    images,
+    images, networks,
 };
 use crate::definition::Order;
 use crate::name::{ServiceId, UnitName};
@@ -51,6 +51,7 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
         let started = start.iter().filter_map(Step::unit);
         let started = started.filter_map(|unit| desired.units.units.get(unit));
         steps.extend(images::ready(started.clone().chain(&schedule.images), observed));
+        steps.extend(networks::ready(started.clone().chain(&schedule.images)));
         notes.extend(images::kept_data(started, &leaving.up, observed));
         let before = desired.before.clone();
         steps.extend(before.filter(|_| !is_current(&desired.release, &releases)).map(Step::Run));
@@ -76,6 +77,7 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
         }));
     }
     finish.extend(traffic.finish);
+    finish.extend(leaving.networks);
     finish.extend(schedule.steps);
     finish.extend(leaving.disable);
     finish.extend(leaving.remove);
@@ -115,6 +117,10 @@ pub fn remove(
     finish.extend(leaving.stop);
     finish.extend(traffic.finish);
     finish.extend(leaving.disable);
+    if observed.states.is_some() {
+        let units = observed.units_of(service).map(|(_, unit)| unit);
+        finish.extend(networks::left(units, std::iter::empty()));
+    }
     if observed.owned.contains_key(service) {
         // Before its own units: until they are removed, the same change can be carried out again.
         finish.extend(observed.shared.iter().cloned().map(Step::RemoveShared));
@@ -250,6 +256,11 @@ fn undo(
     }
     let links = desired.links_to_undo(observed, whole);
     undo.extend(links.into_iter().map(Step::Disable));
+    if observed.states.is_some() {
+        let new = desired.units.units.values().chain(desired.jobs.units.values());
+        let old = observed.units_of(service).map(|(_, unit)| unit);
+        undo.extend(networks::left(new, old));
+    }
     let shared = desired.shared.units.keys().filter(|name| !observed.shared.contains(name));
     undo.extend(shared.cloned().map(Step::RemoveShared));
     let unfinished = whole && is_current(&desired.release, releases);

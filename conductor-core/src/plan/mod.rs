@@ -9,6 +9,7 @@ mod files;
 mod images;
 #[cfg(test)]
 mod job_tests;
+mod networks;
 mod ports;
 mod releases;
 mod removal;
@@ -317,6 +318,7 @@ impl Plan {
                 .finish
                 .retain(|step| !matches!(step, Step::RemoveImage(image) if needed.contains(image)));
         }
+        networks::keep_used(&mut services, observed);
         together::group(&mut services, observed);
         Self { services, orphans: Vec::new() }
     }

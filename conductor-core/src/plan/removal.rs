@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::releases::served_last;
-use super::{ActiveState, Desired, Observed, ObservedRelease, Step};
+use super::{ActiveState, Desired, Observed, ObservedRelease, Step, networks};
 use crate::name::{ReleaseName, ServiceId, UnitName};
 use crate::release::slice_unit;
 use crate::unit::{EngineImage, Unit, UnitSet};
@@ -20,6 +20,7 @@ pub(super) struct Leaving {
     pub(super) disable: Vec<Step>,
     pub(super) remove: Vec<Step>,
     pub(super) images: Vec<Step>,
+    pub(super) networks: Vec<Step>,
 }
 
 impl Leaving {
@@ -40,6 +41,15 @@ impl Leaving {
         leaving.stop.retain(|step| step.unit().is_none_or(|unit| unit.kind() != SLICE));
         leaving.remove.retain(|step| step.unit().is_none_or(|unit| !kept.contains(unit)));
         leaving.images = images(id, &leaving.remove, &stays, observed);
+        if observed.states.is_some() {
+            let gone: BTreeSet<_> = leaving.remove.iter().filter_map(Step::unit).collect();
+            let old = || observed.units_of(id);
+            let is_changed = |name| stays.iter().any(|set| set.units.contains_key(name));
+            let kept = old().filter(|(name, _)| !gone.contains(name) && !is_changed(name));
+            let new = stays.iter().flat_map(|set| &set.units);
+            leaving.networks =
+                networks::left(old().map(|(_, unit)| unit), kept.chain(new).map(|(_, unit)| unit));
+        }
         leaving
     }
 
@@ -67,6 +77,7 @@ impl Leaving {
             disable: links.cloned().map(Step::Disable).collect(),
             remove: units.iter().map(|(name, _)| Step::Remove((*name).clone())).collect(),
             images: Vec::new(),
+            networks: Vec::new(),
         }
     }
 }

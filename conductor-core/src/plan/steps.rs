@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::name::{ProxyName, ServiceId, UnitName};
 use crate::proxy::{UpstreamChange, UpstreamFile};
-use crate::unit::{EngineImage, Link, NamedVolume, Unit};
+use crate::unit::{EngineImage, EngineNetwork, Link, NamedVolume, Unit};
 use crate::value::{Digest, HostPath, Span};
 
 /// One idempotent change to the host, or a condition for the next step.
@@ -33,6 +33,8 @@ pub enum Step {
         /// The tag.
         tag: String,
     },
+    /// Make a network, unless the engine has it.
+    MakeNetwork(EngineNetwork),
     /// Run a command once, as its own unit, and wait for its end.
     Run(Hook),
     /// Write a unit file.
@@ -125,6 +127,8 @@ pub enum Step {
         /// The volume.
         volume: NamedVolume,
     },
+    /// Remove a network that conductor made and that nothing uses any more.
+    RemoveNetwork(EngineNetwork),
     /// Remove a name of an image that no release on the host uses, and the image if that was its last name.
     RemoveImage(EngineImage),
 }
@@ -172,6 +176,7 @@ impl Step {
             Self::TestProxy { .. } => "test_proxy",
             Self::Pull { .. } => "pull",
             Self::Tag { .. } => "tag",
+            Self::MakeNetwork(_) => "make_network",
             Self::Run(_) => "run",
             Self::Write { .. } => "write",
             Self::Enable(_) => "enable",
@@ -190,6 +195,7 @@ impl Step {
             Self::Remove(_) | Self::RemoveShared(_) => "remove",
             Self::Unswitch { .. } => "remove_socket_name",
             Self::RemoveVolume { .. } => "remove_volume",
+            Self::RemoveNetwork(_) => "remove_network",
             Self::RemoveImage(_) => "remove_image",
         }
     }
@@ -236,6 +242,10 @@ impl fmt::Display for Step {
             Self::Tag { image, id: Some(id), tag } => {
                 write!(f, "keep {}, {}, as {tag}", image.reference, id.short())
             }
+            Self::MakeNetwork(EngineNetwork { engine, name }) => {
+                let engine = engine.program();
+                write!(f, "make the network {name} if {engine} has none of that name")
+            }
             Self::Run(Hook { unit, .. }) => write!(f, "run {unit} to its end"),
             Self::Write { name, change: FileChange::New, .. } => write!(f, "write {name}"),
             Self::Write { name, change: FileChange::Text, .. } => write!(f, "rewrite {name}"),
@@ -276,6 +286,9 @@ impl fmt::Display for Step {
             }
             Self::RemoveVolume { volume: NamedVolume { engine: None, name }, .. } => {
                 write!(f, "remove the volume {name} and all data in it")
+            }
+            Self::RemoveNetwork(EngineNetwork { engine, name }) => {
+                write!(f, "remove the network {name} of {} if conductor made it", engine.program())
             }
             Self::RemoveImage(image) => write!(f, "remove the image {}", image.reference),
         }

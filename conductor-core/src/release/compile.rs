@@ -197,6 +197,7 @@ pub(super) fn instance_unit(
         pin,
         contents: BTreeMap::new(),
         volumes,
+        networks: service.networks.keys().cloned().collect(),
         record: record.cloned(),
     }));
     Ok(Unit::new(text, metadata(service, kind)))

@@ -7,7 +7,7 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::definition::Runtime;
-use crate::name::{Revision, ServiceId};
+use crate::name::{NetworkAlias, NetworkName, Revision, ServiceId};
 use crate::service::{Deploy, Health, Limits, Service};
 use crate::unit::hex;
 use crate::value::{
@@ -28,6 +28,8 @@ struct Fingerprint<'a> {
     entrypoint: &'a Option<Vec<Argument>>,
     port: Option<Port>,
     listen: Listen,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    networks: &'a BTreeMap<NetworkName, BTreeSet<NetworkAlias>>,
     env: &'a BTreeMap<EnvName, EnvValue>,
     env_files: &'a [HostPath],
     secrets: &'a BTreeMap<CredentialName, HostPath>,
@@ -74,6 +76,7 @@ pub(super) fn digest(
         instances: _,
         port,
         listen,
+        networks,
         env,
         env_files,
         secrets,
@@ -114,6 +117,7 @@ pub(super) fn digest(
         entrypoint,
         port: *port,
         listen: *listen,
+        networks,
         env,
         env_files,
         secrets,

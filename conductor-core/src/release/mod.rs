@@ -16,13 +16,15 @@ pub use scheduled_jobs::timer_link;
 pub use shared::{STARTED_BY, retry_timer, shared_units, start_link, started_service};
 
 use crate::caught::Panicked;
+use crate::definition::Runtime;
 use crate::error::Invalid;
 pub use crate::name::{PREFIX, job_unit, timer_unit};
 use crate::name::{ReleaseName, Revision, ServiceId, UnitName};
 use crate::runtime::{self, SOCKETS, Scope};
 use crate::service::{HostFile, Service};
 use crate::unit::{
-    EngineImage, Instance, Link, Record, TemplateError, Templates, Unit, UnitSet, escape,
+    Engine, EngineImage, EngineNetwork, Instance, Link, Record, TemplateError, Templates, Unit,
+    UnitSet, escape,
 };
 use crate::value::{Endpoint, HostPath, Port, Tokens};
 use compile::engine_image;
@@ -218,6 +220,17 @@ impl<'s> Release<'s> {
     /// The image is invalid with its tokens replaced.
     pub fn engine_image(&self) -> Result<Option<EngineImage>, CompileError> {
         engine_image(self, &self.task_tokens())
+    }
+
+    /// Returns the networks of its containers.
+    pub fn networks(&self) -> Vec<EngineNetwork> {
+        let engine = match self.service.runtime {
+            Runtime::Native => return Vec::new(),
+            Runtime::Docker => Engine::Docker,
+            Runtime::Podman => Engine::Podman,
+        };
+        let names = self.service.networks.keys().cloned();
+        names.map(|name| EngineNetwork { engine, name }).collect()
     }
 
     /// Returns the files of the host that an instance needs, each with its place in the definition.

@@ -5,7 +5,7 @@ use probe_protocol::places::PROBE;
 
 use super::{Instance, engine, health, inside, limits, socket};
 use crate::definition::Runtime;
-use crate::name::engine_volume;
+use crate::name::{NetworkAlias, NetworkName, engine_volume};
 use crate::service::Service;
 use crate::unit::escape::CommandLine;
 use crate::value::{Endpoint, Volume, VolumeSource};
@@ -90,7 +90,12 @@ impl Start {
         for row in self.rows() {
             row.write(self, line, instance);
         }
-        defined(line, instance);
+        defined(self, line, instance);
+    }
+
+    /// Returns whether it is that of an instance, and not of a command that runs once.
+    fn is_instance(self) -> bool {
+        matches!(self, Self::DockerInstance | Self::PodmanInstance)
     }
 }
 
@@ -197,9 +202,26 @@ fn mount(service: &Service, kind: &str, source: &str, target: &str, read_only: b
     }
 }
 
+/// Returns the option for a network, in which the container has these names.
+fn network<'n>(
+    runtime: Runtime,
+    name: &NetworkName,
+    aliases: impl Iterator<Item = &'n str>,
+) -> String {
+    let aliases: Vec<_> = aliases.map(|alias| format!("alias={alias}")).collect();
+    let aliases = aliases.join(",");
+    match runtime {
+        // With --network-alias, docker gives the name in one network only.
+        Runtime::Docker if aliases.is_empty() => format!("--network=name={name}"),
+        Runtime::Docker => format!("--network=name={name},{aliases}"),
+        Runtime::Podman | Runtime::Native if aliases.is_empty() => format!("--network={name}"),
+        Runtime::Podman | Runtime::Native => format!("--network={name}:{aliases}"),
+    }
+}
+
 /// Adds the options from the definition, which both engines have under the same names, then image and
 /// command.
-fn defined(line: &mut CommandLine, instance: &Instance<'_>) {
+fn defined(start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
     let Instance { tokens, image, pinned, image_volumes, endpoint, .. } = instance;
     // Without `..`: for each new field it must be decided here whether it becomes an option.
     let Service {
@@ -207,6 +229,7 @@ fn defined(line: &mut CommandLine, instance: &Instance<'_>) {
         cap_add,
         cap_drop,
         port,
+        networks,
         env,
         env_files,
         volumes,
@@ -238,6 +261,12 @@ fn defined(line: &mut CommandLine, instance: &Instance<'_>) {
     line.words(user.as_ref().map(|user| format!("--user={user}")));
     line.words(cap_drop.iter().map(|capability| format!("--cap-drop={capability}")));
     line.words(cap_add.iter().map(|capability| format!("--cap-add={capability}")));
+    // A name leads to everything that has it, and a job does not do what its service does.
+    let id = start.is_instance().then(|| instance.service.id.as_str());
+    for (name, aliases) in networks {
+        let aliases = aliases.iter().map(NetworkAlias::as_str).filter(|_| start.is_instance());
+        line.word(&network(instance.service.runtime, name, id.into_iter().chain(aliases)));
+    }
     if let (Some(Endpoint::Tcp { listen, port }), Some(inside)) = (endpoint, port) {
         line.word(&format!("--publish={}:{inside}", listen.with_port(*port)));
         line.word(&format!("--env=PORT={inside}"));

@@ -16,7 +16,7 @@ pub use files::{HostFile, Purpose};
 use crate::cron::CalendarEvent;
 use crate::definition::{ChangedFiles, Children, Method, Order, Overlap, Runtime, Source};
 use crate::error::{Problem, Problems};
-use crate::name::{JobName, ProxyName, Revision, ServiceId, VolumeName};
+use crate::name::{JobName, NetworkAlias, NetworkName, ProxyName, Revision, ServiceId, VolumeName};
 use crate::value::{
     Argument, BodyText, Calendar, Capability, CredentialName, Crontab, Description, Directive,
     EnvName, EnvValue, HeaderName, HeaderValue, HostPath, ImageReference, Listen, Port,
@@ -47,6 +47,8 @@ pub struct Service {
     pub port: Option<Port>,
     /// What the instances listen on, if they listen.
     pub listen: Listen,
+    /// The networks of its containers, each with the names of its instances besides its id.
+    pub networks: BTreeMap<NetworkName, BTreeSet<NetworkAlias>>,
     /// Environment variables, with their tokens.
     pub env: BTreeMap<EnvName, EnvValue>,
     /// Files with environment variables; later ones win.

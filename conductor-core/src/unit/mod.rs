@@ -14,7 +14,8 @@ pub use contents::{ContentHash, ContentKey};
 pub use image::{LocalImage, Pin};
 pub use lines::Lines;
 pub use metadata::{
-    Engine, EngineImage, Instance, JobUnit, Kind, Metadata, NamedVolume, Record, TimerUnit,
+    Engine, EngineImage, EngineNetwork, Instance, JobUnit, Kind, Metadata, NamedVolume, Record,
+    TimerUnit,
 };
 pub(crate) use render::Values;
 pub use set::{Link, Unit, UnitSet};

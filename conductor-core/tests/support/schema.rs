@@ -18,6 +18,10 @@ pub(crate) fn parser_accepts(definition: &Value) -> bool {
 /// A small definition with one key set to something else.
 pub(crate) fn with(key: &str, value: Value) -> Value {
     let mut definition = json!({"id": "web", "command": ["/bin/x"], "port": 8080});
+    if key == "networks" {
+        definition["runtime"] = json!("docker");
+        definition["image"] = json!("app:v1");
+    }
     definition[key] = value;
     definition
 }

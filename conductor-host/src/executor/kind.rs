@@ -10,6 +10,7 @@ pub(super) enum StepKind {
     TestProxy,
     Pull,
     Tag,
+    MakeNetwork,
     Run,
     Files,
     /// It comes between changes of files: before it a timer is disabled, and after it enabled.
@@ -27,6 +28,7 @@ pub(super) enum StepKind {
     Reload,
     Drain,
     RemoveVolume,
+    RemoveNetwork,
     RemoveImage,
 }
 
@@ -36,6 +38,7 @@ impl StepKind {
             Step::TestProxy { .. } => Self::TestProxy,
             Step::Pull { .. } => Self::Pull,
             Step::Tag { .. } => Self::Tag,
+            Step::MakeNetwork(_) => Self::MakeNetwork,
             Step::Run(_) => Self::Run,
             Step::Start(name) if name.kind() == "target" => Self::StartTarget,
             Step::Stop(name) if name.kind() == "slice" => Self::StopSlice,
@@ -56,6 +59,7 @@ impl StepKind {
             Step::ReloadProxy(_) => Self::Reload,
             Step::DrainProxy { .. } | Step::DrainSockets { .. } => Self::Drain,
             Step::RemoveVolume { .. } => Self::RemoveVolume,
+            Step::RemoveNetwork(_) => Self::RemoveNetwork,
             Step::RemoveImage(_) => Self::RemoveImage,
         }
     }

@@ -11,6 +11,7 @@ mod files;
 mod gather;
 mod interruption;
 mod kind;
+mod networks;
 mod progress;
 mod systemd_jobs;
 mod together;
@@ -39,6 +40,7 @@ use fault::StepFault;
 use gather::Gather;
 use interruption::Interruption;
 use kind::StepKind;
+use networks::Networks;
 use progress::ServiceRun;
 
 /// How often to poll for an interruption, and whether started instances are still up.
@@ -80,6 +82,7 @@ pub(crate) struct Executor<'h, H: Host> {
     conditions: Gather<Vec<UnitName>, Vec<Condition>>,
     reloads: RefCell<BTreeMap<ProxyName, traffic::Reloads<H>>>,
     pulls: Pulls,
+    networks: RefCell<Networks>,
     replan: Option<Replan<'h>>,
     /// The proxy changes that passed a check, and when.
     tried_out: Mutex<traffic::TriedOut>,
@@ -100,6 +103,7 @@ impl<'h, H: Host> Executor<'h, H> {
             conditions: Gather::default(),
             reloads: RefCell::default(),
             pulls: Pulls::default(),
+            networks: RefCell::default(),
             replan: None,
             tried_out: Mutex::default(),
         }
@@ -119,6 +123,7 @@ impl<'h, H: Host> Executor<'h, H> {
         &self,
         plans: Vec<ServicePlan>,
     ) -> Result<Vec<ServiceReport>, HostError> {
+        *self.networks.borrow_mut() = Networks::of(&plans);
         let members = together::members(&plans);
         let runs = plans.into_iter().zip(members);
         let runs: Vec<_> = runs.map(|(plan, member)| ServiceRun::new(plan, member)).collect();
@@ -254,6 +259,9 @@ impl<'h, H: Host> Executor<'h, H> {
             Step::TestProxy { proxy, changes } => self.test_proxy(proxy, changes).await,
             Step::Pull { image, always } => self.pull(image, *always, step, service).await,
             Step::Tag { image, id, tag } => self.tag(image, id.as_ref(), tag).await,
+            Step::MakeNetwork(network) => {
+                self.host.make_network(network).await.map_err(Cause::Network)
+            }
             Step::Run(hook) => {
                 let unit = || Some(hook.unit.clone());
                 let result = self.run_hook(hook, step, run).await?;
@@ -290,6 +298,10 @@ impl<'h, H: Host> Executor<'h, H> {
             Step::RemoveVolume { service, volume } => {
                 self.host.remove_volume(service, volume).await.map_err(Cause::from)
             }
+            Step::RemoveNetwork(network) => {
+                self.remove_network(network, service).await;
+                Ok(())
+            }
             Step::RemoveImage(image) => {
                 self.remove_image(image, service).await;
                 Ok(())
@@ -325,12 +337,14 @@ impl<'h, H: Host> Executor<'h, H> {
             None => LastWords::default(),
         };
         let journal = match &cause {
-            Cause::Pull(error) => error.output.clone(),
+            Cause::Pull(error) | Cause::Network(error) => error.output.clone(),
             _ => journal,
         };
         let hint = cause.hint().map(str::to_owned).or(hint);
-        // A tag that was not given is no change.
-        let attempted = begun.then(|| StepKind::of(&step)).filter(|kind| *kind != StepKind::Tag);
+        // A tag that was not given is no change, nor is a network that was not made.
+        let attempted = begun
+            .then(|| StepKind::of(&step))
+            .filter(|kind| !matches!(kind, StepKind::Tag | StepKind::MakeNetwork));
         run.fail(
             Failure {
                 step,

@@ -8,7 +8,7 @@ use conductor_core::error::PathError;
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Hook, Step};
 use conductor_core::proxy::{UpstreamChange, UpstreamFile};
-use conductor_core::unit::{EngineImage, LocalImage, NamedVolume};
+use conductor_core::unit::{EngineImage, EngineNetwork, LocalImage, NamedVolume};
 use conductor_core::value::HostPath;
 
 use super::state::{Held, ProxyWorkers};
@@ -199,6 +199,28 @@ impl Host for FakeHost {
         }
         self.state.borrow_mut().images.remove(image);
         self.end(turn, Call::RemoveImage).await;
+        Ok(())
+    }
+
+    async fn make_network(&self, network: &EngineNetwork) -> Result<(), PullError> {
+        let turn = self.begin().await;
+        self.clock.sleep(CALL).await;
+        if turn.fails {
+            return Err(PullError { said: "no address is left".to_owned(), output: Vec::new() });
+        }
+        self.state.borrow_mut().networks.insert(network.clone());
+        self.end(turn, Call::MakeNetwork(network.clone())).await;
+        Ok(())
+    }
+
+    async fn remove_network(&self, network: &EngineNetwork) -> Result<(), PullError> {
+        let turn = self.begin().await;
+        self.clock.sleep(CALL).await;
+        if turn.fails || self.state.borrow().is_used(network) {
+            return Err(PullError { said: "something uses it".to_owned(), output: Vec::new() });
+        }
+        self.state.borrow_mut().networks.remove(network);
+        self.end(turn, Call::RemoveNetwork(network.clone())).await;
         Ok(())
     }
 

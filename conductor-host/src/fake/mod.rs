@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ServicePlan, Step};
+use conductor_core::unit::EngineNetwork;
 
 pub use state::{HostState, Program, ProxyWorkers, an_image};
 
@@ -62,6 +63,8 @@ pub enum Call {
     Pull,
     TagImage,
     RemoveVolume,
+    MakeNetwork(EngineNetwork),
+    RemoveNetwork(EngineNetwork),
     RemoveImage,
     TryOut(ProxyName),
     WriteUpstream(ServiceId),

@@ -8,7 +8,9 @@ use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, FileChange, Observed, Step};
 use conductor_core::proxy::UpstreamFile;
 use conductor_core::release::started_service;
-use conductor_core::unit::{ContentHash, EngineImage, LocalImage, Unit, UnitSet};
+use conductor_core::unit::{
+    ContentHash, EngineImage, EngineNetwork, Kind, LocalImage, Unit, UnitSet,
+};
 use conductor_core::value::HostPath;
 
 /// The behaviour of a program.
@@ -94,6 +96,8 @@ pub struct HostState {
     pub images: BTreeMap<EngineImage, LocalImage>,
     /// What a pull brings; without an entry, an image of its own for each name.
     pub registry: BTreeMap<EngineImage, LocalImage>,
+    /// The networks of engines, all made by conductor.
+    pub networks: BTreeSet<EngineNetwork>,
     /// The contents of files.
     pub contents: BTreeMap<HostPath, ContentHash>,
     /// The hooks that have succeeded.
@@ -124,6 +128,14 @@ impl HostState {
             images.find(is_it).map(|(_, local)| local)
         };
         self.images.get(image).or_else(by_id).cloned()
+    }
+
+    /// Returns whether a unit that runs has a network.
+    pub(super) fn is_used(&self, network: &EngineNetwork) -> bool {
+        let kinds =
+            self.held.keys().filter_map(|name| Some(&self.units.units.get(name)?.metadata.kind));
+        let mut networks = kinds.filter(|kind| kind.is_instance()).flat_map(Kind::networks);
+        networks.any(|other| other == *network)
     }
 
     /// Copies an image from the registry to the engine.

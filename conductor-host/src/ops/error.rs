@@ -7,12 +7,12 @@ use crate::host::HostError;
 use crate::system::{LockError, ProxyError, PullError, RunSocketError, SystemdError};
 use conductor_core::caught;
 use conductor_core::error::{Invalid, PathError, Problem, Problems};
-use conductor_core::name::{JobName, ReleaseName, Revision, ServiceId, UnitName};
+use conductor_core::name::{JobName, NetworkName, ReleaseName, Revision, ServiceId, UnitName};
 use conductor_core::plan::{PortError, Taken};
 use conductor_core::proxy::UpstreamError;
 use conductor_core::release::{CompileError, target_unit};
 use conductor_core::service::Service;
-use conductor_core::unit::{EngineImage, TemplateError};
+use conductor_core::unit::{Engine, EngineImage, TemplateError};
 
 /// An error of the facade. The variants differ by what a caller would do about them.
 #[derive(Debug, thiserror::Error)]
@@ -104,6 +104,16 @@ pub enum Error {
     Pull {
         /// The image, with its engine.
         image: EngineImage,
+        /// Why.
+        source: PullError,
+    },
+    /// A network cannot be made.
+    #[error("cannot make the network {network} of {}", engine.program())]
+    Network {
+        /// The engine.
+        engine: Engine,
+        /// Its name.
+        network: NetworkName,
         /// Why.
         source: PullError,
     },
@@ -215,6 +225,9 @@ impl Error {
                 return Some(format!(
                     "apply the definitions of {service} and {holder} together: then one reload moves it"
                 ));
+            }
+            Self::Network { source, .. } if source.said.contains("aardvark-dns") => {
+                "install it: apt install aardvark-dns"
             }
             Self::NoProbe { .. } => "install conductor-probe there; it comes with conductor",
             Self::UnknownService { .. } => "conductor status lists the services",

@@ -33,6 +33,8 @@ pub enum ErrorKind {
     JobRefused,
     /// An image cannot be pulled.
     Pull,
+    /// A network cannot be made.
+    Network,
     /// systemd did not run the command.
     NotBegun,
     /// A timer on the host has an unknown calendar event or time zone.
@@ -71,6 +73,7 @@ impl Error {
             Self::JobRuns { .. } => ErrorKind::JobRuns,
             Self::JobRefused { .. } => ErrorKind::JobRefused,
             Self::Pull { .. } => ErrorKind::Pull,
+            Self::Network { .. } => ErrorKind::Network,
             Self::NotBegun { .. } => ErrorKind::NotBegun,
             Self::Timer { .. } => ErrorKind::Timer,
             Self::Offline => ErrorKind::Offline,

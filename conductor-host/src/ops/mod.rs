@@ -32,7 +32,9 @@ pub use error::Error;
 pub use error_kind::ErrorKind;
 pub use run::{RunPlan, RunRequest, RunningCommand};
 pub use scheduled_jobs::{JobRun, JobStatus};
-pub use status::{InstanceStatus, ReleaseStatus, ServiceStatus, Status, VolumeStatus};
+pub use status::{
+    InstanceStatus, NetworkStatus, ReleaseStatus, ServiceStatus, Status, VolumeStatus,
+};
 pub use upcoming::{Upcoming, UpcomingJob};
 
 use compile::Compiled;

@@ -12,7 +12,7 @@ use super::Conductor;
 use super::error::Error;
 use crate::system::{
     Controller, Expected, InputOutput, JobType, RunSocket, Systemd, UnitEnd, atomic, images,
-    last_words, open,
+    last_words, networks, open,
 };
 use conductor_core::error::{Invalid, PathContext as _, PathError};
 use conductor_core::name::{Revision, UnitName};
@@ -20,7 +20,7 @@ use conductor_core::plan;
 use conductor_core::release::{Release, Task, slice_unit};
 use conductor_core::runtime::{self, Attached, PROBE, Scope};
 use conductor_core::service::{Limits, Service};
-use conductor_core::unit::EngineImage;
+use conductor_core::unit::{EngineImage, EngineNetwork};
 use conductor_core::value::{Argument, EnvName, EnvValue, HostPath, Span, UserName};
 
 /// How many lines of the journal are shown if a command does not start.
@@ -176,6 +176,12 @@ impl Conductor {
         let (tag, missing) = self.image_of(&release)?;
         if let Some(image) = missing {
             images::pull(&image, pulling).map_err(|source| Error::Pull { image, source })?;
+        }
+        for network in release.networks() {
+            networks::make(&network).map_err(|source| {
+                let EngineNetwork { engine, name: network } = network;
+                Error::Network { engine, network, source }
+            })?;
         }
         let directory = &self.paths.transient;
         open::make_directories(directory)?;

@@ -12,12 +12,12 @@ use super::revision::{at, deployed_revision};
 use super::scheduled_jobs::JobStatus;
 use crate::system::{UnitDetails, good_definitions, good_definitions_of};
 use conductor_core::name::{
-    ReleaseName, Revision, ServiceId, UnitName, VOLUMES, VolumeName, engine_volume,
+    NetworkName, ReleaseName, Revision, ServiceId, UnitName, VOLUMES, VolumeName, engine_volume,
 };
 use conductor_core::plan::{self, ActiveState, Observed, ObservedRelease};
 use conductor_core::release::{Release, retry_timer};
 use conductor_core::service::Service;
-use conductor_core::unit::{Engine, NamedVolume, Pin, Unit};
+use conductor_core::unit::{Engine, EngineNetwork, NamedVolume, Pin, Unit};
 use conductor_core::value::{Endpoint, Port};
 
 /// The state of all services of conductor on a host.
@@ -42,6 +42,17 @@ pub struct ServiceStatus {
     pub jobs: Vec<JobStatus>,
     /// The named volumes that its releases and jobs use.
     pub volumes: Vec<VolumeStatus>,
+    /// The networks that its releases and jobs use.
+    pub networks: Vec<NetworkStatus>,
+}
+
+/// One network.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+pub struct NetworkStatus {
+    /// Its name, which is also the engine's.
+    pub name: NetworkName,
+    /// The engine that has it.
+    pub engine: &'static str,
 }
 
 /// One named volume.
@@ -207,6 +218,7 @@ impl Conductor {
                 releases,
                 jobs: jobs.remove(id).unwrap_or_default(),
                 volumes: volumes(id, &observed),
+                networks: networks(id, &observed),
             });
         }
         Ok(Status { services })
@@ -262,6 +274,15 @@ fn volumes(service: &ServiceId, observed: &Observed) -> Vec<VolumeStatus> {
     });
     let volumes: BTreeSet<_> = volumes.collect();
     volumes.into_iter().collect()
+}
+
+/// Returns the networks that the units of a service use.
+fn networks(service: &ServiceId, observed: &Observed) -> Vec<NetworkStatus> {
+    let used = observed.units_of(service).flat_map(|(_, unit)| unit.metadata.kind.networks());
+    let networks =
+        used.map(|EngineNetwork { engine, name }| NetworkStatus { name, engine: engine.program() });
+    let networks: BTreeSet<_> = networks.collect();
+    networks.into_iter().collect()
 }
 
 /// Returns whether an instance should run, or runs; instances of kept releases do not.

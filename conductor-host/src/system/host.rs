@@ -10,7 +10,7 @@ use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Hook, Step};
 use conductor_core::proxy::UpstreamChange;
-use conductor_core::unit::{EngineImage, LocalImage, NamedVolume};
+use conductor_core::unit::{EngineImage, EngineNetwork, LocalImage, NamedVolume};
 use conductor_core::value::HostPath;
 use futures_channel::mpsc;
 use futures_util::StreamExt as _;
@@ -23,8 +23,8 @@ use super::last_words::last_words_of;
 use super::systemd_jobs::{Jobs, TIMEOUT, with_jobs};
 use super::{
     Follower, JobError, JobType, LastWords, Lock, OldWorkers, Paths, Proxies, ProxyError,
-    PullError, Systemd, SystemdError, UnitDirectory, atomic, explain, images, open, sockets,
-    volumes,
+    PullError, Systemd, SystemdError, UnitDirectory, atomic, explain, images, networks, open,
+    sockets, volumes,
 };
 use crate::host::{Condition, Host, HostError};
 
@@ -300,6 +300,16 @@ impl Host for SystemHost<'_> {
     async fn remove_image(&self, image: &EngineImage) -> Result<(), PullError> {
         let image = image.clone();
         unblock(move || images::remove(&image)).await
+    }
+
+    async fn make_network(&self, network: &EngineNetwork) -> Result<(), PullError> {
+        let network = network.clone();
+        unblock(move || networks::make(&network)).await
+    }
+
+    async fn remove_network(&self, network: &EngineNetwork) -> Result<(), PullError> {
+        let network = network.clone();
+        unblock(move || networks::remove(&network)).await
     }
 
     async fn remove_volume(

@@ -13,7 +13,7 @@ use conductor_core::value::HostPath;
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 
-/// Why an image was not pulled or removed, in the engine's words.
+/// Why an engine did not pull, make or remove something, in its own words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{said}")]
 pub struct PullError {
@@ -110,7 +110,8 @@ pub fn remove(image: &EngineImage) -> Result<(), PullError> {
     run(&mut command, &mut |_| true)
 }
 
-fn run(
+/// Runs an engine's client; `watch` is as for [`pull`].
+pub(super) fn run(
     command: &mut Command,
     watch: &mut dyn FnMut(Option<&str>) -> bool,
 ) -> Result<(), PullError> {

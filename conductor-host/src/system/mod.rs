@@ -15,6 +15,7 @@ pub mod last_port;
 mod last_words;
 mod listeners;
 mod lock;
+pub mod networks;
 mod observe;
 pub(crate) mod open;
 mod outcome;

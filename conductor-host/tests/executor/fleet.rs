@@ -125,6 +125,7 @@ impl Fleet {
             state.units.units.insert(name.clone(), unit.clone());
             let image = unit.metadata.kind.image().cloned();
             state.images.extend(image.map(|image| (image.clone(), an_image(&image))));
+            state.networks.extend(unit.metadata.kind.networks());
             if found.enabled {
                 let link = all.links.iter().find(|link| link.unit == *name).unwrap();
                 state.units.links.insert(link.clone());
@@ -362,6 +363,14 @@ impl Fleet {
             let kept = released.collect::<BTreeSet<_>>().len() - 1;
             assert!(kept <= usize::from(desired.service.deploy.keep), "{kept} are kept");
         }
+    }
+
+    /// Asserts that each network has a user, and each user its networks.
+    pub(crate) fn has_the_networks_of_its_units(&self) {
+        let state = self.host.state();
+        let units = state.units.units.values();
+        let used: BTreeSet<_> = units.flat_map(|unit| unit.metadata.kind.networks()).collect();
+        assert_eq!(state.networks, used);
     }
 
     /// Returns the state that a failed change must restore: files, running units, and where requests go.

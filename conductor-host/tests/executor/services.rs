@@ -147,7 +147,9 @@ pub(crate) fn service(number: u16, Goal { release, name }: Goal, settings: &Sett
     let kind = match kind {
         Kind::Port => format!("revision: v{release}\ncommand: [/bin/web]\nport: 80\n"),
         Kind::Socket => format!("revision: v{release}\ncommand: [/bin/web]\nlisten: socket\n"),
-        Kind::Container => format!("runtime: docker\nimage: web:v{release}\nport: 80\n"),
+        Kind::Container => format!(
+            "runtime: docker\nimage: web:v{release}\nport: 80\nnetworks: [all, only{release}]\n"
+        ),
     };
     let before = if *before { "before: [/bin/migrate], " } else { "" };
     let text = format!(

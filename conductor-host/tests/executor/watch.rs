@@ -60,6 +60,10 @@ impl Watch {
                 if let Some(image) = text.metadata.kind.image() {
                     assert!(state.images.contains_key(image), "{unit} starts without its image");
                 }
+                for network in text.metadata.kind.networks() {
+                    let is_there = state.networks.contains(&network);
+                    assert!(is_there, "{unit} starts without its network {}", network.name);
+                }
                 if is_instance
                     && self.on_the_way
                     && *job == JobType::Start

@@ -8,6 +8,7 @@ mod directives;
 mod files;
 mod health;
 mod lookalikes;
+mod networks;
 mod parts;
 mod reached;
 
@@ -29,6 +30,7 @@ const SAMPLE: Tokens<'_> =
 /// Checks one definition, and notes problems in the source. Returns `None` if the id is wrong.
 ///
 /// What depends on a refused value is not refused as well.
+#[expect(clippy::too_many_lines, reason = "a few lines for each key")]
 pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Service> {
     let check = Check { source };
     let mut advice = check.advice(&definition);
@@ -46,6 +48,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         instances,
         port,
         listen,
+        networks,
         env,
         env_files,
         secrets,
@@ -85,6 +88,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let on_socket = matches!(&listen, Field::Given(listen) if listen.value == Listen::Socket);
     let is_reached = has_port || on_socket;
     check.listens_on_socket(&listen, &port, &health);
+    let networks = check.networks(networks, runtime);
     let (deploy, ordered) = check.takes_over(deploy, runtime, data, instances, !proxy.is_absent());
     advice.extend(ordered);
     let health = check.health(health, is_reached);
@@ -114,6 +118,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         instances,
         port: port.into_value(),
         listen: listen.into_value().unwrap_or_default(),
+        networks,
         env,
         env_files: list(env_files),
         secrets: table(secrets),

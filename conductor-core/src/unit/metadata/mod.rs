@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use super::contents::ContentHash;
 use super::image::Pin;
-use crate::name::{JobName, ReleaseName, Revision, ServiceId, VolumeName};
+use crate::name::{JobName, NetworkName, ReleaseName, Revision, ServiceId, VolumeName};
 use crate::value::{Endpoint, HostPath};
 
 pub(super) const HEADER: &str = "[X-Conductor]";
@@ -64,6 +64,8 @@ pub struct JobUnit {
     pub pin: Option<Pin>,
     /// Its named volumes.
     pub volumes: Vec<VolumeName>,
+    /// The networks of its container.
+    pub networks: Vec<NetworkName>,
     /// When that release was deployed.
     pub record: Option<Record>,
 }
@@ -98,6 +100,8 @@ pub struct Instance {
     pub contents: BTreeMap<HostPath, ContentHash>,
     /// Its named volumes.
     pub volumes: Vec<VolumeName>,
+    /// The networks of its container.
+    pub networks: Vec<NetworkName>,
     /// When its release was deployed, if this is known.
     pub record: Option<Record>,
 }
@@ -118,6 +122,15 @@ pub struct NamedVolume {
     pub engine: Option<Engine>,
     /// Its name within the service.
     pub name: VolumeName,
+}
+
+/// A network of a container engine.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EngineNetwork {
+    /// The engine that has it.
+    pub engine: Engine,
+    /// Its name.
+    pub name: NetworkName,
 }
 
 /// A container engine.
@@ -204,6 +217,19 @@ impl Kind {
         names.iter().map(move |name| NamedVolume { engine, name: name.clone() })
     }
 
+    /// Returns the networks of its container.
+    pub fn networks(&self) -> impl Iterator<Item = EngineNetwork> {
+        let (names, image): (&[_], _) = match self {
+            Self::Instance(instance) => (&instance.networks, instance.image.as_ref()),
+            Self::Job(job) => (&job.networks, job.image.as_ref()),
+            _ => (&[], None),
+        };
+        let engine = image.map(|image| image.engine);
+        names
+            .iter()
+            .filter_map(move |name| Some(EngineNetwork { engine: engine?, name: name.clone() }))
+    }
+
     /// Returns the tag under which its image is kept, if it is, as an image of the engine.
     pub fn pinned(&self) -> Option<(EngineImage, &Pin)> {
         let pin = match self {
@@ -260,13 +286,14 @@ impl fmt::Display for Metadata {
 
 impl fmt::Display for JobUnit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, revision, release, image, pin, volumes, record } = self;
+        let Self { name, revision, release, image, pin, volumes, networks, record } = self;
         writeln!(f, "Job={name}")?;
         writeln!(f, "Revision={revision}")?;
         writeln!(f, "Release={release}")?;
         image.as_ref().map_or(Ok(()), |image| writeln!(f, "Image={image}"))?;
         pin.as_ref().map_or(Ok(()), |pin| pin.fmt(f))?;
         volumes.iter().try_for_each(|volume| writeln!(f, "Volume={volume}"))?;
+        networks.iter().try_for_each(|network| writeln!(f, "Network={network}"))?;
         record.as_ref().map_or(Ok(()), |record| record.fmt(f))
     }
 }
@@ -284,6 +311,7 @@ impl fmt::Display for Instance {
             pin,
             contents,
             volumes,
+            networks,
             record,
         } = self;
         writeln!(f, "Revision={revision}")?;
@@ -304,6 +332,7 @@ impl fmt::Display for Instance {
             writeln!(f, "Content={hash} {path}")?;
         }
         volumes.iter().try_for_each(|volume| writeln!(f, "Volume={volume}"))?;
+        networks.iter().try_for_each(|network| writeln!(f, "Network={network}"))?;
         record.as_ref().map_or(Ok(()), |record| record.fmt(f))
     }
 }
@@ -353,6 +382,7 @@ mod tests {
             contents: [("/etc/web.env".parse().unwrap(), ContentKey::new([7; 32]).hash(b"A=b"))]
                 .into(),
             volumes: vec!["a".parse().unwrap(), "b-c".parse().unwrap()],
+            networks: vec!["backend".parse().unwrap(), "Shop_default".parse().unwrap()],
             record: Some(Record {
                 deployed: "2026-11-25T01:02:03.000004Z".parse().unwrap(),
                 replaces: Some("v0.abcdef".parse().unwrap()),
@@ -400,6 +430,7 @@ mod tests {
             image: instance().image,
             pin: instance().pin,
             volumes: instance().volumes,
+            networks: instance().networks,
             record: record.clone(),
         };
         let timer = TimerUnit { job: job.name.clone(), paused: None };

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::{Engine, EngineImage, HEADER, Instance, JobUnit, Kind, Metadata, Record, TimerUnit};
-use crate::name::{JobName, ReleaseName, Revision, VolumeName, is_lower_hex};
+use crate::name::{JobName, NetworkName, ReleaseName, Revision, VolumeName, is_lower_hex};
 use crate::unit::contents::ContentHash;
 use crate::unit::image::{LocalImage, Pin};
 use crate::value::{Digest, Endpoint, HostPath, ListenAddress};
@@ -67,6 +67,7 @@ struct Fields<'t> {
     image_volumes: Vec<HostPath>,
     contents: BTreeMap<HostPath, ContentHash>,
     volumes: Vec<VolumeName>,
+    networks: Vec<NetworkName>,
     deployed: Option<Timestamp>,
     replaces: Option<ReleaseName>,
     undoes: Option<ReleaseName>,
@@ -104,6 +105,7 @@ impl<'t> Fields<'t> {
                 self.contents.insert(path.parse().ok()?, hash.parse().ok()?);
             }
             "Volume" => self.volumes.push(value.parse().ok()?),
+            "Network" => self.networks.push(value.parse().ok()?),
             "Deployed" => self.deployed = Some(value.parse().ok()?),
             "Replaces" => self.replaces = Some(value.parse().ok()?),
             "Undoes" => self.undoes = Some(value.parse().ok()?),
@@ -138,6 +140,7 @@ impl<'t> Fields<'t> {
             image: self.image,
             pin,
             volumes: self.volumes,
+            networks: self.networks,
             record,
         })
     }
@@ -154,6 +157,7 @@ impl<'t> Fields<'t> {
             pin,
             contents: self.contents,
             volumes: self.volumes,
+            networks: self.networks,
             record,
         })
     }

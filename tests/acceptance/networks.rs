@@ -1,0 +1,159 @@
+//! Networks of containers: services find each other by name, and a network is there as long as it has a user.
+
+use conductor_sandbox::Engine;
+
+use crate::Test;
+use crate::containers::containers;
+use crate::host::Host;
+
+pub(crate) const TESTS: &[Test] = &[
+    ("docker_services_find_each_other", |host| find_each_other(host, Engine::Docker)),
+    ("podman_services_find_each_other", |host| find_each_other(host, Engine::Podman)),
+    ("docker_has_a_network_as_long_as_it_is_used", |host| as_long_as_used(host, Engine::Docker)),
+    ("podman_has_a_network_as_long_as_it_is_used", |host| as_long_as_used(host, Engine::Podman)),
+    ("podman_says_that_it_knows_no_names", says_that_it_knows_no_names),
+];
+
+/// A health check of a server without a port of the host.
+const HEALTHY: &str = "health: {command: [wget, -q, -O, /dev/null, 'http://127.0.0.1/health'], interval: 200ms, timeout: 5s}\n";
+
+fn define(host: &Host, engine: Engine, id: &str, version: &str, more: &str) {
+    let engine = engine.program();
+    let text = format!("id: {id}\nruntime: {engine}\nimage: localhost/app:{version}\n{more}");
+    host.define(&format!("{id}.yaml"), &text);
+}
+
+/// Returns the networks of an engine, without its own ones.
+#[track_caller]
+fn networks(host: &Host, engine: Engine) -> String {
+    let own = "bridge|host|none|podman";
+    let program = engine.program();
+    let names = format!("{program} network ls --format '{{{{.Name}}}}' | grep -vxE '{own}' | sort");
+    host.sh(&format!("{names} || true")).replace('\n', " ")
+}
+
+/// Returns what a server answers in the container of a service's first instance.
+#[track_caller]
+fn asked_inside(host: &Host, engine: Engine, service: &str, url: &str) -> String {
+    let prefix = format!("conductor-{service}-");
+    let mut names = containers(host, engine).into_iter();
+    let name = names.rfind(|name| name.starts_with(&prefix)).expect("it runs");
+    host.sh(&format!("{} exec {name} wget -q -O - {url}", engine.program()))
+}
+
+fn find_each_other(host: &Host, engine: Engine) {
+    host.sandbox.load_image(engine).expect("the engine takes the image");
+    let db = format!("networks: {{backend: {{aliases: [store.example]}}}}\n{HEALTHY}");
+    define(host, engine, "db", "v1", &db);
+    // It becomes healthy once it has reached the other one, which starts at the same time.
+    define(
+        host,
+        engine,
+        "shop",
+        "v1",
+        "networks: [backend, front]\nport: 8080\nhealth: {http: /health, interval: 200ms, timeout: 5s}\n\
+         command: [sh, -c, 'until wget -q -O /dev/null http://db/; do sleep 0.1; done; exec server']\n\
+         cron: {tidy: {schedule: '0 3 * * *', command: [wget, -q, -O-, 'http://db/']}}\n",
+    );
+    let engine_name = engine.program();
+    host.apply()
+        .says(&format!("make the network backend if {engine_name} has none of that name"))
+        .says(&format!("make the network front if {engine_name} has none of that name"));
+    assert_eq!(networks(host, engine), "backend front");
+    host.is_converged();
+    let inside = |service, url| asked_inside(host, engine, service, url);
+    assert_eq!(inside("shop", "http://store.example/"), "v1");
+    assert_eq!(inside("db", "http://shop:8080/"), "v1");
+    let run = |arguments: &[&str]| {
+        let all = [&["run", "--id", "shop"], arguments].concat();
+        host.conductor(&all).exits(0).stdout
+    };
+    let from_job = |version: &str| {
+        host.conductor(&["cron", "run-now", "--id", "shop", "tidy"]).exits(0).says(version);
+    };
+    assert_eq!(run(&["wget", "-q", "-O", "-", "http://db/"]), "v1\n");
+    from_job("v1");
+
+    // The name leads to the new release. The command before it has found it, too.
+    define(host, engine, "db", "v2", &format!("{db}deploy: {{before: [wget, -q, -O-, db]}}\n"));
+    host.apply().says("v1");
+    for url in ["http://db/", "http://store.example/"] {
+        assert_eq!(inside("shop", url), "v2");
+    }
+    assert_eq!(run(&["wget", "-q", "-O", "-", "http://db/"]), "v2\n");
+    from_job("v2");
+    host.is_converged();
+    let status = host.conductor(&["status", "--output", "json"]).exits(0).json();
+    assert_eq!(status["services"][0]["networks"][0]["name"], "backend");
+    // A job is not its service: its container has no name of it.
+    let look_up = "sleep 0.3; nslookup -type=a db 2>/dev/null | grep -c '^Address' || true";
+    let before = run(&["sh", "-c", look_up]);
+    host.conductor(&["run", "--id", "db", "--detach", "sleep", "1d"]).exits(0);
+    host.eventually("it runs", |host| containers(host, engine).len() == 3);
+    assert_eq!(run(&["sh", "-c", look_up]), before);
+    host.sh("systemctl stop 'conductor-db-*-run-*.service'");
+
+    host.conductor(&["remove", "--id", "shop"]).exits(0).says("remove the network front");
+    assert_eq!(networks(host, engine), "backend");
+    host.conductor(&["remove", "--id", "db"]).exits(0).says("remove the network backend");
+    assert_eq!(networks(host, engine), "");
+}
+
+/// At how many moments of an apply it is killed.
+const MOMENTS: u32 = 6;
+
+fn as_long_as_used(host: &Host, engine: Engine) {
+    let program = engine.program();
+    host.sandbox.load_image(engine).expect("the engine takes the image");
+    host.sh(&format!("{program} network create theirs"));
+    let sleeps = |id: &str, networks: &str| {
+        let text = format!("networks: [{networks}]\ncommand: [sleep, 1d]\ndeploy: {{keep: 0}}\n");
+        define(host, engine, id, "v1", &text);
+    };
+    sleeps("a", "theirs, one");
+    sleeps("b", "one");
+    host.apply();
+    assert_eq!(networks(host, engine), "one theirs");
+    // Killed at any moment, the next run finishes, and nothing is left.
+    for moment in 1..=MOMENTS {
+        let (new, old) = if moment % 2 == 1 { ("two", "one") } else { ("one", "two") };
+        sleeps("a", &format!("theirs, {new}"));
+        sleeps("b", new);
+        let delay = 0.25 * f64::from(moment);
+        host.sh(&format!("timeout -s KILL {delay} conductor apply >/dev/null 2>&1 || true"));
+        host.apply();
+        let left = networks(host, engine);
+        assert!(left.contains(new) && !left.contains(old), "{left} after {delay} s");
+        assert_eq!(containers(host, engine).len(), 2);
+        host.is_converged();
+    }
+    // What does not start leaves no network.
+    define(host, engine, "c", "v1", "networks: [three]\ncommand: [/nowhere]\n");
+    // The others are up.
+    host.conductor(&["apply"]).exits(1);
+    assert_eq!(networks(host, engine), "one theirs");
+    host.undefine("c.yaml");
+    // Both leave it at once. That of somebody else stays.
+    host.conductor(&["remove", "--all"]).exits(0);
+    assert_eq!(networks(host, engine), "theirs");
+    host.sh(&format!("{program} network rm theirs"));
+}
+
+fn says_that_it_knows_no_names(host: &Host) {
+    host.sandbox.load_image(Engine::Podman).expect("the engine takes the image");
+    host.spoil();
+    let define = |env: &str| {
+        let text = format!("networks: [backend]\ncommand: [sleep, 1d]\nenv: {{A: {env}}}\n");
+        define(host, Engine::Podman, "web", "v1", &text);
+    };
+    define("a");
+    host.apply();
+    let before = host.running("web");
+    host.sh("mv /usr/lib/podman/aardvark-dns /root/");
+    define("b");
+    host.conductor(&["apply"])
+        .exits(3)
+        .complains("without aardvark-dns, containers of podman do not find each other by name")
+        .complains("apt install aardvark-dns");
+    assert_eq!(host.running("web"), before);
+}
