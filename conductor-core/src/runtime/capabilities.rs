@@ -14,20 +14,25 @@ pub(super) struct Needs {
     pub(super) lifted: &'static [&'static str],
 }
 
+const NETLINK: &str = "AF_NETLINK";
+
 /// Returns what a capability needs. Most need nothing: the kernel checks them in calls that every program makes.
 pub(super) fn needs(capability: Capability) -> Needs {
     let calls = |system_calls| Needs { system_calls, ..Needs::default() };
+    let families = |families| Needs { families, ..Needs::default() };
     let lifts = |lifted| Needs { lifted, ..Needs::default() };
     match capability.as_str() {
         "BPF" => calls("bpf"),
         "DAC_READ_SEARCH" => calls("open_by_handle_at"),
         "FSETID" => lifts(&["RestrictSUIDSGID"]),
         "MKNOD" => lifts(&["PrivateDevices"]),
-        "NET_RAW" => Needs { families: "AF_PACKET", ..Needs::default() },
+        "AUDIT_CONTROL" | "AUDIT_READ" | "AUDIT_WRITE" | "NET_ADMIN" => families(NETLINK),
+        "NET_RAW" => families("AF_PACKET AF_NETLINK"),
         "PERFMON" => calls("perf_event_open"),
         "SYSLOG" => Needs { lifted: &["ProtectKernelLogs"], ..calls("syslog") },
         "SYS_ADMIN" => Needs {
             lifted: &["RestrictNamespaces", "ProtectHostname"],
+            families: NETLINK,
             ..calls(
                 "@mount @swap bpf fanotify_init fanotify_mark perf_event_open quotactl quotactl_fd \
                  setdomainname sethostname vhangup",

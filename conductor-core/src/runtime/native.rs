@@ -44,6 +44,13 @@ const SANDBOX: [(&str, &str); 21] = [
 /// Programs list the host's addresses over netlink: the C library, Go, `node_exporter`. A change needs a capability.
 const FAMILIES: &str = "AF_INET AF_INET6 AF_UNIX AF_NETLINK";
 
+/// The same for a program with a capability for ports below 1024. It talks to the network, and holds more than
+/// others: the kernel's netlink protocols, which a server rarely needs, are not within its reach.
+const FAMILIES_OF_SERVERS: &str = "AF_INET AF_INET6 AF_UNIX";
+
+/// The calls of `ProtectClock=`. Without a capability they read the clock's state, and cannot set it.
+const CLOCK_CALLS: &str = "@clock";
+
 /// System calls that services make, without those that change the host or need privileges. Another call fails
 /// with EPERM, and the process continues.
 const SYSTEM_CALLS: [(&str, &str); 4] = [
@@ -219,14 +226,22 @@ fn sandbox(service: &Service, scope: Scope) -> Lines {
     let added = &service.cap_add;
     let needs: Vec<_> = added.iter().map(|capability| capabilities::needs(*capability)).collect();
     let lifted = |name: &str| needs.iter().any(|needs| needs.lifted.contains(&name));
+    let is_server = added.iter().any(|capability| capability.as_str() == "NET_BIND_SERVICE");
     let mut lines = Lines::default();
     for (name, value) in all.into_iter().filter(|(name, _)| !replaced(name) && !lifted(name)) {
-        let more = match *name {
-            "CapabilityBoundingSet" => capabilities::names(added),
-            "RestrictAddressFamilies" => joined(needs.iter().map(|needs| needs.families)),
-            _ => String::new(),
+        let (value, more) = match *name {
+            "CapabilityBoundingSet" => (*value, capabilities::names(added)),
+            "RestrictAddressFamilies" => {
+                let families = if is_server { FAMILIES_OF_SERVERS } else { FAMILIES };
+                (families, joined(needs.iter().map(|needs| needs.families)))
+            }
+            _ => (*value, String::new()),
         };
-        lines.push(name, joined([*value, &more]));
+        lines.push(name, joined([value, &more]));
+    }
+    let filters_calls = scope == Scope::System && service.sandbox && !replaced("SystemCallFilter");
+    if filters_calls && service.setting("ProtectClock").is_some_and(|value| !is_true(value)) {
+        lines.push("SystemCallFilter", CLOCK_CALLS);
     }
     if added.is_empty() {
         return lines;
@@ -242,7 +257,13 @@ fn sandbox(service: &Service, scope: Scope) -> Lines {
     lines
 }
 
-/// Joins words with spaces, without the empty ones.
-fn joined<'t>(words: impl IntoIterator<Item = &'t str>) -> String {
-    words.into_iter().filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+/// Joins lists of words, each word once.
+fn joined<'t>(lists: impl IntoIterator<Item = &'t str>) -> String {
+    let mut words: Vec<&str> = Vec::new();
+    for word in lists.into_iter().flat_map(str::split_whitespace) {
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words.join(" ")
 }

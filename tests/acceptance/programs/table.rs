@@ -120,8 +120,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     },
     Program {
         id: "haproxy",
-        prepare: "sed -Ei '/^\\s+(chroot|user|group|daemon)/d' /etc/haproxy/haproxy.cfg
-                  printf '%s\\n' 'listen web' 'bind 127.0.0.1:81' \
+        prepare: "printf '%s\\n' 'listen web' 'bind 127.0.0.1:81' \
                       'http-request return status 200 content-type text/plain string ok' \
                       >>/etc/haproxy/haproxy.cfg",
         broken: ("-db, ", "-db, --no-such, "),
