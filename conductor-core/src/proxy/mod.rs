@@ -1,11 +1,13 @@
 //! The files that list a service's instances for a proxy.
 
 mod observed;
+mod sequence;
 mod template;
 
 use crate::name::{ProxyName, ServiceId};
 
 pub use observed::Upstreams;
+pub use sequence::{FileStep, sequence};
 pub use template::{ProxyTemplates, UpstreamError};
 
 /// The beginning of the last line of each of conductor's files, which identifies it. In the configuration of

@@ -7,7 +7,7 @@ use std::time::Duration;
 use conductor_core::error::PathError;
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Hook, Step};
-use conductor_core::proxy::{UpstreamChange, UpstreamFile};
+use conductor_core::proxy::{FileStep, UpstreamChange, UpstreamFile, sequence};
 use conductor_core::unit::{EngineImage, EngineNetwork, LocalImage, NamedVolume};
 use conductor_core::value::HostPath;
 
@@ -251,13 +251,26 @@ impl Host for FakeHost {
         Ok(())
     }
 
-    /// Each file is a call of its own, since a process can be killed between two of them.
+    /// Each step is a call of its own, since a process can be killed between two of them.
     async fn write_upstreams(
         &self,
         proxy: &ProxyName,
         changes: &[UpstreamChange],
     ) -> Result<(), ProxyError> {
-        for change in changes {
+        let steps = {
+            let mut state = self.state.borrow_mut();
+            let files = state.upstreams.entry(proxy.clone()).or_default();
+            let text = |change: &UpstreamChange| {
+                let file = files.get(&change.service)?;
+                Some((change.service.clone(), file.text.clone()))
+            };
+            let steps = sequence(&changes.iter().filter_map(text).collect(), changes);
+            for change in changes.iter().filter(|_| !steps.is_empty()) {
+                state.pending.entry(change.service.clone()).or_default().insert(proxy.clone());
+            }
+            steps
+        };
+        for step in steps {
             let turn = self.begin().await;
             self.clock.sleep(CALL).await;
             if turn.fails {
@@ -265,11 +278,19 @@ impl Host for FakeHost {
             }
             {
                 let mut state = self.state.borrow_mut();
-                state.pending.entry(change.service.clone()).or_default().insert(proxy.clone());
                 let files = state.upstreams.entry(proxy.clone()).or_default();
-                change_file(files, proxy, change);
+                step.apply(files, |service| {
+                    let change = changes.iter().find(|change| change.service == *service)?;
+                    let (proxy, service) = (proxy.clone(), service.clone());
+                    Some(UpstreamFile { proxy, service, text: change.text.clone()? })
+                });
             }
-            self.end(turn, Call::WriteUpstream(change.service.clone())).await;
+            let service = match step {
+                FileStep::Write { at, .. } => at,
+                FileStep::Move { to, .. } => to,
+                FileStep::Swap(one, _) | FileStep::Remove(one) => one,
+            };
+            self.end(turn, Call::WriteUpstream(service)).await;
         }
         Ok(())
     }

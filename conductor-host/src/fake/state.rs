@@ -110,7 +110,9 @@ impl HostState {
         let mut observed = Observed::new(self.units.clone(), BTreeMap::new());
         observed.states = Some(self.states(now));
         for (service, file) in self.upstreams.values().flatten() {
-            observed.upstreams.entry(service.clone()).or_default().push(file.clone());
+            // It may have the text of another service, after a kill.
+            let file = UpstreamFile { service: service.clone(), ..file.clone() };
+            observed.upstreams.entry(service.clone()).or_default().push(file);
         }
         observed.pending = self.pending.clone();
         observed.sockets = self.sockets.clone();

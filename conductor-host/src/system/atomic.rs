@@ -6,6 +6,8 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::SystemTime;
 
+use rustix::fs::{CWD, RenameFlags, renameat_with};
+use rustix::io::Errno;
 use tempfile::NamedTempFile;
 
 use super::open;
@@ -15,46 +17,79 @@ use conductor_core::error::{PathContext as _, PathError};
 /// names with their suffix.
 const TEMPORARY: &str = ".conductor-";
 
-/// Replaces or removes a file. The change is durable when it returns.
-pub(crate) fn replace(directory: &Path, name: &str, text: Option<&str>) -> Result<(), PathError> {
-    replace_all(directory, &[(name, text)])
+/// A change of a directory. A crash leaves it done or not done.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Change<'a> {
+    /// Writes a file, in place of what is there.
+    Write(&'a str, &'a str),
+    /// Moves a file to a name that is free.
+    Move(&'a str, &'a str),
+    /// Swaps two files.
+    Swap(&'a str, &'a str),
+    /// Removes a file.
+    Remove(&'a str),
 }
 
-/// Replaces or removes files of one directory. The changes are durable when it returns. What can fail is done
+/// Replaces or removes a file. The change is durable when it returns.
+pub(crate) fn replace(directory: &Path, name: &str, text: Option<&str>) -> Result<(), PathError> {
+    let change = text.map_or(Change::Remove(name), |text| Change::Write(name, text));
+    change_all(directory, &[change])
+}
+
+/// Changes files of one directory, in this order. The changes are durable when it returns. What can fail is done
 /// before the first file changes, and nothing slow is done between the first and the last.
-pub(crate) fn replace_all(
-    directory: &Path,
-    files: &[(&str, Option<&str>)],
-) -> Result<(), PathError> {
+pub(crate) fn change_all(directory: &Path, changes: &[Change<'_>]) -> Result<(), PathError> {
     remove_leftovers(directory)?;
-    let mut ready = Vec::with_capacity(files.len());
-    for (name, text) in files {
-        let path = directory.join(name);
-        let file = match text {
-            Some(text) => {
+    let mut ready = Vec::with_capacity(changes.len());
+    for change in changes {
+        let file = match change {
+            Change::Write(name, text) => {
+                let path = directory.join(name);
                 let mut file = temporary(directory)?;
                 file.write_all(text.as_bytes()).at("write", &path)?;
                 file.as_file().sync_all().at("sync", &path)?;
                 Some(file)
             }
-            None => None,
+            Change::Move(..) | Change::Swap(..) | Change::Remove(_) => None,
         };
-        ready.push((path, file));
+        ready.push((change, file));
     }
-    for (path, file) in ready {
-        match file {
-            Some(file) => {
-                file.persist(&path).map_err(|error| error.error).at("write", &path)?;
+    for (change, file) in ready {
+        let at = |name: &str| directory.join(name);
+        match (change, file) {
+            (Change::Write(name, _), Some(file)) => {
+                file.persist(at(name)).map_err(|error| error.error).at("write", &at(name))?;
             }
-            None => match fs::remove_file(&path) {
+            (Change::Move(from, to), _) => {
+                fs::rename(at(from), at(to)).at("write", &at(to))?;
+            }
+            (Change::Swap(one, other), _) => {
+                swap(directory, &at(one), &at(other)).at("write", &at(other))?;
+            }
+            (Change::Remove(name), _) => match fs::remove_file(at(name)) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(error).at("remove", &path);
+                    return Err(error).at("remove", &at(name));
                 }
                 _ => {}
             },
+            (Change::Write(..), None) => {}
         }
     }
     File::open(directory).and_then(|directory| directory.sync_all()).at("sync", directory)
+}
+
+/// Swaps two files in one step, or in three where the file system cannot.
+fn swap(directory: &Path, one: &Path, other: &Path) -> io::Result<()> {
+    match renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE) {
+        Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            // It is removed, should the process end in between.
+            let aside = directory.join(format!("{TEMPORARY}swap"));
+            fs::rename(one, &aside)?;
+            fs::rename(other, one)?;
+            fs::rename(&aside, other)
+        }
+        result => Ok(result?),
+    }
 }
 
 /// Sets the time of a directory to now. The kernel sets it only to the time of its last tick, so two changes

@@ -20,7 +20,7 @@ use conductor_host::fake::{FakeHost, Program, ProxyWorkers, an_image};
 use jiff::Timestamp;
 
 use crate::services::{Goal, INSTANCES, RELEASES, SERVICES, Settings, Start, service};
-use crate::watch::{Watch, answers, endpoint, named, up_of};
+use crate::watch::{Watch, answers, endpoint, named, on_disk, up_of};
 
 /// The longest wait for connections to a service that is removed.
 const DRAIN: Span = Span::from_secs(30);
@@ -46,6 +46,8 @@ pub(crate) struct Fleet {
     watches: Arc<Mutex<BTreeMap<ServiceId, Watch>>>,
     /// The upstreams that are answered all the time.
     names: Arc<Mutex<BTreeSet<String>>>,
+    /// The upstreams that are in the files all the time, and whether they are answered after a reboot.
+    filed: Arc<Mutex<BTreeMap<String, bool>>>,
 }
 
 impl Fleet {
@@ -67,8 +69,8 @@ impl Fleet {
                 None => Program::default(),
             }
         });
-        let (watches, names) = (Arc::default(), Arc::default());
-        let mut fleet = Self { host, members: Vec::new(), watches, names };
+        let (watches, names, filed) = (Arc::default(), Arc::default(), Arc::default());
+        let mut fleet = Self { host, members: Vec::new(), watches, names, filed };
         for (number, (settings, start)) in (0_u16..).zip(services) {
             let by_name = |release| {
                 let services = (0..SERVICES).map(|name| {
@@ -84,13 +86,21 @@ impl Fleet {
             fleet.find(fleet.members.len() - 1, start);
         }
         let (watches, names) = (Arc::clone(&fleet.watches), Arc::clone(&fleet.names));
+        let filed = Arc::clone(&fleet.filed);
         fleet.host.on_call(move |call, state, now| {
             for (id, watch) in &mut *watches.lock().unwrap() {
                 watch.look(id, call, state, now);
             }
             let answered = named(state, now);
+            let on_disk = on_disk(state);
             for name in &*names.lock().unwrap() {
                 assert!(answered.contains_key(name), "after {call:?} nobody answers for {name}");
+            }
+            // A proxy that starts now, after a crash, takes the files, and knows the upstreams.
+            for (name, boots) in &*filed.lock().unwrap() {
+                let found = on_disk.get(name);
+                assert!(found.is_some(), "after {call:?} no file has {name}");
+                assert!(!boots || found == Some(&true), "after {call:?} nothing boots for {name}");
             }
         });
         fleet
@@ -247,7 +257,22 @@ impl Fleet {
             .filter(|(member, _)| member.settings.proxy && !is_down(&member.id))
             .filter_map(|(_, target)| Some(format!("app{}", (*target)?.name)))
             .collect();
-        let both = before.map(|(name, _)| name).filter(|name| after.contains(name)).collect();
+        let both: BTreeSet<_> =
+            before.map(|(name, _)| name).filter(|name| after.contains(name)).collect();
+        let wanted = |name: &String| {
+            let mut all = self.members.iter().zip(targets);
+            all.any(|(member, target)| {
+                let is_it = |goal: &Goal| *name == format!("app{}", goal.name);
+                member.settings.proxy && target.as_ref().is_some_and(is_it)
+            })
+        };
+        let filed = on_disk(&state).into_iter().filter(|(name, _)| wanted(name));
+        *self.filed.lock().unwrap() = filed
+            .map(|(name, boots)| {
+                let boots = boots && both.contains(&name);
+                (name, boots)
+            })
+            .collect();
         *self.names.lock().unwrap() = both;
     }
 

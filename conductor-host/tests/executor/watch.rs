@@ -106,8 +106,9 @@ impl Watch {
                     assert!(stays, "{unit} is removed while it is up");
                 }
             }
-            Call::WriteUpstream(service) if service == id => {
-                let file = state.upstreams.values().find_map(|files| files.get(id));
+            Call::WriteUpstream(path) => {
+                let file = state.upstreams.values().find_map(|files| files.get(path));
+                let file = file.filter(|file| file.service == *id);
                 if let Some(file) = file.filter(|file| self.file.as_ref() != Some(file)) {
                     let up = up_targets(file, state, now);
                     assert!(up == count(file) || self.downtime, "not all are up:\n{}", file.text);
@@ -153,10 +154,14 @@ pub(crate) fn answers(id: &ServiceId, state: &HostState, now: Duration) -> bool 
         workers.files.get(id).is_some_and(|file| up_targets(file, state, now) > 0)
     };
     let answered = state.workers.values().filter_map(|all| all.last()).any(serves);
-    let file = state.upstreams.values().find_map(|files| files.get(id));
-    let boots = file
-        .is_some_and(|file| state.units.links.iter().any(|link| leads_to(file, &link.unit, state)));
-    answered && boots
+    // While upstreams move, its text is at the path of another service, or its upstream is that of another.
+    let mut files = state.upstreams.values().flat_map(BTreeMap::values);
+    answered && files.all(|file| file.service != *id || boots(file, state))
+}
+
+/// Returns whether a file sends requests to a unit that starts when the host does.
+fn boots(file: &UpstreamFile, state: &HostState) -> bool {
+    state.units.links.iter().any(|link| leads_to(file, &link.unit, state))
 }
 
 /// Returns the upstreams that are answered, and the service of each.
@@ -167,6 +172,19 @@ pub(crate) fn named(state: &HostState, now: Duration) -> BTreeMap<String, Servic
     answered
         .flat_map(|file| file.names().map(|name| (name.to_owned(), file.service.clone())))
         .collect()
+}
+
+/// Returns the upstreams in the files, and whether they are answered after a reboot. Asserts that the proxy takes
+/// the files.
+pub(crate) fn on_disk(state: &HostState) -> BTreeMap<String, bool> {
+    let mut all = BTreeMap::new();
+    for file in state.upstreams.values().flat_map(BTreeMap::values) {
+        for name in file.names() {
+            let other = all.insert(name.to_owned(), boots(file, state));
+            assert_eq!(other, None, "two files have the upstream {name}");
+        }
+    }
+    all
 }
 
 /// Returns the number of instances in a file that are up.

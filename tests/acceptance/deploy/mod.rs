@@ -3,12 +3,12 @@
 pub(crate) mod drain;
 pub(crate) mod interrupted;
 pub(crate) mod killed;
-mod load;
+pub(crate) mod load;
 pub(crate) mod lock;
 mod nginx;
 pub(crate) mod power;
 pub(crate) mod releases;
 pub(crate) mod renewal;
-mod service;
+pub(crate) mod service;
 pub(crate) mod together;
 pub(crate) mod under_load;

@@ -3,6 +3,7 @@
 //! All of them run in one sandbox, on the release of Debian in `CONDUCTOR_SANDBOX_DEBIAN`. One event after
 //! the other happens to all, and after each, all data is there and all requests are answered.
 
+mod haproxy;
 mod table;
 
 use std::fs;
@@ -16,8 +17,14 @@ use crate::pool::{Company, Pool};
 use table::{Client, PROGRAMS, Program};
 
 pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
-    let name = "programs::data_and_answers_survive".to_owned();
-    vec![pool.trial(Company::Others, name, |pool| pool.run_with_programs(data_and_answers_survive))]
+    let trial = |name: &str, test: fn(&mut Host)| {
+        let run = move |pool: &Pool| pool.run_with_programs(test);
+        pool.trial(Company::Others, format!("programs::{name}"), run)
+    };
+    vec![
+        trial("data_and_answers_survive", data_and_answers_survive),
+        trial("upstreams_of_haproxy_move", haproxy::upstreams_of_haproxy_move),
+    ]
 }
 
 fn examples() -> PathBuf {

@@ -8,20 +8,22 @@ use super::error::ProxyError;
 use super::observe::read;
 use conductor_core::error::PathContext as _;
 use conductor_core::name::{ProxyName, ServiceId};
+use conductor_core::proxy::UpstreamFile;
 
-/// Checks that the path is free, or has conductor's file for this proxy and service.
+/// Returns conductor's file at the path, if there is a file.
+///
+/// # Errors
+/// The file is foreign.
 pub(super) fn refuse_foreign(
     path: &Path,
     proxy: &ProxyName,
     service: &ServiceId,
-) -> Result<(), ProxyError> {
-    let own = match fs::symlink_metadata(path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+) -> Result<Option<UpstreamFile>, ProxyError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error).at("read", path)?,
-        Ok(_) => read(path)?,
-    };
-    match own.is_some_and(|file| file.proxy == *proxy && file.service == *service) {
-        true => Ok(()),
-        false => Err(ProxyError::Foreign { path: path.to_owned() }),
+        Ok(_) => {}
     }
+    let own = read(path, proxy, service)?;
+    own.map(Some).ok_or_else(|| ProxyError::Foreign { path: path.to_owned() })
 }

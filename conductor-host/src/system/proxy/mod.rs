@@ -19,14 +19,15 @@ pub use workers::OldWorkers;
 
 use directories::Place;
 
+use super::atomic::{self, Change};
 use super::definitions::read_template;
+use super::open;
 use super::paths::{Paths, stays_below};
 use super::systemd::Systemd;
 use super::systemd_jobs::JobType;
-use super::{atomic, open};
-use conductor_core::error::{PathContext as _, PathError};
+use conductor_core::error::PathError;
 use conductor_core::name::{ProxyName, ServiceId};
-use conductor_core::proxy::{ProxyTemplates, UpstreamChange, Upstreams, mark};
+use conductor_core::proxy::{FileStep, ProxyTemplates, UpstreamChange, Upstreams, mark, sequence};
 use conductor_core::release::PREFIX;
 use conductor_core::settings::{ProxySettings, Settings};
 use conductor_core::unit::Override;
@@ -158,8 +159,8 @@ impl Proxies {
         }
     }
 
-    /// Replaces or removes files of services for a proxy; a crash leaves each old or new. On a running host, the
-    /// changes are checked first if `tested`, and noted as pending.
+    /// Replaces or removes files of services for a proxy, in an order in which a crash leaves a configuration that
+    /// the proxy takes. On a running host, the changes are checked first if `tested`, and noted as pending.
     ///
     /// # Errors
     /// The errors of [`Proxies::try_out`], or a foreign file. Nothing was changed.
@@ -171,17 +172,16 @@ impl Proxies {
     ) -> Result<(), ProxyError> {
         let settings = self.settings(proxy)?;
         let directory = self.directory(settings);
-        let mut files = Vec::new();
+        let (mut present, mut new) = (BTreeMap::new(), BTreeMap::new());
         for UpstreamChange { service, text } in changes {
-            let name = file_name(service, settings);
-            let path = directory.join(&name);
-            if text.is_none() && !path.try_exists().at("read", &path)? {
-                continue;
+            let path = directory.join(file_name(service, settings));
+            if let Some(file) = files::refuse_foreign(&path, proxy, service)? {
+                present.insert(service.clone(), file.text);
             }
-            files::refuse_foreign(&path, proxy, service)?;
-            files.push((name, text.as_deref(), service));
+            new.extend(text.as_deref().map(|text| (service, text)));
         }
-        if files.is_empty() {
+        let steps = sequence(&present, changes);
+        if steps.is_empty() {
             return Ok(());
         }
         directories::note(&self.record, Place::of(settings))?;
@@ -192,12 +192,25 @@ impl Proxies {
             if tested {
                 self.try_out(proxy, changes)?;
             }
-            for (_, _, service) in &files {
+            let touched =
+                |service: &&ServiceId| present.contains_key(*service) || new.contains_key(*service);
+            for service in changes.iter().map(|change| &change.service).filter(touched) {
                 pending::note(&self.runtime, proxy, service)?;
             }
         }
-        let files: Vec<_> = files.iter().map(|(name, text, _)| (name.as_str(), *text)).collect();
-        Ok(atomic::replace_all(&directory, &files)?)
+        let name = |service| file_name(service, settings);
+        let names: BTreeMap<_, _> =
+            changes.iter().map(|c| (&c.service, name(&c.service))).collect();
+        let name = |service| names.get(service).map_or("", String::as_str);
+        let changes = steps.iter().map(|step| match step {
+            FileStep::Write { at, of } => {
+                Change::Write(name(at), new.get(of).copied().unwrap_or_default())
+            }
+            FileStep::Move { from, to } => Change::Move(name(from), name(to)),
+            FileStep::Swap(one, other) => Change::Swap(name(one), name(other)),
+            FileStep::Remove(service) => Change::Remove(name(service)),
+        });
+        Ok(atomic::change_all(&directory, &changes.collect::<Vec<_>>())?)
     }
 
     /// Reloads a proxy and waits until it uses the new configuration. Returns the processes that serve the

@@ -20,11 +20,11 @@ pub(super) fn observe(
     upstreams: &mut Upstreams,
 ) -> Result<(), PathError> {
     for (service, path) in of_services(directory, suffix)? {
-        match read(&path)? {
-            Some(file) if file.proxy == *proxy && file.service == service => {
+        match read(&path, proxy, &service)? {
+            Some(file) => {
                 upstreams.files.insert(file);
             }
-            _ => {
+            None => {
                 upstreams.foreign.insert((proxy.clone(), service), path);
             }
         }
@@ -39,7 +39,7 @@ pub(super) fn own_files(
 ) -> Result<Vec<(ServiceId, PathBuf)>, PathError> {
     let mut own = Vec::new();
     for (service, path) in of_services(directory, suffix)? {
-        if read(&path)?.is_some_and(|file| file.service == service) {
+        if parse(&path)?.is_some() {
             own.push((service, path));
         }
     }
@@ -64,8 +64,22 @@ fn of_services(directory: &Path, suffix: &str) -> Result<Vec<(ServiceId, PathBuf
     Ok(found)
 }
 
-/// Reads a file; `None` if it is not conductor's.
-pub(super) fn read(path: &Path) -> Result<Option<UpstreamFile>, PathError> {
+/// Reads the file of a service for a proxy; `None` if it is not conductor's.
+///
+/// No two proxies of a host have the same files, so one with conductor's mark is for this proxy, even if the mark
+/// has the name that the proxy had before. It may have the text of another service, if a process was killed that
+/// moved upstreams between them.
+pub(super) fn read(
+    path: &Path,
+    proxy: &ProxyName,
+    service: &ServiceId,
+) -> Result<Option<UpstreamFile>, PathError> {
+    let file = parse(path)?;
+    Ok(file.map(|file| UpstreamFile { proxy: proxy.clone(), service: service.clone(), ..file }))
+}
+
+/// Reads a file of conductor's; `None` if it is not.
+fn parse(path: &Path) -> Result<Option<UpstreamFile>, PathError> {
     let bytes = match open::read(path, Links::Refused, LONGEST) {
         // This includes a link to a file, which belongs to someone else.
         Err(ReadError::NotRegular | ReadError::TooLong(_)) => return Ok(None),

@@ -81,14 +81,14 @@ fn nothing_is_written_where_a_link_leads_out_of_the_root() {
 }
 
 #[test]
-fn files_of_another_proxy_or_service_are_foreign() {
+fn files_without_the_mark_are_foreign() {
     let root = Root::new();
     let proxies = root.proxies(&Settings::default());
     let own = text(&proxies, &nginx(), "80");
     let directory = root.path("/etc/nginx/conf.d");
     fs::create_dir_all(&directory).unwrap();
-    fs::write(directory.join("conductor-other.conf"), &own).unwrap();
-    fs::write(directory.join("conductor-edge.conf"), own.replace("proxy=nginx", "proxy=edge"))
+    fs::write(directory.join("conductor-other.conf"), own.replace("X-Conductor", "X")).unwrap();
+    symlink(directory.join("conductor-web.conf.bak"), directory.join("conductor-link.conf"))
         .unwrap();
     fs::write(directory.join("conductor-binary.conf"), [0xff]).unwrap();
     fs::write(directory.join("conductor-Web.conf"), "not the file of any service").unwrap();
@@ -96,7 +96,7 @@ fn files_of_another_proxy_or_service_are_foreign() {
     let observed = proxies.observe().unwrap();
     assert!(observed.files.is_empty());
     let foreign: Vec<_> = observed.foreign.keys().map(|(_, service)| service.as_str()).collect();
-    assert_eq!(foreign, ["binary", "edge", "other"]);
+    assert_eq!(foreign, ["binary", "link", "other"]);
     let error = proxies.write(&nginx(), &[change("other", None)], true).unwrap_err();
     assert!(matches!(error, ProxyError::Foreign { .. }), "{error}");
 }
@@ -228,4 +228,57 @@ fn a_test_that_does_not_read_the_directory_is_found() {
     // What is there already was accepted once.
     fs::write(root.path("conductor-web.conf"), "").unwrap();
     says(&settings, "exit 0").unwrap();
+}
+
+/// A process may be killed between any two steps of a swap.
+#[test]
+fn a_file_with_the_text_of_another_service_is_conductors() {
+    let root = Root::new();
+    let proxies = root.proxies(&Settings::default());
+    let named = |upstream: &str, port| {
+        let text = text(&proxies, &nginx(), port);
+        text.replace("upstream app", &format!("upstream {upstream}"))
+    };
+    let [mine, yours] = [named("a", "20001"), named("b", "20002")].map(Some);
+    let files = |first: &Option<String>, second: &Option<String>| {
+        [change("web", first.as_deref()), change("shop", second.as_deref())]
+    };
+    proxies.write(&nginx(), &files(&mine, &yours), true).unwrap();
+    proxies.write(&nginx(), &files(&yours, &mine), true).unwrap();
+    let observed = proxies.observe().unwrap();
+    assert_eq!(observed.foreign, BTreeMap::new());
+    let seen: BTreeMap<_, _> = observed
+        .files
+        .iter()
+        .map(|file| (file.service.as_str(), file.names().collect::<Vec<_>>()))
+        .collect();
+    assert_eq!(seen, BTreeMap::from([("shop", vec!["a"]), ("web", vec!["b"])]));
+    // The mark in the file of shop is that of web.
+    proxies.write(&nginx(), &files(&None, &None), true).unwrap();
+    assert_eq!(proxies.observe().unwrap().files.len(), 0);
+}
+
+#[test]
+fn the_files_of_a_proxy_with_another_name_now_are_its_own() {
+    let root = Root::new();
+    let settings = |name: &str| {
+        let text = format!(
+            "proxy:\n  {name}:\n    directory: /etc/edge\n    test: [/bin/true]\n    unit: edge.service\n    \
+             suffix: .conf\n    template: /edge.hbs\n"
+        );
+        Settings::parse(Path::new("host.yaml"), &text).unwrap()
+    };
+    fs::write(root.path("/edge.hbs"), "upstream {{upstream}} {}\n").unwrap();
+    let (old, new) = ("edge".parse().unwrap(), "front".parse().unwrap());
+    let before = root.proxies(&settings("edge"));
+    let file = text(&before, &old, "20001");
+    before.write(&old, &[change("web", Some(&file))], true).unwrap();
+    let after = root.proxies(&settings("front"));
+    let observed = after.observe().unwrap();
+    assert_eq!((observed.foreign.len(), observed.left.len()), (0, 0), "{observed:?}");
+    let proxies: Vec<_> = observed.files.iter().map(|file| file.proxy.as_str()).collect();
+    assert_eq!(proxies, ["front"]);
+    after.write(&new, &[change("web", Some(&text(&after, &new, "20002")))], true).unwrap();
+    after.write(&new, &[change("web", None)], true).unwrap();
+    assert_eq!(after.observe().unwrap().files.len(), 0);
 }
