@@ -21,6 +21,9 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
         Error::Compile(CompileError::Capabilities { .. }) => {
             "remove cap_add, or run without --user".to_owned()
         }
+        Error::Compile(CompileError::OfTheHost { .. }) => {
+            "remove the key, or run without --user".to_owned()
+        }
         Error::Offline => "leave --root out".to_owned(),
         Error::NoRollback { kept, .. } if !kept.is_empty() => {
             let kept: Vec<_> = kept.iter().map(ToString::to_string).collect();

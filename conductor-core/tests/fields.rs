@@ -19,6 +19,12 @@ fn places() -> Vec<Place> {
         definition[key] = value;
         definition
     }
+    fn container(key: &str, value: Value) -> Value {
+        let mut definition = with(key, value);
+        definition["runtime"] = json!("docker");
+        definition["image"] = json!("app:v1");
+        definition
+    }
     fn job(key: &str, value: &str) -> Value {
         let mut job = json!({"calendar": "daily", "command": ["x"]});
         job[key] = json!(value);
@@ -45,6 +51,29 @@ fn places() -> Vec<Place> {
         ("volumes, a target", "/a", |text| with("volumes", json!([format!("/b:{text}:ro")]))),
         ("volumes, a mode", "ro", |text| with("volumes", json!([format!("/a:/b:{text}")]))),
         ("user", "app", |text| with("user", json!(text))),
+        ("user, a group", "app", |text| with("user", json!(format!("app:{text}")))),
+        ("group_add", "app", |text| with("group_add", json!([text]))),
+        ("working_dir", "/a", |text| with("working_dir", json!(text))),
+        ("stop_signal", "TERM", |text| with("stop_signal", json!(text))),
+        ("ulimits, a name", "nofile", |text| with("ulimits", json!({text: 1}))),
+        ("ulimits", "10", |text| with("ulimits", json!({"nofile": text}))),
+        ("tmpfs", "/a", |text| with("tmpfs", json!([text]))),
+        ("tmpfs, its options", "size=1m", |text| with("tmpfs", json!([format!("/a:{text}")]))),
+        ("devices", "/dev/a", |text| with("devices", json!([text]))),
+        ("hostname", "web", |text| container("hostname", json!(text))),
+        ("extra_hosts", "a:1.2.3.4", |text| container("extra_hosts", json!([text]))),
+        ("dns", "1.2.3.4", |text| container("dns", json!([text]))),
+        ("dns_search", "a.b", |text| container("dns_search", json!([text]))),
+        ("security_opt", "seccomp=a", |text| container("security_opt", json!([text]))),
+        ("sysctls, a name", "net.a", |text| container("sysctls", json!({text: 1}))),
+        ("sysctls", "10", |text| container("sysctls", json!({"net.a": text}))),
+        ("ipc", "host", |text| container("ipc", json!(text))),
+        ("pid", "host", |text| container("pid", json!(text))),
+        ("userns", "host", |text| container("userns", json!(text))),
+        ("gpus", "all", |text| container("gpus", json!(text))),
+        ("platform", "linux/arm64", |text| container("platform", json!(text))),
+        ("labels, a name", "a.b", |text| container("labels", json!({text: "x"}))),
+        ("options", "--ip=1.2.3.4", |text| container("options", json!([text]))),
         ("cap_add", "KILL", |text| with("cap_add", json!([text]))),
         ("limits.memory", "1M", |text| with("limits", json!({"memory": text}))),
         ("limits.cpu", "1", |text| with("limits", json!({"cpu": text}))),
@@ -152,6 +181,13 @@ fn a_percent_sign_is_refused_or_doubled() {
             "secrets",
             "volumes, a source",
             "volumes, a target",
+            "working_dir",
+            "tmpfs",
+            "tmpfs, its options",
+            "devices",
+            "security_opt",
+            "sysctls",
+            "options",
             "health.http",
             "health.socket",
             "health.headers, a name",

@@ -8,7 +8,9 @@ mod generated;
 use std::fmt::Write as _;
 use std::path::Path;
 
-use conductor_core::definition::{Definition, Deploy, Health, Job, Limits, Proxy, schema};
+use conductor_core::definition::{
+    Definition, Deploy, Engines, Health, Job, Limits, MEANINGS, Native, ProcessKeys, Proxy, schema,
+};
 use conductor_core::service::Service;
 use conductor_core::settings::{self, ProxyKeys};
 use generated::assert_generated;
@@ -112,6 +114,9 @@ fn write_rows<T: for<'de> Deserialize<'de>>(
             ("Definition", "limits") => write_rows::<Limits>(table, schema, "Limits", "limits."),
             ("Definition", "deploy") => write_rows::<Deploy>(table, schema, "Deploy", "deploy."),
             ("Definition", "proxy") => write_rows::<Proxy>(table, schema, "Proxy", "proxy.NAME."),
+            ("Definition", "$conductor::ProcessKeys") => {
+                write_rows::<ProcessKeys>(table, schema, "Definition", "");
+            }
             ("Definition", "cron") => write_row(table, schema, key, "cron.NAME", property),
             _ => write_row(table, schema, key, &format!("{prefix}{key}"), property),
         }
@@ -125,10 +130,41 @@ fn table<T: for<'de> Deserialize<'de>>(schema: &Schema, name: &str, heading: &st
     table
 }
 
+/// Returns the table of what keys become for each runtime.
+fn meanings() -> String {
+    let mut table = "| key | docker | podman | native |\n| --- | --- | --- | --- |\n".to_owned();
+    let entrypoint = "`--entrypoint`, then the rest before the command";
+    let capabilities = "`CapabilityBoundingSet=`, `AmbientCapabilities=`, and what they need";
+    let refused = |instead: &str| {
+        format!("refused: {}", instead.strip_prefix("remove it: ").unwrap_or(instead))
+    };
+    let mut row = |key: &str, docker: &str, podman: &str, native: &str| {
+        writeln!(table, "| `{key}` | {docker} | {podman} | {native} |").unwrap();
+    };
+    row("entrypoint", entrypoint, entrypoint, &refused("write the program into command"));
+    row("user", "`--user`", "`--user`", "`User=`, `Group=`");
+    row("cap_add", "`--cap-add`", "`--cap-add`", capabilities);
+    row("cap_drop", "`--cap-drop`", "`--cap-drop`", &refused("it has none but those of cap_add"));
+    for meaning in MEANINGS {
+        let (docker, podman) = match meaning.engines {
+            Engines::Option(option) => (format!("`{option}`"), format!("`{option}`")),
+            Engines::Other { docker, podman } => (docker.to_owned(), podman.to_owned()),
+        };
+        let native = match meaning.native {
+            Native::Directive(name) => format!("`{name}=`"),
+            Native::Other(text) => text.to_owned(),
+            Native::Refused(instead) => refused(instead),
+        };
+        row(meaning.key, &docker, &podman, &native);
+    }
+    table
+}
+
 #[test]
 fn the_tables_of_fields_are_generated() {
     let (schema, settings) = (schema(), settings::schema());
     for (name, table) in [
+        ("meanings", meanings()),
         ("definition", table::<Definition>(&schema, "Definition", "field")),
         ("health", table::<Health>(&schema, "Health", "field of `health`")),
         ("job", table::<Job>(&schema, "Job", "field of a job")),

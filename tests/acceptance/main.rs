@@ -31,6 +31,7 @@ mod host;
 mod hostile;
 mod hostile_text;
 mod images;
+mod keys;
 mod killed;
 mod leftovers;
 mod machine;
@@ -94,6 +95,7 @@ fn main() -> ExitCode {
             ("killed", killed::TESTS),
             ("leftovers", leftovers::TESTS),
             ("containers", containers::TESTS),
+            ("keys", keys::TESTS),
             ("images", images::TESTS),
             ("networks", networks::TESTS),
             ("docker", docker::TESTS),

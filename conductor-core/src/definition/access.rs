@@ -9,6 +9,7 @@ use serde::de::{
 use super::document::{Entry, NodeId};
 use super::field::FIELD;
 use super::problem::Fault;
+use super::process::FLAT;
 use super::reader::Reader;
 
 /// What a [`super::Field`] is read from: its place, then its value unless that is wrong.
@@ -63,6 +64,8 @@ pub(super) struct Entries<'d, 'i, I> {
     pub(super) reader: Reader<'d, 'i>,
     pub(super) entries: I,
     pub(super) value: Option<NodeId>,
+    /// Whether a last entry is to come that is read from the same mapping.
+    pub(super) flat: bool,
 }
 
 impl<'d, 'i: 'd, I: Iterator<Item = &'d Entry<'i>>> MapAccess<'d> for Entries<'d, 'i, I> {
@@ -73,7 +76,12 @@ impl<'d, 'i: 'd, I: Iterator<Item = &'d Entry<'i>>> MapAccess<'d> for Entries<'d
         seed: K,
     ) -> Result<Option<K::Value>, Fault> {
         let Some(entry) = self.entries.next() else {
-            return Ok(None);
+            if !std::mem::take(&mut self.flat) {
+                return Ok(None);
+            }
+            self.value = Some(self.reader.node());
+            let key: StrDeserializer<'_, Fault> = FLAT.into_deserializer();
+            return seed.deserialize(key).map(Some);
         };
         self.value = Some(entry.value);
         seed.deserialize(Key { reader: self.reader, entry, given: 0 }).map(Some)

@@ -12,9 +12,11 @@ mod limits;
 mod lines;
 mod networks;
 mod problem;
+mod process;
 mod raw;
 mod reader;
 mod schema;
+mod shape;
 mod toml;
 mod yaml;
 
@@ -25,6 +27,7 @@ use serde::Deserialize;
 pub use field::{Field, Located, Table};
 pub use limits::{CheckedLimits, Limits};
 pub use networks::{Network, Networks};
+pub use process::{Engines, MEANINGS, Meaning, Native, Process, ProcessKeys};
 pub use raw::{
     ChangedFiles, Children, Definition, Deploy, Health, Job, Method, Order, Overlap, Proxy, Runtime,
 };

@@ -11,11 +11,12 @@ use super::defaults;
 use super::field::{Field, Table};
 use super::limits::Limits;
 use super::networks::Networks;
+use super::process::ProcessKeys;
 use crate::name::{JobName, ProxyName, Revision, ServiceId};
 use crate::value::{
     Argument, BodyText, Calendar, Capability, CredentialName, Crontab, Description, Directive,
     EnvName, EnvValue, HeaderName, HeaderValue, HostPath, Listen, Port, RequestPath, Section,
-    Setting, Span, StatusCodes, TimeZone, UnitReference, UpstreamName, UserName, Volume,
+    Setting, Span, StatusCodes, TimeZone, UnitReference, UpstreamName, User, Volume,
 };
 
 /// The most instances of one service on one host.
@@ -87,10 +88,10 @@ pub struct Definition {
     /// (`RequiresMountsFor=`). A name instead of a path, `data:/data`, is a volume of the service
     /// that is created when it is first used.
     pub volumes: Field<Vec<Field<Volume>>>,
-    /// The user to run as. native services without it get a dynamic user (`DynamicUser=`), the same
+    /// The user to run as, and its group if it is another one than the user's own: `app`, `1000:1000`. native services without it get a dynamic user (`DynamicUser=`), the same
     /// for all instances, releases, jobs and runs of the service: `conductor-ID`, shortened if it
     /// is longer than 31 characters.
-    pub user: Field<UserName>,
+    pub user: Field<User>,
     /// Linux capabilities that the program has, such as `NET_BIND_SERVICE` for ports below 1024; with
     /// or without `CAP_`. native: it has no others, as any user. docker, podman: in addition to the
     /// engine's own, or `ALL`.
@@ -98,6 +99,10 @@ pub struct Definition {
     /// docker, podman: capabilities that the program does not have, or `ALL`. A native service has none
     /// but those of `cap_add`.
     pub cap_drop: Field<Vec<Field<Capability>>>,
+    /// How the processes run: keys of the definition itself, which have a table of their own.
+    #[serde(rename = "$conductor::ProcessKeys")]
+    #[schemars(flatten)]
+    pub process: ProcessKeys,
     /// The most that each instance may use.
     pub limits: Field<Limits>,
     /// native: `false` turns the whole sandbox off; such a service runs as root unless `user` is
@@ -324,7 +329,7 @@ pub struct Job {
     /// Each replaces the service's.
     pub limits: Field<Limits>,
     /// The user to run as; replaces the service's.
-    pub user: Field<UserName>,
+    pub user: Field<User>,
     /// The standard input of the command, byte for byte; empty unless given.
     pub stdin: Field<EnvValue>,
 }

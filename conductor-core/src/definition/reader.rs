@@ -6,6 +6,7 @@ use super::access::{Entries, Items, Place, Variant};
 use super::document::{Document, Entry, NodeId, ROOT, Value};
 use super::field::FIELD;
 use super::problem::{Fault, Findings, suggest};
+use super::process::{FLAT, ProcessKeys};
 use crate::error::shown;
 
 /// The longest text that a hint repeats as a list.
@@ -157,7 +158,8 @@ impl<'d> Deserializer<'d> for Reader<'d, '_> {
             Value::Number(text) | Value::Text(text) => visitor.visit_str(text),
             Value::List(items) => visitor.visit_seq(Items { reader: self, items: items.iter() }),
             Value::Map(entries) => {
-                visitor.visit_map(Entries { reader: self, entries: entries.iter(), value: None })
+                let entries = entries.iter();
+                visitor.visit_map(Entries { reader: self, entries, value: None, flat: false })
             }
         }
         .map_err(|fault| fault.about(self.node))
@@ -197,16 +199,18 @@ impl<'d> Deserializer<'d> for Reader<'d, '_> {
     fn deserialize_map<V: Visitor<'d>>(self, visitor: V) -> Result<V::Value, Fault> {
         match self.value() {
             Value::Map(entries) => {
-                visitor.visit_map(Entries { reader: self, entries: entries.iter(), value: None })
+                let entries = entries.iter();
+                visitor.visit_map(Entries { reader: self, entries, value: None, flat: false })
             }
             _ => self.unexpected("a mapping"),
         }
     }
 
-    /// Finds unknown keys, because the names of the fields are known here.
+    /// Finds unknown keys, because the names of the fields are known here. A field called [`FLAT`] is read from the
+    /// same mapping.
     fn deserialize_struct<V: Visitor<'d>>(
         self,
-        _name: &'static str,
+        name: &'static str,
         fields: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Fault> {
@@ -222,12 +226,19 @@ impl<'d> Deserializer<'d> for Reader<'d, '_> {
                         image, command, env and volumes as keys of its own";
             return Err(Fault::new("this is a Compose file, and not a definition").hint(hint));
         }
-        for entry in entries.iter().filter(|entry| !fields.contains(&&*entry.key)) {
-            let fault = Fault::new(format!("unknown key {}", shown(&entry.key)));
-            self.note_key(entry, fault.hint(suggest(&entry.key, fields)));
+        let has_flat = fields.contains(&FLAT);
+        if name != FLAT {
+            let flat = if has_flat { ProcessKeys::KEYS } else { &[] };
+            let known: Vec<_> =
+                fields.iter().chain(flat).copied().filter(|key| *key != FLAT).collect();
+            for entry in entries.iter().filter(|entry| !known.contains(&&*entry.key)) {
+                let fault = Fault::new(format!("unknown key {}", shown(&entry.key)));
+                self.note_key(entry, fault.hint(suggest(&entry.key, &known)));
+            }
         }
         let known: Vec<_> = entries.iter().filter(|entry| fields.contains(&&*entry.key)).collect();
-        visitor.visit_map(Entries { reader: self, entries: known.into_iter(), value: None })
+        let entries = known.into_iter();
+        visitor.visit_map(Entries { reader: self, entries, value: None, flat: has_flat })
     }
 
     fn deserialize_enum<V: Visitor<'d>>(

@@ -8,7 +8,7 @@ use super::shared::Place;
 use super::{CompileError, Release, VERSION, images, slice_unit, start_link, target_unit};
 use crate::definition::Runtime;
 use crate::runtime::{self, Parts, Scope};
-use crate::service::Service;
+use crate::service::{Process, Service};
 use crate::unit::{
     Engine, EngineImage, Instance, Kind, Lines, Link, Metadata, Record, Templates, Unit, UnitSet,
     Values, escape,
@@ -245,8 +245,23 @@ pub(super) fn check_scope(service: &Service, scope: Scope) -> Result<(), Compile
         return Err(CompileError::NamedVolume { service: service.id.clone() });
     }
     match service.cap_add.is_empty() {
-        true => Ok(()),
+        true => check_process(service),
         false => Err(CompileError::Capabilities { service: service.id.clone() }),
+    }
+}
+
+/// Refuses keys that only the host's systemd can carry out.
+fn check_process(service: &Service) -> Result<(), CompileError> {
+    let Process { group_add, tmpfs, read_only, devices, .. } = &service.process;
+    let keys = [
+        ("group_add", !group_add.is_empty()),
+        ("tmpfs", !tmpfs.is_empty()),
+        ("read_only", *read_only == Some(true)),
+        ("devices", !devices.is_empty()),
+    ];
+    match keys.into_iter().find(|(_, is_given)| *is_given) {
+        None => Ok(()),
+        Some((key, _)) => Err(CompileError::OfTheHost { service: service.id.clone(), key }),
     }
 }
 
@@ -254,7 +269,8 @@ pub(super) fn check_scope(service: &Service, scope: Scope) -> Result<(), Compile
 pub(super) fn check_volumes(service: &Service, tokens: &Tokens<'_>) -> Result<(), CompileError> {
     let paths =
         service.volumes.iter().flat_map(|volume| volume.path().into_iter().chain([&volume.target]));
-    for path in paths {
+    let Process { working_dir, tmpfs, .. } = &service.process;
+    for path in paths.chain(working_dir).chain(tmpfs.iter().map(|tmpfs| &tmpfs.target)) {
         if let Err(source) = tokens.expand(path.as_str()).parse::<HostPath>() {
             return Err(CompileError::Volume { service: service.id.clone(), source });
         }

@@ -8,11 +8,11 @@ use sha2::{Digest as _, Sha256};
 
 use crate::definition::Runtime;
 use crate::name::{NetworkAlias, NetworkName, Revision, ServiceId};
-use crate::service::{Deploy, Health, Limits, Service};
+use crate::service::{Deploy, Health, Limits, Process, Service};
 use crate::unit::hex;
 use crate::value::{
     Argument, Capability, CredentialName, Directive, EnvName, EnvValue, HostPath, Listen, Port,
-    Section, Setting, Span, UserName, Volume,
+    Section, Setting, Span, User, Volume,
 };
 
 /// The input of the hash. Without the number of instances, their ports, `cron` and `proxy`: they change
@@ -34,11 +34,13 @@ struct Fingerprint<'a> {
     env_files: &'a [HostPath],
     secrets: &'a BTreeMap<CredentialName, HostPath>,
     volumes: &'a [Volume],
-    user: &'a Option<UserName>,
+    user: &'a Option<User>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     cap_add: &'a BTreeSet<Capability>,
     #[serde(skip_serializing_if = "BTreeSet::is_empty")]
     cap_drop: &'a BTreeSet<Capability>,
+    #[serde(skip_serializing_if = "Process::is_unset")]
+    process: &'a Process,
     limits: Limits,
     /// Absent if it is true: older versions had no such key, and their digests stay valid.
     #[serde(skip_serializing_if = "Clone::clone")]
@@ -84,6 +86,7 @@ pub(super) fn digest(
         user,
         cap_add,
         cap_drop,
+        process,
         limits,
         sandbox,
         health,
@@ -125,6 +128,7 @@ pub(super) fn digest(
         user,
         cap_add,
         cap_drop,
+        process,
         limits: *limits,
         sandbox: *sandbox,
         health,

@@ -85,6 +85,14 @@ pub enum CompileError {
         /// The service.
         service: ServiceId,
     },
+    /// The service has a key that needs privileges, which a user's systemd does not have.
+    #[error("{service}: {key}: only the host's systemd can do that, not a user's")]
+    OfTheHost {
+        /// The service.
+        service: ServiceId,
+        /// The key.
+        key: &'static str,
+    },
     /// A bug in conductor.
     #[error("{service}")]
     Panicked {

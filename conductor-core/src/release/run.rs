@@ -11,7 +11,7 @@ use crate::name::UnitName;
 use crate::runtime::{self, Parts, RunParts, Scope};
 use crate::service::{Limits, Service};
 use crate::unit::{Lines, Templates, Values, escape};
-use crate::value::{Argument, EnvName, EnvValue, Listen, Span, UserName};
+use crate::value::{Argument, EnvName, EnvValue, Listen, Span, User};
 
 /// The values of `command.service.hbs`.
 #[derive(Serialize)]
@@ -47,7 +47,7 @@ pub struct Task {
     /// The tag under which the image is kept, in place of the service's image.
     pub image_tag: Option<String>,
     /// The user to run as, in place of the service's.
-    pub user: Option<UserName>,
+    pub user: Option<User>,
     /// The longest that it may take.
     pub timeout: Option<Span>,
     /// What happens to processes that it leaves behind.

@@ -8,13 +8,13 @@ use std::time::Duration;
 use probe_protocol::restarts::{START_LIMIT_BURST, START_LIMIT_INTERVAL};
 use probe_protocol::{Check, Header, StopSignal, Subcommand, Timing, Watch};
 
-use super::Instance;
+use super::{Instance, process};
 use crate::definition::{Method, Runtime};
 use crate::release::retry_timer;
 use crate::service::{Health, HealthCheck, HttpCheck, Service};
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, command_line};
-use crate::value::{Endpoint, StatusCodes};
+use crate::value::{Endpoint, Signal, StatusCodes};
 
 /// How long an unhealthy instance may take to stop before it is killed. It is short: it serves no requests.
 const ABORT: Duration = Duration::from_secs(5);
@@ -99,11 +99,12 @@ pub(super) fn stop(probe: &str) -> CommandLine {
     command_line("-", &[probe, Subcommand::Stop.name()])
 }
 
-/// Returns the signal that stops the service, if the definition sets one (`KillSignal=`, systemd.kill(5)): the
-/// probe has to recognize the stop. The probe refuses what it does not know, such as a number or a real-time
+/// Returns the signal that stops the service, if the definition sets one (`stop_signal`, or `KillSignal=` of
+/// systemd.kill(5)): the probe has to recognize the stop. The probe refuses what it does not know, such as a number or a real-time
 /// signal, and then the instance does not start.
 pub(super) fn stop_signal(service: &Service) -> Option<StopSignal> {
-    service.setting("KillSignal")?.parse().ok()
+    let given = service.process.stop_signal.as_ref().map(Signal::as_str);
+    service.setting("KillSignal").or(given)?.parse().ok()
 }
 
 /// Returns the directives with which systemd uses the probe's reports.
@@ -126,7 +127,7 @@ pub(super) fn directives(service: &Service) -> Lines {
             }
             // The probe passes it on to the container. If systemd kills the probe, the container is removed.
             Runtime::Docker | Runtime::Podman => {
-                lines.push("WatchdogSignal", "SIGTERM");
+                lines.push("WatchdogSignal", process::stop_signal(service));
                 lines.push("TimeoutAbortSec", seconds(service.deploy.stop_timeout.duration()));
             }
         }

@@ -7,6 +7,7 @@ mod inside;
 mod limits;
 mod native;
 mod options;
+mod process;
 mod program;
 mod run;
 mod socket;

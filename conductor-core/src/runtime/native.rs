@@ -5,12 +5,12 @@ use std::iter;
 use probe_protocol::Exec;
 
 use super::run::RUN_SOCKET;
-use super::{Instance, PROBE, Parts, Scope, capabilities, health, limits, socket};
+use super::{Instance, PROBE, Parts, Scope, capabilities, health, limits, process, socket};
 use crate::name::{VOLUMES, dynamic_user};
 use crate::service::Service;
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, percent, quote};
-use crate::value::{UserName, Volume, VolumeSource};
+use crate::value::{Volume, VolumeSource};
 
 /// The sandbox of every native unit. systemd.exec(5) explains each directive.
 ///
@@ -142,6 +142,7 @@ fn resources(instance: &Instance<'_>) -> Lines {
     let Instance { service, tokens, image, is_owner, .. } = instance;
     let mut lines = Lines::default();
     user(&mut lines, instance);
+    lines.extend(process::directives(instance));
     if let Some(image) = image {
         let directive = if is_disk_image(image) { "RootImage" } else { "RootDirectory" };
         lines.push(directive, percent(image));
@@ -192,10 +193,9 @@ fn resources(instance: &Instance<'_>) -> Lines {
 /// Those of a dynamic user are in a directory of root's anyway. A program that starts as root may become a user who
 /// has to enter them. The mode would also be that of the definition's own `StateDirectory=`.
 fn hides_volumes(service: &Service) -> bool {
-    let user = service.user.as_ref().map(UserName::as_str);
     let is_named = service.volumes.iter().any(|volume| volume.name().is_some());
     is_named
-        && user.is_some_and(|user| !["root", "0"].contains(&user))
+        && service.user.as_ref().is_some_and(|user| !user.is_root())
         && service.setting("StateDirectory").is_none()
 }
 
@@ -203,7 +203,11 @@ fn hides_volumes(service: &Service) -> bool {
 fn user(lines: &mut Lines, instance: &Instance<'_>) {
     let Instance { service, scope, .. } = instance;
     if let Some(user) = &service.user {
-        return lines.push("User", user);
+        lines.push("User", user.name());
+        if let Some(group) = user.group() {
+            lines.push("Group", group);
+        }
+        return;
     }
     let is_dynamic = *scope == Scope::System && service.sandbox;
     if is_dynamic {
@@ -225,8 +229,12 @@ fn sandbox(service: &Service, scope: Scope) -> Lines {
     };
     let added = &service.cap_add;
     let needs: Vec<_> = added.iter().map(|capability| capabilities::needs(*capability)).collect();
-    let lifted = |name: &str| needs.iter().any(|needs| needs.lifted.contains(&name));
     let is_server = added.iter().any(|capability| capability.as_str() == "NET_BIND_SERVICE");
+    let has_devices = !service.process.devices.is_empty();
+    let lifted = |name: &str| {
+        needs.iter().any(|needs| needs.lifted.contains(&name))
+            || (has_devices && name == "PrivateDevices")
+    };
     let mut lines = Lines::default();
     for (name, value) in all.into_iter().filter(|(name, _)| !replaced(name) && !lifted(name)) {
         let (value, more) = match *name {

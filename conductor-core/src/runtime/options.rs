@@ -3,7 +3,7 @@
 
 use probe_protocol::places::PROBE;
 
-use super::{Instance, engine, health, inside, limits, socket};
+use super::{Instance, engine, health, inside, limits, process, socket};
 use crate::definition::Runtime;
 use crate::name::{NetworkAlias, NetworkName, engine_volume};
 use crate::service::Service;
@@ -85,17 +85,17 @@ impl Start {
         }
     }
 
+    /// Returns whether it starts an instance, and not a command that runs once.
+    pub(super) fn is_instance(self) -> bool {
+        matches!(self, Self::DockerInstance | Self::PodmanInstance)
+    }
+
     /// Adds all options, then image and command.
     pub(super) fn write(self, line: &mut CommandLine, instance: &Instance<'_>) {
         for row in self.rows() {
             row.write(self, line, instance);
         }
         defined(self, line, instance);
-    }
-
-    /// Returns whether it is that of an instance, and not of a command that runs once.
-    fn is_instance(self) -> bool {
-        matches!(self, Self::DockerInstance | Self::PodmanInstance)
     }
 }
 
@@ -109,6 +109,7 @@ impl Row {
             // A container of this name may be left after a power cut.
             Self::Replace => line.word("--replace"),
             Self::Remove => line.word("--rm"),
+            Self::Init | Self::InitProgram if !process::has_init(instance) => {}
             Self::Init => line.word("--init"),
             Self::InitProgram => line.word(&format!("--init-path={PROBE}")),
             Self::Input => line.word("--interactive"),
@@ -156,6 +157,10 @@ impl Row {
                 // The client's output is already in the journal, or goes to the caller.
                 DockerCommand => line.word("--log-driver=none"),
                 PodmanCommand if instance.has_terminal() => line.word("--log-driver=none"),
+                // The driver passes on descriptors, and a terminal has others.
+                PodmanInstance if service.process.tty == Some(true) => {
+                    line.word("--log-driver=journald");
+                }
                 PodmanInstance | PodmanCommand => line.word("--log-driver=passthrough"),
             },
             Self::Labels => {
@@ -236,8 +241,9 @@ fn defined(start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
         secrets,
         command,
         entrypoint,
-        // In its own table.
+        // In tables of their own.
         limits: _,
+        process: _,
         // The instance has it with its tokens replaced.
         image: _,
         // A container is a sandbox.
@@ -267,6 +273,7 @@ fn defined(start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
         let aliases = aliases.iter().map(NetworkAlias::as_str).filter(|_| start.is_instance());
         line.word(&network(instance.service.runtime, name, id.into_iter().chain(aliases)));
     }
+    process::options(line, start, instance);
     if let (Some(Endpoint::Tcp { listen, port }), Some(inside)) = (endpoint, port) {
         line.word(&format!("--publish={}:{inside}", listen.with_port(*port)));
         line.word(&format!("--env=PORT={inside}"));

@@ -7,7 +7,7 @@ use super::native::is_disk_image;
 use crate::definition::Runtime;
 use crate::name::Revision;
 use crate::service::Service;
-use crate::value::{Tokenized as _, Tokens, UserName};
+use crate::value::{Tokenized as _, Tokens, User, UserName};
 
 /// The program of a native service.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,7 +57,7 @@ const RIGHTS: [&str; 8] = [
 /// Returns the user of the host that a service needs.
 pub fn needed_user(service: &Service) -> Option<&UserName> {
     let made = service.runtime != Runtime::Native || service.setting("DynamicUser").is_some();
-    service.user.as_ref().filter(|_| !made)
+    service.user.as_ref().filter(|_| !made).map(User::name)
 }
 
 /// Returns the program of a service; `None` if it cannot be known before the start.
@@ -83,13 +83,17 @@ pub fn program(service: &Service, revision: &Revision, scope: Scope) -> Option<P
     if service.volumes.iter().any(|volume| below(&tokens.expand(volume.target.as_str()))) {
         return None;
     }
+    if service.process.tmpfs.iter().any(|tmpfs| below(&tokens.expand(tmpfs.target.as_str()))) {
+        return None;
+    }
     let image = match &service.image {
         Some(image) => Some(whole(image.as_str()).filter(|image| !is_disk_image(image))?),
         None => None,
     };
     let sandbox = service.sandbox && scope == Scope::System && image.is_none();
     let hidden = if sandbox { hidden(service) } else { Vec::new() };
-    let stranger = sandbox && service.user.is_none() && !set(&RIGHTS);
+    let has_groups = !service.process.group_add.is_empty();
+    let stranger = sandbox && service.user.is_none() && !has_groups && !set(&RIGHTS);
     Some(Program { path, image, hidden, stranger })
 }
 

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 pub use crate::definition::CheckedLimits as Limits;
+pub use crate::definition::Process;
 pub use conflicts::check_conflicts;
 pub use files::{HostFile, Purpose};
 
@@ -21,7 +22,7 @@ use crate::value::{
     Argument, BodyText, Calendar, Capability, CredentialName, Crontab, Description, Directive,
     EnvName, EnvValue, HeaderName, HeaderValue, HostPath, ImageReference, Listen, Port,
     RequestPath, Section, Setting, Span, StatusCodes, TimeZone, Tokenized as _, UnitReference,
-    UpstreamName, UserName, Volume,
+    UpstreamName, User, Volume,
 };
 
 /// A service, without the revision that runs and without the ports of its instances.
@@ -58,11 +59,13 @@ pub struct Service {
     /// Directories of the host that the instances see, with their tokens.
     pub volumes: Vec<Volume>,
     /// The user to run as.
-    pub user: Option<UserName>,
+    pub user: Option<User>,
     /// Capabilities that the program has.
     pub cap_add: BTreeSet<Capability>,
     /// Capabilities that the program does not have; of containers only.
     pub cap_drop: BTreeSet<Capability>,
+    /// How the processes run.
+    pub process: Process,
     /// The most that each instance may use.
     pub limits: Limits,
     /// Whether native units run in a sandbox.
@@ -216,7 +219,7 @@ pub struct ScheduledJob {
     /// Limits, each in place of the service's.
     pub limits: Limits,
     /// The user to run as, in place of the service's.
-    pub user: Option<UserName>,
+    pub user: Option<User>,
     /// What the command reads on its standard input.
     pub stdin: Option<EnvValue>,
 }
@@ -347,6 +350,9 @@ impl Service {
             Some(HealthCheck::Tcp) | None => Vec::new(),
         };
         let command = self.entrypoint.iter().flatten().chain(&self.command);
+        let process = self.process.working_dir.iter().map(HostPath::as_str);
+        let process = process.chain(self.process.labels.values().map(EnvValue::as_str));
+        let process = process.chain(self.process.tmpfs.iter().map(|tmpfs| tmpfs.target.as_str()));
         (self.image.iter().chain(command).map(Argument::as_str))
             .chain(self.env.values().map(EnvValue::as_str))
             .chain(volumes.flat_map(|volume| {
@@ -354,5 +360,6 @@ impl Service {
                 source.into_iter().chain([volume.target.as_str()])
             }))
             .chain(health)
+            .chain(process)
     }
 }

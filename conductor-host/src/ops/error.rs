@@ -219,6 +219,9 @@ impl Error {
             Self::Compile(CompileError::Capabilities { .. }) => {
                 "remove cap_add: a program of a user has no capabilities"
             }
+            Self::Compile(CompileError::OfTheHost { .. }) => {
+                "remove the key: a user's systemd has no privileges for it"
+            }
             Self::Ports(_) => "widen ports in the host settings",
             Self::Foreign { .. } => "move it away if nothing needs it; nothing was changed",
             Self::UpstreamTaken { taken: Taken { service, holder, .. }, .. } => {

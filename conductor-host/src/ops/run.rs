@@ -21,7 +21,7 @@ use conductor_core::release::{Release, Task, slice_unit};
 use conductor_core::runtime::{self, Attached, PROBE, Scope};
 use conductor_core::service::{Limits, Service};
 use conductor_core::unit::{EngineImage, EngineNetwork};
-use conductor_core::value::{Argument, EnvName, EnvValue, HostPath, Span, UserName};
+use conductor_core::value::{Argument, EnvName, EnvValue, HostPath, Span, User};
 
 /// How many lines of the journal are shown if a command does not start.
 const LINES: u32 = 6;
@@ -41,7 +41,7 @@ pub struct RunRequest {
     /// Limits, each in place of the service's.
     pub limits: Limits,
     /// The user to run as, in place of the service's.
-    pub user: Option<UserName>,
+    pub user: Option<User>,
     /// The longest that it may take, from its start on.
     pub timeout: Option<Span>,
 }

@@ -85,6 +85,8 @@ fn meaning(status: i32) -> Option<(&'static str, &'static str)> {
 pub(super) struct Needs {
     program: Option<String>,
     user: Option<String>,
+    /// Its groups.
+    groups: Vec<String>,
     working_directory: Option<String>,
     image: Option<String>,
     mounts: Vec<String>,
@@ -112,12 +114,15 @@ impl Systemd {
                 service("RootDirectory"),
                 service("RootImage"),
             )?;
-            let (bound, read_only, secrets, env_files) = try_join!(
+            let (group, groups, bound, read_only, secrets, env_files) = try_join!(
+                service("Group"),
+                service("SupplementaryGroups"),
                 service("BindPaths"),
                 service("BindReadOnlyPaths"),
                 service("LoadCredential"),
                 service("EnvironmentFiles"),
             )?;
+            let user = text(user);
             let current = id.and_then(|id| Vec::<u8>::try_from(id).ok());
             let current = current.filter(|id| id.iter().any(|byte| *byte != 0));
             let current = current.map(|id| hexadecimal(&id));
@@ -126,7 +131,11 @@ impl Systemd {
             let mounts = [rows(bound, 0, Some(2)), rows(read_only, 0, Some(2))].concat();
             let needs = Needs {
                 program: rows(program, 0, None).into_iter().next(),
-                user: text(user),
+                // A dynamic user has a group of its own name.
+                groups: (text(group).into_iter().chain(texts(groups)))
+                    .filter(|group| Some(group) != user.as_ref())
+                    .collect(),
+                user,
                 working_directory: text(directory),
                 image: text(root).or(text(image)),
                 mounts,
@@ -144,6 +153,11 @@ fn hexadecimal(bytes: &[u8]) -> String {
 
 fn text(value: Option<OwnedVariant>) -> Option<String> {
     value.and_then(|value| String::try_from(value).ok()).filter(|text| !text.is_empty())
+}
+
+/// Returns the texts of an array.
+fn texts(value: Option<OwnedVariant>) -> Vec<String> {
+    value.and_then(|value| Vec::<String>::try_from(value).ok()).unwrap_or_default()
 }
 
 /// Returns a text field of each structure in an array, without those that systemd ignores if they are missing;
@@ -197,6 +211,9 @@ pub(super) fn hint(words: &LastWords, needs: &Needs) -> Option<String> {
                 )
             }))
         }
+        216 if !needs.groups.is_empty() => {
+            Some(format!("is there a group {}", needs.groups.join(", and a group ")))
+        }
         217 => needs.user.as_ref().map(|user| format!("is there a user {user}")),
         226 => one(&needs.image).or_else(|| all(&needs.mounts)),
         243 => all(&needs.secrets),
@@ -218,6 +235,7 @@ mod tests {
         let list = || vec!["/".to_owned(), "/no/such".to_owned()];
         let needs = Needs {
             program: missing(),
+            groups: vec!["staff".to_owned()],
             user: Some("app".to_owned()),
             working_directory: missing(),
             image: None,
@@ -229,6 +247,10 @@ mod tests {
         let exited = |status| hint(Some(CommandEnd::Exited(status))).unwrap_or_default();
         assert_eq!(exited(203), "systemd could not execute the program: there is no /no/such");
         assert_eq!(exited(217), "systemd could not find or become the user: is there a user app");
+        assert_eq!(
+            exited(216),
+            "systemd could not find or become the group: is there a group staff"
+        );
         assert!(exited(226).ends_with("a path of the sandbox: there is no /no/such"));
         assert_eq!(exited(243), "systemd could not read a secret: there is no /no/such");
         assert_eq!(exited(1), "");

@@ -12,7 +12,9 @@ module ConductorCookbook
     # them, because it is also the revision to deploy.
     FIELDS = %i[
       runtime image entrypoint command instances port listen env env_files secrets volumes user
-      cap_add cap_drop limits health deploy proxy sandbox cron systemd
+      cap_add cap_drop group_add working_dir hostname init stop_signal ulimits extra_hosts dns
+      dns_search tmpfs read_only security_opt devices privileged shm_size sysctls pid ipc userns tty
+      gpus platform labels options limits health deploy proxy sandbox cron systemd
     ].freeze
 
     HIDDEN = '(sensitive)'

@@ -25,6 +25,30 @@ property :volumes, Array, desired_state: false
 property :user, String, desired_state: false
 property :cap_add, Array, desired_state: false
 property :cap_drop, Array, desired_state: false
+property :group_add, Array, desired_state: false
+property :working_dir, String, desired_state: false
+property :hostname, String, desired_state: false
+property :init, [true, false], desired_state: false
+property :stop_signal, String, desired_state: false
+property :ulimits, Hash, desired_state: false
+property :extra_hosts, Array, desired_state: false
+property :dns, Array, desired_state: false
+property :dns_search, Array, desired_state: false
+property :tmpfs, Array, desired_state: false
+property :read_only, [true, false], desired_state: false
+property :security_opt, Array, desired_state: false
+property :devices, Array, desired_state: false
+property :privileged, [true, false], desired_state: false
+property :shm_size, [String, Integer], desired_state: false
+property :sysctls, Hash, desired_state: false
+property :pid, String, desired_state: false
+property :ipc, String, desired_state: false
+property :userns, String, desired_state: false
+property :tty, [true, false], desired_state: false
+property :gpus, [String, Integer], desired_state: false
+property :platform, String, desired_state: false
+property :labels, Hash, desired_state: false
+property :options, Array, desired_state: false
 property :limits, Hash, desired_state: false
 property :health, Hash, desired_state: false
 property :deploy, Hash, desired_state: false

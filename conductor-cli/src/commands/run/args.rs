@@ -6,7 +6,7 @@ use std::str::FromStr;
 use clap::Args;
 use conductor_core::error::Invalid;
 use conductor_core::name::{Revision, ServiceId};
-use conductor_core::value::{Argument, Cpu, EnvName, EnvValue, Memory, Span, UserName};
+use conductor_core::value::{Argument, Cpu, EnvName, EnvValue, Memory, Span, User};
 
 #[derive(Debug, Args)]
 #[command(
@@ -52,7 +52,7 @@ pub(crate) struct Run {
     pub(crate) entrypoint: Option<Argument>,
     /// Run as this user, in place of the service's; conductor --user, before run, is about systemd
     #[arg(id = "run_as", long = "user", value_name = "USER")]
-    pub(crate) run_as: Option<UserName>,
+    pub(crate) run_as: Option<User>,
     /// Print the unit in which it would run, and run nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -130,9 +130,9 @@ mod tests {
     #[test]
     fn the_users_manager_is_not_the_commands_user() {
         let (of_user, found) = run(&["--user", "run", "--id=a", "--user", "app", "x"]).unwrap();
-        assert_eq!((of_user, found.run_as.unwrap().as_str()), (true, "app"));
+        assert_eq!((of_user, found.run_as.unwrap().to_string()), (true, "app".to_owned()));
         let (of_user, found) = run(&["run", "--id=a", "--user=app", "x", "--user"]).unwrap();
-        assert_eq!((of_user, found.run_as.unwrap().as_str()), (false, "app"));
+        assert_eq!((of_user, found.run_as.unwrap().to_string()), (false, "app".to_owned()));
         assert!(run(&["run", "--id=a", "--user", "a b", "x"]).is_err());
     }
 

@@ -38,9 +38,8 @@ impl Check<'_> {
             return None;
         };
         let added = given(cap_add).next()?;
-        let is_root = ["root", "0"].contains(&user.value.as_str());
         // There are no ambient capabilities in docker; podman sets them.
-        (!is_root).then(|| {
+        (!user.value.is_root()).then(|| {
             let fault = Fault::new(format!(
                 "docker gives capabilities to root only, and the program runs as {}",
                 user.value

@@ -10,6 +10,7 @@ mod health;
 mod lookalikes;
 mod networks;
 mod parts;
+mod process;
 mod reached;
 
 use std::collections::BTreeMap;
@@ -56,6 +57,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         user,
         cap_add,
         cap_drop,
+        process,
         limits,
         sandbox,
         health,
@@ -98,6 +100,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let jobs = check.jobs(cron, runtime);
     check.sandbox(&sandbox, runtime);
     check.capabilities(&cap_add, &cap_drop, runtime);
+    check.process(&process, runtime);
     let env = check.env(env, has_port, on_socket);
     let located = id.given()?;
     let service = Service {
@@ -126,6 +129,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         user: user.into_value(),
         cap_add: list(cap_add).into_iter().collect(),
         cap_drop: list(cap_drop).into_iter().collect(),
+        process: process.checked(),
         limits,
         sandbox: sandbox.into_value().unwrap_or(defaults::SANDBOX),
         health,
