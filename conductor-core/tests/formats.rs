@@ -36,6 +36,7 @@ fn the_three_formats_give_the_same_service() {
         service.origin = Origin {
             file: "web".into(),
             position: (1, 1),
+            ports: Vec::new(),
             upstream: None,
             jobs: BTreeMap::new(),
             files: Vec::new(),

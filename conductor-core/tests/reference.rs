@@ -21,9 +21,10 @@ use serde::forward_to_deserialize_any;
 use serde_json::{Value, json};
 
 /// Where the document says more about a key.
-const SECTIONS: [(&str, &str); 7] = [
+const SECTIONS: [(&str, &str); 8] = [
     ("listen", "#sockets"),
     ("health", "#health"),
+    ("ports", "#fixed-ports"),
     ("networks", "#networks"),
     ("upstream", "#proxies"),
     ("cap_add", "#relaxing-the-sandbox"),

@@ -161,6 +161,53 @@ fn a_network_is_there_as_long_as_it_has_a_user() {
 }
 
 #[test]
+fn a_fixed_port_is_nobody_elses() {
+    let world = World::new();
+    let native = |id: &str, more: &str| {
+        let text = format!("id: {id}\ncommand: [/bin/x]\n{more}\n");
+        Service::parse(Path::new("/etc/x.yaml"), &text).unwrap()
+    };
+    let port = |id: &str| {
+        let status = world.conductor.status(Some(&id.parse().unwrap())).unwrap();
+        status.services[0].instances[0].port.unwrap()
+    };
+    let said = |services: Vec<Service>| {
+        let error = world.try_to(&apply(services)).unwrap_err();
+        error.problems().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    // It is not given to an instance of another service.
+    let a = native("a", "ports: ['20000']");
+    let b = native("b", "port: 80");
+    world.change(&apply(vec![b.clone(), a.clone()]));
+    assert_eq!(port("b"), 20001);
+    assert!(!world.change(&apply(vec![b.clone(), a.clone()])).changed);
+    world.change(&apply(vec![b.clone(), native("a", "ports: ['20000']\nenv: {A: b}")]));
+    assert_eq!(
+        said(vec![native("c", "ports: [20001]")]),
+        "/etc/x.yaml:3:9: ports[0]: b has port 20001/tcp of the host\n  hint: write another port, or give it up in b \
+         (defined in /etc/x.yaml) and apply that first; nothing was changed"
+    );
+    // What is removed has stopped before.
+    let swap = Change::Apply(Apply {
+        services: vec![native("c", "ports: [20001]")],
+        prune: Prune::Remove,
+        ..Apply::default()
+    });
+    assert!(world.change(&swap).healthy);
+    // Something listens that is not conductor's.
+    world.host.lock().unwrap().state_mut().listeners = vec!["127.0.0.1:53:53/udp".parse().unwrap()];
+    let dns = |ports: &str| native("dns", ports);
+    assert!(
+        said(vec![dns("ports: [53/udp]")]).contains("something else has port 53/udp of the host")
+    );
+    world.change(&apply(vec![dns("ports: [53]")]));
+    assert!(said(vec![dns("ports: [53, 53/udp]")]).contains(":3:13: ports[1]: something else has"));
+    // What ran without the key may be what listens.
+    world.change(&apply(vec![dns("")]));
+    world.change(&apply(vec![dns("ports: [53/udp]")]));
+}
+
+#[test]
 fn what_does_not_start_is_undone() {
     let world = World::new();
     world.change(&apply(vec![web()]));

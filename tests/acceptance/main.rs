@@ -25,6 +25,7 @@ mod crontabs;
 mod deploy;
 mod docker;
 mod failing_start;
+mod fixed_ports;
 mod foreign;
 mod health;
 mod host;
@@ -98,6 +99,7 @@ fn main() -> ExitCode {
             ("keys", keys::TESTS),
             ("images", images::TESTS),
             ("networks", networks::TESTS),
+            ("fixed_ports", fixed_ports::TESTS),
             ("docker", docker::TESTS),
             ("attacks::one_offs", attacks::one_offs::TESTS),
             ("attacks::health", attacks::health::TESTS),

@@ -29,7 +29,8 @@ pub use limits::{CheckedLimits, Limits};
 pub use networks::{Network, Networks};
 pub use process::{Engines, MEANINGS, Meaning, Native, Process, ProcessKeys};
 pub use raw::{
-    ChangedFiles, Children, Definition, Deploy, Health, Job, Method, Order, Overlap, Proxy, Runtime,
+    ChangedFiles, Children, Definition, Deploy, Health, Job, Method, NetworkMode, Order, Overlap,
+    Proxy, Runtime,
 };
 pub use schema::schema;
 

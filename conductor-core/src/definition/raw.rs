@@ -15,8 +15,8 @@ use super::process::ProcessKeys;
 use crate::name::{JobName, ProxyName, Revision, ServiceId};
 use crate::value::{
     Argument, BodyText, Calendar, Capability, CredentialName, Crontab, Description, Directive,
-    EnvName, EnvValue, HeaderName, HeaderValue, HostPath, Listen, Port, RequestPath, Section,
-    Setting, Span, StatusCodes, TimeZone, UnitReference, UpstreamName, User, Volume,
+    EnvName, EnvValue, FixedPort, HeaderName, HeaderValue, HostPath, Listen, Port, RequestPath,
+    Section, Setting, Span, StatusCodes, TimeZone, UnitReference, UpstreamName, User, Volume,
 };
 
 /// The most instances of one service on one host.
@@ -60,6 +60,13 @@ pub struct Definition {
     /// The port that the service listens on. Each instance gets its own port of the host, passed in
     /// `PORT`; for containers, this is the port inside.
     pub port: Field<Port>,
+    /// Ports of the host that are always the same: `HOST:INSIDE`, with an address of the host before
+    /// it, or `/udp` after it: `8080:80`, `127.0.0.1:5432:5432`, `53:53/udp`, `[::1]:80:80`,
+    /// `8000-8002:8000-8002`. Without an address, all addresses of the host. native, or with
+    /// `network_mode: host`: the ports at which the program itself listens, `8080`. Only one process
+    /// can have them, so the service has one instance, and the old one stops before the new one
+    /// starts.
+    pub ports: Field<Vec<Field<FixedPort>>>,
     /// The address at which the host reaches the instances. A container's port is published there,
     /// and health checks connect to it. `socket`: each instance listens on a unix socket instead,
     /// and there is no `port`.
@@ -71,6 +78,8 @@ pub struct Definition {
     /// `{backend: {aliases: [db]}}`. Jobs, `deploy.before` and `conductor run` are in the networks,
     /// too, without a name.
     pub networks: Field<Networks>,
+    /// The network of the instances, in place of their own or of those of `networks`.
+    pub network_mode: Field<NetworkMode>,
     /// Environment variables; values are passed on byte for byte. conductor sets `PORT` or `SOCKET`
     /// if the service has a port or a socket. Variables that systemd sets for a unit's processes
     /// are rejected: `NOTIFY_SOCKET`, `EXIT_STATUS`, `RUNTIME_DIRECTORY`, `LISTEN_FDS` and similar.
@@ -141,6 +150,17 @@ pub enum Runtime {
     Native,
 }
 
+/// The network of a service's instances.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum NetworkMode {
+    /// That of the host. The program itself listens at the port that `PORT` has. A native service
+    /// is in it anyway.
+    Host,
+    /// None: only the instance's own loopback. native: `PrivateNetwork=yes`.
+    None,
+}
+
 /// How to check the health of an instance: exactly one of http, tcp and command.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
@@ -162,6 +182,9 @@ pub struct Health {
     /// http: a unix socket instead of the port, or of the service's own socket; a symbolic link is
     /// not followed.
     pub socket: Field<HostPath>,
+    /// http, tcp: the port of the host in `ports` that is checked. It is needed if there is no `port`
+    /// and more than one TCP port in `ports`.
+    pub port: Field<Port>,
     /// http: the method of the request.
     #[schemars(extend("default" = Method::default()))]
     pub method: Field<Method>,
@@ -221,7 +244,8 @@ pub struct Deploy {
     pub before_timeout: Field<Span>,
     /// Which instances change first. The default is `start-first`, but `stop-first` for a service
     /// with one instance, no `proxy`, and data that two processes must not use at the same time: a
-    /// writable volume, or `StateDirectory`, `BindPaths` or `ReadWritePaths` under `systemd`.
+    /// writable volume, or `StateDirectory`, `BindPaths` or `ReadWritePaths` under `systemd`. With
+    /// `ports` it is `stop-first` in any case.
     pub order: Field<Order>,
     /// The number of instances that start at a time; all unless given.
     #[schemars(range(min = 1, max = MOST_INSTANCES))]

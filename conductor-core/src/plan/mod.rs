@@ -37,7 +37,9 @@ use crate::value::{HostPath, Port};
 pub use contents::{changed_contents, with_contents};
 pub use converge::{converge, remove};
 pub use images::{asked_of, kept_tag, moved, other_images, with_images, with_images_of};
-pub use ports::{PortError, allocate, given, last_given, needs_ports};
+pub use ports::{
+    Holder, PortError, allocate, fixed_ports, given, held_ports, last_given, needs_ports,
+};
 pub use releases::{ObservedRelease, RollbackTarget, record, releases, rollback};
 pub use renewal::{as_deployed, outdated, renew, twins};
 pub use schedule::{interval, is_at_boot, pause, resume, run_now};

@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use super::{FileChange, ServicePlan, Step};
-use crate::name::UnitName;
+use super::{ActiveState, FileChange, Observed, ServicePlan, Step};
+use crate::name::{ServiceId, UnitName};
 use crate::release::Release;
-use crate::unit::{Unit, UnitSet};
-use crate::value::{Port, PortRange};
+use crate::service::Service;
+use crate::unit::{Instance, Unit, UnitSet};
+use crate::value::{Endpoint, FixedPort, Port, PortRange, Protocol};
 
 /// The range of ports has no free port.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -76,6 +77,74 @@ pub fn last_given(plans: &[ServicePlan], after: Option<Port>) -> Option<Port> {
     let given = plans.iter().flat_map(given).map(|(_, port)| port);
     // Ports that are not above it were allocated after the end of the range was reached.
     given.max_by_key(|&port| (Some(port) <= after, port))
+}
+
+/// Returns the TCP ports that services always have: those of definitions, and those on the host.
+pub fn fixed_ports(services: &[Service], observed: &Observed) -> BTreeSet<u16> {
+    let units = observed.set.units.values();
+    let units = units.filter_map(|unit| unit.metadata.kind.instance());
+    let ports = units.flat_map(|instance| &instance.ports);
+    let ports = services.iter().flat_map(|service| &service.ports).chain(ports);
+    ports.filter(|port| port.protocol == Protocol::Tcp).flat_map(FixedPort::numbers).collect()
+}
+
+/// Who has a port of the host that a service is about to take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holder {
+    /// Another service, of a definition, if that is known.
+    Service(ServiceId, Option<String>),
+    /// Something else.
+    Unknown,
+}
+
+/// Returns which fixed ports of a service something else has: the number of the entry, the port, and who has it.
+/// Services that are removed have stopped before.
+pub fn held_ports(
+    service: &Service,
+    removed: &BTreeSet<ServiceId>,
+    listeners: &[FixedPort],
+    observed: &Observed,
+) -> Vec<(usize, u16, Holder)> {
+    let up = observed.set.units.iter().filter_map(|(name, unit)| {
+        let state = observed.state(name)?;
+        let runs = !matches!(state, ActiveState::Inactive | ActiveState::Failed);
+        let (id, instance) = (unit.metadata.service.as_ref()?, unit.metadata.kind.instance()?);
+        (runs && !removed.contains(id)).then_some((id, instance))
+    });
+    let (own, others): (Vec<_>, Vec<_>) = up.partition(|(id, _)| **id == service.id);
+    // What it has now, it gives up first. A release without such ports may listen there all the same.
+    let is_known = own.iter().all(|(_, instance)| !instance.ports.is_empty());
+    let mut held = Vec::new();
+    for (number, port) in service.ports.iter().enumerate() {
+        let mut its = own.iter().flat_map(|(_, instance)| &instance.ports);
+        if its.any(|own| own.shared_with(port).is_some()) {
+            continue;
+        }
+        let other = others.iter().find_map(|(id, instance)| {
+            let mut ports = instance.ports.iter().cloned().chain(given_port(instance));
+            let shared = ports.find_map(|other| other.shared_with(port))?;
+            let record = instance.record.as_ref();
+            let definition = record.and_then(|record| record.definition.clone());
+            Some((shared, Holder::Service((*id).clone(), definition)))
+        });
+        let foreign = || {
+            let mut listeners = listeners.iter().filter(|_| is_known);
+            let shared = listeners.find_map(|other| other.shared_with(port))?;
+            Some((shared, Holder::Unknown))
+        };
+        held.extend(other.or_else(foreign).map(|(shared, holder)| (number, shared, holder)));
+    }
+    held
+}
+
+/// Returns the port that conductor gave to an instance.
+fn given_port(instance: &Instance) -> Option<FixedPort> {
+    match instance.endpoint {
+        Some(Endpoint::Tcp { listen, port }) => {
+            Some(FixedPort::listening(Protocol::Tcp, listen.into(), port))
+        }
+        _ => None,
+    }
 }
 
 /// Returns whether an instance has no port yet. Only then the kernel is asked what listens on the host, which

@@ -193,6 +193,7 @@ pub(super) fn instance_unit(
         renewed: *renewed,
         number: instance,
         endpoint,
+        ports: service.ports.clone(),
         image: engine_image,
         pin,
         contents: BTreeMap::new(),

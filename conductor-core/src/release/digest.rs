@@ -6,13 +6,13 @@ use std::io;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::definition::Runtime;
+use crate::definition::{NetworkMode, Runtime};
 use crate::name::{NetworkAlias, NetworkName, Revision, ServiceId};
 use crate::service::{Deploy, Health, Limits, Process, Service};
 use crate::unit::hex;
 use crate::value::{
-    Argument, Capability, CredentialName, Directive, EnvName, EnvValue, HostPath, Listen, Port,
-    Section, Setting, Span, User, Volume,
+    Argument, Capability, CredentialName, Directive, EnvName, EnvValue, FixedPort, HostPath,
+    Listen, Port, Section, Setting, Span, User, Volume,
 };
 
 /// The input of the hash. Without the number of instances, their ports, `cron` and `proxy`: they change
@@ -27,9 +27,13 @@ struct Fingerprint<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     entrypoint: &'a Option<Vec<Argument>>,
     port: Option<Port>,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    ports: &'a [FixedPort],
     listen: Listen,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     networks: &'a BTreeMap<NetworkName, BTreeSet<NetworkAlias>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network_mode: Option<NetworkMode>,
     env: &'a BTreeMap<EnvName, EnvValue>,
     env_files: &'a [HostPath],
     secrets: &'a BTreeMap<CredentialName, HostPath>,
@@ -77,8 +81,10 @@ pub(super) fn digest(
         entrypoint,
         instances: _,
         port,
+        ports,
         listen,
         networks,
+        network_mode,
         env,
         env_files,
         secrets,
@@ -119,8 +125,10 @@ pub(super) fn digest(
         command,
         entrypoint,
         port: *port,
+        ports,
         listen: *listen,
         networks,
+        network_mode: *network_mode,
         env,
         env_files,
         secrets,

@@ -88,6 +88,7 @@ pub(super) fn compile(
         user: task.user.or_else(|| own.user.clone()),
         health: None,
         port: None,
+        ports: Vec::new(),
         listen: Listen::default(),
         ..own.clone()
     };

@@ -36,8 +36,10 @@ pub(super) fn watch(instance: &Instance<'_>, enter: Vec<OsString>) -> Option<Wat
     let check = match &health.check {
         HealthCheck::Http(http) => Check::Http(self::http(http, instance)),
         HealthCheck::Tcp => match instance.endpoint {
-            Some(Endpoint::Socket(socket)) => Check::Unix(socket.as_str().into()),
-            endpoint => Check::Tcp(address(endpoint)),
+            Some(Endpoint::Socket(socket)) if health.port.is_none() => {
+                Check::Unix(socket.as_str().into())
+            }
+            _ => Check::Tcp(address(instance)),
         },
         HealthCheck::Command(command) => {
             let words = command.iter().map(|word| tokens.expand(word.as_str()).into_owned().into());
@@ -49,7 +51,8 @@ pub(super) fn watch(instance: &Instance<'_>, enter: Vec<OsString>) -> Option<Wat
 
 /// Returns how often the probe checks.
 fn timing(health: &Health) -> Timing {
-    let Health { check: _, interval, timeout, retries, success_threshold, start_period } = health;
+    let Health { check: _, port: _, interval, timeout, retries, success_threshold, start_period } =
+        health;
     Timing {
         interval: interval.duration(),
         timeout: timeout.duration(),
@@ -59,11 +62,19 @@ fn timing(health: &Health) -> Timing {
     }
 }
 
-/// Returns the address of an instance. A definition with a check that needs a port or a socket, and with
-/// neither, is refused; the probe would refuse port 0.
-fn address(endpoint: Option<&Endpoint>) -> SocketAddr {
-    let address = endpoint.and_then(Endpoint::socket_address);
+/// Returns the address of an instance, or of the fixed port that is checked. A definition with a check that needs a
+/// port or a socket, and with neither, is refused; the probe would refuse port 0.
+fn address(instance: &Instance<'_>) -> SocketAddr {
+    let address = instance.endpoint.and_then(Endpoint::socket_address);
+    let address = fixed_port(instance.service).or(address);
     address.unwrap_or_else(|| (Ipv4Addr::LOCALHOST, 0).into())
+}
+
+/// Returns where the host reaches the fixed port that is checked, if it is one.
+fn fixed_port(service: &Service) -> Option<SocketAddr> {
+    let checked = service.health.as_ref()?.port?;
+    let port = service.ports.iter().find(|port| port.is_tcp(checked))?;
+    Some(port.reached_at(checked))
 }
 
 fn http(http: &HttpCheck, instance: &Instance<'_>) -> probe_protocol::HttpCheck {
@@ -71,9 +82,12 @@ fn http(http: &HttpCheck, instance: &Instance<'_>) -> probe_protocol::HttpCheck 
     let HttpCheck { path, socket, method, headers, status, contains, follow_redirects } = http;
     let path = instance.tokens.expand(path.as_str());
     let socket = socket.as_ref().map(|socket| instance.tokens.expand(socket.as_str()));
-    let unix = socket.as_deref().or(instance.tokens.socket);
-    let host = match (unix, instance.endpoint) {
-        (None, Some(endpoint @ Endpoint::Tcp { .. })) => endpoint.to_string(),
+    let fixed = fixed_port(instance.service);
+    let own = instance.tokens.socket.filter(|_| fixed.is_none());
+    let unix = socket.as_deref().or(own);
+    let host = match (unix, fixed, instance.endpoint) {
+        (None, Some(fixed), _) => fixed.to_string(),
+        (None, None, Some(endpoint @ Endpoint::Tcp { .. })) => endpoint.to_string(),
         _ => "localhost".to_owned(),
     };
     let headers = headers

@@ -154,8 +154,5 @@ pub(crate) fn stop_deadline(service: &Service) -> Span {
 
 /// Returns the port on which the instance itself listens: a container has its own network.
 pub(crate) fn listens_on(service: &Service, allocated: Option<Port>) -> Option<Port> {
-    match service.runtime {
-        Runtime::Native => allocated,
-        Runtime::Docker | Runtime::Podman => service.port,
-    }
+    if service.is_in_host_network() { allocated } else { service.port }
 }

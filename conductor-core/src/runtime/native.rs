@@ -6,6 +6,7 @@ use probe_protocol::Exec;
 
 use super::run::RUN_SOCKET;
 use super::{Instance, PROBE, Parts, Scope, capabilities, health, limits, process, socket};
+use crate::definition::NetworkMode;
 use crate::name::{VOLUMES, dynamic_user};
 use crate::service::Service;
 use crate::unit::Lines;
@@ -181,6 +182,9 @@ fn resources(instance: &Instance<'_>) -> Lines {
     }
     if *is_owner && hides_volumes(service) {
         lines.push("StateDirectoryMode", "0700");
+    }
+    if service.network_mode == Some(NetworkMode::None) {
+        lines.push("PrivateNetwork", "yes");
     }
     for (name, path) in &service.secrets {
         lines.push("LoadCredential", format_args!("{name}:{}", percent(path.as_str())));

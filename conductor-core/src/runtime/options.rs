@@ -4,7 +4,7 @@
 use probe_protocol::places::PROBE;
 
 use super::{Instance, engine, health, inside, limits, process, socket};
-use crate::definition::Runtime;
+use crate::definition::{NetworkMode, Runtime};
 use crate::name::{NetworkAlias, NetworkName, engine_volume};
 use crate::service::Service;
 use crate::unit::escape::CommandLine;
@@ -234,7 +234,9 @@ fn defined(start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
         cap_add,
         cap_drop,
         port,
+        ports,
         networks,
+        network_mode,
         env,
         env_files,
         volumes,
@@ -274,9 +276,20 @@ fn defined(start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
         line.word(&network(instance.service.runtime, name, id.into_iter().chain(aliases)));
     }
     process::options(line, start, instance);
-    if let (Some(Endpoint::Tcp { listen, port }), Some(inside)) = (endpoint, port) {
+    line.words(network_mode.map(|mode| match mode {
+        NetworkMode::Host => "--network=host",
+        NetworkMode::None => "--network=none",
+    }));
+    if let (Some(Endpoint::Tcp { port, .. }), true) =
+        (endpoint, instance.service.is_in_host_network())
+    {
+        line.word(&format!("--env=PORT={port}"));
+    } else if let (Some(Endpoint::Tcp { listen, port }), Some(inside)) = (endpoint, port) {
         line.word(&format!("--publish={}:{inside}", listen.with_port(*port)));
         line.word(&format!("--env=PORT={inside}"));
+    }
+    if !instance.service.is_in_host_network() {
+        line.words(ports.iter().map(|port| format!("--publish={port}")));
     }
     if let (Some(socket), Some((kept, shown))) = (tokens.socket, socket::directory(instance)) {
         line.word(&format!("--volume={kept}:{shown}:rw"));

@@ -5,18 +5,20 @@ use std::collections::BTreeMap;
 use super::{Origin, Proxy, Service};
 use crate::error::{Problem, Problems, shown_path};
 use crate::name::job_unit;
+use crate::value::FixedPort;
 
-/// Checks that no two services of a host use the same id, the same upstream of a proxy, or the same name of a
-/// job's unit.
+/// Checks that no two services of a host use the same id, the same upstream of a proxy, the same port of the host, or
+/// the same name of a job's unit.
 ///
 /// # Errors
 /// One problem for each service that uses what another one uses.
 pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
     let mut ids = BTreeMap::new();
     let (mut upstreams, mut units) = (BTreeMap::new(), BTreeMap::new());
+    let mut ports: Vec<(&FixedPort, (usize, usize), &Service)> = Vec::new();
     let mut problems = Vec::new();
     for service in services {
-        let Origin { file, position, upstream, jobs, files: _ } = &service.origin;
+        let Origin { file, position, ports: at, upstream, jobs, files: _ } = &service.origin;
         let mut refuse = |position, path: String, message, other: &Origin, what| {
             problems.push(Problem {
                 file: file.clone(),
@@ -41,6 +43,23 @@ pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
                 let message = format!("{unit} is also the unit of job {job} of {}", other.id);
                 refuse(*place, format!("cron.{name}"), message, &other.origin, "name");
             }
+        }
+        let fixed = service.ports.iter().zip(at).filter(|_| service.instances > 0);
+        for (number, (port, at)) in fixed.enumerate() {
+            let shared = |(other, ..): &&(&FixedPort, _, _)| other.shared_with(port).is_some();
+            // That a service has a port twice is reported already.
+            let others = ports.iter().filter(|(.., other)| other.id != service.id);
+            let other = others.into_iter().find(shared);
+            if let Some((other, (line, column), by)) = other {
+                let protocol = port.protocol.as_str();
+                let message = format!(
+                    "port {}/{protocol} of the host is also that of {}, at {line}:{column} of its file",
+                    other.shared_with(port).unwrap_or_default(),
+                    by.id
+                );
+                refuse(*at, format!("ports[{number}]"), message, &by.origin, "port");
+            }
+            ports.push((port, *at, service));
         }
         let Some(Proxy { name, upstream: own }) = &service.proxy else { continue };
         if let Some(other) = upstreams.insert((name, own), service) {
@@ -72,6 +91,20 @@ mod tests {
             check_conflicts(&[a, service("web-a", &job("tidy"))]).unwrap_err().to_string(),
             "web-a.yaml:5:9: cron.tidy: conductor-web-a-tidy.service is also the unit of job a-tidy \
              of web\n  hint: the other is in web.yaml; give one of them another name"
+        );
+    }
+
+    #[test]
+    fn a_port_of_the_host_belongs_to_one_service() {
+        let a = service("a", "instances: 1\nports: [53, 53/udp]");
+        for other in ["ports: [54/udp]", "ports: [5353]", "ports: [53]\ninstances: 0"] {
+            assert_eq!(check_conflicts(&[a.clone(), service("b", other)]), Ok(()), "{other}");
+        }
+        let b = service("b", "ports: ['9100', '127.0.0.1:53:53/udp']");
+        assert_eq!(
+            check_conflicts(&[a, b]).unwrap_err().to_string(),
+            "b.yaml:4:17: ports[1]: port 53/udp of the host is also that of a, at 5:13 of its file\n  \
+             hint: the other is in a.yaml; give one of them another port"
         );
     }
 

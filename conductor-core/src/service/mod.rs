@@ -15,12 +15,14 @@ pub use conflicts::check_conflicts;
 pub use files::{HostFile, Purpose};
 
 use crate::cron::CalendarEvent;
-use crate::definition::{ChangedFiles, Children, Method, Order, Overlap, Runtime, Source};
+use crate::definition::{
+    ChangedFiles, Children, Method, NetworkMode, Order, Overlap, Runtime, Source,
+};
 use crate::error::{Problem, Problems};
 use crate::name::{JobName, NetworkAlias, NetworkName, ProxyName, Revision, ServiceId, VolumeName};
 use crate::value::{
     Argument, BodyText, Calendar, Capability, CredentialName, Crontab, Description, Directive,
-    EnvName, EnvValue, HeaderName, HeaderValue, HostPath, ImageReference, Listen, Port,
+    EnvName, EnvValue, FixedPort, HeaderName, HeaderValue, HostPath, ImageReference, Listen, Port,
     RequestPath, Section, Setting, Span, StatusCodes, TimeZone, Tokenized as _, UnitReference,
     UpstreamName, User, Volume,
 };
@@ -46,10 +48,14 @@ pub struct Service {
     pub instances: u16,
     /// The port that the definition names.
     pub port: Option<Port>,
+    /// The ports of the host that it always has.
+    pub ports: Vec<FixedPort>,
     /// What the instances listen on, if they listen.
     pub listen: Listen,
     /// The networks of its containers, each with the names of its instances besides its id.
     pub networks: BTreeMap<NetworkName, BTreeSet<NetworkAlias>>,
+    /// The network of the host, or none, in place of them.
+    pub network_mode: Option<NetworkMode>,
     /// Environment variables, with their tokens.
     pub env: BTreeMap<EnvName, EnvValue>,
     /// Files with environment variables; later ones win.
@@ -95,6 +101,8 @@ pub struct Origin {
     pub position: (usize, usize),
     /// Line and column of the name of the service's upstream.
     pub upstream: Option<(usize, usize)>,
+    /// Line and column of its fixed ports.
+    pub ports: Vec<(usize, usize)>,
     /// Line and column of the names of its jobs.
     pub jobs: BTreeMap<JobName, (usize, usize)>,
     /// The files and directories of the host that it refers to.
@@ -115,6 +123,9 @@ pub struct Proxy {
 pub struct Health {
     /// The check.
     pub check: HealthCheck,
+    /// The fixed port of the host that it asks, in place of the instance's own port or socket.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub port: Option<Port>,
     /// The time between two checks.
     pub interval: Span,
     /// The longest that one check may take.
@@ -270,6 +281,15 @@ impl Service {
         let mut tables = self.settings.values().flatten();
         let (_, setting) = tables.find(|(directive, _)| directive.as_str() == name)?;
         setting.values().last().map(String::as_str)
+    }
+
+    /// Returns whether its instances are in the network of the host, and listen there themselves.
+    pub(crate) fn is_in_host_network(&self) -> bool {
+        match self.network_mode {
+            Some(NetworkMode::Host) => true,
+            Some(NetworkMode::None) => false,
+            None => self.runtime == Runtime::Native,
+        }
     }
 
     /// Returns the names of its volumes, in order.

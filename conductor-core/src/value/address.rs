@@ -37,6 +37,18 @@ impl Default for ListenAddress {
     }
 }
 
+impl From<IpAddr> for ListenAddress {
+    fn from(address: IpAddr) -> Self {
+        Self(address)
+    }
+}
+
+impl From<ListenAddress> for IpAddr {
+    fn from(address: ListenAddress) -> Self {
+        address.0
+    }
+}
+
 impl FromStr for ListenAddress {
     type Err = Invalid;
 

@@ -10,6 +10,7 @@ mod container;
 mod cpu;
 mod engine_option;
 mod env_name;
+mod fixed_port;
 mod http;
 mod image;
 mod memory;
@@ -38,6 +39,7 @@ pub use engine_option::EngineOption;
 #[cfg(test)]
 pub(crate) use engine_option::instead_of;
 pub use env_name::EnvName;
+pub use fixed_port::{FixedPort, Protocol};
 pub use http::{BodyText, HeaderName, HeaderValue, StatusCodes};
 pub use image::{Digest, ImageReference};
 pub use memory::Memory;

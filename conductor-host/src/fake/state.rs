@@ -11,7 +11,7 @@ use conductor_core::release::started_service;
 use conductor_core::unit::{
     ContentHash, EngineImage, EngineNetwork, Kind, LocalImage, Unit, UnitSet,
 };
-use conductor_core::value::HostPath;
+use conductor_core::value::{FixedPort, HostPath};
 
 /// The behaviour of a program.
 #[derive(Debug, Clone, Copy)]
@@ -98,6 +98,8 @@ pub struct HostState {
     pub registry: BTreeMap<EngineImage, LocalImage>,
     /// The networks of engines, all made by conductor.
     pub networks: BTreeSet<EngineNetwork>,
+    /// The ports on which processes listen that are not conductor's.
+    pub listeners: Vec<FixedPort>,
     /// The contents of files.
     pub contents: BTreeMap<HostPath, ContentHash>,
     /// The hooks that have succeeded.

@@ -112,6 +112,7 @@ impl Conductor {
         let listening = || site.listening_ports();
         let plan = self.plan_change(change, settings, &observed, &listening)?;
         self.check_programs(change, &plan)?;
+        Self::check_ports(change, &plan, &observed, site)?;
         Ok(Planned { plan, observed })
     }
 

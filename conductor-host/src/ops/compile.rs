@@ -169,12 +169,15 @@ impl Conductor {
             return Err(Error::no_revision(&without));
         }
         let needed = needs_ports(&releases, &observed.set);
-        let listening = if needed { listening()? } else { BTreeSet::new() };
+        let mut taken = if needed { listening()? } else { BTreeSet::new() };
+        if needed {
+            taken.extend(plan::fixed_ports(services, observed));
+        }
         let ports = allocate(
             &releases,
             &observed.set,
             &observed.reserved,
-            &listening,
+            &taken,
             settings.ports,
             observed.last_port,
         )?;

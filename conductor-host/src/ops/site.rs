@@ -12,7 +12,7 @@ use crate::executor::{Executor, Replan};
 use crate::fake::FakeHost;
 use crate::report::ServiceReport;
 use crate::system::{
-    Lock, Settings, SystemHost, Systemd, SystemdError, contents, images, last_port,
+    Lock, Settings, SystemHost, Systemd, SystemdError, contents, images, last_port, listeners,
     listening_ports, sockets,
 };
 use conductor_core::error::PathError;
@@ -20,7 +20,7 @@ use conductor_core::plan::{self, Observed, Plan};
 use conductor_core::proxy::Upstreams;
 use conductor_core::release::Images;
 use conductor_core::unit::{ContentHash, ContentKey, EngineImage};
-use conductor_core::value::HostPath;
+use conductor_core::value::{FixedPort, HostPath};
 
 /// A place for which changes are planned.
 pub(super) trait Site {
@@ -39,6 +39,9 @@ pub(super) trait Site {
 
     /// Returns the ports on which a process listens.
     fn listening_ports(&self) -> Result<BTreeSet<u16>, Error>;
+
+    /// Returns the ports and addresses on which a process listens.
+    fn listeners(&self) -> Result<Vec<FixedPort>, Error>;
 }
 
 /// The hashes of files' contents.
@@ -168,6 +171,10 @@ impl Site for SystemSite<'_> {
         // The ports in use where an image is built are not those in use where it will run.
         if self.has_systemd() { Ok(listening_ports()?) } else { Ok(BTreeSet::new()) }
     }
+
+    fn listeners(&self) -> Result<Vec<FixedPort>, Error> {
+        if self.has_systemd() { Ok(listeners()?) } else { Ok(Vec::new()) }
+    }
 }
 
 impl Site for LockedSystem<'_> {
@@ -189,6 +196,10 @@ impl Site for LockedSystem<'_> {
 
     fn listening_ports(&self) -> Result<BTreeSet<u16>, Error> {
         self.site.listening_ports()
+    }
+
+    fn listeners(&self) -> Result<Vec<FixedPort>, Error> {
+        self.site.listeners()
     }
 }
 
@@ -257,6 +268,10 @@ impl Site for FakeHost {
 
     fn listening_ports(&self) -> Result<BTreeSet<u16>, Error> {
         Ok(BTreeSet::new())
+    }
+
+    fn listeners(&self) -> Result<Vec<FixedPort>, Error> {
+        Ok(self.state().listeners.clone())
     }
 }
 

@@ -45,7 +45,7 @@ pub(crate) use host::SystemHost;
 pub use images::PullError;
 pub use journal::{Follower, JournalQuery};
 pub use last_words::{LastWords, last_words};
-pub use listeners::listening_ports;
+pub use listeners::{listeners, listening_ports};
 pub use lock::{Lock, LockError};
 pub use paths::Paths;
 pub use proxy::{OldWorkers, Proxies, ProxyError};

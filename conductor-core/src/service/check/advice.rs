@@ -2,7 +2,9 @@
 
 use super::Check;
 use super::lookalikes::{has_number, variable};
-use crate::definition::{Definition, Fault, Field, Job, Limits, Located, NodeId, Runtime, Table};
+use crate::definition::{
+    Definition, Fault, Field, Job, Limits, Located, NetworkMode, NodeId, Runtime, Table,
+};
 use crate::error::{Problem, shown};
 use crate::value::{Argument, EnvName, EnvValue, Port, Span, unknown_token};
 
@@ -38,6 +40,7 @@ impl Advice<'_, '_> {
     fn service(&mut self, definition: &Definition) {
         let Definition {
             runtime,
+            network_mode,
             entrypoint,
             command,
             port,
@@ -56,7 +59,9 @@ impl Advice<'_, '_> {
                             is ready as soon as it runs";
                 self.add(port.at, "the service has a port and no health check".to_owned(), hint);
             }
-            if native {
+            let on_host =
+                matches!(network_mode, Field::Given(mode) if mode.value == NetworkMode::Host);
+            if native || on_host {
                 self.fixed_port(port, command, env);
             }
         }
@@ -102,10 +107,14 @@ impl Advice<'_, '_> {
         let found = words.chain(values).find(|(_, text)| has_number(text, &number));
         if let Some((at, text)) = found {
             let message = format!(
-                "{} has the number of port, but each native instance gets another port",
+                "{} has the number of port, but each instance gets another port of the host",
                 shown(text)
             );
-            self.add(at, message, "write {port} in its place, or let the program read PORT");
+            let hint = format!(
+                "write {{port}} in its place, or let the program read PORT; if it always listens at {number}, write \
+                 ports: [{number}] in place of port"
+            );
+            self.add(at, message, &hint);
         }
     }
 
@@ -261,9 +270,9 @@ mod tests {
             ),
             (
                 "port: 9100\nhealth: {tcp: true}\nenv: {LISTEN: ':9100'}",
-                "web.yaml:5:15: env.LISTEN: \":9100\" has the number of port, but each native \
-                 instance gets another port\n  hint: write {port} in its place, or let the \
-                 program read PORT",
+                "web.yaml:5:15: env.LISTEN: \":9100\" has the number of port, but each instance gets \
+                 another port of the host\n  hint: write {port} in its place, or let the \
+                 program read PORT; if it always listens at 9100, write ports: [9100] in place of port",
             ),
         ] {
             assert_eq!(advice(more), [expected]);

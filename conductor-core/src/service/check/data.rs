@@ -1,7 +1,7 @@
 //! Finds the data that instances write, and decides from it in which order a deploy replaces them.
 
 use super::Check;
-use crate::definition::{self, Definition, Fault, Field, NodeId, Order, Runtime};
+use crate::definition::{self, Definition, Fault, Field, Located, NodeId, Order, Runtime};
 use crate::error::Problem;
 use crate::service::Deploy;
 
@@ -11,8 +11,10 @@ const WRITABLE: [&str; 3] = ["StateDirectory", "BindPaths", "ReadWritePaths"];
 
 /// Data on the host that instances write.
 pub(super) struct Data {
-    at: NodeId,
-    name: String,
+    pub(super) at: NodeId,
+    pub(super) name: String,
+    /// Whether two processes cannot have it, whatever the program does.
+    pub(super) is_exclusive: bool,
 }
 
 /// Returns the first data that instances write, if there is any.
@@ -20,7 +22,8 @@ pub(super) fn data(definition: &Definition) -> Option<Data> {
     let Definition { volumes, systemd, .. } = definition;
     let volume = given(volumes).into_iter().flatten().find_map(|volume| match volume {
         Field::Given(volume) if !volume.value.read_only => {
-            Some(Data { at: volume.at, name: format!("the volume {}", volume.value.source) })
+            let name = format!("the volume {}", volume.value.source);
+            Some(Data { at: volume.at, name, is_exclusive: false })
         }
         _ => None,
     });
@@ -29,7 +32,11 @@ pub(super) fn data(definition: &Definition) -> Option<Data> {
     let mut directives = directives.filter_map(|(name, setting)| {
         let value = given(setting)?.values().iter().rev().find(|value| !value.is_empty())?;
         let writable = WRITABLE.contains(&name.value.as_str());
-        writable.then(|| Data { at: name.at, name: format!("{}={value}", name.value) })
+        writable.then(|| Data {
+            at: name.at,
+            name: format!("{}={value}", name.value),
+            is_exclusive: false,
+        })
     });
     volume.or_else(|| directives.next())
 }
@@ -53,7 +60,18 @@ impl Check<'_> {
     ) -> (Deploy, Option<Problem>) {
         let mut deploy = deploy.into_value().unwrap_or_default();
         let named = std::mem::take(&mut deploy.order);
-        let Some(Data { at, name }) = data.filter(|_| named.is_absent() && instances > 0) else {
+        if let Some(Data { name, is_exclusive: true, .. }) = &data {
+            if let Field::Given(Located { value: Order::StartFirst, at }) = named {
+                let fault = Fault::new(format!("two instances cannot have {name}"));
+                let hint = "write stop-first, or remove order; or port: NUMBER in place of ports, for a port that \
+                            conductor chooses";
+                self.refuse(at, fault.hint(hint));
+            }
+            let order = (Order::StopFirst, !named.is_absent());
+            return (self.deploy(deploy, runtime, order, Some(name.clone())), None);
+        }
+        let Some(Data { at, name, .. }) = data.filter(|_| named.is_absent() && instances > 0)
+        else {
             let is_given = !named.is_absent();
             let order = (named.into_value().unwrap_or_default(), is_given);
             return (self.deploy(deploy, runtime, order, None), None);

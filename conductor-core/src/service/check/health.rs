@@ -1,5 +1,7 @@
 //! Checks the health check of a service.
 
+use std::collections::BTreeSet;
+
 use probe_protocol::Timing;
 
 use super::{Check, table};
@@ -8,8 +10,12 @@ use crate::definition::{
 };
 use crate::service::{Health, HealthCheck, HttpCheck};
 use crate::value::{
-    Argument, BodyText, HeaderName, HeaderValue, HostPath, RequestPath, StatusCodes,
+    Argument, BodyText, FixedPort, HeaderName, HeaderValue, HostPath, Port, Protocol, RequestPath,
+    StatusCodes,
 };
+
+/// How many ports a hint lists.
+const LONGEST_LIST: usize = 5;
 
 /// The keys that only an HTTP check has.
 struct HttpKeys {
@@ -26,6 +32,7 @@ impl Check<'_> {
         &self,
         health: Field<definition::Health>,
         is_reached: bool,
+        ports: &[Located<FixedPort>],
     ) -> Option<Health> {
         let health = health.given()?;
         // Without `..`: a new field does not compile until it is handled here.
@@ -34,6 +41,7 @@ impl Check<'_> {
             tcp,
             command,
             socket,
+            port,
             method,
             headers,
             status,
@@ -51,7 +59,7 @@ impl Check<'_> {
             || matches!(command, Field::Refused);
         let http = http.given();
         let tcp = tcp.given().filter(|tcp| tcp.value);
-        self.needs_port(http.as_ref(), tcp.as_ref(), &keys, is_reached);
+        let port = self.checked_port(http.as_ref(), tcp.as_ref(), &keys, (port, is_reached, ports));
         if http.is_none() && !refused {
             self.no_http_keys(&keys);
         }
@@ -75,6 +83,7 @@ impl Check<'_> {
         let success_threshold = self.number(success_threshold, "successes", MOST_CHECKS);
         Some(Health {
             check: check?,
+            port,
             interval,
             timeout,
             retries,
@@ -96,18 +105,51 @@ impl Check<'_> {
         }
     }
 
-    fn needs_port(
+    /// Returns the fixed port that is checked, if it is one; else the instance's own port or socket is.
+    fn checked_port(
         &self,
         http: Option<&Located<RequestPath>>,
         tcp: Option<&Located<bool>>,
         keys: &HttpKeys,
-        is_reached: bool,
-    ) {
+        (named, is_reached, ports): (Field<Port>, bool, &[Located<FixedPort>]),
+    ) -> Option<Port> {
+        let tcp_ports = || ports.iter().filter(|port| port.value.protocol == Protocol::Tcp);
         let without_socket = http.filter(|_| keys.socket.is_absent()).map(|http| http.at);
-        if let Some(at) = without_socket.or(tcp.map(|tcp| tcp.at)).filter(|_| !is_reached) {
-            let fault = Fault::new("the service has no port to check");
-            self.refuse(at, fault.hint("add port: NUMBER, or listen: socket, to the service"));
+        let asks = without_socket.or(tcp.map(|tcp| tcp.at));
+        let numbers: BTreeSet<_> = tcp_ports().flat_map(|port| port.value.numbers()).collect();
+        let list = || {
+            let numbers = numbers.iter().take(LONGEST_LIST).map(ToString::to_string);
+            numbers.collect::<Vec<_>>().join(" or ")
+        };
+        if let Field::Given(named) = named {
+            let fault = match asks {
+                None => Fault::new("this key works only with http and tcp")
+                    .hint("remove it, or check with http: /health or tcp: true"),
+                Some(_) if tcp_ports().any(|port| port.value.is_tcp(named.value)) => {
+                    return Some(named.value);
+                }
+                Some(_) if list().is_empty() => {
+                    Fault::new("the service has no TCP port in ports").hint("remove this key")
+                }
+                Some(_) => {
+                    Fault::new(format!("{} is no TCP port of the host in ports", named.value))
+                        .hint(format!("write {}", list()))
+                }
+            };
+            self.refuse(named.at, fault);
+            return None;
         }
+        let at = asks.filter(|_| !is_reached)?;
+        let fault = match (tcp_ports().next(), numbers.len()) {
+            (Some(port), 1) => return Some(port.value.first()),
+            (Some(_), _) => Fault::new("the service has several ports")
+                .hint(format!("add to health which one is checked, port: {}", list())),
+            (None, _) => Fault::new("the service has no port to check").hint(
+                "add to the service port: NUMBER, ports: [NUMBER:NUMBER] for a fixed port, or listen: socket",
+            ),
+        };
+        self.refuse(at, fault);
+        None
     }
 
     /// Refuses the words with which a health check begins in Docker and Compose: they are no programs.

@@ -10,6 +10,7 @@ mod health;
 mod lookalikes;
 mod networks;
 mod parts;
+mod ports;
 mod process;
 mod reached;
 
@@ -18,7 +19,8 @@ use std::fmt::Display;
 
 use super::{Origin, Service};
 use crate::definition::{
-    Definition, Fault, Field, Job, MOST_INSTANCES, NodeId, ROOT, Runtime, Source, Table, defaults,
+    Definition, Fault, Field, Job, MOST_INSTANCES, NetworkMode, NodeId, ROOT, Runtime, Source,
+    Table, defaults,
 };
 use crate::error::Invalid;
 use crate::name::{JobName, Revision};
@@ -48,8 +50,10 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         entrypoint,
         instances,
         port,
+        ports,
         listen,
         networks,
+        network_mode,
         env,
         env_files,
         secrets,
@@ -90,10 +94,17 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let on_socket = matches!(&listen, Field::Given(listen) if listen.value == Listen::Socket);
     let is_reached = has_port || on_socket;
     check.listens_on_socket(&listen, &port, &health);
+    check.network_mode(&network_mode, &networks, &port, &listen);
     let networks = check.networks(networks, runtime);
+    let on_host = match &network_mode {
+        Field::Given(mode) => mode.value == NetworkMode::Host,
+        _ => runtime == Some(Runtime::Native),
+    };
+    let ports = check.ports(ports, on_host, &network_mode, instances);
+    let data = ports::fixed(&ports).or(data);
     let (deploy, ordered) = check.takes_over(deploy, runtime, data, instances, !proxy.is_absent());
     advice.extend(ordered);
-    let health = check.health(health, is_reached);
+    let health = check.health(health, is_reached, &ports);
     let limits = limits.into_value().unwrap_or_default().checked();
     let proxy = check.proxy(proxy, is_reached);
     let places = job_places(source, &cron);
@@ -107,6 +118,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         origin: Origin {
             file: source.file().to_owned(),
             position: source.position(located.at),
+            ports: ports.iter().map(|port| source.position(port.at)).collect(),
             upstream: proxy.as_ref().map(|proxy| source.position(proxy.at)),
             jobs: places,
             files,
@@ -120,8 +132,10 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         entrypoint,
         instances,
         port: port.into_value(),
+        ports: ports.into_iter().map(|port| port.value).collect(),
         listen: listen.into_value().unwrap_or_default(),
         networks,
+        network_mode: network_mode.into_value(),
         env,
         env_files: list(env_files),
         secrets: table(secrets),

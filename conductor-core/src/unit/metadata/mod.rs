@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use super::contents::ContentHash;
 use super::image::Pin;
 use crate::name::{JobName, NetworkName, ReleaseName, Revision, ServiceId, VolumeName};
-use crate::value::{Endpoint, HostPath};
+use crate::value::{Endpoint, FixedPort, HostPath};
 
 pub(super) const HEADER: &str = "[X-Conductor]";
 
@@ -92,6 +92,8 @@ pub struct Instance {
     pub number: u16,
     /// The address at which it is reached, if it has one.
     pub endpoint: Option<Endpoint>,
+    /// The ports of the host that it always has.
+    pub ports: Vec<FixedPort>,
     /// The image of its container, if it runs in one.
     pub image: Option<EngineImage>,
     /// The tag under which that image is kept, if it is. Versions before did not keep images.
@@ -307,6 +309,7 @@ impl fmt::Display for Instance {
             renewed,
             number,
             endpoint,
+            ports,
             image,
             pin,
             contents,
@@ -326,6 +329,7 @@ impl fmt::Display for Instance {
             Some(Endpoint::Socket(path)) => writeln!(f, "Socket={path}")?,
             None => {}
         }
+        ports.iter().try_for_each(|port| writeln!(f, "FixedPort={port}"))?;
         image.as_ref().map_or(Ok(()), |image| writeln!(f, "Image={image}"))?;
         pin.as_ref().map_or(Ok(()), |pin| pin.fmt(f))?;
         for (path, hash) in contents {
@@ -371,6 +375,7 @@ mod tests {
                 listen: "10.0.0.5".parse().unwrap(),
                 port: "20001".parse().unwrap(),
             }),
+            ports: vec!["127.0.0.1:80:80".parse().unwrap(), "53:53/udp".parse().unwrap()],
             image: Some(EngineImage { engine: Engine::Podman, reference: "a/b:v1".into() }),
             pin: Some(Pin {
                 tag: "localhost/conductor:web.v1.ababab".into(),

@@ -8,7 +8,7 @@ use super::{Engine, EngineImage, HEADER, Instance, JobUnit, Kind, Metadata, Reco
 use crate::name::{JobName, NetworkName, ReleaseName, Revision, VolumeName, is_lower_hex};
 use crate::unit::contents::ContentHash;
 use crate::unit::image::{LocalImage, Pin};
-use crate::value::{Digest, Endpoint, HostPath, ListenAddress};
+use crate::value::{Digest, Endpoint, FixedPort, HostPath, ListenAddress};
 
 impl Metadata {
     /// Reads the metadata in the text of a unit file; `None` if the file is not conductor's.
@@ -61,6 +61,7 @@ struct Fields<'t> {
     paused: Option<Timestamp>,
     listen: ListenAddress,
     endpoint: Option<Endpoint>,
+    ports: Vec<FixedPort>,
     image: Option<EngineImage>,
     tag: Option<&'t str>,
     image_id: Option<Digest>,
@@ -91,6 +92,7 @@ impl<'t> Fields<'t> {
                     Some(Endpoint::Tcp { listen: self.listen, port: value.parse().ok()? });
             }
             "Socket" => self.endpoint = Some(Endpoint::Socket(value.parse().ok()?)),
+            "FixedPort" => self.ports.push(value.parse().ok()?),
             "Image" => {
                 let (engine, reference) = value.split_once(' ')?;
                 let engines = [Engine::Docker, Engine::Podman].into_iter();
@@ -153,6 +155,7 @@ impl<'t> Fields<'t> {
             renewed: self.renewed,
             number: self.number?,
             endpoint: self.endpoint,
+            ports: self.ports,
             image: self.image,
             pin,
             contents: self.contents,
