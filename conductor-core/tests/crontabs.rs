@@ -412,3 +412,42 @@ fn output_that_is_discarded_keeps_no_call_from_its_service() {
     let line = b"@daily root conductor run --id web bin/x >/var/log/x 2>&1\n";
     assert_eq!(services(&import(line, Owner::Column))[0].id.as_str(), "x");
 }
+
+#[test]
+fn an_anacrontab_is_imported_as_what_it_is() {
+    let text: &[u8] = b"SHELL=/bin/bash\nHOME=/root\nRANDOM_DELAY=9\n\n# Each day.\n\
+        1\t5\tcron.daily\trun-parts --report /etc/cron.daily \\\n  a%b\n0 1 x y\n";
+    let import = |file, owner| import_all(&[(file, text, owner)], false);
+    let imported = import("/etc/anacrontab", Owner::Column);
+    let [service] = &services(&imported)[..] else { panic!("{imported:?}") };
+    let (name, job) = service.jobs.first_key_value().unwrap();
+    assert_eq!((name.as_str(), service.id.as_str()), ("cron-daily", "anacrontab"));
+    assert!(job.catch_up && job.jitter.is_some());
+    let text = &imported.definitions[0].text;
+    for part in [
+        "or anacron runs them as well.",
+        "user: root\nenv:\n  HOME: /root\n  SHELL: /bin/bash\ncron:\n  # Each day.\n",
+        "    schedule: \"35 7 * * *\"\n    jitter: \"9min\"\n    catch_up: true\n",
+        "command: [/bin/sh, -c, \"run-parts --report /etc/cron.daily   a%b\"]",
+        "WorkingDirectory: \"-/\"",
+    ] {
+        assert!(text.contains(part), "no {part}:\n{text}");
+    }
+    let [problem] = imported.left_out.as_slice() else { panic!("{:?}", imported.left_out) };
+    assert_eq!(problem.position, Some((8, 1)));
+    let [note] = imported.notes.as_slice() else { panic!("{:?}", imported.notes) };
+    assert!(note.message.contains("without anacron's delay"), "{note}");
+    // By its syntax, and with an owner.
+    let alice = import("-", Owner::User("alice".parse().unwrap()));
+    assert!(alice.definitions[0].text.contains("user: alice\n"), "{alice:?}");
+}
+
+/// systemd sets USER, and Debian's cron does not.
+#[test]
+fn user_is_set_only_by_the_crontab() {
+    for (text, unset) in [("@daily root x\n", true), ("USER=me\n@daily root x\n", false)] {
+        let imported = import(text.as_bytes(), Owner::Column);
+        let found = imported.definitions[0].text.contains("    UnsetEnvironment: USER\n");
+        assert_eq!(found, unset, "{text}");
+    }
+}

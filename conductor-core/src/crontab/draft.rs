@@ -13,6 +13,9 @@ use crate::value::{Argument, Crontab, Description, EnvName, EnvValue, HostPath, 
 /// there is no such directory, as under cron.
 const HOME: &str = "-~";
 
+/// A variable that systemd sets, and cron does not.
+const USER: &str = "USER";
+
 /// The most values in one definition, and the most bytes: somewhat less than the reader of definitions accepts.
 const MOST_VALUES: usize = 4_000;
 pub(super) const MOST_TEXT: usize = 700_000;
@@ -32,6 +35,8 @@ pub(super) struct DraftJob {
     /// Comments above it.
     pub(super) comments: Vec<String>,
     pub(super) schedule: Crontab,
+    pub(super) jitter: Option<Span>,
+    pub(super) catch_up: bool,
     pub(super) command: Vec<Argument>,
     pub(super) env: BTreeMap<EnvName, EnvValue>,
     pub(super) limits: Limits,
@@ -50,6 +55,8 @@ pub(super) enum Kind {
         from: String,
         /// The directory in which cron starts the commands, if the crontab sets it.
         home: Option<HostPath>,
+        /// The program that reads it.
+        reader: &'static str,
     },
     /// A service that has its own definition.
     Service {
@@ -129,7 +136,12 @@ impl Draft {
     pub(super) fn write(&self, id: &ServiceId) -> String {
         let mut out = Writer::default();
         match &self.kind {
-            Kind::Crontab { from, home } => self.write_crontab(id, from, home.as_ref(), &mut out),
+            Kind::Crontab { from, home, reader } => {
+                out.comment(&format!(
+                    "From {from}. Remove the lines there, or {reader} runs them as well."
+                ));
+                self.write_crontab(id, from, home.as_ref(), &mut out);
+            }
             Kind::Service { id, revision, defined } => {
                 let whose = match defined {
                     Some(path) => format!("Merge this into {}", path.display()),
@@ -147,7 +159,6 @@ impl Draft {
     }
 
     fn write_crontab(&self, id: &ServiceId, from: &str, home: Option<&HostPath>, out: &mut Writer) {
-        out.comment(&format!("From {from}. Remove the lines there, or cron runs them as well."));
         self.write_head(id, out);
         // The path may be too long for a description, or contain characters that are not allowed in one.
         out.optional("description", format!("Jobs of {from}").parse::<Description>().ok());
@@ -162,8 +173,18 @@ impl Draft {
         self.write_jobs(user, out);
         let directory = home.map_or(HOME.to_owned(), |home| format!("-{home}").replace('%', "%%"));
         out.map("systemd", |out| {
-            out.map("Service", |out| out.scalar("WorkingDirectory", &directory));
+            out.map("Service", |out| {
+                if !self.sets(USER) {
+                    out.scalar("UnsetEnvironment", USER);
+                }
+                out.scalar("WorkingDirectory", &directory);
+            });
         });
+    }
+
+    /// Returns whether the environment of a job has a variable.
+    fn sets(&self, name: &str) -> bool {
+        self.jobs.iter().any(|(_, job)| job.env.keys().any(|set| set.as_str() == name))
     }
 
     fn write_head(&self, id: &ServiceId, out: &mut Writer) {
@@ -193,6 +214,8 @@ impl Draft {
         let DraftJob {
             comments: _,
             schedule,
+            jitter,
+            catch_up,
             command,
             env: _,
             limits,
@@ -202,6 +225,10 @@ impl Draft {
             advice: _,
         } = job;
         out.scalar("schedule", schedule.as_str());
+        out.optional("jitter", jitter.as_ref());
+        if *catch_up {
+            out.plain("catch_up", true);
+        }
         out.list("command", command.iter().map(Argument::as_str));
         out.optional("user", user.as_ref().filter(|user| Some(*user) != common_user));
         let env = self.own_env(job);

@@ -5,7 +5,9 @@ use std::path::Path;
 use super::draft::{Draft, DraftJob, Kind, MOST_TEXT};
 use super::line::{CrontabLine, Entry, lines};
 use super::variables::Variables;
-use super::{Importer, Owner, Source, fold, naming, notes, shell as shell_form};
+use super::{
+    Importer, Owner, Source, anacron, fold, is_anacrontab, naming, notes, shell as shell_form,
+};
 use crate::error::{Invalid, Problem};
 use crate::name::ServiceId;
 use crate::service::Limits;
@@ -16,6 +18,7 @@ const MOST_LINES: usize = 10_000;
 
 /// Imports a crontab.
 pub(super) fn import(importer: &mut Importer, source: &Source<'_>) {
+    let anacron = is_anacrontab(source.file, source.text);
     let system = source.owner == Owner::Column;
     if source.text.split(|byte| *byte == b'\n').nth(MOST_LINES + 1).is_some() {
         let problem = Problem::of_file(source.file, format!("more than {MOST_LINES} lines"));
@@ -26,14 +29,15 @@ pub(super) fn import(importer: &mut Importer, source: &Source<'_>) {
         source,
         first,
         last: None,
-        variables: Variables::new(),
+        variables: if anacron { Variables::of_anacron() } else { Variables::new() },
+        anacron,
         comments: Comments::default(),
         line: 0,
         refused: false,
         importer,
     };
-    let lines = lines(source.text, system);
-    if !system && names_users(source, &lines) {
+    let lines = if anacron { anacron::lines(source.text) } else { lines(source.text, system) };
+    if !anacron && !system && names_users(source, &lines) {
         let note = Problem::of_file(
             source.file,
             "the commands seem to begin with a user, which is run as a program",
@@ -48,6 +52,11 @@ pub(super) fn import(importer: &mut Importer, source: &Source<'_>) {
         walk.take(line);
     }
     walk.end();
+    if anacron && walk.last.is_some() {
+        let note =
+            "a run that was missed starts as soon as the host is up, without anacron's delay";
+        walk.importer.notes.push(Problem::of_file(source.file, note));
+    }
     // This is what Debian's cron does; cronie skips only the line.
     if walk.refused && walk.last.is_some() {
         let note = "Debian's cron ignores the whole file if it cannot read a line: none of the \
@@ -105,6 +114,8 @@ struct Walk<'w, 's> {
     /// The draft with the last entry.
     last: Option<usize>,
     variables: Variables,
+    /// Whether it is an anacrontab.
+    anacron: bool,
     comments: Comments,
     line: usize,
     /// Whether cron refuses a line.
@@ -126,7 +137,7 @@ impl Walk<'_, '_> {
             }
             CrontabLine::Entry(entry) => {
                 let column = entry.column;
-                if let Err(why) = self.entry(entry) {
+                if let Err(why) = self.entry(*entry) {
                     self.leave_out(column, why);
                 }
             }
@@ -169,9 +180,12 @@ impl Walk<'_, '_> {
                 Err(_) => {}
             }
         }
-        let Entry { schedule, user, command, stdin, column, note: _ } = entry;
+        let Entry { schedule, user, command, stdin, column, name, jitter, catch_up, note: _ } =
+            entry;
         let shell = self.variables.shell()?;
         let user = match &self.source.owner {
+            // anacron is root's.
+            Owner::Column if self.anacron => Some("root".parse()?),
             Owner::Column => user,
             Owner::User(user) => Some(user.clone()),
             Owner::Manager => None,
@@ -182,6 +196,8 @@ impl Walk<'_, '_> {
         let job = DraftJob {
             comments: Vec::new(),
             schedule,
+            jitter,
+            catch_up,
             command: argv.into_iter().collect::<Result<_, _>>()?,
             env: self.variables.env().clone(),
             limits: Limits::default(),
@@ -190,7 +206,10 @@ impl Walk<'_, '_> {
             stdin: input(stdin)?,
             advice: self.variables.advice(),
         };
-        let home = self.variables.home().cloned();
+        let home = match self.anacron {
+            true => Some("/".parse()?),
+            false => self.variables.home().cloned(),
+        };
         let draft = self.crontab_draft(home, &job)?;
         if guarded.is_some() {
             let why = "the command fails if its test is false, which cron ignores; the job has it as `if`";
@@ -199,7 +218,7 @@ impl Walk<'_, '_> {
         for note in notes::of(&command) {
             self.note(column, note);
         }
-        self.put(draft, job, &command);
+        self.put(draft, job, &name.unwrap_or(command));
         Ok(())
     }
 
@@ -207,6 +226,7 @@ impl Walk<'_, '_> {
     /// secrets, and not as the user of the line.
     fn may_call(&self, of_line: Option<&UserName>, id: &ServiceId) -> Result<(), Invalid> {
         let user = match &self.source.owner {
+            Owner::Column if self.anacron => return Ok(()),
             Owner::Column => of_line,
             Owner::User(user) => Some(user),
             // The services belong to that user.
@@ -224,12 +244,14 @@ impl Walk<'_, '_> {
 
     /// Turns a line into a job of the service that it calls.
     fn folded(&mut self, entry: Entry, run: fold::Folded) -> Result<(), Invalid> {
-        let Entry { schedule, user: _, command: _, stdin, column: _, note: _ } = entry;
+        let Entry { schedule, stdin, name, jitter, catch_up, .. } = entry;
         let fold::Folded { id, revision, env, limits, timeout, command } = run;
         let words = command.iter().map(|word| literal(word).parse());
         let job = DraftJob {
             comments: Vec::new(),
             schedule,
+            jitter,
+            catch_up,
             command: words.collect::<Result<_, _>>()?,
             env,
             limits,
@@ -260,7 +282,7 @@ impl Walk<'_, '_> {
                 _ => {}
             }
         }
-        self.put(index, job, &command[0]);
+        self.put(index, job, name.as_deref().unwrap_or(&command[0]));
         Ok(())
     }
 
@@ -277,11 +299,12 @@ impl Walk<'_, '_> {
             Some("-") => "standard input".to_owned(),
             _ => self.source.file.display().to_string(),
         };
+        let reader = if self.anacron { "anacron" } else { "cron" };
         let wanted = match &self.source.id {
             Some(id) => id.to_string(),
             None => naming::of_file(self.source.file),
         };
-        let draft = Draft::new(wanted, Kind::Crontab { from, home });
+        let draft = Draft::new(wanted, Kind::Crontab { from, home, reader });
         if draft.is_full(job) {
             let why =
                 Invalid::new(format!("the job is longer than {MOST_TEXT} bytes in a definition"));

@@ -4,7 +4,7 @@ use super::env::assignment;
 use super::percent::{self, Parts};
 use crate::cron::Reading;
 use crate::error::{Invalid, shown};
-use crate::value::{Crontab, UserName};
+use crate::value::{Crontab, Span, UserName};
 
 /// The content of one line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub enum CrontabLine {
         value: String,
     },
     /// A command and its schedule.
-    Entry(Entry),
+    Entry(Box<Entry>),
     /// A line that cron does not accept, or that cannot be imported.
     Bad {
         /// The column of the error, in characters from 1.
@@ -46,6 +46,12 @@ pub struct Entry {
     pub stdin: Option<String>,
     /// The column of the command, in characters from 1.
     pub column: usize,
+    /// The name of the job, if its line has one.
+    pub name: Option<String>,
+    /// A random delay of each run.
+    pub jitter: Option<Span>,
+    /// Whether a run that was missed is caught up on.
+    pub catch_up: bool,
     /// That cron takes the schedule for another one than was probably meant.
     pub note: Option<Invalid>,
 }
@@ -140,7 +146,18 @@ fn entry(line: &str, system: bool) -> Result<CrontabLine, Box<CrontabLine>> {
             bad(column, why.hint("remove the line, or write the command after the time")).into()
         );
     }
-    Ok(CrontabLine::Entry(Entry { schedule, user, command, stdin, column, note }))
+    let (name, jitter, catch_up) = (None, None, false);
+    Ok(CrontabLine::Entry(Box::new(Entry {
+        schedule,
+        user,
+        command,
+        stdin,
+        column,
+        name,
+        jitter,
+        catch_up,
+        note,
+    })))
 }
 
 /// Reads a schedule as cron does, with a note if it was probably not meant so. The error says whether cron

@@ -4,8 +4,11 @@
 //! `conductor run` can become a job of the service that it calls. Lines mean what they mean to Debian's cron
 //! (crontab(5)): `\\` in a command is one backslash, and a variable affects only the lines below it.
 //!
+//! An anacrontab becomes such a service, too.
+//!
 //! The same crontabs always become the same definitions, byte for byte.
 
+mod anacron;
 mod draft;
 mod env;
 mod fold;
@@ -27,6 +30,7 @@ use crate::error::Problem;
 use crate::name::ServiceId;
 use crate::value::UserName;
 
+pub use anacron::is_anacrontab;
 pub use line::{CrontabLine, Entry, lines};
 
 /// The user as which a crontab's commands run.

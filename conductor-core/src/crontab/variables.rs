@@ -15,6 +15,8 @@ pub(super) struct Variables {
     env: BTreeMap<EnvName, EnvValue>,
     /// The program that runs commands.
     shell: String,
+    /// Whether that is sh(1) whatever the variables say.
+    always_sh: bool,
     home: Option<HostPath>,
     /// The address to which cron mails the output of commands.
     mail: Option<String>,
@@ -33,11 +35,18 @@ impl Variables {
         Self {
             env: env.collect(),
             shell: SHELL.to_owned(),
+            always_sh: false,
             home: None,
             mail: None,
             timezone: None,
             jitter: None,
         }
+    }
+
+    /// Returns the variables that anacron sets, which are none: it passes on those of its own unit. It always runs
+    /// sh(1).
+    pub(super) fn of_anacron() -> Self {
+        Self { env: BTreeMap::new(), always_sh: true, ..Self::new() }
     }
 
     pub(super) fn env(&self) -> &BTreeMap<EnvName, EnvValue> {
@@ -87,7 +96,9 @@ impl Variables {
                 None
             }
             "SHELL" => {
-                value.clone_into(&mut self.shell);
+                if !self.always_sh {
+                    value.clone_into(&mut self.shell);
+                }
                 None
             }
             "MAILTO" => {

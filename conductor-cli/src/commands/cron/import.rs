@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use conductor_core::crontab::{Imported, Importer, Owner, Source};
+use conductor_core::crontab::{Imported, Importer, Owner, Source, is_anacrontab};
 use conductor_core::error::Problem;
 use conductor_core::name::ServiceId;
 use conductor_core::value::UserName;
@@ -31,7 +31,7 @@ const STDIN: &str = "-";
                   conductor cron import --system /etc/cron.d/sysstat > sysstat.yaml"
 )]
 pub(crate) struct Import {
-    /// Crontabs, or directories of them; - is standard input
+    /// Crontabs, anacrontabs, or directories of them; - is standard input
     #[arg(required = true, value_name = "FILE")]
     pub(crate) files: Vec<PathBuf>,
     /// The lines name a user, as in /etc/crontab and /etc/cron.d
@@ -82,12 +82,12 @@ pub(crate) fn run(context: &Context, options: &Import) -> Result<ExitCode, Failu
         .fold_hint("--run-id makes it a job of that service")
         .system_hint("for a system crontab, write --system in place of --owner");
     for file in &files {
-        let owner = owner(context, options, file).map_err(Failure::Crontab)?;
         let text = match file == Path::new(STDIN) {
             true => read_open_crontab(file, std::io::stdin().lock()),
             false => read_crontab(file),
         };
         let text = text.map_err(Failure::Crontab)?;
+        let owner = owner(context, options, file, &text).map_err(Failure::Crontab)?;
         let id = options.id.clone().or_else(|| match &owner {
             // Standard input has no file name, so the id is the user's name.
             Owner::User(user) if file == Path::new(STDIN) => user.as_str().parse().ok(),
@@ -120,7 +120,7 @@ fn files(options: &Import) -> Result<(Vec<PathBuf>, Vec<Problem>), Failure> {
 }
 
 /// Returns the owner of a crontab's commands.
-fn owner(context: &Context, options: &Import, file: &Path) -> Result<Owner, Problem> {
+fn owner(context: &Context, options: &Import, file: &Path, text: &[u8]) -> Result<Owner, Problem> {
     if options.system {
         return Ok(Owner::Column);
     }
@@ -134,7 +134,10 @@ fn owner(context: &Context, options: &Import, file: &Path) -> Result<Owner, Prob
     let directory = file.parent().and_then(Path::file_name);
     let is_spool = directory.is_some_and(|name| name == "crontabs" || name == "cron");
     let name = file.file_name().and_then(|name| name.to_str()).filter(|_| is_spool);
-    name.and_then(|name| name.parse().ok()).map(Owner::User).ok_or_else(|| {
+    let of_spool = name.and_then(|name| name.parse().ok()).map(Owner::User);
+    // An anacrontab has no users: all of it runs as root. But a user's crontab is the user's, whatever is in it.
+    let of_root = || (!is_spool && is_anacrontab(file, text)).then_some(Owner::Column);
+    of_spool.or_else(of_root).ok_or_else(|| {
         let problem = Problem::of_file(file, "the user of this crontab is not known");
         problem.hint("add --owner USER; or --system, if the lines name a user before the command")
     })
