@@ -451,3 +451,24 @@ fn user_is_set_only_by_the_crontab() {
         assert_eq!(found, unset, "{text}");
     }
 }
+
+/// PAM's variables win over those of a unit, and those of a crontab over PAM's.
+#[test]
+fn a_session_of_pam_does_not_change_the_variables_of_a_crontab() {
+    let import = |owner: Owner, text: &[u8]| {
+        let mut importer = Importer::new(BTreeMap::new()).pam(true);
+        importer.add(&Source { file: Path::new("x"), text, owner, id: None });
+        let outcome = importer.finish();
+        services(&outcome);
+        outcome.definitions[0].text.clone()
+    };
+    let text = import(Owner::Column, b"A={port} b\n@daily root x\n");
+    let command = "command: [/usr/bin/env, \"A={{port}} b\", \"PATH=/usr/bin:/bin\", \"SHELL=/bin/sh\", \
+                   /bin/sh, -c, x]\n";
+    assert!(text.contains(command) && !text.contains("env:"), "{text}");
+    assert!(text.contains("    PAMName: cron\n    UnsetEnvironment: USER\n"), "{text}");
+    // A user's own systemd has no PAM, and anacron no session.
+    let manager = import(Owner::Manager, b"@daily x\n");
+    let anacron = import(Owner::Column, b"1 5 x y\n");
+    assert!(![manager, anacron].concat().contains("PAMName"));
+}

@@ -19,7 +19,7 @@ const PACKAGES: &str = "systemd,systemd-sysv,dbus,dbus-user-session,libpam-syste
 const LAYER: &str = include_str!("layer.sh");
 
 /// Scripts that change the tree after its packages are installed; `$1` is its path.
-const CUSTOMIZE: [&str; 8] = [
+const CUSTOMIZE: [&str; 7] = [
     // No unit is started by default, so that tests see only what they start.
     r#"systemctl --root="$1" --quiet disable redis-server.service nginx.service docker.service docker.socket \
         containerd.service podman.service podman.socket podman-restart.service ssh.service ssh.socket
@@ -36,8 +36,6 @@ const CUSTOMIZE: [&str; 8] = [
     // Debian already has a group `operator`, so the user's own group needs another name.
     r#"chroot "$1" useradd --create-home --uid 1000 --gid users --shell /bin/bash operator"#,
     concat!("chroot \"$1\" sh -eu <<'IMAGE'\n", include_str!("image.sh"), "IMAGE"),
-    // The crontabs of Debian's packages, without the packages.
-    include_str!("crontabs.sh"),
     // If the host delegates no cgroup controllers, podman fails because of its default PIDs limit.
     r#"mkdir -p "$1/etc/containers/containers.conf.d"
         printf '[containers]\npids_limit = 0\n' >"$1/etc/containers/containers.conf.d/sandbox.conf""#,

@@ -13,6 +13,7 @@ mod attacks;
 mod background;
 mod bad_host;
 mod bad_input;
+mod beside_cron;
 mod boot;
 mod calendars;
 mod calls;
@@ -82,6 +83,7 @@ fn main() -> ExitCode {
         trials.extend(machine::trials(&pool));
         trials.extend(chef::trials(&pool));
         trials.extend(programs::trials(&pool));
+        trials.extend(crontabs::trials(&pool));
         // The slowest come first, so that no core is idle at the end.
         for (theme, tests) in [
             ("deploy", deploy::under_load::TESTS),

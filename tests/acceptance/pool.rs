@@ -29,6 +29,43 @@ const PROGRAMS: &[&str] = &[
     "rabbitmq-server",
 ];
 
+/// Packages with crontabs, and Debian's cron, which runs them.
+const CRONTABS: &[&str] = &[
+    "acct",
+    "aide-common",
+    "anacron",
+    "apticron",
+    "atop",
+    "awstats",
+    "backupninja",
+    "certbot",
+    "checksecurity",
+    "chkrootkit",
+    "cron",
+    "cron-apt",
+    "debsecan",
+    "debsums",
+    "dirvish",
+    "dma",
+    "e2fsprogs",
+    "fcheck",
+    "john",
+    "leafnode",
+    "lighttpd",
+    "locate",
+    "logcheck",
+    "logrotate",
+    "man-db",
+    "munin-node",
+    "php-common",
+    "popularity-contest",
+    "quota",
+    "rsnapshot",
+    "sysstat",
+    "tiger",
+    "tmpreaper",
+];
+
 /// Where a sandbox with Ruby has this repository.
 pub(crate) const REPOSITORY: &str = "/usr/local/src";
 
@@ -132,6 +169,14 @@ impl Pool {
         let tree = self.tree()?.clone().with_layer(PROGRAMS, &mut |line| eprintln!("{line}"))?;
         let mut host = self.boot(&tree, &[])?;
         test(&mut host);
+        Ok(host.sandbox.kill()?)
+    }
+
+    /// Runs a test in a sandbox of its own that has [`CRONTABS`].
+    pub(crate) fn run_with_crontabs(&self, test: impl FnOnce(&Host)) -> Result<(), Failed> {
+        let tree = self.tree()?.clone().with_layer(CRONTABS, &mut |line| eprintln!("{line}"))?;
+        let host = self.boot(&tree, &[])?;
+        test(&host);
         Ok(host.sandbox.kill()?)
     }
 

@@ -16,6 +16,11 @@ const HOME: &str = "-~";
 /// A variable that systemd sets, and cron does not.
 const USER: &str = "USER";
 
+/// The service of PAM whose session cron opens for a command.
+const PAM: &str = "cron";
+/// The program that sets the variables of a job with a session.
+const ENV: &str = "/usr/bin/env";
+
 /// The most values in one definition, and the most bytes: somewhat less than the reader of definitions accepts.
 const MOST_VALUES: usize = 4_000;
 pub(super) const MOST_TEXT: usize = 700_000;
@@ -57,6 +62,9 @@ pub(super) enum Kind {
         home: Option<HostPath>,
         /// The program that reads it.
         reader: &'static str,
+        /// Whether its jobs have a session of PAM. Then env(1) sets their variables, because those of PAM win over
+        /// those of a unit, and under cron they do not.
+        pam: bool,
     },
     /// A service that has its own definition.
     Service {
@@ -120,6 +128,7 @@ impl Draft {
     }
 
     /// Returns what a job's environment has in addition to that of the definition, which is the first job's.
+    /// With PAM, the definition has none.
     fn own_env<'j>(&self, job: &'j DraftJob) -> Vec<(&'j EnvName, &'j EnvValue)> {
         let common = self.common_env();
         job.env.iter().filter(|(name, value)| common.get(name) != Some(value)).collect()
@@ -127,7 +136,7 @@ impl Draft {
 
     fn common_env(&self) -> BTreeMap<&EnvName, &EnvValue> {
         match (&self.kind, self.jobs.first()) {
-            (Kind::Crontab { .. }, Some((_, first))) => first.env.iter().collect(),
+            (Kind::Crontab { pam: false, .. }, Some((_, first))) => first.env.iter().collect(),
             _ => BTreeMap::new(),
         }
     }
@@ -136,7 +145,7 @@ impl Draft {
     pub(super) fn write(&self, id: &ServiceId) -> String {
         let mut out = Writer::default();
         match &self.kind {
-            Kind::Crontab { from, home, reader } => {
+            Kind::Crontab { from, home, reader, pam: _ } => {
                 out.comment(&format!(
                     "From {from}. Remove the lines there, or {reader} runs them as well."
                 ));
@@ -174,12 +183,23 @@ impl Draft {
         let directory = home.map_or(HOME.to_owned(), |home| format!("-{home}").replace('%', "%%"));
         out.map("systemd", |out| {
             out.map("Service", |out| {
+                if self.has_session() {
+                    out.comment(&format!(
+                        "As under cron. A purge of its package removes /etc/pam.d/{PAM}, which this needs."
+                    ));
+                    out.scalar("PAMName", PAM);
+                }
                 if !self.sets(USER) {
                     out.scalar("UnsetEnvironment", USER);
                 }
                 out.scalar("WorkingDirectory", &directory);
             });
         });
+    }
+
+    /// Returns whether the jobs have a session of PAM.
+    fn has_session(&self) -> bool {
+        matches!(self.kind, Kind::Crontab { pam: true, .. })
     }
 
     /// Returns whether the environment of a job has a variable.
@@ -229,10 +249,16 @@ impl Draft {
         if *catch_up {
             out.plain("catch_up", true);
         }
-        out.list("command", command.iter().map(Argument::as_str));
-        out.optional("user", user.as_ref().filter(|user| Some(*user) != common_user));
         let env = self.own_env(job);
-        if !env.is_empty() {
+        let sets: Vec<_> = match self.has_session() {
+            true => env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+            false => Vec::new(),
+        };
+        let first = (!sets.is_empty()).then_some(ENV);
+        let words = first.into_iter().chain(sets.iter().map(String::as_str));
+        out.list("command", words.chain(command.iter().map(Argument::as_str)));
+        out.optional("user", user.as_ref().filter(|user| Some(*user) != common_user));
+        if sets.is_empty() && !env.is_empty() {
             out.map("env", |out| write_env(env.into_iter(), out));
         }
         if *limits != Limits::default() {

@@ -304,7 +304,9 @@ impl Walk<'_, '_> {
             Some(id) => id.to_string(),
             None => naming::of_file(self.source.file),
         };
-        let draft = Draft::new(wanted, Kind::Crontab { from, home, reader });
+        // anacron has no session, and neither has a user's own systemd.
+        let pam = self.importer.pam && !self.anacron && self.source.owner != Owner::Manager;
+        let draft = Draft::new(wanted, Kind::Crontab { from, home, reader, pam });
         if draft.is_full(job) {
             let why =
                 Invalid::new(format!("the job is longer than {MOST_TEXT} bytes in a definition"));

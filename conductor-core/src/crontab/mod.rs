@@ -83,6 +83,7 @@ pub struct Imported {
 #[derive(Debug, Default)]
 pub struct Importer {
     fold: bool,
+    pam: bool,
     fold_hint: Option<&'static str>,
     system_hint: Option<&'static str>,
     defined: BTreeMap<ServiceId, PathBuf>,
@@ -102,6 +103,13 @@ impl Importer {
     #[must_use]
     pub fn fold(mut self, fold: bool) -> Self {
         self.fold = fold;
+        self
+    }
+
+    /// Gives the jobs of crontabs what PAM gives to commands of cron: a session of its service `cron`.
+    #[must_use]
+    pub fn pam(mut self, pam: bool) -> Self {
+        self.pam = pam;
         self
     }
 
@@ -126,8 +134,7 @@ impl Importer {
 
     /// Returns the definitions.
     pub fn finish(self) -> Imported {
-        let Self { fold: _, fold_hint: _, system_hint: _, defined, drafts, left_out, mut notes } =
-            self;
+        let Self { defined, drafts, left_out, mut notes, .. } = self;
         let of_service = |draft: &Draft| match &draft.kind {
             Kind::Service { id, .. } => Some(id.clone()),
             Kind::Crontab { .. } => None,

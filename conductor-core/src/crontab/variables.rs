@@ -75,6 +75,9 @@ impl Variables {
     /// # Errors
     /// It cannot be imported.
     pub(super) fn set(&mut self, name: &str, value: &str) -> Result<Option<Invalid>, Invalid> {
+        if name == "LOGNAME" && self.always_sh {
+            return Ok(None);
+        }
         if name == "LOGNAME" {
             let note =
                 Invalid::new("cron does not let a crontab set LOGNAME, so it is not set here");

@@ -146,6 +146,8 @@ pub(super) fn compile(
         slice: slice.as_str(),
         r#type: service_type,
         kill_mode: match task.children {
+            // systemd's process that closes the session gets the time to do so.
+            Children::Kill if has_session(&service) => "control-group",
             Children::Kill => "mixed",
             Children::Keep => "process",
         },
@@ -160,6 +162,12 @@ pub(super) fn compile(
         settings: settings(&service),
     };
     Ok(templates.render(unit_templates::COMMAND, &Values::new(&view))?)
+}
+
+/// Returns whether the definition's own directives open a session of PAM.
+fn has_session(service: &Service) -> bool {
+    let names = service.settings.values().flat_map(BTreeMap::keys);
+    names.into_iter().any(|name| name.as_str() == "PAMName")
 }
 
 /// Returns the definition's own directives, without those for units that keep running.

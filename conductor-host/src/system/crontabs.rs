@@ -65,6 +65,43 @@ pub fn crontabs_in(directory: &Path) -> Result<(Vec<PathBuf>, Vec<Problem>), Pro
     Ok((crontabs, others))
 }
 
+/// Returns a problem for each file below a root from which PAM gives something to commands of cron.
+pub fn session_gives(root: &Path) -> Vec<Problem> {
+    const VARIABLES: &str = "cron gives commands these variables through PAM";
+    const LIMITS: &str = "cron gives commands these limits through PAM";
+    let mut limits: Vec<_> = match root.join("etc/security/limits.d").read_dir() {
+        Ok(entries) => entries.flatten().map(|entry| entry.path()).collect(),
+        Err(_) => Vec::new(),
+    };
+    limits.retain(|path| path.extension().is_some_and(|end| end == "conf"));
+    limits.push(root.join("etc/security/limits.conf"));
+    limits.sort();
+    let variables = [(root.join("etc/environment"), VARIABLES)];
+    let files = variables.into_iter().chain(limits.into_iter().map(|path| (path, LIMITS)));
+    files
+        .filter(|(path, _)| has_settings(path))
+        .map(|(path, what)| Problem::of_file(&path, what))
+        .collect()
+}
+
+/// Returns a problem if PAM has no service for cron below a root.
+pub fn session_lacks(root: &Path) -> Vec<Problem> {
+    let path = root.join("etc/pam.d/cron");
+    let lacks = (!path.exists()).then(|| {
+        let problem =
+            Problem::of_file(&path, "it is missing, and PAM would take `other` in its place");
+        problem.hint("install the package cron, or import without --pam")
+    });
+    lacks.into_iter().collect()
+}
+
+/// Returns whether a file has lines other than comments. One that cannot be read has none.
+fn has_settings(path: &Path) -> bool {
+    let text = open::read(path, Links::Followed, LONGEST).unwrap_or_default();
+    text.split(|byte| *byte == b'\n')
+        .any(|line| line.trim_ascii_start().first().is_some_and(|first| *first != b'#'))
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -84,9 +121,33 @@ mod tests {
             paths.into_iter().map(name).collect()
         };
         assert_eq!(names(crontabs), ["A_1-x", "b"]);
-        let others = others.into_iter().map(|problem| problem.file).collect();
+        let others = others.into_iter().map(|problem| problem.file).collect::<Vec<_>>();
         assert_eq!(names(others), [".hidden", "sub", "x.dpkg-old", "x~", "ä"]);
         assert!(crontabs_in(&directory.path().join("none")).is_err());
+    }
+
+    #[test]
+    fn what_pam_gives_is_named() {
+        let root = tempfile::tempdir().unwrap();
+        let write = |file: &str, text: &str| {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, text).unwrap();
+        };
+        let named = || {
+            session_gives(root.path()).into_iter().map(|problem| problem.file).collect::<Vec<_>>()
+        };
+        assert!(named().is_empty());
+        assert_eq!(session_lacks(root.path()).len(), 1);
+        write("etc/environment", "\n# A=1\n");
+        write("etc/security/limits.conf", "  # End of file\n");
+        write("etc/security/limits.d/x.conf", "* soft nofile 9\n");
+        write("etc/security/limits.d/x.orig", "* soft nofile 9\n");
+        write("etc/pam.d/cron", "");
+        assert_eq!(named(), [root.path().join("etc/security/limits.d/x.conf")]);
+        write("etc/environment", "# A=1\nB=1\n");
+        assert_eq!(named()[0], root.path().join("etc/environment"));
+        assert_eq!(session_lacks(root.path()), []);
     }
 
     #[test]

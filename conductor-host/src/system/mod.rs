@@ -34,7 +34,7 @@ pub(crate) mod volumes;
 mod zones;
 
 pub use conductor_core::settings::{ProxySettings, Settings};
-pub use crontabs::{crontabs_in, read_crontab, read_open_crontab};
+pub use crontabs::{crontabs_in, read_crontab, read_open_crontab, session_gives, session_lacks};
 pub use definitions::defined_services;
 pub(crate) use definitions::{
     find_definition, good_definitions, good_definitions_of, read_definitions, read_template,

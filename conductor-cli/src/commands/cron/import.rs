@@ -8,7 +8,9 @@ use conductor_core::crontab::{Imported, Importer, Owner, Source, is_anacrontab};
 use conductor_core::error::Problem;
 use conductor_core::name::ServiceId;
 use conductor_core::value::UserName;
-use conductor_host::system::{crontabs_in, defined_services, read_crontab, read_open_crontab};
+use conductor_host::system::{
+    crontabs_in, defined_services, read_crontab, read_open_crontab, session_gives, session_lacks,
+};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -43,6 +45,9 @@ pub(crate) struct Import {
     /// Make lines that call conductor run --id ID jobs of the service ID
     #[arg(long)]
     pub(crate) run_id: bool,
+    /// Give jobs what PAM gives them under cron: /etc/environment, limits, umask, audit user
+    #[arg(long)]
+    pub(crate) pam: bool,
     /// The id of the service [default: the name of the file]
     #[arg(long)]
     pub(crate) id: Option<ServiceId>,
@@ -79,6 +84,7 @@ pub(crate) fn run(context: &Context, options: &Import) -> Result<ExitCode, Failu
     let defined = defined_services(&context.conductor.paths().definitions);
     let mut importer = Importer::new(defined)
         .fold(options.run_id)
+        .pam(options.pam)
         .fold_hint("--run-id makes it a job of that service")
         .system_hint("for a system crontab, write --system in place of --owner");
     for file in &files {
@@ -97,6 +103,14 @@ pub(crate) fn run(context: &Context, options: &Import) -> Result<ExitCode, Failu
     }
     let mut result = importer.finish();
     result.notes.extend(others);
+    if !result.definitions.is_empty() && !context.of_user {
+        let notes =
+            if options.pam { session_lacks(Path::new("/")) } else { session_gives(Path::new("/")) };
+        result.notes.extend(notes.into_iter().map(|note| match options.pam {
+            true => note,
+            false => note.hint("--pam gives them to the jobs, too"),
+        }));
+    }
     match context.json() {
         true => print_json(&result)?,
         false => print_text(&result)?,

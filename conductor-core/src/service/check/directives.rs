@@ -1,7 +1,7 @@
 //! Advises on directives of `systemd:` that do not do what they seem to do.
 
 use super::{Check, known};
-use crate::definition::{Definition, Fault, Field, Located, Runtime};
+use crate::definition::{Children, Definition, Fault, Field, Job, Located, Runtime};
 use crate::error::{Problem, shown};
 use crate::value::{Directive, Section, Setting, Tokenized as _, token_names};
 
@@ -43,8 +43,9 @@ const OF_GROUPS: [&str; 8] =
     ["AllowedCPUs", "AllowedMemoryNodes", "CPU", "Device", "IO", "IPAddress", "Memory", "Tasks"];
 
 impl Check<'_> {
-    /// Returns the advice on the directives of a definition.
+    /// Returns the advice on the directives of a definition, and refuses those that systemd would.
     pub(super) fn advice_on_directives(&self, definition: &Definition) -> Vec<Problem> {
+        self.session(definition);
         let mut problems = Vec::new();
         let Field::Given(sections) = &definition.systemd else { return problems };
         let runtime = known(&definition.runtime);
@@ -59,6 +60,43 @@ impl Check<'_> {
         }
         problems
     }
+
+    /// Refuses a session of PAM for a job that keeps what its command leaves behind: systemd closes the session
+    /// when the unit ends, and refuses a unit that does not end all of its processes.
+    fn session(&self, definition: &Definition) {
+        let (Field::Given(sections), Field::Given(jobs)) = (&definition.systemd, &definition.cron)
+        else {
+            return;
+        };
+        let keeps = |job: &Field<Job>| {
+            let Field::Given(Located {
+                value: Job { children: Field::Given(children), .. }, ..
+            }) = job
+            else {
+                return false;
+            };
+            children.value == Children::Keep
+        };
+        if !jobs.value.0.iter().any(|(_, job)| keeps(job)) {
+            return;
+        }
+        for (section, table) in &sections.value.0 {
+            let Field::Given(table) = table else { continue };
+            let names = table.value.0.iter().map(|(name, _)| name);
+            for name in names.filter(|name| is_session(&section.value, &name.value)) {
+                let fault = Fault::new("PAMName does not work for a job with children: keep");
+                self.refuse(
+                    name.at,
+                    fault.hint("remove one of them: systemd refuses the two together"),
+                );
+            }
+        }
+    }
+}
+
+/// Returns whether a directive opens a session of PAM.
+fn is_session(section: &Section, name: &Directive) -> bool {
+    section.as_str() == "Service" && name.as_str() == "PAMName"
 }
 
 fn not_in_container(
@@ -123,6 +161,25 @@ mod tests {
             ),
         ] {
             assert_eq!(advice(text), [expected]);
+        }
+    }
+
+    #[test]
+    fn no_process_is_kept_from_a_session() {
+        let text = |children: &str, directive: &str| {
+            format!(
+                "id: a\ninstances: 0\ncron: {{a: {{schedule: '@daily', command: [/x], children: {children}}}}}\n\
+                 systemd: {{Service: {{{directive}: cron}}}}\n"
+            )
+        };
+        let parse = |text: &str| Service::parse(Path::new("a.yaml"), text);
+        let problems = parse(&text("keep", "PAMName")).unwrap_err().to_string();
+        assert!(
+            problems.starts_with("a.yaml:4:30: systemd.Service.PAMName: PAMName does not"),
+            "{problems}"
+        );
+        for (children, directive) in [("kill", "PAMName"), ("keep", "UMask")] {
+            parse(&text(children, directive).replace("UMask: cron", "UMask: '0002'")).unwrap();
         }
     }
 
