@@ -25,3 +25,4 @@ pub mod settings;
 mod text;
 pub mod unit;
 pub mod value;
+pub mod yaml;

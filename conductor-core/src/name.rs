@@ -313,7 +313,7 @@ fn check_label(text: &str, what: &str, longest: usize) -> Result<(), Invalid> {
 }
 
 /// Returns the valid label that is nearest to a text.
-pub(crate) fn slug(text: &str) -> String {
+pub fn slug(text: &str) -> String {
     let replaced: String = text
         .chars()
         .map(|c| c.to_ascii_lowercase())

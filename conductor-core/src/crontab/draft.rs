@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use super::naming;
-use super::yaml::{Writer, scalar};
 use crate::name::{JobName, Revision, ServiceId};
 use crate::service::Limits;
 use crate::value::{Argument, Crontab, Description, EnvName, EnvValue, HostPath, Span, UserName};
+use crate::yaml::{Writer, scalar};
 
 /// systemd's `WorkingDirectory=` for the home directory of the user. With the dash, the command runs even if
 /// there is no such directory, as under cron.

@@ -19,7 +19,6 @@ mod notes;
 mod percent;
 mod shell;
 mod variables;
-mod yaml;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -84,6 +84,13 @@ impl<'i> Source<'i> {
             Some("yaml" | "yml") => yaml::parse,
             Some("json") => json::parse,
             Some("toml") => toml::parse,
+            Some("container" | "pod" | "kube" | "volume" | "network") => {
+                let problem =
+                    Problem::of_file(file, "this is a file of Quadlet, and not a definition");
+                let hint =
+                    "conductor import quadlet FILE converts .container files, with the others";
+                return Err(vec![problem.hint(hint)]);
+            }
             _ => {
                 let problem = Problem::of_file(file, "the file name has no known extension");
                 return Err(vec![problem.hint("name it *.yaml, *.json or *.toml")]);

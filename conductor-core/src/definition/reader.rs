@@ -222,8 +222,7 @@ impl<'d> Deserializer<'d> for Reader<'d, '_> {
             };
         };
         if self.node == ROOT && self.is_compose(entries) && !fields.contains(&"services") {
-            let hint = "write one file for each service, which begins with id: NAME and has its \
-                        image, command, env and volumes as keys of its own";
+            let hint = "conductor import compose FILE converts it: one definition for each service";
             return Err(Fault::new("this is a Compose file, and not a definition").hint(hint));
         }
         let has_flat = fields.contains(&FLAT);

@@ -4,19 +4,19 @@ use std::fmt::{Display, Write as _};
 
 /// Writes one line of YAML at a time.
 #[derive(Debug, Default)]
-pub(super) struct Writer {
+pub struct Writer {
     text: String,
     depth: usize,
 }
 
 impl Writer {
     /// Returns the text.
-    pub(super) fn finish(self) -> String {
+    pub fn finish(self) -> String {
         self.text
     }
 
     /// Writes a comment, always as one line.
-    pub(super) fn comment(&mut self, text: &str) {
+    pub fn comment(&mut self, text: &str) {
         let text = text.strip_prefix('#').map_or_else(|| format!(" {text}"), str::to_owned);
         let plain = |c: char| if is_special(c) && c != '\t' { '\u{fffd}' } else { c };
         let text: String = text.chars().map(plain).collect();
@@ -24,37 +24,37 @@ impl Writer {
     }
 
     /// Writes comments, one a line.
-    pub(super) fn comments(&mut self, texts: &[String]) {
+    pub fn comments(&mut self, texts: &[String]) {
         for text in texts {
             self.comment(text);
         }
     }
 
     /// Writes a key and its value, if it has one.
-    pub(super) fn optional(&mut self, key: &str, value: Option<impl Display>) {
+    pub fn optional(&mut self, key: &str, value: Option<impl Display>) {
         if let Some(value) = value {
             self.scalar(key, &value.to_string());
         }
     }
 
     /// Writes a key and its value.
-    pub(super) fn scalar(&mut self, key: &str, value: &str) {
+    pub fn scalar(&mut self, key: &str, value: &str) {
         self.line(&format!("{}: {}", scalar(key), scalar(value)));
     }
 
     /// Writes a key and a value that is not text.
-    pub(super) fn plain(&mut self, key: &str, value: impl Display) {
+    pub fn plain(&mut self, key: &str, value: impl Display) {
         self.line(&format!("{key}: {value}"));
     }
 
     /// Writes a key and a list.
-    pub(super) fn list<'v>(&mut self, key: &str, values: impl Iterator<Item = &'v str>) {
+    pub fn list<'v>(&mut self, key: &str, values: impl Iterator<Item = &'v str>) {
         let values: Vec<_> = values.map(scalar).collect();
         self.line(&format!("{key}: [{}]", values.join(", ")));
     }
 
     /// Writes a key and the mapping below it.
-    pub(super) fn map(&mut self, key: &str, write: impl FnOnce(&mut Self)) {
+    pub fn map(&mut self, key: &str, write: impl FnOnce(&mut Self)) {
         self.line(&format!("{}:", scalar(key)));
         self.depth += 1;
         write(self);
@@ -68,7 +68,7 @@ impl Writer {
 }
 
 /// Returns text as a scalar: plain if that is unambiguous, else in double quotes.
-pub(super) fn scalar(text: &str) -> String {
+pub fn scalar(text: &str) -> String {
     const WORDS: [&str; 12] =
         ["true", "false", "null", "yes", "no", "on", "off", "y", "n", "inf", "nan", "~"];
     let plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || "/_".contains(c))
