@@ -94,6 +94,11 @@ mod tests {
             let text = subcommand.render_long_help().to_string();
             help.extend(["\n──── cron ", subcommand.get_name(), "\n", &text]);
         }
+        let import = command.find_subcommand_mut("import").unwrap();
+        for name in ["compose", "quadlet"] {
+            let text = import.find_subcommand_mut(name).unwrap().render_long_help().to_string();
+            help.extend(["\n──── import ", name, "\n", &text]);
+        }
         insta::assert_snapshot!(help);
     }
 }

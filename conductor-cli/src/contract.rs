@@ -13,6 +13,7 @@ use crate::commands::cron::import::ImportedCrontabs;
 use crate::commands::cron::run_now::FinishedRun;
 use crate::commands::cron::translate::Translation;
 use crate::commands::diff::Difference;
+use crate::commands::import::ImportedServices;
 use crate::commands::logs::JournalEntry;
 use crate::commands::render::Rendered;
 use crate::commands::run::Detached;
@@ -43,6 +44,8 @@ pub(crate) enum OutputOf {
     CronRunNow,
     CronPause,
     CronResume,
+    ImportCompose,
+    ImportQuadlet,
 }
 
 impl OutputOf {
@@ -52,7 +55,7 @@ impl OutputOf {
         let lines: Vec<_> = self.lines(&mut generator).into_iter().map(Value::from).collect();
         let possible = self.to_possible_value();
         let name = possible.as_ref().map_or("", |value| value.get_name());
-        let command = name.replacen("cron-", "cron ", 1);
+        let command = name.replacen("cron-", "cron ", 1).replacen("import-", "import ", 1);
         let mut schema = schemars::json_schema!({
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "$id": format!("urn:conductor:contract:{VERSION}:{name}"),
@@ -90,6 +93,9 @@ impl OutputOf {
             Self::Logs => vec![generator.subschema_for::<JournalEntry>()],
             Self::CronTranslate => vec![generator.subschema_for::<Translation>()],
             Self::CronImport => vec![generator.subschema_for::<ImportedCrontabs<'_>>()],
+            Self::ImportCompose | Self::ImportQuadlet => {
+                vec![generator.subschema_for::<ImportedServices<'_>>()]
+            }
             Self::CronNext => vec![generator.subschema_for::<Upcoming>()],
             Self::CronRunNow => vec![
                 generator.subschema_for::<FinishedRun>(),

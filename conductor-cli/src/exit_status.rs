@@ -31,7 +31,7 @@ mod tests {
         (
             FAILED,
             "failed",
-            "also: a job that failed (`cron run-now`), lines that could not be converted (`cron import`), \
+            "also: a job that failed (`cron run-now`), lines that could not be converted (`cron import`, `import`), \
              something that is not healthy (`status --check`)",
         ),
         (

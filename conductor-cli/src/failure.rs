@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
 use conductor_core::caught::{self, Panicked};
-use conductor_core::error::{Invalid, Problem};
+use conductor_core::error::{Invalid, Problem, Problems};
 use conductor_core::name::ServiceId;
 use conductor_host::Error;
 
@@ -32,6 +32,8 @@ pub(crate) enum Failure {
     Output(io::Error),
     /// A crontab cannot be read, or its user is not known.
     Crontab(Problem),
+    /// What is to be imported cannot be read, or the definitions cannot be written.
+    Import(Vec<Problem>),
     /// A terminal was requested, but standard input is none.
     NoTerminal,
     /// A terminal cannot be created or set up.
@@ -88,6 +90,7 @@ impl Failure {
             Self::Environment { .. } => Kind::Environment,
             Self::Program { .. } => Kind::Program,
             Self::Crontab(_) => Kind::Crontab,
+            Self::Import(_) => Kind::Import,
             Self::Output(_) => Kind::Output,
             Self::NoTerminal | Self::Terminal(_) => Kind::Terminal,
             Self::Signals(_) => Kind::Signals,
@@ -111,6 +114,7 @@ impl Failure {
             Self::Environment { name } => format!("{name} is not set"),
             Self::Program { name, source } => format!("cannot run {name}: {source}"),
             Self::Crontab(problem) => problem.to_string(),
+            Self::Import(problems) => Problems(problems.clone()).to_string(),
             Self::NoTerminal => "the input is not a terminal".to_owned(),
             Self::Terminal(error) => format!("cannot create a terminal: {error}"),
             Self::Signals(error) => format!("cannot catch signals: {error}"),
@@ -133,6 +137,7 @@ impl Failure {
             }
             Self::Internal(_) => Some(caught::HINT.to_owned()),
             Self::Crontab(_)
+            | Self::Import(_)
             | Self::Output(_)
             | Self::Terminal(_)
             | Self::Signals(_)
@@ -153,6 +158,7 @@ impl Failure {
         match self {
             Self::Core(error) => error.problems(),
             Self::Crontab(problem) => std::slice::from_ref(problem),
+            Self::Import(problems) => problems,
             _ => &[],
         }
     }

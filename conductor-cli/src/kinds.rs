@@ -10,6 +10,7 @@ pub(crate) enum Kind {
     Usage,
     Argument,
     Crontab,
+    Import,
     Environment,
     Terminal,
     Signals,
@@ -30,6 +31,11 @@ impl Kind {
             Self::Crontab => {
                 ("crontab", BAD_INPUT, "a crontab cannot be read, or its user is not known")
             }
+            Self::Import => (
+                "import",
+                BAD_INPUT,
+                "what is to be imported cannot be read, or a definition is in the way",
+            ),
             Self::Environment => {
                 ("environment", BAD_INPUT, "a variable that `--user` needs is not set")
             }
@@ -128,11 +134,12 @@ mod tests {
     use crate::exit_status::generated::assert_generated;
 
     /// The kinds in the order of the table. Errors of the output have no JSON form.
-    const KINDS: [Kind; 32] = [
+    const KINDS: [Kind; 33] = [
         Kind::Usage,
         Kind::Argument,
         Kind::Host(ErrorKind::Definition),
         Kind::Crontab,
+        Kind::Import,
         Kind::Host(ErrorKind::Template),
         Kind::Host(ErrorKind::Compile),
         Kind::Host(ErrorKind::ForeignFile),

@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod cron;
 pub(crate) mod deploy;
 pub(crate) mod diff;
+pub(crate) mod import;
 pub(crate) mod logs;
 pub(crate) mod remove;
 pub(crate) mod render;
@@ -24,6 +25,7 @@ use self::apply::Apply;
 use self::change::ChangeOptions;
 use self::cron::{Cron, CronCommand};
 use self::deploy::Deploy;
+use self::import::Import;
 use self::logs::Logs;
 use self::remove::Remove;
 use self::render::Render;
@@ -63,6 +65,8 @@ pub(crate) enum Command {
     Remove(Remove),
     /// Scheduled jobs
     Cron(Cron),
+    /// Convert Compose files or Quadlet units to definitions
+    Import(Import),
     /// Print the JSON Schema of a definition, or of what a command prints for programs
     Schema(Schema),
 }
@@ -83,6 +87,7 @@ impl Command {
             Self::Logs(options) => logs::run(context, options),
             Self::Remove(options) => remove::run(context, options),
             Self::Cron(cron) => cron::run(context, cron),
+            Self::Import(options) => import::run(context, options),
             Self::Schema(options) => schema::run(context, options),
         }
     }

@@ -10,6 +10,7 @@ mod directory;
 mod explain;
 mod host;
 pub mod images;
+mod imports;
 mod journal;
 pub mod last_port;
 mod last_words;
@@ -43,6 +44,7 @@ pub(crate) use definitions::{
 pub use directory::{DirectoryError, UnitDirectory};
 pub(crate) use host::SystemHost;
 pub use images::PullError;
+pub use imports::{files_in, read_import, write_definitions};
 pub use journal::{Follower, JournalQuery};
 pub use last_words::{LastWords, last_words};
 pub use listeners::{listeners, listening_ports};

@@ -66,13 +66,13 @@ pub(crate) struct ImportedCrontabs<'i> {
     notes: Vec<ErrorDetails>,
 }
 
-/// A definition made from a crontab.
+/// A definition made from something else.
 #[derive(Serialize, JsonSchema)]
-struct ImportedDefinition<'i> {
+pub(crate) struct ImportedDefinition<'i> {
     /// The id of its service.
-    id: &'i ServiceId,
+    pub(crate) id: &'i ServiceId,
     /// Its text, in YAML.
-    text: &'i str,
+    pub(crate) text: &'i str,
 }
 
 pub(crate) fn run(context: &Context, options: &Import) -> Result<ExitCode, Failure> {

@@ -1,0 +1,353 @@
+//! Translates `[Container]` to the keys of Compose, whose conversion does the rest.
+
+use super::Units;
+use super::keys::{KEYS, Take};
+use super::unit::{Line, specifiers, words};
+use crate::node::{Entry, Node, Place, Value};
+use crate::report::{Origin, Report};
+
+/// Arguments of podman with a key of Compose, and whether each is another item of a list.
+const ARGUMENTS: [(&str, &str, bool); 20] = [
+    ("add-host", "extra_hosts", true),
+    ("cap-add", "cap_add", true),
+    ("cap-drop", "cap_drop", true),
+    ("cpu-shares", "cpu_shares", false),
+    ("cpus", "cpus", false),
+    ("cpuset-cpus", "cpuset", false),
+    ("device", "devices", true),
+    ("dns", "dns", true),
+    ("gpus", "gpus", false),
+    ("group-add", "group_add", true),
+    ("hostname", "hostname", false),
+    ("ipc", "ipc", false),
+    ("memory", "mem_limit", false),
+    ("pid", "pid", false),
+    ("pids-limit", "pids_limit", false),
+    ("privileged", "privileged", false),
+    ("security-opt", "security_opt", true),
+    ("shm-size", "shm_size", false),
+    ("tmpfs", "tmpfs", true),
+    ("tty", "tty", false),
+];
+
+/// A container in Compose's words, and what has no word there.
+#[derive(Debug)]
+pub(super) struct Container {
+    pub(super) entries: Vec<Entry>,
+    /// Options of podman.
+    pub(super) options: Vec<(String, Origin)>,
+}
+
+/// The translation of one file.
+pub(super) struct Translation<'t> {
+    pub(super) units: &'t Units,
+    pub(super) name: &'t str,
+    pub(super) report: &'t mut Report,
+    container: Container,
+    group: Option<String>,
+}
+
+impl<'t> Translation<'t> {
+    pub(super) fn new(units: &'t Units, name: &'t str, report: &'t mut Report) -> Self {
+        let container = Container { entries: Vec::new(), options: Vec::new() };
+        Self { units, name, report, container, group: None }
+    }
+
+    /// Translates the lines of the section.
+    pub(super) fn translate(mut self, lines: &[Line]) -> Container {
+        for line in lines.iter().filter(|line| line.section == "Container") {
+            let origin = Origin::new(line.at, format!("Container.{}", line.key));
+            let value = match specifiers(&line.value, self.name) {
+                Ok(value) => value,
+                Err(specifier) => {
+                    let message =
+                        format!("left out: systemd would replace {specifier} in the value");
+                    self.report.leave_out(&origin, message, "write the value out");
+                    continue;
+                }
+            };
+            self.line(line, &value, &origin);
+        }
+        if let Some(group) = self.group.take() {
+            let user = self.container.entries.iter_mut().find(|entry| entry.key == "user");
+            if let Some(Entry { value, .. }) = user
+                && let Some(user) = value.as_text()
+            {
+                value.value = Value::Text(format!("{user}:{group}"));
+            }
+        }
+        self.container
+    }
+
+    fn line(&mut self, line: &Line, value: &str, origin: &Origin) {
+        let Some(key) = KEYS.iter().find(|key| key.row.key == line.key) else {
+            let message = format!("left out: [Container] has no key {}", line.key);
+            return self.report.leave_out(origin, message, "");
+        };
+        let at = line.at;
+        match key.take {
+            Take::Text => self.set(key.to, Node::text(value, at)),
+            Take::Item => self.push(key.to, Node::text(value, at)),
+            Take::Items => {
+                for word in self.split(value, origin) {
+                    self.push(key.to, Node::text(word, at));
+                }
+            }
+            Take::Words => {
+                let items = self.split(value, origin).into_iter().map(|word| Node::text(word, at));
+                let list = Value::List(items.collect());
+                self.set(key.to, Node::new(list, at));
+            }
+            Take::Pairs => {
+                for word in self.split(value, origin) {
+                    let (name, value) = word.split_once('=').unwrap_or((&word, ""));
+                    self.put(key.to, name, Node::text(value, at));
+                }
+            }
+            Take::Health => self.put("healthcheck", key.to, Node::text(value, at)),
+            Take::Option(name) => match name.strip_prefix("--security-opt=") {
+                Some(option) => {
+                    // Those of labels have a colon: label=type:TYPE.
+                    let equals = if option.contains('=') { ":" } else { "=" };
+                    self.push("security_opt", Node::text(format!("{option}{equals}{value}"), at));
+                }
+                None => self.option(format!("{name}={value}"), origin),
+            },
+            Take::Note => {
+                let text = key.row.text.strip_prefix("nothing: ").unwrap_or(key.row.text);
+                self.report.note(origin, format!("not needed: {}", text.replace('`', "")));
+            }
+            Take::LeftOut => {
+                let (does, instead) = key.row.text.split_once("; ").unwrap_or((key.row.text, ""));
+                self.report.leave_out(origin, format!("left out: {does}"), instead);
+            }
+            Take::Other => self.other(line, value, origin),
+        }
+    }
+
+    /// Translates keys that need more than another name.
+    fn other(&mut self, line: &Line, value: &str, origin: &Origin) {
+        let at = line.at;
+        let is_true = matches!(value.to_ascii_lowercase().as_str(), "true" | "yes" | "on" | "1");
+        match line.key.as_str() {
+            "Image" => self.image(value, at, origin),
+            "Entrypoint" => {
+                // A program, or a list in JSON's form.
+                let list = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+                let words: Vec<_> = match list {
+                    Some(list) => {
+                        list.split(',').map(|it| it.trim().trim_matches('"').to_owned()).collect()
+                    }
+                    None => self.split(value, origin),
+                };
+                let items = words.into_iter().map(|word| Node::text(word, at)).collect();
+                self.set("entrypoint", Node::new(Value::List(items), at));
+            }
+            "EnvironmentFile" => {
+                let (path, required) = match value.strip_prefix('-') {
+                    Some(path) => (path, "false"),
+                    None => (value, "true"),
+                };
+                let entry = |key: &str, text: &str| Entry {
+                    key: key.into(),
+                    at,
+                    value: Node::text(text, at),
+                };
+                let entries =
+                    vec![entry("path", path), entry("required", required), entry("format", "raw")];
+                self.push("env_file", Node::new(Value::Map(entries), at));
+            }
+            "User" => self.set("user", Node::text(value, at)),
+            "Group" => self.group = Some(value.to_owned()),
+            "HealthCmd" if value == "none" => {
+                self.put("healthcheck", "test", Node::text("NONE", at));
+            }
+            "HealthCmd" => self.put("healthcheck", "test", Node::text(value, at)),
+            "Mount" => self.mount(value, at, origin),
+            "Network" => self.network(value, at, origin),
+            "NetworkAlias" => {
+                // Aliases are of the networks, which may follow: they are names of the container.
+                self.push("x-aliases", Node::text(value, at));
+            }
+            "NoNewPrivileges" if is_true => {
+                self.push("security_opt", Node::text("no-new-privileges", at));
+            }
+            "SecurityLabelDisable" if is_true => {
+                self.push("security_opt", Node::text("label=disable", at));
+            }
+            "SecurityLabelNested" if is_true => {
+                self.push("security_opt", Node::text("label=nested", at));
+            }
+            "Notify" if value == "healthy" => {}
+            "Notify" if is_true => self.report.leave_out(
+                origin,
+                "left out: the program in the container says by itself when it is ready",
+                "write health: an instance counts as started when it is healthy",
+            ),
+            "PodmanArgs" => {
+                let words = self.split(value, origin);
+                self.arguments(words, at, origin);
+            }
+            "Ulimit" => {
+                let (name, limit) = value.split_once('=').unwrap_or((value, ""));
+                let node = match limit.split_once(':') {
+                    Some((soft, hard)) => {
+                        let entry = |key: &str, text: &str| Entry {
+                            key: key.into(),
+                            at,
+                            value: Node::text(text, at),
+                        };
+                        Node::new(Value::Map(vec![entry("soft", soft), entry("hard", hard)]), at)
+                    }
+                    None => Node::text(limit, at),
+                };
+                self.put("ulimits", name, node);
+            }
+            "Volume" => self.volume(value, at),
+            _ => {}
+        }
+    }
+
+    /// Translates arguments of podman: those that have a key of Compose, and others as options.
+    fn arguments(&mut self, words: Vec<String>, at: Place, origin: &Origin) {
+        let mut words = words.into_iter().peekable();
+        while let Some(word) = words.next() {
+            // `--name value` is `--name=value`, unless another option follows.
+            let joined = match word.starts_with("--") && !word.contains('=') {
+                true => words
+                    .next_if(|next| !next.starts_with('-'))
+                    .map(|next| format!("{word}={next}")),
+                false => None,
+            };
+            let word = joined.unwrap_or(word);
+            let (name, value) = word.split_once('=').unwrap_or((&word, "true"));
+            let known =
+                ARGUMENTS.iter().find(|(argument, ..)| Some(*argument) == name.strip_prefix("--"));
+            match known {
+                Some((_, key, true)) => self.push(key, Node::text(value, at)),
+                Some((_, key, false)) => self.set(key, Node::text(value, at)),
+                None => self.option(word, origin),
+            }
+        }
+    }
+
+    fn image(&mut self, value: &str, at: Place, origin: &Origin) {
+        let kind = value.rsplit('.').next().unwrap_or_default();
+        match self.units.value(value, "Image", "Image") {
+            Some(image) => self.set("image", Node::text(image, at)),
+            None if matches!(kind, "build" | "image") => {
+                let message = format!("left out: {value} is not imported");
+                self.report.leave_out(origin, message, "build and push the image, and name it");
+            }
+            None => self.set("image", Node::text(value, at)),
+        }
+    }
+
+    fn mount(&mut self, value: &str, at: Place, origin: &Origin) {
+        let field = |names: &[&str]| {
+            let mut parts = value.split(',').filter_map(|part| part.split_once('='));
+            parts.find(|(name, _)| names.contains(name)).map(|(_, value)| value)
+        };
+        let is_read_only = value
+            .split(',')
+            .any(|part| matches!(part, "ro" | "readonly" | "ro=true" | "readonly=true"));
+        let (source, target) =
+            (field(&["source", "src"]), field(&["target", "destination", "dst"]));
+        match (field(&["type"]), source, target) {
+            (Some("bind" | "volume"), Some(source), Some(target))
+                if value.split(',').count() <= 4 =>
+            {
+                let mode = if is_read_only { ":ro" } else { "" };
+                self.volume(&format!("{source}:{target}{mode}"), at);
+            }
+            (Some("tmpfs"), None, Some(target)) if value.split(',').count() == 2 => {
+                self.push("tmpfs", Node::text(target, at));
+            }
+            _ => self.option(format!("--mount={value}"), origin),
+        }
+    }
+
+    fn network(&mut self, value: &str, at: Place, origin: &Origin) {
+        let (name, options) = match value.split_once(':') {
+            Some((name, options)) => (name, Some(options)),
+            None => (value, None),
+        };
+        match name {
+            "host" | "none" => return self.set("network_mode", Node::text(name, at)),
+            "bridge" | "private" | "pasta" | "slirp4netns" if options.is_none() => return,
+            "ns" | "container" | "private" | "pasta" | "slirp4netns" => {
+                let message = "left out: it is another kind of network than a bridge";
+                return self.report.leave_out(origin, message, "networks, or options");
+            }
+            _ if name.ends_with(".container") => {
+                let message = "left out: the container is in the network namespace of another one";
+                return self.report.leave_out(origin, message, "put both into one network");
+            }
+            _ => {}
+        }
+        let mut entries = Vec::new();
+        for option in options.into_iter().flat_map(|options| options.split(',')) {
+            if let Some(("alias", alias)) = option.split_once('=') {
+                let aliases = Value::List(vec![Node::text(alias, at)]);
+                entries.push(Entry { key: "aliases".into(), at, value: Node::new(aliases, at) });
+            } else {
+                let message = format!("left out: it sets {option} of the connection");
+                self.report.leave_out(origin, message, "");
+            }
+        }
+        let value = if entries.is_empty() { Value::Null } else { Value::Map(entries) };
+        self.put("networks", name.strip_suffix(".network").unwrap_or(name), Node::new(value, at));
+    }
+
+    fn volume(&mut self, value: &str, at: Place) {
+        let value = match value.split_once(':') {
+            Some((source, rest)) => match source.strip_suffix(".volume") {
+                Some(name) => format!("{name}:{rest}"),
+                None => value.to_owned(),
+            },
+            None => value.to_owned(),
+        };
+        self.push("volumes", Node::text(value, at));
+    }
+
+    fn split(&mut self, value: &str, origin: &Origin) -> Vec<String> {
+        words(value).unwrap_or_else(|| {
+            self.report.leave_out(origin, "left out: a quote is open", "");
+            Vec::new()
+        })
+    }
+
+    fn option(&mut self, option: String, origin: &Origin) {
+        self.container.options.push((option, origin.clone()));
+    }
+
+    fn entry(&mut self, key: &str, new: Value, at: Place) -> &mut Node {
+        let entries = &mut self.container.entries;
+        let index = entries.iter().position(|entry| entry.key == key).unwrap_or_else(|| {
+            entries.push(Entry { key: key.to_owned(), at, value: Node::new(new, at) });
+            entries.len() - 1
+        });
+        &mut entries[index].value
+    }
+
+    /// Sets a key; the last value counts.
+    fn set(&mut self, key: &str, value: Node) {
+        self.container.entries.retain(|entry| entry.key != key);
+        self.container.entries.push(Entry { key: key.to_owned(), at: value.at, value });
+    }
+
+    fn push(&mut self, key: &str, item: Node) {
+        let at = item.at;
+        if let Value::List(items) = &mut self.entry(key, Value::List(Vec::new()), at).value {
+            items.push(item);
+        }
+    }
+
+    fn put(&mut self, key: &str, inner: &str, value: Node) {
+        let at = value.at;
+        if let Value::Map(entries) = &mut self.entry(key, Value::Map(Vec::new()), at).value {
+            entries.retain(|entry| entry.key != inner);
+            entries.push(Entry { key: inner.to_owned(), at, value });
+        }
+    }
+}

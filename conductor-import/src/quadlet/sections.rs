@@ -1,0 +1,135 @@
+//! What becomes of `[Unit]`, `[Service]` and `[Install]`: systemd's own directives.
+
+use super::unit::Line;
+use crate::draft::{Draft, Item, Val};
+use crate::report::{Origin, Report};
+use crate::units;
+
+/// Directives that name units.
+const RELATIONS: [&str; 6] = ["After", "Requires", "Wants", "BindsTo", "Requisite", "Before"];
+
+/// Carries the directives of the other sections over to a draft; `id` returns the id of a container's service.
+pub(super) fn carry(
+    draft: &mut Draft,
+    lines: &[Line],
+    id: &dyn Fn(&str) -> Option<String>,
+    report: &mut Report,
+) {
+    let mut starts_at_boot = false;
+    for line in lines.iter().filter(|line| line.section != "Container") {
+        let origin = Origin::new(line.at, format!("{}.{}", line.section, line.key));
+        match (line.section.as_str(), line.key.as_str()) {
+            ("Install", "WantedBy" | "RequiredBy") => starts_at_boot = true,
+            ("Install", _) => {
+                report.leave_out(&origin, "left out: conductor enables units by itself", "");
+            }
+            ("Unit", "Description") => draft.text("description", line.value.clone(), &origin),
+            ("Unit", key) if RELATIONS.contains(&key) => relation(draft, line, id, &origin),
+            ("Service", "Restart") => {
+                if !matches!(
+                    line.value.as_str(),
+                    "always" | "on-failure" | "on-abnormal" | "on-abort" | "on-watchdog"
+                ) {
+                    report.note(&origin, "conductor starts it again when it ends; if it is a task that ends, write type: oneshot");
+                }
+            }
+            ("Service", "RestartSec" | "RestartSteps" | "RestartMaxDelaySec") => {
+                report.note(&origin, "conductor starts it again at once, then ever more slowly");
+            }
+            ("Service", "Type") if line.value == "oneshot" => {
+                draft.text("type", "oneshot", &origin);
+            }
+            ("Service", "Type" | "RemainAfterExit") => {}
+            ("Service", "TimeoutStartSec") => {
+                report.note(
+                    &origin,
+                    "not needed: conductor pulls the image before, and waits for health",
+                );
+            }
+            ("Service", "TimeoutStopSec") => match seconds(&line.value) {
+                Some(time) => {
+                    draft.put("deploy", "stop_timeout", Val::Text(units::span(time)), &origin);
+                }
+                None => {
+                    report.leave_out(&origin, "left out: it is no time of seconds or minutes", "");
+                }
+            },
+            ("Unit" | "Service", key) => directive(draft, &line.section, key, &line.value, &origin),
+            ("Quadlet", "DefaultDependencies") => {
+                report.note(&origin, "not needed: units of containers wait for the network");
+            }
+            (section, _) => {
+                report.leave_out(
+                    &origin,
+                    format!("left out: conductor does not read [{section}]"),
+                    "",
+                );
+            }
+        }
+    }
+    if !starts_at_boot {
+        let origin = draft.origin.clone();
+        report.note(&origin, "conductor starts it at boot, which the file does not ask for");
+    }
+}
+
+/// Returns milliseconds of a time span of systemd, as far as Go has the same words.
+fn seconds(text: &str) -> Option<u64> {
+    let text = text
+        .replace("minutes", "m")
+        .replace("min", "m")
+        .replace("seconds", "s")
+        .replace("sec", "s");
+    units::milliseconds(&text.replace(' ', ""))
+}
+
+/// Carries an order of units over: containers that are imported become `depends_on`.
+fn relation(draft: &mut Draft, line: &Line, id: &dyn Fn(&str) -> Option<String>, origin: &Origin) {
+    for unit in line.value.split_whitespace() {
+        let name = unit.strip_suffix(".service").or_else(|| unit.strip_suffix(".container"));
+        match name.and_then(id) {
+            Some(id) if line.key != "Before" => draft.push("depends_on", id, origin),
+            Some(_) => directive(draft, "Unit", "Before", &line.value, origin),
+            // Networks and volumes are there before a container starts.
+            None if [
+                ".network",
+                ".volume",
+                "-network.service",
+                "-volume.service",
+                ".image",
+                ".build",
+            ]
+            .iter()
+            .any(|end| unit.ends_with(end)) => {}
+            None => {
+                let unit = match unit.strip_suffix(".container") {
+                    Some(name) => format!("{name}.service"),
+                    None => unit.to_owned(),
+                };
+                directive(draft, "Unit", &line.key, &unit, origin);
+            }
+        }
+    }
+}
+
+/// Adds a directive under `systemd`; one that is set several times is a list.
+fn directive(draft: &mut Draft, section: &str, key: &str, value: &str, origin: &Origin) {
+    let item = |value: Val, key: &str| Item { key: key.to_owned(), value, origin: origin.clone() };
+    let text = Val::Text(value.to_owned());
+    let mut directives = match draft.get("systemd") {
+        Some(Val::Map(sections)) => match sections.iter().find(|it| it.key == section) {
+            Some(Item { value: Val::Map(directives), .. }) => directives.clone(),
+            _ => Vec::new(),
+        },
+        _ => Vec::new(),
+    };
+    match directives.iter_mut().find(|it| it.key == key) {
+        None => directives.push(item(text, key)),
+        Some(Item { value: Val::List(values), .. }) => values.push(item(text, "")),
+        Some(other) => {
+            let first = item(other.value.clone(), "");
+            other.value = Val::List(vec![first, item(text, "")]);
+        }
+    }
+    draft.put("systemd", section, Val::Map(directives), origin);
+}
