@@ -22,6 +22,7 @@ impl Check<'_> {
         advice.service(definition);
         advice.problems.extend(self.advice_on_directives(definition));
         advice.problems.extend(self.advice_on_capabilities(definition));
+        advice.problems.extend(self.advice_on_low_ports(definition));
         advice.problems.sort_by_key(|problem| problem.position);
         advice.problems
     }
@@ -264,6 +265,11 @@ mod tests {
                  capabilities (setcap)",
             ),
             (
+                "ports: [9100, 53/udp]",
+                "web.yaml:3:15: ports[1]: only a program with a capability can listen at port 53\n  \
+                 hint: add cap_add: [NET_BIND_SERVICE]",
+            ),
+            (
                 "env: {A: ':{prot}'}",
                 "web.yaml:3:10: env.A: {prot} is not a token, and stays as it is\n  \
                  hint: did you mean {port}?",
@@ -287,6 +293,8 @@ mod tests {
             "cron: {a: {schedule: '@daily', command: [/bin/sh, -c, 'echo $HOME'], timeout: 5m}}",
             "env: {PASSWORD: 'pa$WORD', JSON: '{\"id\": {}}'}",
             "port: 9100\nhealth: {tcp: true}\nenv: {LISTEN: ':{port}'}",
+            "ports: [53]\ncap_add: [NET_BIND_SERVICE]",
+            "ports: [53]\nsandbox: false",
         ] {
             assert_eq!(advice(more), [""; 0], "{more}");
         }

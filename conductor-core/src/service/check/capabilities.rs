@@ -50,6 +50,40 @@ impl Check<'_> {
     }
 }
 
+/// The first port that every user may listen at, unless the host is configured otherwise.
+const FIRST_FREE: u16 = 1024;
+
+impl Check<'_> {
+    /// Advises on a fixed port at which a native program may not listen.
+    pub(super) fn advice_on_low_ports(&self, definition: &Definition) -> Option<Problem> {
+        let Definition { runtime, ports, user, cap_add, sandbox, systemd, .. } = definition;
+        let Field::Given(ports) = ports else { return None };
+        if known(runtime) != Some(Runtime::Native) {
+            return None;
+        }
+        let ports = ports.value.iter().filter_map(|port| match port {
+            Field::Given(port) => Some(port),
+            Field::Absent | Field::Refused => None,
+        });
+        let low = ports.into_iter().find(|port| port.value.first().number() < FIRST_FREE)?;
+        let binds = given(cap_add).any(|added| added.value.to_string() == "NET_BIND_SERVICE");
+        // In the sandbox root has no capabilities, either.
+        let is_root = match user {
+            Field::Given(user) => user.value.is_root(),
+            Field::Absent | Field::Refused => true,
+        };
+        let is_free = matches!(sandbox, Field::Given(sandbox) if !sandbox.value) && is_root;
+        // Directives may give it a capability, or the socket.
+        if binds || is_free || !systemd.is_absent() {
+            return None;
+        }
+        let number = low.value.first();
+        let fault =
+            Fault::new(format!("only a program with a capability can listen at port {number}"));
+        Some(self.source.problem(low.at, fault.hint("add cap_add: [NET_BIND_SERVICE]")))
+    }
+}
+
 fn given(capabilities: &Capabilities) -> impl Iterator<Item = &Located<Capability>> {
     let list = match capabilities {
         Field::Given(list) => list.value.as_slice(),
