@@ -33,7 +33,7 @@ fn what_is_no_definition_is_told_where_and_why() {
             "web.yaml:1:8: an alias to a key, or to the value that contains it",
         ),
         ("yaml", "id: *x\n", "web.yaml:1:5: not YAML: while parsing node, found unknown anchor"),
-        ("yaml", "<<: {id: web}\n", "web.yaml:1:1: merge keys"),
+        ("yaml", "<<: {id: web}\n", "web.yaml:1:5: << merges the keys of other mappings"),
         ("yaml", "id: !!binary aGk=\n", "web.yaml:1:5: the tag tag:yaml.org,2002:!binary"),
         ("yaml", "id: web\nlimits:\n", "web.yaml:2:1: limits: expected a mapping with memory"),
         ("yaml", "id: web\n\0id: x\n", "web.yaml:2:1: the file contains the control"),

@@ -9,7 +9,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use conductor_core::definition::{
-    Definition, Deploy, Engines, Health, Job, Limits, MEANINGS, Native, ProcessKeys, Proxy, schema,
+    Definition, Deploy, Engines, Health, Job, LIMITS, Limits, MEANINGS, Native, ProcessKeys, Proxy,
+    schema,
 };
 use conductor_core::service::Service;
 use conductor_core::settings::{self, ProxyKeys};
@@ -146,6 +147,10 @@ fn meanings() -> String {
     row("user", "`--user`", "`--user`", "`User=`, `Group=`");
     row("cap_add", "`--cap-add`", "`--cap-add`", capabilities);
     row("cap_drop", "`--cap-drop`", "`--cap-drop`", &refused("it has none but those of cap_add"));
+    let network = "`--network`, with aliases";
+    row("networks", network, network, &refused("it is in the network of the host"));
+    row("network_mode", "`--network`", "`--network`", "`none`: `PrivateNetwork=yes`");
+    row("ports", "`--publish`", "`--publish`", "the ports at which the program listens");
     for meaning in MEANINGS {
         let (docker, podman) = match meaning.engines {
             Engines::Option(option) => (format!("`{option}`"), format!("`{option}`")),
@@ -157,6 +162,10 @@ fn meanings() -> String {
             Native::Refused(instead) => refused(instead),
         };
         row(meaning.key, &docker, &podman, &native);
+    }
+    for limit in LIMITS {
+        let docker = limit.docker.map_or_else(refused, str::to_owned);
+        row(&format!("limits.{}", limit.key), &docker, limit.podman, limit.native);
     }
     table
 }
@@ -190,6 +199,8 @@ fn the_defaults_of_the_schema_are_the_parsers() {
         service.origin.position = (1, 1);
         service.origin.files.clear();
         service.advice.clear();
+        // Nor is it whether a default is written.
+        service.health.iter_mut().for_each(|health| health.timeout_is_given = false);
         // No status codes are the probe's own default.
         let probes = format!("Some(StatusCodes({:?}))", Statuses::DEFAULT);
         format!("{service:?}").replace(&probes, "None")

@@ -105,6 +105,13 @@ fn both_accept_what_is_good() {
         ("limits", json!({"memory": "1.5G", "cpu": 1.5, "pids": 1})),
         ("limits", json!({"memory": 1024, "cpu": "150%"})),
         ("limits", json!({})),
+        (
+            "limits",
+            json!({"memory": "1G", "memory_high": "900M", "memory_swap": "64M", "cpu_weight": 50}),
+        ),
+        ("limits", json!({"cpuset": 3, "io_weight": 200, "oom_score_adjust": -500})),
+        ("limits", json!({"io_read_bps": {"/dev/sda": "10M"}, "io_write_iops": {"/dev/sda": 500}})),
+        ("x-common", json!({"a": [1]})),
         ("health", json!({"http": "/health?x={id}", "interval": "1min 30s", "timeout": 2})),
         ("health", json!({"tcp": true, "retries": 1, "start_period": 0})),
         ("health", json!({"http": "/", "tcp": false})),

@@ -20,6 +20,9 @@ use systemd::UnitFile;
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::new(&[]).unwrap());
 
+/// Directives that take several paths.
+const PATHS: [&str; 3] = ["BindPaths", "BindReadOnlyPaths", "RequiresMountsFor"];
+
 /// A harmless value.
 const PLAIN: &str = "plain";
 
@@ -162,6 +165,8 @@ fn lines(set: &UnitSet) -> Vec<Vec<String>> {
                     let doubled = value.replace('%', "%%");
                     systemd::words(doubled.trim_start_matches(['-', '+', ':', '!', '@']))
                 }
+                // Around a path with a space; no path has quotes itself.
+                false if PATHS.contains(&name) => vec![value.replace('"', "")],
                 false => vec![value.to_owned()],
             };
             lines.push([vec![format!("{section} {name}")], words].concat());

@@ -37,6 +37,9 @@ ipc: shareable
 tty: true
 labels: {com.example.revision: "is {revision}"}
 options: [--cgroupns=host]
+env: {discovery.type: single-node}
+volumes: ["/srv/a b:/data/c d:ro,rslave", "kept:/kept:z"]
+limits: {oom_score_adjust: 321}
 cron:
   own:
     schedule: '@yearly'
@@ -44,7 +47,7 @@ cron:
 "#;
 
 /// What the container says, and a command that makes it say so.
-const INSIDE: [(&str, &str); 17] = [
+const INSIDE: [(&str, &str); 20] = [
     ("1000 1234", "echo $(id -u) $(id -g)"),
     ("4321", "id -G | tr ' ' '\\n' | grep 4321"),
     ("/home", "pwd"),
@@ -62,6 +65,9 @@ const INSIDE: [(&str, &str); 17] = [
     ("wrote", "echo x >/dev/other && echo wrote"),
     ("8192", "df -k /dev/shm | awk 'END {print $2}'"),
     ("321", "cat /proc/sys/net/core/somaxconn"),
+    ("321", "cat /proc/1/oom_score_adj"),
+    ("discovery.type=single-node", "tr '\\0' '\\n' </proc/1/environ | grep discovery"),
+    ("content", "cat '/data/c d/file'"),
 ];
 
 fn containers(host: &Host, engine: Engine) {
@@ -71,6 +77,7 @@ fn containers(host: &Host, engine: Engine) {
         "command: [sleep, 1d]\nprivileged: true\npid: host\nuserns: host\nipc: host\n",
     );
     host.define("other.yaml", &privileged.replace("id: web", "id: other"));
+    host.write("/srv/a b/file", "content\n");
     let names = start(host, engine, KEYS);
     host.is_converged();
     let inside = |name: &str, script: &str| {
@@ -79,6 +86,12 @@ fn containers(host: &Host, engine: Engine) {
     for (expected, script) in INSIDE {
         assert_eq!(inside(&names[0], script), expected, "{script}");
     }
+    // What the host mounts later is seen.
+    host.sh(
+        "mkdir '/srv/a b/late'; mount -t tmpfs none '/srv/a b/late'; touch '/srv/a b/late/file'",
+    );
+    assert_eq!(inside(&names[0], "ls '/data/c d/late'"), "file");
+    host.sh("umount '/srv/a b/late'");
     let terminal = inside(&names[0], "readlink /proc/1/fd/1");
     assert!(terminal.starts_with("/dev/pts/"), "{terminal}");
     let group = inside(&names[0], "cat /proc/1/cgroup");
@@ -124,13 +137,16 @@ fn quoted(script: &str) -> String {
 
 fn native(host: &Host) {
     let script = "trap 'echo got QUIT; exit 0' QUIT; echo $(pwd) $(ulimit -n) $(ulimit -Hc) $(id -Gn); \
-                  touch /mnt/x && echo wrote; while :; do sleep 0.1; done";
+                  touch /mnt/x && echo wrote; cat '/opt/c d/file' /proc/self/oom_score_adj; while :; do sleep 0.1; done";
     let command = serde_json::json!(["/bin/sh", "-c", script]);
+    host.write("/srv/a b/file", "content\n");
     host.define(
         "web.yaml",
         &format!(
             "id: web\ncommand: {command}\ngroup_add: [mail]\nworking_dir: /usr/share\nstop_signal: QUIT\n\
              ulimits: {{nofile: 4096, core: {{soft: 0, hard: -1}}}}\ntmpfs: ['/mnt:size=1m']\n\
+             volumes: ['/srv/a b:/opt/c d:ro']\nlimits: {{oom_score_adjust: 321, cpu_weight: 200, cpuset: 0, \
+             memory_high: 900M, io_weight: 50, io_read_bps: {{/dev/null: 10M}}}}\n\
              devices: ['/dev/full:r', /dev/fuse]\nread_only: true\ndeploy: {{stop_timeout: 20s}}\n\
              health: {{command: [/usr/bin/true]}}\n\
              cron: {{own: {{schedule: '@yearly', command: [/bin/sh, -c, 'echo $(pwd) $(id -un):$(id -gn)'], \
@@ -147,12 +163,19 @@ fn native(host: &Host) {
     said("/usr/share 4096 unlimited");
     said(" mail");
     said("wrote");
+    said("content");
+    said("321");
     assert!(!host.path("/mnt/x").exists());
     for (property, value) in [
         ("DevicePolicy", "closed"),
         ("DeviceAllow", "/dev/full r, /dev/fuse rwm"),
         ("PrivateDevices", "no"),
         ("KillSignal", "3"),
+        ("CPUWeight", "200"),
+        ("AllowedCPUs", "0"),
+        ("MemoryHigh", "943718400"),
+        ("IOWeight", "50"),
+        ("IOReadBandwidthMax", "/dev/null 10485760"),
     ] {
         let found = host.property(&unit, property);
         // ProtectClock= allows the first one.

@@ -84,6 +84,10 @@ impl Variables {
             return Ok(Some(note));
         }
         let key = name.parse::<EnvName>()?;
+        if key.is_of_containers() {
+            return Err(Invalid::new(format!("systemd ignores the variable {name}"))
+                .hint("give it a name without dots"));
+        }
         let text = literal(value).parse::<EnvValue>()?;
         format!("{name}={value}").parse::<Argument>()?;
         if self.env.len() >= MOST && !self.env.contains_key(&key) {

@@ -11,6 +11,8 @@ pub(crate) const SANDBOX: bool = true;
 pub(crate) const FOLLOW_REDIRECTS: bool = false;
 pub(crate) const DRAIN: Span = Span::from_secs(30);
 pub(crate) const STOP_TIMEOUT: Span = Span::from_secs(30);
+/// The timeout of a check by a command, which starts a process. The probe's own is for requests.
+pub(crate) const COMMAND_TIMEOUT: Span = Span::from_secs(10);
 /// Migrations of large databases take minutes; the host is locked meanwhile.
 pub(crate) const BEFORE_TIMEOUT: Span = Span::from_secs(30 * 60);
 pub(crate) const KEEP: u16 = 2;

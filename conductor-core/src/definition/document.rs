@@ -174,6 +174,14 @@ impl<'i> Document<'i> {
         }
     }
 
+    /// Returns whether a mapping has a key.
+    pub(super) fn has_key(&self, map: NodeId, key: &str) -> bool {
+        match self.value(map) {
+            Value::Map(entries) => entries.iter().any(|entry| entry.key == key),
+            _ => false,
+        }
+    }
+
     /// Notes a key that its mapping already has. Reading continues with the first one.
     pub(super) fn push_duplicate(&mut self, position: Position, key: &str) {
         self.duplicates.push((position, shown(key)));

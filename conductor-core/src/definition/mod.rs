@@ -25,7 +25,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 pub use field::{Field, Located, Table};
-pub use limits::{CheckedLimits, Limits};
+pub use limits::{CheckedLimits, LIMITS, LimitMeaning, Limits};
 pub use networks::{Network, Networks};
 pub use process::{Engines, MEANINGS, Meaning, Native, Process, ProcessKeys};
 pub use raw::{

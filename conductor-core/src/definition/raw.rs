@@ -29,7 +29,7 @@ pub(crate) const MOST_RELEASES: u16 = 1000;
 /// A service: what to run, how many instances, and how to check their health.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
-#[schemars(deny_unknown_fields, extend("required" = ["id"]))]
+#[schemars(deny_unknown_fields, extend("required" = ["id"], "patternProperties" = {"^x-": true}))]
 pub struct Definition {
     /// The name of the service, unique on a host: `a-z`, `0-9`, `_` and single dashes inside, at
     /// most 64 characters.
@@ -95,7 +95,9 @@ pub struct Definition {
     /// Directories of the host that the instances see: `SOURCE:TARGET`, `SOURCE:TARGET:ro`. A source
     /// that does not exist is an error, and its file system is mounted before an instance starts
     /// (`RequiresMountsFor=`). A name instead of a path, `data:/data`, is a volume of the service
-    /// that is created when it is first used.
+    /// that is created when it is first used. More options after a comma, as the engines have them: `z`
+    /// and `Z` (labels of `SELinux`; docker, podman), `U` (podman), `rslave` (native: so it is),
+    /// `rshared` and `rprivate` (docker, podman).
     pub volumes: Field<Vec<Field<Volume>>>,
     /// The user to run as, and its group if it is another one than the user's own: `app`, `1000:1000`. native services without it get a dynamic user (`DynamicUser=`), the same
     /// for all instances, releases, jobs and runs of the service: `conductor-ID`, shortened if it
@@ -204,7 +206,7 @@ pub struct Health {
     /// The time between two checks.
     #[schemars(extend("default" = defaults::span(Timing::DEFAULT.interval)))]
     pub interval: Field<Span>,
-    /// The longest time for a whole check, also if the answer arrives slowly.
+    /// The longest time for a whole check, also if the answer arrives slowly; `10s` for `command`.
     #[schemars(extend("default" = defaults::span(Timing::DEFAULT.timeout)))]
     pub timeout: Field<Span>,
     /// The number of failures in a row after which an instance is restarted.

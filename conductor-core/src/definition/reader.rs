@@ -12,6 +12,9 @@ use crate::error::shown;
 /// The longest text that a hint repeats as a list.
 const LONGEST_EXAMPLE: usize = 200;
 
+/// The beginning of keys of a definition that mean nothing: their values are for aliases.
+const EXTENSION: &str = "x-";
+
 /// Reads a whole document; `None` if its root has the wrong kind, which has been noted.
 pub(super) fn from_document<'d, T: Deserialize<'d>>(
     document: &'d Document<'_>,
@@ -230,7 +233,10 @@ impl<'d> Deserializer<'d> for Reader<'d, '_> {
             let flat = if has_flat { ProcessKeys::KEYS } else { &[] };
             let known: Vec<_> =
                 fields.iter().chain(flat).copied().filter(|key| *key != FLAT).collect();
-            for entry in entries.iter().filter(|entry| !known.contains(&&*entry.key)) {
+            // Compose's keys for values that others repeat.
+            let is_free = |key: &str| has_flat && key.starts_with(EXTENSION);
+            let is_unknown = |key: &str| !known.contains(&key) && !is_free(key);
+            for entry in entries.iter().filter(|entry| is_unknown(&entry.key)) {
                 let fault = Fault::new(format!("unknown key {}", shown(&entry.key)));
                 self.note_key(entry, fault.hint(suggest(&entry.key, &known)));
             }

@@ -10,6 +10,12 @@ use super::document::{DEEPEST, Document, Entry, NodeId, PathStep, Position, Synt
 /// The hint for braces that YAML reads as a mapping.
 const BRACES: &str = "put text with braces or colons in quotes: \"127.0.0.1:{port}\"";
 
+/// The key that merges other mappings (YAML 1.1; Compose files have it).
+const MERGE: &str = "<<";
+
+/// More merged keys than this are a mistake or an attack.
+const MOST_MERGED: usize = 1_000;
+
 type Parent<'i> = Option<(NodeId, PathStep<'i>)>;
 
 /// Parses one YAML document.
@@ -22,6 +28,7 @@ fn read(text: &str) -> Result<Document<'_>, SyntaxError> {
         parser: Parser::new_from_str(text),
         document: Document::new(),
         anchors: HashMap::new(),
+        merged: 0,
     };
     let mut found = false;
     loop {
@@ -51,6 +58,8 @@ struct Reader<'i> {
     parser: Parser<'i, StrInput<'i>>,
     document: Document<'i>,
     anchors: HashMap<usize, NodeId>,
+    /// How many keys were merged, also those that their mapping had.
+    merged: usize,
 }
 
 impl<'i> Reader<'i> {
@@ -127,26 +136,88 @@ impl<'i> Reader<'i> {
     }
 
     fn entries(&mut self, map: NodeId, depth: usize) -> Result<(), SyntaxError> {
+        let mut merged = Vec::new();
         loop {
             let (event, position) = self.next()?;
             let key = match event {
-                Event::MappingEnd => return Ok(()),
+                Event::MappingEnd => return self.merge(map, &merged, depth),
                 Event::Scalar(key, ..) => key,
                 _ => {
                     let error = SyntaxError::new(position, "a key has to be plain text");
                     return Err(error.hint(BRACES));
                 }
             };
-            if key == "<<" {
-                return Err(SyntaxError::new(position, "merge keys (<<) are not part of YAML 1.2")
-                    .hint("write the keys out, or alias single values with *name"));
-            }
             let (event, at) = self.next()?;
+            if key == MERGE {
+                self.merge_sources(&event, at, &mut merged)?;
+                continue;
+            }
             // A missing value has no position of its own.
             let at = if is_empty(&event) { position } else { at };
             let value = self.node(event, at, Some((map, PathStep::Key(key.clone()))), depth + 1)?;
             self.document.push_entry(map, Entry { key, position, value });
         }
+    }
+
+    /// Reads the value of a merge key: an alias of a mapping, or a list of them.
+    fn merge_sources(
+        &mut self,
+        event: &Event<'i>,
+        at: Position,
+        merged: &mut Vec<(NodeId, Position)>,
+    ) -> Result<(), SyntaxError> {
+        let mut add = |reader: &Self, event: &Event<'i>, at: Position| {
+            let anchor = match event {
+                Event::Alias(anchor) => reader.anchors.get(anchor).copied(),
+                _ => None,
+            };
+            let is_map = |id: &NodeId| matches!(reader.document.value(*id), Value::Map(_));
+            match anchor.filter(is_map) {
+                Some(source) => {
+                    merged.push((source, at));
+                    Ok(())
+                }
+                None => Err(SyntaxError::new(at, "<< merges the keys of other mappings")
+                    .hint("write <<: *name, of a mapping with &name above it")),
+            }
+        };
+        if !matches!(event, Event::SequenceStart(0, None)) {
+            return add(self, event, at);
+        }
+        loop {
+            match self.next()? {
+                (Event::SequenceEnd, _) => return Ok(()),
+                (event, at) => add(self, &event, at)?,
+            }
+        }
+    }
+
+    /// Adds the keys of other mappings that a mapping does not have itself; the first one of them wins.
+    fn merge(
+        &mut self,
+        map: NodeId,
+        sources: &[(NodeId, Position)],
+        depth: usize,
+    ) -> Result<(), SyntaxError> {
+        for (source, at) in sources {
+            let Value::Map(entries) = self.document.value(*source) else { continue };
+            self.merged += entries.len();
+            if self.merged > MOST_MERGED {
+                let message = format!("more than {MOST_MERGED} keys are merged");
+                return Err(SyntaxError::new(*at, message).hint("write the keys out"));
+            }
+            let entries: Vec<_> =
+                entries.iter().map(|entry| (entry.key.clone(), entry.value)).collect();
+            for (key, value) in entries {
+                if self.document.has_key(map, &key) {
+                    continue;
+                }
+                let parent = Some((map, PathStep::Key(key.clone())));
+                let value = self.copy(value, *at, parent, depth + 1)?;
+                self.document.push_entry(map, Entry { key, position: *at, value });
+            }
+        }
+        Ok(())
     }
 
     /// Copies the value of an alias. Each copy counts, so that an alias bomb stays small.
@@ -258,5 +329,50 @@ fn is_number(text: &str) -> bool {
                 && digits.bytes().all(|b| b.is_ascii_digit() || b".eE+-".contains(&b))
                 && digits.parse::<f64>().is_ok()
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use crate::service::Service;
+
+    fn env(text: &str) -> String {
+        let text = format!("id: web\ncommand: [/bin/x]\n{text}\n");
+        match Service::parse(Path::new("web.yaml"), &text) {
+            Ok(service) => {
+                let env = service.env.iter().map(|(name, value)| format!("{name}={value}"));
+                env.collect::<Vec<_>>().join(" ")
+            }
+            Err(problems) => problems.to_string(),
+        }
+    }
+
+    #[test]
+    fn mappings_are_merged_and_their_own_keys_win() {
+        for (text, expected) in [
+            ("x-a: &a {A: 1, B: 2}\nenv: {<<: *a, B: 3}", "A=1 B=3"),
+            ("x-a: &a {A: 1, B: 2}\nenv: {B: 3, <<: *a}", "A=1 B=3"),
+            ("x-a: &a {A: 1}\nx-b: &b {A: 2, B: 2}\nenv: {<<: [*a, *b]}", "A=1 B=2"),
+            ("x-a: &a {A: 1}\nx-b: &b {<<: *a, B: 2}\nenv: {<<: *b}", "A=1 B=2"),
+        ] {
+            assert_eq!(env(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_in_a_merge_has_its_place() {
+        for (text, expected) in [
+            ("env: {<<: {A: 1}}", "web.yaml:3:11: << merges the keys of other mappings"),
+            ("x-a: &a [1]\nenv: {<<: *a}", "web.yaml:4:11: << merges the keys of other mappings"),
+            ("env: &a {<<: *a}", "web.yaml:3:14: << merges the keys of other mappings"),
+            ("x-a: &a {A-B: 1}\nenv:\n  <<: *a", "web.yaml:5:7: env.A-B: \"A-B\" is not the name"),
+        ] {
+            assert!(env(text).starts_with(expected), "{}", env(text));
+        }
+        let many = "*a, ".repeat(2_000);
+        let text = format!("x-a: &a {{A: 1}}\nenv: {{<<: [{many}]}}");
+        assert!(env(&text).contains("more than 1000 keys are merged"), "{}", env(&text));
     }
 }

@@ -268,10 +268,15 @@ fn check_process(service: &Service) -> Result<(), CompileError> {
 
 /// Checks paths again with the values of tokens: a digest as revision contains a colon.
 pub(super) fn check_volumes(service: &Service, tokens: &Tokens<'_>) -> Result<(), CompileError> {
-    let paths =
+    let volumes =
         service.volumes.iter().flat_map(|volume| volume.path().into_iter().chain([&volume.target]));
+    for path in volumes {
+        if let Err(source) = HostPath::with_spaces(&tokens.expand(path.as_str())) {
+            return Err(CompileError::Volume { service: service.id.clone(), source });
+        }
+    }
     let Process { working_dir, tmpfs, .. } = &service.process;
-    for path in paths.chain(working_dir).chain(tmpfs.iter().map(|tmpfs| &tmpfs.target)) {
+    for path in working_dir.iter().chain(tmpfs.iter().map(|tmpfs| &tmpfs.target)) {
         if let Err(source) = tokens.expand(path.as_str()).parse::<HostPath>() {
             return Err(CompileError::Volume { service: service.id.clone(), source });
         }

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 
+use probe_protocol::Timing;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::definition::{NetworkMode, Runtime};
+use crate::definition::{NetworkMode, Runtime, defaults};
 use crate::name::{NetworkAlias, NetworkName, Revision, ServiceId};
 use crate::service::{Deploy, Health, Limits, Process, Service};
 use crate::unit::hex;
@@ -45,7 +46,7 @@ struct Fingerprint<'a> {
     cap_drop: &'a BTreeSet<Capability>,
     #[serde(skip_serializing_if = "Process::is_unset")]
     process: &'a Process,
-    limits: Limits,
+    limits: &'a Limits,
     /// Absent if it is true: older versions had no such key, and their digests stay valid.
     #[serde(skip_serializing_if = "Clone::clone")]
     sandbox: bool,
@@ -117,6 +118,11 @@ pub(super) fn digest(
         min_healthy_time: _,
         changed_files: _,
     } = deploy;
+    // Every check had the probe's timeout once, unless it was given. A new default must not replace instances.
+    let health = health.clone().map(|health| match health.timeout_is_given {
+        true => health,
+        false => Health { timeout: defaults::span(Timing::DEFAULT.timeout), ..health },
+    });
     let fingerprint = Fingerprint {
         id,
         revision,
@@ -137,9 +143,9 @@ pub(super) fn digest(
         cap_add,
         cap_drop,
         process,
-        limits: *limits,
+        limits,
         sandbox: *sandbox,
-        health,
+        health: &health,
         stop_timeout: *stop_timeout,
         settings,
         templates,

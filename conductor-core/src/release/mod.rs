@@ -26,7 +26,7 @@ use crate::unit::{
     Engine, EngineImage, EngineNetwork, Instance, Link, Record, TemplateError, Templates, Unit,
     UnitSet, escape,
 };
-use crate::value::{Endpoint, HostPath, Port, Tokens};
+use crate::value::{Endpoint, EnvName, HostPath, Port, Tokens};
 use compile::engine_image;
 
 /// The version that is written into units.
@@ -72,6 +72,14 @@ pub enum CompileError {
     Entrypoint {
         /// The service.
         service: ServiceId,
+    },
+    /// A command for a native service was given a variable with a dot in its name.
+    #[error("{service}: systemd ignores the variable {name}: only a container can have it")]
+    Variable {
+        /// The service.
+        service: ServiceId,
+        /// The name of the variable.
+        name: EnvName,
     },
     /// The service has a named volume, whose directory the host's systemd creates.
     #[error("{service}: volumes: a named volume of a native service needs the host's systemd")]

@@ -84,7 +84,7 @@ pub(super) fn compile(
         command: task.command,
         entrypoint: task.entrypoint.or_else(|| own.entrypoint.clone()),
         env,
-        limits: task.limits.or(own.limits),
+        limits: task.limits.or(&own.limits),
         user: task.user.or_else(|| own.user.clone()),
         health: None,
         port: None,
@@ -97,6 +97,11 @@ pub(super) fn compile(
     }
     if service.runtime == Runtime::Native && service.entrypoint.is_some() {
         return Err(CompileError::Entrypoint { service: service.id });
+    }
+    if service.runtime == Runtime::Native
+        && let Some(name) = service.env.keys().find(|name| name.is_of_containers())
+    {
+        return Err(CompileError::Variable { service: service.id, name: name.clone() });
     }
     check_scope(&service, scope)?;
     let id = service.id.as_str();

@@ -134,7 +134,7 @@ fn runner(
         command: command.clone(),
         entrypoint: entrypoint.clone(),
         env: env.clone(),
-        limits: *limits,
+        limits: limits.clone(),
         image_tag: pin.map(|pin| pin.tag.clone()),
         user: user.clone(),
         timeout: *timeout,

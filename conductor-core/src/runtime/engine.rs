@@ -6,7 +6,7 @@ use probe_protocol::places::{DOCKER, DOCKER_SOCKET};
 use probe_protocol::{Client, Docker, Exec, UnitPath};
 
 use super::options::Start;
-use super::{Instance, PROBE, Parts, health, inside, socket};
+use super::{Instance, PROBE, Parts, health, inside, limits, socket};
 use crate::definition::Runtime;
 use crate::service::Service;
 use crate::unit::Lines;
@@ -101,6 +101,7 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
         exec,
         health,
         resources: resources(instance),
+        limits: limits::directives(instance),
         ..Parts::default()
     }
 }
@@ -151,7 +152,8 @@ pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
     for _ in 0..2 {
         exec.push("ExecStopPost", command_line("-", &remove));
     }
-    Parts { exec, resources: resources(instance), ..Parts::default() }
+    let limits = limits::directives(instance);
+    Parts { exec, resources: resources(instance), limits, ..Parts::default() }
 }
 
 /// Adds the commands that show secrets to a container. Credentials are readable only by the unit's user, root,

@@ -51,8 +51,16 @@ pub(super) fn watch(instance: &Instance<'_>, enter: Vec<OsString>) -> Option<Wat
 
 /// Returns how often the probe checks.
 fn timing(health: &Health) -> Timing {
-    let Health { check: _, port: _, interval, timeout, retries, success_threshold, start_period } =
-        health;
+    let Health {
+        check: _,
+        port: _,
+        interval,
+        timeout,
+        timeout_is_given: _,
+        retries,
+        success_threshold,
+        start_period,
+    } = health;
     Timing {
         interval: interval.duration(),
         timeout: timeout.duration(),

@@ -16,7 +16,7 @@ use crate::definition::Runtime;
 use crate::name::{UnitName, VolumeName};
 use crate::service::Service;
 use crate::unit::Lines;
-use crate::unit::escape::percent;
+use crate::unit::escape;
 use crate::value::{Endpoint, HostPath, Port, Span, Tokens, Volume};
 
 pub use health::is_probed;
@@ -137,7 +137,7 @@ pub(crate) fn once(instance: &Instance<'_>) -> Parts {
 fn mounts(unit: &mut Lines, instance: &Instance<'_>) {
     for path in instance.service.volumes.iter().filter_map(Volume::path) {
         let source = instance.tokens.expand(path.as_str());
-        unit.push("RequiresMountsFor", percent(&source));
+        unit.push("RequiresMountsFor", escape::path(&source));
     }
 }
 

@@ -10,7 +10,7 @@ use crate::definition::NetworkMode;
 use crate::name::{VOLUMES, dynamic_user};
 use crate::service::Service;
 use crate::unit::Lines;
-use crate::unit::escape::{CommandLine, percent, quote};
+use crate::unit::escape::{CommandLine, path, percent, quote};
 use crate::value::{Volume, VolumeSource};
 
 /// The sandbox of every native unit. systemd.exec(5) explains each directive.
@@ -162,13 +162,14 @@ fn resources(instance: &Instance<'_>) -> Lines {
         // It does not exist yet for the command that creates it.
         lines.push("BindPaths", format_args!("-{kept}:{shown}"));
     }
-    for Volume { source, target, read_only } in &service.volumes {
+    // What the host mounts there later is seen: so it is unless MountFlags= says otherwise.
+    for Volume { source, target, read_only, options: _ } in &service.volumes {
         let directive = if *read_only { "BindReadOnlyPaths" } else { "BindPaths" };
         let target = tokens.expand(target.as_str());
         match source {
             VolumeSource::Path(source) => {
-                let path = format!("{}:{target}", tokens.expand(source.as_str()));
-                lines.push(directive, percent(&path));
+                let source = tokens.expand(source.as_str());
+                lines.push(directive, format_args!("{}:{}", path(&source), path(&target)));
             }
             // systemd creates it for the unit's user, without following what the service may have left there.
             VolumeSource::Named(name) => {
@@ -176,7 +177,7 @@ fn resources(instance: &Instance<'_>) -> Lines {
                 if *is_owner {
                     lines.push("StateDirectory", &directory);
                 }
-                lines.push(directive, format_args!("%S/{directory}:{}", percent(&target)));
+                lines.push(directive, format_args!("%S/{directory}:{}", path(&target)));
             }
         }
     }

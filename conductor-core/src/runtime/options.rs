@@ -179,16 +179,28 @@ impl Row {
 }
 
 /// Returns the option for a volume.
-fn volume(Volume { source, target, read_only }: &Volume, instance: &Instance<'_>) -> String {
+fn volume(
+    Volume { source, target, read_only, options }: &Volume,
+    instance: &Instance<'_>,
+) -> String {
     let Instance { service, tokens, .. } = instance;
     let target = tokens.expand(target.as_str());
-    match source {
-        VolumeSource::Path(path) => {
-            mount(service, "bind", &tokens.expand(path.as_str()), &target, *read_only)
+    let (kind, source) = match source {
+        VolumeSource::Path(path) => ("bind", tokens.expand(path.as_str())),
+        VolumeSource::Named(name) => ("volume", engine_volume(&service.id, name).into()),
+    };
+    let words: Vec<_> = options.iter().map(|option| option.as_str()).collect();
+    let words = words.join(",");
+    let has_labels = options.iter().any(|option| !option.is_propagation());
+    let mount = || mount(service, kind, &source, &target, *read_only);
+    match service.runtime {
+        _ if options.is_empty() => mount(),
+        // The other option has no word for labels.
+        Runtime::Docker if has_labels => {
+            format!("--volume={source}:{target}:{},{words}", if *read_only { "ro" } else { "rw" })
         }
-        VolumeSource::Named(name) => {
-            mount(service, "volume", &engine_volume(&service.id, name), &target, *read_only)
-        }
+        Runtime::Docker => format!("{},bind-propagation={words}", mount()),
+        Runtime::Podman | Runtime::Native => format!("{},{words}", mount()),
     }
 }
 

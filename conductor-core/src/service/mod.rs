@@ -130,6 +130,9 @@ pub struct Health {
     pub interval: Span,
     /// The longest that one check may take.
     pub timeout: Span,
+    /// Whether the definition names the timeout.
+    #[serde(skip)]
+    pub timeout_is_given: bool,
     /// How many checks in a row have to fail.
     pub retries: u32,
     /// How many checks in a row have to succeed before an instance is ready.

@@ -120,6 +120,14 @@ pub(crate) fn percent(text: &str) -> String {
     text.replace('%', "%%")
 }
 
+/// Returns a path as one word of a directive that takes several. It has no quotes itself.
+pub(crate) fn path(text: &str) -> String {
+    match text.contains(' ') {
+        true => format!("\"{}\"", percent(text)),
+        false => percent(text),
+    }
+}
+
 /// Returns a description. systemd does not unquote it, and a backslash at its end would join it with the next
 /// line, even with `[Service]`. So a space follows the backslash, which systemd strips.
 pub(crate) fn description(text: &str) -> String {

@@ -30,11 +30,10 @@ static PATTERN: LazyLock<String> = LazyLock::new(|| {
 const HEALTH_PATTERN: &str = "health-[a-z-]+";
 
 /// Options that conductor gives itself or that have a key, and what to do instead.
-const TAKEN: [(&str, &str); 82] = [
+const TAKEN: [(&str, &str); 81] = [
     ("add-host", "use extra_hosts"),
     ("arch", "use platform"),
     ("attach", "remove it: conductor detaches, and logs to the journal"),
-    ("blkio-weight", "use limits.io_weight"),
     ("cap-add", "use cap_add"),
     ("cap-drop", "use cap_drop"),
     ("cgroup-parent", "remove it: each service has its own slice"),

@@ -4,13 +4,22 @@ use crate::error::{Invalid, shown};
 use crate::text::{Numbers, text_type};
 
 text_type!(
-    /// The name of an environment variable (environ(7), the portable set).
+    /// The name of an environment variable: of the portable set (environ(7)), or with dots, which only containers
+    /// have.
     EnvName,
     check,
     pattern(),
     numbers: Numbers::Refused,
     "The name of an environment variable, other than those that systemd sets."
 );
+
+impl EnvName {
+    /// Returns whether only a container can have it: systemd ignores assignments of such names (systemd.exec(5),
+    /// `Environment=`).
+    pub fn is_of_containers(&self) -> bool {
+        self.as_str().contains('.')
+    }
+}
 
 /// The longest name. A key of a YAML mapping has at most 1024 characters.
 const LONGEST: usize = 255;
@@ -62,17 +71,17 @@ const SYSTEMD: [&str; 36] = [
 ];
 
 fn pattern() -> String {
-    format!("^(?!({})$)[A-Za-z_][A-Za-z0-9_]{{0,{}}}$", SYSTEMD.join("|"), LONGEST - 1)
+    format!("^(?!({})$)[A-Za-z_][A-Za-z0-9_.]{{0,{}}}$", SYSTEMD.join("|"), LONGEST - 1)
 }
 
 fn check(text: &str) -> Result<(), Invalid> {
     let first = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_');
-    if !first || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_') {
+    if !first || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.".contains(&b)) {
         return Err(Invalid::new(format!(
             "{} is not the name of an environment variable",
             shown(text)
         ))
-        .hint("use letters, digits and _, not beginning with a digit"));
+        .hint("use letters, digits and _, in containers also dots, not beginning with a digit"));
     }
     if text.len() > LONGEST {
         let message = format!("{} is longer than {LONGEST} characters", shown(text));
@@ -91,7 +100,8 @@ mod tests {
 
     #[test]
     fn names_are_narrow() {
-        for bad in ["", "1A", "A-B", "A B", "A=B", "A\n", "Ä"] {
+        assert!("discovery.type".parse::<EnvName>().unwrap().is_of_containers());
+        for bad in ["", ".a", "1A", "A-B", "A B", "A=B", "A\n", "Ä"] {
             assert!(bad.parse::<EnvName>().is_err(), "{bad:?}");
         }
         assert!("A".repeat(LONGEST).parse::<EnvName>().is_ok());

@@ -13,6 +13,7 @@ mod env_name;
 mod fixed_port;
 mod http;
 mod image;
+mod limit;
 mod memory;
 mod network;
 mod path;
@@ -42,6 +43,7 @@ pub use env_name::EnvName;
 pub use fixed_port::{FixedPort, Protocol};
 pub use http::{BodyText, HeaderName, HeaderValue, StatusCodes};
 pub use image::{Digest, ImageReference};
+pub use limit::{CpuSet, Iops, OomScore, Weight};
 pub use memory::Memory;
 pub use network::{ExtraHost, HostName, NameServer, SearchDomain};
 pub use path::HostPath;
@@ -55,7 +57,7 @@ pub use tokens::{Tokenized, Tokens, literal};
 pub(crate) use tokens::{token_names, unknown_token};
 pub use ulimit::{Ulimit, UlimitName};
 pub use user::{GroupName, User};
-pub use volume::{Volume, VolumeSource};
+pub use volume::{Volume, VolumeOption, VolumeSource};
 pub use words::{
     Argument, CredentialName, Description, EnvValue, FileSuffix, RequestPath, UpstreamName,
     UserName,

@@ -25,10 +25,16 @@ impl HostPath {
     }
 }
 
-impl FromStr for HostPath {
-    type Err = Invalid;
+impl HostPath {
+    /// Reads a path that may contain spaces, for a place where it is quoted.
+    ///
+    /// # Errors
+    /// It is not an absolute path, or has other characters that are special.
+    pub(crate) fn with_spaces(text: &str) -> Result<Self, Invalid> {
+        Self::read(text, true)
+    }
 
-    fn from_str(text: &str) -> Result<Self, Invalid> {
+    fn read(text: &str, has_spaces: bool) -> Result<Self, Invalid> {
         const FORBIDDEN: &str = "\"'\\:*?[]$;#`|&<>";
         const LONGEST: usize = 4095;
         let error = |what: &str| Invalid::new(format!("{} {what}", shown(text)));
@@ -38,16 +44,28 @@ impl FromStr for HostPath {
         if text.len() > LONGEST {
             return Err(error("is longer than 4095 bytes"));
         }
-        let forbidden = |c: &char| is_unfit(*c) || c.is_whitespace() || FORBIDDEN.contains(*c);
+        let is_space = |c: char| c.is_whitespace() && !(has_spaces && c == ' ');
+        let forbidden = |c: &char| is_unfit(*c) || is_space(*c) || FORBIDDEN.contains(*c);
         if let Some(bad) = text.chars().find(forbidden) {
-            return Err(error(&format!("contains {bad:?}"))
-                .hint("write a path without white space, quotes, colons and wildcards"));
+            let hint = match bad {
+                '$' => "variables are not replaced: write the path itself",
+                _ => "write a path without white space, quotes, colons and wildcards",
+            };
+            return Err(error(&format!("contains {bad:?}")).hint(hint));
         }
         let parts = text[1..].strip_suffix('/').unwrap_or(&text[1..]);
         if text != "/" && parts.split('/').any(|part| matches!(part, "" | "." | "..")) {
             return Err(error("is not a plain path").hint("leave out '.', '..' and double slashes"));
         }
         Ok(Self(if text == "/" { text.to_owned() } else { format!("/{parts}") }))
+    }
+}
+
+impl FromStr for HostPath {
+    type Err = Invalid;
+
+    fn from_str(text: &str) -> Result<Self, Invalid> {
+        Self::read(text, false)
     }
 }
 
@@ -68,7 +86,19 @@ macro_rules! path_pattern {
     };
 }
 
+/// The same with spaces.
+macro_rules! spaced_pattern {
+    () => {
+        concat!(
+            r"(/|(/(?!\.{1,2}(/|:|$))([^\s",
+            super::character::control!(),
+            r##"/"'\\:*?\[\]$;#`|&<>]| )+)+/?)"##
+        )
+    };
+}
+
 pub(super) use path_pattern;
+pub(super) use spaced_pattern;
 
 written_as_text!(
     HostPath,

@@ -1,9 +1,10 @@
 //! Directories of the host, and named volumes, that an instance sees: `SOURCE:TARGET[:ro]`, as in `docker run -v`.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
-use super::path::{HostPath, path_pattern};
+use super::path::{HostPath, spaced_pattern};
 use crate::error::{Invalid, shown};
 use crate::name::VolumeName;
 use crate::text::{Numbers, written_as_text};
@@ -17,6 +18,63 @@ pub struct Volume {
     pub target: HostPath,
     /// Whether the instance may only read it.
     pub read_only: bool,
+    /// Its other options.
+    pub options: BTreeSet<VolumeOption>,
+}
+
+/// An option of a volume, other than whether it is read-only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum VolumeOption {
+    /// `z`: its files get the label of `SELinux` that all containers may use.
+    SharedLabel,
+    /// `Z`: its files get the label of this container.
+    OwnLabel,
+    /// `U`: its files get the owner that the container's user is on the host.
+    Owner,
+    /// `rslave`: file systems that the host mounts there later are seen.
+    Slave,
+    /// `rshared`: and the host sees those of the container.
+    Shared,
+    /// `rprivate`: neither.
+    Private,
+}
+
+/// What an option is about: a volume has one of each kind.
+#[derive(PartialEq)]
+enum Kind {
+    Label,
+    Owner,
+    Propagation,
+}
+
+impl VolumeOption {
+    /// All of them, and how they are written.
+    const ALL: [(Self, &'static str); 6] = [
+        (Self::SharedLabel, "z"),
+        (Self::OwnLabel, "Z"),
+        (Self::Owner, "U"),
+        (Self::Slave, "rslave"),
+        (Self::Shared, "rshared"),
+        (Self::Private, "rprivate"),
+    ];
+
+    /// Returns how it is written.
+    pub fn as_str(self) -> &'static str {
+        Self::ALL.iter().find(|(option, _)| *option == self).map_or("", |(_, word)| word)
+    }
+
+    /// Returns whether it says how mounts are seen on the other side.
+    pub fn is_propagation(self) -> bool {
+        self.kind() == Kind::Propagation
+    }
+
+    fn kind(self) -> Kind {
+        match self {
+            Self::SharedLabel | Self::OwnLabel => Kind::Label,
+            Self::Owner => Kind::Owner,
+            Self::Slave | Self::Shared | Self::Private => Kind::Propagation,
+        }
+    }
 }
 
 /// What a volume mounts.
@@ -55,6 +113,9 @@ impl fmt::Display for VolumeSource {
     }
 }
 
+/// The options, as a message lists them.
+const OPTIONS: &str = "ro, rw, z, Z, U, rslave, rshared, rprivate";
+
 impl FromStr for Volume {
     type Err = Invalid;
 
@@ -68,15 +129,37 @@ impl FromStr for Volume {
         let (Some(source), Some(target)) = (parts.next(), parts.next()) else {
             return refuse("it has no colon");
         };
-        let read_only = match (parts.next(), parts.next()) {
-            (None | Some("rw"), None) => false,
-            (Some("ro"), None) => true,
-            (Some(mode), None) => return refuse(&format!("{} is not ro or rw", shown(mode))),
-            (_, Some(_)) => return refuse("it has more than two colons"),
-        };
+        let (words, end) = (parts.next(), parts.next());
+        if end.is_some() {
+            return refuse("it has more than two colons");
+        }
+        let mut read_only = None;
+        let mut options = BTreeSet::new();
+        for word in words.into_iter().flat_map(|words| words.split(',')) {
+            let option = VolumeOption::ALL.iter().find(|(_, name)| *name == word);
+            let is_new = match (word, option) {
+                ("ro" | "rw", _) => read_only.replace(word == "ro").is_none(),
+                (_, Some((option, _))) => {
+                    let is_taken =
+                        options.iter().any(|it: &VolumeOption| it.kind() == option.kind());
+                    options.insert(*option) && !is_taken
+                }
+                (_, None) => {
+                    return refuse(&format!("{} is none of {}", shown(word), OPTIONS));
+                }
+            };
+            if !is_new {
+                return refuse(&format!("{word} contradicts or repeats another option"));
+            }
+        }
+        let read_only = read_only.unwrap_or_default();
         let path = |path: &str| {
-            path.parse::<HostPath>().map_err(|invalid| {
-                Invalid::new(format!("{} is not a volume: {invalid}", shown(text))).hint(HINT)
+            HostPath::with_spaces(path).map_err(|invalid| {
+                let hint = match path.contains('$') {
+                    true => "variables are not replaced: write the path itself",
+                    false => HINT,
+                };
+                Invalid::new(format!("{} is not a volume: {invalid}", shown(text))).hint(hint)
             })
         };
         let source = match source.starts_with('/') {
@@ -91,14 +174,19 @@ impl FromStr for Volume {
         if target.as_str() == "/" {
             return refuse("it would hide the instance's whole file system");
         }
-        Ok(Self { source, target, read_only })
+        Ok(Self { source, target, read_only, options })
     }
 }
 
 impl fmt::Display for Volume {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mode = if self.read_only { ":ro" } else { "" };
-        write!(f, "{}:{}{mode}", self.source, self.target)
+        write!(f, "{}:{}", self.source, self.target)?;
+        let read_only = self.read_only.then_some("ro");
+        let words = read_only.into_iter().chain(self.options.iter().map(|it| it.as_str()));
+        for (at, word) in words.enumerate() {
+            write!(f, "{}{word}", if at == 0 { ":" } else { "," })?;
+        }
+        Ok(())
     }
 }
 
@@ -106,13 +194,13 @@ written_as_text!(
     Volume,
     concat!(
         "^(",
-        path_pattern!(),
+        spaced_pattern!(),
         "|(?=[^:]{1,64}:)[a-z0-9][a-z0-9_]*(-[a-z0-9_]+)*):(?!/(:|$))",
-        path_pattern!(),
-        "(:(ro|rw))?$"
+        spaced_pattern!(),
+        "(:(ro|rw|[zZU]|r(slave|shared|private))(,(ro|rw|[zZU]|r(slave|shared|private)))*)?$"
     ),
     numbers: Numbers::Refused,
-    "A directory of the host, or a named volume, that the instance sees: SOURCE:TARGET, or SOURCE:TARGET:ro for read-only."
+    "A directory of the host, or a named volume, that the instance sees: SOURCE:TARGET, and options after another colon: ro for read-only, z, Z, U, rslave, rshared, rprivate."
 );
 
 #[cfg(test)]
@@ -127,6 +215,8 @@ mod tests {
             ("/a/{revision}:/b", "/a/{revision}:/b"),
             ("data:/data", "data:/data"),
             ("my-data_2:/data:ro", "my-data_2:/data:ro"),
+            ("/a b/c:/d e:rslave,ro,z", "/a b/c:/d e:ro,z,rslave"),
+            ("data:/data:U,Z", "data:/data:Z,U"),
         ] {
             assert_eq!(text.parse::<Volume>().unwrap().to_string(), printed);
         }
@@ -143,7 +233,13 @@ mod tests {
             "/a:/b:rx",
             "/a:/b:ro:x",
             "/a:/../b",
-            "/a b:/c",
+            "/a\tb:/c",
+            "/a:/b:",
+            "/a:/b:z,Z",
+            "/a:/b:ro,rw",
+            "/a:/b:rslave,rshared",
+            "/a:/b:z,z",
+            "/a:/b:cached",
             "/a:/",
             "/a:/b\n",
             "/a:/b:ro\n",

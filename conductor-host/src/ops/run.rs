@@ -269,7 +269,7 @@ impl RunRequest {
                 program.map(Argument::literal).into_iter().collect()
             }),
             env: env.iter().map(|(name, value)| (name.clone(), value.literal())).collect(),
-            limits: *limits,
+            limits: limits.clone(),
             user: user.clone(),
             timeout: *timeout,
             run: Some(run),

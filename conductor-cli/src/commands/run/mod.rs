@@ -125,7 +125,7 @@ fn request(options: &Run, term: Option<&str>) -> RunRequest {
         entrypoint: entrypoint.clone(),
         revision: revision.clone(),
         env: env.map(|Variable { name, value }| (name.clone(), value.clone())).collect(),
-        limits: Limits { memory: *memory, cpu: *cpu, pids: None },
+        limits: Limits { memory: *memory, cpu: *cpu, ..Limits::default() },
         user: run_as.clone(),
         timeout: *timeout,
     }

@@ -80,11 +80,18 @@ impl Check<'_> {
     pub(super) fn env(
         &self,
         env: Field<Table<EnvName, EnvValue>>,
+        runtime: Option<Runtime>,
         has_port: bool,
         on_socket: bool,
     ) -> BTreeMap<EnvName, EnvValue> {
         if let Field::Given(table) = &env {
             for (name, value) in &table.value.0 {
+                if runtime == Some(Runtime::Native) && name.value.is_of_containers() {
+                    let fault = Fault::new(format!("systemd ignores the variable {}", name.value));
+                    let hint = "a name with dots works only with runtime: docker or podman; use \
+                                another name";
+                    self.refuse(name.at, fault.hint(hint));
+                }
                 if has_port && name.value.as_str() == "PORT" {
                     let fault = Fault::new("conductor sets PORT, because the service has a port");
                     self.refuse(name.at, fault.hint("remove it; {port} is the same number"));

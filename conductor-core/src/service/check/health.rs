@@ -78,7 +78,14 @@ impl Check<'_> {
         };
         let default = Timing::DEFAULT;
         let interval = self.span(interval, defaults::span(default.interval));
-        let timeout = self.span(timeout, defaults::span(default.timeout));
+        let timeout_is_given = !timeout.is_absent();
+        let timeout = self.span(
+            timeout,
+            match check {
+                Some(HealthCheck::Command(_)) => defaults::COMMAND_TIMEOUT,
+                _ => defaults::span(default.timeout),
+            },
+        );
         let retries = self.number(retries, "retries", MOST_CHECKS).unwrap_or(default.retries);
         let success_threshold = self.number(success_threshold, "successes", MOST_CHECKS);
         Some(Health {
@@ -86,6 +93,7 @@ impl Check<'_> {
             port,
             interval,
             timeout,
+            timeout_is_given,
             retries,
             success_threshold: success_threshold.unwrap_or(default.success_threshold),
             start_period: self.wait(start_period, defaults::span(default.start_period)),

@@ -7,12 +7,14 @@ mod data;
 mod directives;
 mod files;
 mod health;
+mod limits;
 mod lookalikes;
 mod networks;
 mod parts;
 mod ports;
 mod process;
 mod reached;
+mod volumes;
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
@@ -105,14 +107,15 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let (deploy, ordered) = check.takes_over(deploy, runtime, data, instances, !proxy.is_absent());
     advice.extend(ordered);
     let health = check.health(health, is_reached, &ports);
-    let limits = limits.into_value().unwrap_or_default().checked();
+    let limits = check.limits(limits, runtime);
     let proxy = check.proxy(proxy, is_reached);
     let places = job_places(source, &cron);
     let jobs = check.jobs(cron, runtime);
     check.sandbox(&sandbox, runtime);
     check.capabilities(&cap_add, &cap_drop, runtime);
     check.process(&process, runtime);
-    let env = check.env(env, has_port, on_socket);
+    check.volumes(&volumes, runtime);
+    let env = check.env(env, runtime, has_port, on_socket);
     let located = id.given()?;
     let service = Service {
         origin: Origin {
@@ -218,7 +221,12 @@ impl Check<'_> {
                 )
             }),
         };
-        if let Err(invalid) = checked {
+        if let Err(mut invalid) = checked {
+            if lookalikes::variable(&text).is_some() {
+                let hint = "variables are not replaced: write the value; deploy gives the revision, which \
+                            is the tag";
+                invalid.hint = Some(hint.to_owned());
+            }
             self.refuse_invalid(image.at, invalid);
         }
     }

@@ -274,8 +274,8 @@ impl Check<'_> {
             children: self.children(children, runtime),
             enabled: enabled.into_value().unwrap_or(defaults::ENABLED),
             // A job has neither a port nor a socket.
-            env: self.env(env, false, false),
-            limits: limits.into_value().unwrap_or_default().checked(),
+            env: self.env(env, runtime, false, false),
+            limits: self.limits(limits, runtime),
             user: user.into_value(),
             stdin: stdin.into_value(),
         })
