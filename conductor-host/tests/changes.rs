@@ -562,3 +562,58 @@ fn what_an_older_version_deployed_stays_until_its_next_release() {
     assert!(world.try_to(&pulling(vec![web()])).unwrap().healthy);
     assert_eq!(images(&world), ["1"]);
 }
+
+/// Returns two services whose upstreams are x and y, or the other way round.
+fn with_upstreams(x: &str, y: &str) -> Vec<Service> {
+    let service = |(id, upstream): (&str, &str)| {
+        let text = format!(
+            "id: {id}\nruntime: docker\nimage: registry.example/web:v1\nport: 8080\nhealth: {{http: /}}\n\
+             proxy: {{nginx: {{upstream: {upstream}}}}}\n"
+        );
+        Service::parse(Path::new("web.yaml"), &text).unwrap()
+    };
+    [("web", x), ("other", y)].map(service).to_vec()
+}
+
+/// Both services are planned again after the pull, and still switch together, wherever the process is killed.
+#[test]
+fn services_that_are_planned_again_switch_together() {
+    for call in 0.. {
+        let world = World::new();
+        push(&world, "1", &[]);
+        assert!(world.change(&apply(with_upstreams("x", "y"))).healthy);
+        push(&world, "2", &[]);
+        let swap = pulling(with_upstreams("y", "x"));
+        {
+            let host = world.host.lock().unwrap();
+            host.on_call(|call, state, _| {
+                for files in state.upstreams.values() {
+                    let mut names: Vec<_> = files.values().flat_map(|file| file.names()).collect();
+                    names.sort_unstable();
+                    assert_eq!(names, ["x", "y"], "after {call:?}");
+                }
+            });
+            host.inject(Some((call, Fault::DiesAfter)));
+        }
+        let died = world.try_to(&swap).is_err();
+        {
+            let host = world.host.lock().unwrap();
+            host.inject(None);
+            host.let_systemd_finish();
+        }
+        let report = world.try_to(&swap).unwrap();
+        assert!(report.healthy, "after call {call}: {report:?}");
+        assert_eq!(images(&world), ["2"], "after call {call}");
+        let host = world.host.lock().unwrap();
+        let state = host.state();
+        let loaded = state.workers.values().filter_map(|workers| workers.last());
+        for files in state.upstreams.values().chain(loaded.map(|workers| &workers.files)) {
+            let names = files.iter().map(|(id, file)| (id.as_str(), file.names().next()));
+            assert_eq!(names.collect::<Vec<_>>(), [("other", Some("x")), ("web", Some("y"))]);
+        }
+        if !died {
+            assert!(call > 10, "it is over after {call} calls");
+            break;
+        }
+    }
+}

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use super::Conductor;
 use super::change::{Change, Pull, Rollback};
 use super::error::Error;
+use super::planning::note_left_files;
 use super::revision::deployed_revision;
 use super::site::LockedSite;
 use crate::system::Settings;
@@ -65,7 +66,9 @@ impl Conductor {
         observed.images.extend(images);
         observed.pulled.extend(pulled.iter().cloned());
         let listening = || site.listening_ports();
-        let plan = self.plan_change(&change.only(service), settings, &observed, &listening)?;
+        // That no upstream is taken from others was checked with all services, which may move it together.
+        let plan = self.plan_steps(&change.only(service), settings, &observed, &listening)?;
+        let plan = note_left_files(plan, &observed);
         site.note_ports(&plan)?;
         let mut plans = plan.services.into_iter();
         let plan = plans.find(|plan| plan.service == *service);

@@ -43,7 +43,8 @@ impl Conductor {
         }
     }
 
-    fn plan_steps(
+    /// Plans a change, without looking at what other services keep.
+    pub(super) fn plan_steps(
         &self,
         change: &Change,
         settings: &Settings,
@@ -143,7 +144,7 @@ impl Conductor {
 }
 
 /// Adds a note about each file of a service that no proxy of the host settings has.
-fn note_left_files(mut plan: Plan, observed: &Observed) -> Plan {
+pub(super) fn note_left_files(mut plan: Plan, observed: &Observed) -> Plan {
     for plan in &mut plan.services {
         let left = observed.left_upstreams.iter().filter(|(service, _)| *service == plan.service);
         plan.notes.extend(left.map(|(_, path)| {
