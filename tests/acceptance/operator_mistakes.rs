@@ -136,5 +136,8 @@ fn a_proxy_that_does_not_read_its_directory(host: &Host) {
     host.define("web.yaml", &format!("id: web\n{SLEEP}port: 80\ndeploy: {{drain: 0}}\n"));
     let ran = host.conductor(&["check"]).exits(0);
     ran.complains("warning: /srv/other/conductor-web.cfg: this file of conductor is left");
+    host.conductor(&["status"]).exits(0).says("note: /srv/other/conductor-web.cfg is left, and");
+    let status = host.conductor(&["status", "web", "--output", "json"]).exits(0).json();
+    assert_eq!(status["left_files"][0]["path"], "/srv/other/conductor-web.cfg");
     host.apply().says("/srv/other/conductor-web.cfg is left");
 }

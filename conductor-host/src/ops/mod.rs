@@ -33,7 +33,7 @@ pub use error_kind::ErrorKind;
 pub use run::{RunPlan, RunRequest, RunningCommand};
 pub use scheduled_jobs::{JobRun, JobStatus};
 pub use status::{
-    InstanceStatus, NetworkStatus, ReleaseStatus, ServiceStatus, Status, VolumeStatus,
+    InstanceStatus, LeftFile, NetworkStatus, ReleaseStatus, ServiceStatus, Status, VolumeStatus,
 };
 pub use upcoming::{Upcoming, UpcomingJob};
 

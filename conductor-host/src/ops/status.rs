@@ -1,6 +1,8 @@
 //! The state of services, from unit files and systemd.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::path::Path;
 
 use probe_protocol::HealthState;
 use schemars::JsonSchema;
@@ -8,9 +10,11 @@ use serde::Serialize;
 
 use super::Conductor;
 use super::error::Error;
+use super::planning::LEFT;
 use super::revision::{at, deployed_revision};
 use super::scheduled_jobs::JobStatus;
 use crate::system::{UnitDetails, good_definitions, good_definitions_of};
+use conductor_core::error::shown_path;
 use conductor_core::name::{
     NetworkName, ReleaseName, Revision, ServiceId, UnitName, VOLUMES, VolumeName, engine_volume,
 };
@@ -25,6 +29,23 @@ use conductor_core::value::{Endpoint, Port};
 pub struct Status {
     /// Service by service, by id.
     pub services: Vec<ServiceStatus>,
+    /// The files of conductor for proxies that the host settings no longer have. Nobody changes them.
+    pub left_files: Vec<LeftFile>,
+}
+
+/// A file for a proxy that the host settings no longer have.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct LeftFile {
+    /// The service whose instances it lists.
+    pub service: ServiceId,
+    /// Its path.
+    pub path: String,
+}
+
+impl fmt::Display for LeftFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is left, and {LEFT}", shown_path(Path::new(&self.path)))
+    }
 }
 
 /// One service.
@@ -221,7 +242,18 @@ impl Conductor {
                 networks: networks(id, &observed),
             });
         }
-        Ok(Status { services })
+        Ok(Status { services, left_files: self.left_files(only) })
+    }
+
+    /// Returns the files that are left, of all services or of one; none if the host settings have errors, which other
+    /// commands report.
+    fn left_files(&self, only: Option<&ServiceId>) -> Vec<LeftFile> {
+        let settings = self.settings().ok();
+        let left = settings.and_then(|settings| self.proxies(&settings).left().ok());
+        let left = left.into_iter().flatten();
+        left.filter(|(service, _)| only.is_none_or(|only| only == service))
+            .map(|(service, path)| LeftFile { service, path: path.display().to_string() })
+            .collect()
     }
 }
 

@@ -75,11 +75,15 @@ fn print_tables(status: &Status, with_releases: bool, watch: bool) -> Result<(),
         volumes::show(status),
         with_releases.then(|| releases::show(status)).flatten(),
     ];
-    let parts: Vec<_> = parts.into_iter().flatten().collect();
-    let text = match parts.is_empty() {
-        true => "no services on this host".to_owned(),
-        false => parts.join("\n\n"),
-    };
+    let mut parts: Vec<_> = parts.into_iter().flatten().collect();
+    if parts.is_empty() {
+        parts.push("no services on this host".to_owned());
+    }
+    let left: Vec<_> = status.left_files.iter().map(|file| format!("note: {file}")).collect();
+    if !left.is_empty() {
+        parts.push(left.join("\n"));
+    }
+    let text = parts.join("\n\n");
     match size.filter(|_| watch) {
         Some(size) => print::orders(&frame(&text, size.lines)),
         None => print::orders(&format!("{text}\n")),

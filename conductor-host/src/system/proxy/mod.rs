@@ -92,12 +92,21 @@ impl Proxies {
             let directory = self.directory(settings);
             observe::observe(proxy, &directory, settings.suffix.as_str(), &mut upstreams)?;
         }
-        let current: BTreeSet<_> = self.proxies.values().map(Place::of).collect();
-        for Place { directory, suffix } in directories::read(&self.record)?.difference(&current) {
-            let directory = self.below_root(Path::new(directory));
-            upstreams.left.extend(observe::own_files(&directory, suffix)?);
-        }
+        upstreams.left = self.left()?;
         Ok(upstreams)
+    }
+
+    /// Returns the files of conductor where the settings have no proxy any more.
+    ///
+    /// # Errors
+    /// The record of directories cannot be read.
+    pub fn left(&self) -> Result<Vec<(ServiceId, PathBuf)>, PathError> {
+        let current: BTreeSet<_> = self.proxies.values().map(Place::of).collect();
+        let places = directories::read(&self.record)?;
+        let left = places.difference(&current).flat_map(|Place { directory, suffix }| {
+            observe::own_files(&self.below_root(Path::new(directory)), suffix)
+        });
+        Ok(left.collect())
     }
 
     /// Returns the path of a service's file for a proxy.

@@ -32,18 +32,12 @@ pub(super) fn observe(
     Ok(())
 }
 
-/// Finds conductor's files for any proxy in a directory, which may be missing.
-pub(super) fn own_files(
-    directory: &Path,
-    suffix: &str,
-) -> Result<Vec<(ServiceId, PathBuf)>, PathError> {
-    let mut own = Vec::new();
-    for (service, path) in of_services(directory, suffix)? {
-        if parse(&path)?.is_some() {
-            own.push((service, path));
-        }
-    }
-    Ok(own)
+/// Finds conductor's files for any proxy in a directory that no proxy has any more. What cannot be read is left out:
+/// somebody else may have put it there since, and it must not block changes.
+pub(super) fn own_files(directory: &Path, suffix: &str) -> Vec<(ServiceId, PathBuf)> {
+    let mut found = of_services(directory, suffix).unwrap_or_default();
+    found.retain(|(_, path)| parse(path).is_ok_and(|file| file.is_some()));
+    found
 }
 
 /// Returns what is at the paths of services' files in a directory, sorted.

@@ -282,3 +282,59 @@ fn the_files_of_a_proxy_with_another_name_now_are_its_own() {
     after.write(&new, &[change("web", None)], true).unwrap();
     assert_eq!(after.observe().unwrap().files.len(), 0);
 }
+
+/// The record is root's. What it names may be in the hands of others by now, and must neither block a change nor be
+/// followed.
+#[test]
+fn nothing_in_a_directory_that_was_left_blocks_or_misleads() {
+    let root = Root::new();
+    let mut settings = Settings::default();
+    let proxies = root.proxies(&settings);
+    let text = text(&proxies, &nginx(), "20001");
+    proxies.write(&nginx(), &[change("web", Some(&text))], true).unwrap();
+    let (old, away) = (root.path("/etc/nginx/conf.d"), root.path("/etc/nginx/away"));
+    let own = settings.proxies.get_mut(&nginx()).unwrap();
+    own.directory = "/etc/nginx/other".parse().unwrap();
+    let left = || root.proxies(&settings).observe().unwrap().left;
+    let web = vec![(web(), old.join("conductor-web.conf"))];
+    assert_eq!(left(), web);
+
+    // Links, a directory and a pipe in place of files.
+    fs::write(root.path("/secret"), &text).unwrap();
+    symlink(root.path("/secret"), old.join("conductor-link.conf")).unwrap();
+    symlink("conductor-loop.conf", old.join("conductor-loop.conf")).unwrap();
+    fs::create_dir(old.join("conductor-directory.conf")).unwrap();
+    let pipe = old.join("conductor-pipe.conf");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    fs::write(old.join("conductor-long.conf"), vec![b'#'; 5 << 20]).unwrap();
+    fs::write(old.join("conductor-\u{1b}[2J.conf"), &text).unwrap();
+    assert_eq!(left(), web);
+    // A loop, and a file, in place of the directory.
+    fs::rename(&old, &away).unwrap();
+    symlink(&old, &old).unwrap();
+    assert_eq!(left(), []);
+    fs::remove_file(&old).unwrap();
+    fs::write(&old, "").unwrap();
+    assert_eq!(left(), []);
+    fs::remove_file(&old).unwrap();
+    fs::rename(&away, &old).unwrap();
+
+    // A record that is no record counts as none; a link is not followed, and is replaced.
+    let record = Paths::system(root.0.path()).proxy_directories;
+    let good = fs::read_to_string(&record).unwrap();
+    for text in
+        ["", "\n\n", ".conf", ".conf \n", ".conf ../../etc\n", "\0 /\n", &"x".repeat(70_000)]
+    {
+        fs::write(&record, text).unwrap();
+        assert_eq!(left(), [], "{text:.20?}");
+    }
+    fs::write(root.path("/record"), &good).unwrap();
+    fs::remove_file(&record).unwrap();
+    symlink(root.path("/record"), &record).unwrap();
+    assert_eq!(left(), []);
+    let again = root.proxies(&Settings::default());
+    again.write(&nginx(), &[change("web", Some(&text))], true).unwrap();
+    assert_eq!(fs::read_to_string(&record).unwrap(), good);
+    assert!(!record.is_symlink());
+    assert_eq!(left(), web);
+}
