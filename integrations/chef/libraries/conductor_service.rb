@@ -22,7 +22,7 @@ module ConductorCookbook
       new(
         resource.id,
         definition: Definition.merge(resource.id, resource.definition, fields),
-        revision: resource.revision, sensitive: resource.sensitive, why_run: why_run,
+        revision: resource.revision, pull: resource.pull, sensitive: resource.sensitive, why_run: why_run,
         directory: resource.directory,
         cli: CLI.new(program: resource.program, patience: resource.timeout, sensitive: resource.sensitive)
       )
@@ -33,11 +33,13 @@ module ConductorCookbook
     # @param definition [Definition, nil] the desired definition; if it is nil, or has only an id, the file is
     #   not changed where that is possible
     # @param revision [String, nil] the desired revision
-    def initialize(id, definition: nil, revision: nil, directory: DIRECTORY, cli: CLI.new,
-                   sensitive: false, why_run: false)
+    # @param pull [String] `missing`, or `always` to pull images that the engine has
+    def initialize(id, definition: nil, revision: nil, pull: 'missing', directory: DIRECTORY,
+                   cli: CLI.new, sensitive: false, why_run: false)
       @id = id
       @definition = definition || Definition.new('id' => id)
       @revision = revision
+      @pull = pull
       @directory = directory
       @cli = cli
       @sensitive = sensitive
@@ -65,10 +67,10 @@ module ConductorCookbook
     def create
       agree_on_revision
       wanted = @revision ? @definition.with('revision', @revision) : @definition
-      steps = try_out(wanted) { |file, options| plan('apply', file, **options) }
+      steps = try_out(wanted) { |file, options| plan(*application(file), **options) }
       Change.new(differences(wanted) + steps) do
         write(wanted)
-        @cli.json('apply', path, doing: "apply #{path}")
+        @cli.json(*application(path), doing: "apply #{path}")
       end
     end
 
@@ -156,8 +158,12 @@ module ConductorCookbook
       ["#{what} #{id} (#{e.message})"]
     end
 
+    def application(file)
+      ['apply', file, '--pull', @pull]
+    end
+
     def deployment(directory)
-      ['deploy', '--id', id, '--revision', @revision, '--definitions', directory]
+      ['deploy', '--id', id, '--revision', @revision, '--pull', @pull, '--definitions', directory]
     end
 
     # Has conductor check the new definition before it is written, alone and then with the others, and returns

@@ -57,6 +57,8 @@ property :sandbox, [true, false], desired_state: false
 property :cron, Hash, desired_state: false
 property :systemd, Hash, desired_state: false
 
+property :pull, String, equal_to: %w[missing always], default: 'missing', desired_state: false,
+                        description: 'Whether :create and :deploy pull images that the engine has.'
 property :directory, String, default: '/etc/conductor/services', desired_state: false,
                              description: 'The directory of the definitions on this host.'
 property :program, String, default: 'conductor', desired_state: false,

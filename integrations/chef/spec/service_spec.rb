@@ -87,6 +87,20 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(running('web').size).to eq(1)
     end
 
+    it 'passes on how to pull' do
+      cli = ConductorCookbook::CLI.new
+      asked = []
+      allow(cli).to receive(:json).and_wrap_original do |json, *arguments, **options|
+        asked << arguments
+        json.call(*arguments, **options)
+      end
+      create(sleeper, pull: 'always', cli: cli)
+      service({}, revision: 'v1', cli: cli).deploy.carry_out
+      pulls = asked.select { |arguments| %w[apply deploy].include?(arguments.first) }
+      pulls.map! { |arguments| arguments[arguments.index('--pull') + 1] }
+      expect(pulls).to eq(%w[always always missing missing])
+    end
+
     it 'pins the revision' do
       create(sleeper, revision: 'v1')
       expect(JSON.parse(File.read(path))['revision']).to eq('v1')

@@ -1,5 +1,6 @@
 //! The modules `conductor_service` and `conductor_info`, task by task.
 
+use conductor_sandbox::Engine;
 use libtest_mimic::Failed;
 use serde_json::{Value, json};
 
@@ -89,6 +90,18 @@ fn defined_changed_and_removed(pool: &Pool) -> Result<(), Failed> {
         assert_eq!(task(&restarted).changed(true).steps(), check.steps());
         assert!(host.running("web").iter().all(|new| !before.contains(new)));
         task(&web("v1")).changed(false);
+
+        host.sandbox.load_image(Engine::Podman).expect("podman takes the image");
+        let pulls = |how: &str| {
+            let (definition, pull) =
+                (json!({"runtime": "podman", "image": "localhost/app:v1"}), how);
+            let arguments = json!({"id": "container", "definition": definition, "pull": pull});
+            let check = fleet.task(MODULE, &arguments, &["--check"]).changed(true);
+            check.steps().iter().any(|step| *step == "pull localhost/app:v1")
+        };
+        assert!(pulls("always") && !pulls("missing"));
+        let refused = json!({"id": "web", "state": "restarted", "pull": "always"});
+        task(&refused).fails(&["pull=always needs state=present or state=deployed"]);
 
         let absent = json!({"id": "web", "state": "absent"});
         let check = fleet.task(MODULE, &absent, &["--check", "--diff"]).changed(true);

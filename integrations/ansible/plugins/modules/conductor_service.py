@@ -54,6 +54,15 @@ options:
       - The revision to deploy, an image tag or C(sha256:DIGEST).
       - Required with O(state=deployed), and only allowed there.
     type: str
+  pull:
+    description:
+      - V(missing) pulls images that the engine of the host does not have.
+      - V(always) pulls images each time. If the name of an image means another one than that which runs, the instances
+        are replaced.
+      - V(always) is only allowed with O(state=present) and O(state=deployed).
+    type: str
+    choices: [missing, always]
+    default: missing
   wait:
     description:
       - Whether every instance of the service must be healthy at the end. conductor always waits for the instances that
@@ -76,7 +85,9 @@ extends_documentation_fragment:
 attributes:
   check_mode:
     support: full
-    description: Returns the steps of a real run. On a host without conductor the task is changed, with a warning.
+    description:
+      - Returns the steps of a real run. On a host without conductor the task is changed, with a warning.
+      - What O(pull=always) brings is not known before, so such a task is changed.
   diff_mode:
     support: full
     description: Shows the diff of the definition and of the unit files.
@@ -109,6 +120,12 @@ EXAMPLES = r"""
     id: shop
     state: deployed
     revision: v42
+
+- name: Run what a tag means now
+  conductor.conductor.conductor_service:
+    id: shop
+    src: shop.yaml
+    pull: always
 
 - name: Start the instances anew without downtime, for example in a handler
   conductor.conductor.conductor_service:
@@ -349,11 +366,12 @@ class Service:
     def _converge(self, path):
         """Returns the command that applies or deploys the definition, or restarts the service."""
         lock = ["--lock-timeout", self.params["lock_timeout"]]
+        pull = ["--pull", self.params["pull"]]
         if self.params["state"] == "deployed":
-            return ["deploy", "--id", self.id, "--revision", self.params["revision"]] + lock
+            return ["deploy", "--id", self.id, "--revision", self.params["revision"]] + pull + lock
         if self.params["state"] == "restarted":
             return ["restart", "--id", self.id] + lock
-        return ["apply", path] + lock
+        return ["apply", path] + pull + lock
 
     def _took(self, answer):
         self.result["changed"] = self.result["changed"] or answer.json["changed"]
@@ -392,6 +410,7 @@ def main():
             src=dict(type="path"),
             remote_src=dict(type="bool", default=False),
             revision=dict(type="str"),
+            pull=dict(type="str", choices=["missing", "always"], default="missing"),
             wait=dict(type="bool", default=True),
             wait_timeout=dict(type="int", default=60),
             lock_timeout=dict(type="str", default="10min"),
@@ -408,6 +427,8 @@ def main():
         module.fail_json(msg="revision needs state=deployed; with state=present, set it in the definition")
     if module.params["state"] == "restarted" and (module.params["definition"] is not None or module.params["src"]):
         module.fail_json(msg="state=restarted takes no definition; write it with state=present first")
+    if module.params["pull"] == "always" and module.params["state"] not in ("present", "deployed"):
+        module.fail_json(msg="pull=always needs state=present or state=deployed")
     service = Service(module)
     if module.params["state"] == "absent":
         service.absent()
