@@ -79,6 +79,8 @@ pub(crate) fn run(context: &Context, options: &Logs) -> Result<ExitCode, Failure
         lines: *lines,
         since: since.clone(),
         json: context.json(),
+        // Without them, lines of another service may be among those of this one.
+        others: context.conductor.services_on_host().unwrap_or_default(),
     };
     let source = query.command(context.conductor.paths().scope).exec();
     Err(Failure::Program { name: "journalctl", source })

@@ -237,6 +237,14 @@ impl Conductor {
         Ok(self.observe_files(Some(service))?.units_of(service).next().is_some())
     }
 
+    /// Returns the services that have units on the host.
+    ///
+    /// # Errors
+    /// The unit directory cannot be read.
+    pub fn services_on_host(&self) -> Result<Vec<ServiceId>, Error> {
+        Ok(self.observe_files(None)?.services().cloned().collect())
+    }
+
     /// Returns whether it works on the running host, with its systemd.
     fn is_online(&self) -> bool {
         matches!(self.place, Place::Systemd)

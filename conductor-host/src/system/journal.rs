@@ -8,7 +8,7 @@ use std::process::Command;
 use std::time::SystemTime;
 
 use conductor_core::name::{JobName, ServiceId, UnitName};
-use conductor_core::release::{job_unit, slice_unit};
+use conductor_core::release::{PREFIX, job_unit, slice_unit};
 use conductor_core::runtime::Scope;
 
 /// A query for the journal of a service.
@@ -28,17 +28,29 @@ pub struct JournalQuery {
     pub since: Option<String>,
     /// Whether to print each entry as a JSON object.
     pub json: bool,
+    /// The other services of the host: names of their units may begin like those of this service.
+    pub others: Vec<ServiceId>,
 }
+
+/// The most units whose names are passed to `journalctl`.
+const MOST_UNITS: usize = 1000;
 
 impl JournalQuery {
     /// Returns the command that prints the result.
     pub fn command(&self, scope: Scope) -> Command {
+        self.command_with(scope, &self.units(scope))
+    }
+
+    /// Returns the command, given the units of the service that systemd wrote about.
+    fn command_with(&self, scope: Scope, units: &[String]) -> Command {
         let mut command = journalctl(scope);
         if let (Some(instance), Scope::User) = (self.instance, scope) {
             // journald adds the fields of `LogExtraFields=` only to lines of system units.
             command.arg(format!("--user-unit=conductor-{}-*-{instance}.service", self.service));
         }
-        matches(&mut command, &self.groups(scope));
+        let mut groups = self.groups(scope);
+        groups.extend(units.iter().map(|unit| about(scope, unit)));
+        matches(&mut command, &groups);
         if self.follow {
             command.arg("--follow");
         }
@@ -50,6 +62,34 @@ impl JournalQuery {
         }
         command.arg(if self.json { "--output=json" } else { "--output=short-iso" });
         command
+    }
+
+    /// Returns the units of the service that systemd wrote about, also of releases that are gone. Before systemd 257,
+    /// its own lines do not have the fields of `LogExtraFields=`.
+    fn units(&self, scope: Scope) -> Vec<String> {
+        if self.job.is_some() {
+            return Vec::new();
+        }
+        let field = match scope {
+            Scope::System => "--field=UNIT",
+            Scope::User => "--field=USER_UNIT",
+        };
+        let mut units = read(journalctl(scope).arg(field));
+        units.retain(|unit| self.has(unit));
+        units.sort_unstable();
+        units.truncate(MOST_UNITS);
+        units
+    }
+
+    /// Returns whether a unit is one of the service, by its name: an instance, or without `instance` a job.
+    fn has(&self, unit: &str) -> bool {
+        let begins = |id: &ServiceId| unit.starts_with(&format!("{PREFIX}{id}-"));
+        let is_longer = |other: &&ServiceId| other.as_str().len() > self.service.as_str().len();
+        let others = || self.others.iter().filter(is_longer).any(begins);
+        if !begins(&self.service) || !unit.ends_with(".service") || others() {
+            return false;
+        }
+        self.instance.is_none_or(|instance| unit.ends_with(&format!("-{instance}.service")))
     }
 
     /// Returns the matches for the lines of the service; see [`matches`].
@@ -89,13 +129,17 @@ impl JournalQuery {
 
 /// Returns the matches for the lines of a job: its own, and those of systemd about it.
 fn of_job(scope: Scope, unit: &UnitName) -> Vec<Vec<String>> {
-    let about = match scope {
+    vec![vec![wrote(scope, unit)], about(scope, unit.as_str())]
+}
+
+/// Returns the matches for the lines of systemd about a unit.
+fn about(scope: Scope, unit: &str) -> Vec<String> {
+    match scope {
         Scope::System => vec!["_PID=1".to_owned(), format!("UNIT={unit}")],
         Scope::User => {
             vec!["_SYSTEMD_USER_UNIT=init.scope".to_owned(), format!("USER_UNIT={unit}")]
         }
-    };
-    vec![vec![wrote(scope, unit)], about]
+    }
 }
 
 /// Adds matches to a command: an entry has to match all of one group.
@@ -184,8 +228,8 @@ pub(super) fn journalctl(scope: Scope) -> Command {
 mod tests {
     use super::*;
 
-    fn matched(scope: Scope, instance: Option<u16>, job: Option<&str>) -> String {
-        let query = JournalQuery {
+    fn query(instance: Option<u16>, job: Option<&str>) -> JournalQuery {
+        JournalQuery {
             service: "a-b".parse().unwrap(),
             instance,
             job: job.map(|job| job.parse().unwrap()),
@@ -193,8 +237,36 @@ mod tests {
             lines: None,
             since: None,
             json: false,
-        };
-        let command = query.command(scope);
+            others: ["a", "a-b-c", "a-b"].map(|id| id.parse().unwrap()).to_vec(),
+        }
+    }
+
+    #[test]
+    fn units_that_are_gone_are_known_by_their_names() {
+        let has = |instance, unit: &str| query(instance, None).has(unit);
+        assert!(has(None, "conductor-a-b-v1-rc.123abc-2.service"));
+        assert!(has(Some(2), "conductor-a-b-v1.123abc-2.service"));
+        assert!(!has(Some(2), "conductor-a-b-v1.123abc-12.service"));
+        assert!(has(None, "conductor-a-b-job.service"));
+        for other in [
+            "conductor-a-b-c-v1.123abc-2.service",
+            "conductor-a-v1.123abc-2.service",
+            "conductor-a-bc-v1.123abc-2.service",
+            "conductor-a-b.target",
+            "conductor-a-b-job.timer",
+            "x-conductor-a-b-v1.123abc-2.service",
+        ] {
+            assert!(!has(None, other), "{other}");
+        }
+        let unit = "conductor-a-b-v1.123abc-2.service".to_owned();
+        let command = query(None, None).command_with(Scope::System, &[unit]);
+        let words: Vec<_> = command.get_args().filter_map(|word| word.to_str()).collect();
+        let last = ["+", "_PID=1", "UNIT=conductor-a-b-v1.123abc-2.service"];
+        assert!(words.windows(3).any(|group| group == last), "{words:?}");
+    }
+
+    fn matched(scope: Scope, instance: Option<u16>, job: Option<&str>) -> String {
+        let command = query(instance, job).command_with(scope, &[]);
         let words = command.get_args().filter_map(|word| word.to_str());
         words.filter(|word| word.contains(['+', '='])).collect::<Vec<_>>().join(" ")
     }
