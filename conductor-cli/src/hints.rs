@@ -1,6 +1,7 @@
 //! What to do about an error of the library, where that is an option of the command line.
 
 use std::io::ErrorKind;
+use std::path::Path;
 
 use conductor_core::plan::Taken;
 use conductor_core::release::CompileError;
@@ -61,6 +62,21 @@ pub(crate) fn with_revision(error: Error) -> Error {
     }
 }
 
+/// Adds to an error of `apply --prune` without any definition what removes all services: an empty directory may also
+/// be one that is not mounted.
+pub(crate) fn with_remove_all(error: Error, definitions: &Path) -> Error {
+    let Error::Definition(mut problems) = error else { return error };
+    if let [problem] = problems.0.as_mut_slice()
+        && problem.file == definitions
+        && problem.position.is_none()
+    {
+        let all = "conductor remove --all removes all services";
+        let hint = problem.hint.take();
+        problem.hint = Some(hint.map_or(all.to_owned(), |hint| format!("{hint}; {all}")));
+    }
+    Error::Definition(problems)
+}
+
 #[cfg(test)]
 mod tests {
     use conductor_core::error::{PathError, Problem, Problems};
@@ -89,6 +105,17 @@ mod tests {
             assert!(error.hint().is_none_or(|hint| !hint.contains("--")), "{error}");
             assert!(hint(&error).is_some_and(|hint| hint.contains(option)), "{error}");
         }
+    }
+
+    #[test]
+    fn without_definitions_prune_names_what_removes_all() {
+        let hint = |file: &str| {
+            let problem = Problem::of_file(file, "there are no definitions in this directory");
+            let error = Error::Definition(Problems(vec![problem.hint("put one there")]));
+            with_remove_all(error, Path::new("/d")).problems()[0].hint.clone().unwrap_or_default()
+        };
+        assert_eq!(hint("/d"), "put one there; conductor remove --all removes all services");
+        assert_eq!(hint("/d/web.yaml"), "put one there");
     }
 
     #[test]

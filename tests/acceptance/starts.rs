@@ -143,7 +143,7 @@ fn a_program_in_the_background_is_recognized(host: &Host) {
         let ran = host.conductor(&["apply"]).exits(1);
         let ran = ran.complains("it exited with status 0\n");
         ran.complains(
-            "hint: the program seems to put itself in the background; run it in the foreground",
+            "hint: it ended and left processes: if it put itself in the background, run it in the foreground",
         );
     }
 }

@@ -9,6 +9,7 @@ use super::change::{self, ChangeOptions, PullOption};
 use crate::args::Definitions;
 use crate::context::Context;
 use crate::failure::Failure;
+use crate::hints::with_remove_all;
 
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  conductor apply --dry-run\n  conductor apply --prune")]
@@ -30,7 +31,10 @@ pub(crate) struct Apply {
 
 pub(crate) fn run(context: &Context, options: &Apply) -> Result<ExitCode, Failure> {
     let paths = &options.definitions.paths;
-    let services = context.conductor.read(paths)?;
+    let services = context.conductor.read(paths).map_err(|error| match options.prune {
+        true => with_remove_all(error, &context.conductor.paths().definitions),
+        false => error,
+    })?;
     let prune = match (options.prune, paths.is_empty()) {
         (true, _) => Prune::Remove,
         (false, true) => Prune::Report,

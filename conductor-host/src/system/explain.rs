@@ -187,8 +187,8 @@ pub(super) fn hint(words: &LastWords, needs: &Needs) -> Option<String> {
     let one = |path: &Option<String>| missing(&path.iter().collect::<Vec<_>>());
     if words.left_processes {
         return Some(
-            "the program seems to put itself in the background; run it in the foreground, for example with \
-             \"daemon off;\" (nginx), --nodaemonize or --foreground"
+            "it ended and left processes: if it put itself in the background, run it in the foreground, for \
+             example with \"daemon off;\" (nginx), --nodaemonize or --foreground; if not, find out why it ended"
                 .to_owned(),
         );
     }
