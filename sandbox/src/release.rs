@@ -38,4 +38,16 @@ impl Release {
             Self::Trixie => &["docker-cli"],
         }
     }
+
+    /// Returns the scripts that change its tree and not those of other releases.
+    pub(crate) fn hooks(self) -> &'static [&'static str] {
+        match self {
+            // Its crun insists on an unlimited RLIMIT_MEMLOCK, which a machine without CAP_SYS_RESOURCE cannot set.
+            // runc, which docker brings, does without.
+            Self::Bookworm => &[
+                r#"printf '[engine]\nruntime = "runc"\n' >"$1/etc/containers/containers.conf.d/runtime.conf""#,
+            ],
+            Self::Trixie => &[],
+        }
+    }
 }

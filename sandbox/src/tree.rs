@@ -161,7 +161,8 @@ fn recipe(release: Release, packages: &[&str]) -> Vec<String> {
     let include = [&[PACKAGES], release.packages(), packages].concat().join(",");
     let options =
         ["--mode=root".to_owned(), "--variant=minbase".to_owned(), format!("--include={include}")];
-    let hooks = CUSTOMIZE.map(|hook| format!("--customize-hook={hook}"));
+    let hooks = CUSTOMIZE.iter().chain(release.hooks());
+    let hooks = hooks.map(|hook| format!("--customize-hook={hook}"));
     options.into_iter().chain(hooks).collect()
 }
 
