@@ -26,7 +26,11 @@ impl Context {
         let mut paths = match (&global.root, global.user) {
             (Some(root), _) => Paths::below(root).map_err(Error::from)?,
             (None, false) => Paths::system(Path::new("/")),
-            (None, true) => Paths::user(&user_configuration()?, &variable("XDG_RUNTIME_DIR")?),
+            (None, true) => Paths::user(
+                &of_user("XDG_CONFIG_HOME", ".config")?,
+                &of_user("XDG_STATE_HOME", ".local/state")?,
+                &variable("XDG_RUNTIME_DIR")?,
+            ),
         };
         if let Some(definitions) = &global.definitions {
             paths.definitions.clone_from(definitions);
@@ -57,11 +61,11 @@ impl Context {
     }
 }
 
-/// Returns the directory of a user's configuration (XDG Base Directory Specification).
-fn user_configuration() -> Result<PathBuf, Failure> {
-    match env::var_os("XDG_CONFIG_HOME") {
+/// Returns a directory of a user, which a variable may name (XDG Base Directory Specification).
+fn of_user(name: &'static str, default: &str) -> Result<PathBuf, Failure> {
+    match env::var_os(name) {
         Some(directory) => Ok(directory.into()),
-        None => Ok(variable("HOME")?.join(".config")),
+        None => Ok(variable("HOME")?.join(default)),
     }
 }
 

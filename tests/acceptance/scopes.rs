@@ -50,7 +50,11 @@ fn a_users_manager(host: &Host) {
     let count = "systemctl --user list-units --plain --no-legend 'conductor-web-host*' | wc -l";
     assert_eq!(operator(host, count).stdout, "1\n");
     operator(host, "conductor --user logs --id web").exits(0);
-    operator(host, "conductor --user remove --id web").exits(0);
+    // Volumes are below the user's own directories, and not below the host's.
+    host.sh("mkdir -p -m 700 /var/lib/private");
+    operator(host, "mkdir -p ~/.local/state/conductor/volumes/web/data").exits(0);
+    operator(host, "conductor --user remove --id web --volumes").exits(0);
+    operator(host, "test ! -e ~/.local/state/conductor/volumes/web").exits(0);
     let left = "find ~/.config/systemd -name '*conductor*'; \
                 systemctl --user list-units --all --plain --no-legend 'conductor-*'";
     assert_eq!(operator(host, left).exits(0).stdout, "");

@@ -253,7 +253,13 @@ impl Conductor {
     /// Returns the named volumes of a service, also those that no unit uses any more.
     fn volumes_of(&self, service: &ServiceId) -> Result<Vec<NamedVolume>, Error> {
         match &self.place {
-            Place::Systemd => Ok(volumes::of(service)?),
+            Place::Systemd => {
+                let observed = self.observe_files(Some(service))?;
+                let units = observed.units_of(service);
+                let used = units.flat_map(|(_, unit)| unit.metadata.kind.volumes());
+                let used = used.filter_map(|volume| volume.engine).collect();
+                Ok(volumes::of(service, &used, &self.paths)?)
+            }
             Place::Files => Err(Error::Offline),
             Place::Fake(_) => Ok(Vec::new()),
         }

@@ -13,13 +13,14 @@ use super::error::Error;
 use super::planning::LEFT;
 use super::revision::{at, deployed_revision};
 use super::scheduled_jobs::JobStatus;
-use crate::system::{UnitDetails, good_definitions, good_definitions_of};
+use crate::system::{Paths, UnitDetails, good_definitions, good_definitions_of, volumes};
 use conductor_core::error::shown_path;
 use conductor_core::name::{
     NetworkName, ReleaseName, Revision, ServiceId, UnitName, VOLUMES, VolumeName, engine_volume,
 };
 use conductor_core::plan::{self, ActiveState, Observed, ObservedRelease};
 use conductor_core::release::{Release, retry_timer};
+use conductor_core::runtime::Scope;
 use conductor_core::service::Service;
 use conductor_core::unit::{Engine, EngineNetwork, NamedVolume, Pin, Unit};
 use conductor_core::value::{Endpoint, Port};
@@ -238,7 +239,7 @@ impl Conductor {
                 instances,
                 releases,
                 jobs: jobs.remove(id).unwrap_or_default(),
-                volumes: volumes(id, &observed),
+                volumes: volumes(id, &observed, &self.paths),
                 networks: networks(id, &observed),
             });
         }
@@ -294,13 +295,17 @@ impl Conductor {
 }
 
 /// Returns the named volumes that the units of a service use.
-fn volumes(service: &ServiceId, observed: &Observed) -> Vec<VolumeStatus> {
+fn volumes(service: &ServiceId, observed: &Observed, paths: &Paths) -> Vec<VolumeStatus> {
     let used = observed.units_of(service).flat_map(|(_, unit)| unit.metadata.kind.volumes());
     let volumes = used.map(|NamedVolume { engine, name }| VolumeStatus {
         engine: engine.map(Engine::program),
         location: match engine {
             Some(_) => engine_volume(service, &name),
-            None => format!("/var/lib/{VOLUMES}/{service}/{name}"),
+            // Without the other root, if there is one.
+            None if paths.scope == Scope::System => {
+                format!("/var/lib/{VOLUMES}/{service}/{name}")
+            }
+            None => volumes::directory(service, &name, paths).display().to_string(),
         },
         name,
     });

@@ -317,8 +317,8 @@ impl Host for SystemHost<'_> {
         service: &ServiceId,
         volume: &NamedVolume,
     ) -> Result<(), PathError> {
-        let (service, volume) = (service.clone(), volume.clone());
-        unblock(move || volumes::remove(&service, &volume)).await
+        let (service, volume, paths) = (service.clone(), volume.clone(), self.paths.clone());
+        unblock(move || volumes::remove(&service, &volume, &paths)).await
     }
 
     async fn try_out(

@@ -27,6 +27,9 @@ pub struct Paths {
     pub content_key: PathBuf,
     /// The record of the directories that have files for proxies.
     pub proxy_directories: PathBuf,
+    /// The directories in which systemd has `StateDirectory=`. For the host: for users, and for dynamic users, of which
+    /// there are links in the first. For a user: since systemd 254, and before.
+    pub state: [PathBuf; 2],
     /// The other root, if these paths are below one.
     pub root: Option<PathBuf>,
 }
@@ -44,6 +47,7 @@ impl Paths {
             sockets: root.join("var/lib/conductor/sockets"),
             content_key: root.join("var/lib/conductor/content-key"),
             proxy_directories: root.join("var/lib/conductor/proxy-directories"),
+            state: [root.join("var/lib"), root.join("var/lib/private")],
             root: (root != Path::new("/")).then(|| root.to_owned()),
         }
     }
@@ -62,8 +66,8 @@ impl Paths {
         Ok(paths)
     }
 
-    /// Returns the paths of a user, from `$XDG_CONFIG_HOME` and `$XDG_RUNTIME_DIR`.
-    pub fn user(config: &Path, runtime: &Path) -> Self {
+    /// Returns the paths of a user, from `$XDG_CONFIG_HOME`, `$XDG_STATE_HOME` and `$XDG_RUNTIME_DIR`.
+    pub fn user(config: &Path, state: &Path, runtime: &Path) -> Self {
         Self {
             scope: Scope::User,
             definitions: config.join("conductor/services"),
@@ -74,6 +78,7 @@ impl Paths {
             sockets: config.join("conductor/sockets"),
             content_key: config.join("conductor/content-key"),
             proxy_directories: config.join("conductor/proxy-directories"),
+            state: [state.to_owned(), config.to_owned()],
             root: None,
         }
     }

@@ -6,21 +6,24 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::paths::Paths;
 use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::name::{ServiceId, VOLUMES, VolumeName, engine_volume};
+use conductor_core::runtime::Scope;
 use conductor_core::unit::{Engine, NamedVolume};
-
-/// The directories in which systemd has `StateDirectory=`: for users of the host, and for dynamic users, of which
-/// there are links in the first.
-const STATE: [&str; 2] = ["/var/lib", "/var/lib/private"];
 
 /// Returns the named volumes of a service that are on the host, whether a unit uses them or not.
 ///
 /// # Errors
-/// An engine that is installed does not answer, or a directory cannot be read.
-pub(crate) fn of(service: &ServiceId) -> Result<Vec<NamedVolume>, PathError> {
+/// An engine that is installed does not answer, or a directory cannot be read. Many users cannot use the engines of
+/// their host; for a user, only those that are `used` have to answer.
+pub(crate) fn of(
+    service: &ServiceId,
+    used: &BTreeSet<Engine>,
+    paths: &Paths,
+) -> Result<Vec<NamedVolume>, PathError> {
     let mut volumes = BTreeSet::new();
-    for directory in directories(service) {
+    for directory in directories(service, paths) {
         let entries = match directory.read_dir() {
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
             entries => entries.at("read", &directory)?,
@@ -33,8 +36,11 @@ pub(crate) fn of(service: &ServiceId) -> Result<Vec<NamedVolume>, PathError> {
         }
     }
     for engine in [Engine::Docker, Engine::Podman] {
-        let names = in_engine(engine, service)?.into_iter();
-        volumes.extend(names.map(|name| NamedVolume { engine: Some(engine), name }));
+        let names = match in_engine(engine, service) {
+            Err(_) if paths.scope == Scope::User && !used.contains(&engine) => continue,
+            names => names?,
+        };
+        volumes.extend(names.into_iter().map(|name| NamedVolume { engine: Some(engine), name }));
     }
     Ok(volumes.into_iter().collect())
 }
@@ -43,11 +49,15 @@ pub(crate) fn of(service: &ServiceId) -> Result<Vec<NamedVolume>, PathError> {
 ///
 /// # Errors
 /// Something still uses it, or a file in it cannot be removed.
-pub(crate) fn remove(service: &ServiceId, volume: &NamedVolume) -> Result<(), PathError> {
+pub(crate) fn remove(
+    service: &ServiceId,
+    volume: &NamedVolume,
+    paths: &Paths,
+) -> Result<(), PathError> {
     let NamedVolume { engine, name } = volume;
     let Some(engine) = engine else {
         // The link before the directory. Neither call follows links, whatever the service left in the directory.
-        for path in directories(service).map(|directory| directory.join(name.as_str())) {
+        for path in directories(service, paths).map(|directory| directory.join(name.as_str())) {
             let removed = match path.symlink_metadata() {
                 Ok(metadata) if metadata.is_symlink() => fs::remove_file(&path),
                 Ok(_) => fs::remove_dir_all(&path),
@@ -55,7 +65,7 @@ pub(crate) fn remove(service: &ServiceId, volume: &NamedVolume) -> Result<(), Pa
             };
             present(removed).at("remove", &path)?;
         }
-        for directory in directories(service) {
+        for directory in directories(service, paths) {
             // It stays if there is another volume in it.
             let _ = fs::remove_dir(directory);
         }
@@ -67,8 +77,14 @@ pub(crate) fn remove(service: &ServiceId, volume: &NamedVolume) -> Result<(), Pa
 }
 
 /// Returns the directories of a native service's volumes.
-fn directories(service: &ServiceId) -> impl Iterator<Item = PathBuf> {
-    STATE.into_iter().map(move |state| Path::new(state).join(VOLUMES).join(service.as_str()))
+fn directories(service: &ServiceId, paths: &Paths) -> impl Iterator<Item = PathBuf> {
+    paths.state.iter().map(move |state| state.join(VOLUMES).join(service.as_str()))
+}
+
+/// Returns the directory of a native service's volume.
+pub(crate) fn directory(service: &ServiceId, name: &VolumeName, paths: &Paths) -> PathBuf {
+    let all = || directories(service, paths).map(|directory| directory.join(name.as_str()));
+    all().find(|path| path.exists()).or_else(|| all().next()).unwrap_or_default()
 }
 
 fn present(removed: io::Result<()>) -> io::Result<()> {
