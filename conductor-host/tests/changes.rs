@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use conductor_core::definition::ChangedFiles;
 use conductor_core::plan::Step;
+use conductor_core::proxy::UpstreamFile;
 use conductor_core::service::Service;
 use conductor_core::unit::{ContentKey, Engine, EngineImage, LocalImage};
 use conductor_core::value::HostPath;
@@ -588,7 +589,7 @@ fn services_that_are_planned_again_switch_together() {
             let host = world.host.lock().unwrap();
             host.on_call(|call, state, _| {
                 for files in state.upstreams.values() {
-                    let mut names: Vec<_> = files.values().flat_map(|file| file.names()).collect();
+                    let mut names: Vec<_> = files.values().flat_map(UpstreamFile::names).collect();
                     names.sort_unstable();
                     assert_eq!(names, ["x", "y"], "after {call:?}");
                 }
