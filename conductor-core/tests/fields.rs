@@ -104,6 +104,7 @@ fn places() -> Vec<Place> {
         }),
         ("cron.calendar", "daily", |text| job("calendar", text)),
         ("cron.every", "5s", |text| with("cron", json!({"a": {"every": text, "command": ["x"]}}))),
+        ("cron.mail_to", "root", |text| job("mail_to", text)),
         ("cron.timezone", "UTC", |text| job("timezone", text)),
         ("cron.jitter", "5s", |text| job("jitter", text)),
         ("cron.on_failure", "a.service", |text| job("on_failure", text)),
@@ -156,7 +157,9 @@ fn a_percent_sign_is_refused_or_doubled() {
         let service = Service::parse(Path::new("web.json"), &text).ok()?;
         let release = Release::new(&service, "v1".parse().unwrap(), &templates);
         let set = release.compile(&ports, None, Scope::System, &templates).unwrap();
-        let texts: Vec<_> = set.units.into_values().map(|unit| unit.text).collect();
+        let jobs = release.compile_jobs(&release.name(), None, Scope::System, &templates).unwrap();
+        let units = set.units.into_values().chain(jobs.units.into_values());
+        let texts: Vec<_> = units.map(|unit| unit.text).collect();
         Some(texts.concat())
     };
     let mut doubled = Vec::new();
@@ -197,6 +200,7 @@ fn a_percent_sign_is_refused_or_doubled() {
             "health.headers, a name",
             "health.headers",
             "health.contains",
+            "cron.mail_to",
         ]
     );
 }

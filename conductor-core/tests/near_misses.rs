@@ -42,6 +42,8 @@ const PLACES: &[(&str, Place)] = &[
     ("app", |text| ("proxy", json!({"nginx": {"upstream": text}}))),
     ("edge-1", |text| ("proxy", json!({text: {"upstream": "app"}}))),
     ("a-b", |text| ("cron", json!({text: {"calendar": "daily", "command": ["x"]}}))),
+    ("ops@a.example", |text| ("mail_to", json!(text))),
+    ("a,b+c%d", |text| job("mail_to", text)),
     ("Etc/UTC", |text| job("timezone", text)),
     ("1min 3s", |text| {
         ("cron", json!({"a": {"calendar": "daily", "command": ["x"], "jitter": text}}))

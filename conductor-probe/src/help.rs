@@ -20,6 +20,8 @@ pub(crate) fn of(subcommand: Option<Subcommand>) -> &'static str {
         Some(Subcommand::Run) => include_str!("help/run.txt"),
         Some(Subcommand::Ended) => include_str!("help/ended.txt"),
         Some(Subcommand::Limit) => include_str!("help/limit.txt"),
+        Some(Subcommand::Collect) => include_str!("help/collect.txt"),
+        Some(Subcommand::Mail) => include_str!("help/mail.txt"),
     }
 }
 
@@ -75,8 +77,14 @@ mod tests {
     #[test]
     fn the_commands_for_people_are_listed() {
         for subcommand in Subcommand::ALL {
-            let inner =
-                matches!(subcommand, Subcommand::Run | Subcommand::Ended | Subcommand::Limit);
+            let inner = matches!(
+                subcommand,
+                Subcommand::Run
+                    | Subcommand::Ended
+                    | Subcommand::Limit
+                    | Subcommand::Collect
+                    | Subcommand::Mail
+            );
             assert_eq!(ALL.contains(&format!("\n  {subcommand} ")), !inner, "{subcommand}");
         }
     }

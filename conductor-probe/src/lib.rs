@@ -8,6 +8,7 @@ mod exec;
 mod help;
 mod itself;
 mod limit;
+mod mail;
 mod notify;
 mod occupied;
 mod place;
@@ -96,6 +97,14 @@ pub fn main() -> ExitCode {
             Err(error) => failure(&error, ENGINE_FAILED),
         },
         Request::Limit { options, program } => ExitCode::from(limit::run(options, &program)),
+        Request::Collect { options, program } => match run::collect(&options, &program) {
+            Ok(end) => ExitCode::from(end.repeat()),
+            Err(error) => failure(&error, CANNOT_EXECUTE),
+        },
+        Request::Mail(mail) => match mail::run(&mail) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(&error, FAILED),
+        },
         Request::Ended(ended) => match run::report(&ended) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error, FAILED),

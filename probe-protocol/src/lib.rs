@@ -1,7 +1,7 @@
 //! The protocol between conductor, the units that it writes, and `conductor-probe`.
 //!
 //! - **Command lines.** A unit calls the probe. Each command is a struct ([`Exec`], [`Docker`], [`Watch`],
-//!   [`Socket`], [`Run`], [`Ended`], [`Limit`]), which is written as [`Word`]s and read back by
+//!   [`Socket`], [`Run`], [`Ended`], [`Limit`], [`Collect`], [`Mail`]), which is written as [`Word`]s and read back by
 //!   [`Request::read`]. Arguments after `--` are not the probe's, and do not change.
 //! - **Times.** [`Timing`] has the defaults of a health check, and the timeouts for systemd; [`restarts`] has
 //!   the delays between starts.
@@ -27,6 +27,7 @@ mod error;
 mod exec;
 mod given;
 mod http;
+mod job;
 pub mod journal;
 pub mod option;
 pub mod places;
@@ -45,6 +46,7 @@ pub use check::{Check, HttpCheck, Watch};
 pub use error::{ArgumentError, ValueError};
 pub use exec::{Docker, Exec, StopSignal};
 pub use http::{Header, Method, Statuses};
+pub use job::{Collect, Mail};
 pub use request::{Request, Subcommand};
 pub use run_socket::{Announcement, Call};
 pub use socket::{Socket, SocketAction};

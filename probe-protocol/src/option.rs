@@ -22,7 +22,7 @@ pub const CONTAINS: &str = "--contains";
 pub const FOLLOW_REDIRECTS: &str = "--follow-redirects";
 /// The time between two checks.
 pub const INTERVAL: &str = "--interval";
-/// The longest time of a check, or of a limited command.
+/// The longest time of a check, of a limited command, or of a mail.
 pub const TIMEOUT: &str = "--timeout";
 /// The number of failures in a row that is unhealthy.
 pub const RETRIES: &str = "--retries";
@@ -36,7 +36,7 @@ pub const SHARE_SOCKET: &str = "--share-socket";
 pub const STOP_SIGNAL: &str = "--stop-signal";
 /// The file with a PID.
 pub const PID_FILE: &str = "--pid-file";
-/// The name of a container to create.
+/// The name of a container to create, or of a job.
 pub const NAME: &str = "--name";
 /// The client of the engine.
 pub const ENGINE: &str = "--engine";
@@ -56,6 +56,16 @@ pub const OWNER_OF: &str = "--owner-of";
 pub const OPEN: &str = "--open";
 /// Removes a directory.
 pub const REMOVE: &str = "--remove";
+/// The file with the output of a job.
+pub const OUTPUT: &str = "--output";
+/// An address for a mail; it can be given several times.
+pub const TO: &str = "--to";
+/// The command line of a job, as text.
+pub const LINE: &str = "--line";
+/// The name of a user.
+pub const USER: &str = "--user";
+/// The unit is one of a user's manager.
+pub const USER_MANAGER: &str = "--user-manager";
 
 /// The options for the timing of checks.
 pub(crate) const TIMES: [&str; 5] = [INTERVAL, TIMEOUT, RETRIES, START_PERIOD, SUCCESS_THRESHOLD];
@@ -83,16 +93,18 @@ pub fn of(subcommand: Subcommand) -> Vec<&'static str> {
         Subcommand::Run => &[SOCKET, STOP_TIMEOUT, CONTAINER, ENGINE_SOCKET, PID_FILE],
         Subcommand::Ended => &[SOCKET, UNIT_FILE, CONTAINER, ENGINE_SOCKET],
         Subcommand::Limit => &[TIMEOUT],
+        Subcommand::Collect => &[OUTPUT],
+        Subcommand::Mail => &[OUTPUT, TO, NAME, LINE, USER, TIMEOUT, USER_MANAGER],
     });
     options
 }
 
 /// Returns whether an option has no value.
 pub(crate) fn is_flag(option: &str) -> bool {
-    [FOLLOW_REDIRECTS, OPEN, REMOVE].contains(&option)
+    [FOLLOW_REDIRECTS, OPEN, REMOVE, USER_MANAGER].contains(&option)
 }
 
 /// Returns whether an option can be given several times.
 pub(crate) fn is_list(option: &str) -> bool {
-    [HEADER, COMMAND].contains(&option)
+    [HEADER, COMMAND, TO].contains(&option)
 }

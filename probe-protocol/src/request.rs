@@ -7,6 +7,7 @@ use crate::check::Watch;
 use crate::error::ArgumentError;
 use crate::exec::{Docker, Exec};
 use crate::given::Given;
+use crate::job::{Collect, Mail};
 use crate::socket::Socket;
 use crate::task::{Ended, Limit, Run};
 
@@ -29,11 +30,15 @@ pub enum Subcommand {
     Ended,
     /// Runs a command for a limited time.
     Limit,
+    /// Runs a command, and keeps a copy of its output.
+    Collect,
+    /// Mails the output of a command.
+    Mail,
 }
 
 impl Subcommand {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Exec,
         Self::Docker,
         Self::Check,
@@ -42,6 +47,8 @@ impl Subcommand {
         Self::Run,
         Self::Ended,
         Self::Limit,
+        Self::Collect,
+        Self::Mail,
     ];
 
     /// Returns its name.
@@ -55,12 +62,14 @@ impl Subcommand {
             Self::Run => "run",
             Self::Ended => "ended",
             Self::Limit => "limit",
+            Self::Collect => "collect",
+            Self::Mail => "mail",
         }
     }
 
     /// Returns whether it runs another program, with its arguments after `--`.
     pub fn takes_command(self) -> bool {
-        matches!(self, Self::Exec | Self::Docker | Self::Run | Self::Limit)
+        matches!(self, Self::Exec | Self::Docker | Self::Run | Self::Limit | Self::Collect)
     }
 
     /// Returns whether it runs as long as the service, so that all users can read its command line.
@@ -123,6 +132,15 @@ pub enum Request {
         /// The program and its arguments.
         program: Vec<OsString>,
     },
+    /// [`Subcommand::Collect`].
+    Collect {
+        /// The probe's own options.
+        options: Collect,
+        /// The program and its arguments.
+        program: Vec<OsString>,
+    },
+    /// [`Subcommand::Mail`].
+    Mail(Mail),
 }
 
 impl Request {
@@ -169,6 +187,10 @@ impl Request {
             Subcommand::Limit => {
                 Self::Limit { options: Limit::read(&given)?, program: given.command()? }
             }
+            Subcommand::Collect => {
+                Self::Collect { options: Collect::read(&given)?, program: given.command()? }
+            }
+            Subcommand::Mail => Self::Mail(Mail::read(&given)?),
         })
     }
 }
@@ -228,6 +250,8 @@ mod tests {
                 "a",
             ],
             &["limit", "--", "a"],
+            &["collect", "--", "a"],
+            &["mail", "--output=/o", "--name=a", "--line=a", "--timeout=1s"],
             &["stop", "--now"],
         ] {
             assert!(read(words).is_err(), "{words:?}");

@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use conductor_probe_protocol::{
-    Check, Client, Docker, Ended, Exec, Header, HttpCheck, Limit, Method, Request, Run, Socket,
-    SocketAction, StopSignal, Timing, UnitPath, Watch, Word,
+    Check, Client, Collect, Docker, Ended, Exec, Header, HttpCheck, Limit, Mail, Method, Request,
+    Run, Socket, SocketAction, StopSignal, Timing, UnitPath, Watch, Word,
 };
 use proptest::option::of;
 use proptest::prelude::*;
@@ -196,9 +196,34 @@ proptest! {
         prop_assert_eq!(read(options.words(), &program), Request::Limit { options, program });
     }
 
+    #[test]
+    fn collect((written, output) in unit_path(), program in words()) {
+        let in_unit = Collect { output: written };
+        let options = Collect { output };
+        prop_assert_eq!(read(in_unit.words(), &program), Request::Collect { options, program });
+    }
+
+    #[test]
+    fn mail(
+        (written, output) in unit_path(),
+        to in proptest::collection::vec(text(), 1..3),
+        (name, line, user) in (text(), text(), of(text())),
+        timeout in time(1),
+        user_manager in any::<bool>(),
+    ) {
+        let (to_again, name_again, line_again, user_again) =
+            (to.clone(), name.clone(), line.clone(), user.clone());
+        let in_unit = Mail {
+            output: written, to: to_again, name: name_again, line: line_again, user: user_again, timeout,
+            user_manager,
+        };
+        let mail = Mail { output, to, name, line, user, timeout, user_manager };
+        prop_assert_eq!(read(in_unit.words(), &[]), Request::Mail(mail));
+    }
+
     /// Any arguments are read or refused.
     #[test]
-    fn anything(words in proptest::collection::vec(word(), 0..6), first in 0..8_usize) {
+    fn anything(words in proptest::collection::vec(word(), 0..6), first in 0..10_usize) {
         let subcommand = conductor_probe_protocol::Subcommand::ALL[first];
         let _ = Request::read([subcommand.name().into()].into_iter().chain(words));
     }

@@ -37,6 +37,7 @@ mod keys;
 mod killed;
 mod leftovers;
 mod machine;
+mod mail;
 mod networks;
 mod numbers;
 mod older_files;
@@ -84,6 +85,7 @@ fn main() -> ExitCode {
         trials.extend(chef::trials(&pool));
         trials.extend(programs::trials(&pool));
         trials.extend(crontabs::trials(&pool));
+        trials.extend(mail::trials(&pool));
         // The slowest come first, so that no core is idle at the end.
         for (theme, tests) in [
             ("deploy", deploy::under_load::TESTS),
@@ -114,6 +116,7 @@ fn main() -> ExitCode {
             ("attacks::hung_checks", attacks::hung_checks::TESTS),
             ("attacks::held", attacks::held::TESTS),
             ("scheduled_jobs", scheduled_jobs::TESTS),
+            ("mail", mail::TESTS),
             ("run", run::TESTS),
             ("contract", contract::TESTS),
             ("sockets", sockets::TESTS),

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use super::naming;
 use crate::name::{JobName, Revision, ServiceId};
 use crate::service::Limits;
-use crate::value::{Argument, Crontab, Description, EnvName, EnvValue, HostPath, Span, UserName};
+use crate::value::{
+    Argument, Crontab, Description, EnvName, EnvValue, HostPath, MailTo, Span, UserName,
+};
 use crate::yaml::{Writer, scalar};
 
 /// systemd's `WorkingDirectory=` for the home directory of the user. With the dash, the command runs even if
@@ -48,6 +50,7 @@ pub(super) struct DraftJob {
     pub(super) timeout: Option<Span>,
     pub(super) user: Option<UserName>,
     pub(super) stdin: Option<EnvValue>,
+    pub(super) mail_to: Option<MailTo>,
     pub(super) advice: Advice,
 }
 
@@ -141,6 +144,14 @@ impl Draft {
         }
     }
 
+    /// Returns where the output of jobs is mailed that do not say so: those of a crontab as the first one.
+    fn common_mail_to(&self) -> Option<&MailTo> {
+        match (&self.kind, self.jobs.first()) {
+            (Kind::Crontab { .. }, Some((_, first))) => first.mail_to.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Writes the definition.
     pub(super) fn write(&self, id: &ServiceId) -> String {
         let mut out = Writer::default();
@@ -179,6 +190,7 @@ impl Draft {
         if !common.is_empty() {
             out.map("env", |out| write_env(common.into_iter(), out));
         }
+        out.optional("mail_to", self.common_mail_to());
         self.write_jobs(user, out);
         let directory = home.map_or(HOME.to_owned(), |home| format!("-{home}").replace('%', "%%"));
         out.map("systemd", |out| {
@@ -242,6 +254,7 @@ impl Draft {
             timeout,
             user,
             stdin,
+            mail_to,
             advice: _,
         } = job;
         out.scalar("schedule", schedule.as_str());
@@ -270,6 +283,9 @@ impl Draft {
         }
         out.optional("timeout", timeout.as_ref());
         out.optional("stdin", stdin.as_ref());
+        if mail_to.as_ref() != self.common_mail_to() {
+            out.scalar("mail_to", &mail_to.as_ref().map_or(String::new(), MailTo::to_string));
+        }
     }
 }
 

@@ -204,6 +204,7 @@ impl Walk<'_, '_> {
             timeout: None,
             user,
             stdin: input(stdin)?,
+            mail_to: self.variables.mail_to(),
             advice: self.variables.advice(),
         };
         let home = match self.anacron {
@@ -258,6 +259,7 @@ impl Walk<'_, '_> {
             timeout,
             user: None,
             stdin: input(stdin)?,
+            mail_to: self.variables.mail_to(),
             advice: self.variables.advice(),
         };
         let drafts = &mut self.importer.drafts;

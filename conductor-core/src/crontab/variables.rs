@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::draft::Advice;
 use crate::error::{Invalid, shown};
-use crate::value::{Argument, EnvName, EnvValue, HostPath, Span, TimeZone, literal};
+use crate::value::{Argument, EnvName, EnvValue, HostPath, MailTo, Span, TimeZone, literal};
 
 /// The most variables in a crontab: each entry gets all of those above it.
 const MOST: usize = 200;
@@ -18,8 +18,8 @@ pub(super) struct Variables {
     /// Whether that is sh(1) whatever the variables say.
     always_sh: bool,
     home: Option<HostPath>,
-    /// The address to which cron mails the output of commands.
-    mail: Option<String>,
+    /// Where cron mails the output of commands, if the crontab says so.
+    mail_to: Option<MailTo>,
     timezone: Option<TimeZone>,
     jitter: Option<Span>,
 }
@@ -37,7 +37,7 @@ impl Variables {
             shell: SHELL.to_owned(),
             always_sh: false,
             home: None,
-            mail: None,
+            mail_to: None,
             timezone: None,
             jitter: None,
         }
@@ -109,8 +109,14 @@ impl Variables {
                 None
             }
             "MAILTO" => {
-                self.mail = Some(value.to_owned());
-                None
+                let mail_to = value.parse::<MailTo>();
+                let mail_to = mail_to.map(|to| Some(to).filter(|to| !to.addresses().is_empty()));
+                let note = mail_to.as_ref().err().cloned();
+                self.mail_to = mail_to.unwrap_or_default();
+                note.map(|Invalid { message, .. }| {
+                    let hint = "write mail_to into the definition";
+                    Invalid::new(format!("MAILTO: {message}; the output is not mailed")).hint(hint)
+                })
             }
             "CRON_TZ" => {
                 self.timezone = Some(value.parse()?);
@@ -134,21 +140,14 @@ impl Variables {
         Ok(note)
     }
 
+    /// Returns where the output of a job is mailed.
+    pub(super) fn mail_to(&self) -> Option<MailTo> {
+        self.mail_to.clone()
+    }
+
     /// Returns comments for a job about what a definition expresses in another way than a crontab.
     pub(super) fn advice(&self) -> Advice {
         let mut advice = Advice::default();
-        match self.mail.as_deref() {
-            Some("") => {
-                advice.why.push("cron did not mail the output (MAILTO).".to_owned());
-            }
-            Some(mail) => {
-                let why = "cron mailed the output to";
-                advice.why.push(format!("{why} {mail} (MAILTO); now it is in the journal."));
-                advice.why.push("To be notified of a failure, name a unit:".to_owned());
-                advice.keys.push("on_failure: mail@%n.service".to_owned());
-            }
-            None => {}
-        }
         let timezone = self.timezone.iter().map(|timezone| format!("timezone: {timezone}"));
         let jitter = self.jitter.iter().map(|jitter| format!("jitter: {jitter}"));
         advice.keys.extend(timezone.chain(jitter));
@@ -169,12 +168,16 @@ mod tests {
         assert!(variables.set("RANDOM_DELAY", "45").unwrap().is_some());
         let Advice { why, keys } = variables.advice();
         let advice = [why, keys].concat().join("\n");
-        for part in ["to root (MAILTO)", "on_failure: ", "timezone: Europe/London", "jitter: 45min"]
-        {
+        for part in ["timezone: Europe/London", "jitter: 45min"] {
             assert!(advice.contains(part), "{advice}");
         }
+        assert_eq!(variables.mail_to(), "root".parse().ok());
+        // None, and one that cron does not mail to either.
         variables.set("MAILTO", "").unwrap();
-        assert!(variables.advice().why[0].contains("did not mail"));
+        assert_eq!(variables.mail_to(), None);
+        variables.set("MAILTO", "root").unwrap();
+        assert!(variables.set("MAILTO", "|/bin/sh").unwrap().is_some());
+        assert_eq!(variables.mail_to(), None);
     }
 
     #[test]

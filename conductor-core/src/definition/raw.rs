@@ -15,8 +15,9 @@ use super::process::ProcessKeys;
 use crate::name::{JobName, ProxyName, Revision, ServiceId};
 use crate::value::{
     Argument, BodyText, Calendar, Capability, CredentialName, Crontab, Description, Directive,
-    EnvName, EnvValue, FixedPort, HeaderName, HeaderValue, HostPath, Listen, Port, RequestPath,
-    Section, Setting, Span, StatusCodes, TimeZone, UnitReference, UpstreamName, User, Volume,
+    EnvName, EnvValue, FixedPort, HeaderName, HeaderValue, HostPath, Listen, MailTo, Port,
+    RequestPath, Section, Setting, Span, StatusCodes, TimeZone, UnitReference, UpstreamName, User,
+    Volume,
 };
 
 /// The most instances of one service on one host.
@@ -128,6 +129,9 @@ pub struct Definition {
     /// define others.
     #[schemars(extend("minProperties" = 1, "maxProperties" = 1))]
     pub proxy: Field<Table<ProxyName, Proxy>>,
+    /// Where the output of jobs is mailed, as by cron: addresses, separated by commas. The default of all
+    /// jobs.
+    pub mail_to: Field<MailTo>,
     /// Scheduled jobs, by name.
     pub cron: Field<Table<JobName, Job>>,
     /// Directives for the instances' units, by section (`Unit`, `Service`), written unchanged:
@@ -341,6 +345,9 @@ pub struct Job {
     pub on_failure: Field<UnitReference>,
     /// A unit to start when a run succeeds; `%n` is the job's unit.
     pub on_success: Field<UnitReference>,
+    /// Where the output of a run is mailed, through the host's `/usr/sbin/sendmail`, if there is output or
+    /// the run fails; the service's unless given. `""`: nowhere.
+    pub mail_to: Field<MailTo>,
     /// What happens to a run that is due while the previous one is still active.
     #[schemars(extend("default" = Overlap::default()))]
     pub overlap: Field<Overlap>,

@@ -99,6 +99,7 @@ pub(super) fn digest(
         health,
         deploy,
         proxy: _,
+        mail_to: _,
         jobs: _,
         settings,
         origin: _,

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use probe_protocol::{Mail, UnitPath};
 use serde::Serialize;
 
 use super::compile::{check_scope, check_volumes, image};
@@ -10,6 +11,7 @@ use crate::definition::{Children, Runtime};
 use crate::name::UnitName;
 use crate::runtime::{self, Parts, RunParts, Scope};
 use crate::service::{Limits, Service};
+use crate::unit::escape::probe_line;
 use crate::unit::{Lines, Templates, Values, escape};
 use crate::value::{Argument, EnvName, EnvValue, Listen, Span, User};
 
@@ -54,6 +56,8 @@ pub struct Task {
     pub children: Children,
     /// What a run needs; `None` for a job or a hook.
     pub run: Option<RunParts>,
+    /// How its output is mailed when it has ended, if it is.
+    pub mail: Option<Mail<UnitPath>>,
     /// Its own directives of the section `[Unit]`.
     pub unit: Lines,
     /// Its own directives of the section `[Service]`.
@@ -134,7 +138,12 @@ pub(super) fn compile(
         scope,
         is_owner,
         run: task.run.as_ref(),
+        is_collected: task.mail.is_some(),
     });
+    if let Some(mail) = &task.mail {
+        // As root, outside of the sandbox and of the image. A mail that fails is no failure of the job.
+        exec.push("ExecStopPost", probe_line("-+", runtime::PROBE, &mail.words()));
+    }
     exec.extend(task.service);
     let timeout = task.timeout.map(|span| span.to_string());
     // With Type=oneshot, the start lasts as long as the command.

@@ -1,15 +1,18 @@
 //! The units of a service's jobs: for each a service and a timer.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use probe_protocol::{Mail, UnitPath};
 use serde::Serialize;
 
 use super::compile::metadata;
 use super::run::Task;
 use super::{CompileError, Release, job_unit, timer_unit};
-use crate::definition::Overlap;
-use crate::name::{JobName, ReleaseName, UnitName};
-use crate::runtime::Scope;
+use crate::definition::{Overlap, Runtime};
+use crate::name::{JobName, ReleaseName, UnitName, dynamic_user};
+use crate::runtime::{Scope, output_file};
 use crate::service::{ScheduledJob, When};
 use crate::unit::{
     JobUnit, Kind, Lines, Link, Pin, Record, Templates, TimerUnit, Unit, UnitSet, Values, escape,
@@ -20,6 +23,8 @@ const TIMERS: &str = "timers.target";
 /// How many bytes of a job's input are in one line: a multiple of three, of which base64 makes four
 /// characters each.
 const INPUT_LINE: usize = 768;
+/// The most bytes of a command line in the subject of a mail, whose lines have at most 998 (RFC 5322).
+const LONGEST_LINE: usize = 800;
 
 /// The values of `job.timer.hbs`.
 #[derive(Serialize)]
@@ -100,6 +105,8 @@ fn runner(
         timeout,
         on_failure,
         on_success,
+        // The service may have it.
+        mail_to: _,
         overlap: _,
         children,
         enabled: _,
@@ -140,10 +147,53 @@ fn runner(
         timeout: *timeout,
         children: *children,
         run: None,
+        mail: mail(release, name, job, unit, scope),
         unit: of_unit,
         service: of_service,
     };
     release.compile_task(task, unit, name.as_str(), scope, templates)
+}
+
+/// Returns how the output of a job is mailed, if it is.
+fn mail(
+    release: &Release<'_>,
+    name: &JobName,
+    job: &ScheduledJob,
+    unit: &UnitName,
+    scope: Scope,
+) -> Option<Mail<UnitPath>> {
+    let service = release.service;
+    let mail_to = service.mail_to(job)?;
+    let named = job.user.as_ref().or(service.user.as_ref()).map(|user| user.name().to_string());
+    let is_dynamic =
+        service.runtime == Runtime::Native && service.sandbox && scope == Scope::System;
+    let dynamic = || is_dynamic.then(|| dynamic_user(&service.id).to_string());
+    // A mail that systemd would end is a failure of the job, so this is shorter.
+    let timeout = service.deploy.stop_timeout.duration() / 2;
+    Some(Mail {
+        output: output_file(unit),
+        to: mail_to.addresses().to_vec(),
+        name: format!("{name} of {}", service.id),
+        line: line(release, job),
+        user: named.or_else(dynamic),
+        timeout: timeout.max(Duration::from_millis(1)),
+        user_manager: scope == Scope::User,
+    })
+}
+
+/// Returns the command line of a job in one line, for the subject of a mail: of a shell's command, what the shell
+/// reads, as cron has it.
+fn line(release: &Release<'_>, job: &ScheduledJob) -> String {
+    let tokens = release.task_tokens();
+    let words: Vec<_> =
+        job.command.iter().map(|argument| tokens.expand(argument.as_str())).collect();
+    let text = match words.as_slice() {
+        [.., option, text] if option == "-c" => text.to_string(),
+        words => words.join(" "),
+    };
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let end = text.floor_char_boundary(LONGEST_LINE);
+    text[..end].to_owned()
 }
 
 /// Returns the directives for a job's times (systemd.timer(5)).

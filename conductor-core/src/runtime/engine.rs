@@ -112,6 +112,7 @@ pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
     let name = container_name(instance);
     let mut run = CommandLine::new("");
     instance.attach(&mut run, PROBE, false, Some(Client::Docker(name.clone())));
+    instance.collect(&mut run, PROBE);
     run.words([DOCKER, "run"]);
     Start::DockerCommand.write(&mut run, instance);
     let mut exec = Lines::default();
@@ -141,6 +142,7 @@ pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
     let mut run = CommandLine::new("");
     let client = Client::Podman(UnitPath::Runtime(process_file(instance)));
     instance.attach(&mut run, PROBE, false, Some(client));
+    instance.collect(&mut run, PROBE);
     run.words([PODMAN, "run"]);
     Start::PodmanCommand.write(&mut run, instance);
     let mut exec = Lines::default();

@@ -1,6 +1,7 @@
 //! The command lines and directives of each runtime.
 
 mod capabilities;
+mod collect;
 mod engine;
 mod health;
 mod inside;
@@ -19,6 +20,7 @@ use crate::unit::Lines;
 use crate::unit::escape;
 use crate::value::{Endpoint, HostPath, Port, Span, Tokens, Volume};
 
+pub(crate) use collect::output_file;
 pub use health::is_probed;
 pub use probe_protocol::places::PROBE;
 pub use program::{Program, needed_user, program};
@@ -77,6 +79,8 @@ pub(crate) struct Instance<'a> {
     pub(crate) is_owner: bool,
     /// What a unit that runs once needs in addition.
     pub(crate) run: Option<&'a RunParts>,
+    /// Whether the output of the command is kept until the unit ends, to be mailed.
+    pub(crate) is_collected: bool,
 }
 
 /// Returns the parts from the service's runtime and health check.

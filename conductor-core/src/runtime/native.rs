@@ -92,6 +92,7 @@ pub(super) fn parts(instance: &Instance<'_>) -> Parts {
     let probe = if instance.image.is_some() { PROBE_IN_IMAGE } else { PROBE };
     let mut line = CommandLine::new("");
     instance.attach(&mut line, probe, instance.shown_socket().is_some(), None);
+    instance.collect(&mut line, probe);
     if probed {
         let exec: Exec = Exec {
             pid_file: None,
@@ -148,10 +149,11 @@ fn resources(instance: &Instance<'_>) -> Lines {
         let directive = if is_disk_image(image) { "RootImage" } else { "RootDirectory" };
         lines.push(directive, percent(image));
         lines.push("MountAPIVFS", "yes");
-        if health::is_probed(service) || instance.attached().is_some() {
+        let needs_probe = instance.attached().is_some() || instance.is_collected;
+        if health::is_probed(service) || needs_probe {
             lines.push("BindReadOnlyPaths", format_args!("{PROBE}:{PROBE_IN_IMAGE}"));
         }
-        if tokens.socket.is_some() || instance.run.is_some() {
+        if tokens.socket.is_some() || instance.run.is_some() || instance.is_collected {
             lines.push("RootDirectoryStartOnly", "yes");
         }
     }

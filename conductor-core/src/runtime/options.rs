@@ -272,6 +272,7 @@ fn defined(start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
         health: _,
         deploy: _,
         proxy: _,
+        mail_to: _,
         jobs: _,
         settings: _,
         origin: _,

@@ -22,9 +22,9 @@ use crate::error::{Problem, Problems};
 use crate::name::{JobName, NetworkAlias, NetworkName, ProxyName, Revision, ServiceId, VolumeName};
 use crate::value::{
     Argument, BodyText, Calendar, Capability, CredentialName, Crontab, Description, Directive,
-    EnvName, EnvValue, FixedPort, HeaderName, HeaderValue, HostPath, ImageReference, Listen, Port,
-    RequestPath, Section, Setting, Span, StatusCodes, TimeZone, Tokenized as _, UnitReference,
-    UpstreamName, User, Volume,
+    EnvName, EnvValue, FixedPort, HeaderName, HeaderValue, HostPath, ImageReference, Listen,
+    MailTo, Port, RequestPath, Section, Setting, Span, StatusCodes, TimeZone, Tokenized as _,
+    UnitReference, UpstreamName, User, Volume,
 };
 
 /// A service, without the revision that runs and without the ports of its instances.
@@ -82,6 +82,8 @@ pub struct Service {
     pub deploy: Deploy,
     /// The proxy in front of the instances.
     pub proxy: Option<Proxy>,
+    /// Where the output of jobs is mailed that do not say so themselves.
+    pub mail_to: Option<MailTo>,
     /// The scheduled jobs.
     pub jobs: BTreeMap<JobName, ScheduledJob>,
     /// Directives from the definition that replace conductor's own.
@@ -222,6 +224,8 @@ pub struct ScheduledJob {
     pub on_failure: Option<UnitReference>,
     /// The unit to start when a run succeeds.
     pub on_success: Option<UnitReference>,
+    /// Where the output of a run is mailed, in place of the service's addresses.
+    pub mail_to: Option<MailTo>,
     /// What happens to a run that is due while the previous one still runs.
     pub overlap: Overlap,
     /// What happens to processes that it leaves behind.
@@ -293,6 +297,12 @@ impl Service {
             Some(NetworkMode::None) => false,
             None => self.runtime == Runtime::Native,
         }
+    }
+
+    /// Returns where the output of a job is mailed, if it is.
+    pub fn mail_to<'s>(&'s self, job: &'s ScheduledJob) -> Option<&'s MailTo> {
+        let mail_to = job.mail_to.as_ref().or(self.mail_to.as_ref());
+        mail_to.filter(|mail_to| !mail_to.addresses().is_empty())
     }
 
     /// Returns the names of its volumes, in order.

@@ -10,11 +10,16 @@ use super::planning::LEFT;
 use super::site::Site;
 use crate::system::{Settings, program, time_zone, unread_directories, verify};
 use conductor_core::error::{Invalid, Problem, Problems};
+use conductor_core::name::JobName;
 use conductor_core::plan::{self, Holder, Observed, Plan, Step};
 use conductor_core::release::Release;
 use conductor_core::runtime::{self, PROBE, Scope, is_probed};
 use conductor_core::service::Service;
 use conductor_core::value::{FixedPort, Protocol};
+
+/// What mails the output of jobs.
+const SENDMAIL: &str = "/usr/sbin/sendmail";
+const INSTALL: &str = "install one, such as Debian's msmtp-mta, dma, nullmailer or postfix";
 
 impl Conductor {
     /// Checks what depends on the host on which the services will run.
@@ -29,7 +34,9 @@ impl Conductor {
         // Without the probe no instance that needs it would start; an image that is being built may
         // get it later.
         let probe = Path::new(PROBE);
-        let probed = services.iter().find(|service| service.instances > 0 && is_probed(service));
+        let probed = services.iter().find(|service| {
+            (service.instances > 0 && is_probed(service)) || mailed_jobs(service).next().is_some()
+        });
         match probed {
             Some(service) if self.is_online() && !probe.exists() => {
                 Err(Error::NoProbe { service: service.id.clone(), probe: probe.to_owned() })
@@ -52,6 +59,7 @@ impl Conductor {
             services.iter().flat_map(|service| service.advice.iter().cloned()).collect();
         if self.is_online() {
             advice.extend(verify::verify(services, self.paths.scope));
+            advice.extend(unmailed(services));
             if self.paths.scope == Scope::System {
                 advice.extend(verify::missing_units(services));
             }
@@ -67,6 +75,16 @@ impl Conductor {
         let paths = if paths.is_empty() { &all[..] } else { paths };
         advice.extend(paths.iter().flat_map(|path| unread_directories(path)));
         Ok(advice)
+    }
+
+    /// Returns a note if the host cannot mail the output of a service's jobs.
+    pub(super) fn mails_nothing(&self, service: &Service) -> Option<String> {
+        let jobs: Vec<_> = mailed_jobs(service).map(JobName::as_str).collect();
+        let cannot = self.is_online() && !jobs.is_empty() && !Path::new(SENDMAIL).exists();
+        cannot.then(|| {
+            let jobs = jobs.join(", ");
+            format!("there is no {SENDMAIL} on this host, so nobody gets the output of {jobs}: {INSTALL}")
+        })
     }
 
     /// Returns the files whose contents the next `apply` will take for a change. Who may not read the host's key
@@ -190,6 +208,29 @@ impl Conductor {
         }
         if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
     }
+}
+
+/// Returns the jobs whose output is mailed.
+fn mailed_jobs(service: &Service) -> impl Iterator<Item = &JobName> {
+    let jobs = service.jobs.iter();
+    jobs.filter(|(_, job)| service.mail_to(job).is_some()).map(|(name, _)| name)
+}
+
+/// Returns the jobs whose output would be mailed if the host could.
+fn unmailed(services: &[Service]) -> Vec<Problem> {
+    if Path::new(SENDMAIL).exists() {
+        return Vec::new();
+    }
+    let jobs =
+        services.iter().flat_map(|service| mailed_jobs(service).map(move |job| (service, job)));
+    let problems = jobs.map(|(service, job)| Problem {
+        file: service.origin.file.clone(),
+        position: service.origin.jobs.get(job).copied(),
+        path: format!("cron.{job}.mail_to"),
+        message: format!("there is no {SENDMAIL} on this host, so nobody gets the output"),
+        hint: Some(INSTALL.to_owned()),
+    });
+    problems.collect()
 }
 
 /// Rejects time zones that systemd would not find: it reads them from the same files.

@@ -128,6 +128,9 @@ impl Conductor {
             if plan.reasons.is_empty() && plan.changes() {
                 plan.notes.extend(plan::other_images(&release, observed));
             }
+            if plan.changes() {
+                plan.notes.extend(self.mails_nothing(release.service));
+            }
             if pull == Pull::Always {
                 pull_first(&release, &mut plan, observed)?;
             }

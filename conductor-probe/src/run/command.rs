@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt as _;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal, kill};
@@ -75,7 +75,12 @@ impl Child {
 
     /// Returns the exit status in the convention of shells, if the command has ended.
     pub(super) fn ended(&mut self) -> io::Result<Option<u8>> {
-        Ok(self.0.try_wait()?.map(status::of_end))
+        Ok(self.end()?.map(status::of_end))
+    }
+
+    /// Returns how the command ended, if it has.
+    pub(super) fn end(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.0.try_wait()
     }
 }
 

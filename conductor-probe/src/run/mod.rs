@@ -1,8 +1,9 @@
 //! `run`: runs a command with the input and output of the process at the other end of a socket.
 //!
 //! Later, the connection carries signals for the command. When it ends, the command is stopped, so that nothing
-//! is left running if the process that waits is killed.
+//! is left running if the process that waits is killed. [`collect`] runs a command without such a process.
 
+mod collect;
 mod command;
 mod connection;
 mod container;
@@ -21,6 +22,7 @@ use nix::sys::signal::Signal;
 use probe_protocol::{Client, Run};
 use rustix::event::{PollFd, PollFlags};
 
+pub(crate) use self::collect::collect;
 pub(crate) use self::command::{BECOME, become_command};
 pub(crate) use self::ended::report;
 pub(crate) use self::init::{INIT, init};

@@ -69,6 +69,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         health,
         deploy,
         proxy,
+        mail_to,
         cron,
         systemd,
     } = definition;
@@ -110,7 +111,8 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let limits = check.limits(limits, runtime);
     let proxy = check.proxy(proxy, is_reached);
     let places = job_places(source, &cron);
-    let jobs = check.jobs(cron, runtime);
+    let mail_to = mail_to.into_value();
+    let jobs = check.jobs(cron, mail_to.as_ref(), runtime);
     check.sandbox(&sandbox, runtime);
     check.capabilities(&cap_add, &cap_drop, runtime);
     check.process(&process, runtime);
@@ -152,6 +154,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         health,
         deploy,
         proxy: proxy.map(|proxy| proxy.value),
+        mail_to,
         jobs,
         settings: table(systemd).into_iter().map(|(name, table)| (name, entries(table))).collect(),
         advice,

@@ -11,7 +11,7 @@ use crate::definition::{
 };
 use crate::name::{JobName, ProxyName, is_reserved};
 use crate::service::{Deploy, Proxy, ScheduledJob, When};
-use crate::value::{Span, TimeZone};
+use crate::value::{MailTo, Span, TimeZone};
 
 /// The longest wait in a deploy, during which the lock is held.
 const LONGEST_WAIT: Span = Span::from_secs(24 * 60 * 60);
@@ -133,13 +133,14 @@ impl Check<'_> {
     pub(super) fn jobs(
         &self,
         cron: Field<Table<JobName, definition::Job>>,
+        mail_to: Option<&MailTo>,
         runtime: Option<Runtime>,
     ) -> BTreeMap<JobName, ScheduledJob> {
         let table = cron.into_value().map_or(Vec::new(), |table| table.0);
         let jobs = table.into_iter().filter_map(|(name, job)| {
             self.job_name(&name);
             let job = job.given()?;
-            Some((name.value, self.job(job, runtime)?))
+            Some((name.value, self.job(job, mail_to, runtime)?))
         });
         jobs.collect()
     }
@@ -153,9 +154,20 @@ impl Check<'_> {
         }
     }
 
-    /// Reads `children`. A container ends with its first process, and all others with it.
-    fn children(&self, children: Field<Children>, runtime: Option<Runtime>) -> Children {
+    /// Reads `children`. A container ends with its first process, and all others with it. What is mailed is
+    /// what is written until the command ends: a process that goes on would have nowhere to write.
+    fn children(
+        &self,
+        children: Field<Children>,
+        is_mailed: bool,
+        runtime: Option<Runtime>,
+    ) -> Children {
         let Some(children) = children.given() else { return Children::default() };
+        if children.value == Children::Keep && is_mailed {
+            let fault = Fault::new("children: keep does not work with mail_to");
+            let hint = "add mail_to: \"\" to the job, or remove this key";
+            self.refuse(children.at, fault.hint(hint));
+        }
         if children.value == Children::Keep
             && runtime.is_some_and(|runtime| runtime != Runtime::Native)
         {
@@ -202,7 +214,12 @@ impl Check<'_> {
         }
     }
 
-    fn job(&self, job: Located<definition::Job>, runtime: Option<Runtime>) -> Option<ScheduledJob> {
+    fn job(
+        &self,
+        job: Located<definition::Job>,
+        mail_to: Option<&MailTo>,
+        runtime: Option<Runtime>,
+    ) -> Option<ScheduledJob> {
         let at = job.at;
         let definition::Job {
             schedule,
@@ -216,6 +233,7 @@ impl Check<'_> {
             timeout,
             on_failure,
             on_success,
+            mail_to: own_mail_to,
             overlap,
             children,
             enabled,
@@ -259,6 +277,9 @@ impl Check<'_> {
             );
         }
         self.job_program(&command, runtime);
+        let own_mail_to = own_mail_to.into_value();
+        let is_mailed =
+            own_mail_to.as_ref().or(mail_to).is_some_and(|to| !to.addresses().is_empty());
         let command = self.command(command, None);
         Some(ScheduledJob {
             when: when?,
@@ -270,8 +291,9 @@ impl Check<'_> {
             timeout: timeout.into_value(),
             on_failure: on_failure.into_value(),
             on_success: on_success.into_value(),
+            mail_to: own_mail_to,
             overlap: overlap.into_value().unwrap_or_default(),
-            children: self.children(children, runtime),
+            children: self.children(children, is_mailed, runtime),
             enabled: enabled.into_value().unwrap_or(defaults::ENABLED),
             // A job has neither a port nor a socket.
             env: self.env(env, runtime, false, false),
