@@ -186,6 +186,15 @@ pub fn engine_volume(service: &ServiceId, volume: &VolumeName) -> String {
     format!("{PREFIX}{service}.{volume}")
 }
 
+text_type!(
+    /// The name that an engine has for a volume that is not conductor's.
+    EngineVolume,
+    check_engine_volume,
+    "^(?!conductor-)[A-Za-z0-9][A-Za-z0-9_.-]{1,254}$",
+    numbers: Numbers::Refused,
+    "The name of a volume of docker or podman: letters, digits, _, . and -."
+);
+
 /// Words that stand for something else in `--network` of docker or podman. The default networks, `bridge` and `podman`,
 /// have no names for containers.
 const NETWORK_MODES: [&str; 10] = [
@@ -261,6 +270,21 @@ fn check_network(text: &str) -> Result<(), Invalid> {
         false => Err(Invalid::new(format!("{} is not the name of a network", shown(text))).hint(
             "use letters, digits, _, . and -, beginning with a letter or a digit: for example backend",
         )),
+    }
+}
+
+fn check_engine_volume(text: &str) -> Result<(), Invalid> {
+    const LONGEST: usize = 255;
+    // Volumes of other services would be removed together with those.
+    if text.starts_with(PREFIX) {
+        let invalid = Invalid::new(format!("{} may be a volume of another service", shown(text)));
+        return Err(invalid.hint("write a name that does not begin with conductor-"));
+    }
+    // docker takes no name of one character.
+    match text.len() > 1 && is_host_name(text, LONGEST) && !text.starts_with('_') {
+        true => Ok(()),
+        false => Err(Invalid::new(format!("{} is not a volume of an engine", shown(text)))
+            .hint("docker volume ls, or podman volume ls, lists them: for example shop_data")),
     }
 }
 

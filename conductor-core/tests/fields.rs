@@ -12,6 +12,11 @@ use serde_json::{Value, json};
 /// Its name, a good value, and the definition with a value.
 type Place = (&'static str, &'static str, fn(&str) -> Value);
 
+fn container_with_volume(name: &str, engine: &str) -> Value {
+    json!({"id": "web", "runtime": "docker", "image": "app", "volumes": [format!("{name}:/d")],
+        "volume_names": {name: engine}})
+}
+
 /// Every place of a definition that contains text, except those that accept any text.
 fn places() -> Vec<Place> {
     fn with(key: &str, value: Value) -> Value {
@@ -57,6 +62,8 @@ fn places() -> Vec<Place> {
         ("stop_signal", "TERM", |text| with("stop_signal", json!(text))),
         ("ulimits, a name", "nofile", |text| with("ulimits", json!({text: 1}))),
         ("ulimits", "10", |text| with("ulimits", json!({"nofile": text}))),
+        ("volume_names, a name", "data", |text| container_with_volume(text, "shop_data")),
+        ("volume_names", "shop_data", |text| container_with_volume("data", text)),
         ("tmpfs", "/a", |text| with("tmpfs", json!([text]))),
         ("tmpfs, its options", "size=1m", |text| with("tmpfs", json!([format!("/a:{text}")]))),
         ("devices", "/dev/a", |text| with("devices", json!([text]))),

@@ -366,4 +366,32 @@ fn named_volumes(host: &Host, engine: Option<Engine>) {
         host.conductor(&["remove", "--id", id, "--volumes"]).exits(0);
     }
     assert_eq!(host.sh("find /var/lib -path '*conductor/volumes/*'"), "");
+    if let Some(engine) = engine {
+        adopted_volume(host, engine.program(), &how);
+    }
+}
+
+/// A volume of the engine that has data of somebody else, and that two services have.
+fn adopted_volume(host: &Host, program: &str, how: &str) {
+    host.sh(&format!("{program} volume create Shop_data"));
+    let command = "[/bin/sh, -c, 'echo $CONDUCTOR >>/data/log; exec sleep 1000']";
+    for id in ["a", "b"] {
+        let volume = "volumes: ['data:/data']\nvolume_names: {data: Shop_data}";
+        let file =
+            format!("id: {id}\n{how}command: {command}\nenv: {{CONDUCTOR: {id}}}\n{volume}\n");
+        host.define(&format!("{id}.yaml"), &file);
+    }
+    host.apply();
+    let read = ["run", "--id", "a", "--", "/bin/sh", "-c", "sort /data/log"];
+    host.eventually("both wrote into it", |host| {
+        host.conductor(&read).exits(0).stdout.split_whitespace().eq(["a", "b"])
+    });
+    for id in ["a", "b"] {
+        host.conductor(&["remove", "--id", id, "--volumes"]).exits(0);
+    }
+    assert_eq!(
+        host.sh(&format!("{program} volume ls --quiet --filter name=Shop_data")).trim(),
+        "Shop_data"
+    );
+    host.sh(&format!("{program} volume rm Shop_data"));
 }

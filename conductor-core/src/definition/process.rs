@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::shape::{List, Map, One, Place, Shape};
+use crate::name::{EngineVolume, VolumeName};
 use crate::value::{
     Device, EngineOption, EnvValue, ExtraHost, Gpus, GroupName, HostName, HostPath, IpcMode,
     LabelName, Memory, NameServer, PidMode, Platform, SearchDomain, SecurityOption, Signal,
@@ -150,6 +151,12 @@ keys! {
     /// docker, podman: domains in which names without a dot are looked up.
     dns_search: List<SearchDomain>, Word("--dns-search"),
         Refused("remove it: a native service has the search domains of the host");
+    /// docker, podman: volumes of the engine that are not conductor's, for names in `volumes`: `{data: shop_data}`.
+    /// Several services may have one, and its data may have been there before. The engine makes one that is
+    /// missing. `conductor remove --volumes` does not remove it.
+    volume_names: Map<VolumeName, EngineVolume>,
+        Engines::Other { docker: "the source of a volume", podman: "the source of a volume" },
+        Refused("remove it: the volumes of a native service are in /var/lib/conductor/volumes");
     /// Directories in memory, which every user may write, with options of tmpfs(5) after a colon:
     /// `/run:size=64m,mode=755`.
     tmpfs: List<Tmpfs>, Word("--tmpfs"), Native::Other("`TemporaryFileSystem=`, with `mode=1777`");

@@ -187,7 +187,7 @@ fn volume(
     let target = tokens.expand(target.as_str());
     let (kind, source) = match source {
         VolumeSource::Path(path) => ("bind", tokens.expand(path.as_str())),
-        VolumeSource::Named(name) => ("volume", engine_volume(&service.id, name).into()),
+        VolumeSource::Named(name) => ("volume", service.engine_volume(name).into()),
     };
     let words: Vec<_> = options.iter().map(|option| option.as_str()).collect();
     let words = words.join(",");

@@ -19,7 +19,9 @@ use crate::definition::{
     ChangedFiles, Children, Method, NetworkMode, Order, Overlap, Runtime, Source,
 };
 use crate::error::{Problem, Problems};
-use crate::name::{JobName, NetworkAlias, NetworkName, ProxyName, Revision, ServiceId, VolumeName};
+use crate::name::{
+    JobName, NetworkAlias, NetworkName, ProxyName, Revision, ServiceId, VolumeName, engine_volume,
+};
 use crate::value::{
     Argument, BodyText, Calendar, Capability, CredentialName, Crontab, Description, Directive,
     EnvName, EnvValue, FixedPort, HeaderName, HeaderValue, HostPath, ImageReference, Listen,
@@ -305,10 +307,18 @@ impl Service {
         mail_to.filter(|mail_to| !mail_to.addresses().is_empty())
     }
 
-    /// Returns the names of its volumes, in order.
+    /// Returns the names of its own volumes, in order: without those that only the engine has.
     pub(crate) fn named_volumes(&self) -> Vec<VolumeName> {
-        let names: BTreeSet<_> = self.volumes.iter().filter_map(Volume::name).cloned().collect();
+        let is_own = |name: &&VolumeName| !self.process.volume_names.contains_key(*name);
+        let names: BTreeSet<_> =
+            self.volumes.iter().filter_map(Volume::name).filter(is_own).cloned().collect();
         names.into_iter().collect()
+    }
+
+    /// Returns the name that the engine has for a volume.
+    pub(crate) fn engine_volume(&self, name: &VolumeName) -> String {
+        let given = self.process.volume_names.get(name);
+        given.map_or_else(|| engine_volume(&self.id, name), ToString::to_string)
     }
 
     /// Reads a service from the text of a file; the file's extension says the format.

@@ -117,6 +117,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     check.capabilities(&cap_add, &cap_drop, runtime);
     check.process(&process, runtime);
     check.volumes(&volumes, runtime);
+    check.volume_names(&process, &volumes);
     let env = check.env(env, runtime, has_port, on_socket);
     let located = id.given()?;
     let service = Service {

@@ -2,7 +2,7 @@
 
 use super::Check;
 use crate::definition::{Fault, Field, Native, ProcessKeys, Runtime};
-use crate::value::Device;
+use crate::value::{Device, Volume};
 
 impl Check<'_> {
     /// Refuses keys that mean nothing with the runtime.
@@ -43,12 +43,45 @@ impl Check<'_> {
         }
     }
 
+    /// Refuses names of engine volumes for what `volumes` does not have.
+    pub(super) fn volume_names(&self, keys: &ProcessKeys, volumes: &Field<Vec<Field<Volume>>>) {
+        let (Field::Given(names), Some(volumes)) = (&keys.volume_names, known(volumes)) else {
+            return;
+        };
+        for (name, _) in &names.value.0 {
+            if !volumes.iter().any(|volume| volume.name() == Some(&name.value)) {
+                let fault = Fault::new(format!("no entry of volumes has the name {}", name.value));
+                self.refuse(
+                    name.at,
+                    fault.hint(format!("add \"{}:/PATH\" to volumes", name.value)),
+                );
+            }
+        }
+    }
+
     fn docker_process(&self, keys: &ProcessKeys) {
         if let Field::Given(users) = &keys.userns
             && users.value.as_str() != "host"
         {
             let fault = Fault::new(format!("{} works only with runtime: podman", users.value));
             self.refuse(users.at, fault.hint("write host"));
+        }
+    }
+}
+
+/// Returns the volumes, or `None` if one of them was refused: no further problem is reported then.
+fn known(volumes: &Field<Vec<Field<Volume>>>) -> Option<Vec<&Volume>> {
+    match volumes {
+        Field::Absent => Some(Vec::new()),
+        Field::Refused => None,
+        Field::Given(volumes) => {
+            fn volume(volume: &Field<Volume>) -> Option<&Volume> {
+                match volume {
+                    Field::Given(volume) => Some(&volume.value),
+                    Field::Absent | Field::Refused => None,
+                }
+            }
+            volumes.value.iter().map(volume).collect()
         }
     }
 }
