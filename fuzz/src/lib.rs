@@ -12,11 +12,13 @@ pub mod targets;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 11] = [
     ("yaml", targets::yaml),
     ("json", targets::json),
     ("toml", targets::toml),
     ("crontab", targets::crontab),
+    ("compose", targets::compose),
+    ("quadlet", targets::quadlet),
     ("calendar", targets::calendar),
     ("expression", targets::expression),
     ("metadata", targets::metadata),

@@ -43,7 +43,11 @@ macro_rules! left_out {
 pub(super) const KEYS: &[Key] = &[
     replaced("annotations", "`options: [--annotation=NAME=VALUE]`", s::options),
     replaced("attach", "nothing: `conductor logs` shows the log of each service", s::nothing),
-    replaced("blkio_config", "`limits.io_weight` for `weight`; the rest is left out", s::blkio),
+    replaced(
+        "blkio_config",
+        "`limits.io_weight`, `limits.io_read_bps` and so on; weights of single devices are left out",
+        s::blkio,
+    ),
     Key {
         row: Row {
             key: "build",

@@ -2,11 +2,13 @@
 
 mod answer;
 mod definition;
+mod import;
 mod time;
 mod units;
 
 pub use answer::answer;
 pub use definition::{crontab, json, toml, yaml};
+pub use import::{compose, quadlet};
 pub use time::{calendar, expression};
 pub use units::{metadata, template};
 

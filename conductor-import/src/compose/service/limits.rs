@@ -22,7 +22,10 @@ fn set_memory(c: &mut Conversion<'_>, node: &Node, key: &str, origin: &Origin) {
 /// Compose's is the sum of memory and swap, as docker's.
 pub(crate) fn memory_swap(c: &mut Conversion<'_>, entry: &Entry, origin: &Origin) {
     let total = entry.value.as_text().and_then(units::bytes);
-    let memory = c.get("mem_limit").and_then(Node::as_text).and_then(units::bytes);
+    let of_deploy = ["resources", "limits", "memory"];
+    let of_deploy = of_deploy.iter().try_fold(c.get("deploy"), |node, key| Some(node?.get(key)));
+    let memory = c.get("mem_limit").or(of_deploy.flatten());
+    let memory = memory.and_then(Node::as_text).and_then(units::bytes);
     match (total, memory) {
         (Some(total), Some(memory)) if total >= memory => {
             let swap = units::size(total - memory);
@@ -115,8 +118,37 @@ pub(crate) fn blkio(c: &mut Conversion<'_>, entry: &Entry, origin: &Origin) {
                 let weight = (weight / 5).clamp(1, 10_000);
                 c.draft.put("limits", "io_weight", Val::Plain(weight.to_string()), &origin);
             }
+            (
+                kind @ ("device_read_bps" | "device_write_bps" | "device_read_iops"
+                | "device_write_iops"),
+                _,
+            ) => device_limits(c, kind, &entry.value, &origin),
             (other, _) => c.leave_out(&origin, &format!("it sets {other} of block devices"), ""),
         }
+    }
+}
+
+/// Sets the limits of single devices: `io_read_bps: {/dev/sda: 10M}`.
+fn device_limits(c: &mut Conversion<'_>, kind: &str, node: &Node, origin: &Origin) {
+    let key = kind.replacen("device_", "io_", 1);
+    let mut devices = Vec::new();
+    for (origin, item) in super::texts(node, origin) {
+        let rate = item.text_of("rate").and_then(units::bytes);
+        match (item.text_of("path"), rate) {
+            (Some(path), Some(rate)) => {
+                let is_size = key.ends_with("bps");
+                let value = if is_size {
+                    Val::Text(units::size(rate))
+                } else {
+                    Val::Plain(rate.to_string())
+                };
+                devices.push(crate::draft::Item { key: path.to_owned(), value, origin });
+            }
+            _ => c.wrong(item, &origin, "a path and a rate"),
+        }
+    }
+    if !devices.is_empty() {
+        c.draft.put("limits", &key, Val::Map(devices), origin);
     }
 }
 

@@ -1,0 +1,3 @@
+//! `cargo fuzz run compose`
+#![no_main]
+libfuzzer_sys::fuzz_target!(|input: &[u8]| conductor_fuzz::targets::compose(input));
