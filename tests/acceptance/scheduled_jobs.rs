@@ -16,6 +16,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("an_interval_begins_when_a_run_has_ended", an_interval_begins_when_a_run_has_ended),
     ("a_run_that_was_missed_is_caught_up_on", a_run_that_was_missed_is_caught_up_on),
     ("failures_start_a_unit_and_are_shown", failures_start_a_unit_and_are_shown),
+    ("the_last_lines_are_those_of_the_last_run", the_last_lines_are_those_of_the_last_run),
     ("what_a_job_gets", what_a_job_gets),
     ("time_zones", time_zones),
     ("at_boot", at_boot),
@@ -349,6 +350,27 @@ fn failures_start_a_unit_and_are_shown(host: &Host) {
     );
     let ran = host.conductor(&["cron", "run-now", "--id", "b", "good"]).exits(2);
     ran.complains("error: there is no service b on this host");
+}
+
+fn the_last_lines_are_those_of_the_last_run(host: &Host) {
+    let script = "n=$(cat /out/n 2>/dev/null || echo 0); n=$((n + 1)); echo $n >/out/n; \
+                  echo run $n; echo why $n >&2; exit $n";
+    let job = format!("schedule: '@yearly', command: {}", shell(script));
+    define(host, "", &[("one", &job)]);
+    host.apply();
+    for n in 1..=2 {
+        host.conductor(&["cron", "run-now", "--id", "a", "one"]).exits(1);
+        let found = jobs(host)["one"]["journal"].as_array().expect("lines").clone();
+        // The program's own lines first, then what systemd says of this run, and nothing of another.
+        assert_eq!(
+            found[..2],
+            [format!("run {n}").into(), format!("why {n}").into()] as [Value; 2]
+        );
+        assert!(found.len() <= 8, "{found:?}");
+        let text = serde_json::to_string(&found).expect("JSON");
+        assert!(text.contains(&format!("status={n}")), "{text}");
+        assert!(n == 1 || !text.contains("run 1") && !text.contains("status=1"), "{text}");
+    }
 }
 
 fn what_a_job_gets(host: &Host) {

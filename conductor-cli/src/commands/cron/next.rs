@@ -1,6 +1,6 @@
 //! `conductor cron next`: shows when jobs run and, on a terminal, how many start in each hour.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::io::IsTerminal as _;
 use std::process::ExitCode;
@@ -51,6 +51,10 @@ pub(crate) fn run(context: &Context, options: &Next) -> Result<ExitCode, Failure
         return Ok(ExitCode::SUCCESS);
     }
     print::text(format_args!("{}", table(&within, options.hours, &zone)))?;
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    if let Some(note) = crowd(&within, &zone, processors) {
+        print::complaint(format_args!("{note}"));
+    }
     if std::io::stdout().is_terminal() {
         print::text(format_args!("\n{}", chart(&upcoming(DAY)?, &zone)))?;
     }
@@ -101,6 +105,30 @@ fn row(job: &UpcomingJob, from: i64, zone: &TimeZone) -> [String; COLUMNS.len()]
     ]
 }
 
+/// Returns a note about the minute in which most jobs start, if the host has fewer processors. A job with a random
+/// delay is none of them.
+fn crowd(upcoming: &Upcoming, zone: &TimeZone, processors: usize) -> Option<String> {
+    const MINUTE: i64 = 60_000_000;
+    let mut minutes: BTreeMap<i64, BTreeSet<usize>> = BTreeMap::new();
+    for (index, job) in upcoming.jobs.iter().enumerate().filter(|(_, job)| job.jitter.is_none()) {
+        for time in &job.times {
+            minutes.entry(time.div_euclid(MINUTE)).or_default().insert(index);
+        }
+    }
+    // Of equally busy minutes, the first.
+    let (minute, jobs) = minutes.iter().rev().max_by_key(|(_, jobs)| jobs.len())?;
+    let has =
+        if processors == 1 { "1 processor".to_owned() } else { format!("{processors} processors") };
+    let when = local(minute * MINUTE, zone).strftime("%a %H:%M").to_string();
+    (jobs.len() > processors).then(|| {
+        format!(
+            "note: {} jobs start in one minute ({when}), and the host has {has}\n  hint: add jitter: 5min \
+             to those that may start later",
+            jobs.len()
+        )
+    })
+}
+
 /// Draws a bar for each hour, as long as jobs start in it, and names the busiest minute.
 fn chart(day: &Upcoming, zone: &TimeZone) -> String {
     let mut hours: BTreeMap<Timestamp, BTreeMap<Timestamp, usize>> = BTreeMap::new();
@@ -145,4 +173,40 @@ fn floor(time: &ZonedDateTime, unit: Unit) -> Timestamp {
     let round = ZonedDateTimeRound::new().smallest(unit).mode(jiff::RoundMode::Trunc);
     // It fails only for the earliest possible time.
     time.round(round).map_or_else(|_| time.timestamp(), |time| time.timestamp())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn job(name: &str, times: &[i64], jitter: Option<&str>) -> UpcomingJob {
+        UpcomingJob {
+            id: "web".parse().unwrap(),
+            job: name.parse().unwrap(),
+            timer: format!("conductor-web-{name}.timer").parse().unwrap(),
+            calendar: Vec::new(),
+            every: None,
+            jitter: jitter.map(str::to_owned),
+            enabled: true,
+            paused: false,
+            times: times.iter().map(|seconds| seconds * 1_000_000).collect(),
+            truncated: false,
+        }
+    }
+
+    #[test]
+    fn a_minute_with_more_jobs_than_processors_is_noted() {
+        let jobs = vec![
+            job("a", &[60, 61, 119, 7200], None),
+            job("b", &[60, 7230], None),
+            job("c", &[7259], None),
+            job("d", &[7201], Some("5min")),
+        ];
+        let upcoming = Upcoming { from: 0, to: 86_400_000_000, jobs };
+        let note = crowd(&upcoming, &TimeZone::UTC, 2).unwrap();
+        let begin = "note: 3 jobs start in one minute (Thu 02:00), and the host has 2 processors";
+        assert!(note.starts_with(begin), "{note}");
+        assert!(note.contains("hint: add jitter: 5min"), "{note}");
+        assert_eq!(crowd(&upcoming, &TimeZone::UTC, 3), None);
+    }
 }
