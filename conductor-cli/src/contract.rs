@@ -1,7 +1,7 @@
 //! The contract with programs: the JSON Schema of what each command prints with `--output json`.
 
 use clap::ValueEnum;
-use conductor_host::{Report, RunPlan, Status, Upcoming};
+use conductor_host::{History, Report, RunPlan, Status, Upcoming};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform as _};
 use schemars::{Schema, SchemaGenerator};
@@ -41,6 +41,7 @@ pub(crate) enum OutputOf {
     CronTranslate,
     CronImport,
     CronNext,
+    CronHistory,
     CronRunNow,
     CronPause,
     CronResume,
@@ -97,6 +98,7 @@ impl OutputOf {
                 vec![generator.subschema_for::<ImportedServices<'_>>()]
             }
             Self::CronNext => vec![generator.subschema_for::<Upcoming>()],
+            Self::CronHistory => vec![generator.subschema_for::<History>()],
             Self::CronRunNow => vec![
                 generator.subschema_for::<FinishedRun>(),
                 generator.subschema_for::<DryRun<'_>>(),

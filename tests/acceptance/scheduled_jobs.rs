@@ -18,6 +18,11 @@ pub(crate) const TESTS: &[Test] = &[
     ("failures_start_a_unit_and_are_shown", failures_start_a_unit_and_are_shown),
     ("the_last_lines_are_those_of_the_last_run", the_last_lines_are_those_of_the_last_run),
     ("what_a_job_gets", what_a_job_gets),
+    (
+        "what_a_command_leaves_behind_ends_with_its_service",
+        what_a_command_leaves_behind_ends_with_its_service,
+    ),
+    ("past_runs", past_runs),
     ("time_zones", time_zones),
     ("at_boot", at_boot),
     ("without_instances", without_instances),
@@ -412,6 +417,153 @@ fn what_a_job_gets(host: &Host) {
     let (all, left) = (of_job("all"), of_job("kept"));
     assert!(all.contains("heard") && !all.contains("left"), "{all}");
     assert!(left.contains("left") && !left.contains("heard"), "{left}");
+}
+
+/// With `children: keep`, it goes on over deploys and also when its job goes, and ends when the service does.
+fn what_a_command_leaves_behind_ends_with_its_service(host: &Host) {
+    let stays = |name: &str, on_term: &str| {
+        let loops = "while [ -e /out/hold ]; do sleep 0.1; done";
+        shell(&format!(
+            "(trap '{on_term}' TERM; touch /out/{name}; {loops}; touch /out/lost) & echo {{revision}}"
+        ))
+    };
+    let kept = format!(
+        "schedule: '@yearly', children: keep, command: {}",
+        stays("kept", "echo x >>/out/ended; exit")
+    );
+    let other = "schedule: '@yearly', command: [/bin/true]";
+    let processes = |host: &Host| {
+        let groups = "/sys/fs/cgroup/conductor.slice/conductor-a.slice";
+        host.sh(&format!("cat {groups}/*/cgroup.procs 2>/dev/null | wc -l"))
+    };
+    let begin = |host: &Host| {
+        define(host, "revision: v1\n", &[("kept", &kept), ("other", other)]);
+        host.sh("rm -f /srv/out/kept; touch /srv/out/hold");
+        host.apply();
+        host.conductor(&["cron", "run-now", "--id", "a", "kept"]).exits(0);
+        host.eventually("it has begun", |host| host.path("/srv/out/kept").exists());
+        assert_ne!(processes(host), "0");
+    };
+    begin(host);
+    host.conductor(&["deploy", "--id", "a", "--revision", "v2"]).exits(0);
+    define(host, "revision: v2\n", &[("other", other)]);
+    host.apply();
+    host.is_converged();
+    assert_ne!(processes(host), "0");
+    assert!(!host.path("/srv/out/ended").exists());
+    host.conductor(&["remove", "--id", "a"]).exits(0);
+    assert_eq!((processes(host), host.sh("cat /srv/out/ended")), ("0".to_owned(), "x".to_owned()));
+
+    begin(host);
+    host.undefine("a.yaml");
+    host.define("b.yaml", &format!("id: b\n{SLEEP}"));
+    host.conductor(&["apply", "--prune"]).exits(0);
+    assert_eq!(
+        (processes(host), host.sh("cat /srv/out/ended")),
+        ("0".to_owned(), "x\nx".to_owned())
+    );
+    assert!(!host.path("/srv/out/lost").exists());
+}
+
+/// The journal has them, also of a job that is no longer there.
+fn past_runs(host: &Host) {
+    let flaky = shell(
+        "echo began {revision}; if [ -e /out/bad ]; then echo is bad; exit 7; fi; echo is good",
+    );
+    let job = |command: &str, more: &str| format!("schedule: '@yearly', command: {command}{more}");
+    let (flaky, killed) = (job(&flaky, ""), job(&shell("kill -KILL $$"), ""));
+    let late = job(&shell("sleep 60"), ", timeout: 1s");
+    let holds = job(&shell("while [ -e /out/hold ]; do sleep 0.1; done"), "");
+    define(
+        host,
+        "revision: v1\n",
+        &[("flaky", &flaky), ("killed", &killed), ("late", &late), ("holds", &holds)],
+    );
+    host.apply();
+    let history = |more: &[&str]| {
+        let ran =
+            host.conductor(&[&["cron", "history", "--output", "json"], more].concat()).exits(0);
+        ran.json()["runs"].as_array().expect("runs").clone()
+    };
+    assert_eq!(history(&["--id", "a"]), [Value::Null; 0]);
+    host.conductor(&["cron", "history"]).exits(0).says("the journal has no runs of jobs\n");
+    let run = |job: &str, status: i32| {
+        drop(host.conductor(&["cron", "run-now", "--id", "a", job]).exits(status));
+    };
+    host.sh("touch /srv/out/hold");
+    run("flaky", 0);
+    run("killed", 1);
+    run("late", 1);
+    host.sh("touch /srv/out/bad");
+    run("flaky", 1);
+    host.sh("systemctl start --no-block conductor-a-holds.service");
+    host.eventually("it runs", |host| jobs(host)["holds"]["running"] == true);
+
+    let short = |run: &Value| {
+        (
+            run["job"].clone(),
+            run["result"].clone(),
+            run["exit_status"].clone(),
+            run["running"].clone(),
+        )
+    };
+    let runs = history(&["--id", "a"]);
+    let expected = [
+        ("holds", Value::Null, Value::Null, true),
+        ("flaky", "exit-code".into(), 7.into(), false),
+        ("late", "timeout".into(), 143.into(), false),
+        ("killed", "signal".into(), 137.into(), false),
+        ("flaky", "success".into(), 0.into(), false),
+    ];
+    let expected =
+        expected.map(|(job, result, status, running)| (job.into(), result, status, running.into()));
+    assert_eq!(runs.iter().map(short).collect::<Vec<_>>(), expected, "{runs:#?}");
+    // systemd 252 does not log it.
+    let old_systemd = host.sh("systemctl --version").starts_with("systemd 252");
+    let revision: Value = if old_systemd { Value::Null } else { "v1".into() };
+    let is_whole = |run: &Value| run["revision"] == revision && run["started"].is_u64();
+    assert!(runs.iter().all(is_whole), "{runs:#?}");
+    let took = runs[2]["took_usec"].as_u64().expect("a time");
+    assert!((900_000..20_000_000).contains(&took), "{took}");
+    assert_eq!((&runs[0]["ended"], &runs[0]["took_usec"]), (&Value::Null, &Value::Null));
+    assert_eq!(history(&["--id", "a", "-n", "2"]), runs[..2]);
+    assert_eq!(history(&["-n", "3"]), runs[..3]);
+    assert_eq!(history(&["--id", "a", "--job", "flaky"]), [runs[1].clone(), runs[4].clone()]);
+    let shown = host.conductor(&["cron", "history", "--id", "a"]).exits(0).stdout;
+    let lines: Vec<_> = shown.lines().collect();
+    assert!(lines[0].starts_with("STARTED "), "{shown}");
+    assert!(lines[1].ends_with(" running") && lines[2].ends_with(" exit-code (7)"), "{shown}");
+    assert!(
+        lines[5].contains(if old_systemd { " - " } else { " v1 " })
+            && lines[5].ends_with(" success"),
+        "{shown}"
+    );
+
+    // The last run alone, as journald has it.
+    let last = |job: &str| host.conductor(&["logs", "a", "--job", job, "--last"]).exits(0);
+    let lines = last("flaky").says("began v1").says("is bad").stdout;
+    assert!(!lines.contains("is good"), "{lines}");
+    let id = runs[1]["invocation"].as_str().expect("an id").to_owned();
+    assert_eq!(
+        host.sh(&format!("journalctl INVOCATION_ID={id} | grep -c 'Main process exited'")),
+        "1"
+    );
+    host.sh("rm /srv/out/hold");
+    host.eventually("it ends", |host| jobs(host)["holds"]["running"] == false);
+    define(host, "", &[("holds", &holds)]);
+    host.apply();
+    assert_eq!(history(&["--id", "a", "--job", "killed"]), [runs[3].clone()]);
+    let ended = history(&["--id", "a"]);
+    assert_eq!((ended.len(), &ended[0]["result"]), (1, &"success".into()), "{ended:#?}");
+    for (arguments, why) in [
+        (&["--id", "a", "--job", "none"][..], "a has no job none on this host"),
+        (&["--id", "b"], "there is no service b on this host"),
+        (&["--id", "b", "--job", "c"], "there is no service b on this host"),
+    ] {
+        host.conductor(&[&["cron", "history"], arguments].concat()).exits(2).complains(why);
+    }
+    let ran = host.conductor(&["logs", "a", "--job", "none", "--last"]).exits(0);
+    ran.complains("note: the journal has no run of none");
 }
 
 fn time_zones(host: &Host) {

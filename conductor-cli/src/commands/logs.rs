@@ -15,7 +15,7 @@ use crate::print;
 
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Example:\n  conductor logs web -f\n  conductor logs --id web --since \"10 min ago\""
+    after_help = "Example:\n  conductor logs web -f\n  conductor logs --id web --since \"10 min ago\"\n  conductor logs --id web --job nightly --last"
 )]
 pub(crate) struct Logs {
     /// The service
@@ -30,6 +30,9 @@ pub(crate) struct Logs {
     /// Only this scheduled job
     #[arg(long, value_name = "NAME", conflicts_with = "instance")]
     pub(crate) job: Option<JobName>,
+    /// Only the last run of the job
+    #[arg(long, requires = "job", conflicts_with = "since")]
+    pub(crate) last: bool,
     /// Wait for new lines
     #[arg(long, short)]
     pub(crate) follow: bool,
@@ -64,20 +67,30 @@ enum JournalField {
 
 /// Replaces this process by `journalctl`, which then handles paging, signals and the exit status.
 pub(crate) fn run(context: &Context, options: &Logs) -> Result<ExitCode, Failure> {
-    let Logs { service, id, instance, job, follow, lines, since } = options;
+    let Logs { service, id, instance, job, last, follow, lines, since } = options;
     // clap requires one of them.
     let Some(service) = service.as_ref().or(id.as_ref()) else { return Ok(ExitCode::FAILURE) };
     if !context.json() && !context.conductor.is_on_host(service)? {
         // The journal keeps the lines of a service that was removed.
         print::complaint(format_args!("note: there is no service {service} on this host"));
     }
+    let started =
+        job.as_ref().filter(|_| *last).map(|job| context.conductor.last_run(service, job));
+    if let (Some(None), Some(job)) = (started, job) {
+        if !context.json() {
+            print::complaint(format_args!("note: the journal has no run of {job}"));
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let started =
+        started.flatten().map(|usec| format!("@{}.{:06}", usec / 1_000_000, usec % 1_000_000));
     let query = JournalQuery {
         service: service.clone(),
         instance: *instance,
         job: job.clone(),
         follow: *follow,
         lines: *lines,
-        since: since.clone(),
+        since: started.or_else(|| since.clone()),
         json: context.json(),
         // Without them, lines of another service may be among those of this one.
         others: context.conductor.services_on_host().unwrap_or_default(),

@@ -374,7 +374,7 @@ pub enum Children {
     /// systemd ends them.
     #[default]
     Kill,
-    /// They go on, as under cron, also when the job runs again.
+    /// They go on, as under cron, also when the job runs again or is removed, until the service is removed.
     Keep,
 }
 

@@ -8,6 +8,7 @@ mod compile;
 mod diff;
 mod error;
 mod error_kind;
+mod history;
 mod host_checks;
 mod host_files;
 mod images;
@@ -30,6 +31,7 @@ pub use change::{Apply, Change, Deploy, Pause, Prune, Pull, Remove, Restart, Res
 pub use conductor_core::plan::RollbackTarget;
 pub use error::Error;
 pub use error_kind::ErrorKind;
+pub use history::{History, PastRun};
 pub use run::{RunPlan, RunRequest, RunningCommand};
 pub use scheduled_jobs::{JobRun, JobStatus};
 pub use status::{

@@ -17,7 +17,8 @@ const SLACK: Duration = Duration::from_secs(15);
 /// The timeout of a unit that has none, such as a target: systemd's default for services.
 const DEFAULT: Duration = Duration::from_secs(90);
 
-const SIGKILL: i32 = 9;
+pub(super) const SIGKILL: i32 = 9;
+pub(super) const SIGTERM: i32 = 15;
 
 impl Systemd {
     /// Waits until a job has exceeded its time limit, and returns the limit; waits forever if the unit's
@@ -76,6 +77,11 @@ impl Systemd {
 
     /// Kills all processes of a unit. It is not an error if there are none.
     pub(super) async fn kill(&self, unit: &UnitName) {
-        let _ = self.manager.kill_unit(unit.as_str(), "all", SIGKILL).await;
+        self.signal(unit, SIGKILL).await;
+    }
+
+    /// Sends a signal to all processes of a unit. It is not an error if there are none.
+    pub(super) async fn signal(&self, unit: &UnitName, signal: i32) {
+        let _ = self.manager.kill_unit(unit.as_str(), "all", signal).await;
     }
 }

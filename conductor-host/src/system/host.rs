@@ -23,8 +23,8 @@ use super::last_words::last_words_of;
 use super::systemd_jobs::{Jobs, TIMEOUT, with_jobs};
 use super::{
     Follower, JobError, JobType, LastWords, Lock, OldWorkers, Paths, Proxies, ProxyError,
-    PullError, Systemd, SystemdError, UnitDirectory, atomic, explain, images, networks, open,
-    sockets, volumes,
+    PullError, Systemd, SystemdError, UnitDirectory, atomic, explain, images, leftovers, networks,
+    open, sockets, volumes,
 };
 use crate::host::{Condition, Host, HostError};
 
@@ -192,10 +192,17 @@ impl Host for SystemHost<'_> {
         job: JobType,
         unit: &UnitName,
     ) -> Result<Result<(), JobError>, SystemdError> {
-        match &self.systemd {
-            Some((_, jobs)) => jobs.run(job, unit).await,
-            None => Ok(Ok(())),
+        let Some((systemd, jobs)) = &self.systemd else { return Ok(Ok(())) };
+        let result = jobs.run(job, unit).await?;
+        // Of a service that is removed; while it stays, its slice is not stopped.
+        if job == JobType::Stop && unit.kind() == "slice" && result.is_ok() {
+            let slice = unit.clone();
+            // systemd forgets a slice without processes.
+            if let Some(group) = self.ask(move |systemd| systemd.control_group(&slice)).await? {
+                leftovers::end(systemd, unit, &group).await;
+            }
         }
+        Ok(result)
     }
 
     async fn states(&self) -> Result<BTreeMap<UnitName, ActiveState>, SystemdError> {

@@ -12,10 +12,10 @@ use super::journal::{journalctl, matches, read, sync, wrote};
 use super::scheduled::CommandEnd;
 
 /// systemd's messages about the end of a main process, unless its exit status is 0 (sd-messages.h).
-const PROCESS_EXIT: &str = "98e322203f7a4ed290d09fe03c09fe15";
+pub(super) const PROCESS_EXIT: &str = "98e322203f7a4ed290d09fe03c09fe15";
 /// Its messages about the end of a unit, after a failure and after success.
-const FAILURE_RESULT: &str = "d9b373ed55a64feb8242e02dbe79a49c";
-const SUCCESS: &str = "7ad2d189f7e94e70a38c781354912448";
+pub(super) const FAILURE_RESULT: &str = "d9b373ed55a64feb8242e02dbe79a49c";
+pub(super) const SUCCESS: &str = "7ad2d189f7e94e70a38c781354912448";
 /// Its message about a stop that was requested.
 const STOPPING: &str = "de5b426a63be47a7b6ac3eaac82e2f6f";
 
@@ -178,7 +178,7 @@ impl Journal<'_> {
 
 /// Returns when an entry was sent, in microseconds since 1970. A journald that is busy may read the first lines of a
 /// program before systemd's message that it starts, and then has an earlier time for them.
-fn sent(entry: &Value) -> Option<u64> {
+pub(super) fn sent(entry: &Value) -> Option<u64> {
     let time = |field| entry[field].as_str()?.parse().ok();
     time("_SOURCE_REALTIME_TIMESTAMP").or_else(|| time("__REALTIME_TIMESTAMP"))
 }

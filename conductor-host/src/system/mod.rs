@@ -8,12 +8,14 @@ mod deadlines;
 mod definitions;
 mod directory;
 mod explain;
+mod history;
 mod host;
 pub mod images;
 mod imports;
 mod journal;
 pub mod last_port;
 mod last_words;
+mod leftovers;
 mod listeners;
 mod lock;
 pub mod networks;
@@ -42,6 +44,7 @@ pub(crate) use definitions::{
     unread_directories,
 };
 pub use directory::{DirectoryError, UnitDirectory};
+pub use history::{Invocation, invocations};
 pub(crate) use host::SystemHost;
 pub use images::PullError;
 pub use imports::{files_in, read_import, write_definitions};

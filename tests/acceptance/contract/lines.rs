@@ -124,6 +124,9 @@ fn jobs(contract: &Contract<'_>) {
     assert_eq!(answer["exit_status"], 3, "{answer}");
     let answer = contract.run(&cron("run-now", "other"), 2);
     assert_eq!(answer["error"]["kind"], "unknown_job");
+    let answer = contract.run(&["cron", "history"], 0);
+    assert_eq!(answer["runs"][0]["exit_status"], 3, "{answer}");
+    contract.run(&["cron", "history", "--id", "nobody"], 2);
     for command in ["pause", "resume"] {
         contract.run(&cron(command, "other"), 2);
         for (dry, changed) in [(true, true), (false, true), (false, false), (true, false)] {

@@ -1,5 +1,6 @@
 //! `conductor cron`: the commands for scheduled jobs.
 
+pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod next;
 pub(crate) mod pause;
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 use clap::{Args, Subcommand};
 use conductor_core::name::{JobName, ServiceId};
 
+use self::history::PastRuns;
 use self::import::Import;
 use self::next::Next;
 use self::pause::ChangedJob;
@@ -35,6 +37,8 @@ pub(crate) enum CronCommand {
     Import(Import),
     /// Show when jobs run
     Next(Next),
+    /// Show when jobs ran, how long, and how that ended
+    History(PastRuns),
     /// Run a job now, and wait until it ends
     RunNow(RunNow),
     /// Stop a job's timer; apply and deploy keep the job paused
@@ -59,6 +63,7 @@ pub(crate) fn run(context: &Context, cron: &Cron) -> Result<ExitCode, Failure> {
         CronCommand::Import(options) => import::run(context, options),
         CronCommand::Translate(options) => translate::run(context, options),
         CronCommand::Next(options) => next::run(context, options),
+        CronCommand::History(options) => history::run(context, options),
         CronCommand::RunNow(options) => run_now::run(context, options),
         CronCommand::Pause(options) => pause::pause(context, options),
         CronCommand::Resume(options) => pause::resume(context, options),
