@@ -84,7 +84,8 @@ pub struct Definition {
     /// Environment variables; values are passed on byte for byte. conductor sets `PORT` or `SOCKET`
     /// if the service has a port or a socket. Variables that systemd sets for a unit's processes
     /// are rejected: `NOTIFY_SOCKET`, `EXIT_STATUS`, `RUNTIME_DIRECTORY`, `LISTEN_FDS` and similar.
-    /// Every user of the host can read the values (`systemctl show`): put secrets into `secrets`.
+    /// Every user of the host can read the values (`systemctl show`): put secrets into `secrets`. Names
+    /// with dots are for containers.
     pub env: Field<Table<EnvName, EnvValue>>,
     /// Files with environment variables. native: in the format of `EnvironmentFile=`, and they
     /// override `env`. docker, podman: in the engine's format (`NAME=value`, no quotes), and `env`

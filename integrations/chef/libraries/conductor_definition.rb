@@ -11,10 +11,11 @@ module ConductorCookbook
     # The keys of a definition that are also properties of `conductor_service`. `revision` is not among
     # them, because it is also the revision to deploy.
     FIELDS = %i[
-      runtime image entrypoint command instances port listen networks env env_files secrets volumes
-      user cap_add cap_drop group_add working_dir hostname init stop_signal ulimits extra_hosts dns
-      dns_search tmpfs read_only security_opt devices privileged shm_size sysctls pid ipc userns tty
-      gpus platform labels options limits health deploy proxy sandbox cron systemd
+      runtime image entrypoint command instances port ports listen networks network_mode env
+      env_files secrets volumes user cap_add cap_drop group_add working_dir hostname init stop_signal
+      ulimits extra_hosts dns dns_search tmpfs read_only security_opt devices privileged shm_size
+      sysctls pid ipc userns tty gpus platform labels options limits health deploy proxy sandbox cron
+      systemd
     ].freeze
 
     HIDDEN = '(sensitive)'

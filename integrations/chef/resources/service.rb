@@ -18,6 +18,8 @@ property :command, Array, desired_state: false
 property :instances, Integer, desired_state: false
 property :port, Integer, desired_state: false
 property :listen, String, desired_state: false
+property :network_mode, String, desired_state: false
+property :ports, Array, desired_state: false
 property :networks, [Array, Hash], desired_state: false
 property :env, Hash, desired_state: false
 property :env_files, Array, desired_state: false

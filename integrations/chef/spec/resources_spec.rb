@@ -86,7 +86,7 @@ RSpec.describe 'the resources', :host do
     it 'rejects values of the wrong type' do
       expect { converge("conductor_service('web') { port '80' }") }.to raise_error(/port/)
       expect { converge("conductor_service('web') { runtime 'lxc' }") }.to raise_error(/runtime/)
-      expect { converge("conductor_service('web') { ports 80 }") }.to raise_error(NoMethodError, /ports/)
+      expect { converge("conductor_service('web') { prt 80 }") }.to raise_error(NoMethodError, /prt/)
     end
   end
 end
