@@ -14,10 +14,15 @@ use conductor_core::definition::Runtime;
 use conductor_core::error::Problem;
 use conductor_import::{Imported, Surroundings, compose};
 
+/// The end of the message for a service without an image.
+const NO_IMAGE: &str = "the key image is missing";
+
 /// What was counted.
 #[derive(Debug, Default)]
 struct Count {
     files: usize,
+    /// Files in which a service has no image: they are read over others.
+    fragments: usize,
     whole_files: usize,
     refused: BTreeMap<String, usize>,
     services: usize,
@@ -53,6 +58,7 @@ fn main() {
     for (key, count) in keys {
         println!("| `{key}` | {count} | {} |", percent(*count, all.services));
     }
+    println!("\nnot counted: {} files that only change others", all.fragments);
     for (message, count) in &all.refused {
         println!("refused: {count} files: {message}");
     }
@@ -81,24 +87,43 @@ fn read(path: &Path) -> Result<Option<String>, String> {
 
 fn add(count: &mut Count, file: &Path, verbose: bool) {
     let directory = fs::canonicalize(".").unwrap_or_default();
-    let surroundings = Surroundings {
-        read: &read,
-        variable: &|name| (name == "HOME").then(|| "/root".to_owned()),
-        directory: &directory,
-        defined: BTreeMap::new(),
+    // What a file wants to be set is set.
+    let mut set = BTreeSet::from(["HOME".to_owned(), "ADMIN_PASSWORD_HASH".to_owned()]);
+    let result = loop {
+        let surroundings = Surroundings {
+            read: &read,
+            variable: &|name| set.contains(name).then(|| "/example".to_owned()),
+            directory: &directory,
+            defined: BTreeMap::new(),
+        };
+        let options = compose::Options {
+            files: vec![file.to_owned()],
+            profiles: vec!["*".to_owned()],
+            runtime: Runtime::Docker,
+            ..compose::Options::default()
+        };
+        let result = compose::import(&options, &surroundings);
+        let wanted = result.as_ref().err().into_iter().flatten();
+        let wanted = wanted.filter_map(|problem| problem.message.split_once(" must be set"));
+        let wanted: Vec<_> = wanted.map(|(name, _)| name.to_owned()).collect();
+        let before = set.len();
+        set.extend(wanted);
+        if set.len() == before {
+            break result;
+        }
     };
-    let options = compose::Options {
-        files: vec![file.to_owned()],
-        profiles: vec!["*".to_owned()],
-        runtime: Runtime::Docker,
-        ..compose::Options::default()
-    };
-    count.files += 1;
-    match compose::import(&options, &surroundings) {
-        Ok(imported) => count.add_imported(&imported, verbose),
+    match result {
+        // A file that only changes others.
+        Ok(imported) if imported.left_out.iter().any(|it| it.message.ends_with(NO_IMAGE)) => {
+            count.fragments += 1;
+        }
+        Ok(imported) => {
+            count.files += 1;
+            count.add_imported(&imported, verbose);
+        }
         Err(problems) => {
+            count.files += 1;
             let message = problems.first().map_or("", |problem| problem.message.as_str());
-            let message = message.split([':', '"']).next().unwrap_or_default();
             if verbose {
                 for problem in &problems {
                     eprintln!("{problem}");
@@ -157,6 +182,7 @@ impl Count {
 
     fn add(&mut self, other: Self) {
         self.files += other.files;
+        self.fragments += other.fragments;
         self.whole_files += other.whole_files;
         self.services += other.services;
         self.whole += other.whole;

@@ -21,53 +21,35 @@ pub(crate) struct Template<'v> {
 impl Template<'_> {
     /// Returns the text with its variables replaced.
     pub(crate) fn replace(&mut self, text: &str) -> Result<String, Fault> {
-        let (replaced, rest) = self.until(text, None, 0)?;
-        debug_assert!(rest.is_empty());
-        Ok(replaced)
+        self.all(text, 0)
     }
 
-    /// Replaces up to an end character outside of braces. Returns the result and what follows the end.
-    fn until<'t>(
-        &mut self,
-        text: &'t str,
-        end: Option<char>,
-        depth: usize,
-    ) -> Result<(String, &'t str), Fault> {
+    fn all(&mut self, text: &str, depth: usize) -> Result<String, Fault> {
         if depth > DEEPEST {
             return Err(Fault::Format);
         }
         let mut out = String::with_capacity(text.len());
         let mut rest = text;
-        while let Some(c) = rest.chars().next() {
-            if Some(c) == end {
-                return Ok((out, &rest[c.len_utf8()..]));
-            }
-            if c != '$' {
-                out.push(c);
-                rest = &rest[c.len_utf8()..];
-                continue;
-            }
-            rest = &rest[1..];
-            if let Some(after) = rest.strip_prefix('$') {
+        while let Some((before, after)) = rest.split_once('$') {
+            out.push_str(before);
+            if let Some(after) = after.strip_prefix('$') {
                 out.push('$');
                 rest = after;
-            } else if let Some(after) = rest.strip_prefix('{') {
+            } else if let Some(after) = after.strip_prefix('{') {
                 let (value, after) = self.braces(after, depth)?;
                 out.push_str(&value);
                 rest = after;
             } else {
-                let name = name(rest);
+                let name = name(after);
                 if name.is_empty() {
                     return Err(Fault::Format);
                 }
                 out.push_str(&self.value(name).unwrap_or_default());
-                rest = &rest[name.len()..];
+                rest = &after[name.len()..];
             }
         }
-        match end {
-            Some(_) => Err(Fault::Format),
-            None => Ok((out, rest)),
-        }
+        out.push_str(rest);
+        Ok(out)
     }
 
     /// Replaces what follows `${`. Returns the value and what follows the closing brace.
@@ -86,18 +68,17 @@ impl Template<'_> {
             return Err(Fault::Format);
         }
         let value = (self.variable)(name).filter(|value| !colon || !value.is_empty());
-        // What is not used must not count as unset.
-        let before = self.unset.len();
-        let (word, after) = self.until(&rest[1..], Some('}'), depth + 1)?;
-        let used = (kind == '+') == value.is_some();
-        if !used {
-            self.unset.truncate(before);
-        }
+        let end = closing(&rest[1..]).ok_or(Fault::Format)?;
+        let (word, after) = (&rest[1..=end], &rest[end + 2..]);
+        // What is not used need not be a template: it is not read.
         match (kind, value) {
             ('-' | '?', Some(value)) => Ok((value, after)),
-            ('-', None) | ('+', Some(_)) => Ok((word, after)),
             ('+', None) => Ok((String::new(), after)),
-            _ => Err(Fault::Required { name: name.to_owned(), message: word }),
+            ('-' | '+', _) => Ok((self.all(word, depth + 1)?, after)),
+            _ => {
+                let message = self.all(word, depth + 1)?;
+                Err(Fault::Required { name: name.to_owned(), message })
+            }
         }
     }
 
@@ -108,6 +89,20 @@ impl Template<'_> {
         }
         value
     }
+}
+
+/// Returns where the brace is that closes a text: one for each `${` in it is another's.
+fn closing(text: &str) -> Option<usize> {
+    let mut open = 0_usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' if text[..at].ends_with('$') => open += 1,
+            '}' if open == 0 => return Some(at),
+            '}' => open -= 1,
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Returns the name at the beginning of a text.
@@ -144,6 +139,7 @@ mod tests {
             ("${A:?no}", "1"),
             ("$B${C}", ""),
             ("ü${B:-ä}", "üä"),
+            ("${A:-$2a$14$x}", "1"),
         ] {
             let mut template = Template { variable: &variable, unset: Vec::new() };
             assert_eq!(template.replace(text).as_deref(), Ok(replaced), "{text}");
