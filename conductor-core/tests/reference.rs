@@ -218,5 +218,5 @@ fn the_defaults_of_the_schema_are_the_parsers() {
             }
         }
     }
-    assert_eq!(compared, 22);
+    assert_eq!(compared, 23);
 }

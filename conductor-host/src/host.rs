@@ -169,6 +169,8 @@ pub struct Condition {
     pub status: Option<String>,
     /// Whether a health check decides if it is healthy (`WatchdogSec=`).
     pub watched: bool,
+    /// Whether its command has run to its end, and it counts as up (`RemainAfterExit=`).
+    pub is_done: bool,
 }
 
 impl Condition {

@@ -166,6 +166,12 @@ pub enum Cause {
         /// The other service.
         service: ServiceId,
     },
+    /// Another service failed, on which this one depends.
+    #[error("it depends on {service}, which failed")]
+    Dependency {
+        /// The other service.
+        service: ServiceId,
+    },
     /// The change was interrupted.
     #[error("interrupted")]
     Interrupted,
@@ -199,6 +205,7 @@ impl Cause {
             Self::Proxy(_) => "proxy",
             Self::Path(_) => "file",
             Self::Together { .. } => "together",
+            Self::Dependency { .. } => "dependency",
             Self::Interrupted => "interrupted",
         }
     }

@@ -23,6 +23,7 @@ mod containers;
 mod contract;
 mod cron;
 mod crontabs;
+mod dependencies;
 mod deploy;
 mod docker;
 mod failing_start;
@@ -104,6 +105,7 @@ fn main() -> ExitCode {
             ("images", images::TESTS),
             ("networks", networks::TESTS),
             ("fixed_ports", fixed_ports::TESTS),
+            ("dependencies", dependencies::TESTS),
             ("docker", docker::TESTS),
             ("attacks::one_offs", attacks::one_offs::TESTS),
             ("attacks::health", attacks::health::TESTS),

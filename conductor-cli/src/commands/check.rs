@@ -49,6 +49,7 @@ impl<'s> DecidedOrder<'s> {
 pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, Failure> {
     context.conductor.settings()?;
     let services = context.conductor.read(&options.paths)?;
+    context.conductor.check_dependencies(&services)?;
     let warnings = context.conductor.advice(&services, &options.paths)?;
     let orders = services.iter().filter_map(DecidedOrder::of);
     if context.json() {

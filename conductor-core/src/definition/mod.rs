@@ -5,6 +5,7 @@
 
 mod access;
 pub(crate) mod defaults;
+mod depends_on;
 mod document;
 mod field;
 mod json;
@@ -24,13 +25,14 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+pub use depends_on::{Condition, Dependency, DependsOn};
 pub use field::{Field, Located, Table};
 pub use limits::{CheckedLimits, LIMITS, LimitMeaning, Limits};
 pub use networks::{Network, Networks};
 pub use process::{Engines, MEANINGS, Meaning, Native, Process, ProcessKeys};
 pub use raw::{
     ChangedFiles, Children, Definition, Deploy, Health, Job, Method, NetworkMode, Order, Overlap,
-    Proxy, Runtime,
+    Proxy, Runtime, ServiceType,
 };
 pub use schema::schema;
 

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::defaults;
+use super::depends_on::DependsOn;
 use super::field::{Field, Table};
 use super::limits::Limits;
 use super::networks::Networks;
@@ -48,6 +49,15 @@ pub struct Definition {
     /// What runs the command; native needs only systemd.
     #[schemars(extend("default" = Runtime::default()))]
     pub runtime: Field<Runtime>,
+    /// Whether the command goes on running, or runs to its end.
+    #[schemars(extend("default" = ServiceType::default()))]
+    pub r#type: Field<ServiceType>,
+    /// oneshot: the longest time that the command may run; then it is ended and has failed. No limit
+    /// unless given.
+    pub timeout: Field<Span>,
+    /// The services that have to be up before an instance of this one starts, in the same `apply` and at
+    /// boot: a list, or a mapping with a `condition` for each.
+    pub depends_on: Field<DependsOn>,
     /// The program and its arguments, passed on byte for byte without a shell. native: an absolute
     /// path.
     #[schemars(length(min = 1))]
@@ -166,6 +176,17 @@ pub enum NetworkMode {
     Host,
     /// None: only the instance's own loopback. native: `PrivateNetwork=yes`.
     None,
+}
+
+/// Whether the command of a service goes on running.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum ServiceType {
+    /// It goes on running, and is started again if it ends.
+    #[default]
+    Service,
+    /// It runs to its end: once in each deploy, and at each boot. It is done if it exits with 0.
+    Oneshot,
 }
 
 /// How to check the health of an instance: exactly one of http, tcp and command.

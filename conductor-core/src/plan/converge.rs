@@ -9,8 +9,8 @@ use super::removal::{Leaving, is_current, unused_tags};
 use super::schedule::{Schedule, with_pauses};
 use super::traffic::{self, Traffic};
 use super::{
-    ActiveState, Desired, FileChange, Foreign, Observed, ObservedRelease, ServicePlan, Step, Steps,
-    images, networks,
+    ActiveState, Dependencies, Desired, FileChange, Foreign, Observed, ObservedRelease,
+    ServicePlan, Step, Steps, images, networks,
 };
 use crate::definition::Order;
 use crate::name::{ServiceId, UnitName};
@@ -37,7 +37,8 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
     let traffic = Traffic::new(desired, observed);
     let undo = undo(desired, &releases, &files, &leaving, &traffic, observed);
 
-    let replaces = !leaving.up.is_empty() && desired.has_instances();
+    // What has run to its end serves nobody.
+    let replaces = !leaving.up.is_empty() && desired.has_instances() && !service.is_oneshot();
     let (order, data) = order(desired);
     let stop_first = order == Order::StopFirst;
     let restarts = start.iter().any(|step| matches!(step, Step::Restart(_)));
@@ -60,11 +61,11 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
     steps.extend(Files::new(desired.shared, observed).write);
     steps.extend(files.write);
     steps.extend(files.enable);
-    if stop_first {
-        steps.extend(leaving.stop.iter().cloned());
-    } else {
-        finish.extend(leaving.stop.iter().cloned());
-    }
+    let stops_early = |step: &&Step| {
+        stop_first || service.is_oneshot() && step.unit().is_some_and(|unit| runs(unit, observed))
+    };
+    steps.extend(leaving.stop.iter().filter(stops_early).cloned());
+    finish.extend(leaving.stop.iter().filter(|step| !stops_early(step)).cloned());
     steps.extend(start);
     steps.extend(confirm.clone());
     let switches = !traffic.switch.is_empty();
@@ -92,6 +93,7 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
         downtime,
         stop_first,
         together: None,
+        dependencies: Dependencies::of(service),
         data,
         batch: service.deploy.batch,
         reasons: Vec::new(),
@@ -144,6 +146,7 @@ pub fn remove(
         downtime: false,
         stop_first: false,
         together: None,
+        dependencies: Dependencies::default(),
         data: None,
         batch: None,
         reasons: Vec::new(),
@@ -172,10 +175,18 @@ fn refuse_foreign(
     Ok(())
 }
 
+/// Returns whether the command of a oneshot unit runs now. It must not run beside that of another release.
+fn runs(unit: &UnitName, observed: &Observed) -> bool {
+    matches!(observed.state(unit), Some(ActiveState::Activating | ActiveState::Deactivating))
+}
+
 /// Returns in which order instances are replaced, and the data that decided it. As with a volume of the definition, two
 /// processes must not be on the data that an image keeps, unless the service was made to run more than once.
 fn order(desired: &Desired<'_>) -> (Order, Option<String>) {
     let Service { deploy, instances, proxy, .. } = desired.service;
+    if desired.service.is_oneshot() {
+        return (Order::StartFirst, None);
+    }
     let pins = desired.units.units.values();
     let pins = pins.filter_map(|unit| unit.metadata.kind.instance()?.pin.as_ref());
     let path = pins.flat_map(Pin::volumes).next();

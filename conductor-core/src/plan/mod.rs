@@ -5,6 +5,7 @@
 
 mod contents;
 mod converge;
+mod dependencies;
 mod files;
 mod images;
 #[cfg(test)]
@@ -30,12 +31,13 @@ use std::path::PathBuf;
 use crate::name::{ProxyName, ReleaseName, Revision, ServiceId, UnitName};
 use crate::proxy::UpstreamFile;
 use crate::release::started_service;
-use crate::service::Service;
+use crate::service::{OnHost, Service};
 use crate::unit::{ContentHash, EngineImage, Link, LocalImage, Unit, UnitSet};
 use crate::value::{HostPath, Port};
 
 pub use contents::{changed_contents, with_contents};
 pub use converge::{converge, remove};
+pub use dependencies::{Dependencies, Wait};
 pub use images::{asked_of, kept_tag, moved, other_images, with_images, with_images_of};
 pub use ports::{
     Holder, PortError, allocate, fixed_ports, given, held_ports, last_given, needs_ports,
@@ -75,10 +77,20 @@ pub struct Observed {
     pub reserved: BTreeMap<UnitName, Port>,
     /// The port that was allocated last, if one was since the host booted.
     pub last_port: Option<Port>,
+    /// The services on which each service depends, as its units say.
+    pub(crate) depends_on: BTreeMap<ServiceId, BTreeSet<ServiceId>>,
     /// The names in `set` by service, so that planning a service does not search all of them.
     owned: BTreeMap<ServiceId, Owned>,
     /// The names in `set` of the units that all services share.
     shared: Vec<UnitName>,
+}
+
+/// The directive that orders an instance after the services on which its own depends.
+const AFTER: &str = "After";
+
+/// Returns whether an instance starts after other services. Most do not, and a host has thousands.
+fn starts_after_others(unit: &Unit) -> bool {
+    unit.text.contains("\nAfter=conductor-start@")
 }
 
 /// What one service has on a host.
@@ -93,9 +105,15 @@ impl Observed {
     pub fn new(set: UnitSet, foreign: BTreeMap<String, &'static str>) -> Self {
         let mut owned: BTreeMap<ServiceId, Owned> = BTreeMap::new();
         let mut shared = Vec::new();
+        let mut depends_on: BTreeMap<ServiceId, BTreeSet<ServiceId>> = BTreeMap::new();
         for (name, unit) in &set.units {
             match &unit.metadata.service {
                 Some(service) => {
+                    if unit.metadata.kind.is_instance() && starts_after_others(unit) {
+                        let on = unit.values(AFTER).filter_map(|unit| unit.parse().ok());
+                        let on = on.filter_map(|unit| started_service(&unit));
+                        depends_on.entry(service.clone()).or_default().extend(on);
+                    }
                     owned.entry(service.clone()).or_default().units.push(name.clone());
                 }
                 None => shared.push(name.clone()),
@@ -108,7 +126,23 @@ impl Observed {
                 owned.entry(service).or_default().links.push(link.clone());
             }
         }
-        Self { set, foreign, owned, shared, ..Self::default() }
+        Self { set, foreign, depends_on, owned, shared, ..Self::default() }
+    }
+
+    /// Returns what the host has of each service, for the check of what depends on it.
+    pub fn on_host(&self) -> BTreeMap<ServiceId, OnHost> {
+        let on_host = |id: &ServiceId| {
+            let mut units = self.units_of(id).map(|(_, unit)| unit);
+            let instance = units.find(|unit| unit.metadata.kind.is_instance());
+            let there = OnHost {
+                is_oneshot: instance
+                    .is_some_and(|unit| unit.values("Type").any(|value| value == "oneshot")),
+                has_health: instance.is_some_and(|unit| unit.values("WatchdogSec").count() > 0),
+                depends_on: self.depends_on.get(id).cloned().unwrap_or_default(),
+            };
+            (id.clone(), there)
+        };
+        self.services().map(on_host).collect()
     }
 
     /// Returns the services that have units or links on the host.
@@ -245,6 +279,8 @@ pub struct ServicePlan {
     pub stop_first: bool,
     /// The services with which it changes its files for proxies.
     pub together: Option<Together>,
+    /// What it depends on, and what follows from it.
+    pub dependencies: Dependencies,
     /// The data of the instances that decided which stop first.
     pub data: Option<String>,
     /// How many instances start at a time; `None` for all.
@@ -285,7 +321,7 @@ impl ServicePlan {
 #[derive(Debug, Clone, Default)]
 pub struct Plan {
     /// The plans of the services, which are independent of each other unless they say with which they change
-    /// their files for proxies together.
+    /// their files for proxies together, or for which they wait.
     pub services: Vec<ServicePlan>,
     /// Services on the host that have no definition; the plan does not change them.
     pub orphans: Vec<ServiceId>,
@@ -322,6 +358,7 @@ impl Plan {
         }
         networks::keep_used(&mut services, observed);
         together::group(&mut services, observed);
+        dependencies::order(&mut services, observed);
         Self { services, orphans: Vec::new() }
     }
 
@@ -341,8 +378,12 @@ impl fmt::Display for Plan {
             for reason in &service.reasons {
                 writeln!(f, "  because {reason}")?;
             }
-            for note in &service.notes {
+            for note in service.notes.iter().chain(&service.dependencies.notes) {
                 writeln!(f, "  note: {note}")?;
+            }
+            for Wait { service, started } in &service.dependencies.waits_for {
+                let what = if *started { "has been started" } else { "is up" };
+                writeln!(f, "  waits until {service} {what}")?;
             }
             for step in service.all_steps() {
                 writeln!(f, "  {step}")?;

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use jiff::Timestamp;
 
 use super::files::Files;
-use super::{ActiveState, FileChange, Observed, ServicePlan, Step, Steps, releases};
+use super::{ActiveState, Dependencies, FileChange, Observed, ServicePlan, Step, Steps, releases};
 use crate::name::{ServiceId, UnitName};
 use crate::release::timer_link;
 use crate::unit::{Link, Unit, UnitSet};
@@ -173,6 +173,7 @@ fn of_service(service: &ServiceId, steps: Steps, observed: &Observed) -> Service
         downtime: false,
         stop_first: false,
         together: None,
+        dependencies: Dependencies::default(),
         data: None,
         batch: None,
         reasons: Vec::new(),

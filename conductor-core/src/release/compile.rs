@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::shared::Place;
+use super::shared::{Place, start_unit};
 use super::{CompileError, Release, VERSION, images, slice_unit, start_link, target_unit};
 use crate::definition::Runtime;
 use crate::runtime::{self, Parts, Scope};
@@ -158,6 +158,7 @@ pub(super) fn instance_unit(
         unit.push("Wants", "network-online.target");
         unit.push("After", "network-online.target");
     }
+    push_order(&mut unit, service);
     push_settings(&mut unit, service, "Unit");
     let mut settings = Lines::default();
     push_settings(&mut settings, service, "Service");
@@ -203,6 +204,17 @@ pub(super) fn instance_unit(
         record: record.cloned(),
     }));
     Ok(Unit::new(text, metadata(service, kind)))
+}
+
+/// Adds the order after the services on which a service depends.
+///
+/// At boot, the first directive puts the jobs of the other service's instances into the queue, and the second waits for
+/// them. Neither starts it: a service that an operator has stopped stays so.
+fn push_order(unit: &mut Lines, service: &Service) {
+    for id in service.depends_on.keys() {
+        unit.push("After", start_unit(id));
+        unit.push("After", target_unit(id));
+    }
 }
 
 /// Returns the image of an instance: with its revision for an engine, else a path.

@@ -7,7 +7,7 @@ use probe_protocol::Timing;
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
-use crate::definition::{NetworkMode, Runtime, defaults};
+use crate::definition::{NetworkMode, Runtime, ServiceType, defaults};
 use crate::name::{NetworkAlias, NetworkName, Revision, ServiceId};
 use crate::service::{Deploy, Health, Limits, Process, Service};
 use crate::unit::hex;
@@ -23,6 +23,13 @@ struct Fingerprint<'a> {
     id: &'a ServiceId,
     revision: &'a Revision,
     runtime: Runtime,
+    #[serde(skip_serializing_if = "is_default")]
+    service_type: ServiceType,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timeout: Option<Span>,
+    /// Without the conditions, which the units do not have.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    depends_on: Vec<&'a ServiceId>,
     image: &'a Option<Argument>,
     command: &'a [Argument],
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -60,6 +67,11 @@ struct Fingerprint<'a> {
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_default(service_type: &ServiceType) -> bool {
+    *service_type == ServiceType::default()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(number: &u32) -> bool {
     *number == 0
 }
@@ -78,6 +90,9 @@ pub(super) fn digest(
         image,
         revision: _,
         runtime,
+        service_type,
+        timeout,
+        depends_on,
         command,
         entrypoint,
         instances: _,
@@ -128,6 +143,9 @@ pub(super) fn digest(
         id,
         revision,
         runtime: *runtime,
+        service_type: *service_type,
+        timeout: *timeout,
+        depends_on: depends_on.keys().collect(),
         image,
         command,
         entrypoint,

@@ -91,8 +91,13 @@ pub fn shared_units(scope: Scope, templates: &Templates) -> Result<UnitSet, Temp
 pub fn start_link(service: &ServiceId, scope: Scope) -> Link {
     Link {
         by: UnitName::from_checked(Place::of(scope).wanted_by.to_owned()),
-        unit: UnitName::from_checked(format!("{PREFIX}{START}{service}.service")),
+        unit: start_unit(service),
     }
+}
+
+/// Returns the unit that starts a service when the host boots.
+pub(super) fn start_unit(service: &ServiceId) -> UnitName {
+    UnitName::from_checked(format!("{PREFIX}{START}{service}.service"))
 }
 
 /// Returns the timer that starts the instances of a service again which failed or could not start.

@@ -25,7 +25,7 @@ const DEFAULT_START: Duration = Duration::from_secs(90);
 /// Returns whether the probe starts the instances of a service: it checks them, or it replaces the client
 /// of a container engine.
 pub fn is_probed(service: &Service) -> bool {
-    service.health.is_some() || service.runtime == Runtime::Docker
+    service.health.is_some() || service.runtime == Runtime::Docker && !service.is_oneshot()
 }
 
 /// Returns the probe's check of an instance, if there is one. `enter` comes before the command of a check, so
@@ -161,6 +161,13 @@ pub(super) fn directives(service: &Service) -> Lines {
 /// [`probe_protocol::restarts`].
 pub(super) fn restart(service: &Service) -> Lines {
     let mut lines = Lines::default();
+    if service.is_oneshot() {
+        // That it is done is kept until it is stopped, or the host is.
+        lines.push("RemainAfterExit", "yes");
+        let longest = service.timeout.map(|timeout| timeout.to_string());
+        lines.push("TimeoutStartSec", longest.unwrap_or_else(|| "infinity".to_owned()));
+        return lines;
+    }
     lines.push("Restart", "always");
     lines.push("RestartSec", if is_probed(service) { "0" } else { "100ms" });
     lines
@@ -174,6 +181,10 @@ const BURST_WITHOUT_PROBE: u32 = 5;
 /// So a start that fails at once, for whatever reason, is repeated at once and then every ten seconds, as long
 /// as it fails.
 pub(super) fn start_limit(service: &Service) -> Lines {
+    if service.is_oneshot() {
+        // It runs once, also if it fails.
+        return Lines::default();
+    }
     let burst = if is_probed(service) { START_LIMIT_BURST } else { BURST_WITHOUT_PROBE };
     let mut lines = Lines::default();
     lines.push("StartLimitIntervalSec", seconds(START_LIMIT_INTERVAL));

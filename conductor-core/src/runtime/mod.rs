@@ -86,13 +86,18 @@ pub(crate) struct Instance<'a> {
 /// Returns the parts from the service's runtime and health check.
 pub(crate) fn parts(instance: &Instance<'_>) -> Parts {
     let service = instance.service;
+    let is_oneshot = service.is_oneshot();
     let mut parts = match service.runtime {
         Runtime::Native => native::parts(instance),
+        Runtime::Docker if is_oneshot => engine::docker_once(instance),
         Runtime::Docker => engine::docker(instance),
+        Runtime::Podman if is_oneshot => engine::podman_once(instance),
         Runtime::Podman => engine::podman(instance),
     };
     let native = service.runtime == Runtime::Native;
-    if native {
+    if is_oneshot {
+        parts.service_type = "oneshot";
+    } else if native {
         parts.exec.push("SuccessExitStatus", TERMINATED);
     }
     parts.unit.extend(health::start_limit(service));

@@ -2,6 +2,7 @@
 
 mod check;
 mod conflicts;
+mod dependencies;
 mod files;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,11 +13,12 @@ use serde::Serialize;
 pub use crate::definition::CheckedLimits as Limits;
 pub use crate::definition::Process;
 pub use conflicts::check_conflicts;
+pub use dependencies::{Dependency, OnHost, check_dependencies};
 pub use files::{HostFile, Purpose};
 
 use crate::cron::CalendarEvent;
 use crate::definition::{
-    ChangedFiles, Children, Method, NetworkMode, Order, Overlap, Runtime, Source,
+    ChangedFiles, Children, Method, NetworkMode, Order, Overlap, Runtime, ServiceType, Source,
 };
 use crate::error::{Problem, Problems};
 use crate::name::{
@@ -42,6 +44,12 @@ pub struct Service {
     pub revision: Option<Revision>,
     /// What runs the command.
     pub runtime: Runtime,
+    /// Whether the command goes on running.
+    pub service_type: ServiceType,
+    /// The longest that it may run, if it runs to its end; `None` for no limit.
+    pub timeout: Option<Span>,
+    /// The services on which it depends.
+    pub depends_on: BTreeMap<ServiceId, Dependency>,
     /// The program and its arguments, with their tokens. If empty, the image's own command.
     pub command: Vec<Argument>,
     /// What replaces the image's ENTRYPOINT, with its tokens.
@@ -299,6 +307,11 @@ impl Service {
             Some(NetworkMode::None) => false,
             None => self.runtime == Runtime::Native,
         }
+    }
+
+    /// Returns whether its command runs to its end.
+    pub fn is_oneshot(&self) -> bool {
+        self.service_type == ServiceType::Oneshot
     }
 
     /// Returns where the output of a job is mailed, if it is.

@@ -6,6 +6,7 @@
 
 mod commands;
 mod counter;
+mod dependencies;
 mod fault;
 mod files;
 mod gather;
@@ -36,6 +37,7 @@ use crate::report::{Cause, Failure, ServiceReport};
 use crate::system::{CommandEnd, JobType, LastWords};
 use commands::Pulls;
 use counter::Counter;
+use dependencies::{Board, Reached};
 use fault::StepFault;
 use gather::Gather;
 use interruption::Interruption;
@@ -75,6 +77,8 @@ pub(crate) struct Executor<'h, H: Host> {
     busy: Counter,
     /// How many removed services have units left to stop.
     leaving: Counter,
+    /// How far the services are, for those that depend on them.
+    board: Board,
     /// Whether files were changed, and systemd was not reloaded since.
     owes_reload: Cell<bool>,
     files: Gather<Vec<Step>, ()>,
@@ -97,6 +101,7 @@ impl<'h, H: Host> Executor<'h, H> {
             watched: RefCell::default(),
             busy: Counter::default(),
             leaving: Counter::default(),
+            board: Board::default(),
             owes_reload: Cell::default(),
             files: Gather::default(),
             states: Gather::default(),
@@ -151,6 +156,9 @@ impl<'h, H: Host> Executor<'h, H> {
         let result = self.run_steps(&mut run).await;
         self.is_idle(&mut run);
         self.has_stopped(&mut run);
+        if result.is_err() {
+            self.board.note(&run.plan.service, Reached::Failed);
+        }
         if let (Err(_), Some(member)) = (&result, &run.member) {
             member.leave();
         }
@@ -168,6 +176,7 @@ impl<'h, H: Host> Executor<'h, H> {
     fn has_stopped(&self, run: &mut ServiceRun<H::OldWorkers>) {
         if std::mem::take(&mut run.leaves) {
             self.leaving.decrease();
+            self.board.note_stop(&run.plan.service);
         }
     }
 
@@ -194,6 +203,10 @@ impl<'h, H: Host> Executor<'h, H> {
                         self.fail(run, StepFault { step, unit: None, cause }).await;
                     }
                 }
+            }
+            self.note_up(run);
+            if let Err(fault) = self.wait_for_dependencies(run).await {
+                self.fail(run, fault).await;
             }
             let Some((kind, steps)) = run.next_group() else { return Ok(()) };
             for step in &steps {
@@ -330,7 +343,10 @@ impl<'h, H: Host> Executor<'h, H> {
         let StepFault { step, unit, cause } = fault;
         let interrupted = self.interruption.is_asked();
         // A step that was not begun has no unit that failed.
-        let begun = !matches!(cause, Cause::Interrupted | Cause::Together { .. });
+        let begun = !matches!(
+            cause,
+            Cause::Interrupted | Cause::Together { .. } | Cause::Dependency { .. }
+        );
         let unit = unit.or_else(|| step.unit().cloned()).filter(|_| begun);
         let LastWords { journal, health, end, hint, .. } = match &unit {
             Some(unit) => self.host.last_words(unit.clone()).await,
@@ -361,6 +377,7 @@ impl<'h, H: Host> Executor<'h, H> {
             },
             attempted,
         );
+        self.board.note(&run.plan.service, Reached::Failed);
         if let Some(failure) = &run.failure {
             self.tell(&Event::Failed { service: &run.plan.service, failure });
         }

@@ -27,6 +27,8 @@ pub(super) struct ServiceRun<W> {
     pub(super) is_idle: bool,
     /// Whether it was planned again after its images were pulled.
     pub(super) is_planned_again: bool,
+    /// Whether it has waited for the services on which it depends.
+    pub(super) has_waited: bool,
     queue: VecDeque<Step>,
     done: Vec<(StepKind, StepReport)>,
     phase: Phase,
@@ -62,6 +64,7 @@ impl<W> ServiceRun<W> {
             serves,
             is_idle: false,
             is_planned_again: false,
+            has_waited: false,
             done: Vec::new(),
             phase: Phase::Steps,
             failure: None,
@@ -74,6 +77,8 @@ impl<W> ServiceRun<W> {
         self.member = self.member.take().and_then(|member| member.planned_again(&plan));
         let is_tested_later =
             |step: &Step| self.member.is_some() && matches!(step, Step::TestProxy { .. });
+        // It was planned without the other services.
+        plan.dependencies = std::mem::take(&mut self.plan.dependencies);
         let steps = std::mem::take(&mut plan.steps).into_iter();
         self.queue = steps.filter(|step| !is_tested_later(step)).collect();
         self.plan = plan;
@@ -82,6 +87,30 @@ impl<W> ServiceRun<W> {
 
     pub(super) fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Returns whether it has something to start, or a command to run before.
+    pub(super) fn starts(&self) -> bool {
+        let is_start =
+            |step: &Step| matches!(step, Step::Run(_) | Step::Start(_) | Step::Restart(_));
+        self.queue.iter().any(is_start)
+    }
+
+    /// Returns whether its instances are up, as far as its change starts some.
+    pub(super) fn is_up(&self) -> bool {
+        let is_before = |step: &&Step| !step.is_traffic();
+        let is_left = |step: &Step| {
+            matches!(
+                step,
+                Step::Pull { .. } | Step::Start(_) | Step::Restart(_) | Step::Confirm { .. }
+            )
+        };
+        let left = || self.queue.iter().take_while(is_before).any(is_left);
+        match self.phase {
+            Phase::Steps => !left(),
+            Phase::Finish => true,
+            Phase::Undo => false,
+        }
     }
 
     /// Returns why the change has to be undone because of another service, and the step that is not taken.

@@ -8,6 +8,7 @@ use conductor_core::release::retry_timer;
 use futures_util::future::{Either, join, join_all, select};
 use probe_protocol::HealthState;
 
+use super::dependencies::Reached;
 use super::progress::{Phase, ServiceRun};
 use super::{Executor, Halt, POLL_INTERVAL, StepFault};
 use crate::event::Event;
@@ -33,6 +34,11 @@ impl<H: Host> Executor<'_, H> {
             if let (Err(cause), Some(step)) = (self.wait_for_turn(run).await, steps.first()) {
                 return Ok(Some(StepFault { step: step.clone(), unit: None, cause }));
             }
+            if job != JobType::Stop {
+                self.board.note(&run.plan.service, Reached::Started);
+            }
+        } else if job == JobType::Stop {
+            self.wait_for_stops(run).await;
         }
         if job != JobType::Stop {
             self.forget_failures(&steps).await?;
@@ -111,7 +117,7 @@ impl<H: Host> Executor<'_, H> {
     async fn stays_up(&self, unit: &UnitName) -> Result<bool, Halt> {
         let began = self.host.now();
         let condition = self.condition(unit).await?;
-        if condition.watched {
+        if condition.watched || condition.is_done {
             return Ok(true);
         }
         self.host.sleep(STABLE_AFTER).await;

@@ -140,6 +140,7 @@ impl Host for FakeHost {
                 started: Some(held.since),
                 status: None,
                 watched: held.watched,
+                is_done: false,
             },
             None => Condition::default(),
         };

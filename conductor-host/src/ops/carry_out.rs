@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 use super::change::Change;
 use super::diff::diff;
 use super::error::Error;
+use super::host_checks::check_dependencies;
 use super::site::{LockedSite, Site, SystemSite};
 use super::{Conductor, Place};
 use crate::event::{Event, Watcher};
@@ -107,6 +108,7 @@ impl Conductor {
     ) -> Result<Planned, Error> {
         self.check(change.services(), settings)?;
         let mut observed = site.observe(settings)?;
+        check_dependencies(change.starting(), &observed, change.prunes())?;
         observed.contents = site.contents(&counted_files(change, &observed))?;
         observed.images.extend(site.images(self.asked_images(change, &observed)));
         let listening = || site.listening_ports();
@@ -146,9 +148,10 @@ fn counted_files(change: &Change, observed: &Observed) -> BTreeSet<HostPath> {
 
 /// Reports why instances are replaced, and that the definition names another revision than the one that will run.
 fn advise(change: &Change, plan: &Plan, watcher: &mut dyn Watcher) {
-    // What a pull brings decides what is to be said.
-    for plan in plan.services.iter().filter(|plan| !plan.pulls()) {
-        for text in plan.reasons.iter().chain(&plan.notes) {
+    for plan in &plan.services {
+        // What a pull brings decides what else is to be said.
+        let own = plan.reasons.iter().chain(&plan.notes).filter(|_| !plan.pulls());
+        for text in own.chain(&plan.dependencies.notes) {
             watcher.tell(&Event::Note { service: &plan.service, text });
         }
     }

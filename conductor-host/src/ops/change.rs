@@ -155,6 +155,20 @@ impl Change {
         }
     }
 
+    /// Returns the services whose definitions are carried out, and have to suit the other services. A rollback must
+    /// not fail because of them.
+    pub(super) fn starting(&self) -> &[Service] {
+        match self {
+            Self::Rollback(_) => &[],
+            other => other.services(),
+        }
+    }
+
+    /// Returns whether services without a definition are removed.
+    pub(super) fn prunes(&self) -> bool {
+        matches!(self, Self::Apply(Apply { prune: Prune::Remove, .. }))
+    }
+
     /// Returns which images are pulled.
     pub(super) fn pull(&self) -> Pull {
         match self {

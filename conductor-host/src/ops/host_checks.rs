@@ -1,6 +1,6 @@
 //! Checks that need the host on which the services will run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use super::Conductor;
@@ -14,7 +14,7 @@ use conductor_core::name::JobName;
 use conductor_core::plan::{self, Holder, Observed, Plan, Step};
 use conductor_core::release::Release;
 use conductor_core::runtime::{self, PROBE, Scope, is_probed};
-use conductor_core::service::Service;
+use conductor_core::service::{self, Service};
 use conductor_core::value::{FixedPort, Protocol};
 
 /// What mails the output of jobs.
@@ -47,6 +47,17 @@ impl Conductor {
 }
 
 impl Conductor {
+    /// Checks that services depend on others that are defined or on the host, and not in a circle.
+    ///
+    /// # Errors
+    /// They do not, or the unit directory cannot be read.
+    pub fn check_dependencies(&self, services: &[Service]) -> Result<(), Error> {
+        if services.iter().all(|service| service.depends_on.is_empty()) {
+            return Ok(());
+        }
+        Ok(check_dependencies(services, &self.observe_files(None)?, false)?)
+    }
+
     /// Returns advice about services: that of their definitions, what the host's systemd says about their directives,
     /// units that they refer to and that the host does not have, files whose contents changed since a release was
     /// deployed, files for proxies that the host settings do not have any more, and directories of definitions that are
@@ -231,6 +242,19 @@ fn unmailed(services: &[Service]) -> Vec<Problem> {
         hint: Some(INSTALL.to_owned()),
     });
     problems.collect()
+}
+
+/// Checks what services depend on. If the others are removed, they do not count.
+pub(super) fn check_dependencies(
+    services: &[Service],
+    observed: &Observed,
+    are_others_removed: bool,
+) -> Result<(), Problems> {
+    if services.iter().all(|service| service.depends_on.is_empty()) {
+        return Ok(());
+    }
+    let host = if are_others_removed { BTreeMap::new() } else { observed.on_host() };
+    service::check_dependencies(services, &host)
 }
 
 /// Rejects time zones that systemd would not find: it reads them from the same files.

@@ -240,6 +240,7 @@ impl Fleet {
         }
         assert_eq!(plan::taken(&plans, &observed), None);
         let plans = Plan::new(plans, &observed).services;
+        self.watch_order(targets, &plans);
         self.watch_names(targets, &plans);
         plans
     }
@@ -274,6 +275,39 @@ impl Fleet {
             })
             .collect();
         *self.names.lock().unwrap() = both;
+    }
+
+    /// Starts to check that what depends on a service starts after it, and stops before it.
+    fn watch_order(&self, targets: &[Option<Goal>], plans: &[ServicePlan]) {
+        let now = self.host.now();
+        let state = self.host.state();
+        let states = state.states(now);
+        let is_down = |unit: &UnitName| !states.get(unit).is_some_and(|state| state.is_up());
+        let starts = |plan: &ServicePlan| -> BTreeSet<UnitName> {
+            let starts = plan.steps.iter().filter_map(|step| match step {
+                Step::Start(unit) if unit.kind() == "service" => Some(unit.clone()),
+                _ => None,
+            });
+            starts.filter(is_down).collect()
+        };
+        let mut watches = self.watches.lock().unwrap();
+        for (number, member) in self.members.iter().enumerate() {
+            let Some(watch) = watches.get_mut(&member.id) else { continue };
+            let before = number.checked_sub(1).filter(|_| member.settings.depends);
+            let (Some(plan), Some(before)) = (plans.get(number), before) else { continue };
+            let (of, id) = (&plans[before], &self.members[before].id);
+            let alone = plan.together.is_none() && of.together.is_none();
+            match (targets[number], targets[before]) {
+                (Some(_), Some(_)) if alone => {
+                    watch.waits = Some((starts(plan), starts(of)));
+                }
+                (None, None) if alone => {
+                    let up = up_of(id, &state, now).filter(|unit| unit.kind() == "service");
+                    watch.outlived_by = up.collect();
+                }
+                _ => {}
+            }
+        }
     }
 
     /// Starts to check the invariants while a plan is carried out.
@@ -314,6 +348,8 @@ impl Fleet {
             batch: member.settings.batch.into(),
             on_the_way,
             stopped: None,
+            waits: None,
+            outlived_by: BTreeSet::new(),
             start: Duration::from_millis(member.settings.start),
         };
         self.watches.lock().unwrap().insert(member.id.clone(), watch);

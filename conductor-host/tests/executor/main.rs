@@ -21,7 +21,7 @@ use conductor_host::{Cause, Event, ServiceReport, Watcher};
 use fleet::Fleet;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use services::{Goal, Kind, RELEASES, SERVICES, Settings, Start, settings};
+use services::{Goal, Kind, RELEASES, SERVICES, Settings, Start, dependent, settings};
 
 /// The fault that is injected, if any, and the number of the call.
 type Accident = Option<(usize, Fault)>;
@@ -37,7 +37,7 @@ fn accident() -> impl Strategy<Value = Accident> {
 }
 
 /// Interrupts the change when the fake host injects an interruption.
-struct Operator<'h>(&'h FakeHost);
+struct Operator<'h>(&'h FakeHost, Duration);
 
 impl Watcher for Operator<'_> {
     fn tell(&mut self, event: &Event<'_>) {
@@ -49,6 +49,8 @@ impl Watcher for Operator<'_> {
     }
 
     fn is_interrupted(&self) -> bool {
+        let took = self.0.now().saturating_sub(self.1);
+        assert!(took < Duration::from_hours(1), "services wait for each other");
         self.0.is_interrupted()
     }
 }
@@ -63,7 +65,7 @@ fn change(
     let plans = fleet.plan(targets, !accident.is_some_and(undoes));
     fleet.host.inject(accident);
     let began = fleet.host.now();
-    let result = fleet.host.carry_out(plans, &mut Operator(&fleet.host));
+    let result = fleet.host.carry_out(plans, &mut Operator(&fleet.host, began));
     if accident == Some((0, Fault::IsInterrupted)) && fleet.stops_soon() {
         let took = fleet.host.now().saturating_sub(began);
         assert!(took < Duration::from_secs(20), "it went on for {took:?}");
@@ -90,9 +92,9 @@ type Targets = Vec<Option<Goal>>;
 /// The services of a host, the changes with their faults, and a last change without a fault.
 type Story = (Vec<(Settings, Start)>, Vec<(Targets, Accident)>, Targets);
 
-fn story() -> impl Strategy<Value = Story> {
-    let story = (1_usize..=3).prop_flat_map(|services| {
-        let fleet = prop::collection::vec((settings(), any::<Start>()), services);
+fn story(of: impl Strategy<Value = Settings> + Clone) -> impl Strategy<Value = Story> {
+    let story = (1_usize..=3).prop_flat_map(move |services| {
+        let fleet = prop::collection::vec((of.clone(), any::<Start>()), services);
         let changes = prop::collection::vec((targets(services), accident()), 1..4);
         (fleet, changes, prop::option::of(targets(services)))
     });
@@ -115,25 +117,43 @@ fn config() -> ProptestConfig {
     ProptestConfig { cases, rng_seed, failure_persistence: None, ..ProptestConfig::default() }
 }
 
+/// Carries out the changes of a story, and asserts that the last one does all that is left to do.
+fn come_to_the_end((services, changes, last): Story) -> Result<(), TestCaseError> {
+    let fleet = Fleet::new(&services);
+    for (targets, accident) in changes {
+        change(&fleet, &targets, accident);
+    }
+    let reports = change(&fleet, &last, None).unwrap();
+    for report in &reports {
+        prop_assert!(report.failure.is_none(), "{:?}", report.failure);
+    }
+    fleet.is(&last);
+    let again = fleet.plan(&last, true);
+    let steps = again.iter().flat_map(|plan| plan.all_steps().map(ToString::to_string));
+    let steps: Vec<_> = steps.collect();
+    prop_assert!(steps.is_empty(), "there is more to do: {steps:?}");
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: config().cases / 3, ..config() })]
+
+    #[test]
+    fn what_depends_on_a_service_starts_after_it_and_stops_before_it(
+        story in story(dependent()),
+    ) {
+        come_to_the_end(story)?;
+    }
+}
+
 proptest! {
     #![proptest_config(config())]
 
     #[test]
     fn requests_are_answered_all_the_time_and_the_end_is_reached(
-        (services, changes, last) in story(),
+        story in story(settings()),
     ) {
-        let fleet = Fleet::new(&services);
-        for (targets, accident) in changes {
-            change(&fleet, &targets, accident);
-        }
-        let reports = change(&fleet, &last, None).unwrap();
-        for report in &reports {
-            prop_assert!(report.failure.is_none(), "{:?}", report.failure);
-        }
-        fleet.is(&last);
-        let again = fleet.plan(&last, true);
-        let steps: Vec<_> = again.iter().flat_map(|plan| plan.all_steps().map(ToString::to_string)).collect();
-        prop_assert!(steps.is_empty(), "there is more to do: {steps:?}");
+        come_to_the_end(story)?;
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub(crate) enum Kind {
     Port,
     Socket,
     Container,
+    /// A command that runs to its end.
+    Oneshot,
 }
 
 /// The settings of a service that change its plan.
@@ -51,6 +53,8 @@ pub(crate) struct Settings {
     /// How long its programs take to start, in milliseconds.
     pub(crate) start: u64,
     pub(crate) watched: bool,
+    /// Whether it depends on the service before it.
+    pub(crate) depends: bool,
 }
 
 impl Settings {
@@ -69,11 +73,12 @@ impl Settings {
             before: true,
             start: 10,
             watched: true,
+            depends: false,
         }
     }
 }
 
-pub(crate) fn settings() -> impl Strategy<Value = Settings> {
+pub(crate) fn settings() -> impl Strategy<Value = Settings> + Clone {
     let kind = prop_oneof![Just(Kind::Port), Just(Kind::Socket), Just(Kind::Container)];
     let numbers = (1..=INSTANCES, 1..=2_u16, 0..=2_u16);
     let order = (prop::bool::weighted(0.3), prop::bool::weighted(0.8));
@@ -93,9 +98,29 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> {
                 before,
                 start,
                 watched,
+                depends: false,
             }
         },
     )
+}
+
+/// Returns services of which most depend on the one before, and some run to their end.
+pub(crate) fn dependent() -> impl Strategy<Value = Settings> + Clone {
+    let flags = (prop::bool::weighted(0.8), prop::bool::weighted(0.3));
+    (settings(), flags).prop_map(|(settings, (depends, ends))| match ends {
+        false => Settings { depends, ..settings },
+        true => Settings {
+            kind: Kind::Oneshot,
+            instances: 1,
+            batch: 1,
+            stop_first: false,
+            proxy: false,
+            min_healthy: false,
+            watched: false,
+            depends,
+            ..settings
+        },
+    })
 }
 
 /// The initial state of one instance.
@@ -140,22 +165,43 @@ impl Arbitrary for Start {
 /// Returns a service at one of its releases.
 pub(crate) fn service(number: u16, Goal { release, name }: Goal, settings: &Settings) -> Service {
     let Settings {
-        kind, instances, batch, keep, stop_first, proxy, min_healthy, jobs, before, ..
+        kind,
+        instances,
+        batch,
+        keep,
+        stop_first,
+        proxy,
+        min_healthy,
+        jobs,
+        before,
+        depends,
+        ..
     } = settings;
     let order = if *stop_first { "stop-first" } else { "start-first" };
     let time = if *min_healthy { "1s" } else { "0s" };
+    let goes_on = *kind != Kind::Oneshot;
     let kind = match kind {
         Kind::Port => format!("revision: v{release}\ncommand: [/bin/web]\nport: 80\n"),
         Kind::Socket => format!("revision: v{release}\ncommand: [/bin/web]\nlisten: socket\n"),
         Kind::Container => format!(
             "runtime: docker\nimage: web:v{release}\nport: 80\nnetworks: [all, only{release}]\n"
         ),
+        Kind::Oneshot => format!("revision: v{release}\ntype: oneshot\ncommand: [/bin/web]\n"),
     };
     let before = if *before { "before: [/bin/migrate], " } else { "" };
+    let deploy = match goes_on {
+        true => format!(
+            "health: {{http: /}}\ninstances: {instances}\n\
+             deploy: {{{before}order: {order}, batch: {batch}, keep: {keep}, min_healthy_time: {time}}}\n"
+        ),
+        false => format!("deploy: {{{before}keep: {keep}}}\n"),
+    };
+    let depends = match number.checked_sub(1).filter(|_| *depends) {
+        Some(before) => format!("depends_on: [web{before}]\n"),
+        None => String::new(),
+    };
     let text = format!(
-        "id: web{number}\n{kind}health: {{http: /}}\n\
-         instances: {instances}\n\
-         deploy: {{{before}order: {order}, batch: {batch}, keep: {keep}, min_healthy_time: {time}}}\n{}{}",
+        "id: web{number}\n{kind}{deploy}{depends}{}{}",
         if *proxy { format!("proxy: {{nginx: {{upstream: app{name}}}}}\n") } else { String::new() },
         // Each release has another schedule, so that its timer is restarted; one of them has an interval.
         match jobs {

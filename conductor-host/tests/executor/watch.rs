@@ -31,9 +31,31 @@ pub(crate) struct Watch {
     /// When the last of its instances was stopped, if none was started since.
     pub(crate) stopped: Option<Duration>,
     pub(crate) start: Duration,
+    /// New instances, and those of another service that have to be up before.
+    pub(crate) waits: Option<(BTreeSet<UnitName>, BTreeSet<UnitName>)>,
+    /// The instances of another service that stop after its own.
+    pub(crate) outlived_by: BTreeSet<UnitName>,
 }
 
 impl Watch {
+    /// Asserts that what depends on a service starts after it, and stops before it.
+    fn look_at_order(&mut self, id: &ServiceId, state: &HostState, now: Duration) {
+        if let Some((own, others)) = &mut self.waits {
+            others.retain(|unit| !state.state(unit, now).is_up());
+            let early = own.iter().find(|unit| state.state(unit, now) == ActiveState::Activating);
+            assert!(
+                early.is_none() || others.is_empty(),
+                "{early:?} starts before {others:?} are up"
+            );
+        }
+        let is_up = |unit: &UnitName| state.state(unit, now).is_up();
+        if !self.outlived_by.iter().all(is_up) {
+            let up: Vec<_> =
+                up_of(id, state, now).filter(|unit| unit.kind() == "service").collect();
+            assert!(up.is_empty(), "{up:?} outlive what they depend on");
+        }
+    }
+
     /// Asserts the invariants.
     pub(crate) fn look(&mut self, id: &ServiceId, call: &Call, state: &HostState, now: Duration) {
         let own = |unit: &UnitName| {
@@ -116,6 +138,7 @@ impl Watch {
             }
             _ => {}
         }
+        self.look_at_order(id, state, now);
         let starting = state.states(now).into_iter().filter(|(unit, state)| {
             *state == ActiveState::Activating && own(unit) && unit.as_str().matches('.').count() > 1
         });

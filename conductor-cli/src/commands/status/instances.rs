@@ -84,6 +84,8 @@ fn row(service: &str, instance: &InstanceStatus) -> Row {
     let dash = || "-".to_owned();
     let sub = if instance.retried { "starts again" } else { &instance.sub_state };
     let state = match (&instance.result, sub) {
+        // Its command has run to its end.
+        (None, "exited") => "done".to_owned(),
         (Some(result), sub) => format!("{} ({sub}, {result})", instance.active_state),
         (None, "") => instance.active_state.clone(),
         (None, sub) => format!("{} ({sub})", instance.active_state),

@@ -4,12 +4,14 @@ mod advice;
 mod capabilities;
 mod command;
 mod data;
+mod depends_on;
 mod directives;
 mod files;
 mod health;
 mod limits;
 mod lookalikes;
 mod networks;
+mod oneshot;
 mod parts;
 mod ports;
 mod process;
@@ -40,7 +42,9 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let check = Check { source };
     let mut advice = check.advice(&definition);
     let files = check.files(&definition);
-    let data = data::data(&definition);
+    let is_oneshot = check.oneshot(&definition);
+    // The command of a new release does not run beside that of the old one.
+    let data = data::data(&definition).filter(|_| !is_oneshot);
     // Without `..`: a new field does not compile until it is handled here.
     let Definition {
         id,
@@ -48,6 +52,9 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         image,
         revision,
         runtime,
+        r#type,
+        timeout,
+        depends_on,
         command,
         entrypoint,
         instances,
@@ -120,6 +127,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     check.volume_names(&process, &volumes);
     let env = check.env(env, runtime, has_port, on_socket);
     let located = id.given()?;
+    let depends_on = check.depends_on(depends_on, &located.value);
     let service = Service {
         origin: Origin {
             file: source.file().to_owned(),
@@ -134,6 +142,9 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         image: image.into_value(),
         revision: revision.into_value(),
         runtime: runtime.unwrap_or_default(),
+        service_type: r#type.into_value().unwrap_or_default(),
+        timeout: timeout.into_value(),
+        depends_on,
         command: command.unwrap_or_default(),
         entrypoint,
         instances,

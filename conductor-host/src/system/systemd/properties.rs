@@ -112,6 +112,7 @@ impl Systemd {
             status: status.filter(|status| !status.is_empty()),
             // The largest number means "not set".
             watched: number(watchdog).is_some_and(|usec| usec > 0 && usec != u64::MAX),
+            is_done: unit.sub_state == "exited",
         })
     }
 

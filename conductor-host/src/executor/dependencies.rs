@@ -1,0 +1,142 @@
+//! Waits of services for those on which they depend.
+//!
+//! A service whose change fails before it is up makes those fail that wait for it. What fails afterwards is its own
+//! matter: they have started.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::task::{Poll, Waker};
+
+use conductor_core::name::ServiceId;
+use conductor_core::plan::{Step, Wait};
+use futures_util::future::{Either, poll_fn, select};
+
+use super::Executor;
+use super::fault::StepFault;
+use super::kind::StepKind;
+use super::progress::{Phase, ServiceRun};
+use crate::event::Event;
+use crate::host::Host;
+use crate::report::Cause;
+
+/// How far the change of a service is, for those that wait for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reached {
+    /// Its instances have been started.
+    Started,
+    /// They are up.
+    Up,
+    /// It failed before that.
+    Failed,
+}
+
+/// How far all services are.
+#[derive(Default)]
+pub(super) struct Board {
+    reached: RefCell<BTreeMap<ServiceId, Reached>>,
+    /// The services that were removed and have stopped.
+    stopped: RefCell<BTreeSet<ServiceId>>,
+    waiting: RefCell<Vec<Waker>>,
+}
+
+impl Board {
+    fn wake(&self) {
+        self.waiting.take().into_iter().for_each(Waker::wake);
+    }
+
+    /// Notes how far a service is. What is up stays so, and what has failed, too.
+    pub(super) fn note(&self, service: &ServiceId, now: Reached) {
+        let mut reached = self.reached.borrow_mut();
+        let old = reached.get(service).copied();
+        if matches!(old, None | Some(Reached::Started)) && old != Some(now) {
+            reached.insert(service.clone(), now);
+            drop(reached);
+            self.wake();
+        }
+    }
+
+    pub(super) fn note_stop(&self, service: &ServiceId) {
+        self.stopped.borrow_mut().insert(service.clone());
+        self.wake();
+    }
+
+    /// Returns whether a wait is over; it fails if the service did.
+    fn is_over(&self, Wait { service, started }: &Wait) -> Option<Result<(), Cause>> {
+        match self.reached.borrow().get(service)? {
+            Reached::Up => Some(Ok(())),
+            Reached::Started => started.then_some(Ok(())),
+            Reached::Failed => Some(Err(Cause::Dependency { service: service.clone() })),
+        }
+    }
+
+    async fn until<T>(&self, over: impl Fn() -> Option<T>) -> T {
+        poll_fn(|context| {
+            if let Some(value) = over() {
+                return Poll::Ready(value);
+            }
+            self.waiting.borrow_mut().push(context.waker().clone());
+            Poll::Pending
+        })
+        .await
+    }
+}
+
+impl<H: Host> Executor<'_, H> {
+    /// Notes that a service is up, once nothing of it is left to start.
+    pub(super) fn note_up(&self, run: &ServiceRun<H::OldWorkers>) {
+        if run.is_up() {
+            self.board.note(&run.plan.service, Reached::Up);
+        }
+    }
+
+    /// Waits, before a service changes anything, for those on which it depends. If one fails, nothing has to be undone.
+    pub(super) async fn wait_for_dependencies(
+        &self,
+        run: &mut ServiceRun<H::OldWorkers>,
+    ) -> Result<(), StepFault> {
+        if run.phase() != Phase::Steps || run.has_waited {
+            return Ok(());
+        }
+        let Some(step) = run.next_step().filter(|step| changes(step)).cloned() else {
+            return Ok(());
+        };
+        run.has_waited = true;
+        if !run.starts() {
+            return Ok(());
+        }
+        for wait in &run.plan.dependencies.waits_for {
+            let over = self.board.is_over(wait);
+            if over.is_none() {
+                let what = if wait.started { "has been started" } else { "is up" };
+                let text = format!("waits until {} {what}", wait.service);
+                self.tell(&Event::Note { service: &run.plan.service, text: &text });
+            }
+            let waiting = Box::pin(self.board.until(|| self.board.is_over(wait)));
+            let result = match select(waiting, Box::pin(self.interruption.wait())).await {
+                Either::Left((result, _)) => result,
+                Either::Right(_) => Err(Cause::Interrupted),
+            };
+            result.map_err(|cause| StepFault { step: step.clone(), unit: None, cause })?;
+        }
+        Ok(())
+    }
+
+    /// Waits, before a removed service stops, until those have stopped that depend on it.
+    pub(super) async fn wait_for_stops(&self, run: &ServiceRun<H::OldWorkers>) {
+        let before = &run.plan.dependencies.stops_after;
+        if !run.leaves || before.is_empty() {
+            return;
+        }
+        let all = || {
+            let stopped = self.board.stopped.borrow();
+            before.iter().all(|id| stopped.contains(id)).then_some(())
+        };
+        self.board.until(all).await;
+    }
+}
+
+/// Returns whether a step changes the host for its service. What only prepares is done while others start.
+fn changes(step: &Step) -> bool {
+    let kind = StepKind::of(step);
+    !kind.only_looks() && kind != StepKind::Tag
+}
