@@ -142,6 +142,12 @@ fn jobs(contract: &Contract<'_>) {
     contract.host.write("/srv/crontab", crontab);
     let answer = contract.run(&["cron", "import", "/srv/crontab", "--owner", "root"], 1);
     assert_eq!((&answer["entries"], &answer["left_out"][0]["line"]), (&1.into(), &3.into()));
+    contract.host.write("/srv/compose.yaml", "services: {web: {image: 'nginx:1', tty: true}}\n");
+    contract.host.write("/srv/web.container", "[Container]\nImage=docker.io/library/nginx:1\n");
+    for (command, file) in [("compose", "/srv/compose.yaml"), ("quadlet", "/srv/web.container")] {
+        contract.run(&["import", command, file], 0);
+        contract.run(&["import", command, "/srv/nothing"], 2);
+    }
     let answer = contract.run(&["cron", "import", "/srv/nothing", "--owner", "root"], 2);
     assert_eq!(answer["error"]["kind"], "crontab");
 }

@@ -57,7 +57,7 @@ impl<'h> Contract<'h> {
     #[track_caller]
     fn check(&self, arguments: &[&str], ran: &Ran) -> Value {
         let command = match arguments {
-            ["cron", command, ..] => format!("cron-{command}"),
+            [group @ ("cron" | "import"), command, ..] => format!("{group}-{command}"),
             [command, ..] => (*command).to_owned(),
             [] => panic!("there is no command"),
         };
