@@ -263,6 +263,9 @@ fn times_that_have_passed_start_nothing(host: &Host) {
     nothing_starts(&runs);
     host.is_converged();
     let found = jobs(host);
+    // A failure is still known.
+    assert_eq!(found["bad"]["result"], "exit-code");
+    assert!(found["bad"]["last"].is_u64() && found["bad"]["exit_status"] == 1, "{}", found["bad"]);
     let now: u64 = host.sh("date +%s").parse().expect("a time");
     for name in ["good", "bad", "kept", "queued"] {
         let next = found[name]["next"].as_u64().expect("a time") / 1_000_000;

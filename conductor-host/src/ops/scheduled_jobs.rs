@@ -11,6 +11,7 @@ use super::Conductor;
 use super::carry_out::Planned;
 use super::error::Error;
 use super::site::{Site as _, SystemSite};
+use crate::system::results;
 use crate::system::{CommandEnd, Follower, JobDetails, JobError, JobType, Systemd, last_words};
 use conductor_core::name::{JobName, Revision, ServiceId, UnitName};
 use conductor_core::plan::{self, Observed, Plan};
@@ -97,7 +98,13 @@ impl Conductor {
             .map(|(id, job)| (job_unit(id, &job.name), timer_unit(id, &job.name)))
             .collect();
         let details = match systemd {
-            Some(systemd) => systemd.job_details(&pairs)?,
+            Some(systemd) => {
+                let mut details = systemd.job_details(&pairs)?;
+                for ((unit, _), details) in pairs.iter().zip(&mut details) {
+                    results::recall(&self.paths.runtime, unit, details);
+                }
+                details
+            }
             None => vec![JobDetails::default(); pairs.len()],
         };
         let mut jobs: BTreeMap<ServiceId, Vec<JobStatus>> = BTreeMap::new();

@@ -24,7 +24,7 @@ use super::systemd_jobs::{Jobs, TIMEOUT, with_jobs};
 use super::{
     Follower, JobError, JobType, LastWords, Lock, OldWorkers, Paths, Proxies, ProxyError,
     PullError, Systemd, SystemdError, UnitDirectory, atomic, explain, images, leftovers, networks,
-    open, sockets, volumes,
+    open, results, sockets, volumes,
 };
 use crate::host::{Condition, Host, HostError};
 
@@ -175,6 +175,9 @@ impl Host for SystemHost<'_> {
     }
 
     async fn forget_runs(&self, timers: Vec<UnitName>) {
+        for timer in &timers {
+            results::remove(&self.paths.runtime, &timer.triggered());
+        }
         let forget = move |systemd: &Systemd| {
             systemd.forget_runs(&timers.iter().collect::<Vec<_>>());
             Ok(())
@@ -184,7 +187,17 @@ impl Host for SystemHost<'_> {
     }
 
     async fn forget_timers(&self, timers: Vec<UnitName>) -> Result<bool, SystemdError> {
-        self.ask(move |systemd| systemd.forget_timers(&timers)).await
+        let runtime = self.paths.runtime.clone();
+        let forget = move |systemd: &Systemd| {
+            let jobs: Vec<_> =
+                timers.iter().map(|timer| (timer.triggered(), timer.clone())).collect();
+            for ((job, _), details) in jobs.iter().zip(systemd.job_details(&jobs)?) {
+                // It is for `status` only.
+                let _ = results::keep(&runtime, job, &details);
+            }
+            systemd.forget_timers(&timers)
+        };
+        self.ask(forget).await
     }
 
     async fn run_job(

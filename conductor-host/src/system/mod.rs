@@ -25,6 +25,7 @@ mod outcome;
 mod paths;
 pub(crate) mod program;
 mod proxy;
+pub(crate) mod results;
 mod run;
 mod scheduled;
 mod settings;

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use futures_util::stream::{self, StreamExt as _, TryStreamExt as _};
 use futures_util::try_join;
+use serde::{Deserialize, Serialize};
 use zbus::{OwnedObjectPath, OwnedVariant};
 
 use super::clock::monotonic;
@@ -15,7 +16,7 @@ use conductor_core::plan::ActiveState;
 const TIMER: &str = "org.freedesktop.systemd1.Timer";
 
 /// The state of a scheduled job. Times are in microseconds since 1970.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct JobDetails {
     /// Whether its timer is active.
     pub waits: bool,
@@ -37,7 +38,7 @@ pub struct JobDetails {
 }
 
 /// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CommandEnd {
     /// It exited with this status.
     Exited(i32),
