@@ -3,6 +3,9 @@
 use crate::error::{Error, run};
 use crate::sandbox::Sandbox;
 
+/// Writes Debian packages as an archive that the engines can import.
+const DEBIAN_IMAGE: &str = include_str!("debian_image.py");
+
 /// A container engine that every sandbox has. Neither is started at boot.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Engine {
@@ -34,11 +37,37 @@ impl Sandbox {
     ///
     /// Docker does not start, or the engine cannot load the image.
     pub fn load_image(&self, engine: Engine) -> Result<(), Error> {
+        self.start(engine)?;
+        let arguments = ["load", "--quiet", "--input", "/usr/share/conductor-sandbox/app.tar"];
+        run(self.command(engine.program()).args(arguments))?;
+        Ok(())
+    }
+
+    /// Makes an image out of Debian packages that the sandbox has, and of all that they depend on. Starts Docker
+    /// if it is not running.
+    ///
+    /// # Errors
+    ///
+    /// Docker does not start, a package is not installed, or the engine cannot import the image.
+    pub fn import_debian(
+        &self,
+        engine: Engine,
+        image: &str,
+        packages: &[&str],
+    ) -> Result<(), Error> {
+        self.start(engine)?;
+        let archive = "/run/debian_image.tar";
+        let script = format!("python3 -c \"$0\" \"$@\" >{archive}");
+        run(self.command("sh").args(["-ec", &script, DEBIAN_IMAGE]).args(packages))?;
+        run(self.command(engine.program()).args(["import", archive, image]))?;
+        run(self.command("rm").arg(archive))?;
+        Ok(())
+    }
+
+    fn start(&self, engine: Engine) -> Result<(), Error> {
         if engine == Engine::Docker {
             run(self.command("systemctl").args(["start", "docker.service"]))?;
         }
-        let arguments = ["load", "--quiet", "--input", "/usr/share/conductor-sandbox/app.tar"];
-        run(self.command(engine.program()).args(arguments))?;
         Ok(())
     }
 }

@@ -26,6 +26,7 @@ pub mod host;
 mod kernel;
 pub mod release;
 pub mod sandbox;
+pub mod stack;
 pub mod tree;
 pub mod vm;
 

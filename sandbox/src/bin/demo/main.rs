@@ -15,7 +15,7 @@ use std::time::Instant;
 
 use failure::Failure;
 use operator::Operator;
-use options::Options;
+use options::{Options, Topic};
 use screen::Screen;
 use stage::Stage;
 
@@ -23,8 +23,8 @@ fn main() -> ExitCode {
     let screen = Screen::of_standard_output();
     let result = match Options::parse(std::env::args().skip(1)) {
         Ok(Options::Help) => screen.prints(options::HELP).map(|()| ExitCode::SUCCESS),
-        Ok(Options::Story) => tell(&screen).map(|()| ExitCode::SUCCESS),
-        Ok(Options::Shell) => shell::open(&screen),
+        Ok(Options::Story(topic)) => tell(&screen, topic).map(|()| ExitCode::SUCCESS),
+        Ok(Options::Shell(topic)) => shell::open(&screen, topic),
         Err(wrong) => {
             eprintln!("cargo demo: {wrong}\nhint: cargo demo -- --help lists the options");
             return ExitCode::from(2);
@@ -38,11 +38,14 @@ fn main() -> ExitCode {
     })
 }
 
-fn tell(screen: &Screen) -> Result<(), Failure> {
-    let stage = Stage::set(screen)?;
+fn tell(screen: &Screen, topic: Topic) -> Result<(), Failure> {
+    let stage = Stage::set(screen, topic)?;
     let began = Instant::now();
     let operator = Operator::new(stage.sandbox(), screen);
-    scenes::play_all(&operator)?;
+    match topic {
+        Topic::Services => scenes::play_all(&operator)?,
+        Topic::Stack => scenes::stack::play(&operator)?,
+    }
     let took = began.elapsed();
     let tree = stage.tree().display().to_string();
     stage.clear()?;

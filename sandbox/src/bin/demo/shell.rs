@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use conductor_sandbox::Sandbox;
 
 use crate::failure::Failure;
+use crate::options::Topic;
 use crate::screen::Screen;
 use crate::stage::Stage;
 
@@ -34,8 +35,8 @@ Edit a definition (sed -i, or cat >), then conductor diff and conductor apply.
 const COMMON_TERMINAL: &str = "xterm-256color";
 
 /// Opens the shell, waits until it ends, and returns its exit status.
-pub(crate) fn open(screen: &Screen) -> Result<ExitCode, Failure> {
-    let stage = Stage::set(screen)?;
+pub(crate) fn open(screen: &Screen, topic: Topic) -> Result<ExitCode, Failure> {
+    let stage = Stage::set(screen, topic)?;
     screen.prints(BANNER)?;
     let terminal = terminal(stage.sandbox());
     // The shell runs in a unit with its own terminal, so that job control, window sizes, `tty` and logind

@@ -5,9 +5,10 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use conductor_sandbox::{Sandbox, Tree, build};
+use conductor_sandbox::{Engine, Sandbox, Tree, build, stack};
 
 use crate::failure::Failure;
+use crate::options::Topic;
 use crate::screen::Screen;
 
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
@@ -23,9 +24,13 @@ pub(crate) struct Stage {
 
 impl Stage {
     /// Builds, boots and copies, and reports the parts that take long.
-    pub(crate) fn set(screen: &Screen) -> Result<Self, Failure> {
+    pub(crate) fn set(screen: &Screen, topic: Topic) -> Result<Self, Failure> {
         // The tree is built even if the output is closed, so that the next run has it.
-        let tree = Tree::ensure(&mut |line| drop(screen.progress(line)))?;
+        let mut progress = |line: &str| drop(screen.progress(line));
+        let mut tree = Tree::ensure(&mut progress)?;
+        if topic == Topic::Stack {
+            tree = tree.with_layer(&stack::PACKAGES, &mut progress)?;
+        }
         screen.progress("building conductor (the first time takes a minute or two)")?;
         let program = build::conductor(false).map_err(Failure::Build)?;
         let probe = build::probe(false).map_err(Failure::Build)?;
@@ -36,6 +41,10 @@ impl Stage {
             .boot()?;
         let stage = Self { tree, sandbox };
         stage.copy_examples()?;
+        if topic == Topic::Stack {
+            screen.progress("making images of the application")?;
+            stack::make_images(&stage.sandbox, Engine::Docker)?;
+        }
         screen.progress(&format!(
             "booted a sandbox with a systemd of its own in {:.1} s",
             began.elapsed().as_secs_f64()

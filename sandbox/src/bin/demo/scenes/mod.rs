@@ -10,6 +10,7 @@ mod mistake;
 mod rollback;
 mod run;
 mod shop;
+pub(crate) mod stack;
 mod views;
 
 use crate::failure::Failure;
