@@ -109,8 +109,13 @@ impl Draft {
 
     /// Sets a key.
     pub(crate) fn set(&mut self, key: &str, value: Val, origin: &Origin) {
-        self.fields.retain(|field| field.key != key);
+        self.unset(key);
         self.fields.push(Item { key: key.to_owned(), value, origin: origin.clone() });
+    }
+
+    /// Removes a key.
+    pub(crate) fn unset(&mut self, key: &str) {
+        self.fields.retain(|field| field.key != key);
     }
 
     /// Sets a key to a text.

@@ -96,6 +96,11 @@ fn left_out() {
 }
 
 #[test]
+fn keys_of_a_definition() {
+    insta::assert_snapshot!(compose("extension", docker()));
+}
+
+#[test]
 fn forms() {
     insta::assert_snapshot!(compose("forms", docker()));
 }

@@ -3,6 +3,7 @@
 mod depends;
 mod engine;
 mod environment;
+mod extension;
 mod files;
 mod healthcheck;
 mod limits;
@@ -72,6 +73,7 @@ pub(crate) fn convert(c: &mut Conversion<'_>) {
     program::finish(c, &origin);
     networks::finish(c, &origin);
     depends::finish(c, &origin);
+    extension::extend(c);
 }
 
 impl<'c> Conversion<'c> {
