@@ -17,18 +17,23 @@ fn container_with_volume(name: &str, engine: &str) -> Value {
         "volume_names": {name: engine}})
 }
 
+/// Returns a definition with a key.
+fn with(key: &str, value: Value) -> Value {
+    let mut definition = json!({"id": "web", "command": ["/bin/x"], "port": 80});
+    definition[key] = value;
+    definition
+}
+
 /// Every place of a definition that contains text, except those that accept any text.
 fn places() -> Vec<Place> {
-    fn with(key: &str, value: Value) -> Value {
-        let mut definition = json!({"id": "web", "command": ["/bin/x"], "port": 80});
-        definition[key] = value;
-        definition
-    }
     fn container(key: &str, value: Value) -> Value {
         let mut definition = with(key, value);
         definition["runtime"] = json!("docker");
         definition["image"] = json!("app:v1");
         definition
+    }
+    fn at(key: &str, value: &str) -> Value {
+        with("cron", json!({"a": {key: value, "command": ["x"]}}))
     }
     fn job(key: &str, value: &str) -> Value {
         let mut job = json!({"calendar": "daily", "command": ["x"]});
@@ -106,11 +111,9 @@ fn places() -> Vec<Place> {
         ("cron, a name", "a", |text| {
             with("cron", json!({text: {"calendar": "daily", "command": ["x"]}}))
         }),
-        ("cron.schedule", "@daily", |text| {
-            with("cron", json!({"a": {"schedule": text, "command": ["x"]}}))
-        }),
+        ("cron.schedule", "@daily", |text| at("schedule", text)),
         ("cron.calendar", "daily", |text| job("calendar", text)),
-        ("cron.every", "5s", |text| with("cron", json!({"a": {"every": text, "command": ["x"]}}))),
+        ("cron.every", "5s", |text| at("every", text)),
         ("cron.mail_to", "root", |text| job("mail_to", text)),
         ("cron.timezone", "UTC", |text| job("timezone", text)),
         ("cron.jitter", "5s", |text| job("jitter", text)),

@@ -69,14 +69,10 @@ pub(crate) fn run(context: &Context, options: &Compose) -> Result<ExitCode, Fail
 
 /// Returns the files that Compose reads in a directory.
 fn of_directory(directory: &std::path::Path) -> Result<Vec<PathBuf>, Failure> {
-    let found = FILES.iter().map(|(main, other)| (directory.join(main), directory.join(other)));
-    match found.into_iter().find(|(main, _)| main.is_file()) {
-        Some((main, other)) => {
-            Ok(std::iter::once(main).chain(Some(other).filter(|it| it.is_file())).collect())
-        }
-        None => {
-            let problem = Problem::of_file(directory, "there is no Compose file in this directory");
-            Err(Failure::Import(vec![problem.hint("name the file")]))
-        }
-    }
+    let mut found = FILES.iter().map(|(main, other)| (directory.join(main), directory.join(other)));
+    let Some((main, other)) = found.find(|(main, _)| main.is_file()) else {
+        let problem = Problem::of_file(directory, "there is no Compose file in this directory");
+        return Err(Failure::Import(vec![problem.hint("name the file")]));
+    };
+    Ok(std::iter::once(main).chain(Some(other).filter(|it| it.is_file())).collect())
 }
