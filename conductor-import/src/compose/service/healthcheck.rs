@@ -75,7 +75,7 @@ fn set_check(c: &mut Conversion<'_>, command: &[String], origin: &Origin) {
         return c.draft.put("health", "command", as_command, origin);
     };
     match reached {
-        Reached::OnlyPort => {}
+        Reached::Default => {}
         Reached::Fixed(port) => {
             c.draft.put("health", "port", Val::Plain(port.to_string()), origin);
         }
@@ -108,8 +108,8 @@ fn set_check(c: &mut Conversion<'_>, command: &[String], origin: &Origin) {
 
 /// How conductor's probe reaches a port of a container.
 enum Reached {
-    /// It is the only one that the service has.
-    OnlyPort,
+    /// It is the one that a check uses unless it names another: the only one, or `port`.
+    Default,
     /// At this port of the host, one of several.
     Fixed(u16),
     /// At a port that conductor chooses, which the service does not have yet.
@@ -121,14 +121,11 @@ fn reached(c: &Conversion<'_>, port: u16) -> Option<Reached> {
     if c.get("network_mode").is_some() || c.runtime() == Runtime::Native {
         return None;
     }
-    let fixed = ports::fixed(c);
-    let own = fixed.iter().find(|it| it.container == port);
-    match (own, fixed.len(), c.get("ports")) {
-        (Some(_), 1, _) => Some(Reached::OnlyPort),
-        (Some(own), ..) => own.host.map(Reached::Fixed),
-        (None, 0, None) => Some(Reached::Dynamic),
-        // A port without one of the host may be the one.
-        _ => None,
+    let published = ports::published_tcp(c);
+    match published.iter().find(|it| it.container == port) {
+        None => published.is_empty().then_some(Reached::Dynamic),
+        Some(_) if published.len() == 1 => Some(Reached::Default),
+        Some(own) => own.host.map(Reached::Fixed),
     }
 }
 

@@ -134,11 +134,11 @@ fn ranges(
     }
 }
 
-/// Returns the TCP ports of a service that are published at a port of the host that is always the same.
-pub(super) fn fixed(c: &Conversion<'_>) -> Vec<Published> {
+/// Returns the TCP ports of a service that are published.
+pub(super) fn published_tcp(c: &Conversion<'_>) -> Vec<Published> {
     let items = c.get("ports").map_or(&[][..], Node::items);
     let ports = items.iter().filter_map(published).flatten();
-    ports.filter(|port| port.protocol == "tcp" && port.host.is_some()).collect()
+    ports.filter(|port| port.protocol == "tcp").collect()
 }
 
 #[cfg(test)]
