@@ -11,11 +11,13 @@ property :revision, String,
          description: 'The revision that :deploy deploys, and :create writes into the definition.'
 
 # The keys of the definition; each overrides the same key of `definition`.
+property :type, String, equal_to: %w[service oneshot], desired_state: false
 property :runtime, String, equal_to: %w[native docker podman], desired_state: false
 property :image, String, desired_state: false
 property :entrypoint, Array, desired_state: false
 property :command, Array, desired_state: false
 property :instances, Integer, desired_state: false
+property :depends_on, [Array, Hash], desired_state: false
 property :port, Integer, desired_state: false
 property :listen, String, desired_state: false
 property :network_mode, String, desired_state: false
@@ -25,6 +27,7 @@ property :env, Hash, desired_state: false
 property :env_files, Array, desired_state: false
 property :secrets, Hash, desired_state: false
 property :volumes, Array, desired_state: false
+property :volume_names, Hash, desired_state: false
 property :user, String, desired_state: false
 property :cap_add, Array, desired_state: false
 property :cap_drop, Array, desired_state: false
@@ -58,6 +61,7 @@ property :deploy, Hash, desired_state: false
 property :proxy, Hash, desired_state: false
 property :sandbox, [true, false], desired_state: false
 property :cron, Hash, desired_state: false
+property :mail_to, String, desired_state: false
 property :systemd, Hash, desired_state: false
 
 property :pull, String, equal_to: %w[missing always], default: 'missing', desired_state: false,
