@@ -17,6 +17,14 @@ pub fn conductor(release: bool) -> Result<PathBuf, Error> {
     build("conductor-cli", ["--bin", "conductor"], profile(release), &[])
 }
 
+/// Builds the binary `demo`, and returns its path.
+///
+/// # Errors
+/// cargo cannot be run, or the build fails; the compiler's messages are on standard error.
+pub fn demo() -> Result<PathBuf, Error> {
+    build("conductor-sandbox", ["--bin", "demo"], &[], &[])
+}
+
 /// Builds an example of a package of this workspace, and returns its path.
 ///
 /// # Errors

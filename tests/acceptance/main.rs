@@ -23,6 +23,7 @@ mod containers;
 mod contract;
 mod cron;
 mod crontabs;
+mod demo;
 mod dependencies;
 mod deploy;
 mod docker;
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
         trials.extend(machine::trials(&pool));
         trials.extend(chef::trials(&pool));
         trials.extend(programs::trials(&pool));
+        trials.extend(demo::trials(&pool));
         trials.extend(crontabs::trials(&pool));
         trials.extend(mail::trials(&pool));
         // The slowest come first, so that no core is idle at the end.

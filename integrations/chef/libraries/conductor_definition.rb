@@ -9,13 +9,13 @@ module ConductorCookbook
   # A service definition: the hash, its text, and how it differs from another one.
   class Definition
     # The keys of a definition that are also properties of `conductor_service`. `revision` is not among
-    # them, because it is also the revision to deploy; nor is `timeout`, which is also that of conductor.
+    # them, because it is also the revision to deploy. Nor is `timeout`, which is that of conductor.
     FIELDS = %i[
       type runtime image entrypoint command instances depends_on port ports listen networks
-      network_mode env env_files secrets volumes volume_names user cap_add cap_drop group_add working_dir hostname init stop_signal
-      ulimits extra_hosts dns dns_search tmpfs read_only security_opt devices privileged shm_size
-      sysctls pid ipc userns tty gpus platform labels options limits health deploy proxy sandbox cron
-      mail_to systemd
+      network_mode env env_files secrets volumes volume_names user cap_add cap_drop group_add
+      working_dir hostname init stop_signal ulimits extra_hosts dns dns_search tmpfs read_only
+      security_opt devices privileged shm_size sysctls pid ipc userns tty gpus platform labels options
+      limits health deploy proxy sandbox cron mail_to systemd
     ].freeze
 
     HIDDEN = '(sensitive)'
