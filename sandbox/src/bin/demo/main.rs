@@ -48,11 +48,15 @@ fn tell(screen: &Screen, topic: Topic) -> Result<(), Failure> {
     }
     let took = began.elapsed();
     let tree = stage.tree().display().to_string();
+    let shell = match topic {
+        Topic::Services => "--shell",
+        Topic::Stack => "stack --shell",
+    };
     stage.clear()?;
     screen.prints(&format!(
         "\nEverything above was checked as it was shown, in {:.1} s. The sandbox is gone: nothing of \
          it runs,\nand only the Debian it booted stays for next time, in {tree}.\n\
-         Try it yourself: cargo demo -- --shell",
+         Try it yourself: cargo demo -- {shell}",
         took.as_secs_f64()
     ))
 }

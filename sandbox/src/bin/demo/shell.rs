@@ -10,7 +10,7 @@ use crate::options::Topic;
 use crate::screen::Screen;
 use crate::stage::Stage;
 
-const BANNER: &str = "
+const SERVICES: &str = "
 You are root on a throw-away Debian with a real systemd. Two services are defined in
 /etc/conductor/services (hello.yaml, cache.toml); nothing is applied yet. Try:
 
@@ -31,13 +31,34 @@ Edit a definition (sed -i, or cat >), then conductor diff and conductor apply.
 `exit` ends the sandbox; nothing of it stays.
 ";
 
+const STACK: &str = "
+You are root on a throw-away Debian with a real systemd. An application that was written for Compose
+is in /srv/stack, and docker has its image localhost/stack with the tags v1 and v2. Try:
+
+  rm *                            the definitions of the other demo
+  cat /srv/stack/compose.yaml
+  (cd /srv/stack; echo PASSWORD=secret >.env; echo secret >password)
+  conductor import compose /srv/stack/compose.yaml --out .
+  conductor apply                 make this host run them
+  conductor status                what runs, and on which ports; --watch keeps showing it
+
+  cp /srv/stack/site.conf /etc/nginx/conf.d && systemctl start nginx && curl localhost:8080
+  sed -i 's/^revision: v1/revision: v2/' migrate.yaml web.yaml worker.yaml scheduler.yaml
+  conductor apply --dry-run       what the new version changes, before conductor apply does it
+
+`exit` ends the sandbox; nothing of it stays.
+";
+
 /// The terminal type to use if the sandbox does not know this terminal.
 const COMMON_TERMINAL: &str = "xterm-256color";
 
 /// Opens the shell, waits until it ends, and returns its exit status.
 pub(crate) fn open(screen: &Screen, topic: Topic) -> Result<ExitCode, Failure> {
     let stage = Stage::set(screen, topic)?;
-    screen.prints(BANNER)?;
+    screen.prints(match topic {
+        Topic::Services => SERVICES,
+        Topic::Stack => STACK,
+    })?;
     let terminal = terminal(stage.sandbox());
     // The shell runs in a unit with its own terminal, so that job control, window sizes, `tty` and logind
     // work as after a login. Without a terminal here, it has a pipe.
