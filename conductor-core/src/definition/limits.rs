@@ -120,16 +120,16 @@ limits! {
     pids: One<Pids>, Ok("`--pids-limit`"), "`--pids-limit`", "`TasksMax=`";
     /// native, podman: share of the disks among the instances and jobs of the service, from 1 to 10000; 100
     /// unless given.
-    io_weight: One<Weight>, Err("use io_read_bps and io_write_bps, or runtime: podman"), AS_NATIVE,
+    io_weight: One<Weight>, Err("use runtime: podman"), AS_NATIVE,
         "`IOWeight=`";
-    /// The most that is read from a disk in a second: `{/dev/sda: 10M}`.
-    io_read_bps: Map<HostPath, Memory>, Ok("`--device-read-bps`"), AS_NATIVE, "`IOReadBandwidthMax=`";
-    /// The most that is written to a disk in a second: `{/dev/sda: 10M}`.
-    io_write_bps: Map<HostPath, Memory>, Ok("`--device-write-bps`"), AS_NATIVE, "`IOWriteBandwidthMax=`";
-    /// The most reads from a disk in a second: `{/dev/sda: 500}`.
-    io_read_iops: Map<HostPath, Iops>, Ok("`--device-read-iops`"), AS_NATIVE, "`IOReadIOPSMax=`";
-    /// The most writes to a disk in a second: `{/dev/sda: 500}`.
-    io_write_iops: Map<HostPath, Iops>, Ok("`--device-write-iops`"), AS_NATIVE, "`IOWriteIOPSMax=`";
+    /// native, podman: the most that is read from a disk in a second: `{/dev/sda: 10M}`.
+    io_read_bps: Map<HostPath, Memory>, Err("use runtime: podman"), AS_NATIVE, "`IOReadBandwidthMax=`";
+    /// native, podman: the most that is written to a disk in a second: `{/dev/sda: 10M}`.
+    io_write_bps: Map<HostPath, Memory>, Err("use runtime: podman"), AS_NATIVE, "`IOWriteBandwidthMax=`";
+    /// native, podman: the most reads from a disk in a second: `{/dev/sda: 500}`.
+    io_read_iops: Map<HostPath, Iops>, Err("use runtime: podman"), AS_NATIVE, "`IOReadIOPSMax=`";
+    /// native, podman: the most writes to a disk in a second: `{/dev/sda: 500}`.
+    io_write_iops: Map<HostPath, Iops>, Err("use runtime: podman"), AS_NATIVE, "`IOWriteIOPSMax=`";
     /// How early the kernel kills an instance if the host has no memory left: from -1000, never, to 1000,
     /// first.
     oom_score_adjust: One<OomScore>, Ok("`--oom-score-adj`"), "`--oom-score-adj`", "`OOMScoreAdjust=`";

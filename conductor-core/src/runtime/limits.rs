@@ -94,10 +94,10 @@ fn rows(instance: &Instance<'_>) -> impl Iterator<Item = Row> {
             )
         }),
         io_weight.map(|weight| Row::unit(vec![("IOWeight", weight.to_string())], Vec::new())),
-        per_disk(io_read_bps, "IOReadBandwidthMax", "--device-read-bps", bytes),
-        per_disk(io_write_bps, "IOWriteBandwidthMax", "--device-write-bps", bytes),
-        per_disk(io_read_iops, "IOReadIOPSMax", "--device-read-iops", Iops::number),
-        per_disk(io_write_iops, "IOWriteIOPSMax", "--device-write-iops", Iops::number),
+        per_disk(io_read_bps, "IOReadBandwidthMax", bytes),
+        per_disk(io_write_bps, "IOWriteBandwidthMax", bytes),
+        per_disk(io_read_iops, "IOReadIOPSMax", Iops::number),
+        per_disk(io_write_iops, "IOWriteIOPSMax", Iops::number),
         oom_score_adjust.map(|score| {
             let score = score.to_string();
             Row::option(vec![("OOMScoreAdjust", score.clone())], vec![("--oom-score-adj", score)])
@@ -119,14 +119,12 @@ fn shares(weight: Weight) -> u32 {
 fn per_disk<T: Copy, N: Display>(
     disks: &BTreeMap<HostPath, T>,
     directive: &'static str,
-    option: &'static str,
     number: fn(T) -> N,
 ) -> Option<Row> {
     let directives = disks
         .iter()
         .map(|(disk, most)| (directive, format!("{} {}", percent(disk.as_str()), number(*most))));
-    let options = disks.iter().map(|(disk, most)| (option, format!("{disk}:{}", number(*most))));
-    (!disks.is_empty()).then(|| Row::unit(directives.collect(), options.collect()))
+    (!disks.is_empty()).then(|| Row::unit(directives.collect(), Vec::new()))
 }
 
 /// Returns how many processes and threads of the probe are in a native unit: the limit is for the program alone.

@@ -30,7 +30,7 @@ static PATTERN: LazyLock<String> = LazyLock::new(|| {
 const HEALTH_PATTERN: &str = "health-[a-z-]+";
 
 /// Options that conductor gives itself or that have a key, and what to do instead.
-const TAKEN: [(&str, &str); 81] = [
+const TAKEN: [(&str, &str); 77] = [
     ("add-host", "use extra_hosts"),
     ("arch", "use platform"),
     ("attach", "remove it: conductor detaches, and logs to the journal"),
@@ -48,10 +48,6 @@ const TAKEN: [(&str, &str); 81] = [
     ("detach", "remove it: conductor detaches"),
     ("detach-keys", "remove it: conductor detaches"),
     ("device", "use devices"),
-    ("device-read-bps", "use limits.io_read_bps"),
-    ("device-read-iops", "use limits.io_read_iops"),
-    ("device-write-bps", "use limits.io_write_bps"),
-    ("device-write-iops", "use limits.io_write_iops"),
     ("dns", "use dns"),
     ("dns-search", "use dns_search"),
     ("entrypoint", "use entrypoint"),
