@@ -17,7 +17,7 @@ use conductor_core::proxy::UpstreamChange;
 use conductor_core::unit::{EngineImage, EngineNetwork, LocalImage, NamedVolume};
 use conductor_core::value::HostPath;
 
-use crate::system::{JobError, JobType, LastWords, ProxyError, PullError, SystemdError};
+use crate::system::{EngineError, JobError, JobType, LastWords, ProxyError, SystemdError};
 
 /// A host on which plans are carried out.
 pub trait Host {
@@ -91,20 +91,24 @@ pub trait Host {
     async fn image(&self, image: &EngineImage) -> Option<LocalImage>;
 
     /// Pulls an image. `line` receives the engine's output. Dropping the future ends the pull.
-    async fn pull(&self, image: &EngineImage, line: &mut dyn FnMut(&str)) -> Result<(), PullError>;
+    async fn pull(
+        &self,
+        image: &EngineImage,
+        line: &mut dyn FnMut(&str),
+    ) -> Result<(), EngineError>;
 
     /// Tags an image of an engine. If another image has the tag, it loses it.
-    async fn tag_image(&self, image: &EngineImage, tag: &str) -> Result<(), PullError>;
+    async fn tag_image(&self, image: &EngineImage, tag: &str) -> Result<(), EngineError>;
 
     /// Removes a name of an image, and the image if that was its last one. If something still uses it, it stays, and that is an error.
-    async fn remove_image(&self, image: &EngineImage) -> Result<(), PullError>;
+    async fn remove_image(&self, image: &EngineImage) -> Result<(), EngineError>;
 
     /// Makes a network, unless the engine has one of that name.
-    async fn make_network(&self, network: &EngineNetwork) -> Result<(), PullError>;
+    async fn make_network(&self, network: &EngineNetwork) -> Result<(), EngineError>;
 
     /// Removes a network. One that conductor did not make, or that is not there, is not an error. If a container
     /// uses it, it stays, and that is an error.
-    async fn remove_network(&self, network: &EngineNetwork) -> Result<(), PullError>;
+    async fn remove_network(&self, network: &EngineNetwork) -> Result<(), EngineError>;
 
     /// Removes a named volume of a service with all data in it. One that is not there is not an error.
     async fn remove_volume(

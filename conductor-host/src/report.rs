@@ -10,7 +10,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::ops::Error;
-use crate::system::{JobError, ProxyError, PullError};
+use crate::system::{EngineError, JobError, ProxyError};
 
 /// The outcome of a command that changes a host.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
@@ -141,10 +141,10 @@ pub enum Cause {
     },
     /// An image could not be pulled.
     #[error(transparent)]
-    Pull(#[from] PullError),
+    Pull(#[from] EngineError),
     /// A network could not be made.
     #[error(transparent)]
-    Network(PullError),
+    Network(EngineError),
     /// The image of a release is gone, and its name means another one.
     #[error("{said}")]
     ImageGone {

@@ -14,7 +14,7 @@ use conductor_core::value::HostPath;
 use super::state::{Held, ProxyWorkers};
 use super::{CALL, Call, DRAIN, FakeHost};
 use crate::host::{Condition, Host, HostError};
-use crate::system::{JobError, JobType, LastWords, ProxyError, PullError, SystemdError};
+use crate::system::{EngineError, JobError, JobType, LastWords, ProxyError, SystemdError};
 
 /// How often a job checks whether another replaced it.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -171,54 +171,58 @@ impl Host for FakeHost {
         self.state.borrow().find_image(image)
     }
 
-    async fn pull(&self, image: &EngineImage, line: &mut dyn FnMut(&str)) -> Result<(), PullError> {
+    async fn pull(
+        &self,
+        image: &EngineImage,
+        line: &mut dyn FnMut(&str),
+    ) -> Result<(), EngineError> {
         let turn = self.begin().await;
         self.clock.sleep(Duration::from_secs(3)).await;
         line("pull output");
         if turn.fails {
-            return Err(PullError { said: "no such image".to_owned(), output: Vec::new() });
+            return Err(EngineError { said: "no such image".to_owned(), output: Vec::new() });
         }
         self.state.borrow_mut().pull(image);
         self.end(turn, Call::Pull).await;
         Ok(())
     }
 
-    async fn tag_image(&self, image: &EngineImage, tag: &str) -> Result<(), PullError> {
+    async fn tag_image(&self, image: &EngineImage, tag: &str) -> Result<(), EngineError> {
         let turn = self.begin().await;
         let found = self.state.borrow().find_image(image).filter(|_| !turn.fails);
-        let none = || PullError { said: "no such image".to_owned(), output: Vec::new() };
+        let none = || EngineError { said: "no such image".to_owned(), output: Vec::new() };
         let tag = EngineImage { engine: image.engine, reference: tag.to_owned() };
         self.state.borrow_mut().images.insert(tag, found.ok_or_else(none)?);
         self.end(turn, Call::TagImage).await;
         Ok(())
     }
 
-    async fn remove_image(&self, image: &EngineImage) -> Result<(), PullError> {
+    async fn remove_image(&self, image: &EngineImage) -> Result<(), EngineError> {
         let turn = self.begin().await;
         if turn.fails {
-            return Err(PullError { said: "something uses it".to_owned(), output: Vec::new() });
+            return Err(EngineError { said: "something uses it".to_owned(), output: Vec::new() });
         }
         self.state.borrow_mut().images.remove(image);
         self.end(turn, Call::RemoveImage).await;
         Ok(())
     }
 
-    async fn make_network(&self, network: &EngineNetwork) -> Result<(), PullError> {
+    async fn make_network(&self, network: &EngineNetwork) -> Result<(), EngineError> {
         let turn = self.begin().await;
         self.clock.sleep(CALL).await;
         if turn.fails {
-            return Err(PullError { said: "no address is left".to_owned(), output: Vec::new() });
+            return Err(EngineError { said: "no address is left".to_owned(), output: Vec::new() });
         }
         self.state.borrow_mut().networks.insert(network.clone());
         self.end(turn, Call::MakeNetwork(network.clone())).await;
         Ok(())
     }
 
-    async fn remove_network(&self, network: &EngineNetwork) -> Result<(), PullError> {
+    async fn remove_network(&self, network: &EngineNetwork) -> Result<(), EngineError> {
         let turn = self.begin().await;
         self.clock.sleep(CALL).await;
         if turn.fails || self.state.borrow().is_used(network) {
-            return Err(PullError { said: "something uses it".to_owned(), output: Vec::new() });
+            return Err(EngineError { said: "something uses it".to_owned(), output: Vec::new() });
         }
         self.state.borrow_mut().networks.remove(network);
         self.end(turn, Call::RemoveNetwork(network.clone())).await;

@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::host::HostError;
-use crate::system::{LockError, ProxyError, PullError, RunSocketError, SystemdError};
+use crate::system::{EngineError, LockError, ProxyError, RunSocketError, SystemdError};
 use conductor_core::caught;
 use conductor_core::error::{Invalid, PathError, Problem, Problems};
 use conductor_core::name::{JobName, NetworkName, ReleaseName, Revision, ServiceId, UnitName};
@@ -105,7 +105,7 @@ pub enum Error {
         /// The image, with its engine.
         image: EngineImage,
         /// Why.
-        source: PullError,
+        source: EngineError,
     },
     /// A network cannot be made.
     #[error("cannot make the network {network} of {}", engine.program())]
@@ -115,7 +115,7 @@ pub enum Error {
         /// Its name.
         network: NetworkName,
         /// Why.
-        source: PullError,
+        source: EngineError,
     },
     /// A command that should run once was not started.
     #[error("systemd did not run the command in {unit}")]

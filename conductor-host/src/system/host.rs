@@ -22,8 +22,8 @@ use super::clock::{monotonic, sleep, timeout};
 use super::last_words::last_words_of;
 use super::systemd_jobs::{Jobs, TIMEOUT, with_jobs};
 use super::{
-    Follower, JobError, JobType, LastWords, Lock, OldWorkers, Paths, Proxies, ProxyError,
-    PullError, Systemd, SystemdError, UnitDirectory, atomic, explain, images, leftovers, networks,
+    EngineError, Follower, JobError, JobType, LastWords, Lock, OldWorkers, Paths, Proxies,
+    ProxyError, Systemd, SystemdError, UnitDirectory, atomic, explain, images, leftovers, networks,
     open, results, sockets, volumes,
 };
 use crate::host::{Condition, Host, HostError};
@@ -294,7 +294,11 @@ impl Host for SystemHost<'_> {
         unblock(move || images::find(&image)).await
     }
 
-    async fn pull(&self, image: &EngineImage, line: &mut dyn FnMut(&str)) -> Result<(), PullError> {
+    async fn pull(
+        &self,
+        image: &EngineImage,
+        line: &mut dyn FnMut(&str),
+    ) -> Result<(), EngineError> {
         let image = image.clone();
         let wanted = Wanted(Arc::new(AtomicBool::new(true)));
         let is_wanted = Arc::clone(&wanted.0);
@@ -312,22 +316,22 @@ impl Host for SystemHost<'_> {
         pulling.await
     }
 
-    async fn tag_image(&self, image: &EngineImage, tag: &str) -> Result<(), PullError> {
+    async fn tag_image(&self, image: &EngineImage, tag: &str) -> Result<(), EngineError> {
         let (image, tag) = (image.clone(), tag.to_owned());
         unblock(move || images::tag(&image, &tag)).await
     }
 
-    async fn remove_image(&self, image: &EngineImage) -> Result<(), PullError> {
+    async fn remove_image(&self, image: &EngineImage) -> Result<(), EngineError> {
         let image = image.clone();
         unblock(move || images::remove(&image)).await
     }
 
-    async fn make_network(&self, network: &EngineNetwork) -> Result<(), PullError> {
+    async fn make_network(&self, network: &EngineNetwork) -> Result<(), EngineError> {
         let network = network.clone();
         unblock(move || networks::make(&network)).await
     }
 
-    async fn remove_network(&self, network: &EngineNetwork) -> Result<(), PullError> {
+    async fn remove_network(&self, network: &EngineNetwork) -> Result<(), EngineError> {
         let network = network.clone();
         unblock(move || networks::remove(&network)).await
     }

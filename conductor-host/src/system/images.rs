@@ -16,14 +16,14 @@ use serde_json::{Map, Value};
 /// Why an engine did not pull, make or remove something, in its own words.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{said}")]
-pub struct PullError {
+pub struct EngineError {
     /// The engine's message, in one line.
     pub said: String,
     /// All that it wrote, if that is more; the last lines of much.
     pub output: Vec<String>,
 }
 
-impl PullError {
+impl EngineError {
     /// Creates the error from what an engine wrote: its message is the first line that says so, and may have
     /// more lines, such as a page of a registry or of a proxy in between.
     fn new(output: VecDeque<String>, or: impl FnOnce() -> String) -> Self {
@@ -80,7 +80,7 @@ fn read(line: &str) -> Option<LocalImage> {
 ///
 /// # Errors
 /// The engine has no such image.
-pub fn tag(image: &EngineImage, tag: &str) -> Result<(), PullError> {
+pub fn tag(image: &EngineImage, tag: &str) -> Result<(), EngineError> {
     let mut command = Command::new(image.engine.program());
     command.args(["tag", &image.reference, tag]).stdin(Stdio::null());
     run(&mut command, &mut |_| true)
@@ -94,7 +94,7 @@ pub fn tag(image: &EngineImage, tag: &str) -> Result<(), PullError> {
 pub fn pull(
     image: &EngineImage,
     watch: &mut dyn FnMut(Option<&str>) -> bool,
-) -> Result<(), PullError> {
+) -> Result<(), EngineError> {
     let mut command = Command::new(image.engine.program());
     command.args(["pull", "--", &image.reference]).stdin(Stdio::null());
     run(&mut command, watch)
@@ -104,7 +104,7 @@ pub fn pull(
 ///
 /// # Errors
 /// The engine refuses, for example because a container uses the image.
-pub fn remove(image: &EngineImage) -> Result<(), PullError> {
+pub fn remove(image: &EngineImage) -> Result<(), EngineError> {
     let mut command = Command::new(image.engine.program());
     command.args(["image", "rm", "--", &image.reference]).stdin(Stdio::null());
     run(&mut command, &mut |_| true)
@@ -114,10 +114,10 @@ pub fn remove(image: &EngineImage) -> Result<(), PullError> {
 pub(super) fn run(
     command: &mut Command,
     watch: &mut dyn FnMut(Option<&str>) -> bool,
-) -> Result<(), PullError> {
+) -> Result<(), EngineError> {
     let program = command.get_program().to_string_lossy().into_owned();
     let failed = |error: &io::Error| {
-        PullError::new(VecDeque::new(), || format!("cannot run {program}: {error}"))
+        EngineError::new(VecDeque::new(), || format!("cannot run {program}: {error}"))
     };
     let (reader, writer) = io::pipe().map_err(|error| failed(&error))?;
     let copy = writer.try_clone().map_err(|error| failed(&error))?;
@@ -155,7 +155,7 @@ pub(super) fn run(
     let status = child.wait().map_err(|error| failed(&error))?;
     match status.success() {
         true => Ok(()),
-        false => Err(PullError::new(output, || format!("{program} ended with {status}"))),
+        false => Err(EngineError::new(output, || format!("{program} ended with {status}"))),
     }
 }
 
@@ -163,7 +163,7 @@ pub(super) fn run(
 mod tests {
     use super::*;
 
-    fn failed(script: &str) -> PullError {
+    fn failed(script: &str) -> EngineError {
         let mut command = Command::new("sh");
         run(command.args(["-c", script]), &mut |_| true).unwrap_err()
     }
@@ -190,14 +190,14 @@ mod tests {
     fn a_failure_has_all_that_the_engine_said() {
         let page = "echo v1: Pulling; echo 'Error: unexpected content: <html>' >&2; echo '<h1>Forbidden' >&2; \
                     echo; echo '</html>' >&2; exit 1";
-        let PullError { said, output } = failed(page);
+        let EngineError { said, output } = failed(page);
         assert_eq!(said, "Error: unexpected content: <html>");
         let all = ["v1: Pulling", "Error: unexpected content: <html>", "<h1>Forbidden", "</html>"];
         assert_eq!(output, all);
         assert_eq!(failed("echo no such host; exit 1").to_string(), "no such host");
         assert!(failed("echo no such host; exit 1").output.is_empty());
         assert_eq!(failed("exit 3").to_string(), "sh ended with exit status: 3");
-        let PullError { said, output } = failed("echo Error; seq 100; exit 1");
+        let EngineError { said, output } = failed("echo Error; seq 100; exit 1");
         assert_eq!((said.as_str(), output.len()), ("100", LONGEST));
     }
 }

@@ -47,7 +47,7 @@ pub(crate) use definitions::{
 pub use directory::{DirectoryError, UnitDirectory};
 pub use history::{Invocation, invocations};
 pub(crate) use host::SystemHost;
-pub use images::PullError;
+pub use images::EngineError;
 pub use imports::{files_in, read_import, write_definitions};
 pub use journal::{Follower, JournalQuery};
 pub use last_words::{LastWords, last_words};

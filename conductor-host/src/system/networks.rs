@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use conductor_core::unit::{Engine, EngineNetwork};
 
-use super::images::{self, PullError};
+use super::images::{self, EngineError};
 
 /// The label of networks that conductor made, so that it removes no others.
 const LABEL: &str = "CONDUCTOR_NETWORK";
@@ -22,12 +22,12 @@ const HELPERS: [&str; 4] = [
 ///
 /// # Errors
 /// The engine refuses; or podman would give its containers no names.
-pub fn make(network: &EngineNetwork) -> Result<(), PullError> {
+pub fn make(network: &EngineNetwork) -> Result<(), EngineError> {
     let EngineNetwork { engine, name } = network;
     let has_server = || HELPERS.iter().any(|at| Path::new(at).join("aardvark-dns").exists());
     if *engine == Engine::Podman && !has_server() {
         let said = "without aardvark-dns, containers of podman do not find each other by name";
-        return Err(PullError { said: said.to_owned(), output: Vec::new() });
+        return Err(EngineError { said: said.to_owned(), output: Vec::new() });
     }
     if has(network, &[])? {
         return Ok(());
@@ -49,7 +49,7 @@ pub fn make(network: &EngineNetwork) -> Result<(), PullError> {
 ///
 /// # Errors
 /// The engine refuses, for example because a container uses the network.
-pub fn remove(network: &EngineNetwork) -> Result<(), PullError> {
+pub fn remove(network: &EngineNetwork) -> Result<(), EngineError> {
     if !has(network, &["--filter", &format!("label={LABEL}")])? {
         return Ok(());
     }
@@ -60,7 +60,10 @@ pub fn remove(network: &EngineNetwork) -> Result<(), PullError> {
 }
 
 /// Returns whether the engine has a network of this name. `inspect` would also take the beginning of an id.
-fn has(EngineNetwork { engine, name }: &EngineNetwork, filter: &[&str]) -> Result<bool, PullError> {
+fn has(
+    EngineNetwork { engine, name }: &EngineNetwork,
+    filter: &[&str],
+) -> Result<bool, EngineError> {
     let mut names = Vec::new();
     let mut command = Command::new(engine.program());
     command.args(["network", "ls", "--format", "{{.Name}}"]).args(filter).stdin(Stdio::null());
