@@ -6,6 +6,8 @@
 mod contents;
 mod converge;
 mod dependencies;
+#[cfg(test)]
+mod edited_tests;
 mod files;
 mod images;
 #[cfg(test)]
@@ -14,6 +16,8 @@ mod networks;
 mod ports;
 mod releases;
 mod removal;
+#[cfg(test)]
+mod removal_tests;
 mod renewal;
 mod schedule;
 mod steps;

@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::*;
-use crate::release::{Release, VERSION, shared_units, slice_unit, start_link, target_unit};
+use crate::release::{Release, VERSION, shared_units, slice_unit, start_link};
 use crate::runtime::Scope;
 use crate::service::Service;
-use crate::unit::{Kind, Link, Metadata, Record, Templates, Unit};
+use crate::unit::{Kind, Link, Metadata, Templates, Unit};
 use crate::value::Span;
 
 fn service(text: &str) -> Service {
@@ -81,7 +81,7 @@ fn written_by_an_older_version(desired: &Desired<'_>) -> Observed {
     Observed { states: running.states, ..Observed::new(set, BTreeMap::new()) }
 }
 
-fn id() -> ServiceId {
+pub(super) fn id() -> ServiceId {
     "web".parse().unwrap()
 }
 
@@ -306,65 +306,6 @@ fn an_instance_that_is_down_is_started_and_left_if_that_fails() {
 }
 
 #[test]
-fn a_file_that_was_edited_by_hand_is_restored_and_its_instance_restarted() {
-    let desired = desired("");
-    let mut observed = running(&desired);
-    let (name, unit) =
-        desired.units.units.iter().find(|(name, _)| name.as_str().contains("host.")).unwrap();
-    for text in [format!("# edited\n{}", unit.text), format!("{}[Service]\nNice=1\n", unit.text)] {
-        observed.set.units.insert(name.clone(), Unit { text, ..unit.clone() });
-        let steps = words(&converge(&desired, &observed).unwrap());
-        assert_eq!(steps, ["rewrite conductor-web--1.service", "restart conductor-web--1.service"]);
-    }
-}
-
-#[test]
-fn another_build_restarts_nothing_by_itself() {
-    let desired = desired("");
-    for (version, fingerprint) in [
-        ("0.0.1", false),
-        ("0.0.1", true),
-        (crate::release::VERSION, false),
-        (crate::release::VERSION, true),
-    ] {
-        let mut observed = running(&desired);
-        for unit in observed.set.units.values_mut() {
-            let metadata =
-                Metadata { version: version.to_owned(), rendered: None, ..unit.metadata.clone() };
-            let own = match unit.metadata.kind.is_instance() {
-                true => format!("# another template\n{}", unit.body()),
-                false => unit.body().trim_end().to_owned(),
-            };
-            *unit = Unit::new(own, metadata);
-            if !fingerprint {
-                unit.metadata.rendered = None;
-                unit.text = format!("{}{}", unit.body(), unit.metadata);
-            }
-        }
-        let plan = converge(&desired, &observed).unwrap();
-        assert!(!plan.changes(), "{version}, {fingerprint}: {:?}", words(&plan));
-    }
-}
-
-#[test]
-fn the_record_of_another_builds_instance_changes_and_its_text_does_not() {
-    let mut desired = desired("");
-    let mut observed = running(&desired);
-    let is_instance = |unit: &&mut Unit| unit.metadata.kind.is_instance();
-    let unit = observed.set.units.values_mut().find(is_instance).unwrap();
-    *unit = Unit::new(format!("# another template\n{}", unit.body()), unit.metadata.clone());
-    let deployed = jiff::Timestamp::from_second(1).unwrap();
-    let record = Record { deployed, replaces: None, undoes: None, definition: None };
-    let new = desired.units.units.values_mut().find(is_instance).unwrap();
-    *new = new.recorded(Some(record));
-    let plan = converge(&desired, &observed).unwrap();
-    assert_eq!(words(&plan), ["record in conductor-web--1.service"]);
-    let Some(Step::Write { unit, .. }) = plan.steps.iter().next() else { panic!("{plan:?}") };
-    assert!(unit.text.starts_with("# another template\n") && unit.text.contains("Deployed="));
-    assert!(!unit.is_edited());
-}
-
-#[test]
 fn what_replaces_is_looked_at_again_before_the_old_one_stops() {
     let confirms = |old: &str, new: &str| {
         let plan = converge(&desired(new), &running(&desired(old))).unwrap();
@@ -380,15 +321,6 @@ fn what_replaces_is_looked_at_again_before_the_old_one_stops() {
     assert_eq!(confirms(checked, &format!("env: {{A: b}}\n{longer}")), longer_healthy);
     // Nothing is replaced.
     assert_eq!(confirms(checked, &format!("instances: 2\n{checked}")), "");
-}
-
-#[test]
-fn a_running_unit_without_its_file_is_written_and_restarted() {
-    let desired = desired("");
-    let observed = Observed { states: running(&desired).states, ..Observed::default() };
-    let steps = words(&converge(&desired, &observed).unwrap());
-    assert!(steps.contains(&"rewrite conductor-web--1.service".to_owned()), "{steps:?}");
-    assert!(steps.contains(&"restart conductor-web--1.service".to_owned()), "{steps:?}");
 }
 
 #[test]
@@ -413,74 +345,6 @@ fn something_foreign_in_the_way_is_an_error_and_elsewhere_is_not() {
     }
     let foreign = BTreeMap::from([("conductor-other.target".to_owned(), "a symbolic link")]);
     assert!(converge(&desired, &Observed { foreign, ..empty() }).is_ok());
-}
-
-#[test]
-fn a_service_goes_with_everything_it_has_and_nothing_else() {
-    let desired = desired("");
-    let observed = running(&desired);
-    let (id, drain) = (&desired.service.id, Span::from_secs(30));
-    assert!(!remove(&"other".parse().unwrap(), drain, &[], &observed).changes());
-    let plan = remove(id, drain, &[], &observed);
-    let steps: Vec<_> = plan.all_steps().collect();
-    let last_stop = steps.iter().rfind(|step| matches!(step, Step::Stop(_))).unwrap();
-    assert_eq!(last_stop.unit(), Some(&slice_unit(id)));
-    let removed = steps.iter().filter(|step| matches!(step, Step::Remove(_))).count();
-    assert_eq!(removed, desired.units.units.len());
-    assert!(steps.contains(&&Step::Stop(target_unit(id))));
-}
-
-#[test]
-fn what_all_services_share_goes_with_the_last_one() {
-    let (web, drain) = (desired(""), Span::from_secs(30));
-    let alone = running(&web);
-    let api = api();
-    let mut set = alone.set.clone();
-    set.units.insert(target_unit(&api), target_of(&api));
-    set.links.insert(start_link(&api, Scope::System));
-    let both = Observed { states: alone.states.clone(), ..Observed::new(set, BTreeMap::new()) };
-    assert_eq!(both.services().count(), 2);
-    let removes = |observed: &Observed, ids: &[&ServiceId], more: Option<ServicePlan>| {
-        let plans = ids.iter().map(|id| remove(id, drain, &[], observed)).chain(more);
-        let plan = Plan::new(plans.collect(), observed);
-        let steps = plan.services.iter().flat_map(ServicePlan::all_steps);
-        steps.filter(|step| matches!(step, Step::RemoveShared(_))).count()
-    };
-    assert_eq!(removes(&alone, &[&id()], None), 3);
-    assert_eq!(removes(&both, &[&id()], None), 0);
-    // The one that is removed last removes them.
-    assert_eq!(removes(&both, &[&id(), &api], None), 6);
-    assert_eq!(removes(&both, &[&api], converge(&web, &both).ok()), 0);
-
-    // They are compared, and written again.
-    let name: UnitName = "conductor-start@.timer".parse().unwrap();
-    let mut edited = alone;
-    let unit = edited.set.units.get_mut(&name).unwrap();
-    unit.text = format!("# edited\n{}", unit.text);
-    assert_eq!(words(&converge(&web, &edited).unwrap()), ["rewrite conductor-start@.timer"]);
-}
-
-/// A unit that is damaged belongs to no service, so only the link says that there is one.
-#[test]
-fn a_link_that_starts_a_service_belongs_to_it() {
-    let link = start_link(&api(), Scope::System);
-    let set = UnitSet { links: [link.clone()].into(), ..UnitSet::default() };
-    let observed = Observed::new(set, BTreeMap::new());
-    assert_eq!(
-        words(&remove(&api(), Span::from_secs(0), &[], &observed)),
-        [format!("disable {} in {}", link.unit, link.by)]
-    );
-}
-
-fn api() -> ServiceId {
-    "web-api".parse().unwrap()
-}
-
-fn target_of(id: &ServiceId) -> Unit {
-    let version = VERSION.to_owned();
-    let (service, kind) = (Some(id.clone()), Kind::Target);
-    let metadata = Metadata { version, rendered: None, service, kind };
-    Unit { text: format!("[Unit]\n\n{metadata}"), metadata }
 }
 
 #[test]
