@@ -105,7 +105,7 @@ impl Importer {
         self
     }
 
-    /// Gives the jobs of crontabs what PAM gives to commands of cron: a session of its service `cron`.
+    /// Sets whether jobs of crontabs run in a session of PAM's service `cron`, as commands of cron do.
     #[must_use]
     pub fn pam(mut self, pam: bool) -> Self {
         self.pam = pam;
