@@ -152,7 +152,7 @@ fn text(sandbox: &Sandbox, script: &str) -> String {
 
 /// Asks until there is an answer: a published port may refuse, reset or hang for a moment.
 fn fetch(sandbox: &Sandbox, url: &str) -> String {
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_mins(2);
     loop {
         match sandbox.sh(&format!("curl -sSf --max-time 1 {url}")) {
             Ok(output) => return String::from_utf8(output.stdout).unwrap().trim_end().to_owned(),

@@ -176,10 +176,10 @@ impl Host {
         files
     }
 
-    /// Waits until a condition holds, at most half a minute.
+    /// Waits until a condition holds, at most two minutes: a busy machine is slow.
     #[track_caller]
     pub(crate) fn eventually(&self, what: &str, holds: impl Fn(&Self) -> bool) {
-        let deadline = Instant::now() + Duration::from_secs(30);
+        let deadline = Instant::now() + Duration::from_mins(2);
         while !holds(self) {
             assert!(Instant::now() < deadline, "never came true: {what}");
             thread::sleep(Duration::from_millis(20));

@@ -162,6 +162,11 @@ fn main() -> ExitCode {
         trials.extend(ansible::trials(&pool));
     }
     let conclusion = libtest_mimic::run(&arguments, trials);
+    for name in pool.repeated() {
+        eprintln!(
+            "{name}: passed only when it was repeated by itself; see its first failure above"
+        );
+    }
     // Ends the sandboxes before the process.
     drop(pool);
     conclusion.exit_code()

@@ -92,7 +92,7 @@ fn nothing_is_left(host: &Host, engine: Option<Engine>) {
         "systemctl list-units --all --plain --no-legend 'conductor-*-run-*'; {containers}
          ls -d /run/systemd/system/conductor-*-run-* /run/conductor/*run-* /run/conductor/runs/run-* 2>/dev/null || true"
     );
-    let deadline = Instant::now() + Duration::from_secs(30);
+    let deadline = Instant::now() + Duration::from_mins(2);
     loop {
         let left = host.sh(&script);
         if left.is_empty() {
