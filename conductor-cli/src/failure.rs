@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue};
 use conductor_core::caught::{self, Panicked};
-use conductor_core::error::{Invalid, Problem, Problems};
+use conductor_core::error::{Invalid, PathError, Problem, Problems};
 use conductor_core::name::ServiceId;
 use conductor_host::Error;
 
@@ -28,6 +28,8 @@ pub(crate) enum Failure {
     Environment { name: &'static str },
     /// A program could not be started.
     Program { name: &'static str, source: io::Error },
+    /// A file that the operator named could not be written.
+    File { source: PathError },
     /// The output could not be written; the command itself succeeded.
     Output(io::Error),
     /// A crontab cannot be read, or its user is not known.
@@ -91,7 +93,7 @@ impl Failure {
             Self::Program { .. } => Kind::Program,
             Self::Crontab(_) => Kind::Crontab,
             Self::Import(_) => Kind::Import,
-            Self::Output(_) => Kind::Output,
+            Self::File { .. } | Self::Output(_) => Kind::Output,
             Self::NoTerminal | Self::Terminal(_) => Kind::Terminal,
             Self::Signals(_) => Kind::Signals,
             Self::Json(_) => Kind::Json,
@@ -119,6 +121,7 @@ impl Failure {
             Self::Terminal(error) => format!("cannot create a terminal: {error}"),
             Self::Signals(error) => format!("cannot catch signals: {error}"),
             Self::Output(error) => format!("cannot write the output: {error}"),
+            Self::File { source } => format!("{source}: {}", source.source),
             Self::Json(error) => format!("cannot print JSON: {error}"),
             Self::Internal(panicked) => panicked.to_string(),
         }
@@ -138,6 +141,7 @@ impl Failure {
             Self::Internal(_) => Some(caught::HINT.to_owned()),
             Self::Crontab(_)
             | Self::Import(_)
+            | Self::File { .. }
             | Self::Output(_)
             | Self::Terminal(_)
             | Self::Signals(_)

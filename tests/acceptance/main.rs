@@ -40,6 +40,7 @@ mod killed;
 mod leftovers;
 mod machine;
 mod mail;
+mod monitoring;
 mod networks;
 mod numbers;
 mod older_files;
@@ -87,6 +88,7 @@ fn main() -> ExitCode {
         trials.extend(chef::trials(&pool));
         trials.extend(programs::trials(&pool));
         trials.extend(demo::trials(&pool));
+        trials.extend(monitoring::trials(&pool));
         trials.extend(crontabs::trials(&pool));
         trials.extend(mail::trials(&pool));
         // The slowest come first, so that no core is idle at the end.

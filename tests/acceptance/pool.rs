@@ -28,6 +28,7 @@ const PROGRAMS: &[&str] = &[
     "prometheus",
     "prometheus-node-exporter",
     "python3-pika",
+    "python3-prometheus-client",
     "rabbitmq-server",
 ];
 

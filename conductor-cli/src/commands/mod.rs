@@ -8,6 +8,7 @@ pub(crate) mod deploy;
 pub(crate) mod diff;
 pub(crate) mod import;
 pub(crate) mod logs;
+pub(crate) mod metrics;
 pub(crate) mod remove;
 pub(crate) mod render;
 pub(crate) mod restart;
@@ -27,6 +28,7 @@ use self::cron::{Cron, CronCommand};
 use self::deploy::Deploy;
 use self::import::Import;
 use self::logs::Logs;
+use self::metrics::MetricsOptions;
 use self::remove::Remove;
 use self::render::Render;
 use self::restart::Restart;
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Show what runs
     Status(StatusOptions),
+    /// Print metrics of all services, for Prometheus
+    Metrics(MetricsOptions),
     /// Show a service's journal
     Logs(Logs),
     /// Stop a service and remove its units; its definition stays
@@ -84,6 +88,7 @@ impl Command {
             Self::Restart(options) => restart::run(context, options),
             Self::Run(options) => Ok(run::run(context, options)),
             Self::Status(options) => status::run(context, options),
+            Self::Metrics(options) => metrics::run(context, options),
             Self::Logs(options) => logs::run(context, options),
             Self::Remove(options) => remove::run(context, options),
             Self::Cron(cron) => cron::run(context, cron),

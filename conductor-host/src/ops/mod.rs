@@ -12,6 +12,7 @@ mod history;
 mod host_checks;
 mod host_files;
 mod images;
+mod metrics;
 mod planning;
 mod revision;
 mod rollback;
@@ -32,6 +33,7 @@ pub use conductor_core::plan::RollbackTarget;
 pub use error::Error;
 pub use error_kind::ErrorKind;
 pub use history::{History, PastRun};
+pub use metrics::{InstanceMetrics, JobMetrics, Metrics, ServiceMetrics};
 pub use run::{RunPlan, RunRequest, RunningCommand};
 pub use scheduled_jobs::{JobRun, JobStatus};
 pub use status::{

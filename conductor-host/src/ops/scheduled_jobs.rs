@@ -81,6 +81,13 @@ impl JobRun {
     }
 }
 
+/// Whether the last lines of jobs that failed are read from the journal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Words {
+    Read,
+    Skipped,
+}
+
 impl Conductor {
     /// Returns the state of the jobs of some services.
     pub(super) fn jobs<'o>(
@@ -88,6 +95,7 @@ impl Conductor {
         services: &[&ServiceId],
         observed: &'o Observed,
         systemd: Option<&Systemd>,
+        words: Words,
     ) -> Result<BTreeMap<ServiceId, Vec<JobStatus>>, Error> {
         let units = services.iter().flat_map(|id| observed.units_of(id));
         let job =
@@ -109,7 +117,7 @@ impl Conductor {
         };
         let mut jobs: BTreeMap<ServiceId, Vec<JobStatus>> = BTreeMap::new();
         for (((id, job), units), details) in found.into_iter().zip(pairs).zip(details) {
-            let status = self.job_status(id, job, units, details, observed);
+            let status = self.job_status(id, job, units, (details, words), observed);
             jobs.entry(id.clone()).or_default().push(status);
         }
         Ok(jobs)
@@ -120,7 +128,7 @@ impl Conductor {
         id: &ServiceId,
         job: &JobUnit,
         (unit, timer): (UnitName, UnitName),
-        details: JobDetails,
+        (details, words): (JobDetails, Words),
         observed: &Observed,
     ) -> JobStatus {
         let JobDetails {
@@ -139,7 +147,7 @@ impl Conductor {
         let ended = ended_usec.or(started_usec).is_some() && !running;
         let result = result.filter(|_| ended);
         let failed = result.as_ref().is_some_and(|result| result != "success");
-        let journal = match failed {
+        let journal = match failed && words == Words::Read {
             true => last_words(self.paths.scope, &unit, LINES).journal,
             false => Vec::new(),
         };

@@ -12,7 +12,7 @@ use super::Conductor;
 use super::error::Error;
 use super::planning::LEFT;
 use super::revision::{at, deployed_revision};
-use super::scheduled_jobs::JobStatus;
+use super::scheduled_jobs::{JobStatus, Words};
 use crate::system::{Paths, UnitDetails, good_definitions, good_definitions_of, volumes};
 use conductor_core::error::shown_path;
 use conductor_core::name::{
@@ -204,7 +204,7 @@ impl Conductor {
             (states, BTreeMap::new())
         };
         let defined = self.defined(only);
-        let mut jobs = self.jobs(&ids, &observed, systemd.as_ref())?;
+        let mut jobs = self.jobs(&ids, &observed, systemd.as_ref(), Words::Read)?;
         let mut services = Vec::with_capacity(ids.len());
         for id in ids {
             let timer = states.as_ref().and_then(|states| states.get(&retry_timer(id)));
@@ -397,6 +397,6 @@ impl InstanceStatus {
 }
 
 /// Returns whether the probe's status text reports a failed check.
-fn finds_fault(status: Option<&str>) -> bool {
+pub(super) fn finds_fault(status: Option<&str>) -> bool {
     status.and_then(HealthState::of).is_some_and(HealthState::finds_fault)
 }

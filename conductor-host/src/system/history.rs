@@ -51,6 +51,50 @@ pub fn invocations(scope: Scope, units: &[UnitName], most: usize) -> Vec<Invocat
     }
     // journald may not have processed systemd's latest entries.
     sync(scope);
+    let mut runs = Runs::default();
+    read_entries(scope, units, |entry| {
+        runs.take(&entry);
+        runs.found.len() < most
+    });
+    runs.found
+}
+
+/// What the journal says about the runs of a unit that have ended.
+#[derive(Debug, Clone, Default)]
+pub struct Outcomes {
+    /// The newest run that has ended.
+    pub last: Option<Invocation>,
+    /// The newest run that succeeded.
+    pub success: Option<Invocation>,
+}
+
+/// Returns the newest runs of some units that have ended, as far as this many entries of the journal know. Errors are
+/// ignored.
+pub fn outcomes(scope: Scope, units: &[UnitName], entries: usize) -> HashMap<String, Outcomes> {
+    let mut found: HashMap<String, Outcomes> = HashMap::new();
+    if units.is_empty() {
+        return found;
+    }
+    let mut runs = Runs::default();
+    let (mut left, mut missing) = (entries, units.len());
+    read_entries(scope, units, |entry| {
+        runs.take(&entry);
+        for run in runs.found.drain(..).filter(|run| run.result.is_some()) {
+            let outcomes = found.entry(run.unit.clone()).or_default();
+            if run.result.as_deref() == Some("success") && outcomes.success.is_none() {
+                outcomes.success = Some(run.clone());
+                missing -= 1;
+            }
+            outcomes.last.get_or_insert(run);
+        }
+        left = left.saturating_sub(1);
+        missing > 0 && left > 0
+    });
+    found
+}
+
+/// Reads the entries about runs of some units, the newest first, as long as `take` asks for more.
+fn read_entries(scope: Scope, units: &[UnitName], mut take: impl FnMut(Value) -> bool) {
     let (trusted, unit) = match scope {
         Scope::System => ("_PID=1", "UNIT"),
         Scope::User => ("_SYSTEMD_USER_UNIT=init.scope", "USER_UNIT"),
@@ -63,20 +107,17 @@ pub fn invocations(scope: Scope, units: &[UnitName], most: usize) -> Vec<Invocat
     let messages = [STARTING, PROCESS_EXIT, FAILURE_RESULT, SUCCESS];
     command.args(messages.map(|id| format!("MESSAGE_ID={id}")));
     let child = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn();
-    let Ok(mut child) = child else { return Vec::new() };
+    let Ok(mut child) = child else { return };
     let lines = child.stdout.take().map(|stdout| BufReader::new(stdout).lines());
     let entries = lines.into_iter().flatten().map_while(Result::ok);
-    let mut runs = Runs::default();
     // A journal may have years of runs.
     for entry in entries.filter_map(|line| serde_json::from_str(&line).ok()) {
-        runs.take(&entry);
-        if runs.found.len() >= most {
+        if !take(entry) {
             break;
         }
     }
     let _ = child.kill();
     let _ = child.wait();
-    runs.found
 }
 
 /// What was read about runs, from the newest entry on.

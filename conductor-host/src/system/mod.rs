@@ -32,6 +32,7 @@ mod settings;
 pub mod sockets;
 mod systemd;
 mod systemd_jobs;
+mod textfile;
 mod trust;
 pub(crate) mod verify;
 pub(crate) mod volumes;
@@ -45,7 +46,7 @@ pub(crate) use definitions::{
     unread_directories,
 };
 pub use directory::{DirectoryError, UnitDirectory};
-pub use history::{Invocation, invocations};
+pub use history::{Invocation, Outcomes, invocations, outcomes};
 pub(crate) use host::SystemHost;
 pub use images::EngineError;
 pub use imports::{files_in, read_import, write_definitions};
@@ -59,8 +60,9 @@ pub use run::{Controller, InputOutput, UnitEnd};
 pub(crate) use run::{Expected, RunSocket, RunSocketError};
 pub use scheduled::{CommandEnd, JobDetails};
 pub use settings::read_settings;
-pub use systemd::{States, Systemd, SystemdError, UnitDetails};
+pub use systemd::{States, Systemd, SystemdError, UnitDetails, UnitUsage};
 pub(crate) use systemd_jobs::TIMEOUT;
 pub use systemd_jobs::{JobError, JobType};
+pub use textfile::write_textfile;
 pub use trust::Trust;
 pub use zones::{local_time_zone, time_zone};

@@ -18,7 +18,7 @@ use conductor_core::plan::ActiveState;
 use conductor_core::release::PREFIX;
 
 use manager::{ListedUnit, ManagerProxy, PropertiesProxy};
-pub use properties::UnitDetails;
+pub use properties::{UnitDetails, UnitUsage};
 
 /// How many calls may wait for replies at a time: dbus-daemon allows 128.
 pub(super) const CALLS_AT_A_TIME: usize = 64;

@@ -12,7 +12,9 @@ use conductor_core::name::UnitName;
 use conductor_core::plan::ActiveState;
 
 use super::manager::ListedUnit;
-use super::{SERVICE, SLICE, States, Systemd, SystemdError, UNIT, UNITS_AT_A_TIME, states};
+use super::{
+    CALLS_AT_A_TIME, SERVICE, SLICE, States, Systemd, SystemdError, UNIT, UNITS_AT_A_TIME, states,
+};
 use crate::host::Condition;
 
 /// The properties of a running unit.
@@ -40,6 +42,19 @@ pub struct UnitDetails {
     pub result: Option<String>,
 }
 
+/// What a unit uses, and how it does.
+#[derive(Debug, Clone, Default)]
+pub struct UnitUsage {
+    /// How often systemd restarted it automatically.
+    pub restarts: Option<u32>,
+    /// The memory it uses, in bytes; `None` without the memory controller.
+    pub memory_bytes: Option<u64>,
+    /// The CPU time it has used, in nanoseconds.
+    pub cpu_nsec: Option<u64>,
+    /// Its own status text (`STATUS=`).
+    pub status: Option<String>,
+}
+
 impl Systemd {
     /// Returns the properties of some units.
     ///
@@ -57,20 +72,41 @@ impl Systemd {
         &self,
         units: &[&UnitName],
     ) -> Result<(States, Vec<UnitDetails>), SystemdError> {
+        self.states_and(units, UNITS_AT_A_TIME, &async |path| self.details_of(path).await)
+    }
+
+    /// Returns the states of some units, and possibly of others, with what they use. It reads less than
+    /// [`states_and_details`](Self::states_and_details), because monitoring asks every few seconds.
+    ///
+    /// # Errors
+    /// systemd does not answer. A property that a unit does not have is `None`.
+    pub fn states_and_usage(
+        &self,
+        units: &[&UnitName],
+    ) -> Result<(States, Vec<UnitUsage>), SystemdError> {
+        self.states_and(units, CALLS_AT_A_TIME / 4, &async |path| self.usage_of(path).await)
+    }
+
+    /// Returns the states of some units with properties, which are read for this many units at a time. A unit that is
+    /// not loaded has none.
+    fn states_and<T: Default>(
+        &self,
+        units: &[&UnitName],
+        at_a_time: usize,
+        read: &impl AsyncFn(&OwnedObjectPath) -> Result<T, SystemdError>,
+    ) -> Result<(States, Vec<T>), SystemdError> {
         zbus::block_on(async {
             let held = self.list_some(units).await?;
             let paths: HashMap<&str, &OwnedObjectPath> =
                 held.iter().map(|unit| (unit.name.as_str(), &unit.path)).collect();
-            let details = stream::iter(units)
-                .map(|unit| async {
-                    match paths.get(unit.as_str()) {
-                        Some(path) => self.details_of(path).await,
-                        None => Ok(UnitDetails::default()),
-                    }
-                })
-                .buffered(UNITS_AT_A_TIME);
-            let details = details.try_collect().await?;
-            Ok((states(&held), details))
+            let properties = stream::iter(units).map(|unit| async {
+                match paths.get(unit.as_str()) {
+                    Some(path) => read(path).await,
+                    None => Ok(T::default()),
+                }
+            });
+            let properties = properties.buffered(at_a_time).try_collect().await?;
+            Ok((states(&held), properties))
         })
     }
 
@@ -133,16 +169,23 @@ impl Systemd {
         })
     }
 
+    async fn usage_of(&self, path: &OwnedObjectPath) -> Result<UnitUsage, SystemdError> {
+        let service = |property| self.get(path, SERVICE, property);
+        let (restarts, memory, cpu, status) = try_join!(
+            service("NRestarts"),
+            service("MemoryCurrent"),
+            service("CPUUsageNSec"),
+            service("StatusText"),
+        )?;
+        Ok(UnitUsage {
+            restarts: restarts.and_then(|value| u32::try_from(value).ok()),
+            memory_bytes: number(memory),
+            cpu_nsec: number(cpu),
+            status: text(status),
+        })
+    }
+
     async fn details_of(&self, path: &OwnedObjectPath) -> Result<UnitDetails, SystemdError> {
-        // The largest number means "not set".
-        let number = |value: Option<OwnedVariant>| {
-            let number = value.and_then(|value| u64::try_from(value).ok());
-            number.filter(|number| *number != u64::MAX)
-        };
-        let text = |value: Option<OwnedVariant>| {
-            let text = value.and_then(|value| String::try_from(value).ok());
-            text.filter(|text| !text.is_empty())
-        };
         // The calls are pipelined, because the transport takes longer than systemd. `GetAll` would return
         // about three hundred properties, some of which systemd has to read from the kernel.
         let service = |property| self.get(path, SERVICE, property);
@@ -207,4 +250,16 @@ impl Systemd {
         let state = state.and_then(|value| String::try_from(value).ok()).unwrap_or_default();
         Ok(ActiveState::from_property(&state))
     }
+}
+
+/// Reads a number; the largest one means "not set".
+fn number(value: Option<OwnedVariant>) -> Option<u64> {
+    let number = value.and_then(|value| u64::try_from(value).ok());
+    number.filter(|number| *number != u64::MAX)
+}
+
+/// Reads a text, which is not set if it is empty.
+fn text(value: Option<OwnedVariant>) -> Option<String> {
+    let text = value.and_then(|value| String::try_from(value).ok());
+    text.filter(|text| !text.is_empty())
 }
