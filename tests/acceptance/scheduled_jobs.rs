@@ -667,6 +667,12 @@ fn without_instances(host: &Host) {
     host.apply();
     let work = &jobs(host)["work"];
     assert_eq!((&work["enabled"], &work["waits"]), (&false.into(), &false.into()), "{work}");
+    // systemd forgets the last run, and nothing else does.
+    host.sh("systemctl daemon-reload");
+    assert_eq!(host.property("conductor-a-work.service", "InactiveEnterTimestamp"), "");
+    let work = &jobs(host)["work"];
+    assert_eq!(work["result"], "success", "{work}");
+    assert!(work["last"].is_u64() && work["ended"].is_u64(), "{work}");
     host.conductor(&["cron", "run-now", "--id", "a", "work"]).exits(0);
 }
 

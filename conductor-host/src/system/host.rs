@@ -104,6 +104,22 @@ impl<'h> SystemHost<'h> {
         let proxies = Arc::clone(&self.proxies);
         unblock(move || work(&proxies)).await
     }
+
+    /// Writes notes of the last results of timers' jobs. systemd unloads a job that has succeeded when its timer is
+    /// stopped.
+    async fn keep_results(&self, timers: Vec<UnitName>) -> Result<(), SystemdError> {
+        let runtime = self.paths.runtime.clone();
+        let keep = move |systemd: &Systemd| {
+            let jobs: Vec<_> =
+                timers.iter().map(|timer| (timer.triggered(), timer.clone())).collect();
+            for ((job, _), details) in jobs.iter().zip(systemd.job_details(&jobs)?) {
+                // It is for `status` only.
+                let _ = results::keep(&runtime, job, &details);
+            }
+            Ok(())
+        };
+        self.ask(keep).await
+    }
 }
 
 impl Host for SystemHost<'_> {
@@ -187,17 +203,8 @@ impl Host for SystemHost<'_> {
     }
 
     async fn forget_timers(&self, timers: Vec<UnitName>) -> Result<bool, SystemdError> {
-        let runtime = self.paths.runtime.clone();
-        let forget = move |systemd: &Systemd| {
-            let jobs: Vec<_> =
-                timers.iter().map(|timer| (timer.triggered(), timer.clone())).collect();
-            for ((job, _), details) in jobs.iter().zip(systemd.job_details(&jobs)?) {
-                // It is for `status` only.
-                let _ = results::keep(&runtime, job, &details);
-            }
-            systemd.forget_timers(&timers)
-        };
-        self.ask(forget).await
+        self.keep_results(timers.clone()).await?;
+        self.ask(move |systemd| systemd.forget_timers(&timers)).await
     }
 
     async fn run_job(
@@ -206,6 +213,9 @@ impl Host for SystemHost<'_> {
         unit: &UnitName,
     ) -> Result<Result<(), JobError>, SystemdError> {
         let Some((systemd, jobs)) = &self.systemd else { return Ok(Ok(())) };
+        if job == JobType::Stop && unit.kind() == "timer" {
+            self.keep_results(vec![unit.clone()]).await?;
+        }
         let result = jobs.run(job, unit).await?;
         // Of a service that is removed; while it stays, its slice is not stopped.
         if job == JobType::Stop && unit.kind() == "slice" && result.is_ok() {
