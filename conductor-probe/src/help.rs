@@ -22,6 +22,7 @@ pub(crate) fn of(subcommand: Option<Subcommand>) -> &'static str {
         Some(Subcommand::Limit) => include_str!("help/limit.txt"),
         Some(Subcommand::Collect) => include_str!("help/collect.txt"),
         Some(Subcommand::Mail) => include_str!("help/mail.txt"),
+        Some(Subcommand::Turn) => include_str!("help/turn.txt"),
     }
 }
 
@@ -84,6 +85,7 @@ mod tests {
                     | Subcommand::Limit
                     | Subcommand::Collect
                     | Subcommand::Mail
+                    | Subcommand::Turn
             );
             assert_eq!(ALL.contains(&format!("\n  {subcommand} ")), !inner, "{subcommand}");
         }

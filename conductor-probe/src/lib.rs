@@ -19,10 +19,12 @@ mod run;
 mod runtime;
 mod share;
 mod signals;
+mod slots;
 mod spoken;
 mod status;
 mod stop;
 mod supervise;
+mod turn;
 mod watch;
 
 use std::env;
@@ -105,6 +107,7 @@ pub fn main() -> ExitCode {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error, FAILED),
         },
+        Request::Turn(turn) => failure(&turn::run(&turn), FAILED),
         Request::Ended(ended) => match run::report(&ended) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error, FAILED),

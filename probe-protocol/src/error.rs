@@ -37,6 +37,9 @@ pub enum ValueError {
         "not a signal that stops a service: write SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2 or SIGWINCH"
     )]
     Signal,
+    /// It is not the place of a job.
+    #[error("not LIMIT:SERVICE:JOB, as in 2:shop:orders")]
+    JobPlace,
     /// It is not UTF-8.
     #[error("not text in UTF-8")]
     Text,

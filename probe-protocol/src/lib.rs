@@ -1,7 +1,8 @@
 //! The protocol between conductor, the units that it writes, and `conductor-probe`.
 //!
 //! - **Command lines.** A unit calls the probe. Each command is a struct ([`Exec`], [`Docker`], [`Watch`],
-//!   [`Socket`], [`Run`], [`Ended`], [`Limit`], [`Collect`], [`Mail`]), which is written as [`Word`]s and read back by
+//!   [`Socket`], [`Run`], [`Ended`], [`Limit`], [`Collect`], [`Mail`],
+//!   [`Turn`]), which is written as [`Word`]s and read back by
 //!   [`Request::read`]. Arguments after `--` are not the probe's, and do not change.
 //! - **Times.** [`Timing`] has the defaults of a health check, and the timeouts for systemd; [`restarts`] has
 //!   the delays between starts.
@@ -39,6 +40,7 @@ mod status;
 mod task;
 pub mod time;
 mod timing;
+mod turn;
 mod word;
 
 pub use address::{address, host};
@@ -53,4 +55,5 @@ pub use socket::{Socket, SocketAction};
 pub use status::{HealthState, StatusText};
 pub use task::{Client, Ended, Limit, Run};
 pub use timing::{FETCH, SLACK, Timing};
+pub use turn::{JobPlace, Turn};
 pub use word::{PathWord, UnitPath, Word};

@@ -66,6 +66,12 @@ pub const LINE: &str = "--line";
 pub const USER: &str = "--user";
 /// The unit is one of a user's manager.
 pub const USER_MANAGER: &str = "--user-manager";
+/// The directory with the places of jobs.
+pub const DIRECTORY: &str = "--directory";
+/// How many jobs may run on the host at the same time.
+pub const HOST_LIMIT: &str = "--host-limit";
+/// A job, and how many of its service may run at the same time.
+pub const JOB: &str = "--job";
 
 /// The options for the timing of checks.
 pub(crate) const TIMES: [&str; 5] = [INTERVAL, TIMEOUT, RETRIES, START_PERIOD, SUCCESS_THRESHOLD];
@@ -95,6 +101,7 @@ pub fn of(subcommand: Subcommand) -> Vec<&'static str> {
         Subcommand::Limit => &[TIMEOUT],
         Subcommand::Collect => &[OUTPUT],
         Subcommand::Mail => &[OUTPUT, TO, NAME, LINE, USER, TIMEOUT, USER_MANAGER],
+        Subcommand::Turn => &[DIRECTORY, HOST_LIMIT, JOB],
     });
     options
 }

@@ -12,6 +12,9 @@ pub const SOCKETS: &str = "/run/conductor/sockets";
 /// A directory that only root can enter.
 pub const PRIVATE: &str = "/run/conductor/private";
 
+/// The places of scheduled jobs that run at the same time; below systemd's runtime directory.
+pub const TURNS: &str = "conductor/turns";
+
 /// The directories of sockets, writable.
 pub const PRIVATE_SOCKETS: &str = "/run/conductor/private/sockets";
 

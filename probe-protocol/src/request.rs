@@ -10,6 +10,7 @@ use crate::given::Given;
 use crate::job::{Collect, Mail};
 use crate::socket::Socket;
 use crate::task::{Ended, Limit, Run};
+use crate::turn::Turn;
 
 /// A command of the probe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,11 +35,13 @@ pub enum Subcommand {
     Collect,
     /// Mails the output of a command.
     Mail,
+    /// Waits until a scheduled job may run, and holds its place.
+    Turn,
 }
 
 impl Subcommand {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Exec,
         Self::Docker,
         Self::Check,
@@ -49,6 +52,7 @@ impl Subcommand {
         Self::Limit,
         Self::Collect,
         Self::Mail,
+        Self::Turn,
     ];
 
     /// Returns its name.
@@ -64,6 +68,7 @@ impl Subcommand {
             Self::Limit => "limit",
             Self::Collect => "collect",
             Self::Mail => "mail",
+            Self::Turn => "turn",
         }
     }
 
@@ -141,6 +146,8 @@ pub enum Request {
     },
     /// [`Subcommand::Mail`].
     Mail(Mail),
+    /// [`Subcommand::Turn`].
+    Turn(Turn),
 }
 
 impl Request {
@@ -191,6 +198,7 @@ impl Request {
                 Self::Collect { options: Collect::read(&given)?, program: given.command()? }
             }
             Subcommand::Mail => Self::Mail(Mail::read(&given)?),
+            Subcommand::Turn => Self::Turn(Turn::read(&given)?),
         })
     }
 }
@@ -253,6 +261,9 @@ mod tests {
             &["collect", "--", "a"],
             &["mail", "--output=/o", "--name=a", "--line=a", "--timeout=1s"],
             &["stop", "--now"],
+            &["turn", "--directory=/d"],
+            &["turn", "--directory=/d", "--job=2:../a:b"],
+            &["turn", "--directory=/d", "--job=2:a:b", "--host-limit=0"],
         ] {
             assert!(read(words).is_err(), "{words:?}");
         }

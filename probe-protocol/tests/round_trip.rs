@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::net::SocketAddr;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use conductor_probe_protocol::{
-    Check, Client, Collect, Docker, Ended, Exec, Header, HttpCheck, Limit, Mail, Method, Request,
-    Run, Socket, SocketAction, StopSignal, Timing, UnitPath, Watch, Word,
+    Check, Client, Collect, Docker, Ended, Exec, Header, HttpCheck, JobPlace, Limit, Mail, Method,
+    Request, Run, Socket, SocketAction, StopSignal, Timing, Turn, UnitPath, Watch, Word,
 };
 use proptest::option::of;
 use proptest::prelude::*;
@@ -219,6 +220,23 @@ proptest! {
         };
         let mail = Mail { output, to, name, line, user, timeout, user_manager };
         prop_assert_eq!(read(in_unit.words(), &[]), Request::Mail(mail));
+    }
+
+    #[test]
+    fn turn(
+        (written, directory) in unit_path(),
+        host_limit in of(1u16..),
+        limit in 0u16..,
+        (service, job) in ("[a-z0-9_-]{1,64}", "[a-z0-9_-]{1,64}"),
+    ) {
+        let limit = NonZero::new(limit);
+        let job = JobPlace { limit, service, job };
+        let host_limit = host_limit.and_then(NonZero::new);
+        let in_unit = Turn { directory: written, host_limit, job: job.clone() };
+        prop_assert_eq!(
+            read(in_unit.words(), &[]),
+            Request::Turn(Turn { directory, host_limit, job })
+        );
     }
 
     /// Any arguments are read or refused.

@@ -13,6 +13,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_deploy_moves_jobs_and_lets_them_end", a_deploy_moves_jobs_and_lets_them_end),
     ("every_second_and_paused", every_second_and_paused),
     ("times_that_have_passed_start_nothing", times_that_have_passed_start_nothing),
+    ("jobs_wait_for_their_turn", jobs_wait_for_their_turn),
     ("an_interval_begins_when_a_run_has_ended", an_interval_begins_when_a_run_has_ended),
     ("a_run_that_was_missed_is_caught_up_on", a_run_that_was_missed_is_caught_up_on),
     ("failures_start_a_unit_and_are_shown", failures_start_a_unit_and_are_shown),
@@ -107,6 +108,93 @@ fn overlapping_runs_are_skipped_or_queued(host: &Host) {
     let (skip, queue) = (gaps("skip"), gaps("queue"));
     assert!(skip.iter().all(|gap| (5.0..7.5).contains(gap)), "{skip:?}");
     assert!(queue.iter().all(|gap| (3.9..5.0).contains(gap)), "{queue:?}");
+}
+
+fn jobs_wait_for_their_turn(host: &Host) {
+    const NAMES: [&str; 7] = ["a", "b", "c", "d", "e", "f", "g"];
+    // The places are not within the reach of a job.
+    let script = |name: &str| {
+        shell(&format!(
+            "ls /run/conductor/turns && echo seen >>/out/seen; echo +{name} >>/out/log; \
+             while [ -e /out/hold-{name} ]; do sleep 0.05; done; echo -{name} >>/out/log"
+        ))
+    };
+    let job = |name: &str| {
+        let timeout = if name == "d" { "1s" } else { "1min" };
+        format!("schedule: '@yearly', timeout: {timeout}, command: {}", script(name))
+    };
+    let all = NAMES.map(|name| (name, job(name)));
+    let all: Vec<_> = all.iter().map(|(name, keys)| (*name, keys.as_str())).collect();
+    define(host, "max_parallel: 2\n", &all);
+    host.apply();
+    host.is_converged();
+    let states = |host: &Host| {
+        let jobs = jobs(host);
+        let of = |key: &str| {
+            let names = NAMES.into_iter().filter(|name| jobs[*name][key] == true);
+            names.collect::<Vec<_>>().concat()
+        };
+        (of("running"), of("queued"))
+    };
+    let log = |host: &Host| host.sh("cat /srv/out/log 2>/dev/null || true").replace('\n', " ");
+    let start = |name: &str| {
+        host.sh(&format!("systemctl start --no-block conductor-a-{name}.service"));
+    };
+    let is = |what: &str, running: &str, queued: &str| {
+        host.eventually(what, |host| {
+            let (runs, waits) = states(host);
+            assert!(runs.len() <= 2, "{runs} run at the same time");
+            (runs.as_str(), waits.as_str()) == (running, queued)
+        });
+    };
+    host.sh("cd /srv/out; touch hold-a hold-b hold-c hold-e hold-f hold-g");
+    start("a");
+    is("the first runs", "a", "");
+    start("b");
+    is("the second runs", "ab", "");
+    start("c");
+    is("the third waits", "ab", "c");
+    start("d");
+    is("so does the fourth", "ab", "cd");
+    let run_now = host.start(&["cron", "run-now", "--id", "a", "e"]);
+    is("so does one that is run by hand", "ab", "cde");
+    let shown = host.conductor(&["status"]).exits(0).stdout;
+    assert_eq!(shown.lines().filter(|line| line.contains("waiting")).count(), 3, "{shown}");
+    for name in ["f", "g"] {
+        start(name);
+    }
+    is("so do the others", "ab", "cdefg");
+
+    // However a job ends, its place is free, and the one that has waited longest runs.
+    host.sh("systemctl kill --signal=KILL conductor-a-a.service");
+    is("the third has the place of one that was killed", "bc", "defg");
+    host.sh("systemctl stop conductor-a-f.service");
+    is("one that was stopped waits no more", "bc", "deg");
+    // The fourth has waited for longer than its timeout.
+    host.sh("sleep 1; rm /srv/out/hold-b");
+    is("the fourth has run, and the fifth runs", "ce", "g");
+    assert_eq!(jobs(host)["d"]["result"], "success");
+    host.sh("rm /srv/out/hold-c /srv/out/hold-e");
+    let ran = run_now.finish().exits(0);
+    ran.complains("note: e of a waits for its turn");
+    is("the last runs", "g", "");
+
+    // Nothing starts while the service is removed.
+    host.sh("touch /srv/out/hold-a");
+    start("a");
+    is("two run", "ag", "");
+    start("b");
+    is("one waits", "ag", "b");
+    let before = log(host);
+    let starts = before.split(' ').filter(|word| word.starts_with('+'));
+    assert_eq!(starts.collect::<String>(), "+a+b+c+d+e+g+a", "{before}");
+    host.conductor(&["remove", "--id", "a"]).exits(0);
+    assert_eq!(log(host), before);
+    host.eventually("no place is held", |host| {
+        host.sh("systemctl list-units --no-legend 'conductor-turn@*'").is_empty()
+    });
+    assert!(!host.path("/srv/out/seen").exists());
+    assert_eq!(host.sh("stat -c '%a %U' /run/conductor/turns"), "700 root");
 }
 
 fn an_interval_begins_when_a_run_has_ended(host: &Host) {
@@ -683,7 +771,8 @@ fn in_containers(host: &Host) {
         let job =
             format!("schedule: '@yearly', command: {}, env: {{A: b}}, stdin: 'one'", shell(script));
         host.sandbox.load_image(engine).expect("the engine takes the image");
-        define(host, &format!("runtime: {runtime}\nimage: localhost/app\n"), &[("work", &job)]);
+        let service = format!("runtime: {runtime}\nimage: localhost/app\nmax_parallel: 1\n");
+        define(host, &service, &[("work", &job)]);
         host.conductor(&["deploy", "--id", "a", "--revision", "v1"]).exits(0);
         let ran = host.conductor(&["cron", "run-now", "--id", "a", "work"]).exits(1);
         assert_eq!(ran.stdout.trim(), "v1 b", "{runtime}: {ran}");

@@ -32,6 +32,10 @@ pub const START_TIMER: Template =
 pub const RETRY: Template =
     Template { file: "retry.service.hbs", text: include_str!("../retry.service.hbs") };
 
+/// What holds the place of a job whose number is limited; one for all services.
+pub const TURN: Template =
+    Template { file: "turn.service.hbs", text: include_str!("../turn.service.hbs") };
+
 /// A command that runs once and to its end.
 pub const COMMAND: Template =
     Template { file: "command.service.hbs", text: include_str!("../command.service.hbs") };
@@ -45,4 +49,4 @@ pub const NGINX: Template =
     Template { file: "nginx.upstream.hbs", text: include_str!("../nginx.upstream.hbs") };
 
 /// All templates of units.
-pub const ALL: [Template; 7] = [INSTANCE, TARGET, START, START_TIMER, RETRY, COMMAND, TIMER];
+pub const ALL: [Template; 8] = [INSTANCE, TARGET, START, START_TIMER, RETRY, TURN, COMMAND, TIMER];

@@ -38,7 +38,7 @@ pub use schema::schema;
 
 pub(crate) use document::{NodeId, ROOT};
 pub(crate) use problem::Fault;
-pub(crate) use raw::{MOST_CHECKS, MOST_INSTANCES, MOST_RELEASES};
+pub(crate) use raw::{MOST_CHECKS, MOST_INSTANCES, MOST_PARALLEL, MOST_RELEASES};
 
 use crate::error::Problem;
 use document::{Document, SyntaxError, Value};

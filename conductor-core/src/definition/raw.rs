@@ -23,6 +23,8 @@ use crate::value::{
 
 /// The most instances of one service on one host.
 pub(crate) const MOST_INSTANCES: u16 = 1000;
+/// The largest number for `max_parallel`: the probe opens so many files.
+pub(crate) const MOST_PARALLEL: u16 = 256;
 /// The most checks in a row that have to fail, or to succeed.
 pub(crate) const MOST_CHECKS: u32 = 1000;
 /// The most old releases that are kept.
@@ -143,6 +145,10 @@ pub struct Definition {
     /// Where the output of jobs is mailed, as by cron: addresses, separated by commas. The default of all
     /// jobs.
     pub mail_to: Field<MailTo>,
+    /// How many of its jobs run at the same time. Others that are due wait for their turn, in the order
+    /// in which they were due, and their `timeout` begins when they run. Any number unless given.
+    #[schemars(range(min = 1, max = MOST_PARALLEL))]
+    pub max_parallel: Field<u16>,
     /// Scheduled jobs, by name.
     pub cron: Field<Table<JobName, Job>>,
     /// Directives for the instances' units, by section (`Unit`, `Service`), written unchanged:

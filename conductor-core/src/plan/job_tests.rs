@@ -252,3 +252,23 @@ fn a_unit_of_another_service_is_in_the_way() {
     let foreign = converge(&desired(&job("")), &observed).unwrap_err();
     assert_eq!(foreign.what, "a unit of another service");
 }
+
+/// A job that waits for its turn is inactive, and would start when the job ends that has it.
+#[test]
+fn a_job_that_may_wait_for_its_turn_is_stopped_when_its_service_goes() {
+    let stops = |more: &str| {
+        let desired = desired(&format!("{more}{}", job("")));
+        let mut observed = running(&desired);
+        let states = observed.states.as_mut().unwrap();
+        states.insert(RUNNER.parse().unwrap(), ActiveState::Inactive);
+        let stop = Step::Stop(RUNNER.parse().unwrap());
+        let removed = remove(&desired.service.id, Span::from_secs(30), &[], &observed);
+        // A job that only leaves the definition may go on.
+        let without = super::tests::desired(more);
+        let left = converge(&without, &observed).unwrap();
+        assert!(!left.all_steps().any(|step| *step == stop));
+        removed.all_steps().any(|step| *step == stop)
+    };
+    assert!(stops("max_parallel: 2\n"));
+    assert!(!stops(""));
+}

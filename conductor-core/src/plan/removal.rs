@@ -9,6 +9,8 @@ use crate::release::slice_unit;
 use crate::unit::{EngineImage, Unit, UnitSet};
 
 const SLICE: &str = "slice";
+/// The directive with which a job that is stopped gives up its turn.
+const TURN: &str = "PropagatesStopTo";
 
 /// Units that are on the host and not desired.
 #[derive(Default)]
@@ -63,8 +65,14 @@ impl Leaving {
         let up = units.iter().filter(|(name, unit)| {
             unit.metadata.kind.is_instance() && observed.state(name).is_some_and(ActiveState::is_up)
         });
+        // A job that waits for its turn is inactive, too. It would start when another one is stopped.
+        let may_wait = |name: &UnitName| {
+            let unit = observed.set.units.get(name);
+            unit.is_some_and(|unit| unit.values(TURN).next().is_some())
+        };
         let is_held = |name: &UnitName| {
-            observed.state(name).is_some_and(|state| state != ActiveState::Inactive)
+            let is_held = |state| state != ActiveState::Inactive || may_wait(name);
+            observed.state(name).is_some_and(is_held)
         };
         // The slice is stopped last, when it is empty. It has a file only if an older version wrote one.
         let slice = Some(slice_unit(service)).filter(|_| !units.is_empty());

@@ -115,6 +115,7 @@ pub(super) fn digest(
         deploy,
         proxy: _,
         mail_to: _,
+        max_parallel: _,
         jobs: _,
         settings,
         origin: _,

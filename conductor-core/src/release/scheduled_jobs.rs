@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::compile::metadata;
 use super::run::Task;
+use super::shared::turn_unit;
 use super::{CompileError, Release, job_unit, timer_unit};
 use crate::definition::{Overlap, Runtime};
 use crate::name::{JobName, ReleaseName, UnitName, dynamic_user};
@@ -121,6 +122,13 @@ fn runner(
     for (directive, reference) in [("OnFailure", on_failure), ("OnSuccess", on_success)] {
         if let Some(reference) = reference {
             of_unit.push(directive, reference);
+        }
+    }
+    if let Some(limit) = release.service.max_parallel {
+        let turn = turn_unit(&release.service.id, name, Some(limit));
+        // Not `Requires=`: a job that is due runs also if its place cannot be held.
+        for directive in ["Wants", "After", "PropagatesStopTo"] {
+            of_unit.push(directive, &turn);
         }
     }
     if scope == Scope::System {

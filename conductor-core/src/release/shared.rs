@@ -2,18 +2,28 @@
 //!
 //! `conductor-start@ID.service` starts the target of a service at boot. `conductor-start@ID.timer` is for
 //! instances that were given up: ten seconds after its start, `conductor-retry@ID.service` starts them again.
+//! `conductor-turn@PLACE.service` holds the place of a scheduled job whose number is limited.
 
+use std::num::NonZero;
+
+use probe_protocol::places::TURNS;
+use probe_protocol::{JobPlace, Turn, UnitPath, option};
 use serde::Serialize;
+use unit_templates::Template;
 
 use super::{PREFIX, VERSION};
-use crate::name::{ServiceId, UnitName};
-use crate::runtime::Scope;
-use crate::unit::{Kind, Link, Metadata, TemplateError, Templates, Unit, UnitSet, Values};
+use crate::name::{JobName, ServiceId, UnitName};
+use crate::runtime::{PROBE, Scope};
+use crate::service::Service;
+use crate::unit::escape::probe_line;
+use crate::unit::{Kind, Lines, Link, Metadata, TemplateError, Templates, Unit, UnitSet, Values};
 
 /// What the names of the units begin with that start a service.
 const START: &str = "start@";
 /// What the names of the units begin with that start its failed instances.
 const RETRY: &str = "retry@";
+/// What the names of the units begin with that hold the places of jobs.
+const TURN: &str = "turn@";
 
 /// The targets that start services when the host boots: that of the host, and that of a user.
 pub const STARTED_BY: [&str; 2] = ["multi-user.target", "default.target"];
@@ -28,6 +38,8 @@ struct SharedView<'a> {
     wanted_by: &'a str,
     systemctl: &'a str,
     unit_path: &'a str,
+    exec: Lines,
+    directory: &'a str,
 }
 
 /// What differs between the host's systemd and a user's.
@@ -60,6 +72,36 @@ impl Place {
 /// # Errors
 /// A template fails.
 pub fn shared_units(scope: Scope, templates: &Templates) -> Result<UnitSet, TemplateError> {
+    let units = [
+        (format!("{PREFIX}{START}.service"), unit_templates::START),
+        (format!("{PREFIX}{START}.timer"), unit_templates::START_TIMER),
+        (format!("{PREFIX}{RETRY}.service"), unit_templates::RETRY),
+    ];
+    compile(&units, scope, templates)
+}
+
+/// Compiles the units that these services share: also that for their jobs, if one has a limit of them.
+///
+/// # Errors
+/// A template fails.
+pub fn units_shared_by(
+    services: &[Service],
+    scope: Scope,
+    templates: &Templates,
+) -> Result<UnitSet, TemplateError> {
+    let mut set = shared_units(scope, templates)?;
+    if services.iter().any(|service| service.max_parallel.is_some()) {
+        let unit = (format!("{PREFIX}{TURN}.service"), unit_templates::TURN);
+        set.units.extend(compile(&[unit], scope, templates)?.units);
+    }
+    Ok(set)
+}
+
+fn compile(
+    units: &[(String, Template)],
+    scope: Scope,
+    templates: &Templates,
+) -> Result<UnitSet, TemplateError> {
     let place = Place::of(scope);
     // %i is the name as it is: a dash in an id needs no escape.
     let view = SharedView {
@@ -71,20 +113,38 @@ pub fn shared_units(scope: Scope, templates: &Templates) -> Result<UnitSet, Temp
         wanted_by: place.wanted_by,
         systemctl: place.systemctl,
         unit_path: place.units,
+        exec: turn(),
+        directory: TURNS,
     };
     let values = Values::new(&view);
     let mut set = UnitSet::default();
-    for (name, template) in [
-        (format!("{PREFIX}{START}.service"), unit_templates::START),
-        (format!("{PREFIX}{START}.timer"), unit_templates::START_TIMER),
-        (format!("{PREFIX}{RETRY}.service"), unit_templates::RETRY),
-    ] {
-        let text = templates.render(template, &values)?;
+    for (name, template) in units {
+        let text = templates.render(*template, &values)?;
         let (version, kind) = (VERSION.to_owned(), Kind::Shared);
         let metadata = Metadata { version, rendered: None, service: None, kind };
-        set.units.insert(UnitName::from_checked(name), Unit::new(text, metadata));
+        set.units.insert(UnitName::from_checked(name.clone()), Unit::new(text, metadata));
     }
     Ok(set)
+}
+
+/// Returns the command that holds the place of a job.
+fn turn() -> Lines {
+    let directory = UnitPath::Runtime(TURNS.to_owned());
+    let mut line = probe_line("", PROBE, &Turn::words_before_job(&directory, None));
+    line.after_specifier(&format!("{}=", option::JOB), "%i", "");
+    let mut exec = Lines::default();
+    exec.push("ExecStart", line);
+    exec
+}
+
+/// Returns the unit that holds the place of a job while it runs.
+pub(super) fn turn_unit(service: &ServiceId, job: &JobName, limit: Option<u16>) -> UnitName {
+    let place = JobPlace {
+        limit: limit.and_then(NonZero::new),
+        service: service.to_string(),
+        job: job.to_string(),
+    };
+    UnitName::from_checked(format!("{PREFIX}{TURN}{place}.service"))
 }
 
 /// Returns the link that starts a service when the host boots.

@@ -276,6 +276,7 @@ fn defined(start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
         deploy: _,
         proxy: _,
         mail_to: _,
+        max_parallel: _,
         jobs: _,
         settings: _,
         origin: _,

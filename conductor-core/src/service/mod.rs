@@ -94,6 +94,8 @@ pub struct Service {
     pub proxy: Option<Proxy>,
     /// Where the output of jobs is mailed that do not say so themselves.
     pub mail_to: Option<MailTo>,
+    /// How many of its scheduled jobs run at the same time.
+    pub max_parallel: Option<u16>,
     /// The scheduled jobs.
     pub jobs: BTreeMap<JobName, ScheduledJob>,
     /// Directives from the definition that replace conductor's own.

@@ -35,7 +35,7 @@ pub use error_kind::ErrorKind;
 pub use history::{History, PastRun};
 pub use metrics::{InstanceMetrics, JobMetrics, Metrics, ServiceMetrics};
 pub use run::{RunPlan, RunRequest, RunningCommand};
-pub use scheduled_jobs::{JobRun, JobStatus};
+pub use scheduled_jobs::{JobNews, JobRun, JobStatus};
 pub use status::{
     InstanceStatus, LeftFile, NetworkStatus, ReleaseStatus, ServiceStatus, Status, VolumeStatus,
 };
@@ -52,7 +52,7 @@ use crate::system::{
 use conductor_core::error::Problems;
 use conductor_core::name::ServiceId;
 use conductor_core::plan::Observed;
-use conductor_core::release::shared_units;
+use conductor_core::release::units_shared_by;
 use conductor_core::runtime::Scope;
 use conductor_core::service::{Service, check_conflicts};
 use conductor_core::unit::{NamedVolume, Templates, UnitSet};
@@ -225,7 +225,7 @@ impl Conductor {
                 Ok(units)
             },
         )?;
-        let mut all = shared_units(self.paths.scope, &self.templates)?;
+        let mut all = units_shared_by(services, self.paths.scope, &self.templates)?;
         for set in compiled {
             all.units.extend(set.units);
             all.links.extend(set.links);

@@ -13,7 +13,7 @@ use crate::system::Settings;
 use conductor_core::error::Problems;
 use conductor_core::name::ServiceId;
 use conductor_core::plan::{self, Observed, Plan, ServicePlan};
-use conductor_core::release::{Release, shared_units};
+use conductor_core::release::{Release, units_shared_by};
 use conductor_core::service::Service;
 use conductor_core::value::Span;
 
@@ -117,7 +117,7 @@ impl Conductor {
         listening: &dyn Fn() -> Result<BTreeSet<u16>, Error>,
     ) -> Result<Vec<ServicePlan>, Error> {
         let templates = self.proxies(settings).templates()?;
-        let shared = shared_units(self.paths.scope, &self.templates)?;
+        let shared = units_shared_by(services, self.paths.scope, &self.templates)?;
         let converge = |compiled: Compiled<'_>| {
             let release = compiled.release.clone();
             let reasons = compiled.changed.iter();

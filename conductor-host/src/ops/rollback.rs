@@ -10,7 +10,7 @@ use super::error::Error;
 use crate::system::Settings;
 use conductor_core::error::Problems;
 use conductor_core::plan::{self, Desired, Observed, ServicePlan};
-use conductor_core::release::{Release, link, shared_units, start_link};
+use conductor_core::release::{Release, link, start_link, units_shared_by};
 use conductor_core::unit::{Kind, UnitSet};
 
 impl Conductor {
@@ -55,7 +55,7 @@ impl Conductor {
         }
         let scope = self.paths.scope;
         units.links.insert(start_link(&service.id, scope));
-        let shared = shared_units(scope, &self.templates)?;
+        let shared = units_shared_by(std::slice::from_ref(service), scope, &self.templates)?;
         // Jobs have units of one release only: those of the definition, at the revision of the release.
         let release = Release::new(service, target.revision.clone(), &self.templates);
         let release = plan::with_images_of(release, &target.name, observed);

@@ -45,6 +45,8 @@ pub struct JobStatus {
     pub at_boot: bool,
     /// Whether it runs now.
     pub running: bool,
+    /// Whether it was started, and waits: for its turn (`max_parallel`), or for units such as the network.
+    pub queued: bool,
     /// When it runs next, in microseconds since 1970.
     pub next: Option<u64>,
     /// When it was last started, in microseconds since 1970.
@@ -57,6 +59,16 @@ pub struct JobStatus {
     pub exit_status: Option<i32>,
     /// What it wrote last, if its last run failed.
     pub journal: Vec<String>,
+}
+
+/// What a caller is told while a job runs.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub enum JobNews<'l> {
+    /// It waits: for its turn (`max_parallel`), or for units such as the network.
+    Waits,
+    /// It wrote a line.
+    Line(&'l str),
 }
 
 /// The result of a job that was run now.
@@ -138,6 +150,7 @@ impl Conductor {
             ended_usec,
             triggered_usec,
             running,
+            queued,
             result,
             end,
         } = details;
@@ -159,6 +172,7 @@ impl Conductor {
             waits,
             at_boot,
             running,
+            queued,
             next: next_usec,
             last: started_usec.or(triggered_usec),
             ended: ended_usec,
@@ -184,7 +198,7 @@ impl Conductor {
         Ok(Planned { plan: Plan { services: vec![plan], orphans: Vec::new() }, observed })
     }
 
-    /// Runs a job now, whatever its timer says, and waits for its end. `line` gets what it writes.
+    /// Runs a job now, whatever its timer says, and waits for its end. `tell` gets what it writes.
     ///
     /// # Errors
     /// There is no such job on this host; it runs already; systemd does not answer. A run that fails is
@@ -193,7 +207,7 @@ impl Conductor {
         &self,
         service: &ServiceId,
         job: &JobName,
-        line: &mut dyn FnMut(&str),
+        tell: &mut dyn FnMut(JobNews<'_>),
     ) -> Result<JobRun, Error> {
         let observed = self.observe_files(None)?;
         let units = find(service, job, &observed)?;
@@ -201,10 +215,16 @@ impl Conductor {
         refuse_second_run(service, job, &units, &systemd)?;
         let mut follower = Follower::new(self.paths.scope, &units.0);
         let unit = std::slice::from_ref(&units.0);
-        let results = systemd.run_watched(JobType::Run, unit, INTERVAL, &mut || {
-            follower.lines().iter().for_each(|text| line(text));
+        let mut is_asked = false;
+        let results = systemd.run_watched(JobType::Run, unit, INTERVAL, async || {
+            follower.lines().iter().for_each(|text| tell(JobNews::Line(text)));
+            // Whether it waits is only for the caller to know: without an answer, it goes on.
+            if !is_asked && systemd.is_queued(&units.0).await.unwrap_or(false) {
+                tell(JobNews::Waits);
+            }
+            is_asked = true;
         })?;
-        follower.last_lines().iter().for_each(|text| line(text));
+        follower.last_lines().iter().for_each(|text| tell(JobNews::Line(text)));
         let details = systemd.job_details(std::slice::from_ref(&units))?.pop().unwrap_or_default();
         let result = match (results.into_values().next().unwrap_or(Ok(())), details.result) {
             (Ok(()), _) => "success".to_owned(),

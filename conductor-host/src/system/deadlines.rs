@@ -34,6 +34,10 @@ impl Systemd {
     ) -> Result<Duration, SystemdError> {
         // No limit is shorter than this. Most jobs end sooner, so their limits are never read.
         sleep(SLACK).await;
+        // systemd counts from the time at which the unit itself starts, and it may wait for others.
+        while job == JobType::Run && self.is_queued(unit).await? {
+            sleep(SLACK).await;
+        }
         let turn = asking.lock().await;
         let limit = match self.path(unit).await? {
             Some(path) => self.limit(job, &path).await?,

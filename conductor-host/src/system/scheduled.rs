@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use zbus::{OwnedObjectPath, OwnedVariant};
 
 use super::clock::monotonic;
+use super::systemd::manager::ListedUnit;
 use super::systemd::{CALLS_AT_A_TIME, SERVICE, Systemd, SystemdError, UNIT, UNITS_AT_A_TIME};
 use conductor_core::name::UnitName;
 use conductor_core::plan::ActiveState;
@@ -31,6 +32,9 @@ pub struct JobDetails {
     pub triggered_usec: Option<u64>,
     /// Whether it is running.
     pub running: bool,
+    /// Whether it was started, and waits for other units: for its turn, if the number of jobs is limited.
+    #[serde(default)]
+    pub queued: bool,
     /// systemd's result of its last run: `success`, `exit-code`, `timeout`, ...
     pub result: Option<String>,
     /// How its main process ended.
@@ -67,17 +71,23 @@ impl Systemd {
     ) -> Result<Vec<JobDetails>, SystemdError> {
         zbus::block_on(async {
             let units: Vec<_> = jobs.iter().flat_map(|(service, timer)| [service, timer]).collect();
-            let held: HashMap<String, (OwnedObjectPath, String)> = self
-                .list_some(&units)
-                .await?
-                .into_iter()
-                .map(|unit| (unit.name, (unit.path, unit.active_state)))
-                .collect();
+            let held = self.list_some(&units).await?.into_iter();
+            let held: HashMap<String, ListedUnit> =
+                held.map(|unit| (unit.name.clone(), unit)).collect();
             let details = stream::iter(jobs).map(|(service, timer)| {
                 self.job_of(held.get(service.as_str()), held.get(timer.as_str()))
             });
             details.buffered(UNITS_AT_A_TIME).try_collect().await
         })
+    }
+
+    /// Returns whether a unit was started, and waits for other units.
+    ///
+    /// # Errors
+    /// systemd does not answer.
+    pub(crate) async fn is_queued(&self, unit: &UnitName) -> Result<bool, SystemdError> {
+        let held = self.list_some(&[unit]).await?;
+        Ok(held.iter().any(|held| held.name == unit.as_str() && held.is_queued()))
     }
 
     /// Makes systemd forget when timers last ran their jobs. systemd stores that in a file for timers that
@@ -117,12 +127,13 @@ impl Systemd {
 
     async fn job_of(
         &self,
-        service: Option<&(OwnedObjectPath, String)>,
-        timer: Option<&(OwnedObjectPath, String)>,
+        service: Option<&ListedUnit>,
+        timer: Option<&ListedUnit>,
     ) -> Result<JobDetails, SystemdError> {
         let mut details = JobDetails::default();
-        if let Some((path, state)) = timer {
-            details.waits = ActiveState::from_property(state).is_up();
+        if let Some(timer) = timer {
+            let path = &timer.path;
+            details.waits = ActiveState::from_property(&timer.active_state).is_up();
             let (next, after, triggered) = try_join!(
                 self.get(path, TIMER, "NextElapseUSecRealtime"),
                 self.get(path, TIMER, "NextElapseUSecMonotonic"),
@@ -131,11 +142,13 @@ impl Systemd {
             details.next_usec = time(next).or_else(|| time(after).and_then(from_monotonic));
             details.triggered_usec = time(triggered);
         }
-        let Some((path, state)) = service else { return Ok(details) };
+        let Some(service) = service else { return Ok(details) };
+        let path = &service.path;
         details.running = matches!(
-            ActiveState::from_property(state),
+            ActiveState::from_property(&service.active_state),
             ActiveState::Activating | ActiveState::Active | ActiveState::Deactivating
         );
+        details.queued = service.is_queued();
         let (started, ended, result, end) = try_join!(
             self.get(path, UNIT, "InactiveExitTimestamp"),
             self.get(path, UNIT, "InactiveEnterTimestamp"),

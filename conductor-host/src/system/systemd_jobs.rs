@@ -238,11 +238,11 @@ impl Systemd {
         job: JobType,
         units: &[UnitName],
     ) -> Result<BTreeMap<UnitName, Outcome>, SystemdError> {
-        self.run_watched(job, units, Duration::from_secs(1), &mut || {})
+        self.run_watched(job, units, Duration::from_secs(1), async || {})
     }
 
     /// Runs jobs like [`run`](Self::run), and calls a function at an interval until they end. The function
-    /// must not call systemd.
+    /// must not block on a call to systemd.
     ///
     /// # Errors
     /// systemd does not answer.
@@ -251,7 +251,7 @@ impl Systemd {
         job: JobType,
         units: &[UnitName],
         interval: Duration,
-        meanwhile: &mut dyn FnMut(),
+        mut meanwhile: impl AsyncFnMut(),
     ) -> Result<BTreeMap<UnitName, Outcome>, SystemdError> {
         let work = async |jobs: Jobs<'_>| {
             let run = async |unit: &UnitName| Ok((unit.clone(), jobs.run(job, unit).await?));
@@ -259,7 +259,7 @@ impl Systemd {
             loop {
                 match timeout(interval, &mut all).await {
                     Some(results) => return results.into_iter().collect(),
-                    None => meanwhile(),
+                    None => meanwhile().await,
                 }
             }
         };

@@ -3,22 +3,20 @@
 //! Its runc waits at most 30 s until systemd has created a container's scope, and subscribes to all signals of
 //! systemd meanwhile. So if many wait, systemd spends all its time on signals to them.
 
-use std::fs::{File, TryLockError};
-use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::fs::File;
 use std::path::Path;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use rustix::event::{PollFd, PollFlags};
-use rustix::fs::OFlags;
 
 use super::RunError;
 use super::connection::{Connection, Message};
 use crate::check::socket::wait_until;
 use crate::docker::Engine;
 use crate::signals::Signals;
+use crate::slots::Slots;
 
 /// How many containers are started at a time, for each processor.
 const PER_PROCESSOR: usize = 4;
@@ -45,11 +43,12 @@ impl Slot {
         connection: &Connection,
     ) -> Result<Result<Self, Signal>, RunError> {
         let failed = |source| RunError::Slot { directory: directory.to_owned(), source };
-        let mut places = places(directory).map_err(failed)?;
+        let processors = available_parallelism().map_or(1, usize::from);
+        let mut slots =
+            Slots::open(directory, "start", PER_PROCESSOR * processors).map_err(failed)?;
         loop {
-            if let Some(number) = lock_one(&places).map_err(failed)? {
+            if let Some(place) = slots.take().map_err(failed)? {
                 let began = Instant::now();
-                let place = places.swap_remove(number);
                 return Ok(Ok(Self { _place: place, began, look: began + PAUSE }));
             }
             let mut watched =
@@ -87,36 +86,4 @@ impl Slot {
         self.look = Instant::now() + PAUSE;
         over
     }
-}
-
-/// Opens one file for each slot.
-fn places(directory: &Path) -> io::Result<Vec<File>> {
-    let processors = available_parallelism().map_or(1, usize::from);
-    let mut options = File::options();
-    // Only its owner can open it, and so lock it. Links are not followed, and a FIFO does not block.
-    options.create(true).truncate(false).write(true).mode(0o600);
-    options.custom_flags((OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed());
-    let open = |number| {
-        let name = format!("start-{number}");
-        let file = options.open(directory.join(&name));
-        let is_file = |file: &File| file.metadata().is_ok_and(|metadata| metadata.is_file());
-        match file {
-            Ok(file) if is_file(&file) => Ok(file),
-            Ok(_) => Err(io::Error::other(format!("{name} is not a regular file"))),
-            Err(error) => Err(io::Error::new(error.kind(), format!("{name}: {error}"))),
-        }
-    };
-    (0..PER_PROCESSOR * processors).map(open).collect()
-}
-
-/// Locks a file that is not locked, and returns its number.
-fn lock_one(files: &[File]) -> io::Result<Option<usize>> {
-    for (number, file) in files.iter().enumerate() {
-        match file.try_lock() {
-            Ok(()) => return Ok(Some(number)),
-            Err(TryLockError::WouldBlock) => {}
-            Err(TryLockError::Error(error)) => return Err(error),
-        }
-    }
-    Ok(None)
 }

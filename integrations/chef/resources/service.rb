@@ -62,6 +62,7 @@ property :proxy, Hash, desired_state: false
 property :sandbox, [true, false], desired_state: false
 property :cron, Hash, desired_state: false
 property :mail_to, String, desired_state: false
+property :max_parallel, Integer, desired_state: false
 property :systemd, Hash, desired_state: false
 
 property :pull, String, equal_to: %w[missing always], default: 'missing', desired_state: false,

@@ -123,7 +123,7 @@ fn crowd(upcoming: &Upcoming, zone: &TimeZone, processors: usize) -> Option<Stri
     (jobs.len() > processors).then(|| {
         format!(
             "note: {} jobs start in one minute ({when}), and the host has {has}\n  hint: add jitter: 5min \
-             to those that may start later",
+             to those that may start later, or max_parallel: {processors} to a service with many",
             jobs.len()
         )
     })

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Args;
-use conductor_host::JobRun;
+use conductor_host::{JobNews, JobRun};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -41,12 +41,15 @@ pub(crate) fn run(context: &Context, options: &RunNow) -> Result<ExitCode, Failu
         return Ok(ExitCode::SUCCESS);
     }
     let mut output = Vec::new();
-    let run = context.conductor.run_now(id, job, &mut |line| {
-        match context.json() {
-            true => output.push(line.to_owned()),
-            // A failure to print does not stop the job.
-            false => drop(print::line(format_args!("{}", printable(line)))),
-        }
+    let run = context.conductor.run_now(id, job, &mut |news| match news {
+        JobNews::Line(line) if context.json() => output.push(line.to_owned()),
+        // A failure to print does not stop the job.
+        JobNews::Line(line) => drop(print::line(format_args!("{}", printable(line)))),
+        JobNews::Waits => print::complaint(format_args!(
+            "note: {job} of {id} waits for its turn, or for a unit that it needs\n  hint: \
+             conductor status --id {id} shows which jobs run; max_parallel says how many may"
+        )),
+        _ => {}
     })?;
     let succeeded = run.succeeded();
     if context.json() {

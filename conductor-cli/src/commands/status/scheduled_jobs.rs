@@ -42,11 +42,12 @@ fn row(id: &str, job: &JobStatus) -> [String; COLUMNS.len()] {
         (None, Some(next)) => format!("in {}", human::span(next.saturating_sub(now()))),
         (None, None) if job.at_boot => "at boot".to_owned(),
         // systemd computes it when the run has ended.
-        (None, None) if job.waits && job.running => "after this run".to_owned(),
+        (None, None) if job.waits && (job.running || job.queued) => "after this run".to_owned(),
         (None, None) => dash(),
     };
     let result = match (&job.result, job.exit_status) {
         _ if job.running => "running".to_owned(),
+        _ if job.queued => "waiting".to_owned(),
         (Some(result), Some(status)) if result != "success" => format!("{result} ({status})"),
         (Some(result), _) => result.clone(),
         (None, _) => dash(),

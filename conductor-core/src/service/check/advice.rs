@@ -49,11 +49,16 @@ impl Advice<'_, '_> {
             limits,
             health,
             deploy,
+            max_parallel,
             cron,
             ..
         } = definition;
         let native = matches!(runtime, Field::Absent)
             || matches!(runtime, Field::Given(runtime) if runtime.value == Runtime::Native);
+        if let (Field::Given(limit), Field::Absent) = (max_parallel, cron) {
+            let message = "max_parallel counts scheduled jobs, and the service has none".to_owned();
+            self.add(limit.at, message, "remove this key, or add jobs under cron");
+        }
         if let Field::Given(port) = port {
             if health.is_absent() {
                 let hint = "add health: {http: /health} or {tcp: true}; without it, an instance \

@@ -23,8 +23,8 @@ use std::fmt::Display;
 
 use super::{Origin, Service};
 use crate::definition::{
-    Definition, Fault, Field, Job, MOST_INSTANCES, NetworkMode, NodeId, ROOT, Runtime, Source,
-    Table, defaults,
+    Definition, Fault, Field, Job, MOST_INSTANCES, MOST_PARALLEL, NetworkMode, NodeId, ROOT,
+    Runtime, Source, Table, defaults,
 };
 use crate::error::Invalid;
 use crate::name::{JobName, Revision};
@@ -77,6 +77,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         deploy,
         proxy,
         mail_to,
+        max_parallel,
         cron,
         systemd,
     } = definition;
@@ -167,6 +168,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         deploy,
         proxy: proxy.map(|proxy| proxy.value),
         mail_to,
+        max_parallel: check.number(max_parallel, "jobs at a time", MOST_PARALLEL),
         jobs,
         settings: table(systemd).into_iter().map(|(name, table)| (name, entries(table))).collect(),
         advice,

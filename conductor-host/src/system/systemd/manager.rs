@@ -13,8 +13,16 @@ pub(in crate::system) struct ListedUnit {
     _following: String,
     pub(in crate::system) path: OwnedObjectPath,
     _job_id: u32,
-    _job_type: String,
+    /// The type of the job that is queued or runs for it; empty if there is none.
+    pub(in crate::system) job_type: String,
     _job_path: OwnedObjectPath,
+}
+
+impl ListedUnit {
+    /// Returns whether it was started, and waits for other units before anything of it runs.
+    pub(in crate::system) fn is_queued(&self) -> bool {
+        self.job_type == "start" && ["inactive", "failed"].contains(&self.active_state.as_str())
+    }
 }
 
 #[zbus::proxy(
