@@ -121,8 +121,10 @@ fn close(schema: &mut Schema) {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+    use std::fmt::Write as _;
 
     use super::*;
+    use crate::exit_status::generated::assert_generated;
 
     fn schemas() -> impl Iterator<Item = Value> {
         OutputOf::value_variants().iter().map(|command| command.schema().to_value())
@@ -149,6 +151,40 @@ mod tests {
             all.extend(["\n──── ", &name, "\n", &text, "\n"]);
         }
         insta::assert_snapshot!(all);
+    }
+
+    /// Returns the keys of a type in the order of its fields, which only the list of required keys has, with their
+    /// descriptions. All keys of these types are always present.
+    fn keys<'s>(schema: &'s Value, name: &str) -> Vec<(&'s str, &'s str)> {
+        let schema = &schema["$defs"][name];
+        let properties = schema["properties"].as_object().unwrap();
+        let keys = schema["required"].as_array().unwrap().iter().map(|key| key.as_str().unwrap());
+        let keys: Vec<_> =
+            keys.map(|key| (key, properties[key]["description"].as_str().unwrap())).collect();
+        assert_eq!(keys.len(), properties.len(), "{name}");
+        keys
+    }
+
+    #[test]
+    fn the_tables_of_what_status_prints_are_generated() {
+        let schema = OutputOf::Status.schema().to_value();
+        let mut tables = Vec::new();
+        for (of, name) in [
+            ("a service", "ServiceStatus"),
+            ("`instances`", "InstanceStatus"),
+            ("`releases`", "ReleaseStatus"),
+            ("`jobs`", "JobStatus"),
+            ("`volumes`", "VolumeStatus"),
+            ("`networks`", "NetworkStatus"),
+        ] {
+            let mut table = format!("| key of {of} | |\n| --- | --- |\n");
+            for (key, description) in keys(&schema, name) {
+                let description = description.replace('\n', " ").replace('|', "\\|");
+                writeln!(table, "| `{key}` | {description} |").unwrap();
+            }
+            tables.push(table);
+        }
+        assert_generated("cli.md", "status", &tables.join("\n"));
     }
 
     #[test]

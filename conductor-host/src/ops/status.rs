@@ -110,50 +110,50 @@ pub struct ReleaseStatus {
 /// One instance.
 #[derive(Debug, Clone, Serialize, JsonSchema)]
 pub struct InstanceStatus {
-    /// The unit.
+    /// Its unit.
     pub unit: UnitName,
-    /// The number, from 1.
+    /// Its number, from 1.
     pub instance: u16,
-    /// The revision it runs.
+    /// The revision that it runs.
     pub revision: Revision,
     /// The digest of its release, in hexadecimal.
     pub digest: String,
-    /// The image of its container, as its definition names it.
+    /// The image of its container, as its definition names it; null for a native service.
     pub image: Option<String>,
-    /// The engine's id of that image; null if an older version deployed its release.
+    /// The engine's id of that image; null for a native service, and if an older version deployed its release.
     pub image_id: Option<String>,
-    /// The process that systemd supervises.
+    /// systemd's `MainPID`: the process that it supervises; null if none runs.
     pub main_pid: Option<u32>,
-    /// The port it was given.
+    /// The port that it was given; null if it has none.
     pub port: Option<u16>,
-    /// The socket at which it is reached in place of a port.
+    /// The socket at which it is reached in place of a port; null if it has none.
     pub socket: Option<String>,
-    /// systemd's `ActiveState`; `unknown` where there is no systemd.
+    /// systemd's `ActiveState`; `unknown` without a systemd.
     pub active_state: String,
     /// systemd's `SubState`.
     pub sub_state: String,
-    /// Whether it is up and its last check was healthy.
+    /// Whether it is up and healthy.
     pub healthy: bool,
-    /// The result of the last check, as text.
+    /// The result of the last check, as text; null without one.
     pub status: Option<String>,
     /// When the last check reported, in microseconds since 1970.
     pub last_check: Option<u64>,
-    /// Why it last stopped, if it was not stopped on purpose.
+    /// systemd's `Result`: why it last stopped; null after success.
     pub result: Option<String>,
-    /// Whether it has failed and is started again by itself.
+    /// Whether it has failed, and is started again by itself within ten seconds.
     pub retried: bool,
-    /// How often systemd restarted it.
+    /// systemd's `NRestarts`: how often it restarted the instance.
     pub restarts: Option<u32>,
-    /// Its memory in bytes.
+    /// The memory that it uses, in bytes; null if the kernel does not report it.
     pub memory_bytes: Option<u64>,
-    /// The processor time it used, in microseconds.
+    /// The processor time that it used, in microseconds; null if the kernel does not report it.
     pub cpu_usec: Option<u64>,
     /// When it entered its state, in microseconds since 1970.
     pub since: Option<u64>,
     /// The version of conductor that wrote its unit.
     pub rendered_by: String,
-    /// Whether another build rendered its unit, with another text than this one would; null if this is not
-    /// known, because its definition is gone or describes another release.
+    /// Whether another build of conductor rendered its unit, with another text than this one would; null if its
+    /// definition is gone or describes another release.
     pub outdated: Option<bool>,
 }
 
