@@ -5,7 +5,6 @@ use std::hint::black_box;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use conductor_core::plan::{FileChange, Step};
 use conductor_host::Conductor;
 use conductor_host::system::{Paths, UnitDirectory};
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput};
@@ -56,17 +55,18 @@ fn units(conductor: &Conductor) -> Files {
     Files { units, links }
 }
 
+/// Returns the path of a directory that does not exist.
 fn fresh_directory(scratch: &Path) -> PathBuf {
     let out = scratch.join("out");
     if out.exists() {
         fs::remove_dir_all(&out).expect("what the run before wrote");
     }
-    fs::create_dir(&out).expect("a directory on tmpfs");
     out
 }
 
 /// Reads every definition and writes every file, which is the least that any compiler does.
 fn bare(definitions: &Path, files: &Files, out: &Path) {
+    fs::create_dir(out).expect("a directory on tmpfs");
     for entry in definitions.read_dir().expect("definitions") {
         black_box(fs::read(entry.expect("a definition").path()).expect("a definition"));
     }
@@ -83,12 +83,5 @@ fn bare(definitions: &Path, files: &Files, out: &Path) {
 fn compiled(conductor: &Conductor, out: &Path) {
     let services = conductor.read(&[]).expect("good definitions");
     let set = conductor.render(&services).expect("units");
-    let write = set.units.into_iter().map(|(name, unit)| Step::Write {
-        name,
-        unit: unit.into(),
-        change: FileChange::New,
-    });
-    let steps: Vec<_> = write.chain(set.links.into_iter().map(Step::Enable)).collect();
-    let steps: Vec<_> = steps.iter().collect();
-    UnitDirectory::new(out).carry_out(&steps).expect("room on tmpfs");
+    UnitDirectory::new(out).write_all(&set).expect("room on tmpfs");
 }

@@ -6,7 +6,6 @@ use std::process::ExitCode;
 
 use clap::Args;
 use conductor_core::name::UnitName;
-use conductor_core::plan::{FileChange, Step};
 use conductor_host::Error;
 use conductor_host::system::UnitDirectory;
 use schemars::JsonSchema;
@@ -40,15 +39,7 @@ pub(crate) fn run(context: &Context, options: &Render) -> Result<ExitCode, Failu
     let services = context.conductor.read(&options.definitions.paths)?;
     let set = context.conductor.render(&services)?;
     if let Some(directory) = &options.out {
-        let write = set.units.iter().map(|(name, unit)| Step::Write {
-            name: name.clone(),
-            unit: unit.clone().into(),
-            change: FileChange::New,
-        });
-        let steps: Vec<_> = write.chain(set.links.iter().cloned().map(Step::Enable)).collect();
-        let steps: Vec<_> = steps.iter().collect();
-        let units = UnitDirectory::new(directory);
-        units.make().and_then(|()| units.carry_out(&steps)).map_err(Error::from)?;
+        UnitDirectory::new(directory).write_all(&set).map_err(Error::from)?;
     }
     if context.json() {
         let units = set.units.iter().map(|(name, unit)| (name, unit.text.as_str())).collect();

@@ -8,12 +8,12 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 use tempfile::TempPath;
 
-use super::{atomic, observe, open};
+use super::{atomic, new_directory, observe, open};
 use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::name::{ServiceId, UnitName};
 use conductor_core::plan::{FileChange, Observed, Step};
 use conductor_core::release::{PREFIX, STARTED_BY, started_service};
-use conductor_core::unit::Link;
+use conductor_core::unit::{Link, UnitSet};
 
 /// The suffix of the directory with the units that a unit wants.
 pub(super) const WANTS: &str = ".wants";
@@ -49,12 +49,30 @@ impl UnitDirectory {
         observe::observe(&self.path, &format!("{PREFIX}{service}"))
     }
 
-    /// Creates the directory if it is missing, and checks that it is not a symbolic link: otherwise whoever
-    /// can create the link chooses where units are written.
+    /// Writes units and links beside what is there. A directory that does not exist yet appears with all of them
+    /// at once.
     ///
     /// # Errors
-    /// It is a link, or cannot be created.
-    pub fn make(&self) -> Result<(), DirectoryError> {
+    /// The directory is a symbolic link, or a file operation fails.
+    pub fn write_all(&self, set: &UnitSet) -> Result<(), DirectoryError> {
+        let is_new =
+            self.path.symlink_metadata().is_err_and(|error| error.kind() == ErrorKind::NotFound);
+        if is_new && self.path.file_name().is_some() {
+            return new_directory::create(&self.path, set);
+        }
+        self.make()?;
+        let write = set.units.iter().map(|(name, unit)| Step::Write {
+            name: name.clone(),
+            unit: unit.clone().into(),
+            change: FileChange::New,
+        });
+        let steps: Vec<_> = write.chain(set.links.iter().cloned().map(Step::Enable)).collect();
+        self.carry_out(&steps.iter().collect::<Vec<_>>())
+    }
+
+    /// Creates the directory if it is missing, and checks that it is not a symbolic link: otherwise whoever
+    /// can create the link chooses where units are written.
+    fn make(&self) -> Result<(), DirectoryError> {
         open::make_real_directory(&self.path).map(drop)
     }
 

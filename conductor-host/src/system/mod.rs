@@ -19,6 +19,7 @@ mod leftovers;
 mod listeners;
 mod lock;
 pub mod networks;
+mod new_directory;
 mod observe;
 pub(crate) mod open;
 mod outcome;

@@ -164,10 +164,15 @@ pub(crate) fn make_new(path: &Path, mode: u32) -> io::Result<File> {
 
 /// Sets the mode of an open file or directory, if it differs.
 pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
-    match file.metadata()?.permissions().mode() & BITS == mode {
+    match has_mode(file, mode)? {
         true => Ok(()),
         false => file.set_permissions(Permissions::from_mode(mode)),
     }
+}
+
+/// Returns whether an open file or directory has exactly this mode.
+pub(super) fn has_mode(file: &File, mode: u32) -> io::Result<bool> {
+    Ok(file.metadata()?.permissions().mode() & BITS == mode)
 }
 
 /// Creates a directory and its parents, which everybody can enter. Existing directories are not changed.
@@ -229,7 +234,7 @@ fn make_directory(directory: &Path, mode: u32) -> io::Result<File> {
 }
 
 /// Opens a directory without following a symbolic link.
-fn enter(directory: &Path) -> io::Result<File> {
+pub(super) fn enter(directory: &Path) -> io::Result<File> {
     let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW;
     let opened =
         File::options().read(true).custom_flags(flags.bits().cast_signed()).open(directory);

@@ -102,6 +102,8 @@ fn a_life(host: &Host, umask: &str) {
             0,
         ),
         ("render --out /srv/units /etc/conductor/services/sock.yaml", 0),
+        // Into the directory that is there now.
+        ("render --out /srv/units /etc/conductor/services/sock.yaml", 0),
         (
             "apply --root /srv/image --definitions /etc/conductor/services \
           /etc/conductor/services/sock.yaml",
