@@ -67,13 +67,22 @@ impl<'h> Calls<'h> {
     }
 
     /// Ends the recording and returns, in order, the calls that change something.
-    pub(crate) fn end(mut self) -> Vec<String> {
+    pub(crate) fn end(self) -> Vec<String> {
+        let members = self.end_with_paths().into_iter().map(|(_, member)| member);
+        members.filter(|member| CHANGES.contains(&member.as_str())).collect()
+    }
+
+    /// Ends the recording and returns, in order, the path and the member of each call.
+    pub(crate) fn end_with_paths(mut self) -> Vec<(String, String)> {
         self.settle("end");
         let _ = self.monitor.kill();
         let _ = self.monitor.wait();
         let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
         // mc, time, serial, sender, destination, path, interface, member
-        let members = heard.lines().filter_map(|line| line.split('\t').nth(7));
-        members.filter(|member| CHANGES.contains(member)).map(str::to_owned).collect()
+        let call = |line: &str| {
+            let mut words = line.split('\t').skip(5).map(str::to_owned);
+            Some((words.next()?, words.nth(1)?))
+        };
+        heard.lines().filter_map(call).collect()
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::Test;
+use crate::calls::Calls;
 use crate::host::{Host, SLEEP};
 
 pub(crate) const TESTS: &[Test] = &[
@@ -37,7 +38,16 @@ fn status_is_a_table_and_an_object(host: &Host) {
     let since = rows[3][5..7].join(" ");
     assert!(since == "just now" || since.ends_with(" ago"), "{table}");
 
+    let calls = Calls::record(host);
     let json = host.conductor(&["status", "--id", "web", "--output", "json"]).exits(0).json();
+    let (mut lists, mut of_instances) = (0, 0);
+    for (path, member) in calls.end_with_paths() {
+        lists += usize::from(member == "ListUnitsByPatterns");
+        of_instances += usize::from(path.contains("conductor_2dweb_2dv1_2e"));
+        // A status shows whether it is up, which the list says, and no property of it.
+        assert!(!path.ends_with("_2etimer"), "{member} {path}");
+    }
+    assert!(lists == 1 && of_instances > 2, "{lists} {of_instances}");
     let services = json["services"].as_array().expect("a list");
     assert_eq!(services.len(), 1);
     assert_eq!((&services[0]["id"], &services[0]["revision"]), (&"web".into(), &"v1".into()));

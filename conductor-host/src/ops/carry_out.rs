@@ -12,7 +12,7 @@ use super::site::{LockedSite, Site, SystemSite};
 use super::{Conductor, Place};
 use crate::event::{Event, Watcher};
 use crate::report::Report;
-use crate::system::{Lock, Settings};
+use crate::system::{Lock, Settings, Systemd};
 use conductor_core::name::ServiceId;
 use conductor_core::plan::{self, Observed, Plan};
 use conductor_core::release::Images;
@@ -51,7 +51,7 @@ impl Conductor {
                 self.plan_for(&*host, change, &self.settings()?)
             }
             Place::Systemd | Place::Files => {
-                let site = SystemSite::new(self, self.systemd()?);
+                let site = SystemSite::new(self, self.connect_and_load()?);
                 self.plan_for(&site, change, &self.settings()?)
             }
         }
@@ -69,9 +69,16 @@ impl Conductor {
             return self.carry_out_on(&*host, change, watcher);
         }
         let lock = self.lock(change, watcher)?;
-        // The templates are needed a little later.
-        let (systemd, ()) = rayon::join(|| self.systemd(), || self.templates.load());
-        self.carry_out_on(&SystemSite::new(self, systemd?).locked(lock), change, watcher)
+        self.carry_out_on(
+            &SystemSite::new(self, self.connect_and_load()?).locked(lock),
+            change,
+            watcher,
+        )
+    }
+
+    /// Connects to systemd, if there is one to work with, and parses the templates meanwhile.
+    fn connect_and_load(&self) -> Result<Option<Systemd>, Error> {
+        rayon::join(|| self.connect(), || self.templates.load()).0
     }
 
     fn carry_out_on(

@@ -92,7 +92,7 @@ impl Conductor {
     /// # Errors
     /// systemd or the unit directory cannot be read, or there is no systemd to work with.
     pub fn metrics(&self) -> Result<Metrics, Error> {
-        let (systemd, observed) = rayon::join(|| self.systemd(), || self.observe_files(None));
+        let (systemd, observed) = rayon::join(|| self.connect(), || self.observe_files(None));
         let (systemd, observed) = (systemd?, observed?);
         let Some(systemd) = systemd else { return Err(Error::Offline) };
         let ids: Vec<_> = observed.services().collect();

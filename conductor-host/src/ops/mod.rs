@@ -289,8 +289,15 @@ impl Conductor {
         Proxies::new(settings, &self.paths)
     }
 
-    /// Connects to systemd, if there is one to work with.
+    /// Connects to systemd, if there is one to work with, and checks its version.
     fn systemd(&self) -> Result<Option<Systemd>, Error> {
+        let systemd = self.connect()?;
+        systemd.as_ref().map_or(Ok(()), Systemd::check)?;
+        Ok(systemd)
+    }
+
+    /// Connects to systemd, if there is one to work with. Its version is checked with the first question for states.
+    fn connect(&self) -> Result<Option<Systemd>, Error> {
         if !self.is_online() {
             return Ok(None);
         }

@@ -176,7 +176,8 @@ impl Conductor {
     /// There is no such service; systemd or the unit directory cannot be read.
     pub fn status(&self, only: Option<&ServiceId>) -> Result<Status, Error> {
         // systemd is connected while the files are read.
-        let (systemd, observed) = rayon::join(|| self.systemd(), || self.observe_files(only));
+        let (systemd, (observed, defined)) =
+            rayon::join(|| self.connect(), || (self.observe_files(only), self.defined(only)));
         let (systemd, observed) = (systemd?, observed?);
         let ids: Vec<_> =
             observed.services().filter(|id| only.is_none_or(|only| only == *id)).collect();
@@ -190,8 +191,13 @@ impl Conductor {
             .collect();
         let (states, mut details) = if let Some(systemd) = &systemd {
             let timers: Vec<_> = ids.iter().map(|id| retry_timer(id)).collect();
-            let units: Vec<_> = names.iter().copied().chain(&timers).collect();
-            let (states, details) = systemd.states_and_details(&units)?;
+            let timers: Vec<_> = timers.iter().collect();
+            // The templates are needed a little later.
+            let (answer, ()) = rayon::join(
+                || systemd.states_and_details(&names, &timers),
+                || self.templates.load(),
+            );
+            let (states, details) = answer?;
             (Some(states), names.into_iter().zip(details).collect())
         } else {
             // The states of a fake host.
@@ -203,7 +209,6 @@ impl Conductor {
             });
             (states, BTreeMap::new())
         };
-        let defined = self.defined(only);
         let mut jobs = self.jobs(&ids, &observed, systemd.as_ref(), Words::Read)?;
         let mut services = Vec::with_capacity(ids.len());
         for id in ids {

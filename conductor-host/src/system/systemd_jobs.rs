@@ -107,6 +107,7 @@ pub(super) async fn with_jobs<'s, T>(
     systemd: &'s Systemd,
     work: impl AsyncFnOnce(Jobs<'s>) -> T,
 ) -> Result<T, SystemdError> {
+    systemd.check_version().await?;
     // This comes before the first request: the signal of a job's end may arrive before its number.
     let signals = systemd.manager.receive_job_removed().await;
     let signals = signals.map_err(|source| SystemdError::Call { call: "AddMatch", source })?;

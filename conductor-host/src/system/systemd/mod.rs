@@ -78,45 +78,76 @@ pub type States = BTreeMap<UnitName, (ActiveState, String)>;
 pub struct Systemd {
     connection: Connection,
     pub(super) manager: ManagerProxy<'static>,
+    address: String,
     /// The directory of transient units.
     pub(super) transient: PathBuf,
+    /// Set after systemd was found to be new enough.
+    checked: OnceLock<()>,
     /// Set after `Subscribe` was called.
     pub(super) subscribed: OnceLock<()>,
 }
 
 impl Systemd {
-    /// Connects to the host's systemd, over the system bus.
+    /// Connects to the host's systemd, over the system bus. The first question for states, and the first job, fail
+    /// if systemd is too old.
     ///
     /// # Errors
-    /// The bus or systemd cannot be reached, or systemd is too old.
+    /// The bus cannot be reached.
     pub fn system() -> Result<Self, SystemdError> {
         let transient = PathBuf::from("/run/systemd/system");
         Self::connect("unix:path=/run/dbus/system_bus_socket".to_owned(), transient)
     }
 
-    /// Connects to a user's systemd, over the bus in the user's runtime directory.
+    /// Connects to a user's systemd, over the bus in the user's runtime directory. Otherwise as
+    /// [`system`](Self::system).
     ///
     /// # Errors
-    /// The bus or systemd cannot be reached, or systemd is too old.
+    /// The bus cannot be reached.
     pub fn user(runtime: &Path) -> Result<Self, SystemdError> {
         let transient = runtime.join("systemd/user");
         Self::connect(format!("unix:path={}/bus", runtime.display()), transient)
     }
 
     fn connect(address: String, transient: PathBuf) -> Result<Self, SystemdError> {
-        zbus::block_on(async {
+        let connected = zbus::block_on(async {
             let builder = Builder::address(address.as_str()).method_timeout(CALL_TIMEOUT);
             let connection = builder.build().await?;
             let manager = ManagerProxy::new(&connection).await?;
-            let systemd = Self { connection, manager, transient, subscribed: OnceLock::new() };
-            let version = systemd.property(MANAGER, "Version").await?;
-            Ok((systemd, String::try_from(version).unwrap_or_default()))
-        })
-        .map_err(|source| SystemdError::Connect { address, source })
-        .and_then(|(systemd, version)| match version::too_old(&version) {
-            None => Ok(systemd),
-            Some(version) => Err(SystemdError::TooOld { version }),
-        })
+            Ok((connection, manager))
+        });
+        let (connection, manager) = match connected {
+            Ok(connected) => connected,
+            Err(source) => return Err(SystemdError::Connect { address, source }),
+        };
+        let (checked, subscribed) = (OnceLock::new(), OnceLock::new());
+        Ok(Self { connection, manager, address, transient, checked, subscribed })
+    }
+
+    /// Checks, once, that systemd can be reached and is not too old.
+    ///
+    /// # Errors
+    /// It cannot, or is.
+    pub fn check(&self) -> Result<(), SystemdError> {
+        zbus::block_on(self.check_version())
+    }
+
+    /// As [`check`](Self::check). It is not part of the connecting, so that the first question need not wait for the
+    /// answer.
+    pub(super) async fn check_version(&self) -> Result<(), SystemdError> {
+        if self.checked.get().is_some() {
+            return Ok(());
+        }
+        let version = self
+            .property(MANAGER, "Version")
+            .await
+            .map_err(|source| SystemdError::Connect { address: self.address.clone(), source })?;
+        let version = String::try_from(version).unwrap_or_default();
+        if let Some(version) = version::too_old(&version) {
+            return Err(SystemdError::TooOld { version });
+        }
+        // Another question may have set it meanwhile.
+        let _ = self.checked.set(());
+        Ok(())
     }
 
     /// Reads a property of the manager.
@@ -147,7 +178,7 @@ impl Systemd {
         // backslash as special.
         const FEW: usize = 8;
         match units {
-            [] => Ok(Vec::new()),
+            [] => self.check_version().await.map(|()| Vec::new()),
             units if units.len() > FEW => self.list().await,
             units => {
                 self.matching(&units.iter().map(|unit| unit.as_str()).collect::<Vec<_>>()).await
@@ -156,7 +187,11 @@ impl Systemd {
     }
 
     async fn matching(&self, patterns: &[&str]) -> Result<Vec<ListedUnit>, SystemdError> {
-        let units = self.manager.list_units_by_patterns(&[], patterns).await;
+        let (checked, units) = futures_util::join!(
+            self.check_version(),
+            self.manager.list_units_by_patterns(&[], patterns)
+        );
+        checked?;
         units.map_err(|source| SystemdError::Call { call: "ListUnitsByPatterns", source })
     }
 

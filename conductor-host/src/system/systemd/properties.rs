@@ -61,18 +61,20 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer. A property that a unit does not have is `None`.
     pub fn details(&self, units: &[&UnitName]) -> Result<Vec<UnitDetails>, SystemdError> {
-        Ok(self.states_and_details(units)?.1)
+        Ok(self.states_and_details(units, &[])?.1)
     }
 
-    /// Returns the states of some units, and possibly of others, with their [`details`](Self::details).
+    /// Returns the states of some units and of `others`, and the [`details`](Self::details) of the former. It may
+    /// return the states of more units.
     ///
     /// # Errors
     /// systemd does not answer.
     pub fn states_and_details(
         &self,
         units: &[&UnitName],
+        others: &[&UnitName],
     ) -> Result<(States, Vec<UnitDetails>), SystemdError> {
-        self.states_and(units, UNITS_AT_A_TIME, &async |path| self.details_of(path).await)
+        self.states_and(units, others, UNITS_AT_A_TIME, &async |path| self.details_of(path).await)
     }
 
     /// Returns the states of some units, and possibly of others, with what they use. It reads less than
@@ -84,19 +86,20 @@ impl Systemd {
         &self,
         units: &[&UnitName],
     ) -> Result<(States, Vec<UnitUsage>), SystemdError> {
-        self.states_and(units, CALLS_AT_A_TIME / 4, &async |path| self.usage_of(path).await)
+        self.states_and(units, &[], CALLS_AT_A_TIME / 4, &async |path| self.usage_of(path).await)
     }
 
-    /// Returns the states of some units with properties, which are read for this many units at a time. A unit that is
-    /// not loaded has none.
+    /// Returns the states of some units and of `others`, and properties of the former, which are read for this many
+    /// units at a time. A unit that is not loaded has none.
     fn states_and<T: Default>(
         &self,
         units: &[&UnitName],
+        others: &[&UnitName],
         at_a_time: usize,
         read: &impl AsyncFn(&OwnedObjectPath) -> Result<T, SystemdError>,
     ) -> Result<(States, Vec<T>), SystemdError> {
         zbus::block_on(async {
-            let held = self.list_some(units).await?;
+            let held = self.list_some(&[units, others].concat()).await?;
             let paths: HashMap<&str, &OwnedObjectPath> =
                 held.iter().map(|unit| (unit.name.as_str(), &unit.path)).collect();
             let properties = stream::iter(units).map(|unit| async {
