@@ -38,6 +38,7 @@ fn the_three_formats_give_the_same_service() {
             position: (1, 1),
             ports: Vec::new(),
             upstream: None,
+            volume_names: BTreeMap::new(),
             jobs: BTreeMap::new(),
             files: Vec::new(),
         };

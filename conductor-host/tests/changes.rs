@@ -203,9 +203,57 @@ fn a_fixed_port_is_nobody_elses() {
     );
     world.change(&apply(vec![dns("ports: [53]")]));
     assert!(said(vec![dns("ports: [53, 53/udp]")]).contains(":3:13: ports[1]: something else has"));
+    // The release before has another port, which is taken now.
+    world.change(&apply(vec![native("old", "ports: [81]")]));
+    world.change(&apply(vec![native("old", "ports: [82]")]));
+    world.host.lock().unwrap().state_mut().listeners.push("81:81".parse().unwrap());
+    let back = Change::Rollback(Rollback { service: native("old", "ports: [82]"), to: None });
+    let error = world.try_to(&back).unwrap_err();
+    let problems: Vec<_> = error.problems().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        problems,
+        [
+            "/etc/x.yaml: something else has port 81/tcp of the host, which the release before has to have\n  hint: \
+          ss -ltnp 'sport = 81' shows what it is: stop that; nothing was changed"
+        ]
+    );
+    world.host.lock().unwrap().state_mut().listeners.pop();
+    assert!(world.change(&back).healthy);
     // What ran without the key may be what listens.
     world.change(&apply(vec![dns("")]));
     world.change(&apply(vec![dns("ports: [53/udp]")]));
+}
+
+#[test]
+fn a_volume_of_somebody_else_has_to_be_there() {
+    let world = World::new();
+    let db = |more: &str| {
+        let text = format!(
+            "id: db\nruntime: docker\nimage: localhost/app:v1\nvolumes: ['data:/data']\n\
+             volume_names: {{data: shop_data}}\n{more}"
+        );
+        Service::parse(Path::new("/etc/x.yaml"), &text).unwrap()
+    };
+    let said = |services: Vec<Service>| {
+        let error = world.try_to(&apply(services)).unwrap_err();
+        error.problems().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(
+        said(vec![db("")]),
+        "/etc/x.yaml:5:22: volume_names.data: docker has no volume shop_data\n  hint: docker volume ls lists those \
+         that it has; docker volume create shop_data makes an empty one; nothing was changed"
+    );
+    assert!(world.conductor.status(None).unwrap().services.is_empty());
+    let volumes = |names: &[&str]| {
+        let names = names.iter().map(|&name| name.to_owned()).collect();
+        world.host.lock().unwrap().state_mut().volumes = names;
+    };
+    volumes(&["shop_data"]);
+    assert!(world.change(&apply(vec![db("")])).healthy);
+    // Nothing changes, so nothing fails.
+    volumes(&[]);
+    assert!(!world.change(&apply(vec![db("")])).changed);
+    assert!(said(vec![db("env: {A: b}")]).contains("docker has no volume shop_data"));
 }
 
 #[test]

@@ -54,6 +54,11 @@ impl<'de> Deserialize<'de> for DependsOn {
                 Err(serde_error(invalid.hint(format!("write a list: [{}]", shown(text)))))
             }
 
+            fn visit_bool<E: de::Error>(self, _: bool) -> Result<DependsOn, E> {
+                let invalid = Invalid::new("expected a list of services, found true or false");
+                Err(serde_error(invalid.hint("write a list: [db]")))
+            }
+
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<DependsOn, A::Error> {
                 let mut services = Vec::new();
                 while let Some(service) = seq.next_element::<Field<ServiceId>>()? {
@@ -90,7 +95,7 @@ impl JsonSchema for DependsOn {
         let id = generator.subschema_for::<ServiceId>();
         json_schema!({
             "anyOf": [
-                {"type": "array", "items": id},
+                {"type": "array", "items": id, "uniqueItems": true},
                 {
                     "type": "object",
                     "propertyNames": id,

@@ -49,6 +49,14 @@ impl<T> Field<T> {
         }
     }
 
+    /// Returns the value and its place, borrowed.
+    pub(crate) fn located(&self) -> Option<&Located<T>> {
+        match self {
+            Field::Given(located) => Some(located),
+            Field::Absent | Field::Refused => None,
+        }
+    }
+
     pub(crate) fn is_absent(&self) -> bool {
         matches!(self, Field::Absent)
     }

@@ -46,7 +46,7 @@ impl<'de> Visitor<'de> for NetworksVisitor {
     }
 
     fn visit_bool<E: de::Error>(self, _: bool) -> Result<Networks, E> {
-        let invalid = Invalid::new("expected a list or a mapping of networks, found a boolean");
+        let invalid = Invalid::new("expected a list or a mapping of networks, found true or false");
         Err(serde_error(invalid.hint("write a list: [backend]")))
     }
 

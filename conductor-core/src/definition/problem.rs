@@ -87,7 +87,10 @@ impl Error for Fault {
 
 /// Returns a hint: the similar known name, or all known names.
 pub(super) fn suggest(written: &str, known: &[&'static str]) -> String {
-    match nearest(&written.to_lowercase(), known) {
+    let written = written.to_lowercase();
+    // Other programs write more around it: service_healthy.
+    let inside = known.iter().copied().find(|name| name.len() > 2 && written.contains(name));
+    match nearest(&written, known).or(inside) {
         Some(name) => format!("did you mean {name}?"),
         None => format!("write one of {}", known.join(", ")),
     }

@@ -152,8 +152,8 @@ keys! {
     dns_search: List<SearchDomain>, Word("--dns-search"),
         Refused("remove it: a native service has the search domains of the host");
     /// docker, podman: volumes of the engine that are not conductor's, for names in `volumes`: `{data: shop_data}`.
-    /// Several services may have one, and its data may have been there before. The engine makes one that is
-    /// missing. `conductor remove --volumes` does not remove it.
+    /// Several services may have one, and its data may have been there before. That the engine has none of that
+    /// name is an error: `docker volume create` makes it. `conductor remove --volumes` does not remove it.
     volume_names: Map<VolumeName, EngineVolume>,
         Engines::Other { docker: "the source of a volume", podman: "the source of a volume" },
         Refused("remove it: the volumes of a native service are in /var/lib/conductor/volumes");

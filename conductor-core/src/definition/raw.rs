@@ -110,7 +110,7 @@ pub struct Definition {
     /// that does not exist is an error, and its file system is mounted before an instance starts
     /// (`RequiresMountsFor=`). A name instead of a path, `data:/data`, is a volume of the service
     /// that is created when it is first used. More options after a comma, as the engines have them: `z`
-    /// and `Z` (labels of `SELinux`; docker, podman), `U` (podman), `rslave` (native: so it is),
+    /// and `Z` (labels of `SELinux`; docker, podman), `U` and `idmap` (podman), `rslave` (native: so it is),
     /// `rshared` and `rprivate` (docker, podman).
     pub volumes: Field<Vec<Field<Volume>>>,
     /// The user to run as, and its group if it is another one than the user's own: `app`, `1000:1000`. native services without it get a dynamic user (`DynamicUser=`), the same

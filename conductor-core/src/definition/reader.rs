@@ -87,9 +87,6 @@ impl<'d, 'i> Reader<'d, 'i> {
             Value::Map(_) if wanted == "text" => {
                 fault.hint("text that begins with a brace has to be in quotes: \"{port}\"")
             }
-            Value::Text(text) if wanted == "true or false" && is_yaml_1_1_bool(text) => {
-                fault.hint("write true or false")
-            }
             Value::Text(text) if wanted == "a whole number" && is_whole(text) => {
                 fault.hint("write it without quotes")
             }
@@ -100,7 +97,17 @@ impl<'d, 'i> Reader<'d, 'i> {
                 };
                 fault.hint(format!("write a list: [{}]", words.join(", ")))
             }
-            _ => fault,
+            Value::Number(text) if wanted == "a list" => {
+                fault.hint(format!("write a list: [{}]", shown(text).trim_matches('"')))
+            }
+            Value::List(_) if wanted == "text" => fault.hint("write one value, without brackets"),
+            _ => match wanted {
+                "a list" => fault.hint("write a list: [FIRST, SECOND]"),
+                "a mapping" => fault.hint("write a mapping: {NAME: VALUE}"),
+                "true or false" => fault.hint("write true or false, without quotes"),
+                "a whole number" => fault.hint("write a whole number, without quotes"),
+                _ => fault,
+            },
         }
         .about(self.node))
     }
@@ -137,10 +144,6 @@ fn is_for_a_shell(text: &str) -> bool {
 
 fn is_whole(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
-}
-
-fn is_yaml_1_1_bool(text: &str) -> bool {
-    ["yes", "no", "on", "off", "y", "n"].contains(&text.to_ascii_lowercase().as_str())
 }
 
 macro_rules! integers {

@@ -100,7 +100,8 @@ pub enum Holder {
 /// Returns which fixed ports of a service something else has: the number of the entry, the port, and who has it.
 /// Services that are removed have stopped before.
 pub fn held_ports(
-    service: &Service,
+    service: &ServiceId,
+    wanted: &[FixedPort],
     removed: &BTreeSet<ServiceId>,
     listeners: &[FixedPort],
     observed: &Observed,
@@ -111,11 +112,11 @@ pub fn held_ports(
         let (id, instance) = (unit.metadata.service.as_ref()?, unit.metadata.kind.instance()?);
         (runs && !removed.contains(id)).then_some((id, instance))
     });
-    let (own, others): (Vec<_>, Vec<_>) = up.partition(|(id, _)| **id == service.id);
+    let (own, others): (Vec<_>, Vec<_>) = up.partition(|(id, _)| *id == service);
     // What it has now, it gives up first. A release without such ports may listen there all the same.
     let is_known = own.iter().all(|(_, instance)| !instance.ports.is_empty());
     let mut held = Vec::new();
-    for (number, port) in service.ports.iter().enumerate() {
+    for (number, port) in wanted.iter().enumerate() {
         let mut its = own.iter().flat_map(|(_, instance)| &instance.ports);
         if its.any(|own| own.shared_with(port).is_some()) {
             continue;

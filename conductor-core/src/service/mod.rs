@@ -117,6 +117,8 @@ pub struct Origin {
     pub upstream: Option<(usize, usize)>,
     /// Line and column of its fixed ports.
     pub ports: Vec<(usize, usize)>,
+    /// Line and column of its entries in `volume_names`.
+    pub volume_names: BTreeMap<VolumeName, (usize, usize)>,
     /// Line and column of the names of its jobs.
     pub jobs: BTreeMap<JobName, (usize, usize)>,
     /// The files and directories of the host that it refers to.

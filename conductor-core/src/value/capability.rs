@@ -90,7 +90,8 @@ impl FromStr for Capability {
         let upper = text.to_ascii_uppercase();
         let upper = upper.strip_prefix(PREFIX).unwrap_or(&upper);
         let longer = NAMES.into_iter().find(|name| upper.contains('_') && name.starts_with(upper));
-        let hint = match longer.or_else(|| nearest(upper, &NAMES)) {
+        let all = (upper == ALL).then_some(ALL);
+        let hint = match all.or(longer).or_else(|| nearest(upper, &NAMES)) {
             Some(name) => format!("did you mean {name}?"),
             None => "write a name from capabilities(7), for example NET_BIND_SERVICE".to_owned(),
         };
@@ -130,8 +131,8 @@ mod tests {
             ("NET_BIND", "did you mean NET_BIND_SERVICE?"),
             ("cap_net_bind_service", "did you mean NET_BIND_SERVICE?"),
             ("CAP_SYS_ADMN", "did you mean SYS_ADMIN?"),
-            ("all", "write a name from capabilities(7), for example NET_BIND_SERVICE"),
-            ("CAP_ALL", "write a name from capabilities(7), for example NET_BIND_SERVICE"),
+            ("all", "did you mean ALL?"),
+            ("CAP_ALL", "did you mean ALL?"),
             ("", "write a name from capabilities(7), for example NET_BIND_SERVICE"),
             ("é", "write a name from capabilities(7), for example NET_BIND_SERVICE"),
         ] {

@@ -27,18 +27,24 @@ static PATTERN: LazyLock<String> = LazyLock::new(|| {
 });
 
 /// The options of the engines' own health checks.
-const HEALTH_PATTERN: &str = "health-[a-z-]+";
+const HEALTH_PATTERN: &str = "health(check)?-[a-z-]+";
 
-/// Options that conductor gives itself or that have a key, and what to do instead.
-const TAKEN: [(&str, &str); 77] = [
+const ENGINE: &str =
+    "remove it: conductor looks for the container where the engine has all of them";
+
+/// Options that conductor gives itself or that have a key, and what to do instead. podman also takes its options for all
+/// commands here, and old names of its options.
+const TAKEN: [(&str, &str); 95] = [
     ("add-host", "use extra_hosts"),
     ("arch", "use platform"),
     ("attach", "remove it: conductor detaches, and logs to the journal"),
     ("cap-add", "use cap_add"),
     ("cap-drop", "use cap_drop"),
+    ("cgroup-manager", ENGINE),
     ("cgroup-parent", "remove it: each service has its own slice"),
     ("cgroups", "remove it: each service has its own slice"),
     ("cidfile", "remove it: conductor names the container"),
+    ("conmon", ENGINE),
     ("conmon-pidfile", "remove it: conductor watches the container"),
     ("cpu-period", "use limits.cpu"),
     ("cpu-quota", "use limits.cpu"),
@@ -53,11 +59,13 @@ const TAKEN: [(&str, &str); 77] = [
     ("entrypoint", "use entrypoint"),
     ("env", "use env"),
     ("env-file", "use env_files"),
+    ("events-backend", ENGINE),
     ("expose", "remove it: it has no effect; use port, or ports"),
     ("gpus", "use gpus"),
     ("group-add", "use group_add"),
     ("help", "remove it"),
     ("hostname", "use hostname"),
+    ("imagestore", ENGINE),
     ("init", "use init"),
     ("init-path", "remove it: the first process is conductor's"),
     ("interactive", "remove it: an instance has no standard input"),
@@ -71,12 +79,18 @@ const TAKEN: [(&str, &str); 77] = [
     ("memory-swap", "use limits.memory_swap"),
     ("mount", "use volumes or tmpfs"),
     ("name", "remove it: conductor names the container"),
+    ("namespace", ENGINE),
     ("net", "use networks or network_mode"),
     ("net-alias", "use networks"),
     ("network", "use networks or network_mode"),
     ("network-alias", "use networks"),
+    ("network-backend", ENGINE),
+    ("network-config-dir", ENGINE),
     ("oom-score-adj", "use limits.oom_score_adjust"),
     ("os", "use platform"),
+    ("override-arch", "use platform"),
+    ("override-os", "use platform"),
+    ("override-variant", "use platform"),
     ("pid", "use pid"),
     ("pidfile", "remove it: conductor watches the container"),
     ("pids-limit", "use limits.pids"),
@@ -89,30 +103,38 @@ const TAKEN: [(&str, &str); 77] = [
     ("pull", "use conductor apply --pull"),
     ("read-only", "use read_only"),
     ("replace", "remove it: conductor replaces the container"),
+    ("requires", "use depends_on"),
     ("restart", "remove it: systemd restarts the container"),
     ("rm", "remove it: conductor removes the container"),
     ("rmi", "remove it: conductor removes images that no release needs"),
+    ("root", ENGINE),
     ("rootfs", "use image"),
+    ("runroot", ENGINE),
     ("sdnotify", "remove it: conductor reports readiness"),
     ("security-opt", "use security_opt"),
     ("shm-size", "use shm_size"),
     ("sig-proxy", "remove it: conductor passes signals on"),
     ("stop-signal", "use stop_signal"),
     ("stop-timeout", "use deploy.stop_timeout"),
+    ("storage-driver", ENGINE),
     ("sysctl", "use sysctls"),
+    ("timeout", "use timeout, with type: oneshot"),
+    ("tmpdir", ENGINE),
     ("tmpfs", "use tmpfs"),
+    ("transient-store", ENGINE),
     ("tty", "use tty"),
     ("ulimit", "use ulimits"),
     ("user", "use user"),
     ("userns", "use userns"),
     ("variant", "use platform"),
     ("volume", "use volumes"),
+    ("volumepath", ENGINE),
     ("workdir", "use working_dir"),
 ];
 
 /// Returns what to do instead of an option, if it is not for a definition.
 pub(crate) fn instead_of(name: &str) -> Option<&'static str> {
-    if name.starts_with("health-") {
+    if name.starts_with("health-") || name.starts_with("healthcheck-") {
         return Some("use health");
     }
     TAKEN.iter().find(|(taken, _)| *taken == name).map(|(_, instead)| *instead)
@@ -174,6 +196,9 @@ mod tests {
             ("--name=x", "remove it: conductor names the container"),
             ("--name", "remove it: conductor names the container"),
             ("--health-cmd=true", "use health"),
+            ("--healthcheck-command=true", "use health"),
+            ("--override-arch=arm64", "use platform"),
+            ("--root=/srv/other", ENGINE),
             ("--memory=1g", "use limits.memory"),
             ("--annotation", "write --annotation=VALUE in one word, or --annotation=true"),
             ("--annotation=a\nb", "write one line"),

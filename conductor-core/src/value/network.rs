@@ -12,9 +12,9 @@ text_type!(
     /// The name that a container has for itself (hostname(7)).
     HostName,
     check_host_name,
-    "^(?=.{1,64}$)[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$",
+    "^(?=.{1,64}$)[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?(\\.[A-Za-z0-9]([A-Za-z0-9_-]*[A-Za-z0-9])?)*$",
     numbers: Numbers::Refused,
-    "The name of a host: letters, digits, '-' and '.', at most 64 characters."
+    "The name of a host: letters, digits, '-', '_' and '.', at most 64 characters."
 );
 
 text_type!(
@@ -45,12 +45,13 @@ text_type!(
 );
 
 fn is_name(text: &str, longest: usize) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    // The engines take an underscore, too, and so do Compose files.
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
     let is_label = |label: &str| {
         !label.is_empty()
             && label.chars().all(plain)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
+            && !label.starts_with(['-', '_'])
+            && !label.ends_with(['-', '_'])
     };
     text.len() <= longest && text.split('.').all(is_label)
 }
@@ -59,7 +60,7 @@ fn check_host_name(text: &str) -> Result<(), Invalid> {
     match is_name(text, 64) {
         true => Ok(()),
         false => Err(Invalid::new(format!("{} is not the name of a host", shown(text)))
-            .hint("use letters, digits, '-' and '.', at most 64 characters")),
+            .hint("use letters, digits, '-', '_' and '.', at most 64 characters")),
     }
 }
 
@@ -108,10 +109,10 @@ mod tests {
 
     #[test]
     fn names_and_addresses_are_narrow() {
-        for good in ["web", "web-1.example", "1a"] {
+        for good in ["web", "web-1.example", "1a", "shop_db"] {
             assert!(good.parse::<HostName>().is_ok(), "{good}");
         }
-        for bad in ["", "-a", "a-", "a..b", "a_b", "a b", ".", "a.", &"a".repeat(65)] {
+        for bad in ["", "-a", "a-", "a..b", "_a", "a b", ".", "a.", &"a".repeat(65)] {
             assert!(bad.parse::<HostName>().is_err(), "{bad:?}");
         }
         for good in

@@ -31,6 +31,8 @@ pub enum VolumeOption {
     OwnLabel,
     /// `U`: its files get the owner that the container's user is on the host.
     Owner,
+    /// `idmap`: the container's users are those of the files, whatever users it has on the host.
+    MappedIds,
     /// `rslave`: file systems that the host mounts there later are seen.
     Slave,
     /// `rshared`: and the host sees those of the container.
@@ -44,15 +46,17 @@ pub enum VolumeOption {
 enum Kind {
     Label,
     Owner,
+    Ids,
     Propagation,
 }
 
 impl VolumeOption {
     /// All of them, and how they are written.
-    const ALL: [(Self, &'static str); 6] = [
+    const ALL: [(Self, &'static str); 7] = [
         (Self::SharedLabel, "z"),
         (Self::OwnLabel, "Z"),
         (Self::Owner, "U"),
+        (Self::MappedIds, "idmap"),
         (Self::Slave, "rslave"),
         (Self::Shared, "rshared"),
         (Self::Private, "rprivate"),
@@ -72,6 +76,7 @@ impl VolumeOption {
         match self {
             Self::SharedLabel | Self::OwnLabel => Kind::Label,
             Self::Owner => Kind::Owner,
+            Self::MappedIds => Kind::Ids,
             Self::Slave | Self::Shared | Self::Private => Kind::Propagation,
         }
     }
@@ -114,7 +119,7 @@ impl fmt::Display for VolumeSource {
 }
 
 /// The options, as a message lists them.
-const OPTIONS: &str = "ro, rw, z, Z, U, rslave, rshared, rprivate";
+const OPTIONS: &str = "ro, rw, z, Z, U, idmap, rslave, rshared, rprivate";
 
 impl FromStr for Volume {
     type Err = Invalid;
@@ -197,10 +202,10 @@ written_as_text!(
         spaced_pattern!(),
         "|(?=[^:]{1,64}:)[a-z0-9][a-z0-9_]*(-[a-z0-9_]+)*):(?!/(:|$))",
         spaced_pattern!(),
-        "(:(ro|rw|[zZU]|r(slave|shared|private))(,(ro|rw|[zZU]|r(slave|shared|private)))*)?$"
+        "(:(ro|rw|[zZU]|idmap|r(slave|shared|private))(,(ro|rw|[zZU]|idmap|r(slave|shared|private)))*)?$"
     ),
     numbers: Numbers::Refused,
-    "A directory of the host, or a named volume, that the instance sees: SOURCE:TARGET, and options after another colon: ro for read-only, z, Z, U, rslave, rshared, rprivate."
+    "A directory of the host, or a named volume, that the instance sees: SOURCE:TARGET, and options after another colon: ro for read-only, z, Z, U, idmap, rslave, rshared, rprivate."
 );
 
 #[cfg(test)]
@@ -217,6 +222,7 @@ mod tests {
             ("my-data_2:/data:ro", "my-data_2:/data:ro"),
             ("/a b/c:/d e:rslave,ro,z", "/a b/c:/d e:ro,z,rslave"),
             ("data:/data:U,Z", "data:/data:Z,U"),
+            ("data:/data:idmap,z", "data:/data:z,idmap"),
         ] {
             assert_eq!(text.parse::<Volume>().unwrap().to_string(), printed);
         }

@@ -112,7 +112,7 @@ pub(crate) fn mistakes() -> Vec<(&'static str, Value)> {
         ("volume_names", json!({"Data": "shop_data"})),
         ("tmpfs", json!(["/"])),
         ("devices", json!(["/etc/passwd"])),
-        ("hostname", json!("a_b")),
+        ("hostname", json!("_a")),
         ("init", json!("no")),
         ("labels", json!({"CONDUCTOR_ID": "x"})),
         ("sysctls", json!({"vm.max_map_count": 1})),

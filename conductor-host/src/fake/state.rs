@@ -100,6 +100,8 @@ pub struct HostState {
     pub networks: BTreeSet<EngineNetwork>,
     /// The ports on which processes listen that are not conductor's.
     pub listeners: Vec<FixedPort>,
+    /// The volumes of engines that are not conductor's.
+    pub volumes: BTreeSet<String>,
     /// The contents of files.
     pub contents: BTreeMap<HostPath, ContentHash>,
     /// The hooks that have succeeded.

@@ -8,7 +8,9 @@ use super::change::Change;
 use super::diff::diff;
 use super::error::Error;
 use super::host_checks::check_dependencies;
+use super::port_checks::check_ports;
 use super::site::{LockedSite, Site, SystemSite};
+use super::volume_checks::check_volumes;
 use super::{Conductor, Place};
 use crate::event::{Event, Watcher};
 use crate::report::Report;
@@ -121,7 +123,8 @@ impl Conductor {
         let listening = || site.listening_ports();
         let plan = self.plan_change(change, settings, &observed, &listening)?;
         self.check_programs(change, &plan)?;
-        Self::check_ports(change, &plan, &observed, site)?;
+        check_ports(change, &plan, &observed, site)?;
+        check_volumes(change, &plan, site)?;
         Ok(Planned { plan, observed })
     }
 

@@ -7,15 +7,13 @@ use super::Conductor;
 use super::change::Change;
 use super::error::Error;
 use super::planning::LEFT;
-use super::site::Site;
 use crate::system::{Settings, program, time_zone, unread_directories, verify};
 use conductor_core::error::{Invalid, Problem, Problems};
 use conductor_core::name::JobName;
-use conductor_core::plan::{self, Holder, Observed, Plan, Step};
+use conductor_core::plan::{self, Observed, Plan, Step};
 use conductor_core::release::Release;
 use conductor_core::runtime::{self, PROBE, Scope, is_probed};
 use conductor_core::service::{self, Service};
-use conductor_core::value::{FixedPort, Protocol};
 
 /// What mails the output of jobs.
 const SENDMAIL: &str = "/usr/sbin/sendmail";
@@ -129,65 +127,6 @@ impl Conductor {
             }));
         }
         Ok(problems)
-    }
-
-    /// Checks that nothing else has the fixed ports of what the plan starts.
-    pub(super) fn check_ports(
-        change: &Change,
-        plan: &Plan,
-        observed: &Observed,
-        site: &impl Site,
-    ) -> Result<(), Error> {
-        // A rollback starts what was defined earlier.
-        if observed.states.is_none() || matches!(change, Change::Rollback(_)) {
-            return Ok(());
-        }
-        let starts = |service: &Service| {
-            let mut plans = plan.services.iter().filter(|plan| plan.service == service.id);
-            let starts = |step: &Step| matches!(step, Step::Start(unit) | Step::Restart(unit) if unit.kind() == "service");
-            !service.ports.is_empty() && plans.any(|plan| plan.steps.iter().any(starts))
-        };
-        let services: Vec<_> = change.services().iter().filter(|service| starts(service)).collect();
-        if services.is_empty() {
-            return Ok(());
-        }
-        let removed = plan.services.iter().filter(|plan| plan.revision.is_none());
-        let removed: BTreeSet<_> = removed.map(|plan| plan.service.clone()).collect();
-        let listeners = site.listeners()?;
-        let mut problems = Vec::new();
-        for service in services {
-            let held = plan::held_ports(service, &removed, &listeners, observed).into_iter();
-            problems.extend(held.map(|(entry, port, holder)| {
-                let FixedPort { protocol, .. } = &service.ports[entry];
-                let (by, hint) = match holder {
-                    Holder::Service(id, definition) => {
-                        let definition = definition.map(|path| format!(" (defined in {path})"));
-                        let definition = definition.unwrap_or_default();
-                        let hint = format!(
-                            "write another port, or give it up in {id}{definition} and apply that first; nothing was \
-                             changed"
-                        );
-                        (format!("{id} has"), hint)
-                    }
-                    Holder::Unknown => {
-                        let kind = if *protocol == Protocol::Tcp { "t" } else { "u" };
-                        let hint = format!(
-                            "ss -l{kind}np 'sport = {port}' shows what it is: stop that, or write another port; \
-                             nothing was changed"
-                        );
-                        ("something else has".to_owned(), hint)
-                    }
-                };
-                Problem {
-                    file: service.origin.file.clone(),
-                    position: service.origin.ports.get(entry).copied(),
-                    path: format!("ports[{entry}]"),
-                    message: format!("{by} port {port}/{} of the host", protocol.as_str()),
-                    hint: Some(hint),
-                }
-            }));
-        }
-        if problems.is_empty() { Ok(()) } else { Err(Problems(problems).into()) }
     }
 
     /// Checks that what the plan starts can be executed, as far as that is certain.

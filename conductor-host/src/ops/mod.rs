@@ -14,6 +14,7 @@ mod host_files;
 mod images;
 mod metrics;
 mod planning;
+mod port_checks;
 mod revision;
 mod rollback;
 mod run;
@@ -22,6 +23,7 @@ mod site;
 mod status;
 mod templates;
 mod upcoming;
+mod volume_checks;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -13,13 +13,13 @@ use crate::fake::FakeHost;
 use crate::report::ServiceReport;
 use crate::system::{
     Lock, Settings, SystemHost, Systemd, SystemdError, contents, images, last_port, listeners,
-    listening_ports, sockets,
+    listening_ports, sockets, volumes,
 };
 use conductor_core::error::PathError;
 use conductor_core::plan::{self, Observed, Plan};
 use conductor_core::proxy::Upstreams;
 use conductor_core::release::Images;
-use conductor_core::unit::{ContentHash, ContentKey, EngineImage};
+use conductor_core::unit::{ContentHash, ContentKey, Engine, EngineImage};
 use conductor_core::value::{FixedPort, HostPath};
 
 /// A place for which changes are planned.
@@ -42,7 +42,13 @@ pub(super) trait Site {
 
     /// Returns the ports and addresses on which a process listens.
     fn listeners(&self) -> Result<Vec<FixedPort>, Error>;
+
+    /// Returns those of the names of which an engine has no volume; none without a systemd.
+    fn missing_volumes(&self, engine: Engine, names: &Names) -> Result<Names, Error>;
 }
+
+/// Names of volumes in an engine.
+type Names = BTreeSet<String>;
 
 /// The hashes of files' contents.
 type Hashes = BTreeMap<HostPath, ContentHash>;
@@ -175,6 +181,10 @@ impl Site for SystemSite<'_> {
     fn listeners(&self) -> Result<Vec<FixedPort>, Error> {
         if self.has_systemd() { Ok(listeners()?) } else { Ok(Vec::new()) }
     }
+
+    fn missing_volumes(&self, engine: Engine, names: &Names) -> Result<Names, Error> {
+        if self.has_systemd() { Ok(volumes::missing(engine, names)?) } else { Ok(Names::new()) }
+    }
 }
 
 impl Site for LockedSystem<'_> {
@@ -200,6 +210,10 @@ impl Site for LockedSystem<'_> {
 
     fn listeners(&self) -> Result<Vec<FixedPort>, Error> {
         self.site.listeners()
+    }
+
+    fn missing_volumes(&self, engine: Engine, names: &Names) -> Result<Names, Error> {
+        self.site.missing_volumes(engine, names)
     }
 }
 
@@ -272,6 +286,10 @@ impl Site for FakeHost {
 
     fn listeners(&self) -> Result<Vec<FixedPort>, Error> {
         Ok(self.state().listeners.clone())
+    }
+
+    fn missing_volumes(&self, _: Engine, names: &Names) -> Result<Names, Error> {
+        Ok(names.difference(&self.state().volumes).cloned().collect())
     }
 }
 

@@ -45,6 +45,20 @@ pub(crate) fn of(
     Ok(volumes.into_iter().collect())
 }
 
+/// Returns those of the names of which an engine has no volume.
+///
+/// # Errors
+/// The engine does not answer.
+pub(crate) fn missing(
+    engine: Engine,
+    names: &BTreeSet<String>,
+) -> Result<BTreeSet<String>, PathError> {
+    let listed = ask(engine, &["volume", "ls", "--format", "{{.Name}}"]);
+    let listed = listed.at("list the volumes of", Path::new(engine.program()))?;
+    let there: BTreeSet<_> = listed.lines().collect();
+    Ok(names.iter().filter(|name| !there.contains(name.as_str())).cloned().collect())
+}
+
 /// Removes a volume with all data in it. One that is not there is not an error.
 ///
 /// # Errors

@@ -167,9 +167,11 @@ impl Advice<'_, '_> {
 
     fn limits(&mut self, limits: &Field<Limits>) {
         let Field::Given(limits) = limits else { return };
-        if let Field::Given(memory) = &limits.value.memory
-            && memory.value.bytes() < LEAST_MEMORY
-        {
+        let Limits { memory, memory_high, .. } = &limits.value;
+        for memory in [memory, memory_high].into_iter().filter_map(Field::located) {
+            if memory.value.bytes() >= LEAST_MEMORY {
+                continue;
+            }
             let bytes = memory.value.bytes();
             let message = format!("no program runs in {bytes} bytes of memory");
             self.add(memory.at, message, "add a unit: 512M, 1.5G");
@@ -199,15 +201,9 @@ pub(super) fn is_in_months(written: &str) -> bool {
     written.ends_with('M') || written.contains("M ")
 }
 
-fn given<T>(list: &Field<Vec<Field<T>>>) -> impl Iterator<Item = &Located<T>> {
-    let items = match list {
-        Field::Given(list) => list.value.as_slice(),
-        Field::Absent | Field::Refused => &[],
-    };
-    items.iter().filter_map(|item| match item {
-        Field::Given(item) => Some(item),
-        Field::Absent | Field::Refused => None,
-    })
+/// Returns the values of a list that were not refused.
+pub(super) fn given<T>(list: &Field<Vec<Field<T>>>) -> impl Iterator<Item = &Located<T>> {
+    list.located().into_iter().flat_map(|list| &list.value).filter_map(Field::located)
 }
 
 fn values<K, V>(table: &Field<Table<K, V>>) -> impl Iterator<Item = &Located<V>> {
@@ -241,6 +237,11 @@ mod tests {
             (
                 "limits: {memory: 512}",
                 "web.yaml:3:18: limits.memory: no program runs in 512 bytes of memory\n  \
+                 hint: add a unit: 512M, 1.5G",
+            ),
+            (
+                "limits: {memory_high: 512}",
+                "web.yaml:3:23: limits.memory_high: no program runs in 512 bytes of memory\n  \
                  hint: add a unit: 512M, 1.5G",
             ),
             (

@@ -24,7 +24,11 @@ impl Check<'_> {
             }
             let condition = dependency.into_value().and_then(|it| it.condition.into_value());
             let position = self.source.position(service.at);
-            all.insert(service.value, Dependency { condition, position });
+            let name = service.value.clone();
+            if all.insert(service.value, Dependency { condition, position }).is_some() {
+                let fault = Fault::new(format!("{name} is there twice"));
+                self.refuse(service.at, fault.hint("remove one of them"));
+            }
         }
         all
     }

@@ -116,15 +116,18 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let (deploy, ordered) = check.takes_over(deploy, runtime, data, instances, !proxy.is_absent());
     advice.extend(ordered);
     let health = check.health(health, is_reached, &ports);
-    let limits = check.limits(limits, runtime);
+    let has_memory = matches!(&limits, Field::Given(it) if !it.value.memory.is_absent());
+    let limits = check.limits(limits, runtime, false);
     let proxy = check.proxy(proxy, is_reached);
     let places = job_places(source, &cron);
     let mail_to = mail_to.into_value();
-    let jobs = check.jobs(cron, mail_to.as_ref(), runtime);
+    let jobs = check.jobs(cron, mail_to.as_ref(), runtime, has_memory);
     check.sandbox(&sandbox, runtime);
     check.capabilities(&cap_add, &cap_drop, runtime);
     check.process(&process, runtime);
+    check.namespaces(&process, &network_mode);
     check.volumes(&volumes, runtime);
+    check.targets(&volumes, &process);
     check.volume_names(&process, &volumes);
     let env = check.env(env, runtime, has_port, on_socket);
     let located = id.given()?;
@@ -135,6 +138,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
             position: source.position(located.at),
             ports: ports.iter().map(|port| source.position(port.at)).collect(),
             upstream: proxy.as_ref().map(|proxy| source.position(proxy.at)),
+            volume_names: check.volume_places(&process),
             jobs: places,
             files,
         },

@@ -130,17 +130,19 @@ impl Check<'_> {
         Some(Located { value, at: upstream.at })
     }
 
+    /// Reads the jobs. `has_memory`: the service limits the memory of all that have no limit of their own.
     pub(super) fn jobs(
         &self,
         cron: Field<Table<JobName, definition::Job>>,
         mail_to: Option<&MailTo>,
         runtime: Option<Runtime>,
+        has_memory: bool,
     ) -> BTreeMap<JobName, ScheduledJob> {
         let table = cron.into_value().map_or(Vec::new(), |table| table.0);
         let jobs = table.into_iter().filter_map(|(name, job)| {
             self.job_name(&name);
             let job = job.given()?;
-            Some((name.value, self.job(job, mail_to, runtime)?))
+            Some((name.value, self.job(job, mail_to, runtime, has_memory)?))
         });
         jobs.collect()
     }
@@ -219,6 +221,7 @@ impl Check<'_> {
         job: Located<definition::Job>,
         mail_to: Option<&MailTo>,
         runtime: Option<Runtime>,
+        has_memory: bool,
     ) -> Option<ScheduledJob> {
         let at = job.at;
         let definition::Job {
@@ -297,7 +300,7 @@ impl Check<'_> {
             enabled: enabled.into_value().unwrap_or(defaults::ENABLED),
             // A job has neither a port nor a socket.
             env: self.env(env, runtime, false, false),
-            limits: self.limits(limits, runtime),
+            limits: self.limits(limits, runtime, has_memory),
             user: user.into_value(),
             stdin: stdin.into_value(),
         })

@@ -1,7 +1,10 @@
 //! Checks the keys that say how the processes of a service run.
 
+use std::collections::BTreeMap;
+
 use super::Check;
-use crate::definition::{Fault, Field, Native, ProcessKeys, Runtime};
+use crate::definition::{Fault, Field, Native, NetworkMode, ProcessKeys, Runtime};
+use crate::name::VolumeName;
 use crate::value::{Device, Volume};
 
 impl Check<'_> {
@@ -43,6 +46,39 @@ impl Check<'_> {
         }
     }
 
+    /// Refuses what belongs to a namespace that the container does not have for itself: the engine refuses to start it.
+    pub(super) fn namespaces(&self, keys: &ProcessKeys, mode: &Field<NetworkMode>) {
+        let mode = mode.located().map(|mode| mode.value);
+        let ipc = keys.ipc.located().map(|ipc| ipc.value.as_str());
+        if let Field::Given(sysctls) = &keys.sysctls {
+            for (name, _) in &sysctls.value.0 {
+                let key = match name.value.as_str().starts_with("net.") {
+                    true => (mode == Some(NetworkMode::Host)).then_some("network_mode"),
+                    false => (ipc == Some("host")).then_some("ipc"),
+                };
+                if let Some(key) = key {
+                    let fault =
+                        Fault::new(format!("{} is the host's with {key}: host", name.value));
+                    let hint = format!("write it into a file in /etc/sysctl.d, or remove {key}");
+                    self.refuse(name.at, fault.hint(hint));
+                }
+            }
+        }
+        if let (Field::Given(size), Some(mode @ ("host" | "none"))) = (&keys.shm_size, ipc) {
+            let whose = if mode == "host" { "is the host's" } else { "does not exist" };
+            let fault = Fault::new(format!("/dev/shm {whose} with ipc: {mode}"));
+            self.refuse(size.at, fault.hint("remove it, or remove ipc"));
+        }
+        if mode == Some(NetworkMode::None) {
+            let servers = keys.dns.located().map(|servers| servers.at);
+            let domains = keys.dns_search.located().map(|domains| domains.at);
+            for at in servers.into_iter().chain(domains) {
+                let fault = Fault::new("nothing is looked up without a network");
+                self.refuse(at, fault.hint("remove it, or remove network_mode: none"));
+            }
+        }
+    }
+
     /// Refuses names of engine volumes for what `volumes` does not have.
     pub(super) fn volume_names(&self, keys: &ProcessKeys, volumes: &Field<Vec<Field<Volume>>>) {
         let (Field::Given(names), Some(volumes)) = (&keys.volume_names, known(volumes)) else {
@@ -57,6 +93,12 @@ impl Check<'_> {
                 );
             }
         }
+    }
+
+    /// Returns the places of the entries in `volume_names`.
+    pub(super) fn volume_places(&self, keys: &ProcessKeys) -> BTreeMap<VolumeName, (usize, usize)> {
+        let names = keys.volume_names.located().into_iter().flat_map(|names| &names.value.0);
+        names.map(|(name, _)| (name.value.clone(), self.source.position(name.at))).collect()
     }
 
     fn docker_process(&self, keys: &ProcessKeys) {

@@ -1,7 +1,11 @@
 //! Checks options of volumes that not every runtime has.
 
+use std::collections::BTreeSet;
+
 use super::Check;
-use crate::definition::{Fault, Field, Runtime};
+use super::advice::given;
+use crate::definition::{Fault, Field, ProcessKeys, Runtime};
+use crate::error::shown;
 use crate::value::{Volume, VolumeOption};
 
 impl Check<'_> {
@@ -19,6 +23,21 @@ impl Check<'_> {
             if let Some((option, (why, hint))) = refused {
                 let fault = Fault::new(format!("the option {} {why}", option.as_str()));
                 self.refuse(volume.at, fault.hint(hint));
+            }
+        }
+    }
+}
+
+impl Check<'_> {
+    /// Refuses a second volume, or file system in memory, at one path: the engines do not start such a container.
+    pub(super) fn targets(&self, volumes: &Field<Vec<Field<Volume>>>, keys: &ProcessKeys) {
+        let volumes = given(volumes).map(|it| (it.at, it.value.target.as_str()));
+        let in_memory = given(&keys.tmpfs).map(|it| (it.at, it.value.target.as_str()));
+        let mut taken = BTreeSet::new();
+        for (at, path) in volumes.chain(in_memory) {
+            if !taken.insert(path.trim_end_matches('/')) {
+                let fault = Fault::new(format!("something else is mounted at {}", shown(path)));
+                self.refuse(at, fault.hint("remove one of them, or give it another path inside"));
             }
         }
     }
@@ -44,6 +63,9 @@ fn why_not(
         }
         (VolumeOption::SharedLabel | VolumeOption::OwnLabel, Runtime::Native) => {
             Some((ENGINES, "remove it: a native service needs no label"))
+        }
+        (VolumeOption::MappedIds, Runtime::Native | Runtime::Docker) => {
+            Some(("works only with runtime: podman", "remove it"))
         }
         (VolumeOption::Owner, Runtime::Native | Runtime::Docker) => {
             Some(("works only with runtime: podman", "remove it, and set the owner with chown"))
