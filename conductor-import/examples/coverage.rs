@@ -1,21 +1,32 @@
 //! Counts what becomes of the services of Compose files and Quadlet units below directories.
 //!
 //! `cargo run --package conductor-import --example coverage -- DIR...` prints, for each directory and for all, how
-//! many services are carried over whole, adapted (with notes), or in part, and which keys were left out.
+//! many services are carried over whole, adapted (with notes), or in part, and which keys were left out or noted. With
+//! `--quadlet`, it counts the containers of Quadlet in place of the services of Compose. `-v` prints all that is said.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints a table")]
 #![allow(clippy::disallowed_methods, reason = "it reads files")]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use conductor_core::definition::Runtime;
 use conductor_core::error::Problem;
-use conductor_import::{Imported, Surroundings, compose};
+use conductor_import::{Imported, Surroundings, compose, quadlet};
 
 /// The end of the message for a service without an image.
 const NO_IMAGE: &str = "the key image is missing";
+
+/// Ends of notes about values that whoever runs the files has and this program does not, and about where they are: they do
+/// not say that something means less, or something else.
+const OF_VALUES: [&str; 4] = [
+    "is not set: it is empty",
+    "and is not in the environment",
+    "which only its owner can read",
+    "an instance does not start without it",
+];
 
 /// What was counted.
 #[derive(Debug, Default)]
@@ -28,35 +39,43 @@ struct Count {
     services: usize,
     whole: usize,
     adapted: usize,
+    /// Services of which something was left out, and that is only `build`: the image has to be there.
+    only_build: usize,
     /// Keys, and the number of services in which one was left out.
     left_out: BTreeMap<String, usize>,
+    /// Keys, and the number of services with a note about one.
+    noted: BTreeMap<String, usize>,
 }
 
 fn main() {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let verbose = arguments.iter().any(|word| word == "-v");
+    let is_quadlet = arguments.iter().any(|word| word == "--quadlet");
     let mut all = Count::default();
     println!(
-        "| collection | files | services | whole | adapted | in part | files without a left-out |"
+        "| collection | files | services | whole | adapted | in part | only `build` | files without a left-out |"
     );
-    println!("| --- | --- | --- | --- | --- | --- | --- |");
-    for directory in arguments.iter().filter(|word| *word != "-v") {
+    println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
+    for directory in arguments.iter().filter(|word| !word.starts_with('-')) {
         let mut files = Vec::new();
-        find(Path::new(directory), &mut files);
+        find(Path::new(directory), is_quadlet, &mut files);
         files.sort();
         let mut count = Count::default();
-        for file in files {
-            add(&mut count, &file, verbose);
+        match is_quadlet {
+            true => add_quadlet(&mut count, &files, verbose),
+            false => files.iter().for_each(|file| add(&mut count, file, verbose)),
         }
         print_row(directory, &count);
         all.add(count);
     }
     print_row("all", &all);
-    println!("\n| left out | services | % |\n| --- | --- | --- |");
-    let mut keys: Vec<_> = all.left_out.iter().collect();
-    keys.sort_by_key(|(key, count)| (usize::MAX - **count, (*key).clone()));
-    for (key, count) in keys {
-        println!("| `{key}` | {count} | {} |", percent(*count, all.services));
+    for (what, keys) in [("left out", &all.left_out), ("noted", &all.noted)] {
+        println!("\n| {what} | services | % |\n| --- | --- | --- |");
+        let mut keys: Vec<_> = keys.iter().collect();
+        keys.sort_by_key(|(key, count)| (usize::MAX - **count, (*key).clone()));
+        for (key, count) in keys {
+            println!("| `{key}` | {count} | {} |", percent(*count, all.services));
+        }
     }
     println!("\nnot counted: {} files that only change others", all.fragments);
     for (message, count) in &all.refused {
@@ -64,11 +83,16 @@ fn main() {
     }
 }
 
-fn find(directory: &Path, found: &mut Vec<PathBuf>) {
+fn find(directory: &Path, is_quadlet: bool, found: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let path = entry.path();
         if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            find(&path, found);
+            find(&path, is_quadlet, found);
+        } else if is_quadlet {
+            let kinds = ["container", "volume", "network", "pod", "kube", "image", "build"];
+            found.extend(
+                kinds.iter().any(|kind| path.extension() == Some(OsStr::new(kind))).then_some(path),
+            );
         } else if path.extension().is_some_and(|it| it == "yaml" || it == "yml") {
             let text = fs::read_to_string(&path).unwrap_or_default();
             let is_compose = text.lines().any(|line| line.trim_end() == "services:");
@@ -100,6 +124,7 @@ fn add(count: &mut Count, file: &Path, verbose: bool) {
             files: vec![file.to_owned()],
             profiles: vec!["*".to_owned()],
             runtime: Runtime::Docker,
+            env_directory: Some(PathBuf::from("/etc/conductor/services")),
             ..compose::Options::default()
         };
         let result = compose::import(&options, &surroundings);
@@ -130,6 +155,45 @@ fn add(count: &mut Count, file: &Path, verbose: bool) {
                 }
             }
             *count.refused.entry(message.to_owned()).or_default() += 1;
+        }
+    }
+}
+
+/// Adds the containers of Quadlet. Files in one directory belong together.
+fn add_quadlet(count: &mut Count, files: &[PathBuf], verbose: bool) {
+    let directory = fs::canonicalize(".").unwrap_or_default();
+    let surroundings = Surroundings {
+        read: &read,
+        variable: &|_| None,
+        directory: &directory,
+        defined: BTreeMap::new(),
+    };
+    for together in files.chunk_by(|one, other| one.parent() == other.parent()) {
+        let is_container = |path: &&PathBuf| path.extension() == Some(OsStr::new("container"));
+        for file in together.iter().filter(is_container) {
+            // Each alone, with what is no container: the places of what is said name no service.
+            let others = together.iter().filter(|path| !is_container(path));
+            let options = quadlet::Options {
+                files: others.chain([file]).cloned().collect(),
+                runtime: Runtime::Podman,
+                ..quadlet::Options::default()
+            };
+            count.files += 1;
+            match quadlet::import(&options, &surroundings) {
+                Ok(mut imported) => {
+                    for problem in imported.left_out.iter_mut().chain(&mut imported.notes) {
+                        let key = problem.path.replace('.', " ");
+                        let dot = if key.is_empty() { "" } else { "." };
+                        problem.path = format!("services.it{dot}{key}");
+                    }
+                    imported.left_out.retain(|problem| problem.file == *file);
+                    count.add_imported(&imported, verbose);
+                }
+                Err(problems) => {
+                    let message = problems.first().map_or("", |problem| problem.message.as_str());
+                    *count.refused.entry(message.to_owned()).or_default() += 1;
+                }
+            }
         }
     }
 }
@@ -168,7 +232,20 @@ impl Count {
             *self.left_out.entry(key.clone()).or_default() += 1;
         }
         self.whole_files += usize::from(imported.left_out.is_empty());
-        let noted: BTreeSet<_> = imported.notes.iter().filter_map(|note| key(note).0).collect();
+        let is_counted = |note: &&Problem| !OF_VALUES.iter().any(|it| note.message.ends_with(it));
+        let counted = || imported.notes.iter().filter(is_counted);
+        let noted: BTreeSet<_> = counted().filter_map(|note| key(note).0).collect();
+        let keys_noted: BTreeSet<_> = counted().map(key).collect();
+        for (_, key) in keys_noted.iter().filter(|(service, _)| service.is_some()) {
+            *self.noted.entry(key.clone()).or_default() += 1;
+        }
+        for note in imported.notes.iter().filter(|_| verbose) {
+            eprintln!("note: {note}");
+        }
+        let only_build = |(service, keys): &(&&str, &BTreeSet<String>)| {
+            !service.is_empty() && keys.iter().all(|key| key == "build")
+        };
+        self.only_build += keys.iter().filter(only_build).count();
         let gone = keys
             .iter()
             .filter(|(service, keys)| !service.is_empty() && keys.contains("the service"));
@@ -187,6 +264,10 @@ impl Count {
         self.services += other.services;
         self.whole += other.whole;
         self.adapted += other.adapted;
+        self.only_build += other.only_build;
+        for (key, count) in other.noted {
+            *self.noted.entry(key).or_default() += count;
+        }
         for (key, count) in other.left_out {
             *self.left_out.entry(key).or_default() += count;
         }
@@ -204,8 +285,9 @@ fn percent(part: usize, whole: usize) -> String {
 }
 
 fn print_row(name: &str, count: &Count) {
-    let Count { files, whole_files, services, whole, adapted, .. } = count;
+    let Count { files, whole_files, services, whole, adapted, only_build, .. } = count;
     let in_part = services - whole - adapted;
-    let shares = [*whole, *adapted, in_part].map(|part| percent(part, *services)).join(" | ");
+    let shares =
+        [*whole, *adapted, in_part, *only_build].map(|part| percent(part, *services)).join(" | ");
     println!("| {name} | {files} | {services} | {shares} | {} |", percent(*whole_files, *files));
 }

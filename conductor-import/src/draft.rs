@@ -6,6 +6,7 @@ use conductor_core::error::shown;
 use conductor_core::name::ServiceId;
 use conductor_core::yaml::{Writer, scalar};
 
+use crate::EnvFile;
 use crate::report::Origin;
 
 /// The keys of a definition in the order in which they are written; others follow.
@@ -90,6 +91,8 @@ pub(crate) struct Draft {
     pub(crate) comments: Vec<String>,
     fields: Vec<Item>,
     fallbacks: Vec<Fallback>,
+    /// Variables for a file that others must not read; the last of a name counts.
+    private: Vec<(String, String)>,
 }
 
 /// What to write if a value is refused, in place of it and of values that belong to it.
@@ -104,7 +107,14 @@ struct Fallback {
 
 impl Draft {
     pub(crate) fn new(id: ServiceId, origin: Origin, comment: String) -> Self {
-        Self { id, origin, comments: vec![comment], fields: Vec::new(), fallbacks: Vec::new() }
+        Self {
+            id,
+            origin,
+            comments: vec![comment],
+            fields: Vec::new(),
+            fallbacks: Vec::new(),
+            private: Vec::new(),
+        }
     }
 
     /// Sets a key.
@@ -206,6 +216,30 @@ impl Draft {
     /// Removes a value, and returns where it is from. Indices behind it change.
     pub(crate) fn remove(&mut self, at: &[usize]) -> Option<Origin> {
         remove(&mut self.fields, at)
+    }
+
+    /// Adds a variable to the file that others must not read.
+    pub(crate) fn put_private(&mut self, name: &str, value: &str) {
+        self.private.retain(|(other, _)| other != name);
+        self.private.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// Returns the number of variables in that file.
+    pub(crate) fn private(&self) -> usize {
+        self.private.len()
+    }
+
+    /// Returns the name of that file.
+    pub(crate) fn env_file_name(&self) -> String {
+        format!("{}.env", self.id)
+    }
+
+    /// Returns that file, if there are variables for it.
+    pub(crate) fn env_file(&self) -> Option<EnvFile> {
+        let comments = self.comments.iter().map(|comment| format!("# {comment}\n"));
+        let lines = self.private.iter().map(|(name, value)| format!("{name}={value}\n"));
+        let text = comments.chain(lines).collect();
+        (!self.private.is_empty()).then(|| EnvFile { name: self.env_file_name(), text })
     }
 
     /// Writes the definition.

@@ -53,6 +53,17 @@ pub struct Definition {
     pub id: ServiceId,
     /// Its text, in YAML.
     pub text: String,
+    /// The file of variables that it names, which others must not read.
+    pub env_file: Option<EnvFile>,
+}
+
+/// A file of variables for `env_files`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EnvFile {
+    /// Its name in the directory that was given.
+    pub name: String,
+    /// Its text, as the engines read it.
+    pub text: String,
 }
 
 /// The result of an import.

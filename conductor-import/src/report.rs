@@ -1,5 +1,6 @@
 //! Collects what an import says, with names of files and places.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use conductor_core::error::Problem;
@@ -21,6 +22,8 @@ pub(crate) struct Report {
     pub(crate) files: Vec<SourceFile>,
     pub(crate) left_out: Vec<Problem>,
     pub(crate) notes: Vec<Problem>,
+    /// The places of values that contain the value of a variable.
+    pub(crate) from_variables: BTreeSet<Place>,
 }
 
 /// The place of something, with its path in the document: `services.web.ports[0]`.

@@ -41,7 +41,11 @@ pub(crate) fn settle(mut drafts: Vec<Draft>, report: &mut Report) -> Vec<Definit
             forget(&mut drafts, &id, report);
         }
     }
-    let definition = |draft: &Draft| Definition { text: draft.write(), id: draft.id.clone() };
+    let definition = |draft: &Draft| Definition {
+        text: draft.write(),
+        id: draft.id.clone(),
+        env_file: draft.env_file(),
+    };
     drafts.iter().map(definition).collect()
 }
 

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use conductor_core::definition::Runtime;
 use conductor_import::{Surroundings, compose, quadlet};
 
 fn surrounded<T>(files: &[(&str, &str)], import: impl FnOnce(&Surroundings<'_>) -> T) -> T {
@@ -94,4 +95,108 @@ fn what_is_no_unit_of_quadlet_is_refused() {
         let problems = surrounded(files, |it| quadlet::import(&options, it)).unwrap_err();
         assert!(problems[0].to_string().contains(message), "{problems:?}");
     }
+}
+
+/// Returns the definitions of an import of the first file into a directory.
+fn written(files: &[(&str, &str)]) -> conductor_import::Imported {
+    let options = compose::Options {
+        files: vec![PathBuf::from(files[0].0)],
+        env_directory: Some(PathBuf::from("/etc/conductor/services")),
+        runtime: Runtime::Docker,
+        ..Default::default()
+    };
+    let lookup = |name: &str| (name == "FROM_OUTSIDE").then(|| "outside".to_owned());
+    let imported = surrounded(files, |it| {
+        compose::import(
+            &options,
+            &Surroundings { variable: &lookup, defined: BTreeMap::new(), ..*it },
+        )
+    })
+    .unwrap();
+    assert_eq!(imported.definitions.len(), 1, "{:?}", imported.left_out);
+    imported
+}
+
+#[test]
+fn values_of_variables_are_in_a_file_of_their_own() {
+    let compose = "services:\n  web:\n    image: web:v1\n    command: [serve]\n    environment:\n      PASSWORD: ${PASSWORD}\n\
+                   \x20     LINES: \"${LINES}\"\n      MODE: fast\n      UNSET: ${UNSET:-default}\n      FROM_OUTSIDE:\n";
+    let env = "PASSWORD='pa # ss'\nLINES=\"one\ntwo\"\n";
+    let imported = written(&[("a.yaml", compose), (".env", env)]);
+    let definition = &imported.definitions[0];
+    let file = definition.env_file.as_ref().unwrap();
+    assert_eq!(
+        (file.name.as_str(), file.text.as_str()),
+        ("web.env", "# From a.yaml, service web.\nPASSWORD=pa # ss\nFROM_OUTSIDE=outside\n")
+    );
+    // A line is all that the engines read.
+    for text in [
+        "MODE: fast",
+        "UNSET: default",
+        "one\\ntwo",
+        "env_files: [/etc/conductor/services/web.env]",
+    ] {
+        assert!(definition.text.contains(text), "{text}: {}", definition.text);
+    }
+    assert!(!definition.text.contains("pa # ss") && !definition.text.contains("outside"));
+    let notes: Vec<_> = imported.notes.iter().map(ToString::to_string).collect();
+    let note =
+        "2 values of variables: in /etc/conductor/services/web.env, which only its owner can read";
+    assert!(notes.iter().any(|it| it.ends_with(note)), "{notes:?}");
+    let without = surrounded(&[("a.yaml", compose), (".env", env)], |it| {
+        compose::import(
+            &compose::Options {
+                files: vec![PathBuf::from("a.yaml")],
+                runtime: Runtime::Docker,
+                ..Default::default()
+            },
+            it,
+        )
+    });
+    assert!(without.unwrap().definitions[0].env_file.is_none());
+}
+
+#[test]
+fn a_file_that_the_engines_read_otherwise_is_copied() {
+    let compose = "services:\n  web:\n    image: web:v1\n    command: [serve]\n    env_file: [one.env, two.env]\n";
+    let (one, two) = ("A=1\nB=\"two words\"\n", "A=2 # the second\nC=3\n");
+    let imported = written(&[("a.yaml", compose), ("one.env", one), ("two.env", two)]);
+    let definition = &imported.definitions[0];
+    assert_eq!(
+        definition.env_file.as_ref().unwrap().text,
+        "# From a.yaml, service web.\nB=two words\nA=2\nC=3\n"
+    );
+    assert!(definition.text.contains("env_files: [/etc/conductor/services/web.env]"));
+    assert!(imported.left_out.is_empty(), "{:?}", imported.left_out);
+    // Files that are the same for both stay where they are.
+    let imported = written(&[("a.yaml", compose), ("one.env", "A=1\n"), ("two.env", "B=2\n")]);
+    let definition = &imported.definitions[0];
+    assert!(definition.text.contains("env_files: [/srv/shop/one.env, /srv/shop/two.env]"));
+    assert!(definition.env_file.is_none());
+}
+
+#[test]
+fn drop_ins_and_secrets_of_quadlet() {
+    let file = "[Container]\nImage=docker.io/library/web:v1\nSecret=token,type=env,target=TOKEN\n";
+    let files =
+        [("web.container", file), ("web.container.d/more.conf", "[Container]\nEnvironment=A=b\n")];
+    let import = |runtime| {
+        let options = quadlet::Options {
+            files: vec![PathBuf::from("web.container")],
+            drop_ins: vec![("web.container".into(), PathBuf::from("web.container.d/more.conf"))],
+            runtime,
+            ..Default::default()
+        };
+        surrounded(&files, |it| quadlet::import(&options, it)).unwrap()
+    };
+    let imported = import(Runtime::Podman);
+    let text = &imported.definitions[0].text;
+    assert!(
+        text.contains("A: b") && text.contains("--secret=token,type=env,target=TOKEN"),
+        "{text}"
+    );
+    assert!(imported.left_out.is_empty(), "{:?}", imported.left_out);
+    let imported = import(Runtime::Docker);
+    assert!(!imported.definitions[0].text.contains("--secret"));
+    assert_eq!(imported.left_out[0].message, "left out: docker has no option --secret");
 }

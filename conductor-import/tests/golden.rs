@@ -128,6 +128,7 @@ fn containers_of_quadlet() {
         files: files.map(PathBuf::from).into(),
         runtime: Runtime::Podman,
         adopt_volumes: true,
+        ..quadlet::Options::default()
     };
     let imported = with("quadlet", |surroundings| quadlet::import(&options, surroundings));
     insta::assert_snapshot!(shown(&imported.unwrap()));

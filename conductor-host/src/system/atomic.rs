@@ -22,6 +22,8 @@ const TEMPORARY: &str = ".conductor-";
 pub(crate) enum Change<'a> {
     /// Writes a file, in place of what is there.
     Write(&'a str, &'a str),
+    /// Writes a file that only its owner can read, in place of what is there.
+    WritePrivate(&'a str, &'a str),
     /// Moves a file to a name that is free.
     Move(&'a str, &'a str),
     /// Swaps two files.
@@ -43,9 +45,12 @@ pub(crate) fn change_all(directory: &Path, changes: &[Change<'_>]) -> Result<(),
     let mut ready = Vec::with_capacity(changes.len());
     for change in changes {
         let file = match change {
-            Change::Write(name, text) => {
+            Change::Write(name, text) | Change::WritePrivate(name, text) => {
                 let path = directory.join(name);
-                let mut file = temporary(directory)?;
+                let mut file = match change {
+                    Change::WritePrivate(..) => with_mode(directory, open::OWN)?,
+                    _ => temporary(directory)?,
+                };
                 file.write_all(text.as_bytes()).at("write", &path)?;
                 file.as_file().sync_all().at("sync", &path)?;
                 Some(file)
@@ -57,7 +62,7 @@ pub(crate) fn change_all(directory: &Path, changes: &[Change<'_>]) -> Result<(),
     for (change, file) in ready {
         let at = |name: &str| directory.join(name);
         match (change, file) {
-            (Change::Write(name, _), Some(file)) => {
+            (Change::Write(name, _) | Change::WritePrivate(name, _), Some(file)) => {
                 file.persist(at(name)).map_err(|error| error.error).at("write", &at(name))?;
             }
             (Change::Move(from, to), _) => {
@@ -72,7 +77,7 @@ pub(crate) fn change_all(directory: &Path, changes: &[Change<'_>]) -> Result<(),
                 }
                 _ => {}
             },
-            (Change::Write(..), None) => {}
+            (Change::Write(..) | Change::WritePrivate(..), None) => {}
         }
     }
     File::open(directory).and_then(|directory| directory.sync_all()).at("sync", directory)
@@ -100,11 +105,15 @@ pub(crate) fn renew(directory: &Path) -> io::Result<()> {
 
 /// Creates a temporary file in the target directory, readable for everybody. Dropping it removes it.
 pub(crate) fn temporary(directory: &Path) -> Result<NamedTempFile, PathError> {
+    with_mode(directory, open::READABLE)
+}
+
+fn with_mode(directory: &Path, mode: u32) -> Result<NamedTempFile, PathError> {
     let mut builder = tempfile::Builder::new();
-    builder.prefix(TEMPORARY).permissions(Permissions::from_mode(open::READABLE));
+    builder.prefix(TEMPORARY).permissions(Permissions::from_mode(mode));
     let file = builder.tempfile_in(directory).at("create a file in", directory)?;
     // The umask may have removed bits.
-    open::set_mode(file.as_file(), open::READABLE).at("open", file.path())?;
+    open::set_mode(file.as_file(), mode).at("open", file.path())?;
     Ok(file)
 }
 

@@ -1,5 +1,7 @@
 //! Reads files of other tools that are imported, and writes the definitions that are made of them.
 
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -43,16 +45,53 @@ pub fn files_in(directory: &Path) -> Result<Vec<PathBuf>, Problem> {
     Ok(files)
 }
 
-/// Writes definitions, each a file name and a text, to a directory, which is created. A file with another text is
+/// Returns the drop-ins of a file of Quadlet, in the order in which podman reads them: by their names, also if they are
+/// in several directories: `container.d` for all containers, `web-.container.d` for those whose name begins so, and
+/// the file's own.
+///
+/// # Errors
+/// A directory cannot be read.
+pub fn drop_ins(file: &Path) -> Result<Vec<PathBuf>, Problem> {
+    let stem = file.file_stem().and_then(OsStr::to_str);
+    let kind = file.extension().and_then(OsStr::to_str);
+    let (Some(parent), Some(stem), Some(kind)) = (file.parent(), stem, kind) else {
+        return Ok(Vec::new());
+    };
+    let mut names = vec![format!("{kind}.d")];
+    names.extend(stem.match_indices('-').map(|(at, _)| format!("{}.{kind}.d", &stem[..=at])));
+    names.push(format!("{stem}.{kind}.d"));
+    // A file in a later directory replaces one of the same name.
+    let mut found = BTreeMap::new();
+    for directory in names.into_iter().map(|name| parent.join(name)) {
+        let files = if directory.is_dir() { files_in(&directory)? } else { Vec::new() };
+        let files = files.into_iter().filter(|path| path.extension() == Some(OsStr::new("conf")));
+        found.extend(files.map(|path| (path.file_name().map(OsStr::to_owned), path)));
+    }
+    Ok(found.into_values().collect())
+}
+
+/// A file that an import writes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewFile<'f> {
+    /// Its name, without a directory.
+    pub name: String,
+    /// Its text.
+    pub text: &'f str,
+    /// Whether only its owner can read it.
+    pub is_private: bool,
+}
+
+/// Writes definitions, and the files that they name, to a directory, which is created. A file with another text is
 /// not replaced.
 ///
 /// # Errors
 /// A file with another text is there, and nothing has changed; or the directory cannot be written.
-pub fn write_definitions(directory: &Path, files: &[(String, &str)]) -> Result<(), Problem> {
+pub fn write_definitions(directory: &Path, files: &[NewFile<'_>]) -> Result<(), Problem> {
     let mut new = Vec::new();
-    for (name, text) in files {
+    for NewFile { name, text, is_private } in files {
         let path = directory.join(name);
         match read_import(&path) {
+            Ok(None) if *is_private => new.push(Change::WritePrivate(name, text)),
             Ok(None) => new.push(Change::Write(name, text)),
             Ok(Some(old)) if old == *text => {}
             Ok(Some(_)) => {

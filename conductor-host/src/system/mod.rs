@@ -50,7 +50,7 @@ pub use directory::{DirectoryError, UnitDirectory};
 pub use history::{Invocation, Outcomes, invocations, outcomes};
 pub(crate) use host::SystemHost;
 pub use images::EngineError;
-pub use imports::{files_in, read_import, write_definitions};
+pub use imports::{NewFile, drop_ins, files_in, read_import, write_definitions};
 pub use journal::{Follower, JournalQuery};
 pub use last_words::{LastWords, last_words};
 pub use listeners::{listeners, listening_ports};

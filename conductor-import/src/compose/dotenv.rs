@@ -78,7 +78,7 @@ pub(crate) fn read(
                 let earlier = found.iter().rev().find(|it| it.name == name);
                 variable(name).or_else(|| earlier.and_then(|it| it.value.clone()))
             };
-            let mut template = Template { variable: &lookup, unset: Vec::new() };
+            let mut template = Template { variable: &lookup, unset: Vec::new(), has_value: false };
             template.replace(&value).map_err(|_| {
                 (number, format!("the value of {name} is not a valid template of variables"))
             })?
@@ -88,6 +88,20 @@ pub(crate) fn read(
         found.push(Variable { name, value: Some(value), line: number, is_special });
     }
     Ok(found)
+}
+
+/// Reads a file as the engines do: lines of `NAME=VALUE`, in which nothing is special.
+pub(crate) fn read_raw(text: &str) -> Vec<Variable> {
+    let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim_start()));
+    let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    let variable = |(line, text): (usize, &str)| {
+        let (name, value) = match text.split_once('=') {
+            Some((name, value)) => (name, Some(value.to_owned())),
+            None => (text, None),
+        };
+        Variable { name: name.to_owned(), value, line, is_special: false }
+    };
+    lines.map(variable).collect()
 }
 
 /// Returns where the closing quote is.

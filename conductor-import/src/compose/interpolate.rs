@@ -16,6 +16,8 @@ pub(crate) enum Fault {
 pub(crate) struct Template<'v> {
     pub(crate) variable: &'v dyn Fn(&str) -> Option<String>,
     pub(crate) unset: Vec<String>,
+    /// Whether a variable that is set, and not empty, was used.
+    pub(crate) has_value: bool,
 }
 
 impl Template<'_> {
@@ -72,7 +74,10 @@ impl Template<'_> {
         let (word, after) = (&rest[1..=end], &rest[end + 2..]);
         // What is not used need not be a template: it is not read.
         match (kind, value) {
-            ('-' | '?', Some(value)) => Ok((value, after)),
+            ('-' | '?', Some(value)) => {
+                self.has_value |= !value.is_empty();
+                Ok((value, after))
+            }
             ('+', None) => Ok((String::new(), after)),
             ('-' | '+', _) => Ok((self.all(word, depth + 1)?, after)),
             _ => {
@@ -84,6 +89,7 @@ impl Template<'_> {
 
     fn value(&mut self, name: &str) -> Option<String> {
         let value = (self.variable)(name);
+        self.has_value |= value.as_ref().is_some_and(|value| !value.is_empty());
         if value.is_none() && !self.unset.iter().any(|other| other == name) {
             self.unset.push(name.to_owned());
         }
@@ -141,7 +147,8 @@ mod tests {
             ("ü${B:-ä}", "üä"),
             ("${A:-$2a$14$x}", "1"),
         ] {
-            let mut template = Template { variable: &variable, unset: Vec::new() };
+            let mut template =
+                Template { variable: &variable, unset: Vec::new(), has_value: false };
             assert_eq!(template.replace(text).as_deref(), Ok(replaced), "{text}");
         }
     }
@@ -149,7 +156,8 @@ mod tests {
     #[test]
     fn what_is_wrong_is_found() {
         let replace = |text: &str| {
-            let mut template = Template { variable: &variable, unset: Vec::new() };
+            let mut template =
+                Template { variable: &variable, unset: Vec::new(), has_value: false };
             (template.replace(text), template.unset)
         };
         for text in ["$", "${", "${A", "${}", "${1}", "${A!x}", "a $ b", "${B:-${C}"] {

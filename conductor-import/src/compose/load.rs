@@ -181,9 +181,13 @@ impl Loader<'_> {
             }
             Value::Text(text) if text.contains('$') => {
                 let lookup = |name: &str| environment.get(self.surroundings, name);
-                let mut template = Template { variable: &lookup, unset: Vec::new() };
+                let mut template =
+                    Template { variable: &lookup, unset: Vec::new(), has_value: false };
                 let replaced = template.replace(text);
                 let unset = template.unset;
+                if template.has_value {
+                    self.report.from_variables.insert(node.at);
+                }
                 let origin = Origin::new(node.at, path);
                 match replaced {
                     Ok(replaced) => *text = replaced,

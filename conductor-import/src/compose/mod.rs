@@ -49,6 +49,9 @@ pub struct Options {
     pub adopt_volumes: bool,
     /// Whether each id begins with the name of the project.
     pub prefix: bool,
+    /// The directory of files for variables whose values are from the environment or from `.env`; absolute. Without
+    /// one, these are in the definitions.
+    pub env_directory: Option<PathBuf>,
 }
 
 /// Converts the services of a project.

@@ -35,6 +35,18 @@ pub(super) struct Key {
     pub(super) to: &'static str,
 }
 
+/// The options of the table that docker does not have.
+pub(super) const ONLY_PODMAN: [&str; 8] = [
+    "--gidmap",
+    "--http-proxy",
+    "--read-only-tmpfs",
+    "--secret",
+    "--subgidname",
+    "--subuidname",
+    "--tz",
+    "--uidmap",
+];
+
 /// Returns the rows of the table, in the order of the alphabet.
 pub fn rows() -> impl Iterator<Item = Row> {
     KEYS.iter().map(|key| key.row)
@@ -217,12 +229,7 @@ pub(super) const KEYS: &[Key] = &[
         "",
         "`security_opt: [seccomp=...]`",
     ),
-    key(
-        "Secret",
-        Take::LeftOut,
-        "",
-        "podman keeps the secret; write it into a file, and add secrets: {NAME: /PATH}",
-    ),
+    option!("Secret", "--secret"),
     key("SecurityLabelDisable", Take::Other, "security_opt", "`security_opt: [label=disable]`"),
     key(
         "SecurityLabelFileType",

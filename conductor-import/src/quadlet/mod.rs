@@ -28,6 +28,8 @@ use crate::{Imported, Surroundings, settle};
 pub struct Options {
     /// The files. Those in a directory `NAME.container.d` belong to `NAME.container`.
     pub files: Vec<PathBuf>,
+    /// More drop-ins, each with the name of the file that it belongs to, in their order.
+    pub drop_ins: Vec<(String, PathBuf)>,
     /// What runs the services.
     pub runtime: Runtime,
     /// Whether volumes of the engine are used.
@@ -96,6 +98,12 @@ pub fn import(
             continue;
         };
         for (option, origin) in &container.options {
+            let name = option.split('=').next().unwrap_or_default();
+            if options.runtime == Runtime::Docker && keys::ONLY_PODMAN.contains(&name) {
+                let message = format!("left out: docker has no option {name}");
+                report.leave_out(origin, message, "import with --runtime podman");
+                continue;
+            }
             draft.push("options", option, origin);
         }
         sections::carry(draft, lines, &id, &mut report);
@@ -119,6 +127,7 @@ fn read(
     // Drop-ins come after their files.
     let mut files: Vec<_> = options.files.iter().map(|file| (owner(file), file)).collect();
     files.sort_by_key(|(owner, _)| owner.is_some());
+    files.extend(options.drop_ins.iter().map(|(owner, file)| (Some(owner.clone()), file)));
     for (owner, path) in files {
         let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let kind = path.extension().and_then(|kind| kind.to_str()).unwrap_or_default();

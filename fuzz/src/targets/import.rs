@@ -26,6 +26,7 @@ pub fn compose(input: &[u8]) {
         },
         adopt_volumes: how & 4 != 0,
         prefix: how & 8 != 0,
+        env_directory: (how & 16 != 0).then(|| PathBuf::from("/etc/conductor/services")),
         ..of_compose::Options::default()
     };
     check("compose.yaml", text, |surroundings| of_compose::import(&options, surroundings));
@@ -41,6 +42,7 @@ pub fn quadlet(input: &[u8]) {
         files: vec![PathBuf::from("web.container")],
         runtime: Runtime::Podman,
         adopt_volumes: true,
+        ..of_quadlet::Options::default()
     };
     check("web.container", text, |surroundings| of_quadlet::import(&options, surroundings));
 }

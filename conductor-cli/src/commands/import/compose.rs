@@ -63,6 +63,7 @@ pub(crate) fn run(context: &Context, options: &Compose) -> Result<ExitCode, Fail
         runtime: options.runtime,
         adopt_volumes: options.adopt_volumes,
         prefix: options.prefix,
+        env_directory: options.into.directory()?,
     };
     super::import(context, &options.into, |surroundings| import(&import_options, surroundings))
 }

@@ -10,8 +10,8 @@ use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, Subcommand};
 use conductor_core::definition::Runtime;
 use conductor_core::error::Problem;
-use conductor_host::system::{defined_services, read_import, write_definitions};
-use conductor_import::{Imported, Surroundings};
+use conductor_host::system::{NewFile, defined_services, read_import, write_definitions};
+use conductor_import::{Definition, EnvFile, Imported, Surroundings};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -46,6 +46,19 @@ pub(crate) struct Into {
     /// Write each definition to DIR/ID.yaml instead of printing it; other files are not replaced
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+}
+
+impl Into {
+    /// Returns the absolute path of the directory that is written to.
+    fn directory(&self) -> Result<Option<PathBuf>, Failure> {
+        let absolute =
+            |out: &PathBuf| std::path::absolute(out).map_err(move |error| (out.clone(), error));
+        self.out
+            .as_ref()
+            .map(absolute)
+            .transpose()
+            .map_err(|(out, error)| Failure::Import(vec![Problem::of_file(out, error.to_string())]))
+    }
 }
 
 /// The definitions that Compose files or Quadlet units were converted to.
@@ -100,7 +113,15 @@ fn import(
         let files: Vec<_> = imported
             .definitions
             .iter()
-            .map(|definition| (format!("{}.yaml", definition.id), definition.text.as_str()))
+            .flat_map(|Definition { id, text, env_file }| {
+                let definition = NewFile { name: format!("{id}.yaml"), text, is_private: false };
+                let variables = env_file.iter().map(|EnvFile { name, text }| NewFile {
+                    name: name.clone(),
+                    text,
+                    is_private: true,
+                });
+                variables.chain([definition])
+            })
             .collect();
         write_definitions(out, &files).map_err(|problem| Failure::Import(vec![problem]))?;
     }

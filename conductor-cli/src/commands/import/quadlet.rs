@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use conductor_core::definition::Runtime;
-use conductor_host::system::files_in;
+use conductor_host::system::{drop_ins, files_in};
 use conductor_import::quadlet::{Options, import};
 
 use super::{Into, runtimes};
@@ -45,7 +45,18 @@ pub(crate) fn run(context: &Context, options: &Quadlet) -> Result<ExitCode, Fail
             false => files.push(path.clone()),
         }
     }
-    let import_options =
-        Options { files, runtime: options.runtime, adopt_volumes: options.adopt_volumes };
+    let mut more = Vec::new();
+    for file in &files {
+        let found = drop_ins(file).map_err(|problem| Failure::Import(vec![problem]))?;
+        let name = file.file_name().unwrap_or_default().to_string_lossy();
+        let new = found.into_iter().filter(|path| !files.contains(path));
+        more.extend(new.map(|path| (name.clone().into_owned(), path)));
+    }
+    let import_options = Options {
+        files,
+        drop_ins: more,
+        runtime: options.runtime,
+        adopt_volumes: options.adopt_volumes,
+    };
     super::import(context, &options.into, |surroundings| import(&import_options, surroundings))
 }

@@ -27,11 +27,14 @@ pub(crate) fn memory_swap(c: &mut Conversion<'_>, entry: &Entry, origin: &Origin
     let memory = c.get("mem_limit").or(of_deploy.flatten());
     let memory = memory.and_then(Node::as_text).and_then(units::bytes);
     match (total, memory) {
-        (Some(total), Some(memory)) if total >= memory => {
+        // No swap at all, as without the key.
+        (Some(total), Some(memory)) if total == memory => {}
+        (Some(total), Some(memory)) if total > memory => {
             let swap = units::size(total - memory);
             c.draft.put("limits", "memory_swap", Val::Text(swap), origin);
         }
-        _ if entry.value.as_text() == Some("-1") => {}
+        // The engines take 0 for not given.
+        _ if matches!(entry.value.as_text(), Some("-1" | "0")) => {}
         _ => {
             c.leave_out(
                 origin,

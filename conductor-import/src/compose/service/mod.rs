@@ -70,6 +70,7 @@ pub(crate) fn convert(c: &mut Conversion<'_>) {
             }
         }
     }
+    environment::finish(c, &origin);
     program::finish(c, &origin);
     networks::finish(c, &origin);
     depends::finish(c, &origin);
