@@ -39,6 +39,7 @@ fn the_three_formats_give_the_same_service() {
             ports: Vec::new(),
             upstream: None,
             volume_names: BTreeMap::new(),
+            hooks: BTreeMap::new(),
             jobs: BTreeMap::new(),
             files: Vec::new(),
         };

@@ -23,6 +23,7 @@ pub(crate) fn of(subcommand: Option<Subcommand>) -> &'static str {
         Some(Subcommand::Collect) => include_str!("help/collect.txt"),
         Some(Subcommand::Mail) => include_str!("help/mail.txt"),
         Some(Subcommand::Turn) => include_str!("help/turn.txt"),
+        Some(Subcommand::Event) => include_str!("help/event.txt"),
     }
 }
 
@@ -86,6 +87,7 @@ mod tests {
                     | Subcommand::Collect
                     | Subcommand::Mail
                     | Subcommand::Turn
+                    | Subcommand::Event
             );
             assert_eq!(ALL.contains(&format!("\n  {subcommand} ")), !inner, "{subcommand}");
         }

@@ -4,6 +4,7 @@ mod check;
 mod conceal;
 mod container;
 mod docker;
+mod event;
 mod exec;
 mod help;
 mod itself;
@@ -108,6 +109,10 @@ pub fn main() -> ExitCode {
             Err(error) => failure(&error, FAILED),
         },
         Request::Turn(turn) => failure(&turn::run(&turn), FAILED),
+        Request::Event(event) => match event::run(&event) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => failure(&error, FAILED),
+        },
         Request::Ended(ended) => match run::report(&ended) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => failure(&error, FAILED),

@@ -40,6 +40,9 @@ pub enum ValueError {
     /// It is not the place of a job.
     #[error("not LIMIT:SERVICE:JOB, as in 2:shop:orders")]
     JobPlace,
+    /// It is not a moment of a unit.
+    #[error("not healthy, up, held, ended or failed")]
+    Moment,
     /// It is not UTF-8.
     #[error("not text in UTF-8")]
     Text,

@@ -72,6 +72,8 @@ pub const DIRECTORY: &str = "--directory";
 pub const HOST_LIMIT: &str = "--host-limit";
 /// A job, and how many of its service may run at the same time.
 pub const JOB: &str = "--job";
+/// What has happened to a unit.
+pub const MOMENT: &str = "--moment";
 
 /// The options for the timing of checks.
 pub(crate) const TIMES: [&str; 5] = [INTERVAL, TIMEOUT, RETRIES, START_PERIOD, SUCCESS_THRESHOLD];
@@ -102,6 +104,7 @@ pub fn of(subcommand: Subcommand) -> Vec<&'static str> {
         Subcommand::Collect => &[OUTPUT],
         Subcommand::Mail => &[OUTPUT, TO, NAME, LINE, USER, TIMEOUT, USER_MANAGER],
         Subcommand::Turn => &[DIRECTORY, HOST_LIMIT, JOB],
+        Subcommand::Event => &[MOMENT, UNIT_FILE],
     });
     options
 }

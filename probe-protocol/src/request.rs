@@ -5,6 +5,7 @@ use std::fmt;
 
 use crate::check::Watch;
 use crate::error::ArgumentError;
+use crate::event::Event;
 use crate::exec::{Docker, Exec};
 use crate::given::Given;
 use crate::job::{Collect, Mail};
@@ -37,11 +38,13 @@ pub enum Subcommand {
     Mail,
     /// Waits until a scheduled job may run, and holds its place.
     Turn,
+    /// Tells the hooks of a service what has happened.
+    Event,
 }
 
 impl Subcommand {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Exec,
         Self::Docker,
         Self::Check,
@@ -53,6 +56,7 @@ impl Subcommand {
         Self::Collect,
         Self::Mail,
         Self::Turn,
+        Self::Event,
     ];
 
     /// Returns its name.
@@ -69,6 +73,7 @@ impl Subcommand {
             Self::Collect => "collect",
             Self::Mail => "mail",
             Self::Turn => "turn",
+            Self::Event => "event",
         }
     }
 
@@ -148,6 +153,8 @@ pub enum Request {
     Mail(Mail),
     /// [`Subcommand::Turn`].
     Turn(Turn),
+    /// [`Subcommand::Event`].
+    Event(Event),
 }
 
 impl Request {
@@ -199,6 +206,7 @@ impl Request {
             }
             Subcommand::Mail => Self::Mail(Mail::read(&given)?),
             Subcommand::Turn => Self::Turn(Turn::read(&given)?),
+            Subcommand::Event => Self::Event(Event::read(&given)?),
         })
     }
 }
@@ -260,6 +268,8 @@ mod tests {
             &["limit", "--", "a"],
             &["collect", "--", "a"],
             &["mail", "--output=/o", "--name=a", "--line=a", "--timeout=1s"],
+            &["event", "--unit-file=/a"],
+            &["event", "--moment=now", "--unit-file=/a"],
             &["stop", "--now"],
             &["turn", "--directory=/d"],
             &["turn", "--directory=/d", "--job=2:../a:b"],

@@ -147,6 +147,7 @@ fn main() -> ExitCode {
             ("cron", cron::TESTS),
             ("calendars", calendars::TESTS),
             ("crontabs", crontabs::TESTS),
+            ("monitoring::hooks", monitoring::hooks::TESTS),
             ("reporting", reporting::TESTS),
         ] {
             for &(name, test) in tests {

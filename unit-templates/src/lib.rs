@@ -36,6 +36,10 @@ pub const RETRY: Template =
 pub const TURN: Template =
     Template { file: "turn.service.hbs", text: include_str!("../turn.service.hbs") };
 
+/// What reports a failed unit to the hooks of its service; one for all services.
+pub const EVENT: Template =
+    Template { file: "event.service.hbs", text: include_str!("../event.service.hbs") };
+
 /// A command that runs once and to its end.
 pub const COMMAND: Template =
     Template { file: "command.service.hbs", text: include_str!("../command.service.hbs") };
@@ -49,4 +53,5 @@ pub const NGINX: Template =
     Template { file: "nginx.upstream.hbs", text: include_str!("../nginx.upstream.hbs") };
 
 /// All templates of units.
-pub const ALL: [Template; 8] = [INSTANCE, TARGET, START, START_TIMER, RETRY, TURN, COMMAND, TIMER];
+pub const ALL: [Template; 9] =
+    [INSTANCE, TARGET, START, START_TIMER, RETRY, TURN, EVENT, COMMAND, TIMER];

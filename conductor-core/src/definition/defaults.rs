@@ -16,6 +16,7 @@ pub(crate) const COMMAND_TIMEOUT: Span = Span::from_secs(10);
 /// Migrations of large databases take minutes; the host is locked meanwhile.
 pub(crate) const BEFORE_TIMEOUT: Span = Span::from_secs(30 * 60);
 pub(crate) const KEEP: u16 = 2;
+pub(crate) const HOOK_TIMEOUT: Span = Span::from_secs(30);
 pub(crate) const MIN_HEALTHY_TIME: Span = Span::from_secs(0);
 pub(crate) const CATCH_UP: bool = false;
 pub(crate) const ENABLED: bool = true;

@@ -8,6 +8,7 @@ pub(crate) mod defaults;
 mod depends_on;
 mod document;
 mod field;
+mod hooks;
 mod json;
 mod limits;
 mod lines;
@@ -27,6 +28,7 @@ use serde::Deserialize;
 
 pub use depends_on::{Condition, Dependency, DependsOn};
 pub use field::{Field, Located, Table};
+pub use hooks::{HookKeys, Hooks};
 pub use limits::{CheckedLimits, LIMITS, LimitMeaning, Limits};
 pub use networks::{Network, Networks};
 pub use process::{Engines, MEANINGS, Meaning, Native, Process, ProcessKeys};

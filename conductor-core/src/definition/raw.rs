@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::defaults;
 use super::depends_on::DependsOn;
 use super::field::{Field, Table};
+use super::hooks::Hooks;
 use super::limits::Limits;
 use super::networks::Networks;
 use super::process::ProcessKeys;
@@ -149,6 +150,8 @@ pub struct Definition {
     /// in which they were due, and their `timeout` begins when they run. Any number unless given.
     #[schemars(range(min = 1, max = MOST_PARALLEL))]
     pub max_parallel: Field<u16>,
+    /// Hooks: what is told to whom when something happens to the service.
+    pub on: Field<Hooks>,
     /// Scheduled jobs, by name.
     pub cron: Field<Table<JobName, Job>>,
     /// Directives for the instances' units, by section (`Unit`, `Service`), written unchanged:

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::shared::{Place, start_unit};
-use super::{CompileError, Release, VERSION, images, slice_unit, start_link, target_unit};
+use super::{CompileError, Release, VERSION, hooks, images, slice_unit, start_link, target_unit};
 use crate::definition::Runtime;
 use crate::runtime::{self, Parts, Scope};
 use crate::service::{Process, Service};
@@ -59,6 +59,9 @@ pub(super) fn compile(
         return Err(CompileError::UserScope { service: service.id.clone() });
     }
     check_scope(service, scope)?;
+    if scope == Scope::User && !service.hooks.is_empty() {
+        return Err(CompileError::OfTheHost { service: service.id.clone(), key: "on" });
+    }
     if scope == Scope::User && service.listen == Listen::Socket {
         return Err(CompileError::Socket { service: service.id.clone() });
     }
@@ -87,12 +90,14 @@ pub(super) fn compile(
         target: target.as_str(),
     };
     let text = templates.render(unit_templates::TARGET, &Values::new(&view))?;
+    let text = hooks::with_hooks(text, service);
     set.links.insert(start_link(&service.id, scope));
     set.units.insert(target, Unit::new(text, metadata(service, Kind::Target)));
     Ok(set)
 }
 
 /// Compiles one instance.
+#[expect(clippy::too_many_lines, reason = "a few lines for each part of the unit")]
 pub(super) fn instance_unit(
     release: &Release<'_>,
     instance: u16,
@@ -140,7 +145,7 @@ pub(super) fn instance_unit(
     let Parts {
         service_type,
         unit: of_runtime,
-        exec,
+        mut exec,
         restart,
         health,
         environment,
@@ -158,6 +163,7 @@ pub(super) fn instance_unit(
         unit.push("Wants", "network-online.target");
         unit.push("After", "network-online.target");
     }
+    hooks::report(&mut unit, &mut exec, service, units);
     push_order(&mut unit, service);
     push_settings(&mut unit, service, "Unit");
     let mut settings = Lines::default();

@@ -60,6 +60,9 @@ struct Fingerprint<'a> {
     health: &'a Option<Health>,
     stop_timeout: Span,
     settings: &'a BTreeMap<Section, BTreeMap<Directive, Setting>>,
+    /// Whether the instances report what happens to them. What is done then is not in their units.
+    #[serde(skip_serializing_if = "is_false")]
+    reports: bool,
     templates: Option<&'a str>,
     /// Absent if the release was not renewed: its name is then the same on each host.
     #[serde(skip_serializing_if = "is_zero")]
@@ -69,6 +72,11 @@ struct Fingerprint<'a> {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_default(service_type: &ServiceType) -> bool {
     *service_type == ServiceType::default()
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
@@ -116,6 +124,7 @@ pub(super) fn digest(
         proxy: _,
         mail_to: _,
         max_parallel: _,
+        hooks: _,
         jobs: _,
         settings,
         origin: _,
@@ -168,6 +177,7 @@ pub(super) fn digest(
         health: &health,
         stop_timeout: *stop_timeout,
         settings,
+        reports: service.reports(),
         templates,
         renewed,
     };

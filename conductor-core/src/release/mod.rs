@@ -2,6 +2,7 @@
 
 mod compile;
 mod digest;
+mod hooks;
 mod images;
 mod run;
 mod scheduled_jobs;

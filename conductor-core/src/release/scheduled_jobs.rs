@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::compile::metadata;
 use super::run::Task;
 use super::shared::turn_unit;
-use super::{CompileError, Release, job_unit, timer_unit};
+use super::{CompileError, Release, hooks, job_unit, timer_unit};
 use crate::definition::{Overlap, Runtime};
 use crate::name::{JobName, ReleaseName, UnitName, dynamic_user};
 use crate::runtime::{Scope, output_file};
@@ -131,6 +131,7 @@ fn runner(
             of_unit.push(directive, &turn);
         }
     }
+    hooks::report_job(&mut of_unit, release.service);
     if scope == Scope::System {
         // A timer starts before the network is up, and a missed run is due immediately.
         of_unit.push("Wants", "network-online.target");

@@ -2,15 +2,17 @@
 //!
 //! `conductor-start@ID.service` starts the target of a service at boot. `conductor-start@ID.timer` is for
 //! instances that were given up: ten seconds after its start, `conductor-retry@ID.service` starts them again.
+//! `conductor-event@UNIT.service` tells the hooks of a service that a unit has failed.
 //! `conductor-turn@PLACE.service` holds the place of a scheduled job whose number is limited.
 
 use std::num::NonZero;
 
 use probe_protocol::places::TURNS;
-use probe_protocol::{JobPlace, Turn, UnitPath, option};
+use probe_protocol::{Event, JobPlace, Moment, Turn, UnitPath, option};
 use serde::Serialize;
 use unit_templates::Template;
 
+use super::hooks::EVENT;
 use super::{PREFIX, VERSION};
 use crate::name::{JobName, ServiceId, UnitName};
 use crate::runtime::{PROBE, Scope};
@@ -40,6 +42,7 @@ struct SharedView<'a> {
     unit_path: &'a str,
     exec: Lines,
     directory: &'a str,
+    event: String,
 }
 
 /// What differs between the host's systemd and a user's.
@@ -80,7 +83,8 @@ pub fn shared_units(scope: Scope, templates: &Templates) -> Result<UnitSet, Temp
     compile(&units, scope, templates)
 }
 
-/// Compiles the units that these services share: also that for their jobs, if one has a limit of them.
+/// Compiles the units that these services share: also that for their jobs, if one has a limit of
+/// them, and that for their hooks, if one has hooks.
 ///
 /// # Errors
 /// A template fails.
@@ -92,6 +96,10 @@ pub fn units_shared_by(
     let mut set = shared_units(scope, templates)?;
     if services.iter().any(|service| service.max_parallel.is_some()) {
         let unit = (format!("{PREFIX}{TURN}.service"), unit_templates::TURN);
+        set.units.extend(compile(&[unit], scope, templates)?.units);
+    }
+    if services.iter().any(|service| !service.hooks.is_empty()) {
+        let unit = (format!("{EVENT}.service"), unit_templates::EVENT);
         set.units.extend(compile(&[unit], scope, templates)?.units);
     }
     Ok(set)
@@ -115,6 +123,10 @@ fn compile(
         unit_path: place.units,
         exec: turn(),
         directory: TURNS,
+        event: format!(
+            "{PROBE} {}",
+            Event::text(Moment::Failed, &format!("{}/%i.service", place.units))
+        ),
     };
     let values = Values::new(&view);
     let mut set = UnitSet::default();

@@ -277,6 +277,7 @@ fn defined(start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
         proxy: _,
         mail_to: _,
         max_parallel: _,
+        hooks: _,
         jobs: _,
         settings: _,
         origin: _,

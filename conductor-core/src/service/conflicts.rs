@@ -18,8 +18,16 @@ pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
     let mut ports: Vec<(&FixedPort, (usize, usize), &Service)> = Vec::new();
     let mut problems = Vec::new();
     for service in services {
-        let Origin { file, position, ports: at, upstream, jobs, volume_names: _, files: _ } =
-            &service.origin;
+        let Origin {
+            file,
+            position,
+            ports: at,
+            upstream,
+            hooks: _,
+            jobs,
+            volume_names: _,
+            files: _,
+        } = &service.origin;
         let mut refuse = |position, path: String, message, other: &Origin, what| {
             problems.push(Problem {
                 file: file.clone(),

@@ -8,6 +8,7 @@ mod files;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use probe_protocol::{Hook, HookEvent};
 use serde::Serialize;
 
 pub use crate::definition::CheckedLimits as Limits;
@@ -96,6 +97,8 @@ pub struct Service {
     pub mail_to: Option<MailTo>,
     /// How many of its scheduled jobs run at the same time.
     pub max_parallel: Option<u16>,
+    /// What is done when something happens to it.
+    pub hooks: BTreeMap<HookEvent, Hook>,
     /// The scheduled jobs.
     pub jobs: BTreeMap<JobName, ScheduledJob>,
     /// Directives from the definition that replace conductor's own.
@@ -106,7 +109,7 @@ pub struct Service {
     pub advice: Vec<Problem>,
 }
 
-/// The place where a service was read: of its id, its upstream and its jobs.
+/// The place where a service was read: of its id, its upstream, its hooks and its jobs.
 #[derive(Debug, Clone)]
 pub struct Origin {
     /// The file.
@@ -119,6 +122,8 @@ pub struct Origin {
     pub ports: Vec<(usize, usize)>,
     /// Line and column of its entries in `volume_names`.
     pub volume_names: BTreeMap<VolumeName, (usize, usize)>,
+    /// Line and column of its hooks.
+    pub hooks: BTreeMap<HookEvent, (usize, usize)>,
     /// Line and column of the names of its jobs.
     pub jobs: BTreeMap<JobName, (usize, usize)>,
     /// The files and directories of the host that it refers to.
@@ -311,6 +316,11 @@ impl Service {
             Some(NetworkMode::None) => false,
             None => self.runtime == Runtime::Native,
         }
+    }
+
+    /// Returns whether its instances report what happens to them, because a hook is told of it.
+    pub fn reports(&self) -> bool {
+        self.hooks.keys().any(|event| event.is_of_instance())
     }
 
     /// Returns whether its command runs to its end.

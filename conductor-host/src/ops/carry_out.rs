@@ -101,6 +101,7 @@ impl Conductor {
             self.plan_again(site, (change, &settings), &observed, (service, pulled, images))
         };
         let services = site.carry_out(&settings, plan, &again, watcher)?;
+        self.tell_failures(change, &observed.borrow(), &services);
         Ok(Report {
             changed: services.iter().any(|service| service.changed),
             healthy: site.has_systemd() && services.iter().all(|service| service.failure.is_none()),

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::Conductor;
 use super::change::Change;
 use super::error::Error;
+use super::hooks::{check_hooks, missing};
 use super::planning::LEFT;
 use crate::system::{Settings, program, time_zone, unread_directories, verify};
 use conductor_core::error::{Invalid, Problem, Problems};
@@ -28,12 +29,15 @@ impl Conductor {
         }
         if self.is_online() {
             know_zones(services)?;
+            check_hooks(services)?;
         }
         // Without the probe no instance that needs it would start; an image that is being built may
         // get it later.
         let probe = Path::new(PROBE);
         let probed = services.iter().find(|service| {
-            (service.instances > 0 && is_probed(service)) || mailed_jobs(service).next().is_some()
+            (service.instances > 0 && is_probed(service))
+                || mailed_jobs(service).next().is_some()
+                || !service.hooks.is_empty()
         });
         match probed {
             Some(service) if self.is_online() && !probe.exists() => {
@@ -69,6 +73,7 @@ impl Conductor {
         if self.is_online() {
             advice.extend(verify::verify(services, self.paths.scope));
             advice.extend(unmailed(services));
+            advice.extend(missing(services));
             if self.paths.scope == Scope::System {
                 advice.extend(verify::missing_units(services));
             }

@@ -9,6 +9,7 @@ mod diff;
 mod error;
 mod error_kind;
 mod history;
+mod hooks;
 mod host_checks;
 mod host_files;
 mod images;

@@ -120,7 +120,7 @@ pub(crate) fn missing_units(services: &[Service]) -> Vec<Problem> {
 }
 
 /// Returns whether a unit file, or the template of an instance, is where systemd looks for it.
-fn is_installed(unit: &str) -> bool {
+pub(crate) fn is_installed(unit: &str) -> bool {
     let template = unit.split_once('@').and_then(|(name, rest)| {
         let (_, suffix) = rest.rsplit_once('.')?;
         Some(format!("{name}@.{suffix}"))

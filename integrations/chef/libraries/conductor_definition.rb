@@ -15,7 +15,7 @@ module ConductorCookbook
       network_mode env env_files secrets volumes volume_names user cap_add cap_drop group_add
       working_dir hostname init stop_signal ulimits extra_hosts dns dns_search tmpfs read_only
       security_opt devices privileged shm_size sysctls pid ipc userns tty gpus platform labels options
-      limits health deploy proxy sandbox cron mail_to max_parallel systemd
+      limits health deploy proxy sandbox on cron mail_to max_parallel systemd
     ].freeze
 
     HIDDEN = '(sensitive)'

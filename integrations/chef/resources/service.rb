@@ -60,6 +60,7 @@ property :health, Hash, desired_state: false
 property :deploy, Hash, desired_state: false
 property :proxy, Hash, desired_state: false
 property :sandbox, [true, false], desired_state: false
+property :on, Hash, desired_state: false
 property :cron, Hash, desired_state: false
 property :mail_to, String, desired_state: false
 property :max_parallel, Integer, desired_state: false

@@ -1,6 +1,7 @@
-//! Metrics, read by what reads metrics elsewhere: promtool, the official parser in Python, Prometheus, and the
+//! Hooks, and metrics, read by what reads metrics elsewhere: promtool, the official parser in Python, Prometheus, and the
 //! textfile collector of `node_exporter`.
 
+pub(crate) mod hooks;
 mod metrics;
 
 use std::sync::Arc;

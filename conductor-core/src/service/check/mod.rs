@@ -8,6 +8,7 @@ mod depends_on;
 mod directives;
 mod files;
 mod health;
+mod hooks;
 mod limits;
 mod lookalikes;
 mod networks;
@@ -78,6 +79,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         proxy,
         mail_to,
         max_parallel,
+        on,
         cron,
         systemd,
     } = definition;
@@ -116,6 +118,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let (deploy, ordered) = check.takes_over(deploy, runtime, data, instances, !proxy.is_absent());
     advice.extend(ordered);
     let health = check.health(health, is_reached, &ports);
+    let hooks = check.hooks(on, health.is_some());
     let has_memory = matches!(&limits, Field::Given(it) if !it.value.memory.is_absent());
     let limits = check.limits(limits, runtime, false);
     let proxy = check.proxy(proxy, is_reached);
@@ -139,6 +142,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
             ports: ports.iter().map(|port| source.position(port.at)).collect(),
             upstream: proxy.as_ref().map(|proxy| source.position(proxy.at)),
             volume_names: check.volume_places(&process),
+            hooks: hooks.iter().map(|(event, it)| (*event, source.position(it.at))).collect(),
             jobs: places,
             files,
         },
@@ -173,6 +177,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         proxy: proxy.map(|proxy| proxy.value),
         mail_to,
         max_parallel: check.number(max_parallel, "jobs at a time", MOST_PARALLEL),
+        hooks: hooks.into_iter().map(|(event, hook)| (event, hook.value)).collect(),
         jobs,
         settings: table(systemd).into_iter().map(|(name, table)| (name, entries(table))).collect(),
         advice,

@@ -1,0 +1,137 @@
+//! Hooks on a host: whether it has what they name, and those of changes that failed.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use super::Conductor;
+use super::change::Change;
+use crate::report::ServiceReport;
+use crate::system::{program, verify};
+use conductor_core::error::{Invalid, Problem, Problems};
+use conductor_core::plan::Observed;
+use conductor_core::release::target_unit;
+use conductor_core::runtime::{Program, Scope};
+use conductor_core::service::Service;
+use probe_protocol::{Hook, HookAction, HookEvent, Told, order};
+
+/// The longest name of a host (gethostname(2)).
+const LONGEST_NAME: u64 = 64;
+
+/// What posts to URLs.
+const CURL: &str = "/usr/bin/curl";
+
+/// Rejects hooks that could do nothing on this host.
+pub(super) fn check_hooks(services: &[Service]) -> Result<(), Problems> {
+    let problems = missing(services);
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+}
+
+/// Returns what hooks name and the host does not have.
+pub(super) fn missing(services: &[Service]) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    for service in services {
+        for (event, hook) in &service.hooks {
+            let Err((key, Invalid { message, hint })) = check(hook) else { continue };
+            problems.push(Problem {
+                file: service.origin.file.clone(),
+                position: service.origin.hooks.get(event).copied(),
+                path: format!("on.{event}.{key}"),
+                message,
+                hint,
+            });
+        }
+    }
+    problems
+}
+
+/// Returns the key of a hook that names something which the host does not have.
+fn check(hook: &Hook) -> Result<(), (&'static str, Invalid)> {
+    let curl = || match Path::new(CURL).exists() {
+        true => Ok(()),
+        false => Err(Invalid::new(format!("there is no {CURL} on this host, which posts to URLs"))
+            .hint("install curl, or write a command")),
+    };
+    match &hook.action {
+        HookAction::Command(words) => {
+            let path = words.first().cloned().unwrap_or_default();
+            let stranger = hook.user.is_none();
+            let program = Program { path, image: None, hidden: Vec::new(), stranger };
+            program::check_program(&program).map_err(|invalid| ("command", invalid))?;
+        }
+        HookAction::Unit(unit) if !verify::is_installed(unit) => {
+            let invalid = Invalid::new(format!("there is no unit {unit} on this host"));
+            return Err(("unit", invalid.hint("install it, or name another one")));
+        }
+        HookAction::Unit(_) => {}
+        HookAction::Url(_) => curl().map_err(|invalid| ("url", invalid))?,
+        HookAction::UrlFile(path) => {
+            curl().map_err(|invalid| ("url_file", invalid))?;
+            if !Path::new(path).is_file() {
+                let invalid = Invalid::new(format!("there is no file {path} on this host"));
+                return Err(("url_file", invalid.hint("write the URL into it, on one line")));
+            }
+        }
+    }
+    let user = hook.user.as_ref().and_then(|user| user.parse().ok());
+    user.map_or(Ok(()), |user| program::check_user(&user)).map_err(|invalid| ("user", invalid))
+}
+
+impl Conductor {
+    /// Tells the hooks of services whose change failed. Nothing waits for them, and a hook that cannot be told is not
+    /// a failure of the change, which is reported anyway.
+    pub(super) fn tell_failures(
+        &self,
+        change: &Change,
+        observed: &Observed,
+        services: &[ServiceReport],
+    ) {
+        if !self.is_online() || self.paths.scope != Scope::System {
+            return;
+        }
+        for report in services {
+            let failure = report.failure.as_ref().filter(|failure| !failure.interrupted);
+            let Some(failure) = failure else { continue };
+            let event = HookEvent::DeployFailed;
+            let defined = change.services().iter().find(|service| service.id == report.id);
+            let hook = match defined {
+                Some(service) => service.hooks.get(&event).cloned(),
+                // A rollback knows only what is on the host.
+                None => observed
+                    .set
+                    .units
+                    .get(&target_unit(&report.id))
+                    .and_then(|target| Hook::find(&target.text, event)),
+            };
+            let Some(hook) = hook else { continue };
+            let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+            let told = Told {
+                event,
+                id: report.id.to_string(),
+                revision: report.revision.as_ref().map(ToString::to_string),
+                unit: failure.unit.as_ref().map(ToString::to_string),
+                instance: None,
+                job: None,
+                result: Some(failure.step.action().to_owned()),
+                status: None,
+                ends: None,
+                host: host_name(),
+                time: since.as_secs(),
+            };
+            let words = order(&hook, &told, since.as_micros());
+            if let Some((program, arguments)) = words.split_first() {
+                let mut command = Command::new(program);
+                let _ = command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).status();
+            }
+        }
+    }
+}
+
+/// Returns the name of the host, as the kernel knows it.
+fn host_name() -> String {
+    let name = File::open("/proc/sys/kernel/hostname")
+        .and_then(|file| io::read_to_string(file.take(LONGEST_NAME)));
+    name.unwrap_or_default().trim_end().chars().filter(|c| !c.is_control()).collect()
+}
