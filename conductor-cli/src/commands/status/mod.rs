@@ -4,23 +4,28 @@ mod instances;
 mod releases;
 mod scheduled_jobs;
 mod volumes;
+mod watch;
 
 use std::fmt::Write as _;
 use std::process::ExitCode;
 use std::thread::sleep;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use clap::Args;
 use conductor_core::name::ServiceId;
 use conductor_host::{ServiceStatus, Status};
 
+use self::watch::Watch;
 use crate::context::Context;
 use crate::exit_status::FAILED;
 use crate::failure::Failure;
 use crate::human;
+use crate::terminal::Size;
 use crate::{print, terminal};
 
 const INTERVAL: Duration = Duration::from_secs(2);
+/// The first interval: what an instance uses is known from the second look on.
+const FIRST: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Args)]
 #[command(
@@ -35,7 +40,7 @@ pub(crate) struct StatusOptions {
     /// Only this service
     #[arg(long)]
     pub(crate) id: Option<ServiceId>,
-    /// Show it again every two seconds, until Ctrl-C
+    /// Show it again every two seconds, until Ctrl-C. A terminal shows what each instance uses, the most first
     #[arg(long)]
     pub(crate) watch: bool,
     /// Exit with 1 if something is not as it should be, for monitoring
@@ -45,12 +50,17 @@ pub(crate) struct StatusOptions {
 
 pub(crate) fn run(context: &Context, options: &StatusOptions) -> Result<ExitCode, Failure> {
     let only = options.service.as_ref().or(options.id.as_ref());
+    let mut watch = Watch::default();
+    let mut interval = FIRST;
     loop {
         let status = context.conductor.status(only)?;
         if context.json() {
             Context::print_json(&status)?;
         } else {
-            print_tables(&status, only.is_some(), options.watch)?;
+            match terminal::moves_its_cursor().then(terminal::size).filter(|_| options.watch) {
+                Some(size) => print_frame(&mut watch, &status, size)?,
+                None => print_tables(&status, only.is_some())?,
+            }
         }
         if options.check && !status.is_healthy() {
             return Ok(ExitCode::from(FAILED));
@@ -58,13 +68,25 @@ pub(crate) fn run(context: &Context, options: &StatusOptions) -> Result<ExitCode
         if !options.watch {
             return Ok(ExitCode::SUCCESS);
         }
-        sleep(INTERVAL);
+        sleep(interval);
+        interval = INTERVAL;
     }
 }
 
-/// Prints the tables. On a terminal they are as wide as it is, have colours, and do not scroll while they are
-/// watched.
-fn print_tables(status: &Status, with_releases: bool, watch: bool) -> Result<(), Failure> {
+/// Prints what instances use, and the jobs, over what is on the screen.
+fn print_frame(watch: &mut Watch, status: &Status, size: Size) -> Result<(), Failure> {
+    let instances = watch.show(status, Instant::now(), (size.columns, terminal::has_colors()));
+    let jobs = scheduled_jobs::show(status).map(|text| {
+        let text = print::visible(&text).into_owned();
+        let lines = text.lines().map(|line| terminal::cut(line, size.columns));
+        lines.collect::<Vec<_>>().join("\n")
+    });
+    let parts: Vec<_> = [Some(instances), jobs].into_iter().flatten().collect();
+    print::orders(&frame(&parts.join("\n\n"), size.lines))
+}
+
+/// Prints the tables. On a terminal they are as wide as it is, and have colours.
+fn print_tables(status: &Status, with_releases: bool) -> Result<(), Failure> {
     let size = terminal::moves_its_cursor().then(terminal::size);
     let columns = size.map(|size| size.columns);
     let color = size.is_some() && terminal::has_colors();
@@ -84,10 +106,7 @@ fn print_tables(status: &Status, with_releases: bool, watch: bool) -> Result<(),
         parts.push(left.join("\n"));
     }
     let text = parts.join("\n\n");
-    match size.filter(|_| watch) {
-        Some(size) => print::orders(&frame(&text, size.lines)),
-        None => print::orders(&format!("{text}\n")),
-    }
+    print::orders(&format!("{text}\n"))
 }
 
 /// Returns a note about instances that another build rendered; `None` if there are none.
