@@ -65,6 +65,7 @@ fn places() -> Vec<Place> {
         ("group_add", "app", |text| with("group_add", json!([text]))),
         ("working_dir", "/a", |text| with("working_dir", json!(text))),
         ("stop_signal", "TERM", |text| with("stop_signal", json!(text))),
+        ("runtime_directory", "web", |text| with("runtime_directory", json!(text))),
         ("ulimits, a name", "nofile", |text| with("ulimits", json!({text: 1}))),
         ("ulimits", "10", |text| with("ulimits", json!({"nofile": text}))),
         ("volume_names, a name", "data", |text| container_with_volume(text, "shop_data")),

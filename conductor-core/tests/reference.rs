@@ -155,6 +155,7 @@ fn meanings() -> String {
         let (docker, podman) = match meaning.engines {
             Engines::Option(option) => (format!("`{option}`"), format!("`{option}`")),
             Engines::Other { docker, podman } => (docker.to_owned(), podman.to_owned()),
+            Engines::Refused(instead) => (refused(instead), refused(instead)),
         };
         let native = match meaning.native {
             Native::Directive(name) => format!("`{name}=`"),

@@ -10,6 +10,9 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_definition_relaxes_the_sandbox", a_definition_relaxes_the_sandbox),
     ("a_capability_is_enough_for_a_low_port", a_capability_is_enough_for_a_low_port),
     ("the_clock_can_be_read_without_its_protection", the_clock_can_be_read_without_its_protection),
+    ("what_a_definition_shows_of_home_is_there", what_a_definition_shows_of_home_is_there),
+    ("a_service_watches_the_host", a_service_watches_the_host),
+    ("clients_find_a_runtime_directory", clients_find_a_runtime_directory),
     ("an_image_is_the_root_directory", an_image_is_the_root_directory),
 ];
 
@@ -157,6 +160,72 @@ fn the_clock_can_be_read_without_its_protection(host: &Host) {
     }
     let clock = reads("systemd: {Service: {ProtectClock: false}}\n");
     assert!(!clock.starts_with('-'), "{clock}");
+}
+
+/// systemd mounts nothing below a directory that `ProtectHome=yes` hides, and says nothing.
+fn what_a_definition_shows_of_home_is_there(host: &Host) {
+    host.sh("mkdir -p /home/app /home/other /srv/shown; echo app >/home/app/file; echo srv >/srv/shown/file");
+    host.define(
+        "web.yaml",
+        &format!(
+            "id: web\n{SLEEP}volumes: [/home/app:/home/app, /srv/shown:/root/shown:ro]\ntmpfs: [/root/memory]\n"
+        ),
+    );
+    host.apply();
+    let (unit, pid) = host.running("web").remove(0);
+    let look = "cat /home/app/file /root/shown/file; ls /home /root; stat --file-system -c %T /root/memory";
+    assert_eq!(
+        host.sh(&format!("nsenter --target {pid} --mount sh -ec '{look}'")),
+        "app\nsrv\n/home:\napp\n\n/root:\nmemory\nshown\ntmpfs"
+    );
+    let (level, report) = exposure(host, &unit);
+    assert!(level <= 1.4, "exposure level {level}\n{report}");
+}
+
+/// What `node_exporter` needs, and no more.
+fn a_service_watches_the_host(host: &Host) {
+    let read = "import ctypes; libc = ctypes.CDLL(None, use_errno=True); \
+                print('clock', libc.adjtimex(ctypes.create_string_buffer(208)) >= 0); \
+                print('mounts', open('/proc/1/mounts').read() == open('/proc/self/mounts').read()); \
+                libc.adjtimex(ctypes.create_string_buffer(b'\\x01' * 208)); \
+                print('errno', ctypes.get_errno())";
+    for (more, sees) in [("", false), ("pid: host\n", true)] {
+        host.define("watch.yaml", &format!("id: watch\n{SLEEP}{more}"));
+        host.apply();
+        let ran = host.conductor(&["run", "--id", "watch", "python3", "-c", read]);
+        if sees {
+            // Of pid 1, it sees the mounts of the host; and it cannot set the clock.
+            assert_eq!(ran.stdout, "clock True\nmounts False\nerrno 1\n", "{ran}");
+        } else {
+            ran.exits(1).complains("'/proc/1/mounts'");
+        }
+    }
+    let (unit, _) = host.running("watch").remove(0);
+    let (level, report) = exposure(host, &unit);
+    assert!(level <= 1.8, "exposure level {level}\n{report}");
+}
+
+/// A socket for other users of the host, which the next instance takes over.
+fn clients_find_a_runtime_directory(host: &Host) {
+    let define = |more: &str| {
+        host.define(
+            "db.yaml",
+            &format!(
+                "id: db\ncommand: [/bin/sh, -c, 'umask 22; echo here >/run/db/$$; exec sleep infinity']\n\
+                 user: www-data\nruntime_directory: db\n{more}"
+            ),
+        );
+        host.apply();
+    };
+    define("");
+    let found = |host: &Host| as_eve(host, "cat /run/db/*").exits(0).stdout;
+    host.eventually("a client finds it", |host| found(host) == "here\n");
+    define("env: {A: b}\n");
+    host.eventually("it is still there", |host| found(host) == "here\nhere\n");
+    // A job of another user does not take it away.
+    define("cron: {look: {schedule: '@yearly', user: backup, command: [/bin/ls, /run/db]}}\n");
+    host.conductor(&["cron", "run-now", "--id", "db", "look"]).exits(0);
+    assert_eq!(host.sh("stat --format '%U %a' /run/db"), "www-data 755");
 }
 
 fn an_image_is_the_root_directory(host: &Host) {

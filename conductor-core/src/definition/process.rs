@@ -11,8 +11,8 @@ use super::shape::{List, Map, One, Place, Shape};
 use crate::name::{EngineVolume, VolumeName};
 use crate::value::{
     Device, EngineOption, EnvValue, ExtraHost, Gpus, GroupName, HostName, HostPath, IpcMode,
-    LabelName, Memory, NameServer, PidMode, Platform, SearchDomain, SecurityOption, Signal,
-    SysctlName, SysctlValue, Tmpfs, Ulimit, UlimitName, UserNamespace,
+    LabelName, Memory, NameServer, PidMode, Platform, RuntimeDirectory, SearchDomain,
+    SecurityOption, Signal, SysctlName, SysctlValue, Tmpfs, Ulimit, UlimitName, UserNamespace,
 };
 
 /// The name of the field and of the type for which the deserializer passes on the keys of the mapping around it.
@@ -41,6 +41,8 @@ pub enum Engines {
         /// For podman.
         podman: &'static str,
     },
+    /// The key is an error; what to do instead.
+    Refused(&'static str),
 }
 
 /// What a key becomes for native services.
@@ -160,6 +162,12 @@ keys! {
     /// Directories in memory, which every user may write, with options of tmpfs(5) after a colon:
     /// `/run:size=64m,mode=755`.
     tmpfs: List<Tmpfs>, Word("--tmpfs"), Native::Other("`TemporaryFileSystem=`, with `mode=1777`");
+    /// native: a directory in `/run` for what clients on the host look for, such as a socket: `mysqld` is
+    /// `/run/mysqld`. It belongs to the service's user, is the same for all instances and releases, and is kept until
+    /// the host boots. Of a dynamic user, only the service itself can enter it.
+    runtime_directory: One<RuntimeDirectory>,
+        Engines::Refused("write a directory of the host into volumes"),
+        Native::Other("`RuntimeDirectory=`, with `RuntimeDirectoryPreserve=yes`");
     /// `true`: the program can write only to `volumes` and `tmpfs`. native: so it is in the sandbox anyway.
     read_only: One<bool>,
         Engines::Other {
@@ -183,8 +191,10 @@ keys! {
     /// `net.core.somaxconn`.
     sysctls: Map<SysctlName, SysctlValue>, Word("--sysctl"),
         Refused("they are the host's: write them into a file in /etc/sysctl.d");
-    /// docker, podman: `host`: the container sees the processes of the host. There is no init then.
-    pid: One<PidMode>, Word("--pid"), Refused(OF_THE_HOST);
+    /// `host`: for a program that watches the host. The container sees the processes of the host; there is no
+    /// init then. native: it sees those of other users, too, and can read the state of the clock.
+    pid: One<PidMode>, Word("--pid"),
+        Native::Other("`ProtectProc=default`, and `ProtectClock=no` with the calls of `@clock`");
     /// docker, podman: whose shared memory it has: `host`, `none`, `private` or `shareable`.
     ipc: One<IpcMode>, Word("--ipc"), Refused(OF_THE_HOST);
     /// docker, podman: whose users it has: `host`; podman: or `auto`, `nomap`, `keep-id`, `private`.

@@ -110,7 +110,11 @@ pub(crate) fn parts(instance: &Instance<'_>) -> Parts {
         parts.resources.push("RuntimeDirectory", RUNTIME_DIRECTORY);
         parts.resources.push("RuntimeDirectoryPreserve", "restart");
     }
-    if native && service.setting("RuntimeDirectory").is_some() {
+    let own = service.process.runtime_directory.as_ref().filter(|_| native);
+    if let Some(name) = own {
+        parts.resources.push("RuntimeDirectory", name);
+    }
+    if own.is_some() || native && service.setting("RuntimeDirectory").is_some() {
         // The definition's own directory is the same for all instances and releases: one that stops, or whose
         // failure is reset, must not take it away from the others (seen on systemd 257).
         parts.resources.push("RuntimeDirectoryPreserve", "yes");

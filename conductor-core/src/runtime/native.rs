@@ -11,7 +11,7 @@ use crate::name::{VOLUMES, dynamic_user};
 use crate::service::Service;
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, path, percent, quote};
-use crate::value::{Volume, VolumeSource};
+use crate::value::{HostPath, Volume, VolumeSource};
 
 /// The sandbox of every native unit. systemd.exec(5) explains each directive.
 ///
@@ -51,6 +51,12 @@ const FAMILIES_OF_SERVERS: &str = "AF_INET AF_INET6 AF_UNIX";
 
 /// The calls of `ProtectClock=`. Without a capability they read the clock's state, and cannot set it.
 const CLOCK_CALLS: &str = "@clock";
+
+/// What hides the host from a program that watches it (`pid: host`): the processes of other users, and the clock.
+const WATCHING: [&str; 2] = ["ProtectProc", "ProtectClock"];
+
+/// What `ProtectHome=` hides. Nothing can be mounted there, unless an empty file system hides it.
+const HOME: [&str; 3] = ["/home", "/root", "/run/user"];
 
 /// System calls that services make, without those that change the host or need privileges. Another call fails
 /// with EPERM, and the process continues.
@@ -238,10 +244,15 @@ fn sandbox(service: &Service, scope: Scope) -> Lines {
     let needs: Vec<_> = added.iter().map(|capability| capabilities::needs(*capability)).collect();
     let is_server = added.iter().any(|capability| capability.as_str() == "NET_BIND_SERVICE");
     let has_devices = !service.process.devices.is_empty();
+    let watches_host = service.process.pid.is_some();
     let lifted = |name: &str| {
         needs.iter().any(|needs| needs.lifted.contains(&name))
             || (has_devices && name == "PrivateDevices")
+            || (watches_host && WATCHING.contains(&name))
     };
+    let mut mounted = service.volumes.iter().map(|volume| &volume.target);
+    let mut in_memory = service.process.tmpfs.iter().map(|tmpfs| &tmpfs.target);
+    let shows_home = mounted.any(is_home) || in_memory.any(is_home);
     let mut lines = Lines::default();
     for (name, value) in all.into_iter().filter(|(name, _)| !replaced(name) && !lifted(name)) {
         let (value, more) = match *name {
@@ -250,12 +261,17 @@ fn sandbox(service: &Service, scope: Scope) -> Lines {
                 let families = if is_server { FAMILIES_OF_SERVERS } else { FAMILIES };
                 (families, joined(needs.iter().map(|needs| needs.families)))
             }
+            "ProtectHome" if shows_home => ("tmpfs", String::new()),
             _ => (*value, String::new()),
         };
         lines.push(name, joined([value, &more]));
     }
     let filters_calls = scope == Scope::System && service.sandbox && !replaced("SystemCallFilter");
-    if filters_calls && service.setting("ProtectClock").is_some_and(|value| !is_true(value)) {
+    let reads_clock = match service.setting("ProtectClock") {
+        Some(value) => !is_true(value),
+        None => watches_host,
+    };
+    if filters_calls && reads_clock {
         lines.push("SystemCallFilter", CLOCK_CALLS);
     }
     if added.is_empty() {
@@ -270,6 +286,11 @@ fn sandbox(service: &Service, scope: Scope) -> Lines {
         lines.push("SystemCallFilter", joined(calls));
     }
     lines
+}
+
+/// Returns whether `ProtectHome=` hides a path.
+fn is_home(path: &HostPath) -> bool {
+    HOME.iter().any(|home| path.as_path().starts_with(home))
 }
 
 /// Joins lists of words, each word once.

@@ -93,7 +93,11 @@ pub fn program(service: &Service, revision: &Revision, scope: Scope) -> Option<P
     let sandbox = service.sandbox && scope == Scope::System && image.is_none();
     let hidden = if sandbox { hidden(service) } else { Vec::new() };
     let has_groups = !service.process.group_add.is_empty();
-    let stranger = sandbox && service.user.is_none() && !has_groups && !set(&RIGHTS);
+    let stranger = sandbox
+        && service.user.is_none()
+        && !has_groups
+        && service.process.runtime_directory.is_none()
+        && !set(&RIGHTS);
     Some(Program { path, image, hidden, stranger })
 }
 

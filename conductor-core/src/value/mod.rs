@@ -56,7 +56,7 @@ pub use port::{Port, PortRange};
 pub use schedule::{Calendar, Crontab, TimeZone};
 pub use signal::Signal;
 pub use span::Span;
-pub use systemd::{Directive, Section, Setting, UnitReference};
+pub use systemd::{Directive, RuntimeDirectory, Section, Setting, UnitReference};
 pub use tokens::{Tokenized, Tokens, literal};
 pub(crate) use tokens::{token_names, unknown_token};
 pub use ulimit::{Ulimit, UlimitName};

@@ -208,9 +208,80 @@ impl JsonSchema for Setting {
     }
 }
 
+text_type!(
+    /// The name of a directory in `/run`.
+    RuntimeDirectory,
+    check_runtime_directory,
+    format!("^(?!({})$)[A-Za-z0-9_][A-Za-z0-9_.-]{{0,63}}$", RUN_BY_ROOT.join("|")),
+    numbers: Numbers::Refused,
+    "The name of a directory in /run that systemd makes for the service, such as mysqld."
+);
+
+/// Directories in `/run` that belong to root's programs. systemd gives a `RuntimeDirectory=` to the unit's user, with
+/// all that is in it.
+const RUN_BY_ROOT: [&str; 19] = [
+    "conductor",
+    "containerd",
+    "containers",
+    "credentials",
+    "crun",
+    "cryptsetup",
+    "dbus",
+    "docker",
+    "initramfs",
+    "libpod",
+    "lock",
+    "log",
+    "mount",
+    "netns",
+    "private",
+    "runc",
+    "systemd",
+    "udev",
+    "user",
+];
+
+fn check_runtime_directory(text: &str) -> Result<(), Invalid> {
+    const LONGEST: usize = 64;
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    if !begins || text.len() > LONGEST || !text.chars().all(fits) {
+        let fault = format!("{} is not the name of a directory in /run", shown(text));
+        return Err(Invalid::new(fault).hint("write one name, such as mysqld for /run/mysqld"));
+    }
+    if RUN_BY_ROOT.contains(&text) {
+        let fault = format!("/run/{text} belongs to a program of the host");
+        return Err(Invalid::new(fault).hint("write a name of the service's own"));
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_runtime_directory_is_one_of_the_services_own() {
+        for good in ["mysqld", "haproxy", "web-1.2_3"] {
+            assert!(good.parse::<RuntimeDirectory>().is_ok(), "{good}");
+        }
+        for bad in
+            ["", ".", "..", "-a", "/run/mysqld", "a/b", "a b", "%n", "a:b", "a\n", &"a".repeat(65)]
+        {
+            let refused = bad.parse::<RuntimeDirectory>().unwrap_err();
+            assert!(
+                refused.to_string().contains("is not the name of a directory in /run"),
+                "{refused}"
+            );
+        }
+        for root in ["systemd", "conductor", "user"] {
+            let refused = root.parse::<RuntimeDirectory>().unwrap_err();
+            assert_eq!(
+                refused.to_string(),
+                format!("/run/{root} belongs to a program of the host")
+            );
+        }
+    }
 
     #[test]
     fn a_setting_cannot_begin_another_line() {

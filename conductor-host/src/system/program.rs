@@ -54,9 +54,7 @@ pub(crate) fn check_program(program: &Program) -> Result<(), Invalid> {
         let message =
             format!("{path} is below {place}, which {directive}=yes hides from the service");
         let hint = match *directive {
-            "ProtectHome" => {
-                "move it, for example to /srv, or set systemd.Service.ProtectHome: read-only"
-            }
+            "ProtectHome" => "move it, for example to /srv, or add its directory to volumes",
             _ => "move it, for example to /srv, or set systemd.Service.PrivateTmp: false",
         };
         return Err(Invalid::new(message).hint(hint));

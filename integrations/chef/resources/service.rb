@@ -41,6 +41,7 @@ property :extra_hosts, Array, desired_state: false
 property :dns, Array, desired_state: false
 property :dns_search, Array, desired_state: false
 property :tmpfs, Array, desired_state: false
+property :runtime_directory, String, desired_state: false
 property :read_only, [true, false], desired_state: false
 property :security_opt, Array, desired_state: false
 property :devices, Array, desired_state: false

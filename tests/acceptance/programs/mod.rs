@@ -72,8 +72,8 @@ fn define(host: &Host, debian: &str, change: impl Fn(&Program, String) -> String
 
 /// Adds a limit to a definition.
 fn limited(text: &str) -> String {
-    if text.contains("limits: {") {
-        return text.replace("limits: {", "limits: {pids: 999, ");
+    if text.contains("\nlimits: {") {
+        return text.replace("\nlimits: {", "\nlimits: {pids: 999, ");
     }
     format!("{text}limits: {{pids: 999}}\n")
 }
@@ -183,5 +183,8 @@ fn every_example_is_run() {
     for id in ids {
         let link = format!("(../examples/programs/{id}.yaml)");
         assert!(guide.contains(&link), "no {link} in docs/programs.md");
+        let text = fs::read_to_string(examples().join(&id).with_extension("yaml"));
+        let text = text.expect("there is a definition");
+        assert!(!text.contains("systemd:"), "{id} needs more than keys of a definition");
     }
 }

@@ -137,7 +137,7 @@ pub(crate) const PROGRAMS: &[Program] = &[
     },
     Program {
         id: "node_exporter",
-        prepare: "",
+        prepare: "mkdir /home/disk; echo 'tmpfs /home/disk tmpfs size=1m 0 0' >>/etc/fstab; mount /home/disk",
         broken: ("--web.listen", "--no-such"),
         client: Answers(SERIES),
     },

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::Check;
-use crate::definition::{Fault, Field, Native, NetworkMode, ProcessKeys, Runtime};
+use crate::definition::{Engines, Fault, Field, Native, NetworkMode, ProcessKeys, Runtime};
 use crate::name::VolumeName;
 use crate::value::{Device, Volume};
 
@@ -12,8 +12,22 @@ impl Check<'_> {
     pub(super) fn process(&self, keys: &ProcessKeys, runtime: Option<Runtime>) {
         match runtime {
             Some(Runtime::Native) => self.native_process(keys),
-            Some(Runtime::Docker) => self.docker_process(keys),
-            Some(Runtime::Podman) | None => {}
+            Some(Runtime::Docker) => {
+                self.engine_process(keys);
+                self.docker_process(keys);
+            }
+            Some(Runtime::Podman) => self.engine_process(keys),
+            None => {}
+        }
+    }
+
+    fn engine_process(&self, keys: &ProcessKeys) {
+        for (meaning, place) in keys.given() {
+            if let Engines::Refused(instead) = meaning.engines {
+                let key = meaning.key;
+                let fault = Fault::new(format!("{key} works only with runtime: native"));
+                self.refuse(place.0, fault.hint(instead));
+            }
         }
     }
 
