@@ -5,9 +5,11 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use super::Conductor;
-use conductor_core::error::{Problem, Problems};
-use conductor_core::plan::{Desired, Observed, ServicePlan, Step};
+use crate::system::Trust;
+use conductor_core::error::{Invalid, Problem, Problems};
+use conductor_core::plan::{Desired, FileChange, Observed, ServicePlan, Step};
 use conductor_core::release::Release;
+use conductor_core::runtime::Scope;
 use conductor_core::service::{HostFile, Purpose, Service};
 
 impl Conductor {
@@ -32,7 +34,25 @@ impl Conductor {
         if plan.steps.iter().any(|step| matches!(step, Step::Run(_))) {
             files.extend(release.task_files());
         }
-        self.missing(release.service, files)
+        let mut problems = self.missing(release.service, files);
+        // What a job needs may come later. What others can replace must not be what it gets at night.
+        let changed = |step: &Step| match step {
+            Step::Write { name, change, .. } => {
+                *change != FileChange::Record && desired.jobs.units.contains_key(name)
+            }
+            _ => false,
+        };
+        if self.is_online() && plan.steps.iter().chain(plan.finish.iter()).any(changed) {
+            let files = release.task_files();
+            let replaceable = files.filter_map(|(file, path)| {
+                let why = self.is_replaceable(file, Path::new(&path))?;
+                Some(problem(release.service, file, why))
+            });
+            // The instances may have the same ones.
+            let more: Vec<_> = replaceable.filter(|problem| !problems.contains(problem)).collect();
+            problems.extend(more);
+        }
+        problems
     }
 
     /// Rejects a command that runs once if a file is missing that it needs.
@@ -50,11 +70,15 @@ impl Conductor {
             return Vec::new();
         }
         let mut seen = BTreeSet::new();
-        let files = files.into_iter().filter(|(file, path)| {
-            // Several instances may need the same one.
-            seen.insert((file.key.clone(), path.clone())) && is_missing(Path::new(path))
+        // Several instances may need the same one.
+        let files = files.into_iter();
+        let files = files.filter(|(file, path)| seen.insert((file.key.clone(), path.clone())));
+        let (missing, there): (Vec<_>, Vec<_>) =
+            files.partition(|(_, path)| is_missing(Path::new(path)));
+        let replaceable = there.into_iter().filter_map(|(file, path)| {
+            self.is_replaceable(file, Path::new(&path)).map(|why| problem(service, file, why))
         });
-        let problems = files.map(|(file, path)| Problem {
+        let missing = missing.into_iter().map(|(file, path)| Problem {
             file: service.origin.file.clone(),
             position: Some(file.position),
             path: file.key.clone(),
@@ -71,7 +95,40 @@ impl Conductor {
                 }
             }),
         });
-        problems.collect()
+        missing.chain(replaceable).collect()
+    }
+
+    /// Returns why another user can replace a file that root reads for a service: by a link to a file that only root
+    /// can read, whose content the service would get.
+    fn is_replaceable(&self, file: &HostFile, path: &Path) -> Option<Invalid> {
+        if self.paths.scope == Scope::User
+            || !matches!(file.purpose, Purpose::EnvFile | Purpose::Secret)
+        {
+            return None;
+        }
+        let trust = Trust::new(Scope::System).of_any_contents();
+        let problem = trust.check(path).err()?;
+        let message = format!(
+            "root reads {}, which others can replace by a link to another file: {}: {}",
+            path.display(),
+            problem.file.display(),
+            problem.message
+        );
+        let fix = problem.hint.map(|hint| format!("{hint}, or ")).unwrap_or_default();
+        let hint = format!(
+            "{fix}keep the file where only root can write, such as /etc/conductor/secrets; nothing was changed"
+        );
+        Some(Invalid::new(message).hint(hint))
+    }
+}
+
+fn problem(service: &Service, file: &HostFile, Invalid { message, hint }: Invalid) -> Problem {
+    Problem {
+        file: service.origin.file.clone(),
+        position: Some(file.position),
+        path: file.key.clone(),
+        message,
+        hint,
     }
 }
 

@@ -26,19 +26,27 @@ pub struct Trust {
     caller: u32,
     scope: Scope,
     otherwise: Option<&'static str>,
+    contents: bool,
 }
 
 impl Trust {
     /// Trusts root and the caller. For root, write access of root's group is accepted; for a user's own
     /// services, that of any group.
     pub fn new(scope: Scope) -> Self {
-        Self { caller: rustix::process::geteuid().as_raw(), scope, otherwise: None }
+        Self { caller: rustix::process::geteuid().as_raw(), scope, otherwise: None, contents: true }
     }
 
     /// Adds to the hint of each problem what to do if the other users are trusted.
     #[must_use]
     pub fn otherwise(mut self, hint: &'static str) -> Self {
         self.otherwise = Some(hint);
+        self
+    }
+
+    /// Accepts a file that another user can write to, but not replace by a link to another file.
+    #[must_use]
+    pub fn of_any_contents(mut self) -> Self {
+        self.contents = false;
         self
     }
 
@@ -55,6 +63,8 @@ impl Trust {
         let mut rest = parts(&whole);
         let mut links = 0;
         let mut at = PathBuf::from("/");
+        // Whether the owner of what is in the directory above can replace it.
+        let mut is_shared = false;
         loop {
             let metadata = match at.symlink_metadata() {
                 Err(error)
@@ -76,8 +86,12 @@ impl Trust {
                 } else {
                     at.pop();
                 }
+            } else if !self.contents && metadata.is_file() && !is_shared {
+                return Ok(());
             } else {
                 self.check_one(&at, &metadata, rest.is_empty())?;
+                is_shared =
+                    metadata.is_dir() && metadata.mode() & (OTHERS_WRITE | GROUP_WRITES) != 0;
             }
             let Some(next) = rest.pop() else { return Ok(()) };
             if next == ".." {
@@ -151,6 +165,24 @@ mod tests {
 
     fn set(path: &Path, mode: u32) {
         fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
+    }
+
+    #[test]
+    fn the_contents_of_a_file_may_be_of_others_if_they_cannot_replace_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let base = directory.path().canonicalize().unwrap();
+        let (open, file) = (base.join("open"), base.join("open/file"));
+        fs::create_dir(&open).unwrap();
+        fs::write(&file, "").unwrap();
+        set(&file, 0o666);
+        set(&open, 0o755);
+        let trust = Trust::new(Scope::System).of_any_contents();
+        trust.check(&file).unwrap();
+        for mode in [0o777, 0o1777] {
+            set(&open, mode);
+            let problem = trust.check(&file).unwrap_err();
+            assert!(problem.message.starts_with("everybody can write to it"), "{problem}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_fifo_among_the_definitions", a_fifo_among_the_definitions),
     ("links_out_of_where_units_are_written", links_out_of_where_units_are_written),
     ("definitions_that_others_can_write", definitions_that_others_can_write),
+    ("no_link_gets_a_file_of_root", no_link_gets_a_file_of_root),
     ("names_that_command_a_terminal", names_that_command_a_terminal),
 ];
 
@@ -298,4 +299,42 @@ fn names_that_command_a_terminal(host: &Host) {
     );
     clean(&host.conductor(&["apply"]));
     clean(&host.conductor(&["apply", "--output", "json"]));
+}
+
+/// A service that can write to the directory of its environment file or secret replaces it by a link, and ends: systemd
+/// starts it again, and reads the file as root.
+fn no_link_gets_a_file_of_root(host: &Host) {
+    host.sh("install -d -o www-data /srv/app; install -o www-data /dev/null /srv/app/file");
+    host.sh("install -m 600 /dev/null /srv/other.env; echo PASSWORD=hunter2 >/srv/other.env");
+    let swap = "test -L /srv/app/file || { ln -sf /srv/other.env /srv/app/file; exit 1; }; \
+                cat $CREDENTIALS_DIRECTORY/key >/srv/app/got; echo $PASSWORD >>/srv/app/got; exec sleep infinity";
+    let define = |file: &str| {
+        host.define(
+            "web.yaml",
+            &format!(
+                "id: web\nuser: www-data\ncommand: [/bin/sh, -c, '{swap}']\n\
+                 volumes: [/srv/app:/srv/app]\nenv_files: [{file}]\nsecrets: {{key: {file}}}\n\
+                 cron: {{tidy: {{schedule: '@yearly', command: [\"true\"]}}}}\n"
+            ),
+        );
+    };
+    define("/srv/app/file");
+    let why = "root reads /srv/app/file, which others can replace by a link to another file: /srv/app: it belongs \
+               to user 33";
+    let mut refused = host.conductor(&["apply"]).exits(2);
+    for key in ["web.yaml:5:13: env_files[0]", "web.yaml:6:16: secrets.key"] {
+        let hint = "hint: chown root /srv/app, or keep the file where";
+        refused = refused.complains(&format!("{key}: {why}\n  {hint}"));
+    }
+    host.conductor(&["run", "--id", "web", "true"]).exits(125).complains(why);
+    // Nor does a job of a service without instances get one.
+    host.sh("sed -i '1a instances: 0' /etc/conductor/services/web.yaml");
+    host.conductor(&["apply"]).exits(2).complains(why);
+    assert!(!host.path("/srv/app/got").exists());
+    // Its content may be another user's.
+    host.sh("install -m 400 -o www-data /dev/null /srv/own.env; echo PASSWORD=own >/srv/own.env");
+    define("/srv/own.env");
+    host.sh("sed -i s/test/true/ /etc/conductor/services/web.yaml");
+    host.apply();
+    host.eventually("it has it", |host| host.sh("cat /srv/app/got || true") == "PASSWORD=own\nown");
 }

@@ -1,17 +1,20 @@
-//! Checks options of volumes that not every runtime has.
+//! Checks options of volumes that not every runtime has, and volumes that are in each other.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use super::Check;
 use super::advice::given;
-use crate::definition::{Fault, Field, ProcessKeys, Runtime};
+use crate::definition::{Fault, Field, NodeId, ProcessKeys, Runtime};
 use crate::error::shown;
 use crate::value::{Volume, VolumeOption};
 
 impl Check<'_> {
     /// Refuses options that mean nothing with the runtime.
     pub(super) fn volumes(&self, volumes: &Field<Vec<Field<Volume>>>, runtime: Option<Runtime>) {
-        let (Field::Given(volumes), Some(runtime)) = (volumes, runtime) else { return };
+        let Field::Given(volumes) = volumes else { return };
+        self.nested(&volumes.value);
+        let Some(runtime) = runtime else { return };
         for volume in &volumes.value {
             let Field::Given(volume) = volume else { continue };
             let is_named = volume.value.name().is_some();
@@ -40,6 +43,37 @@ impl Check<'_> {
                 self.refuse(at, fault.hint("remove one of them, or give it another path inside"));
             }
         }
+    }
+
+    /// Refuses a directory that is in one that the service can write to. The service could replace it by a link to any
+    /// other, which root would mount at the next start.
+    fn nested(&self, volumes: &[Field<Volume>]) {
+        for (at, path, _) in volumes.iter().filter_map(source) {
+            let holds = |&(_, other, read_only): &(_, &Path, bool)| {
+                !read_only && path != other && path.starts_with(other)
+            };
+            if let Some((_, outer, _)) = volumes.iter().filter_map(source).find(holds) {
+                let (path, outer) = (path.display(), outer.display());
+                let fault = Fault::new(format!(
+                    "{path} is in {outer}, which the service can write to: it could replace it by a link to any \
+                     directory of the host"
+                ));
+                let hint = format!(
+                    "leave it out: the service sees it where it sees {outer}; or add :ro to {outer}, or move one of them"
+                );
+                self.refuse(at, fault.hint(hint));
+            }
+        }
+    }
+}
+
+/// Returns the directory of the host that is a volume, with its place, and whether the service can only read it.
+fn source(volume: &Field<Volume>) -> Option<(NodeId, &Path, bool)> {
+    match volume {
+        Field::Given(volume) => {
+            Some((volume.at, volume.value.path()?.as_path(), volume.value.read_only))
+        }
+        Field::Absent | Field::Refused => None,
     }
 }
 
@@ -71,5 +105,39 @@ fn why_not(
             Some(("works only with runtime: podman", "remove it, and set the owner with chown"))
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::service::Service;
+    use std::path::Path;
+
+    fn refused(volumes: &str) -> Vec<String> {
+        let text = format!("id: web\ncommand: [/bin/x]\nvolumes: {volumes}\n");
+        match Service::parse(Path::new("web.yaml"), &text) {
+            Ok(_) => Vec::new(),
+            Err(problems) => problems.0.iter().map(ToString::to_string).collect(),
+        }
+    }
+
+    #[test]
+    fn what_is_in_a_writable_volume_is_no_volume() {
+        assert_eq!(
+            refused("[/srv/app/cache:/cache:ro, /srv/app:/app]"),
+            [
+                "web.yaml:3:11: volumes[0]: /srv/app/cache is in /srv/app, which the service can write to: it could \
+                 replace it by a link to any directory of the host\n  hint: leave it out: the service sees it where \
+                 it sees /srv/app; or add :ro to /srv/app, or move one of them"
+            ]
+        );
+        for good in [
+            "[/srv/app/cache:/cache, /srv/app:/app:ro]",
+            "[/srv/app:/app, /srv/app:/other]",
+            "[/srv/app:/app, /srv/app2:/other]",
+            "['data:/data', /srv/app:/data/app]",
+        ] {
+            assert_eq!(refused(good), [""; 0], "{good}");
+        }
     }
 }
