@@ -98,6 +98,8 @@ fn failed_instances_are_started_again(host: &Host) {
     let limit = "systemd: {Unit: {StartLimitBurst: 1, StartLimitIntervalSec: 1h}}\n";
     host.define("web.yaml", &format!("id: web-a\n{SLEEP}instances: 3\n{limit}"));
     host.apply();
+    // The target stays loaded with the instances of the first release.
+    host.conductor(&["restart", "--id", "web-a"]).exits(0);
     let before = host.running("web-a");
     let [(stopped, _), (failed, pid), (_, other)] = before.as_slice() else { panic!("{before:?}") };
     host.sh(&format!("systemctl stop {stopped}; kill -KILL {pid}"));
