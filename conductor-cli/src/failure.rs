@@ -5,7 +5,7 @@ use std::error::Error as _;
 use std::io::{self, ErrorKind};
 use std::process::ExitCode;
 
-use clap::error::{ContextKind, ContextValue};
+use clap::error::{ContextKind, ContextValue, ErrorKind as UsageKind};
 use conductor_core::caught::{self, Panicked};
 use conductor_core::error::{Invalid, PathError, Problem, Problems};
 use conductor_core::name::ServiceId;
@@ -199,11 +199,7 @@ pub(crate) fn with_hint(mut error: clap::Error) -> clap::Error {
         let text = ContextValue::String(print::visible(&shortened(&text)).into_owned());
         error.insert(kind, text);
     }
-    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg)
-        && error.kind() == clap::error::ErrorKind::UnknownArgument
-        && word.parse::<ServiceId>().is_ok()
-    {
-        let tip = format!("write --id {word} for a service");
+    if let Some(tip) = tip(&error) {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![tip.into()]));
     }
     let invalid = error.source().and_then(|source| source.downcast_ref::<Invalid>());
@@ -211,6 +207,37 @@ pub(crate) fn with_hint(mut error: clap::Error) -> clap::Error {
         error.insert(ContextKind::Suggested, ContextValue::StyledStrs(vec![hint.into()]));
     }
     error
+}
+
+/// Returns what to write instead of arguments that do not fit together, if that is not in the message.
+fn tip(error: &clap::Error) -> Option<String> {
+    let usage = error.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
+    let has = |word: &str| usage.split_whitespace().any(|other| other == word);
+    let both = [ContextKind::InvalidArg, ContextKind::PriorArg].map(|kind| error.get(kind));
+    let names = |option: &str| both.iter().flatten().any(|value| value.to_string() == option);
+    let is_removal = usage.contains("conductor remove ");
+    match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (UsageKind::UnknownArgument, Some(ContextValue::String(word))) => {
+            word.parse::<ServiceId>().ok()?;
+            // The first word was taken for something else.
+            Some(match usage.split_once(" [OPTIONS] --id <ID> <NAME>") {
+                Some((command, _)) => {
+                    let command = command.trim_start_matches("Usage: ");
+                    format!("write the id of the service after --id: {command} --id ID NAME")
+                }
+                None if has("[ID]") => "name one service, or none for all".to_owned(),
+                None => format!("write --id {word} for a service"),
+            })
+        }
+        (UsageKind::MissingRequiredArgument, _) if is_removal => {
+            Some("--id ID removes one service, --all removes all".to_owned())
+        }
+        (UsageKind::ArgumentConflict, _) if is_removal && names("--all") && names("--volumes") => Some(
+            "data is removed only of a service that is named: conductor remove --id ID --volumes"
+                .to_owned(),
+        ),
+        _ => None,
+    }
 }
 
 fn shortened(text: &str) -> Cow<'_, str> {
@@ -274,6 +301,26 @@ mod tests {
                 "conductor help",
             ),
             (&["remove", "web"], "unexpected argument 'web' found", "write --id web for a service"),
+            (
+                &["cron", "run-now", "web", "tidy"],
+                "unexpected argument 'tidy' found",
+                "write the id of the service after --id: conductor cron run-now --id ID NAME",
+            ),
+            (
+                &["status", "web", "shop"],
+                "unexpected argument 'shop' found",
+                "name one service, or none for all",
+            ),
+            (
+                &["remove"],
+                "the following required arguments were not provided: --id <ID>",
+                "--id ID removes one service, --all removes all",
+            ),
+            (
+                &["remove", "--all", "--volumes"],
+                "the argument '--all' cannot be used with '--volumes'",
+                "data is removed only of a service that is named: conductor remove --id ID --volumes",
+            ),
             (
                 &["run", "--id", "web", "--memory", "lots", "true"],
                 "invalid value 'lots' for '--memory <MEMORY>': \"lots\" is not a size",

@@ -145,7 +145,7 @@ fn at_boot(host: &Host) {
     // What served before the boot serves again, even if what it depends on fails then.
     host.write("/root/status", "7");
     boot();
-    host.conductor(&["status", "--check"]).exits(1).says("failed (failed, exit-code)");
+    host.conductor(&["status", "--check"]).exits(1).says("failed (exit-code)");
     assert_eq!(migrations(host), "two two");
     host.write("/root/status", "0");
     host.apply().says("changed: migrate\n");

@@ -86,6 +86,7 @@ fn row(service: &str, instance: &InstanceStatus) -> Row {
     let state = match (&instance.result, sub) {
         // Its command has run to its end.
         (None, "exited") => "done".to_owned(),
+        (Some(result), sub) if sub == instance.active_state => format!("{sub} ({result})"),
         (Some(result), sub) => format!("{} ({sub}, {result})", instance.active_state),
         (None, "") => instance.active_state.clone(),
         (None, sub) => format!("{} ({sub})", instance.active_state),
