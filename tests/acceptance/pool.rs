@@ -19,6 +19,7 @@ const RUBY: &[&str] = &["ruby", "ruby-rspec", "ruby-mixlib-shellout", "ruby-chef
 const PROGRAMS: &[&str] = &[
     "caddy",
     "default-jre-headless",
+    "docker-compose",
     "gunicorn",
     "haproxy",
     "mariadb-server",

@@ -3,6 +3,7 @@
 //! All of them run in one sandbox, on the release of Debian in `CONDUCTOR_SANDBOX_DEBIAN`. One event after
 //! the other happens to all, and after each, all data is there and all requests are answered.
 
+mod databases;
 mod haproxy;
 mod table;
 
@@ -23,6 +24,7 @@ pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
     };
     vec![
         trial("data_and_answers_survive", data_and_answers_survive),
+        trial("databases_in_containers", databases::in_containers),
         trial("upstreams_of_haproxy_move", haproxy::upstreams_of_haproxy_move),
     ]
 }
