@@ -30,6 +30,10 @@ pub(crate) fn hint(error: &Error) -> Option<String> {
             let kept: Vec<_> = kept.iter().map(ToString::to_string).collect();
             format!("--to RELEASE names one that is kept: {}", kept.join(", "))
         }
+        Error::Revisions { to, .. } => {
+            let first = to.first().map(|(service, _)| service.as_str()).unwrap_or_default();
+            format!("--to REVISION names one for all; --id {first} rolls back one process")
+        }
         Error::Systemd(SystemdError::Connect { .. }) => {
             "is systemd running, and dbus? --root DIR writes units without them".to_owned()
         }

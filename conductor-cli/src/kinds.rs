@@ -82,6 +82,11 @@ impl Kind {
             ErrorKind::NoRollback => {
                 ("no_rollback", BAD_INPUT, "there is no such release to go back to")
             }
+            ErrorKind::Application => (
+                "application",
+                BAD_INPUT,
+                "the command needs one process of an application, or all of them",
+            ),
             ErrorKind::RedefinedService => (
                 "redefined_service",
                 BAD_INPUT,
@@ -134,7 +139,7 @@ mod tests {
     use crate::exit_status::generated::assert_generated;
 
     /// The kinds in the order of the table. Errors of the output have no JSON form.
-    const KINDS: [Kind; 33] = [
+    const KINDS: [Kind; 34] = [
         Kind::Usage,
         Kind::Argument,
         Kind::Host(ErrorKind::Definition),
@@ -148,6 +153,7 @@ mod tests {
         Kind::Host(ErrorKind::UnknownService),
         Kind::Host(ErrorKind::UnknownJob),
         Kind::Host(ErrorKind::NoRollback),
+        Kind::Host(ErrorKind::Application),
         Kind::Host(ErrorKind::RedefinedService),
         Kind::Host(ErrorKind::Offline),
         Kind::Environment,

@@ -46,6 +46,25 @@ text_type!(
 );
 
 text_type!(
+    /// The name of a process within its application; same characters as a [`ServiceId`].
+    ProcessName,
+    check_process,
+    LABEL,
+    numbers: Numbers::Refused,
+    "The name of a process: lower-case letters, digits, _ and -."
+);
+
+impl ServiceId {
+    /// Returns the id of the service that a process of an application is.
+    ///
+    /// # Errors
+    /// It is too long.
+    pub fn of_process(application: &Self, process: &ProcessName) -> Result<Self, Invalid> {
+        format!("{application}-{process}").parse()
+    }
+}
+
+text_type!(
     /// The name of a proxy in the settings of a host; same characters as a [`ServiceId`].
     ProxyName,
     check_proxy,
@@ -246,6 +265,10 @@ pub(crate) fn dynamic_user(service: &ServiceId) -> UserName {
 
 fn check_id(text: &str) -> Result<(), Invalid> {
     check_label(text, "an id", LONGEST_ID)
+}
+
+fn check_process(text: &str) -> Result<(), Invalid> {
+    check_label(text, "the name of a process", LONGEST_ID)
 }
 
 fn check_job(text: &str) -> Result<(), Invalid> {

@@ -36,6 +36,8 @@ fn the_three_formats_give_the_same_service() {
         service.origin = Origin {
             file: "web".into(),
             position: (1, 1),
+            path: String::new(),
+            volumes: BTreeMap::new(),
             ports: Vec::new(),
             upstream: None,
             volume_names: BTreeMap::new(),

@@ -22,7 +22,7 @@ use serde::forward_to_deserialize_any;
 use serde_json::{Value, json};
 
 /// Where the document says more about a key.
-const SECTIONS: [(&str, &str); 8] = [
+const SECTIONS: [(&str, &str); 9] = [
     ("listen", "#sockets"),
     ("health", "#health"),
     ("ports", "#fixed-ports"),
@@ -31,6 +31,7 @@ const SECTIONS: [(&str, &str); 8] = [
     ("cap_add", "#relaxing-the-sandbox"),
     ("sandbox", "#relaxing-the-sandbox"),
     ("cron", "#jobs"),
+    ("processes", "#processes"),
 ];
 
 /// Returns the keys of a type in the order of its fields, which the schema does not keep: serde passes them to a
@@ -212,6 +213,10 @@ fn the_defaults_of_the_schema_are_the_parsers() {
     {
         for (key, property) in properties(&schema, name).as_object().unwrap() {
             if let Some(default) = property.get("default") {
+                let mut bare = bare.clone();
+                if key == "pull" {
+                    (bare["runtime"], bare["image"]) = (json!("docker"), json!("app:v1"));
+                }
                 let mut given = bare.clone();
                 given.pointer_mut(place).unwrap()[key] = default.clone();
                 assert_eq!(parse(&given), parse(&bare), "{name}: {key}");
@@ -219,5 +224,5 @@ fn the_defaults_of_the_schema_are_the_parsers() {
             }
         }
     }
-    assert_eq!(compared, 23);
+    assert_eq!(compared, 24);
 }

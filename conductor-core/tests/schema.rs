@@ -168,6 +168,46 @@ fn both_refuse_what_is_bad() {
 }
 
 #[test]
+fn both_know_the_processes_of_an_application() {
+    let validator = validator();
+    let with = |above: Value, process: Value| {
+        let mut definition = json!({"id": "shop", "processes": {"web": process}});
+        definition.as_object_mut().unwrap().extend(above.as_object().unwrap().clone());
+        definition
+    };
+    let web = json!({"command": ["/bin/x"]});
+    for (above, process) in [
+        (json!({}), web.clone()),
+        (
+            json!({"env": {"A": "b"}, "deploy": {"keep": 1}, "x-a": 1}),
+            json!({"command": ["/bin/x"],
+            "port": 80, "env": {"C": "d"}, "deploy": {"before": ["/bin/y"]}, "x-b": 2}),
+        ),
+        (json!({"image": "a", "runtime": "docker", "networks": ["n"]}), json!({})),
+    ] {
+        let definition = with(above, process);
+        assert!(parser_accepts(&definition), "the parser: {definition}");
+        assert!(validator.is_valid(&definition), "the schema: {definition}");
+    }
+    for (above, process) in [
+        (json!({"command": ["/bin/x"]}), web.clone()),
+        (json!({"cron": {}}), web.clone()),
+        (json!({"deploy": {"before": ["/bin/y"]}}), web.clone()),
+        (json!({}), json!({"command": ["/bin/x"], "image": "/srv/x"})),
+        (json!({}), json!({"command": ["/bin/x"], "prot": 80})),
+        (json!({}), json!({"command": ["/bin/x"], "port": "eighty"})),
+        (json!({}), json!(null)),
+        (json!({"processes": {}}), web.clone()),
+        (json!({"processes": {"Web": web.clone()}}), web.clone()),
+        (json!({"processes": [web.clone()]}), web),
+    ] {
+        let definition = with(above, process);
+        assert!(!parser_accepts(&definition), "the parser: {definition}");
+        assert!(!validator.is_valid(&definition), "the schema: {definition}");
+    }
+}
+
+#[test]
 fn some_things_only_the_parser_knows() {
     let validator = validator();
     for (why, key, value) in [

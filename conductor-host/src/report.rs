@@ -166,6 +166,14 @@ pub enum Cause {
         /// The other service.
         service: ServiceId,
     },
+    /// Another process of its application failed.
+    #[error("{service} failed, and the processes of {application} change together")]
+    Application {
+        /// The application.
+        application: ServiceId,
+        /// The other process.
+        service: ServiceId,
+    },
     /// Another service failed, on which this one depends.
     #[error("it depends on {service}, which failed")]
     Dependency {
@@ -204,7 +212,7 @@ impl Cause {
             Self::Plan(_) => "plan",
             Self::Proxy(_) => "proxy",
             Self::Path(_) => "file",
-            Self::Together { .. } => "together",
+            Self::Together { .. } | Self::Application { .. } => "together",
             Self::Dependency { .. } => "dependency",
             Self::Interrupted => "interrupted",
         }

@@ -83,7 +83,7 @@ fn each_change_does_what_it_says() {
     assert!(!world.change(&apply(vec![web()])).changed);
     assert!(world.change(&deploy("v2")).healthy);
     assert_eq!(world.runs(), ["v2"]);
-    world.change(&Change::Rollback(Rollback { service: web(), to: None }));
+    world.change(&Change::Rollback(Rollback { services: vec![web()], to: None }));
     assert_eq!(world.runs(), ["v1"]);
     let (service, job) = ("web".parse().unwrap(), "tidy".parse().unwrap());
     let waits = |world: &World| {
@@ -207,7 +207,8 @@ fn a_fixed_port_is_nobody_elses() {
     world.change(&apply(vec![native("old", "ports: [81]")]));
     world.change(&apply(vec![native("old", "ports: [82]")]));
     world.host.lock().unwrap().state_mut().listeners.push("81:81".parse().unwrap());
-    let back = Change::Rollback(Rollback { service: native("old", "ports: [82]"), to: None });
+    let back =
+        Change::Rollback(Rollback { services: vec![native("old", "ports: [82]")], to: None });
     let error = world.try_to(&back).unwrap_err();
     let problems: Vec<_> = error.problems().iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -292,7 +293,7 @@ fn the_same_change_finishes_what_a_process_that_died_began() {
 }
 
 fn restart(service: Service) -> Change {
-    Change::Restart(Restart { service })
+    Change::Restart(Restart { services: vec![service] })
 }
 
 /// Returns the units of the instances of `web`.
@@ -320,7 +321,7 @@ fn a_restart_starts_the_same_release_under_another_name() {
         before = after;
     }
     // It is the same release: the one before it is still the one before it.
-    world.change(&Change::Rollback(Rollback { service: web(), to: None }));
+    world.change(&Change::Rollback(Rollback { services: vec![web()], to: None }));
     assert_eq!(world.runs(), ["v1"]);
 
     let mut other = web();
@@ -401,7 +402,7 @@ fn changed_contents_replace_the_instances_and_are_no_other_release() {
     assert_ne!(second, first);
     assert!(!world.change(&apply(vec![defined()])).changed);
     // It is the same release, to which nobody goes back.
-    let back = Change::Rollback(Rollback { service: defined(), to: None });
+    let back = Change::Rollback(Rollback { services: vec![defined()], to: None });
     assert_eq!(world.try_to(&back).unwrap_err().kind(), ErrorKind::NoRollback);
 
     // A release that was rolled back to has read the files as they are now.
@@ -488,9 +489,9 @@ fn a_pull_that_brings_another_image_replaces_the_instances() {
 
     // A restart and a rollback have the image of their release.
     push(&world, "3", &[]);
-    world.change(&Change::Restart(Restart { service: web() }));
+    world.change(&Change::Restart(Restart { services: vec![web()] }));
     assert_eq!(images(&world), ["2"]);
-    world.change(&Change::Rollback(Rollback { service: web(), to: None }));
+    world.change(&Change::Rollback(Rollback { services: vec![web()], to: None }));
     assert_eq!(images(&world), ["1"]);
     // So has another configuration, if nothing is pulled; with a pull it has the new one.
     let changed = Service { command: vec!["x".parse().unwrap()], ..web() };
@@ -606,7 +607,7 @@ fn what_an_older_version_deployed_stays_until_its_next_release() {
     assert!(world.try_to(&apply(vec![changed])).unwrap().healthy);
     assert_eq!(images(&world), ["1"]);
     // Back to what the tag means.
-    world.change(&Change::Rollback(Rollback { service: web(), to: None }));
+    world.change(&Change::Rollback(Rollback { services: vec![web()], to: None }));
     assert_eq!(images(&world), ["-"]);
     assert!(world.try_to(&pulling(vec![web()])).unwrap().healthy);
     assert_eq!(images(&world), ["1"]);
@@ -751,4 +752,45 @@ fn a_dependency_has_to_be_there() {
     // It is gone, and its target may be held by the other one's order.
     assert_eq!(world.runs(), ["v1"]);
     assert!(world.change(&Change::RemoveAll).changed);
+}
+
+#[test]
+fn a_definition_says_when_its_image_is_pulled() {
+    let world = World::new();
+    let web = |pull: &str| {
+        let text = format!("id: web\nruntime: docker\nimage: web:v1\npull: {pull}\n");
+        Service::parse(Path::new("/etc/web.yaml"), &text).unwrap()
+    };
+    let pulls = |change: &Change| {
+        let planned = world.conductor.plan(change).unwrap().plan;
+        planned.services.iter().any(conductor_core::plan::ServicePlan::pulls)
+    };
+    let with = |pull: &str, option: Pull| {
+        Change::Apply(Apply { services: vec![web(pull)], pull: option, ..Apply::default() })
+    };
+    // What is missing is an error before anything is changed.
+    let error = world.try_to(&with("never", Pull::Defined)).unwrap_err();
+    assert_eq!(
+        error.problems()[0].to_string(),
+        "/etc/web.yaml:1:5: pull: web: docker does not have web:v1, and it is never pulled\n  \
+         hint: build it, or load it: docker load; or write pull: missing"
+    );
+    assert!(world.host.lock().unwrap().state().units.units.is_empty());
+    assert!(world.try_to(&with("always", Pull::Never)).is_err());
+    assert!(pulls(&with("never", Pull::Missing)));
+    world.change(&with("missing", Pull::Defined));
+    for (pull, option, expected) in [
+        ("missing", Pull::Defined, false),
+        ("never", Pull::Defined, false),
+        ("always", Pull::Defined, true),
+        ("always", Pull::Missing, false),
+        ("always", Pull::Never, false),
+        ("missing", Pull::Always, true),
+        ("never", Pull::Always, true),
+    ] {
+        assert_eq!(pulls(&with(pull, option)), expected, "{pull} {option:?}");
+    }
+    // The image of a release is that of its restarts.
+    assert!(!pulls(&Change::Restart(Restart { services: vec![web("always")] })));
+    assert!(!world.change(&with("never", Pull::Defined)).changed);
 }

@@ -163,6 +163,11 @@ impl Draft {
         self.fields.iter().any(|field| field.key == key)
     }
 
+    /// Returns the keys with their values, as they were set.
+    pub(crate) fn fields(&self) -> &[Item] {
+        &self.fields
+    }
+
     /// Returns a value.
     pub(crate) fn get(&self, key: &str) -> Option<&Val> {
         self.fields.iter().find(|field| field.key == key).map(|field| &field.value)
@@ -247,14 +252,17 @@ impl Draft {
         let mut out = Writer::default();
         self.comments.iter().for_each(|comment| out.comment(comment));
         out.scalar("id", self.id.as_str());
-        let rank = |item: &&Item| ORDER.iter().position(|key| *key == item.key).unwrap_or(99);
-        let mut fields: Vec<_> = self.fields.iter().collect();
-        fields.sort_by_key(rank);
-        for field in fields {
-            write(&mut out, field);
-        }
+        in_order(&self.fields).for_each(|field| write(&mut out, field));
         out.finish()
     }
+}
+
+/// Returns the keys of a definition in the order in which they are written.
+pub(crate) fn in_order(fields: &[Item]) -> impl Iterator<Item = &Item> {
+    let rank = |item: &&Item| ORDER.iter().position(|key| *key == item.key).unwrap_or(99);
+    let mut fields: Vec<_> = fields.iter().collect();
+    fields.sort_by_key(rank);
+    fields.into_iter()
 }
 
 /// Adds the indices that lead to the innermost item that contains a path.
@@ -303,7 +311,8 @@ fn step(prefix: &str, key: &str, index: usize, in_map: bool) -> String {
     if prefix.is_empty() { key } else { format!("{prefix}.{key}") }
 }
 
-fn write(out: &mut Writer, item: &Item) {
+/// Writes a key and its value.
+pub(crate) fn write(out: &mut Writer, item: &Item) {
     match &item.value {
         Val::Text(text) => out.scalar(&item.key, text),
         Val::Plain(text) => out.plain(&scalar(&item.key), text),

@@ -9,6 +9,7 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+mod application;
 pub mod compose;
 mod draft;
 mod health;
@@ -54,7 +55,7 @@ pub struct Definition {
     /// Its text, in YAML.
     pub text: String,
     /// The file of variables that it names, which others must not read.
-    pub env_file: Option<EnvFile>,
+    pub env_files: Vec<EnvFile>,
 }
 
 /// A file of variables for `env_files`.

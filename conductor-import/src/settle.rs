@@ -1,17 +1,27 @@
 //! Has conductor's own reader check the drafts, and leaves out what it refuses, until all are valid.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use conductor_core::error::{Problem, Problems};
 use conductor_core::name::ServiceId;
 use conductor_core::service::{Service, check_conflicts};
 
-use crate::Definition;
 use crate::draft::{Draft, Val};
 use crate::report::{Origin, Report};
+use crate::{Definition, application};
+
+/// The ids of applications, each with those of its processes.
+pub(crate) type Applications = BTreeMap<ServiceId, Vec<ServiceId>>;
 
 /// Returns the definitions of the drafts. Each of them is valid, and they can all be on one host.
-pub(crate) fn settle(mut drafts: Vec<Draft>, report: &mut Report) -> Vec<Definition> {
+///
+/// Drafts of an application are one definition, unless that would be refused.
+pub(crate) fn settle(
+    mut drafts: Vec<Draft>,
+    applications: &Applications,
+    report: &mut Report,
+) -> Vec<Definition> {
     // Each round removes at least one value, so this ends.
     loop {
         let mut services = Vec::new();
@@ -41,12 +51,30 @@ pub(crate) fn settle(mut drafts: Vec<Draft>, report: &mut Report) -> Vec<Definit
             forget(&mut drafts, &id, report);
         }
     }
+    let mut definitions = Vec::new();
+    for (application, members) in applications {
+        let (processes, others): (Vec<_>, Vec<_>) =
+            drafts.into_iter().partition(|draft| members.contains(&draft.id));
+        let joined = application::join(application, &processes.iter().collect::<Vec<_>>());
+        if let Some(definition) = joined {
+            drafts = others;
+            definitions.push(definition);
+        } else {
+            if let Some(first) = processes.first() {
+                let message =
+                    format!("they are no application {application}: they differ too much");
+                report.note(&first.origin, message);
+            }
+            drafts = processes.into_iter().chain(others).collect();
+        }
+    }
     let definition = |draft: &Draft| Definition {
         text: draft.write(),
         id: draft.id.clone(),
-        env_file: draft.env_file(),
+        env_files: draft.env_file().into_iter().collect(),
     };
-    drafts.iter().map(definition).collect()
+    definitions.extend(drafts.iter().map(definition));
+    definitions
 }
 
 fn file(id: &ServiceId) -> PathBuf {

@@ -124,7 +124,7 @@ fn values_of_variables_are_in_a_file_of_their_own() {
     let env = "PASSWORD='pa # ss'\nLINES=\"one\ntwo\"\n";
     let imported = written(&[("a.yaml", compose), (".env", env)]);
     let definition = &imported.definitions[0];
-    let file = definition.env_file.as_ref().unwrap();
+    let file = &definition.env_files[0];
     assert_eq!(
         (file.name.as_str(), file.text.as_str()),
         ("web.env", "# From a.yaml, service web.\nPASSWORD=pa # ss\nFROM_OUTSIDE=outside\n")
@@ -153,7 +153,7 @@ fn values_of_variables_are_in_a_file_of_their_own() {
             it,
         )
     });
-    assert!(without.unwrap().definitions[0].env_file.is_none());
+    assert!(without.unwrap().definitions[0].env_files.is_empty());
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn a_file_that_the_engines_read_otherwise_is_copied() {
     let imported = written(&[("a.yaml", compose), ("one.env", one), ("two.env", two)]);
     let definition = &imported.definitions[0];
     assert_eq!(
-        definition.env_file.as_ref().unwrap().text,
+        definition.env_files[0].text,
         "# From a.yaml, service web.\nB=two words\nA=2\nC=3\n"
     );
     assert!(definition.text.contains("env_files: [/etc/conductor/services/web.env]"));
@@ -172,7 +172,7 @@ fn a_file_that_the_engines_read_otherwise_is_copied() {
     let imported = written(&[("a.yaml", compose), ("one.env", "A=1\n"), ("two.env", "B=2\n")]);
     let definition = &imported.definitions[0];
     assert!(definition.text.contains("env_files: [/srv/shop/one.env, /srv/shop/two.env]"));
-    assert!(definition.env_file.is_none());
+    assert!(definition.env_files.is_empty());
 }
 
 #[test]

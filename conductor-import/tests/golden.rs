@@ -50,7 +50,7 @@ fn shown(imported: &Imported) -> String {
     let mut services = Vec::new();
     for definition in &imported.definitions {
         let path = format!("{}.yaml", definition.id);
-        services.push(Service::parse(Path::new(&path), &definition.text).unwrap());
+        services.extend(Service::parse_all(Path::new(&path), &definition.text).unwrap());
         writeln!(text, "──── {path}\n{}", definition.text.trim_end()).unwrap();
     }
     check_conflicts(&services).unwrap();
@@ -75,6 +75,14 @@ fn a_shop_with_its_volumes() {
         ..docker()
     };
     insta::assert_snapshot!(compose("shop", options));
+}
+
+#[test]
+fn an_application() {
+    insta::assert_snapshot!(compose(
+        "application",
+        compose::Options { application: true, ..docker() }
+    ));
 }
 
 #[test]

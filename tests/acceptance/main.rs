@@ -101,6 +101,7 @@ fn main() -> ExitCode {
             ("deploy", deploy::releases::TESTS),
             ("deploy", deploy::renewal::TESTS),
             ("deploy", deploy::together::TESTS),
+            ("deploy", deploy::processes::TESTS),
             ("hostile", hostile::TESTS),
             ("killed", killed::TESTS),
             ("leftovers", leftovers::TESTS),

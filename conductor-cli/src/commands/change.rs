@@ -31,9 +31,10 @@ pub(crate) struct ChangeOptions {
 /// The option that says which images are pulled.
 #[derive(Debug, Args)]
 pub(crate) struct PullOption {
-    /// Pull images that the engine does not have, or all, and replace instances whose tag means another image
-    #[arg(long, value_name = "WHEN", default_value = "missing", display_order = 3)]
-    pull: When,
+    /// Pull images that the engine does not have; or all, and replace instances whose tag means another image; or none
+    /// [default: what pull in the definition says, or missing]
+    #[arg(long, value_name = "WHEN", display_order = 3)]
+    pull: Option<When>,
 }
 
 /// When images are pulled.
@@ -41,13 +42,16 @@ pub(crate) struct PullOption {
 enum When {
     Missing,
     Always,
+    Never,
 }
 
 impl PullOption {
     pub(super) fn of(&self) -> Pull {
         match self.pull {
-            When::Missing => Pull::Missing,
-            When::Always => Pull::Always,
+            None => Pull::Defined,
+            Some(When::Missing) => Pull::Missing,
+            Some(When::Always) => Pull::Always,
+            Some(When::Never) => Pull::Never,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `conductor check`: reports all errors in definitions.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use conductor_core::definition::{Order, Runtime};
@@ -20,6 +21,8 @@ use crate::print;
 pub(crate) struct Checked<'s> {
     /// The services that are defined.
     services: Vec<&'s ServiceId>,
+    /// The applications of which some of them are the processes.
+    applications: BTreeSet<&'s ServiceId>,
     /// Empty: if there are errors, the result is the error object.
     errors: [ErrorDetails; 0],
     /// Advice about the definitions.
@@ -55,6 +58,7 @@ pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, 
     if context.json() {
         Context::print_json(&Checked {
             services: services.iter().map(|service| &service.id).collect(),
+            applications: services.iter().filter_map(|it| it.application.as_ref()).collect(),
             errors: [],
             warnings: ErrorDetails::list("advice", &warnings),
             orders: orders.collect(),

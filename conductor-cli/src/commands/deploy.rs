@@ -19,7 +19,7 @@ use crate::failure::Failure;
                   conductor deploy --id web --revision v42"
 )]
 pub(crate) struct Deploy {
-    /// The service; its definition is in the definitions directory
+    /// The service or application; its definition is in the definitions directory
     #[arg(long)]
     pub(crate) id: ServiceId,
     /// The revision to run: an image tag, or sha256:DIGEST
@@ -32,8 +32,8 @@ pub(crate) struct Deploy {
 }
 
 pub(crate) fn run(context: &Context, options: &Deploy) -> Result<ExitCode, Failure> {
-    let service = context.conductor.find(&options.id)?;
-    let mut deploy = host::Deploy::new(&service, &options.revision)?;
+    let services = context.conductor.find_whole(&options.id)?;
+    let mut deploy = host::Deploy::all(&services, &options.revision)?;
     deploy.pull = options.pull.of();
     let change = Change::Deploy(deploy);
     change::run(context, &change, &options.change)

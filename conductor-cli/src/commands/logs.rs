@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use conductor_core::name::{JobName, ServiceId};
+use conductor_host::Error;
 use conductor_host::system::JournalQuery;
 use schemars::JsonSchema;
 
@@ -70,6 +71,11 @@ pub(crate) fn run(context: &Context, options: &Logs) -> Result<ExitCode, Failure
     let Logs { service, id, instance, job, last, follow, lines, since } = options;
     // clap requires one of them.
     let Some(service) = service.as_ref().or(id.as_ref()) else { return Ok(ExitCode::FAILURE) };
+    let processes = context.conductor.processes_on_host(service)?;
+    if !processes.is_empty() {
+        let application = service.clone();
+        return Err(Error::IsApplication { application, processes }.into());
+    }
     if !context.json() && !context.conductor.is_on_host(service)? {
         // The journal keeps the lines of a service that was removed.
         print::complaint(format_args!("note: there is no service {service} on this host"));

@@ -16,7 +16,7 @@ use crate::failure::Failure;
                   conductor remove --id web\n  conductor remove --all"
 )]
 pub(crate) struct Remove {
-    /// The service
+    /// The service or application
     #[arg(long, required_unless_present = "all")]
     pub(crate) id: Option<ServiceId>,
     /// All services on this host, for example before conductor is uninstalled

@@ -17,7 +17,7 @@ use crate::failure::Failure;
                   Example:\n  conductor restart --id web"
 )]
 pub(crate) struct Restart {
-    /// The service
+    /// The service or application
     #[arg(long)]
     pub(crate) id: ServiceId,
     #[command(flatten)]
@@ -25,7 +25,7 @@ pub(crate) struct Restart {
 }
 
 pub(crate) fn run(context: &Context, options: &Restart) -> Result<ExitCode, Failure> {
-    let service = context.conductor.find(&options.id)?;
-    let change = Change::Restart(host::Restart { service });
+    let services = context.conductor.find_all(&options.id)?;
+    let change = Change::Restart(host::Restart { services });
     change::run(context, &change, &options.change)
 }

@@ -17,7 +17,7 @@ use crate::failure::Failure;
                   conductor rollback --id web --to v41"
 )]
 pub(crate) struct Rollback {
-    /// The service
+    /// The service or application
     #[arg(long)]
     pub(crate) id: ServiceId,
     /// The revision to go back to, or the release: REVISION.DIGEST [default: the one before]
@@ -28,7 +28,7 @@ pub(crate) struct Rollback {
 }
 
 pub(crate) fn run(context: &Context, options: &Rollback) -> Result<ExitCode, Failure> {
-    let service = context.conductor.find(&options.id)?;
-    let change = Change::Rollback(host::Rollback { service, to: options.to.clone() });
+    let services = context.conductor.find_all(&options.id)?;
+    let change = Change::Rollback(host::Rollback { services, to: options.to.clone() });
     change::run(context, &change, &options.change)
 }

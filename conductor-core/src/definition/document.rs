@@ -66,7 +66,7 @@ impl Value<'_> {
 }
 
 /// A key of a mapping and the value that belongs to it.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Entry<'i> {
     pub(super) key: Cow<'i, str>,
     pub(super) position: Position,
@@ -218,11 +218,9 @@ impl<'i> Document<'i> {
         path
     }
 
-    /// Returns the path of a key, which may have no value.
-    pub(super) fn path_of_key(&self, map: NodeId, key: &str) -> String {
-        let mut path = self.path(map);
-        push_step(&mut path, &PathStep::Key(Cow::Borrowed(key)));
-        path
+    /// Returns the parent of a value and the step from it; `None` for the root.
+    pub(super) fn parent(&self, id: NodeId) -> Option<(NodeId, PathStep<'i>)> {
+        self.nodes[id.0 as usize].parent.clone()
     }
 }
 

@@ -15,6 +15,7 @@ mod lines;
 mod networks;
 mod problem;
 mod process;
+mod processes;
 mod raw;
 mod reader;
 mod schema;
@@ -22,6 +23,7 @@ mod shape;
 mod toml;
 mod yaml;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -32,18 +34,20 @@ pub use hooks::{HookKeys, Hooks};
 pub use limits::{CheckedLimits, LIMITS, LimitMeaning, Limits};
 pub use networks::{Network, Networks};
 pub use process::{Engines, MEANINGS, Meaning, Native, Process, ProcessKeys};
+pub use processes::Processes;
 pub use raw::{
     ChangedFiles, Children, Definition, Deploy, Health, Job, Method, NetworkMode, Order, Overlap,
-    Proxy, Runtime, ServiceType,
+    Proxy, PullPolicy, Runtime, ServiceType,
 };
 pub use schema::schema;
 
-pub(crate) use document::{NodeId, ROOT};
+pub(crate) use document::NodeId;
 pub(crate) use problem::Fault;
+pub(crate) use processes::{Part, Process as ProcessPlace};
 pub(crate) use raw::{MOST_CHECKS, MOST_INSTANCES, MOST_PARALLEL, MOST_RELEASES};
 
 use crate::error::Problem;
-use document::{Document, SyntaxError, Value};
+use document::{Document, ROOT, SyntaxError, Value};
 use lines::Lines;
 use problem::{Finding, Findings};
 
@@ -75,6 +79,7 @@ pub(crate) struct Source<'i> {
     file: &'i Path,
     document: Document<'i>,
     findings: Findings,
+    parts: Vec<Part>,
 }
 
 impl<'i> Source<'i> {
@@ -110,12 +115,24 @@ impl<'i> Source<'i> {
             let errors = errors.into_iter();
             errors.map(|error| error.into_problem(file)).collect::<Vec<_>>()
         })?;
-        Ok(Self { file, document, findings: Findings::default() })
+        Ok(Self { file, document, findings: Findings::default(), parts: Vec::new() })
+    }
+
+    /// Returns the services of the file: itself, or its processes.
+    pub(crate) fn parts(&mut self) -> Vec<Part> {
+        self.parts = processes::parts(&mut self.document, &self.findings);
+        self.parts.clone()
     }
 
     /// Reads the raw type; `None` if the document is not a mapping.
     pub(crate) fn read<'s, T: Deserialize<'s>>(&'s self) -> Option<T> {
-        reader::from_document(&self.document, &self.findings)
+        reader::from_document(&self.document, ROOT, &self.findings)
+    }
+
+    /// Reads one of its services, and then what is found is about that one.
+    pub(crate) fn read_part<'s, T: Deserialize<'s>>(&'s self, part: usize) -> Option<T> {
+        self.findings.begin(part);
+        reader::from_document(&self.document, self.parts.get(part)?.root, &self.findings)
     }
 
     /// Notes that a value is wrong.
@@ -153,13 +170,27 @@ impl<'i> Source<'i> {
 
     /// Returns the problems in the order of the file.
     pub(crate) fn problems(&self) -> Vec<Problem> {
-        let mut findings = self.findings.take();
+        let found = self.findings.take().into_iter();
+        let mut findings: Vec<_> =
+            found.map(|(finding, parts)| self.of_processes(finding, &parts)).collect();
         findings.extend(self.document.duplicates().map(|(position, fault)| {
             // The path would be that of both.
             fault.found(position, String::new())
         }));
         findings.sort_by_key(|finding| finding.position);
         findings.into_iter().map(|finding| self.locate(finding)).collect()
+    }
+
+    /// Names the processes in a problem of a shared value that only some of them have.
+    fn of_processes(&self, finding: Finding, parts: &BTreeSet<usize>) -> Finding {
+        let is_own = finding.path.starts_with(processes::PROCESSES);
+        if is_own || parts.is_empty() || parts.len() == self.parts.len() {
+            return finding;
+        }
+        let names = parts.iter().filter_map(|part| self.parts.get(*part)?.process.as_ref());
+        let names: Vec<_> = names.map(|process| process.name.as_str()).collect();
+        let message = format!("{} (in process {})", finding.message, names.join(", "));
+        Finding { message, ..finding }
     }
 
     fn locate(&self, finding: Finding) -> Problem {

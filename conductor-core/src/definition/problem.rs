@@ -1,6 +1,7 @@
 //! The problems of one document, collected while it is read.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Display;
 
 use serde::de::Error;
@@ -9,7 +10,7 @@ use super::document::{NodeId, Position};
 use crate::text::{HINT_MARK, nearest};
 
 /// A problem before the name of the file is known.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Finding {
     pub(crate) position: Position,
     pub(crate) path: String,
@@ -19,15 +20,32 @@ pub(crate) struct Finding {
 
 /// Collects the problems of one document.
 #[derive(Debug, Default)]
-pub(crate) struct Findings(RefCell<Vec<Finding>>);
+pub(crate) struct Findings {
+    found: RefCell<Vec<(Option<usize>, Finding)>>,
+    /// The service of the file that is read.
+    part: Cell<Option<usize>>,
+}
 
 impl Findings {
     pub(super) fn push(&self, position: Position, path: String, fault: Fault) {
-        self.0.borrow_mut().push(fault.found(position, path));
+        self.found.borrow_mut().push((self.part.get(), fault.found(position, path)));
     }
 
-    pub(super) fn take(&self) -> Vec<Finding> {
-        self.0.take()
+    /// From now on, findings are those of one service of the file.
+    pub(super) fn begin(&self, part: usize) {
+        self.part.set(Some(part));
+    }
+
+    /// Returns what was found, each with the services for which it was. What was found for the file itself has none.
+    pub(super) fn take(&self) -> Vec<(Finding, BTreeSet<usize>)> {
+        let mut all: BTreeMap<_, (usize, BTreeSet<usize>)> = BTreeMap::new();
+        for (part, finding) in self.found.take() {
+            let place = all.len();
+            all.entry(finding).or_insert_with(|| (place, BTreeSet::new())).1.extend(part);
+        }
+        let mut all: Vec<_> = all.into_iter().collect();
+        all.sort_by_key(|(_, (place, _))| *place);
+        all.into_iter().map(|(finding, (_, parts))| (finding, parts)).collect()
     }
 }
 

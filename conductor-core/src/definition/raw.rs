@@ -14,6 +14,7 @@ use super::hooks::Hooks;
 use super::limits::Limits;
 use super::networks::Networks;
 use super::process::ProcessKeys;
+use super::processes::Processes;
 use crate::name::{JobName, ProxyName, Revision, ServiceId};
 use crate::value::{
     Argument, BodyText, Calendar, Capability, CredentialName, Crontab, Description, Directive,
@@ -49,6 +50,9 @@ pub struct Definition {
     /// host itself provides the program; that revision is called `host`. Usually given by `deploy
     /// --revision`.
     pub revision: Field<Revision>,
+    /// docker, podman: when `apply` and `deploy` pull the image; their option `--pull` overrides it.
+    #[schemars(extend("default" = PullPolicy::default()))]
+    pub pull: Field<PullPolicy>,
     /// What runs the command; native needs only systemd.
     #[schemars(extend("default" = Runtime::default()))]
     pub runtime: Field<Runtime>,
@@ -154,6 +158,13 @@ pub struct Definition {
     pub on: Field<Hooks>,
     /// Scheduled jobs, by name.
     pub cron: Field<Table<JobName, Job>>,
+    /// The processes of an application, by name: services `ID-NAME` that run the same image at the same
+    /// revision and are deployed together, all healthy or all back. Each has keys of a definition: `type`,
+    /// `timeout`, `command`, `instances`, `port`, `ports`, `listen`, `health`, `proxy`, `cron`, `max_parallel` and
+    /// `deploy.before` only there; `id`, `image`, `revision`, `runtime` and `pull` only once, above; all others
+    /// where all processes have them, or in a process, where a mapping adds to the shared one and any
+    /// other value replaces it.
+    pub processes: Field<Processes>,
     /// Directives for the instances' units, by section (`Unit`, `Service`), written unchanged:
     /// specifiers (`%n`) work, a list sets a directive several times, and only systemd checks the
     /// values. A directive of the sandbox replaces conductor's. Others are written after
@@ -174,6 +185,19 @@ pub enum Runtime {
     /// systemd itself.
     #[default]
     Native,
+}
+
+/// When the image of a service is pulled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PullPolicy {
+    /// If the engine does not have it.
+    #[default]
+    Missing,
+    /// Each time. If its name means another image than the one that runs, the instances are replaced.
+    Always,
+    /// Not at all, also not by a job: without it, nothing is changed.
+    Never,
 }
 
 /// The network of a service's instances.

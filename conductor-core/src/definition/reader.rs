@@ -3,7 +3,7 @@
 use serde::de::{Deserialize, Deserializer, Visitor};
 
 use super::access::{Entries, Items, Place, Variant};
-use super::document::{Document, Entry, NodeId, ROOT, Value};
+use super::document::{Document, Entry, NodeId, Value};
 use super::field::FIELD;
 use super::problem::{Fault, Findings, suggest};
 use super::process::{FLAT, ProcessKeys};
@@ -13,14 +13,15 @@ use crate::error::shown;
 const LONGEST_EXAMPLE: usize = 200;
 
 /// The beginning of keys of a definition that mean nothing: their values are for aliases.
-const EXTENSION: &str = "x-";
+pub(super) const EXTENSION: &str = "x-";
 
-/// Reads a whole document; `None` if its root has the wrong kind, which has been noted.
+/// Reads a whole document, or what of it is one process; `None` if its root has the wrong kind, which has been noted.
 pub(super) fn from_document<'d, T: Deserialize<'d>>(
     document: &'d Document<'_>,
+    root: NodeId,
     findings: &'d Findings,
 ) -> Option<T> {
-    let reader = Reader { document, findings, node: ROOT };
+    let reader = Reader { document, findings, root, node: root };
     match T::deserialize(reader) {
         Ok(value) => Some(value),
         Err(fault) => {
@@ -35,6 +36,8 @@ pub(super) fn from_document<'d, T: Deserialize<'d>>(
 pub(super) struct Reader<'d, 'i> {
     document: &'d Document<'i>,
     findings: &'d Findings,
+    /// The mapping that is the definition.
+    root: NodeId,
     node: NodeId,
 }
 
@@ -61,7 +64,8 @@ impl<'d, 'i> Reader<'d, 'i> {
 
     /// Notes an error of a key of this mapping.
     pub(super) fn note_key(self, entry: &Entry<'_>, fault: Fault) {
-        let path = self.document.path_of_key(self.node, &entry.key);
+        // A process has entries of the mapping that all of them share.
+        let path = self.document.path(entry.value);
         self.findings.push(entry.position, path, fault);
     }
 
@@ -75,7 +79,7 @@ impl<'d, 'i> Reader<'d, 'i> {
         let value = self.value();
         let fault = Fault::new(format!("expected {wanted}, found {}", value.kind()));
         Err(match value {
-            _ if self.node == ROOT => fault.hint("begin with id: NAME"),
+            _ if self.node == self.root => fault.hint("begin with id: NAME"),
             Value::Null => fault.hint("write a value, or remove the key"),
             Value::Bool(bool) if wanted == "text" => {
                 fault.hint(format!("put it in quotes: \"{bool}\""))
@@ -222,12 +226,12 @@ impl<'d> Deserializer<'d> for Reader<'d, '_> {
     ) -> Result<V::Value, Fault> {
         let Value::Map(entries) = self.value() else {
             // A service has too many fields for a message.
-            return match self.node == ROOT {
+            return match self.node == self.root {
                 true => self.unexpected("a mapping"),
                 false => self.unexpected(&format!("a mapping with {}", fields.join(", "))),
             };
         };
-        if self.node == ROOT && self.is_compose(entries) && !fields.contains(&"services") {
+        if self.node == self.root && self.is_compose(entries) && !fields.contains(&"services") {
             let hint = "conductor import compose FILE converts it: one definition for each service";
             return Err(Fault::new("this is a Compose file, and not a definition").hint(hint));
         }

@@ -85,6 +85,7 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
     finish.extend(leaving.images);
     Ok(ServicePlan {
         service: service.id.clone(),
+        application: service.application.clone(),
         revision: Some(desired.revision.clone()),
         steps,
         undo,
@@ -138,6 +139,7 @@ pub fn remove(
     );
     ServicePlan {
         service: service.clone(),
+        application: None,
         revision: None,
         steps,
         undo,

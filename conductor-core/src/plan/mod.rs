@@ -81,6 +81,8 @@ pub struct Observed {
     pub reserved: BTreeMap<UnitName, Port>,
     /// The port that was allocated last, if one was since the host booted.
     pub last_port: Option<Port>,
+    /// The applications of which services are processes, as their units say.
+    applications: BTreeMap<ServiceId, ServiceId>,
     /// The services on which each service depends, as its units say.
     pub(crate) depends_on: BTreeMap<ServiceId, BTreeSet<ServiceId>>,
     /// The names in `set` by service, so that planning a service does not search all of them.
@@ -110,6 +112,7 @@ impl Observed {
         let mut owned: BTreeMap<ServiceId, Owned> = BTreeMap::new();
         let mut shared = Vec::new();
         let mut depends_on: BTreeMap<ServiceId, BTreeSet<ServiceId>> = BTreeMap::new();
+        let mut applications = BTreeMap::new();
         for (name, unit) in &set.units {
             match &unit.metadata.service {
                 Some(service) => {
@@ -117,6 +120,9 @@ impl Observed {
                         let on = unit.values(AFTER).filter_map(|unit| unit.parse().ok());
                         let on = on.filter_map(|unit| started_service(&unit));
                         depends_on.entry(service.clone()).or_default().extend(on);
+                    }
+                    if let Some(application) = &unit.metadata.application {
+                        applications.insert(service.clone(), application.clone());
                     }
                     owned.entry(service.clone()).or_default().units.push(name.clone());
                 }
@@ -130,7 +136,7 @@ impl Observed {
                 owned.entry(service).or_default().links.push(link.clone());
             }
         }
-        Self { set, foreign, depends_on, owned, shared, ..Self::default() }
+        Self { set, foreign, applications, depends_on, owned, shared, ..Self::default() }
     }
 
     /// Returns what the host has of each service, for the check of what depends on it.
@@ -152,6 +158,17 @@ impl Observed {
     /// Returns the services that have units or links on the host.
     pub fn services(&self) -> impl Iterator<Item = &ServiceId> {
         self.owned.keys()
+    }
+
+    /// Returns the application of which a service on the host is a process.
+    pub fn application_of(&self, service: &ServiceId) -> Option<&ServiceId> {
+        self.applications.get(service)
+    }
+
+    /// Returns the processes of an application that are on the host.
+    pub fn processes_of(&self, application: &ServiceId) -> Vec<ServiceId> {
+        let all = self.applications.iter().filter(|(_, of)| *of == application);
+        all.map(|(service, _)| service.clone()).collect()
     }
 
     /// Returns the units of one service.
@@ -267,6 +284,8 @@ impl Desired<'_> {
 pub struct ServicePlan {
     /// The service.
     pub service: ServiceId,
+    /// The application of which it is a process, if it is to run.
+    pub application: Option<ServiceId>,
     /// The revision that runs afterwards; `None` if the service is removed.
     pub revision: Option<Revision>,
     /// The steps to the desired state, in order.
@@ -281,7 +300,7 @@ pub struct ServicePlan {
     pub downtime: bool,
     /// Whether old instances stop before new ones start.
     pub stop_first: bool,
-    /// The services with which it changes its files for proxies.
+    /// The services with which it changes, or with which it changes its files for proxies.
     pub together: Option<Together>,
     /// What it depends on, and what follows from it.
     pub dependencies: Dependencies,
@@ -313,6 +332,19 @@ impl ServicePlan {
         let others = std::mem::take(&mut self.steps).into_iter();
         steps.extend(others.filter(|step| !matches!(step, Step::Pull { .. })));
         self.steps = steps;
+    }
+
+    /// Returns the images that it pulls.
+    pub fn pulled_images(&self) -> impl Iterator<Item = &EngineImage> {
+        self.steps.iter().filter_map(|step| match step {
+            Step::Pull { image, .. } => Some(image),
+            _ => None,
+        })
+    }
+
+    /// Pulls no images.
+    pub fn pull_nothing(&mut self) {
+        self.steps.retain(|step| !matches!(step, Step::Pull { .. }));
     }
 
     /// Returns whether it has steps.
@@ -392,10 +424,14 @@ impl fmt::Display for Plan {
             for step in service.all_steps() {
                 writeln!(f, "  {step}")?;
             }
-            if let Some(Together { members, .. }) = &service.together {
+            if let Some(Together { members, application, .. }) = &service.together {
                 let others = members.iter().filter(|id| **id != service.service);
                 let others: Vec<_> = others.map(ServiceId::as_str).collect();
-                writeln!(f, "  its upstream changes together with that of {}", others.join(", "))?;
+                let others = others.join(", ");
+                match application {
+                    Some(_) => writeln!(f, "  together with {others}: all of them or none")?,
+                    None => writeln!(f, "  its upstream changes together with that of {others}")?,
+                }
             }
             match (service.replaces, service.downtime, &service.data) {
                 (true, true, Some(data)) => writeln!(

@@ -73,6 +73,6 @@ fn api() -> ServiceId {
 fn target_of(id: &ServiceId) -> Unit {
     let version = VERSION.to_owned();
     let (service, kind) = (Some(id.clone()), Kind::Target);
-    let metadata = Metadata { version, rendered: None, service, kind };
+    let metadata = Metadata { version, rendered: None, service, application: None, kind };
     Unit { text: format!("[Unit]\n\n{metadata}"), metadata }
 }

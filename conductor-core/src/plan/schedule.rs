@@ -165,6 +165,7 @@ fn of_service(service: &ServiceId, steps: Steps, observed: &Observed) -> Service
     let current = releases(service, observed).into_iter().next();
     ServicePlan {
         service: service.clone(),
+        application: None,
         revision: current.map(|release| release.revision),
         steps,
         undo: Steps::default(),

@@ -73,7 +73,7 @@ fn written_by_an_older_version(desired: &Desired<'_>) -> Observed {
     let boot: UnitName = "conductor-web-boot.service".parse().unwrap();
     for (name, kind) in [(slice_unit(&id()), Kind::Slice), (boot.clone(), Kind::Boot)] {
         let (version, service) = (VERSION.to_owned(), Some(id()));
-        let metadata = Metadata { version, rendered: None, service, kind };
+        let metadata = Metadata { version, rendered: None, service, application: None, kind };
         let text = format!("[Unit]\nDescription=x\n\n{metadata}");
         set.units.insert(name, Unit { metadata, text });
     }

@@ -1,4 +1,5 @@
-//! Services whose files for a proxy change together, because one takes an upstream that another one has.
+//! Services that change together: the processes of an application, and services whose files for a proxy change
+//! together, because one takes an upstream that another one has.
 //!
 //! A proxy refuses two upstreams of one name, and a site without its upstream. So the file of a renamed service
 //! can be written neither before nor after the file of its old name is removed, and two services can swap their
@@ -10,11 +11,15 @@ use super::{ActiveState, Observed, ServicePlan, Step};
 use crate::name::{ProxyName, ServiceId};
 use crate::proxy::{UpstreamChange, UpstreamFile};
 
-/// The services that change their files for proxies together with one service.
+/// The services that change together with one service: all of them, or none.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Together {
     /// All of them, with the service itself.
     pub members: BTreeSet<ServiceId>,
+    /// The application, if all of them are its processes.
+    pub application: Option<ServiceId>,
+    /// Whether one of them replaces instances that serve, which go on if the change fails.
+    pub serves: bool,
     /// When the service stops old instances and starts new ones.
     pub turn: Turn,
 }
@@ -119,7 +124,7 @@ pub fn taken(services: &[ServicePlan], observed: &Observed) -> Option<Taken> {
     })
 }
 
-/// Finds the services that have to change their files together, and adds to their plans what that takes.
+/// Finds the services that have to change together, and adds to their plans what that takes.
 pub(super) fn group(services: &mut [ServicePlan], observed: &Observed) {
     let all: Vec<_> = services.iter().map(|plan| changes(plan, observed)).collect();
     let mut groups: Vec<usize> = (0..services.len()).collect();
@@ -151,10 +156,22 @@ pub(super) fn group(services: &mut [ServicePlan], observed: &Observed) {
             unite(&mut groups, pending, writer);
         }
     }
+    let mut firsts = BTreeMap::new();
+    for (number, plan) in services.iter().enumerate().filter(|(_, plan)| is_process(plan)) {
+        let first = *firsts.entry(&plan.application).or_insert(number);
+        unite(&mut groups, number, first);
+    }
+    let needed = needed(services);
     let mut members: BTreeMap<usize, BTreeSet<ServiceId>> = BTreeMap::new();
+    let mut serving = BTreeSet::new();
+    let mut applications: BTreeMap<usize, BTreeSet<Option<ServiceId>>> = BTreeMap::new();
     let mut together: BTreeMap<(usize, ProxyName), Vec<UpstreamChange>> = BTreeMap::new();
     for ((plan, group), changes) in services.iter().zip(&groups).zip(&all) {
         members.entry(*group).or_default().insert(plan.service.clone());
+        applications.entry(*group).or_default().insert(plan.application.clone());
+        if plan.replaces {
+            serving.insert(*group);
+        }
         for change in changes.iter().filter(|change| change.differs) {
             let text = change.file.map(|file| file.text.clone());
             let changed = UpstreamChange { service: plan.service.clone(), text };
@@ -172,15 +189,37 @@ pub(super) fn group(services: &mut [ServicePlan], observed: &Observed) {
                 changes.clone_from(all);
             }
         });
-        let turn = if plan.stop_first {
+        let turn = if plan.stop_first && !needed.contains(&plan.service) {
             Turn::StopsFirst
         } else if vacates.contains(&number) && vacate(plan, observed) {
             Turn::Vacates
         } else {
             Turn::AtOnce
         };
-        plan.together = Some(Together { members: members.clone(), turn });
+        let all = applications.get(&group).filter(|all| all.len() == 1);
+        let application = all.and_then(|all| all.first().cloned().flatten());
+        let serves = serving.contains(&group);
+        plan.together = Some(Together { members: members.clone(), application, serves, turn });
     }
+}
+
+/// Returns whether a plan changes a process of an application, which then changes with the others. What only removes
+/// old units is no change.
+fn is_process(plan: &ServicePlan) -> bool {
+    plan.application.is_some() && plan.revision.is_some() && plan.steps.iter().next().is_some()
+}
+
+/// Returns the processes on which others of the same application depend. Those do not wait for the others, which wait
+/// for them.
+fn needed(services: &[ServicePlan]) -> BTreeSet<ServiceId> {
+    let of: BTreeMap<_, _> =
+        services.iter().map(|plan| (&plan.service, plan.application.as_ref())).collect();
+    let pairs =
+        services.iter().flat_map(|plan| plan.dependencies.on.keys().map(move |on| (plan, on)));
+    let siblings = pairs.filter(|(plan, on)| {
+        plan.application.is_some() && of.get(on).copied().flatten() == plan.application.as_ref()
+    });
+    siblings.map(|(_, on)| on.clone()).collect()
 }
 
 /// Returns the plans that take a name from a file, by proxy and name.

@@ -313,6 +313,7 @@ fn push_settings(lines: &mut Lines, service: &Service, section: &str) {
 }
 
 pub(super) fn metadata(service: &Service, kind: Kind) -> Metadata {
-    let service = Some(service.id.clone());
-    Metadata { version: VERSION.to_owned(), rendered: None, service, kind }
+    let Service { id, application, .. } = service;
+    let (service, application) = (Some(id.clone()), application.clone());
+    Metadata { version: VERSION.to_owned(), rendered: None, service, application, kind }
 }

@@ -94,9 +94,11 @@ pub(super) fn digest(
     // Without `..`: for each new field it must be decided whether it replaces instances.
     let Service {
         id,
+        application: _,
         description: _,
         image,
         revision: _,
+        pull: _,
         runtime,
         service_type,
         timeout,

@@ -133,7 +133,7 @@ fn compile(
     for (name, template) in units {
         let text = templates.render(*template, &values)?;
         let (version, kind) = (VERSION.to_owned(), Kind::Shared);
-        let metadata = Metadata { version, rendered: None, service: None, kind };
+        let metadata = Metadata { version, rendered: None, service: None, application: None, kind };
         set.units.insert(UnitName::from_checked(name.clone()), Unit::new(text, metadata));
     }
     Ok(set)

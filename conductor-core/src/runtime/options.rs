@@ -4,7 +4,7 @@
 use probe_protocol::places::PROBE;
 
 use super::{Instance, engine, health, inside, limits, process, socket};
-use crate::definition::{NetworkMode, Runtime};
+use crate::definition::{NetworkMode, PullPolicy, Runtime};
 use crate::name::{NetworkAlias, NetworkName, engine_volume};
 use crate::service::Service;
 use crate::unit::escape::CommandLine;
@@ -255,6 +255,7 @@ fn defined(start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
         secrets,
         command,
         entrypoint,
+        pull,
         // In tables of their own.
         limits: _,
         process: _,
@@ -264,6 +265,7 @@ fn defined(start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
         sandbox: _,
         // They concern the unit, or deploys.
         id: _,
+        application: _,
         description: _,
         revision: _,
         runtime: _,
@@ -335,8 +337,9 @@ fn defined(start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
         None => (None, &[][..]),
     };
     line.words(program.map(|program| format!("--entrypoint={program}")));
-    // It is there, or was removed by hand: no registry has it.
-    line.words(pinned.then_some("--pull=never"));
+    // What is pinned is there, or was removed by hand: no registry has it.
+    let never = *pinned || *pull == PullPolicy::Never;
+    line.words(never.then_some("--pull=never"));
     // What follows are not options, even with a dash.
     line.word("--");
     line.words(*image);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::{Origin, Proxy, Service};
 use crate::error::{Problem, Problems, shown_path};
-use crate::name::job_unit;
+use crate::name::{ServiceId, job_unit};
 use crate::value::FixedPort;
 
 /// Checks that no two services of a host use the same id, the same upstream of a proxy, the same port of the host, or
@@ -18,16 +18,8 @@ pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
     let mut ports: Vec<(&FixedPort, (usize, usize), &Service)> = Vec::new();
     let mut problems = Vec::new();
     for service in services {
-        let Origin {
-            file,
-            position,
-            ports: at,
-            upstream,
-            hooks: _,
-            jobs,
-            volume_names: _,
-            files: _,
-        } = &service.origin;
+        let Origin { file, position, path: own, ports: at, upstream, jobs, .. } = &service.origin;
+        let below = |key: String| if own.is_empty() { key } else { format!("{own}.{key}") };
         let mut refuse = |position, path: String, message, other: &Origin, what| {
             problems.push(Problem {
                 file: file.clone(),
@@ -42,7 +34,8 @@ pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
         };
         if let Some(other) = ids.insert(&service.id, &service.origin) {
             let message = format!("{} is also the id of another service", service.id);
-            refuse(*position, "id".to_owned(), message, other, "id");
+            let path = if own.is_empty() { "id" } else { own };
+            refuse(*position, path.to_owned(), message, other, "id");
             // Of a service in two files, only the id is reported.
             continue;
         }
@@ -50,7 +43,7 @@ pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
             let unit = job_unit(&service.id, name);
             if let Some((other, job)) = units.insert(unit.clone(), (service, name)) {
                 let message = format!("{unit} is also the unit of job {job} of {}", other.id);
-                refuse(*place, format!("cron.{name}"), message, &other.origin, "name");
+                refuse(*place, below(format!("cron.{name}")), message, &other.origin, "name");
             }
         }
         let fixed = service.ports.iter().zip(at).filter(|_| service.instances > 0);
@@ -66,18 +59,47 @@ pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
                     other.shared_with(port).unwrap_or_default(),
                     by.id
                 );
-                refuse(*at, format!("ports[{number}]"), message, &by.origin, "port");
+                refuse(*at, below(format!("ports[{number}]")), message, &by.origin, "port");
             }
             ports.push((port, *at, service));
         }
-        let Some(Proxy { name, upstream: own }) = &service.proxy else { continue };
-        if let Some(other) = upstreams.insert((name, own), service) {
-            let message = format!("{own} is also the upstream of {}", other.id);
-            let path = format!("proxy.{name}.upstream");
+        let Some(Proxy { name, upstream: listed }) = &service.proxy else { continue };
+        if let Some(other) = upstreams.insert((name, listed), service) {
+            let message = format!("{listed} is also the upstream of {}", other.id);
+            let path = below(format!("proxy.{name}.upstream"));
             refuse(upstream.unwrap_or(*position), path, message, &other.origin, "upstream");
         }
     }
+    problems.extend(applications(services, &ids));
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+}
+
+/// Refuses an application whose id is that of a service, or of an application in another file: commands take either.
+fn applications(services: &[Service], ids: &BTreeMap<&ServiceId, &Origin>) -> Vec<Problem> {
+    let mut files: BTreeMap<&ServiceId, &Origin> = BTreeMap::new();
+    let mut problems = Vec::new();
+    for service in services {
+        let Some(application) = &service.application else { continue };
+        let first = *files.entry(application).or_insert(&service.origin);
+        let other = match ids.get(application) {
+            Some(other) if first.position == service.origin.position => Some(("service", *other)),
+            _ if first.file != service.origin.file => Some(("application", first)),
+            _ => None,
+        };
+        if let Some((what, other)) = other {
+            files.insert(application, &service.origin);
+            let hint =
+                format!("the other is in {}; give one of them another id", shown_path(&other.file));
+            problems.push(Problem {
+                file: service.origin.file.clone(),
+                position: None,
+                path: "id".to_owned(),
+                message: format!("{application} is also the id of another {what}"),
+                hint: Some(hint),
+            });
+        }
+    }
+    problems
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ use crate::name::ServiceId;
 pub struct Dependency {
     /// When the other one may start; `None` for when this one is up.
     pub condition: Option<Condition>,
+    /// Its path in the definition, also if that has a list.
+    pub path: String,
     /// Line and column, both from 1.
     pub position: (usize, usize),
 }
@@ -50,10 +52,7 @@ pub fn check_dependencies(
     for service in services {
         for (id, dependency) in &service.depends_on {
             let refusal = match known.get(id) {
-                None => Some((
-                    format!("there is no service {id}, neither defined nor on the host"),
-                    format!("give the definition of {id}, too, or remove {id} here"),
-                )),
+                None => Some(unknown(id, services)),
                 Some(there) => never(id, dependency.condition, there).or_else(|| {
                     let circle = circle(&service.id, id, &known)?;
                     let first = in_circles.is_disjoint(&circle.iter().copied().collect());
@@ -64,13 +63,29 @@ pub fn check_dependencies(
             problems.extend(refusal.map(|(message, hint)| Problem {
                 file: service.origin.file.clone(),
                 position: Some(dependency.position),
-                path: format!("depends_on.{id}"),
+                path: dependency.path.clone(),
                 message,
                 hint: Some(hint),
             }));
         }
     }
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+}
+
+/// Returns what to say of a service that there is not.
+fn unknown(id: &ServiceId, services: &[Service]) -> (String, String) {
+    let processes = services.iter().filter(|service| service.application.as_ref() == Some(id));
+    let processes: Vec<_> = processes.map(|service| service.id.as_str()).collect();
+    if processes.is_empty() {
+        return (
+            format!("there is no service {id}, neither defined nor on the host"),
+            format!("give the definition of {id}, too, or remove {id} here"),
+        );
+    }
+    (
+        format!("{id} is an application, and not one service"),
+        format!("write one of its processes: {}", processes.join(", ")),
+    )
 }
 
 /// Returns why a condition is never met, and what to write.

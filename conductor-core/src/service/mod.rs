@@ -19,7 +19,8 @@ pub use files::{HostFile, Purpose};
 
 use crate::cron::CalendarEvent;
 use crate::definition::{
-    ChangedFiles, Children, Method, NetworkMode, Order, Overlap, Runtime, ServiceType, Source,
+    ChangedFiles, Children, Method, NetworkMode, Order, Overlap, PullPolicy, Runtime, ServiceType,
+    Source,
 };
 use crate::error::{Problem, Problems};
 use crate::name::{
@@ -37,12 +38,16 @@ use crate::value::{
 pub struct Service {
     /// The name of the service.
     pub id: ServiceId,
+    /// The application of which it is a process.
+    pub application: Option<ServiceId>,
     /// One line that describes it.
     pub description: Option<Description>,
     /// The image, with its tokens; a reference or a path, by runtime.
     pub image: Option<Argument>,
     /// The revision that the definition names.
     pub revision: Option<Revision>,
+    /// When its image is pulled.
+    pub pull: PullPolicy,
     /// What runs the command.
     pub runtime: Runtime,
     /// Whether the command goes on running.
@@ -116,6 +121,8 @@ pub struct Origin {
     pub file: PathBuf,
     /// Line and column, both from 1.
     pub position: (usize, usize),
+    /// The path of the service in the file: empty, or that of a process.
+    pub path: String,
     /// Line and column of the name of the service's upstream.
     pub upstream: Option<(usize, usize)>,
     /// Line and column of its fixed ports.
@@ -124,6 +131,8 @@ pub struct Origin {
     pub volume_names: BTreeMap<VolumeName, (usize, usize)>,
     /// Line and column of its hooks.
     pub hooks: BTreeMap<HookEvent, (usize, usize)>,
+    /// The path, line and column of each of its own named volumes.
+    pub volumes: BTreeMap<VolumeName, (String, (usize, usize))>,
     /// Line and column of the names of its jobs.
     pub jobs: BTreeMap<JobName, (usize, usize)>,
     /// The files and directories of the host that it refers to.
@@ -351,15 +360,49 @@ impl Service {
     /// Reads a service from the text of a file; the file's extension says the format.
     ///
     /// # Errors
-    /// All problems of the file, in its order.
+    /// All problems of the file, in its order; or it defines an application of several processes, which
+    /// [`parse_all`](Self::parse_all) reads.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
-        let source = Source::parse(file, text).map_err(Problems)?;
-        let service = source.read().and_then(|definition| check::service(&source, definition));
-        let problems = source.problems();
-        match service {
-            Some(service) if problems.is_empty() => Ok(service),
-            _ => Err(Problems(problems)),
+        let several = || {
+            let problem =
+                Problem::of_file(file, "this defines an application, and not one service");
+            Problems(vec![problem.hint("write the service without processes")])
+        };
+        let services = Self::parse_all(file, text)?;
+        match <[Self; 1]>::try_from(services) {
+            Ok([service]) if service.application.is_none() => Ok(service),
+            _ => Err(several()),
         }
+    }
+
+    /// Reads the services that the text of a file defines: one, or the processes of an application.
+    ///
+    /// ```
+    /// use std::path::Path;
+    ///
+    /// use conductor_core::service::Service;
+    ///
+    /// let text = "id: shop\nprocesses: {web: {command: [/bin/a]}, worker: {command: [/bin/b]}}\n";
+    /// let services = Service::parse_all(Path::new("shop.yaml"), text).unwrap();
+    /// let ids: Vec<_> = services.iter().map(|service| service.id.as_str()).collect();
+    /// assert_eq!(ids, ["shop-web", "shop-worker"]);
+    /// ```
+    ///
+    /// # Errors
+    /// All problems of the file, in its order.
+    pub fn parse_all(file: &Path, text: &str) -> Result<Vec<Self>, Problems> {
+        let mut source = Source::parse(file, text).map_err(Problems)?;
+        let parts = source.parts();
+        let (source, mut services) = (&source, Vec::with_capacity(parts.len()));
+        for number in 0..parts.len() {
+            let read = source.read_part(number);
+            services.extend(read.and_then(|read| check::service(source, &parts, number, read)));
+        }
+        let mut problems = source.problems();
+        if problems.is_empty() {
+            problems = check::shared_volumes(&services);
+        }
+        if problems.is_empty() { Ok(services) } else { Err(Problems(problems)) }
     }
 
     /// Returns the revision in the definition, if there is one: the key `revision`, or that of the image.

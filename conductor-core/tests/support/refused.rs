@@ -23,6 +23,7 @@ pub(crate) fn mistakes() -> Vec<(&'static str, Value)> {
         ("revision", json!("a:b")),
         ("revision", json!(-1)),
         ("runtime", json!("containerd")),
+        ("pull", json!("daily")),
         ("command", json!("/bin/x -a")),
         ("command", json!([])),
         ("command", json!(["/bin/x", "a\0b"])),

@@ -12,7 +12,7 @@ pub(crate) fn validator() -> Validator {
 }
 
 pub(crate) fn parser_accepts(definition: &Value) -> bool {
-    Service::parse(Path::new("web.json"), &definition.to_string()).is_ok()
+    Service::parse_all(Path::new("web.json"), &definition.to_string()).is_ok()
 }
 
 /// A small definition with one key set to something else.

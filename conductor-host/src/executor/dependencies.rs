@@ -116,7 +116,13 @@ impl<H: Host> Executor<'_, H> {
                 Either::Left((result, _)) => result,
                 Either::Right(_) => Err(Cause::Interrupted),
             };
-            result.map_err(|cause| StepFault { step: step.clone(), unit: None, cause })?;
+            // The other one may have gone back only because of a third member of its group.
+            let own = |cause| run.failed_elsewhere().map_or(cause, |(_, cause)| cause);
+            result.map_err(|cause| StepFault {
+                step: step.clone(),
+                unit: None,
+                cause: own(cause),
+            })?;
         }
         Ok(())
     }

@@ -193,18 +193,20 @@ impl<'h, H: Host> Executor<'h, H> {
             {
                 self.fail(run, StepFault { step, unit: None, cause }).await;
             }
+            // Others of a group may wait for it, and it for them.
+            self.note_up(run);
+            together::note_named(run);
             if run.failure.is_none()
                 && let Some(member) = run.member_to_commit()
             {
-                match self.commit(member).await {
+                match self.commit(member).await? {
                     Ok(()) => run.begin_finish(),
-                    Err(cause) => {
+                    Err((unit, cause)) => {
                         let step = member.step().clone();
-                        self.fail(run, StepFault { step, unit: None, cause }).await;
+                        self.fail(run, StepFault { step, unit, cause }).await;
                     }
                 }
             }
-            self.note_up(run);
             if let Err(fault) = self.wait_for_dependencies(run).await {
                 self.fail(run, fault).await;
             }
@@ -345,7 +347,10 @@ impl<'h, H: Host> Executor<'h, H> {
         // A step that was not begun has no unit that failed.
         let begun = !matches!(
             cause,
-            Cause::Interrupted | Cause::Together { .. } | Cause::Dependency { .. }
+            Cause::Interrupted
+                | Cause::Together { .. }
+                | Cause::Application { .. }
+                | Cause::Dependency { .. }
         );
         let unit = unit.or_else(|| step.unit().cloned()).filter(|_| begun);
         let LastWords { journal, health, end, hint, .. } = match &unit {

@@ -54,7 +54,12 @@ impl<W> ServiceRun<W> {
         let stops = plan.revision.is_none() && plan.all_steps().any(stops);
         // In a group, it serves until what takes its upstream does.
         let leaves = stops && member.is_none();
-        let serves = plan.replaces || stops || member.is_some();
+        // What takes an upstream has it from something that serves. An application serves if a process does.
+        let others_serve = plan
+            .together
+            .as_ref()
+            .is_some_and(|together| together.application.is_none() || together.serves);
+        let serves = plan.replaces || stops || others_serve;
         Self {
             queue: std::mem::take(&mut plan.steps).into_iter().collect(),
             plan,
@@ -87,6 +92,11 @@ impl<W> ServiceRun<W> {
 
     pub(super) fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// Returns whether it has a step of some kind left.
+    pub(super) fn has_left(&self, kind: impl Fn(&Step) -> bool) -> bool {
+        self.queue.iter().any(kind)
     }
 
     /// Returns whether it has something to start, or a command to run before.

@@ -1,5 +1,5 @@
-//! Services that change their files for proxies together: all are ready, then all files are written and tested
-//! at once, and one reload switches them; or all are put back.
+//! Services that change together: all are ready, then requests go to all of them, where all files for proxies are written
+//! and tested at once, and one reload switches them; or all are put back.
 //!
 //! The members meet at points of their plans. No member passes a point before all have reached it, and none
 //! waits any longer once one has failed.
@@ -27,6 +27,8 @@ enum Point {
     Ready,
     /// They still are, now that those of the others are, too.
     Sure,
+    /// The fixed names of its sockets lead to them.
+    Named,
     /// The proxy uses the new files, and the new instances are still up.
     Done,
     /// The change failed after files were written.
@@ -39,13 +41,18 @@ type Fault = (Option<UnitName>, Cause);
 /// Changes of files, by proxy.
 type Changes = BTreeMap<ProxyName, Vec<UpstreamChange>>;
 
+/// All points.
+const POINTS: [Point; 5] = [Point::Ready, Point::Sure, Point::Named, Point::Done, Point::Back];
+
 /// What the members of a group share.
 #[derive(Default)]
 pub(super) struct Group {
+    /// The application, if all members are its processes.
+    application: Option<ServiceId>,
     changes: RefCell<Changes>,
     restores: RefCell<Changes>,
     /// The members that have not reached each point.
-    missing: [RefCell<BTreeSet<ServiceId>>; 4],
+    missing: [RefCell<BTreeSet<ServiceId>>; POINTS.len()],
     /// The turns of the members that are not ready.
     turns: RefCell<BTreeMap<ServiceId, Turn>>,
     /// The first member that failed.
@@ -66,7 +73,7 @@ pub(super) struct Member {
     service: ServiceId,
     group: Rc<Group>,
     turn: Turn,
-    /// The step at which its files change.
+    /// The step at which requests go to the new instances; its last one, if none does that.
     step: Step,
     /// The new instances.
     units: Vec<UnitName>,
@@ -76,12 +83,13 @@ pub(super) struct Member {
 pub(super) fn members(plans: &[ServicePlan]) -> Vec<Option<Member>> {
     let mut groups: BTreeMap<&BTreeSet<ServiceId>, Group> = BTreeMap::new();
     for plan in plans {
-        let Some(Together { members, turn }) = &plan.together else { continue };
+        let Some(Together { members, application, turn, .. }) = &plan.together else { continue };
         let group = groups.entry(members).or_default();
+        group.application.clone_from(application);
         add(group.changes.get_mut(), plan.steps.iter());
         add(group.restores.get_mut(), plan.undo.iter());
         let restores = plan.undo.iter().any(is_change);
-        for point in [Point::Ready, Point::Sure, Point::Done, Point::Back] {
+        for point in POINTS {
             if point != Point::Back || restores {
                 group.missing[point as usize].get_mut().insert(plan.service.clone());
             }
@@ -91,16 +99,22 @@ pub(super) fn members(plans: &[ServicePlan]) -> Vec<Option<Member>> {
     let groups: BTreeMap<_, _> =
         groups.into_iter().map(|(members, group)| (members, Rc::new(group))).collect();
     let member = |plan: &ServicePlan| {
-        let Together { members, turn } = plan.together.as_ref()?;
+        let Together { members, turn, .. } = plan.together.as_ref()?;
         Some(Member {
             service: plan.service.clone(),
             group: Rc::clone(groups.get(members)?),
             turn: *turn,
-            step: plan.steps.iter().find(|step| switches(step))?.clone(),
+            step: step_of(plan)?,
             units: new_instances(plan),
         })
     };
     plans.iter().map(member).collect()
+}
+
+/// Returns the step before which a member meets the others, or its last one.
+fn step_of(plan: &ServicePlan) -> Option<Step> {
+    let steps = || plan.steps.iter();
+    steps().find(|step| step.is_traffic()).or_else(|| steps().last()).cloned()
 }
 
 fn add<'s>(changes: &mut Changes, steps: impl Iterator<Item = &'s Step>) {
@@ -145,6 +159,10 @@ impl Group {
         !self.missing[point as usize].borrow().is_empty()
     }
 
+    fn has_reached(&self, service: &ServiceId, point: Point) -> bool {
+        !self.missing[point as usize].borrow().contains(service)
+    }
+
     fn reach(&self, service: &ServiceId, point: Point) {
         self.missing[point as usize].borrow_mut().remove(service);
         if point == Point::Ready {
@@ -160,7 +178,10 @@ impl Group {
 
     fn failed(&self) -> Option<Cause> {
         let service = self.failed.borrow().clone()?;
-        Some(Cause::Together { service })
+        Some(match self.application.clone() {
+            Some(application) => Cause::Application { application, service },
+            None => Cause::Together { service },
+        })
     }
 
     /// Waits until something holds. Fails if a member has failed.
@@ -209,7 +230,7 @@ impl Member {
     }
 
     /// Replaces the service's part by that of a new plan, before any of its steps. Returns `None` if the new plan
-    /// changes no file.
+    /// changes nothing.
     pub(super) fn planned_again(self, plan: &ServicePlan) -> Option<Self> {
         let group = &self.group;
         let both = [(&group.changes, &plan.steps), (&group.restores, &plan.undo)];
@@ -224,8 +245,8 @@ impl Member {
         if !plan.undo.iter().any(is_change) {
             group.reach(&self.service, Point::Back);
         }
-        let Some(step) = plan.steps.iter().find(|step| switches(step)).cloned() else {
-            for point in [Point::Ready, Point::Sure, Point::Done] {
+        let Some(step) = step_of(plan) else {
+            for point in POINTS {
                 group.reach(&self.service, point);
             }
             return None;
@@ -239,6 +260,18 @@ impl Member {
         if !self.is_done() {
             self.group.reach(&self.service, Point::Back);
         }
+    }
+}
+
+/// Notes that the fixed names of a member's sockets lead to its new instances, once none is left to change.
+pub(super) fn note_named<W>(run: &ServiceRun<W>) {
+    let Some(member) = run.member.as_ref().filter(|_| run.phase() == Phase::Steps) else {
+        return;
+    };
+    let is_switch = |step: &Step| matches!(step, Step::Switch { .. });
+    let group = &member.group;
+    if group.has_reached(&member.service, Point::Sure) && !run.has_left(is_switch) {
+        group.reach(&member.service, Point::Named);
     }
 }
 
@@ -259,20 +292,29 @@ impl<H: Host> Executor<'_, H> {
         step: &Step,
         run: &ServiceRun<H::OldWorkers>,
     ) -> Result<Option<Fault>, Halt> {
-        let Some(member) = run.member.as_ref().filter(|_| switches(step)) else { return Ok(None) };
+        let Some(member) = run.member.as_ref().filter(|_| step.is_traffic()) else {
+            return Ok(None);
+        };
         match run.phase() {
-            Phase::Steps => Ok(self.switch_together(member).await?.err()),
-            Phase::Undo => {
+            Phase::Steps => {
+                let mut met = self.all_ready(member).await?;
+                if met.is_ok() && switches(step) {
+                    let switched = self.switch_together(member).await;
+                    met = switched.map_err(|cause| (None, cause));
+                }
+                Ok(met.err())
+            }
+            Phase::Undo if switches(step) => {
                 Ok(self.put_back_together(member).await.err().map(|cause| (None, cause)))
             }
-            Phase::Finish => Ok(None),
+            Phase::Undo | Phase::Finish => Ok(None),
         }
     }
 
-    /// Changes the files of a group once all members are ready. What is joined here is done once.
-    async fn switch_together(&self, member: &Member) -> Result<Result<(), Fault>, Halt> {
+    /// Waits until all members are ready, before requests go to the new instances of any.
+    async fn all_ready(&self, member: &Member) -> Result<Result<(), Fault>, Halt> {
         let (group, own) = (&member.group, |cause| (None, cause));
-        if group.switched.get() {
+        if group.has_reached(&member.service, Point::Sure) {
             return Ok(Ok(()));
         }
         group.reach(&member.service, Point::Ready);
@@ -288,32 +330,36 @@ impl<H: Host> Executor<'_, H> {
         }
         group.reach(&member.service, Point::Sure);
         let sure = group.wait(|group| !group.is_missing(Point::Sure));
-        if let Err(cause) = self.unless_interrupted(sure).await {
-            return Ok(Err(own(cause)));
+        Ok(self.unless_interrupted(sure).await.map_err(own))
+    }
+
+    /// Changes the files of a group once the fixed names of all sockets lead to the new instances: the files have these
+    /// names. What is joined here is done once.
+    async fn switch_together(&self, member: &Member) -> Result<(), Cause> {
+        let group = &member.group;
+        if group.switched.get() {
+            return Ok(());
         }
+        group.reach(&member.service, Point::Named);
+        self.unless_interrupted(group.wait(|group| !group.is_missing(Point::Named))).await?;
         if group.switches.replace(true) {
             let switched = group.wait(|group| group.switched.get());
-            return Ok(self.unless_interrupted(switched).await.map_err(own));
+            return self.unless_interrupted(switched).await;
         }
         let changes = group.changes.borrow().clone();
         for (proxy, changes) in &changes {
-            if let Err(cause) = self.test_proxy(proxy, changes).await {
-                return Ok(Err(own(cause)));
-            }
+            self.test_proxy(proxy, changes).await?;
         }
         if let Some(cause) = group.failed() {
-            return Ok(Err(own(cause)));
+            return Err(cause);
         }
         group.touched.set(true);
         for (proxy, changes) in &changes {
-            let written = self.host.write_upstreams(proxy, changes).await;
-            if let Err(cause) = written.map_err(Cause::from) {
-                return Ok(Err(own(cause)));
-            }
+            self.host.write_upstreams(proxy, changes).await?;
         }
         group.switched.set(true);
         group.wake();
-        Ok(Ok(()))
+        Ok(())
     }
 
     /// Puts the files of a group back once all members are about to.
@@ -353,17 +399,22 @@ impl<H: Host> Executor<'_, H> {
     }
 
     /// Waits until the change of all members has succeeded. After that, there is no way back.
-    pub(super) async fn commit(&self, member: &Member) -> Result<(), Cause> {
+    pub(super) async fn commit(&self, member: &Member) -> Result<Result<(), Fault>, Halt> {
         let group = &member.group;
         if let Some(cause) = group.failed() {
-            return Err(cause);
+            return Ok(Err((None, cause)));
         }
+        // A member without requests has not met the others yet.
+        if let Err(fault) = self.all_ready(member).await? {
+            return Ok(Err(fault));
+        }
+        group.reach(&member.service, Point::Named);
         group.reach(&member.service, Point::Done);
         if group.is_done() {
-            return Ok(());
+            return Ok(Ok(()));
         }
         let result = self.unless_interrupted(group.wait(Group::is_done)).await;
-        if group.is_done() { Ok(()) } else { result }
+        Ok(if group.is_done() { Ok(()) } else { result.map_err(|cause| (None, cause)) })
     }
 
     async fn unless_interrupted(

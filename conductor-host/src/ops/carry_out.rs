@@ -123,6 +123,9 @@ impl Conductor {
         observed.images.extend(site.images(self.asked_images(change, &observed)));
         let listening = || site.listening_ports();
         let plan = self.plan_change(change, settings, &observed, &listening)?;
+        if let Change::Rollback(rollback) = change {
+            Self::check_rollback(rollback, &plan, &observed)?;
+        }
         self.check_programs(change, &plan)?;
         check_ports(change, &plan, &observed, site)?;
         check_volumes(change, &plan, site)?;

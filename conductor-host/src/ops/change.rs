@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::error::Error;
 use super::revision::at;
+use conductor_core::definition::PullPolicy;
 use conductor_core::name::{JobName, Revision, ServiceId};
 use conductor_core::plan::RollbackTarget;
 use conductor_core::service::Service;
@@ -51,11 +52,27 @@ pub struct Apply {
 /// Which images are pulled from their registries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Pull {
-    /// Those that the engine does not have.
+    /// As the definition of each service says.
     #[default]
+    Defined,
+    /// Those that the engine does not have.
     Missing,
     /// All. If a tag means another image than the one that runs, the instances are replaced.
     Always,
+    /// None. Without an image that is needed, nothing is changed.
+    Never,
+}
+
+impl Pull {
+    /// Returns when the image of a service is pulled.
+    pub(super) fn of(self, service: &Service) -> PullPolicy {
+        match self {
+            Self::Defined => service.pull,
+            Self::Missing => PullPolicy::Missing,
+            Self::Always => PullPolicy::Always,
+            Self::Never => PullPolicy::Never,
+        }
+    }
 }
 
 /// What happens to services on the host that no definition names.
@@ -74,9 +91,9 @@ pub enum Prune {
 /// them, and stops those that ran before. What does not become healthy is removed.
 #[derive(Debug, Clone)]
 pub struct Deploy {
-    /// The service, at the revision that is deployed.
-    pub(super) service: Service,
-    /// The revision that its definition names.
+    /// The service, or the processes of an application, at the revision that is deployed.
+    pub(super) services: Vec<Service>,
+    /// The revision that the definition names.
     pub(super) defined: Option<Revision>,
     /// Which images are pulled.
     pub pull: Pull,
@@ -88,10 +105,19 @@ impl Deploy {
     /// # Errors
     /// The image of the service is fixed to another revision.
     pub fn new(service: &Service, revision: &Revision) -> Result<Self, Error> {
+        Self::all(std::slice::from_ref(service), revision)
+    }
+
+    /// Makes a change that deploys a revision of all processes of an application: all of them, or none.
+    ///
+    /// # Errors
+    /// The image of the application is fixed to another revision.
+    pub fn all(services: &[Service], revision: &Revision) -> Result<Self, Error> {
+        let at = services.iter().map(|service| at(service, revision));
         Ok(Self {
-            service: at(service, revision)?,
-            defined: service.revision.clone(),
-            pull: Pull::Missing,
+            services: at.collect::<Result<_, _>>()?,
+            defined: services.first().and_then(|service| service.revision.clone()),
+            pull: Pull::Defined,
         })
     }
 }
@@ -99,9 +125,10 @@ impl Deploy {
 /// Makes a service run a release that is kept on the host, as it was.
 #[derive(Debug, Clone)]
 pub struct Rollback {
-    /// The service, as it is defined: its jobs are those of the definition.
-    pub service: Service,
-    /// The release, or the revision of one; `None` for the one that the current release replaced.
+    /// The service, or the processes of an application, as they are defined: their jobs are those of the definition.
+    pub services: Vec<Service>,
+    /// The release, or the revision of one; `None` for the one that the current release replaced. For an application
+    /// it is a revision.
     pub to: Option<RollbackTarget>,
 }
 
@@ -111,14 +138,14 @@ pub struct Rollback {
 /// Unlike the other changes, it starts them again each time. If it was killed, an apply finishes it, too.
 #[derive(Debug, Clone)]
 pub struct Restart {
-    /// The service, as it is defined.
-    pub service: Service,
+    /// The service, or the processes of an application, as they are defined.
+    pub services: Vec<Service>,
 }
 
 /// Stops a service and removes its units.
 #[derive(Debug, Clone)]
 pub struct Remove {
-    /// The service.
+    /// The service, or an application with all its processes.
     pub service: ServiceId,
     /// Whether its named volumes are removed, with all data in them.
     pub volumes: bool,
@@ -148,9 +175,9 @@ impl Change {
     pub(super) fn services(&self) -> &[Service] {
         match self {
             Self::Apply(apply) => &apply.services,
-            Self::Deploy(deploy) => std::slice::from_ref(&deploy.service),
-            Self::Rollback(rollback) => std::slice::from_ref(&rollback.service),
-            Self::Restart(restart) => std::slice::from_ref(&restart.service),
+            Self::Deploy(deploy) => &deploy.services,
+            Self::Rollback(rollback) => &rollback.services,
+            Self::Restart(restart) => &restart.services,
             Self::Remove(_) | Self::RemoveAll | Self::Pause(_) | Self::Resume(_) => &[],
         }
     }
@@ -174,27 +201,29 @@ impl Change {
         match self {
             Self::Apply(apply) => apply.pull,
             Self::Deploy(deploy) => deploy.pull,
-            _ => Pull::Missing,
+            _ => Pull::Defined,
         }
     }
 
     /// Returns the same change of one of its services.
     pub(super) fn only(&self, service: &ServiceId) -> Self {
+        let own = self.services().iter().filter(|own| own.id == *service);
+        let services = own.cloned().collect();
         match self {
-            Self::Apply(apply) => {
-                let own = apply.services.iter().filter(|own| own.id == *service);
-                let services = own.cloned().collect();
-                Self::Apply(Apply { services, prune: Prune::Ignore, ..*apply })
-            }
+            Self::Apply(apply) => Self::Apply(Apply { services, prune: Prune::Ignore, ..*apply }),
+            Self::Deploy(deploy) => Self::Deploy(Deploy { services, ..deploy.clone() }),
+            Self::Rollback(rollback) => Self::Rollback(Rollback { services, ..rollback.clone() }),
+            Self::Restart(_) => Self::Restart(Restart { services }),
             other => other.clone(),
         }
     }
 
     /// Returns the service and the revision that its definition names, if the change is about another one.
     pub(super) fn defined(&self) -> Option<(&ServiceId, &Revision)> {
-        let (service, revision) = match self {
-            Self::Deploy(Deploy { service, defined, .. }) => (service, defined),
-            Self::Rollback(Rollback { service, .. }) => (service, &service.revision),
+        let first = self.services().first();
+        let revision = match self {
+            Self::Deploy(deploy) => &deploy.defined,
+            Self::Rollback(_) => &first?.revision,
             Self::Apply(_)
             | Self::Restart(_)
             | Self::Remove(_)
@@ -202,7 +231,7 @@ impl Change {
             | Self::Pause(_)
             | Self::Resume(_) => return None,
         };
-        Some((&service.id, revision.as_ref()?))
+        Some((&first?.id, revision.as_ref()?))
     }
 }
 
@@ -210,16 +239,25 @@ impl fmt::Display for Change {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Apply(_) => f.write_str("apply"),
-            Self::Deploy(Deploy { service, .. }) => match &service.revision {
-                Some(revision) => write!(f, "deploy {} {revision}", service.id),
-                None => write!(f, "deploy {}", service.id),
-            },
-            Self::Rollback(Rollback { service, .. }) => write!(f, "rollback {}", service.id),
-            Self::Restart(Restart { service }) => write!(f, "restart {}", service.id),
+            Self::Deploy(Deploy { services, .. }) => {
+                write!(f, "deploy {}", named(services))?;
+                let revision = services.first().and_then(|service| service.revision.as_ref());
+                revision.map_or(Ok(()), |revision| write!(f, " {revision}"))
+            }
+            Self::Rollback(Rollback { services, .. }) => write!(f, "rollback {}", named(services)),
+            Self::Restart(Restart { services }) => write!(f, "restart {}", named(services)),
             Self::Remove(Remove { service, .. }) => write!(f, "remove {service}"),
             Self::RemoveAll => f.write_str("remove all"),
             Self::Pause(Pause { service, job }) => write!(f, "pause {service} {job}"),
             Self::Resume(Resume { service, job }) => write!(f, "resume {service} {job}"),
         }
+    }
+}
+
+/// Returns the id of a service, or that of the application if there are several.
+fn named(services: &[Service]) -> String {
+    match services {
+        [Service { application: Some(application), .. }, _, ..] => application.to_string(),
+        services => services.first().map(|service| service.id.to_string()).unwrap_or_default(),
     }
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::Conductor;
 use super::error::Error;
-use super::revision::deployed_revision;
+use super::revision::revision_on_host;
 use crate::system::{Settings, sockets};
 use conductor_core::caught::caught;
 use conductor_core::name::ReleaseName;
@@ -145,7 +145,7 @@ impl Conductor {
         then: impl Fn(Compiled<'s>) -> Result<T, Error> + Sync,
     ) -> Result<Vec<T>, Error> {
         let release = |service: &'s Service| {
-            let deployed = || deployed_revision(&service.id, observed);
+            let deployed = || revision_on_host(service, observed);
             let revision = service.own_revision().or_else(deployed);
             let revision = revision.or_else(|| service.default_revision()).ok_or(service)?;
             let release = Release::new(service, revision, &self.templates);

@@ -159,6 +159,40 @@ pub enum Error {
         /// The current release.
         current: ReleaseName,
     },
+    /// A command that needs one service got an application of several.
+    #[error("{application} is an application of several processes")]
+    IsApplication {
+        /// The application.
+        application: ServiceId,
+        /// The ids of its processes.
+        processes: Vec<ServiceId>,
+    },
+    /// One process of an application would run another revision than the others.
+    #[error(
+        "{service} is a process of {application}, and all processes of an application run the same revision"
+    )]
+    OneProcess {
+        /// The process.
+        service: ServiceId,
+        /// The application.
+        application: ServiceId,
+    },
+    /// A release of one process was named for a whole application.
+    #[error("{release} is a release of one process, and not of all processes of {application}")]
+    ReleaseOfOne {
+        /// The application.
+        application: ServiceId,
+        /// The release.
+        release: ReleaseName,
+    },
+    /// The releases to which the processes of an application would go back are not of one revision.
+    #[error("the processes of {application} would go back to different revisions: {}", pairs(to))]
+    Revisions {
+        /// The application.
+        application: ServiceId,
+        /// The revision to which each process would go back.
+        to: Vec<(ServiceId, Revision)>,
+    },
     /// The definition of a service describes another release than the current one.
     #[error("the definition of {service} has other settings than its current release, {current}")]
     Redefined {
@@ -258,6 +292,15 @@ impl Error {
                 let kept: Vec<_> = kept.iter().map(ReleaseName::as_str).collect();
                 return Some(format!("these releases are kept: {}", kept.join(", ")));
             }
+            Self::IsApplication { processes, .. } => {
+                let processes: Vec<_> = processes.iter().map(ServiceId::as_str).collect();
+                return Some(format!("name one of them: {}", processes.join(", ")));
+            }
+            Self::OneProcess { application, .. } => {
+                return Some(format!("name {application}, for all of them"));
+            }
+            Self::ReleaseOfOne { .. } => "name a revision; or the release, and its process",
+            Self::Revisions { .. } => "name the revision; or roll back one process",
             Self::Redefined { service, .. } => {
                 return Some(format!(
                     "conductor apply replaces the instances by what is defined; systemctl restart \
@@ -331,4 +374,9 @@ fn no_rollback(service: &ServiceId, wanted: Option<&str>, current: &ReleaseName)
         Some(wanted) => format!("no release {wanted} of {service} is kept on this host"),
         None => format!("the release that {current} of {service} replaced is not kept"),
     }
+}
+
+fn pairs(to: &[(ServiceId, Revision)]) -> String {
+    let pairs: Vec<_> = to.iter().map(|(service, to)| format!("{service} to {to}")).collect();
+    pairs.join(", ")
 }

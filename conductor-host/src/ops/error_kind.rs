@@ -45,6 +45,8 @@ pub enum ErrorKind {
     UndefinedService,
     /// There is no such release to go back to.
     NoRollback,
+    /// It needs one service, or a whole application.
+    Application,
     /// The definition describes another release than the current one.
     RedefinedService,
     /// Another conductor process changes the host.
@@ -79,6 +81,10 @@ impl Error {
             Self::Offline => ErrorKind::Offline,
             Self::Undefined { .. } => ErrorKind::UndefinedService,
             Self::NoRollback { .. } => ErrorKind::NoRollback,
+            Self::IsApplication { .. }
+            | Self::OneProcess { .. }
+            | Self::ReleaseOfOne { .. }
+            | Self::Revisions { .. } => ErrorKind::Application,
             Self::Redefined { .. } => ErrorKind::RedefinedService,
             Self::Lock(LockError::Held { .. }) => ErrorKind::Locked,
             Self::Lock(LockError::Path(_)) | Self::Path(_) => ErrorKind::File,

@@ -68,8 +68,13 @@ impl Conductor {
     /// # Errors
     /// The unit directory, the host's key or a proxy's directory cannot be read.
     pub fn advice(&self, services: &[Service], paths: &[PathBuf]) -> Result<Vec<Problem>, Error> {
-        let mut advice: Vec<_> =
-            services.iter().flat_map(|service| service.advice.iter().cloned()).collect();
+        let mut advice: Vec<Problem> = Vec::new();
+        for problem in services.iter().flat_map(|service| &service.advice) {
+            // The processes of an application have the same shared keys.
+            if !advice.contains(problem) {
+                advice.push(problem.clone());
+            }
+        }
         if self.is_online() {
             advice.extend(verify::verify(services, self.paths.scope));
             advice.extend(unmailed(services));

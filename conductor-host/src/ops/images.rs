@@ -4,13 +4,14 @@ use std::cell::RefCell;
 use std::collections::BTreeSet;
 
 use super::Conductor;
-use super::change::{Change, Pull, Rollback};
+use super::change::{Change, Rollback};
 use super::error::Error;
 use super::planning::note_left_files;
-use super::revision::deployed_revision;
+use super::revision::revision_on_host;
 use super::site::LockedSite;
 use crate::system::Settings;
-use conductor_core::definition::Runtime;
+use conductor_core::definition::{PullPolicy, Runtime};
+use conductor_core::error::{Problem, Problems};
 use conductor_core::name::ServiceId;
 use conductor_core::plan::{self, Observed, ServicePlan};
 use conductor_core::release::{Images, Release};
@@ -32,12 +33,13 @@ impl Conductor {
                 asked.extend(plan::asked_of(&service.id, &|_| true, observed));
                 continue;
             }
-            let deployed = || deployed_revision(&service.id, observed);
+            let deployed = || revision_on_host(service, observed);
             let revision = service.own_revision().or_else(deployed);
             let Some(revision) = revision.or_else(|| service.default_revision()) else { continue };
             let release = Release::new(service, revision, &self.templates);
             let release = plan::as_deployed(release, observed, &self.templates);
-            if !may_start(change, &release, observed) {
+            let is_never = change.pull().of(service) == PullPolicy::Never;
+            if !is_never && !may_start(change, &release, observed) {
                 continue;
             }
             let current = plan::releases(&service.id, observed).into_iter().next();
@@ -78,6 +80,40 @@ impl Conductor {
     }
 }
 
+/// Removes the pulls from a plan of which nothing may be pulled.
+///
+/// # Errors
+/// The engine does not have an image that it needs.
+pub(super) fn never_pull(
+    service: &Service,
+    plan: &mut ServicePlan,
+    observed: &Observed,
+) -> Result<(), Error> {
+    let mut problems = Vec::new();
+    for image in plan.pulled_images() {
+        if !observed.images.contains_key(image) {
+            problems.push(missing(service, image));
+        }
+    }
+    plan.pull_nothing();
+    if problems.is_empty() { Ok(()) } else { Err(Problems(problems).into()) }
+}
+
+/// Returns the problem that an engine does not have an image, which may not be pulled.
+pub(super) fn missing(service: &Service, image: &EngineImage) -> Problem {
+    let engine = image.engine.program();
+    Problem {
+        file: service.origin.file.clone(),
+        position: Some(service.origin.position),
+        path: "pull".to_owned(),
+        message: format!(
+            "{}: {engine} does not have {}, and it is never pulled",
+            service.id, image.reference
+        ),
+        hint: Some(format!("build it, or load it: {engine} load; or write pull: missing")),
+    }
+}
+
 /// Returns whether a change may start instances of a release.
 fn may_start(change: &Change, release: &Release<'_>, observed: &Observed) -> bool {
     let Service { instances, .. } = release.service;
@@ -91,7 +127,7 @@ fn may_start(change: &Change, release: &Release<'_>, observed: &Observed) -> boo
         Change::Restart(_) => true,
         _ => false,
     };
-    change.pull() == Pull::Always
+    change.pull().of(release.service) == PullPolicy::Always
         || renews
         || !(1..=*instances).all(is_up)
         || !plan::changed_contents(release, observed).is_empty()

@@ -185,19 +185,56 @@ impl Conductor {
     /// There is none, or something is wrong with it; with no good one, everything that is wrong with
     /// the others, for it may be among them.
     pub fn find(&self, service: &ServiceId) -> Result<Service, Error> {
-        let directory = &self.paths.definitions;
-        let (services, problems) = find_definition(directory, service, self.trust)?;
-        match <[Service; 1]>::try_from(services) {
-            Ok([service]) => Ok(service),
-            Err(services) if services.is_empty() && problems.is_empty() => {
-                let (service, directory) = (service.clone(), directory.clone());
-                Err(Error::Undefined { service, directory })
-            }
-            Err(services) if services.is_empty() => Err(Problems(problems).into()),
-            Err(services) => {
-                Err(check_conflicts(&services).err().unwrap_or(Problems(problems)).into())
-            }
+        match <[Service; 1]>::try_from(self.find_all(service)?) {
+            Ok([found]) => Ok(found),
+            Err(found) => Err(Error::IsApplication {
+                application: service.clone(),
+                processes: found.into_iter().map(|service| service.id).collect(),
+            }),
         }
+    }
+
+    /// Finds the definition of one service as [`find`](Self::find) does, or those of all processes of an application.
+    ///
+    /// # Errors
+    /// As for [`find`](Self::find).
+    pub fn find_all(&self, id: &ServiceId) -> Result<Vec<Service>, Error> {
+        let directory = &self.paths.definitions;
+        let (services, problems) = find_definition(directory, id, self.trust)?;
+        if services.is_empty() {
+            return match problems.is_empty() {
+                true => {
+                    let (service, directory) = (id.clone(), directory.clone());
+                    Err(Error::Undefined { service, directory })
+                }
+                false => Err(Problems(problems).into()),
+            };
+        }
+        check_conflicts(&services)?;
+        Ok(services)
+    }
+
+    /// Finds what can be deployed under an id: a service, or all processes of an application.
+    ///
+    /// # Errors
+    /// As for [`find`](Self::find); or it is one process of an application, of which all run at one revision.
+    pub fn find_whole(&self, id: &ServiceId) -> Result<Vec<Service>, Error> {
+        let services = self.find_all(id)?;
+        match services.first() {
+            Some(Service { application: Some(application), .. }) if application != id => {
+                let (service, application) = (id.clone(), application.clone());
+                Err(Error::OneProcess { service, application })
+            }
+            _ => Ok(services),
+        }
+    }
+
+    /// Returns the processes of an application that are on the host.
+    ///
+    /// # Errors
+    /// The unit directory cannot be read.
+    pub fn processes_on_host(&self, application: &ServiceId) -> Result<Vec<ServiceId>, Error> {
+        Ok(self.observe_files(Some(application))?.processes_of(application))
     }
 
     /// Reads and checks the settings of the host.

@@ -8,8 +8,10 @@ use super::Conductor;
 use super::change::{Apply, Change, Pause, Prune, Pull, Remove, Restart, Resume};
 use super::compile::{Compiled, Deployment, Renewal};
 use super::error::Error;
+use super::images::never_pull;
 use super::scheduled_jobs::find;
 use crate::system::Settings;
+use conductor_core::definition::PullPolicy;
 use conductor_core::error::Problems;
 use conductor_core::name::ServiceId;
 use conductor_core::plan::{self, Observed, Plan, ServicePlan};
@@ -69,25 +71,33 @@ impl Conductor {
                 Ok(Plan { orphans, ..Plan::new(plans, observed) })
             }
             Change::Deploy(deploy) => {
-                let service = std::slice::from_ref(&deploy.service);
                 let how = (Renewal::None, deploy.pull);
-                let plans = self.converge(service, how, settings, observed, listening)?;
+                let plans = self.converge(&deploy.services, how, settings, observed, listening)?;
                 Ok(Plan::new(plans, observed))
             }
             Change::Rollback(rollback) => {
-                Ok(alone(self.plan_rollback(rollback, settings, observed)?))
+                let plans = self.plan_rollbacks(rollback, settings, observed)?;
+                Ok(Plan::new(plans, observed))
             }
-            Change::Restart(Restart { service }) => {
-                let service = [self.as_running(service, observed)?];
-                let how = (Renewal::All, Pull::Missing);
-                let plans = self.converge(&service, how, settings, observed, listening)?;
+            Change::Restart(Restart { services }) => {
+                let services = present(services, observed)?;
+                let running =
+                    services.into_iter().map(|service| self.as_running(service, observed));
+                let services: Vec<_> = running.collect::<Result<_, _>>()?;
+                let how = (Renewal::All, Pull::Defined);
+                let plans = self.converge(&services, how, settings, observed, listening)?;
                 Ok(Plan::new(plans, observed))
             }
             Change::Remove(Remove { service, volumes }) => {
-                let volumes = if *volumes { self.volumes_of(service)? } else { Vec::new() };
-                let plan = plan::remove(service, REMOVE_DRAIN, &volumes, observed);
-                match plan.changes() {
-                    true => Ok(alone(plan)),
+                let processes = observed.processes_of(service);
+                let all = if processes.is_empty() { vec![service.clone()] } else { processes };
+                let remove = |id: &ServiceId| -> Result<ServicePlan, Error> {
+                    let volumes = if *volumes { self.volumes_of(id)? } else { Vec::new() };
+                    Ok(plan::remove(id, REMOVE_DRAIN, &volumes, observed))
+                };
+                let plans = all.iter().map(remove).collect::<Result<Vec<_>, _>>()?;
+                match plans.iter().any(ServicePlan::changes) {
+                    true => Ok(Plan::new(plans, observed)),
                     false => Err(Error::UnknownService { service: service.clone() }),
                 }
             }
@@ -131,8 +141,12 @@ impl Conductor {
             if plan.changes() {
                 plan.notes.extend(self.mails_nothing(release.service));
             }
-            if pull == Pull::Always {
-                pull_first(&release, &mut plan, observed)?;
+            match pull.of(release.service) {
+                PullPolicy::Always if renewal != Renewal::All => {
+                    pull_first(&release, &mut plan, observed)?;
+                }
+                PullPolicy::Never => never_pull(release.service, &mut plan, observed)?,
+                PullPolicy::Always | PullPolicy::Missing => {}
             }
             let missing = self.missing_for(&release, &desired, &plan, Some(observed));
             Ok((plan, missing))
@@ -143,6 +157,25 @@ impl Conductor {
         let (plans, missing): (Vec<_>, Vec<_>) = planned.into_iter().unzip();
         let missing = missing.concat();
         if missing.is_empty() { Ok(plans) } else { Err(Problems(missing).into()) }
+    }
+}
+
+/// Returns those services that are on the host: a process may have been added to the definition and not be deployed yet.
+///
+/// # Errors
+/// None is.
+pub(super) fn present<'s>(
+    services: &'s [Service],
+    observed: &Observed,
+) -> Result<Vec<&'s Service>, Error> {
+    let is_there = |service: &&Service| observed.units_of(&service.id).next().is_some();
+    let present: Vec<_> = services.iter().filter(is_there).collect();
+    match (services, present.as_slice()) {
+        ([first, ..], []) => {
+            let service = first.application.clone().filter(|_| services.len() > 1);
+            Err(Error::UnknownService { service: service.unwrap_or_else(|| first.id.clone()) })
+        }
+        _ => Ok(present),
     }
 }
 

@@ -59,6 +59,17 @@ pub(super) fn at(service: &Service, revision: &Revision) -> Result<Service, Erro
     }
 }
 
+/// Returns the revision at which a service runs that names none: that of its current release. All processes of an
+/// application run at one revision, which is that of the newest deploy: it may have been killed before it came to all.
+pub(super) fn revision_on_host(service: &Service, observed: &Observed) -> Option<Revision> {
+    let Some(application) = &service.application else {
+        return deployed_revision(&service.id, observed);
+    };
+    let processes = observed.processes_of(application).into_iter();
+    let current = processes.filter_map(|id| plan::releases(&id, observed).into_iter().next());
+    current.max_by(|a, b| a.record.cmp(&b.record)).map(|current| current.revision)
+}
+
 /// Returns the revision of the current release.
 pub(super) fn deployed_revision(service: &ServiceId, observed: &Observed) -> Option<Revision> {
     let releases = plan::releases(service, observed);

@@ -7,16 +7,67 @@ use jiff::Timestamp;
 use super::Conductor;
 use super::change::Rollback;
 use super::error::Error;
+use super::images::never_pull;
+use super::planning::present;
 use crate::system::Settings;
+use conductor_core::definition::PullPolicy;
 use conductor_core::error::Problems;
-use conductor_core::plan::{self, Desired, Observed, ServicePlan};
+use conductor_core::name::ServiceId;
+use conductor_core::plan::{self, Desired, Observed, Plan, RollbackTarget, ServicePlan};
 use conductor_core::release::{Release, link, start_link, units_shared_by};
+use conductor_core::service::Service;
 use conductor_core::unit::{Kind, UnitSet};
 
 impl Conductor {
-    pub(super) fn plan_rollback(
+    /// Plans the rollback of a service, or of all processes of an application: to the same revision.
+    pub(super) fn plan_rollbacks(
         &self,
-        Rollback { service, to }: &Rollback,
+        Rollback { services, to }: &Rollback,
+        settings: &Settings,
+        observed: &Observed,
+    ) -> Result<Vec<ServicePlan>, Error> {
+        let services = present(services, observed)?;
+        if let ([_, _, ..], Some(RollbackTarget::Release(release))) = (services.as_slice(), to) {
+            let release = release.clone();
+            return Err(Error::ReleaseOfOne { application: application(services[0]), release });
+        }
+        let plan =
+            |service: &&Service| self.plan_rollback(service, to.as_ref(), settings, observed);
+        let plans = services.iter().map(plan).collect::<Result<Vec<_>, _>>()?;
+        let revisions: BTreeSet<_> =
+            plans.iter().filter_map(|plan| plan.revision.as_ref()).collect();
+        if revisions.len() > 1 {
+            let to = plans.iter().map(|plan| (plan.service.clone(), plan.revision.clone()));
+            let to = to.filter_map(|(service, to)| Some((service, to?))).collect();
+            return Err(Error::Revisions { application: application(services[0]), to });
+        }
+        Ok(plans)
+    }
+
+    /// Checks that a rollback of one process leaves the application at one revision.
+    pub(super) fn check_rollback(
+        Rollback { services, .. }: &Rollback,
+        plan: &Plan,
+        observed: &Observed,
+    ) -> Result<(), Error> {
+        let ([service], [plan]) = (services.as_slice(), plan.services.as_slice()) else {
+            return Ok(());
+        };
+        let Some(application) = &service.application else { return Ok(()) };
+        let current = plan::releases(&service.id, observed).into_iter().next();
+        let moves =
+            current.is_some_and(|current| plan.revision.as_ref() != Some(&current.revision));
+        if moves && observed.processes_of(application).len() > 1 {
+            let (service, application) = (service.id.clone(), application.clone());
+            return Err(Error::OneProcess { service, application });
+        }
+        Ok(())
+    }
+
+    fn plan_rollback(
+        &self,
+        service: &Service,
+        to: Option<&RollbackTarget>,
         settings: &Settings,
         observed: &Observed,
     ) -> Result<ServicePlan, Error> {
@@ -24,11 +75,11 @@ impl Conductor {
         let Some(current) = releases.first() else {
             return Err(Error::UnknownService { service: service.id.clone() });
         };
-        let found = plan::rollback(&releases, to.as_ref(), Timestamp::now());
+        let found = plan::rollback(&releases, to, Timestamp::now());
         let Some((target, record)) = found else {
             return Err(Error::NoRollback {
                 service: service.id.clone(),
-                wanted: to.as_ref().map(ToString::to_string),
+                wanted: to.map(ToString::to_string),
                 kept: releases.iter().skip(1).map(|release| release.name.clone()).collect(),
                 current: current.name.clone(),
             });
@@ -73,7 +124,10 @@ impl Conductor {
             before: None,
             twins: BTreeSet::new(),
         };
-        let plan = self.converge_one(&desired, observed)?;
+        let mut plan = self.converge_one(&desired, observed)?;
+        if service.pull == PullPolicy::Never {
+            never_pull(service, &mut plan, observed)?;
+        }
         // The files that a release of another definition needs are not known.
         let missing = match unchanged {
             true => self.missing_for(&release, &desired, &plan, None),
@@ -81,4 +135,8 @@ impl Conductor {
         };
         if missing.is_empty() { Ok(plan) } else { Err(Problems(missing).into()) }
     }
+}
+
+fn application(service: &Service) -> ServiceId {
+    service.application.clone().unwrap_or_else(|| service.id.clone())
 }

@@ -10,11 +10,13 @@ use serde::Serialize;
 
 use super::Conductor;
 use super::error::Error;
+use super::images::missing;
 use crate::system::{
     Controller, Expected, InputOutput, JobType, RunSocket, Systemd, UnitEnd, atomic, images,
     last_words, networks, open,
 };
-use conductor_core::error::{Invalid, PathContext as _, PathError};
+use conductor_core::definition::PullPolicy;
+use conductor_core::error::{Invalid, PathContext as _, PathError, Problems};
 use conductor_core::name::{Revision, UnitName};
 use conductor_core::plan;
 use conductor_core::release::{Release, Task, slice_unit};
@@ -224,7 +226,11 @@ impl Conductor {
         let tag = plan::kept_tag(id, &image, &self.observe_files(Some(id))?);
         match tag.filter(|tag| images::find(tag).is_some()) {
             Some(tag) => Ok((Some(tag.reference), None)),
-            None => Ok((None, Some(image).filter(|image| images::find(image).is_none()))),
+            None if images::find(&image).is_some() => Ok((None, None)),
+            None if release.service.pull == PullPolicy::Never => {
+                Err(Problems(vec![missing(release.service, &image)]).into())
+            }
+            None => Ok((None, Some(image))),
         }
     }
 

@@ -54,6 +54,9 @@ impl fmt::Display for LeftFile {
 pub struct ServiceStatus {
     /// The service.
     pub id: ServiceId,
+    /// The application of which it is a process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub application: Option<ServiceId>,
     /// The revision of the current release.
     pub revision: Option<Revision>,
     /// Its instances: those that should run, and those that run.
@@ -179,8 +182,10 @@ impl Conductor {
         let (systemd, (observed, defined)) =
             rayon::join(|| self.connect(), || (self.observe_files(only), self.defined(only)));
         let (systemd, observed) = (systemd?, observed?);
-        let ids: Vec<_> =
-            observed.services().filter(|id| only.is_none_or(|only| only == *id)).collect();
+        let is_wanted = |id: &ServiceId| {
+            only.is_none_or(|only| only == id || observed.application_of(id) == Some(only))
+        };
+        let ids: Vec<_> = observed.services().filter(|id| is_wanted(id)).collect();
         if let (Some(only), []) = (only, ids.as_slice()) {
             return Err(Error::UnknownService { service: only.clone() });
         }
@@ -240,6 +245,7 @@ impl Conductor {
                 releases.map(|(place, release)| ReleaseStatus::new(release, place == 0)).collect();
             services.push(ServiceStatus {
                 id: id.clone(),
+                application: observed.application_of(id).cloned(),
                 revision: releases.first().map(|release| release.revision.clone()),
                 instances,
                 releases,

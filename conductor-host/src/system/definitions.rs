@@ -39,7 +39,7 @@ pub(crate) fn read_definitions(
     let read = all.into_par_iter().map(|file| read_definition(&file, trust));
     for result in read.collect::<Vec<_>>() {
         match result {
-            Ok(service) => services.push(service),
+            Ok(mut found) => services.append(&mut found),
             Err(mut found) => problems.append(&mut found.0),
         }
     }
@@ -49,7 +49,12 @@ pub(crate) fn read_definitions(
     if problems.is_empty() { Ok(services) } else { Err(Problems(problems)) }
 }
 
-/// Reads the definitions of one service in a directory. Also returns the problems of files that may define
+/// Returns whether a service has an id, or is a process of the application of that id.
+fn is_it(found: &Service, id: &ServiceId) -> bool {
+    found.id == *id || found.application.as_ref() == Some(id)
+}
+
+/// Reads the definitions of one service, or of one application, in a directory. Also returns the problems of files that may define
 /// it: those of a file with the service's name, or else of all files.
 ///
 /// # Errors
@@ -71,8 +76,7 @@ pub(crate) fn find_definition(
     let read = files.into_par_iter().map(|file| (read_definition(&file, trust), file));
     for (result, file) in read.collect::<Vec<_>>() {
         match result {
-            Ok(found) if found.id == *service => services.push(found),
-            Ok(_) => {}
+            Ok(found) => services.extend(found.into_iter().filter(|found| is_it(found, service))),
             Err(mut problems) if is_named(&file, service) => own.append(&mut problems.0),
             Err(mut problems) => others.append(&mut problems.0),
         }
@@ -80,21 +84,27 @@ pub(crate) fn find_definition(
     Ok((services, if own.is_empty() { others } else { own }))
 }
 
-/// Returns the services that a directory defines, with their files. Invalid definitions are skipped; a
+/// Returns the services and applications that a directory defines, with their files. Invalid definitions are skipped; a
 /// directory that cannot be read defines none.
 pub fn defined_services(directory: &Path) -> BTreeMap<ServiceId, PathBuf> {
-    let services = good_definitions(directory, None).into_iter();
-    services.map(|service| (service.id, service.origin.file)).collect()
+    let mut defined = BTreeMap::new();
+    for service in good_definitions(directory, None) {
+        let file = service.origin.file;
+        defined.extend(service.application.map(|application| (application, file.clone())));
+        defined.insert(service.id, file);
+    }
+    defined
 }
 
 /// Returns the services that a directory defines. Invalid definitions are skipped; a directory that cannot be
 /// read defines none.
 pub(crate) fn good_definitions(directory: &Path, trust: Option<Trust>) -> Vec<Service> {
     let files = files(directory, trust).unwrap_or_default();
-    files.into_par_iter().filter_map(|file| read_definition(&file, trust).ok()).collect()
+    let read = files.into_par_iter().filter_map(|file| read_definition(&file, trust).ok());
+    read.flatten_iter().collect()
 }
 
-/// Returns the good definitions of one service in a directory: in files of its name, or else in any.
+/// Returns the good definitions of one service, or of one application, in a directory: in files of its name, or else in any.
 pub(crate) fn good_definitions_of(
     directory: &Path,
     service: &ServiceId,
@@ -105,20 +115,22 @@ pub(crate) fn good_definitions_of(
         files.into_iter().partition(|file| is_named(file, service));
     let read = |files: Vec<PathBuf>| {
         let read = files.into_par_iter().filter_map(|file| read_definition(&file, trust).ok());
-        read.filter(|found| found.id == *service).collect::<Vec<_>>()
+        read.flatten_iter().filter(|found| is_it(found, service)).collect::<Vec<_>>()
     };
     let found = read(named);
     if found.is_empty() { read(others) } else { found }
 }
 
-/// Returns whether a file has the name of a service.
+/// Returns whether a file has the name of a service, or of an application of which it may be a process.
 fn is_named(file: &Path, service: &ServiceId) -> bool {
-    file.file_stem().is_some_and(|stem| stem == service.as_str())
+    let Some(stem) = file.file_stem().and_then(|stem| stem.to_str()) else { return false };
+    let rest = service.as_str().strip_prefix(stem);
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('-'))
 }
 
-fn read_definition(file: &Path, trust: Option<Trust>) -> Result<Service, Problems> {
+fn read_definition(file: &Path, trust: Option<Trust>) -> Result<Vec<Service>, Problems> {
     let text = read_text(file, trust).map_err(|problem| Problems(vec![problem]))?;
-    caught(|| Service::parse(file, &text)).unwrap_or_else(|panicked| {
+    caught(|| Service::parse_all(file, &text)).unwrap_or_else(|panicked| {
         Err(Problems(vec![Problem::of_file(file, panicked.to_string()).hint(caught::HINT)]))
     })
 }
@@ -156,7 +168,7 @@ fn files(path: &Path, trust: Option<Trust>) -> Result<Vec<PathBuf>, Problem> {
     }
     if files.is_empty() {
         return Err(Problem::of_file(path, NO_DEFINITIONS)
-            .hint("put one service into each file: NAME.yaml, NAME.json or NAME.toml"));
+            .hint("put one service, or one application, into each file: NAME.yaml, NAME.json or NAME.toml"));
     }
     files.sort();
     Ok(files)
@@ -190,7 +202,7 @@ pub(super) fn read_text(file: &Path, trust: Option<Trust>) -> Result<String, Pro
         ReadError::Io(error) => Problem::of_file(file, format!("cannot read it: {error}")),
         ReadError::NotRegular => Problem::of_file(file, error.to_string()),
         ReadError::TooLong(_) => Problem::of_file(file, error.to_string())
-            .hint("a file defines one service; move data to other files"),
+            .hint("a file defines one service or application; move data to other files"),
     })?;
     trust.map_or(Ok(()), |trust| trust.check_file(file, &metadata))?;
     String::from_utf8(bytes).map_err(|error| {

@@ -16,7 +16,8 @@ use conductor_core::runtime::Scope;
 use conductor_core::service::Service;
 use conductor_core::unit::{Kind, Link, Metadata, Record, Templates, Unit, UnitSet};
 use conductor_core::value::{Endpoint, Port, Span};
-use conductor_host::fake::{FakeHost, Program, ProxyWorkers, an_image};
+use conductor_host::fake::{Call, FakeHost, Program, ProxyWorkers, an_image};
+use conductor_host::system::JobType;
 use jiff::Timestamp;
 
 use crate::services::{Goal, INSTANCES, RELEASES, SERVICES, Settings, Start, service};
@@ -48,6 +49,8 @@ pub(crate) struct Fleet {
     names: Arc<Mutex<BTreeSet<String>>>,
     /// The upstreams that are in the files all the time, and whether they are answered after a reboot.
     filed: Arc<Mutex<BTreeMap<String, bool>>>,
+    /// The new instances of an application, and the old ones that stop after them.
+    processes: Arc<Mutex<(BTreeSet<UnitName>, BTreeSet<UnitName>)>>,
 }
 
 impl Fleet {
@@ -70,7 +73,8 @@ impl Fleet {
             }
         });
         let (watches, names, filed) = (Arc::default(), Arc::default(), Arc::default());
-        let mut fleet = Self { host, members: Vec::new(), watches, names, filed };
+        let processes = Arc::default();
+        let mut fleet = Self { host, members: Vec::new(), watches, names, filed, processes };
         for (number, (settings, start)) in (0_u16..).zip(services) {
             let by_name = |release| {
                 let services = (0..SERVICES).map(|name| {
@@ -87,7 +91,15 @@ impl Fleet {
         }
         let (watches, names) = (Arc::clone(&fleet.watches), Arc::clone(&fleet.names));
         let filed = Arc::clone(&fleet.filed);
+        let processes = Arc::clone(&fleet.processes);
         fleet.host.on_call(move |call, state, now| {
+            let (new, old) = &*processes.lock().unwrap();
+            if let Call::RunJob(JobType::Stop, unit) = call
+                && old.contains(unit)
+            {
+                let missing = new.iter().find(|unit| !state.state(unit, now).is_up());
+                assert_eq!(missing, None, "{unit} stops before all processes are up");
+            }
             for (id, watch) in &mut *watches.lock().unwrap() {
                 watch.look(id, call, state, now);
             }
@@ -176,7 +188,8 @@ impl Fleet {
             state.units.links.insert(Link { unit: boot.clone(), ..link });
             for (name, kind) in [(slice.clone(), Kind::Slice), (boot, Kind::Boot)] {
                 let (version, service) = (VERSION.to_owned(), Some(member.id.clone()));
-                let metadata = Metadata { version, rendered: None, service, kind };
+                let metadata =
+                    Metadata { version, rendered: None, service, application: None, kind };
                 let text = format!("[Unit]\n\n{metadata}");
                 state.units.units.insert(name, Unit { metadata, text });
             }
@@ -240,6 +253,7 @@ impl Fleet {
         }
         assert_eq!(plan::taken(&plans, &observed), None);
         let plans = Plan::new(plans, &observed).services;
+        self.watch_processes(&plans);
         self.watch_order(targets, &plans);
         self.watch_names(targets, &plans);
         plans
@@ -277,6 +291,25 @@ impl Fleet {
         *self.names.lock().unwrap() = both;
     }
 
+    /// Starts to check that no process of an application stops old instances before all have their new ones.
+    fn watch_processes(&self, plans: &[ServicePlan]) {
+        let (mut new, mut old) = (BTreeSet::new(), BTreeSet::new());
+        let is_process = |plan: &&ServicePlan| {
+            plan.together.as_ref().is_some_and(|together| together.application.is_some())
+        };
+        for plan in plans.iter().filter(is_process) {
+            new.extend(plan.steps.iter().filter_map(|step| match step {
+                Step::Start(unit) if unit.kind() == "service" => Some(unit.clone()),
+                _ => None,
+            }));
+            old.extend(plan.finish.iter().filter_map(|step| match step {
+                Step::Stop(unit) if unit.kind() == "service" => Some(unit.clone()),
+                _ => None,
+            }));
+        }
+        *self.processes.lock().unwrap() = (new, old);
+    }
+
     /// Starts to check that what depends on a service starts after it, and stops before it.
     fn watch_order(&self, targets: &[Option<Goal>], plans: &[ServicePlan]) {
         let now = self.host.now();
@@ -296,7 +329,12 @@ impl Fleet {
             let before = number.checked_sub(1).filter(|_| member.settings.depends);
             let (Some(plan), Some(before)) = (plans.get(number), before) else { continue };
             let (of, id) = (&plans[before], &self.members[before].id);
-            let alone = plan.together.is_none() && of.together.is_none();
+            // In other groups, who stops first does not wait.
+            let is_free = |plan: &ServicePlan| match &plan.together {
+                Some(together) => together.application.is_some(),
+                None => true,
+            };
+            let alone = is_free(plan) && is_free(of);
             match (targets[number], targets[before]) {
                 (Some(_), Some(_)) if alone => {
                     watch.waits = Some((starts(plan), starts(of)));

@@ -21,7 +21,7 @@ use conductor_host::{Cause, Event, ServiceReport, Watcher};
 use fleet::Fleet;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use services::{Goal, Kind, RELEASES, SERVICES, Settings, Start, dependent, settings};
+use services::{Goal, Kind, RELEASES, SERVICES, Settings, Start, dependent, processes, settings};
 
 /// The fault that is injected, if any, and the number of the call.
 type Accident = Option<(usize, Fault)>;
@@ -143,6 +143,43 @@ proptest! {
         story in story(dependent()),
     ) {
         come_to_the_end(story)?;
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: config().cases / 6, ..config() })]
+
+    #[test]
+    fn the_processes_of_an_application_come_to_the_end(story in story(processes())) {
+        come_to_the_end(story)?;
+    }
+
+    #[test]
+    fn the_processes_of_an_application_change_all_or_none(
+        services in prop::collection::vec(processes(), 2..=3),
+        release in 1..RELEASES,
+        at in 0_usize..90,
+        interrupted in any::<bool>(),
+    ) {
+        let services: Vec<_> =
+            services.into_iter().map(|settings| (settings, Start::default())).collect();
+        let fleet = Fleet::new(&services);
+        let all = |release| -> Targets {
+            (0..services.len()).map(|name| Some(Goal { release, name })).collect()
+        };
+        change(&fleet, &all(0), None).unwrap();
+        let before = fleet.serves();
+        let fault = if interrupted { Fault::IsInterrupted } else { Fault::Fails };
+        let Some(reports) = change(&fleet, &all(release), Some((at, fault))) else { return Ok(()) };
+        let is_undone = |report: &ServiceReport| {
+            report.failure.as_ref().is_some_and(|failure| failure.old_serves)
+        };
+        if reports.iter().any(is_undone) {
+            for report in &reports {
+                prop_assert!(!report.changed && report.failure.is_some(), "{:?}", report);
+            }
+            prop_assert_eq!(fleet.serves(), before);
+        }
     }
 }
 

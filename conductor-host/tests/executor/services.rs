@@ -55,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) watched: bool,
     /// Whether it depends on the service before it.
     pub(crate) depends: bool,
+    /// Whether it is a process of an application.
+    pub(crate) is_process: bool,
 }
 
 impl Settings {
@@ -74,6 +76,7 @@ impl Settings {
             start: 10,
             watched: true,
             depends: false,
+            is_process: false,
         }
     }
 }
@@ -99,9 +102,15 @@ pub(crate) fn settings() -> impl Strategy<Value = Settings> + Clone {
                 start,
                 watched,
                 depends: false,
+                is_process: false,
             }
         },
     )
+}
+
+/// Returns processes of one application.
+pub(crate) fn processes() -> impl Strategy<Value = Settings> + Clone {
+    dependent().prop_map(|settings| Settings { is_process: true, ..settings })
 }
 
 /// Returns services of which most depend on the one before, and some run to their end.
@@ -175,6 +184,7 @@ pub(crate) fn service(number: u16, Goal { release, name }: Goal, settings: &Sett
         jobs,
         before,
         depends,
+        is_process,
         ..
     } = settings;
     let order = if *stop_first { "stop-first" } else { "start-first" };
@@ -216,5 +226,8 @@ pub(crate) fn service(number: u16, Goal { release, name }: Goal, settings: &Sett
             false => String::new(),
         }
     );
-    Service::parse(Path::new("web.yaml"), &text).unwrap_or_else(|problems| panic!("{problems}"))
+    let service = Service::parse(Path::new("web.yaml"), &text);
+    let service = service.unwrap_or_else(|problems| panic!("{problems}"));
+    let application = is_process.then(|| "app".parse().expect("an id"));
+    Service { application, ..service }
 }

@@ -52,6 +52,8 @@ pub struct Options {
     /// The directory of files for variables whose values are from the environment or from `.env`; absolute. Without
     /// one, these are in the definitions.
     pub env_directory: Option<PathBuf>,
+    /// Whether services with the same image, user and entrypoint are the processes of one application.
+    pub application: bool,
 }
 
 /// Converts the services of a project.
@@ -68,13 +70,13 @@ pub fn import(
         (load(options, &mut loader), loader.errors)
     };
     let Ok((root, environment)) = found else { return Err(errors) };
-    let drafts = {
+    let (drafts, applications) = {
         let project = Project::new(options, surroundings, &root, &environment, &mut report)
             .map_err(|error| vec![error])?;
         top::report(&project, &mut report);
-        project.drafts(&mut report)
+        (project.drafts(&mut report), project.applications)
     };
-    let definitions = settle::settle(drafts, &mut report);
+    let definitions = settle::settle(drafts, &applications, &mut report);
     settle::note_defined(&definitions, &surroundings.defined, &mut report);
     report.sort();
     let Report { left_out, notes, .. } = report;

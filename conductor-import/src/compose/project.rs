@@ -15,6 +15,7 @@ use crate::draft::Draft;
 use crate::names;
 use crate::node::{Entry, Node};
 use crate::report::{Origin, Report};
+use crate::settle::Applications;
 
 /// A project, and how it is imported.
 pub(crate) struct Project<'p> {
@@ -27,6 +28,8 @@ pub(crate) struct Project<'p> {
     pub(crate) has_default_network: bool,
     /// The services that are imported, with their ids.
     pub(crate) services: Vec<(&'p Entry, ServiceId)>,
+    /// The services that share an image, if they are to be processes of applications.
+    pub(crate) applications: Applications,
     /// Services that others wait for until they have ended.
     pub(crate) one_shots: BTreeSet<String>,
     /// Named volumes, with the services that use them.
@@ -74,10 +77,14 @@ impl<'p> Project<'p> {
             name,
             has_default_network: true,
             services: Vec::new(),
+            applications: Applications::new(),
             one_shots: BTreeSet::new(),
             volume_users: BTreeMap::new(),
         };
         project.select(all, &profiles, report);
+        if project.options.application {
+            project.find_applications(report);
+        }
         project.relate();
         Ok(project)
     }
@@ -110,6 +117,45 @@ impl<'p> Project<'p> {
             };
             let id = names::id(&wanted, &self.name, &mut taken);
             self.services.push((entry, id));
+        }
+    }
+
+    /// Finds the services that run the same program, and gives them the ids of processes.
+    fn find_applications(&mut self, report: &mut Report) {
+        let mut alike: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+        for (number, (entry, _)) in self.services.iter().enumerate() {
+            let text = |key: &str| entry.value.get(key).map(|node| format!("{:?}", words(node)));
+            if let Some(image) = entry.value.text_of("image") {
+                alike.entry((image, text("user"), text("entrypoint"))).or_default().push(number);
+            }
+        }
+        alike.retain(|_, numbers| numbers.len() > 1);
+        let is_one = alike.len() == 1;
+        for numbers in alike.into_values() {
+            let first = self.services[numbers[0]].0;
+            let wanted = match is_one {
+                true => self.name.clone(),
+                false => format!("{}-{}", self.name, first.key),
+            };
+            let mut taken = self.services.iter().map(|(_, id)| id.clone()).collect();
+            let application = names::id(&wanted, &self.name, &mut taken);
+            let ids: Option<Vec<ServiceId>> = numbers
+                .iter()
+                .map(|number| {
+                    format!("{application}-{}", slug(&self.services[*number].0.key)).parse().ok()
+                })
+                .collect();
+            let origin = Origin::new(first.at, format!("services.{}", first.key));
+            let Some(ids) =
+                ids.filter(|ids| ids.iter().collect::<BTreeSet<_>>().len() == ids.len())
+            else {
+                report.note(&origin, "its name is too long for a process of an application");
+                continue;
+            };
+            for (number, id) in numbers.iter().zip(&ids) {
+                self.services[*number].1 = id.clone();
+            }
+            self.applications.insert(application, ids);
         }
     }
 
@@ -193,6 +239,12 @@ impl<'p> Project<'p> {
         };
         self.services.iter().map(draft).collect()
     }
+}
+
+/// Returns the text of a node, or those of its items.
+fn words(node: &Node) -> Vec<&str> {
+    let own = node.as_text().into_iter();
+    own.chain(node.items().iter().filter_map(Node::as_text)).collect()
 }
 
 /// Returns whether a volume or network is not the project's own.

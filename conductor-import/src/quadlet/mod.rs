@@ -108,7 +108,7 @@ pub fn import(
         }
         sections::carry(draft, lines, &id, &mut report);
     }
-    let definitions = settle::settle(drafts, &mut report);
+    let definitions = settle::settle(drafts, &settle::Applications::new(), &mut report);
     settle::note_defined(&definitions, &surroundings.defined, &mut report);
     name_keys(&units, &mut report);
     report.sort();

@@ -37,10 +37,12 @@ pub fn toml(input: &[u8]) {
 
 fn definition(file: &str, input: &[u8]) {
     let Some(text) = super::text(input) else { return };
-    match Service::parse(Path::new(file), text) {
-        Ok(mut service) => {
-            service.instances = service.instances.min(INSTANCES);
-            units::compile(&service);
+    match Service::parse_all(Path::new(file), text) {
+        Ok(services) => {
+            for mut service in services {
+                service.instances = service.instances.min(INSTANCES);
+                units::compile(&service);
+            }
         }
         Err(problems) => {
             let told = problems.to_string();

@@ -16,7 +16,8 @@ module ConductorCookbook
       working_dir hostname init stop_signal ulimits extra_hosts dns dns_search tmpfs
       runtime_directory read_only
       security_opt devices privileged shm_size sysctls pid ipc userns tty gpus platform labels options
-      limits health deploy proxy sandbox on cron mail_to max_parallel systemd
+      limits health deploy proxy sandbox on cron mail_to max_parallel processes
+      systemd
     ].freeze
 
     HIDDEN = '(sensitive)'

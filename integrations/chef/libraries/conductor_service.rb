@@ -33,13 +33,13 @@ module ConductorCookbook
     # @param definition [Definition, nil] the desired definition; if it is nil, or has only an id, the file is
     #   not changed where that is possible
     # @param revision [String, nil] the desired revision
-    # @param pull [String] `missing`, or `always` to pull images that the engine has
-    def initialize(id, definition: nil, revision: nil, pull: 'missing', directory: DIRECTORY,
+    # @param pull [String, nil] `missing`, `always` or `never`; nil for what the definition says
+    def initialize(id, definition: nil, revision: nil, pull: nil, directory: DIRECTORY,
                    cli: CLI.new, sensitive: false, why_run: false)
       @id = id
       @definition = definition || Definition.new('id' => id)
       @revision = revision
-      @pull = pull
+      @pull = pull ? ['--pull', pull] : []
       @directory = directory
       @cli = cli
       @sensitive = sensitive
@@ -58,7 +58,8 @@ module ConductorCookbook
 
     # Returns the current revision; nil if there is none, or no conductor to ask.
     def current_revision
-      status&.fetch('revision')
+      # All processes of an application run the same revision.
+      status&.first&.fetch('revision')
     rescue NotInstalled
       nil
     end
@@ -134,9 +135,10 @@ module ConductorCookbook
        *wanted.differences(current, sensitive: @sensitive)]
     end
 
-    # Returns the status, or nil. conductor rejects an invalid id here, before a file of that name is deleted.
+    # Returns the status of the service, or of each process of the application, or nil. conductor rejects an invalid
+    # id here, before a file of that name is deleted.
     def status
-      @cli.json('status', '--id', id, doing: "read the status of #{id}")['services'].first
+      @cli.json('status', '--id', id, doing: "read the status of #{id}")['services']
     rescue Refused => e
       raise unless e.kind == 'unknown_service'
     end
@@ -159,11 +161,11 @@ module ConductorCookbook
     end
 
     def application(file)
-      ['apply', file, '--pull', @pull]
+      ['apply', file, *@pull]
     end
 
     def deployment(directory)
-      ['deploy', '--id', id, '--revision', @revision, '--pull', @pull, '--definitions', directory]
+      ['deploy', '--id', id, '--revision', @revision, *@pull, '--definitions', directory]
     end
 
     # Has conductor check the new definition before it is written, alone and then with the others, and returns
@@ -205,8 +207,8 @@ module ConductorCookbook
     def removals(running)
       return [] unless running
 
-      instances = running['instances'].map { |instance| "stop #{instance['unit']}" }
-      jobs = running['jobs'].map { |job| "stop #{job['timer']}" }
+      instances = running.flat_map { |service| service['instances'] }.map { |instance| "stop #{instance['unit']}" }
+      jobs = running.flat_map { |service| service['jobs'] }.map { |job| "stop #{job['timer']}" }
       instances + jobs + ["remove the units of #{id}"]
     end
 
@@ -231,7 +233,8 @@ module ConductorCookbook
     end
 
     def defines_it?(file)
-      @cli.json('check', file, doing: "read #{file}")['services'].include?(id)
+      checked = @cli.json('check', file, doing: "read #{file}")
+      (checked['services'] + checked['applications']).include?(id)
     rescue Refused
       false
     end

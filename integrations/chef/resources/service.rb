@@ -65,10 +65,11 @@ property :on, Hash, desired_state: false
 property :cron, Hash, desired_state: false
 property :mail_to, String, desired_state: false
 property :max_parallel, Integer, desired_state: false
+property :processes, Hash, desired_state: false
 property :systemd, Hash, desired_state: false
 
-property :pull, String, equal_to: %w[missing always], default: 'missing', desired_state: false,
-                        description: 'Whether :create and :deploy pull images that the engine has.'
+property :pull, String, equal_to: %w[missing always never], desired_state: false,
+                        description: 'When :create and :deploy pull images, in place of pull in the definition.'
 property :directory, String, default: '/etc/conductor/services', desired_state: false,
                              description: 'The directory of the definitions on this host.'
 property :program, String, default: 'conductor', desired_state: false,

@@ -7,6 +7,7 @@ pub(crate) mod load;
 pub(crate) mod lock;
 mod nginx;
 pub(crate) mod power;
+pub(crate) mod processes;
 pub(crate) mod releases;
 pub(crate) mod renewal;
 pub(crate) mod service;

@@ -43,6 +43,9 @@ pub(crate) struct Compose {
     /// Begin each id with the name of the project
     #[arg(long)]
     pub(crate) prefix: bool,
+    /// Write services with the same image, user and entrypoint as one application: they are deployed together
+    #[arg(long)]
+    pub(crate) application: bool,
     #[command(flatten)]
     pub(crate) into: Into,
 }
@@ -64,6 +67,7 @@ pub(crate) fn run(context: &Context, options: &Compose) -> Result<ExitCode, Fail
         adopt_volumes: options.adopt_volumes,
         prefix: options.prefix,
         env_directory: options.into.directory()?,
+        application: options.application,
     };
     super::import(context, &options.into, |surroundings| import(&import_options, surroundings))
 }

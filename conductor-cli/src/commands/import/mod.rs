@@ -113,9 +113,9 @@ fn import(
         let files: Vec<_> = imported
             .definitions
             .iter()
-            .flat_map(|Definition { id, text, env_file }| {
+            .flat_map(|Definition { id, text, env_files }| {
                 let definition = NewFile { name: format!("{id}.yaml"), text, is_private: false };
-                let variables = env_file.iter().map(|EnvFile { name, text }| NewFile {
+                let variables = env_files.iter().map(|EnvFile { name, text }| NewFile {
                     name: name.clone(),
                     text,
                     is_private: true,

@@ -34,10 +34,10 @@ const FIRST: Duration = Duration::from_millis(500);
                   Example:\n  conductor status web --watch\n  conductor status --check --output json"
 )]
 pub(crate) struct StatusOptions {
-    /// Only this service
+    /// Only this service or application
     #[arg(value_name = "ID", conflicts_with = "id")]
     pub(crate) service: Option<ServiceId>,
-    /// Only this service
+    /// Only this service or application
     #[arg(long)]
     pub(crate) id: Option<ServiceId>,
     /// Show it again every two seconds, until Ctrl-C. A terminal shows what each instance uses, the most first

@@ -182,6 +182,7 @@ mod tests {
     fn status(instances: Vec<(&str, InstanceStatus)>) -> Status {
         let services = instances.into_iter().map(|(id, instance)| ServiceStatus {
             id: id.parse().unwrap(),
+            application: None,
             revision: None,
             instances: vec![instance],
             releases: Vec::new(),

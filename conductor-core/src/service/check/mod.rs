@@ -1,6 +1,7 @@
 //! Turns a raw definition into a service, and notes what is inconsistent.
 
 mod advice;
+mod application;
 mod capabilities;
 mod command;
 mod data;
@@ -22,14 +23,17 @@ mod volumes;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 
+pub(super) use application::shared_volumes;
+
 use super::{Origin, Service};
 use crate::definition::{
-    Definition, Fault, Field, Job, MOST_INSTANCES, MOST_PARALLEL, NetworkMode, NodeId, ROOT,
-    Runtime, Source, Table, defaults,
+    Definition, Fault, Field, Job, MOST_INSTANCES, MOST_PARALLEL, NetworkMode, NodeId, Part,
+    PullPolicy, Runtime, Source, Table, defaults,
 };
 use crate::error::Invalid;
 use crate::name::{JobName, Revision};
 use crate::value::{Argument, HostPath, ImageReference, Listen, Tokens};
+use application::Named;
 
 /// Sample values of tokens, to check a text before the real values are known.
 const SAMPLE: Tokens<'_> =
@@ -39,11 +43,17 @@ const SAMPLE: Tokens<'_> =
 ///
 /// What depends on a refused value is not refused as well.
 #[expect(clippy::too_many_lines, reason = "a few lines for each key")]
-pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Service> {
-    let check = Check { source };
+pub(super) fn service(
+    source: &Source<'_>,
+    all: &[Part],
+    number: usize,
+    mut definition: Definition,
+) -> Option<Service> {
+    let part = all.get(number)?;
+    let check = Check { source, root: part.root };
     let mut advice = check.advice(&definition);
     let files = check.files(&definition);
-    let is_oneshot = check.oneshot(&definition);
+    let is_oneshot = check.oneshot(&mut definition);
     // The command of a new release does not run beside that of the old one.
     let data = data::data(&definition).filter(|_| !is_oneshot);
     // Without `..`: a new field does not compile until it is handled here.
@@ -52,6 +62,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         description,
         image,
         revision,
+        pull,
         runtime,
         r#type,
         timeout,
@@ -81,11 +92,13 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
         max_parallel,
         on,
         cron,
+        // It was read before.
+        processes: _,
         systemd,
     } = definition;
 
     if id.is_absent() {
-        check.refuse(ROOT, Fault::new("the key id is missing").hint("add id: NAME"));
+        check.refuse(check.root, Fault::new("the key id is missing").hint("add id: NAME"));
     }
     check.not_both_revisions(&image, &revision);
     let runtime = known(&runtime);
@@ -101,7 +114,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     if runtime == Some(Runtime::Native) && instances > 0 && no_command {
         let fault = Fault::new("the key command is missing");
         let hint = "add command: [/usr/bin/PROGRAM, ARGUMENT]";
-        check.refuse(ROOT, fault.hint(hint));
+        check.refuse(check.root, fault.hint(hint));
     }
     let has_port = !port.is_absent();
     let on_socket = matches!(&listen, Field::Given(listen) if listen.value == Listen::Socket);
@@ -126,6 +139,7 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     let mail_to = mail_to.into_value();
     let jobs = check.jobs(cron, mail_to.as_ref(), runtime, has_memory);
     check.sandbox(&sandbox, runtime);
+    check.pull(&pull, runtime);
     check.capabilities(&cap_add, &cap_drop, runtime);
     check.process(&process, runtime);
     check.namespaces(&process, &network_mode);
@@ -133,12 +147,15 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
     check.targets(&volumes, &process);
     check.volume_names(&process, &volumes);
     let env = check.env(env, runtime, has_port, on_socket);
-    let located = id.given()?;
-    let depends_on = check.depends_on(depends_on, &located.value);
+    let Named { id, application, position, path } =
+        check.named(id.given()?, part.process.as_ref())?;
+    let depends_on = check.depends_on(depends_on, &id, application.as_ref(), all);
     let service = Service {
         origin: Origin {
             file: source.file().to_owned(),
-            position: source.position(located.at),
+            position,
+            path,
+            volumes: check.places_of(&volumes, &process),
             ports: ports.iter().map(|port| source.position(port.at)).collect(),
             upstream: proxy.as_ref().map(|proxy| source.position(proxy.at)),
             volume_names: check.volume_places(&process),
@@ -146,10 +163,12 @@ pub(super) fn service(source: &Source<'_>, definition: Definition) -> Option<Ser
             jobs: places,
             files,
         },
-        id: located.value,
+        id,
+        application,
         description: description.into_value(),
         image: image.into_value(),
         revision: revision.into_value(),
+        pull: pull.into_value().unwrap_or_default(),
         runtime: runtime.unwrap_or_default(),
         service_type: r#type.into_value().unwrap_or_default(),
         timeout: timeout.into_value(),
@@ -210,6 +229,8 @@ fn job_places(
 
 struct Check<'s> {
     source: &'s Source<'s>,
+    /// The mapping that is the definition.
+    root: NodeId,
 }
 
 impl Check<'_> {
@@ -233,7 +254,7 @@ impl Check<'_> {
             Field::Given(image) => image,
             Field::Absent if runtime != Runtime::Native => {
                 let fault = Fault::new("the key image is missing");
-                return self.refuse(ROOT, fault.hint("add image: NAME"));
+                return self.refuse(self.root, fault.hint("add image: NAME"));
             }
             Field::Absent | Field::Refused => return,
         };
@@ -275,6 +296,14 @@ impl Check<'_> {
         {
             let fault = Fault::new("sandbox works only with runtime: native");
             self.refuse(sandbox.at, fault.hint("remove sandbox: a container is isolated already"));
+        }
+    }
+
+    fn pull(&self, pull: &Field<PullPolicy>, runtime: Option<Runtime>) {
+        if let (Field::Given(pull), Some(Runtime::Native)) = (pull, runtime) {
+            let fault = Fault::new("pull works only with runtime: docker or runtime: podman");
+            let hint = "remove pull: a native image is a directory or a file of the host";
+            self.refuse(pull.at, fault.hint(hint));
         }
     }
 

@@ -6,7 +6,7 @@ use crate::definition::{self, Definition, Fault, Field, NodeId, ServiceType};
 impl Check<'_> {
     /// Refuses what means nothing for a command that runs to its end, or for one that goes on. Returns whether it runs
     /// to its end.
-    pub(super) fn oneshot(&self, definition: &Definition) -> bool {
+    pub(super) fn oneshot(&self, definition: &mut Definition) -> bool {
         let Definition { r#type, timeout, instances, port, listen, health, deploy, proxy, .. } =
             definition;
         let is_oneshot =
@@ -32,6 +32,11 @@ impl Check<'_> {
         }
         let mut places = vec![place(port), place(listen), place(health), place(proxy)];
         if let Field::Given(deploy) = deploy {
+            // It is for the other processes.
+            self.forget_shared(&mut deploy.value.order);
+            self.forget_shared(&mut deploy.value.batch);
+            self.forget_shared(&mut deploy.value.drain);
+            self.forget_shared(&mut deploy.value.min_healthy_time);
             let definition::Deploy { order, batch, drain, min_healthy_time, .. } = &deploy.value;
             places.extend([place(order), place(batch), place(drain), place(min_healthy_time)]);
         }
@@ -41,6 +46,16 @@ impl Check<'_> {
             self.refuse(at, fault.hint(hint));
         }
         true
+    }
+
+    /// Removes a value that a process has from its application.
+    fn forget_shared<T>(&self, field: &mut Field<T>) {
+        let (own, _) = self.source.place(self.root);
+        if let Field::Given(given) = field
+            && !self.source.place(given.at).0.starts_with(&own)
+        {
+            *field = Field::Absent;
+        }
     }
 }
 

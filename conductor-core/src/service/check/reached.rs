@@ -1,7 +1,7 @@
 //! Checks that ports, sockets, tokens and the health check are consistent.
 
 use super::Check;
-use crate::definition::{self, Fault, Field, ROOT};
+use crate::definition::{self, Fault, Field};
 use crate::service::Service;
 use crate::value::{Listen, Port};
 
@@ -40,12 +40,12 @@ impl Check<'_> {
         if !has_port && service.uses_token("port") {
             let fault = Fault::new("{port} is used, but the service has no port");
             let hint = "add port: NUMBER; write {{port}} for the literal text";
-            self.refuse(ROOT, fault.hint(hint));
+            self.refuse(self.root, fault.hint(hint));
         }
         if !on_socket && service.uses_token("socket") {
             let fault = Fault::new("{socket} is used, but the service has no socket");
             let hint = "add listen: socket; write {{socket}} for the literal text";
-            self.refuse(ROOT, fault.hint(hint));
+            self.refuse(self.root, fault.hint(hint));
         }
     }
 }

@@ -26,6 +26,8 @@ pub struct Metadata {
     pub rendered: Option<String>,
     /// The service the unit belongs to; `None` if all services share it.
     pub service: Option<ServiceId>,
+    /// The application of which that service is a process.
+    pub application: Option<ServiceId>,
     /// The kind of unit.
     pub kind: Kind,
 }
@@ -262,7 +264,7 @@ impl Instance {
 
 impl fmt::Display for Metadata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { version, rendered, service, kind } = self;
+        let Self { version, rendered, service, application, kind } = self;
         writeln!(f, "{HEADER}")?;
         writeln!(f, "Version={version}")?;
         if let Some(fingerprint) = rendered {
@@ -270,6 +272,9 @@ impl fmt::Display for Metadata {
         }
         if let Some(service) = service {
             writeln!(f, "Service={service}")?;
+        }
+        if let Some(application) = application {
+            writeln!(f, "Application={application}")?;
         }
         match kind {
             Kind::Instance(instance) => write!(f, "Kind=instance\n{instance}"),
@@ -450,7 +455,9 @@ mod tests {
         for kind in kinds.into_iter().chain(scheduled) {
             let rendered = kind.is_instance().then(|| "0123456789abcdef".into());
             let service = (kind != Kind::Shared).then(|| "web".parse().unwrap());
-            let metadata = Metadata { version: "0.1.0".into(), rendered, service, kind };
+            let application = service.clone().filter(|_| kind == Kind::Target);
+            let version = "0.1.0".into();
+            let metadata = Metadata { version, rendered, service, application, kind };
             let text = format!("[Unit]\nDescription=x\n\n{metadata}");
             assert_eq!(Metadata::parse(&text), Some(metadata), "{text}");
         }

@@ -19,7 +19,8 @@ impl Metadata {
         }
         let section = text[start + HEADER.len()..].lines().skip(1);
         let section = section.take_while(|line| !line.starts_with('['));
-        let (mut version, mut rendered, mut service, mut kind) = (None, None, None, None);
+        let (mut version, mut rendered, mut kind) = (None, None, None);
+        let (mut service, mut application) = (None, None);
         let mut fields = Fields::default();
         for (key, value) in section.filter_map(|line| line.split_once('=')) {
             // conductor writes no control characters.
@@ -30,6 +31,7 @@ impl Metadata {
                 "Version" => version = Some(value.to_owned()),
                 "Rendered" => rendered = Some(value.to_owned()),
                 "Service" => service = Some(value.parse().ok()?),
+                "Application" => application = Some(value.parse().ok()?),
                 "Kind" => kind = Some(value),
                 _ => fields.set(key, value)?,
             }
@@ -45,7 +47,7 @@ impl Metadata {
             _ => return None,
         };
         let is_whole = service.is_some() != (kind == Kind::Shared);
-        is_whole.then_some(Self { version: version?, rendered, service, kind })
+        is_whole.then_some(Self { version: version?, rendered, service, application, kind })
     }
 }
 

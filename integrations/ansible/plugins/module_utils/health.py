@@ -22,7 +22,7 @@ def wait_until_healthy(module, cli, service, patience, changed):
             return
         if not answer.ok:
             cli.fail(answer, changed=changed)
-        instances = answer.json["services"][0]["instances"]
+        instances = [instance for each in answer.json["services"] for instance in each["instances"]]
         ill = [instance for instance in instances if not instance["healthy"]]
         if not ill:
             return
@@ -33,7 +33,7 @@ def wait_until_healthy(module, cli, service, patience, changed):
     for instance in ill:
         state = "%s (%s)" % (instance["active_state"], instance["sub_state"])
         lines.append("  %s: %s" % (instance["unit"], instance.get("status") or state))
-    journal = _journal(cli, service)
+    journal = [line for each in answer.json["services"] for line in _journal(cli, each["id"])]
     lines += ["  | %s" % line for line in journal]
     module.fail_json(msg="\n".join(lines), instances=ill, journal=journal, changed=changed)
 

@@ -56,13 +56,14 @@ options:
     type: str
   pull:
     description:
+      - Overrides C(pull) in the definition, whose default is V(missing).
       - V(missing) pulls images that the engine of the host does not have.
       - V(always) pulls images each time. If the name of an image means another one than that which runs, the instances
         are replaced.
-      - V(always) is only allowed with O(state=present) and O(state=deployed).
+      - V(never) pulls no images. If the engine does not have one, the task fails and changes nothing.
+      - It is only allowed with O(state=present) and O(state=deployed).
     type: str
-    choices: [missing, always]
-    default: missing
+    choices: [missing, always, never]
   wait:
     description:
       - Whether every instance of the service must be healthy at the end. conductor always waits for the instances that
@@ -160,9 +161,14 @@ downtime:
   returned: in check mode
   type: bool
 service:
-  description: The service as in C(conductor status --output json).
+  description: The service as in C(conductor status --output json); null for an application of several processes.
   returned: success, unless in check mode or absent
   type: dict
+services:
+  description: The service, or each process of the application, as in C(conductor status --output json).
+  returned: success, unless in check mode or absent
+  type: list
+  elements: dict
 rc:
   description: The exit status of conductor.
   returned: failure
@@ -192,6 +198,7 @@ journal:
   elements: str
 """
 
+import glob
 import os
 
 from ansible.module_utils.basic import AnsibleModule
@@ -237,7 +244,9 @@ class Service:
         self._change(path, text)
         if self.params["wait"]:
             wait_until_healthy(self.module, self.cli, self.id, self.params["wait_timeout"], self.result["changed"])
-        self.result["service"] = self._status()
+        services = self._status()
+        self.result["services"] = services
+        self.result["service"] = services[0] if len(services) == 1 else None
 
     def absent(self):
         """Stops the service, then removes its definition."""
@@ -306,10 +315,10 @@ class Service:
             self.cli.fail(answer)
         for warning in answer.json["warnings"]:
             self.module.warn("%s: %s" % (self.id, warning["message"]))
-        if answer.json["services"] != [self.id]:
-            self.module.fail_json(
-                msg="this is the definition of %s, not of %s" % (", ".join(answer.json["services"]), self.id)
-            )
+        applications = answer.json["applications"]
+        defined = applications or answer.json["services"]
+        if defined != [self.id]:
+            self.module.fail_json(msg="this is the definition of %s, not of %s" % (", ".join(defined), self.id))
         self._refuse_others()
 
     def _refuse_others(self):
@@ -318,11 +327,15 @@ class Service:
         if not others:
             return
         answer = self.cli.ask(["check"] + others)
-        if answer.ok and self.id not in answer.json["services"]:
+        if answer.ok and not self._defines(answer):
             return
         for other in others:
-            if self.id in self.cli.ask(["check", other]).json.get("services", []):
+            if self._defines(self.cli.ask(["check", other])):
                 self.module.fail_json(msg="%s is also defined in %s\nhint: remove that file" % (self.id, other))
+
+    def _defines(self, answer):
+        """Returns whether definitions that were checked are of this service or application."""
+        return any(self.id in answer.json.get(kind, []) for kind in ("services", "applications"))
 
     def _plan(self, candidate):
         """Returns the plan of conductor, and shows how units would change."""
@@ -366,7 +379,7 @@ class Service:
     def _converge(self, path):
         """Returns the command that applies or deploys the definition, or restarts the service."""
         lock = ["--lock-timeout", self.params["lock_timeout"]]
-        pull = ["--pull", self.params["pull"]]
+        pull = ["--pull", self.params["pull"]] if self.params["pull"] else []
         if self.params["state"] == "deployed":
             return ["deploy", "--id", self.id, "--revision", self.params["revision"]] + pull + lock
         if self.params["state"] == "restarted":
@@ -380,17 +393,18 @@ class Service:
             self.result["revision"] = service["revision"]
 
     def _status(self):
-        """Returns the status of the service, or None if nothing of it is on the host."""
+        """Returns the status of the service, or of each process of the application; empty if nothing is on the host."""
         answer = self.cli.ask(["status", "--id", self.id])
         if answer.kind == "unknown_service":
-            return None
+            return []
         if not answer.ok:
             self.cli.fail(answer)
-        return answer.json["services"][0]
+        return answer.json["services"]
 
     def _has_units(self):
         """Returns, without conductor, whether units of the service are on the host."""
-        return os.path.lexists("/etc/systemd/system/conductor-%s.target" % self.id)
+        units = "/etc/systemd/system/conductor-%s" % self.id
+        return os.path.lexists(units + ".target") or bool(glob.glob(units + "-*.target"))
 
     def _without_conductor(self):
         """Ends check mode on a host where an earlier task would have installed conductor."""
@@ -410,7 +424,7 @@ def main():
             src=dict(type="path"),
             remote_src=dict(type="bool", default=False),
             revision=dict(type="str"),
-            pull=dict(type="str", choices=["missing", "always"], default="missing"),
+            pull=dict(type="str", choices=["missing", "always", "never"]),
             wait=dict(type="bool", default=True),
             wait_timeout=dict(type="int", default=60),
             lock_timeout=dict(type="str", default="10min"),
@@ -427,8 +441,8 @@ def main():
         module.fail_json(msg="revision needs state=deployed; with state=present, set it in the definition")
     if module.params["state"] == "restarted" and (module.params["definition"] is not None or module.params["src"]):
         module.fail_json(msg="state=restarted takes no definition; write it with state=present first")
-    if module.params["pull"] == "always" and module.params["state"] not in ("present", "deployed"):
-        module.fail_json(msg="pull=always needs state=present or state=deployed")
+    if module.params["pull"] and module.params["state"] not in ("present", "deployed"):
+        module.fail_json(msg="pull needs state=present or state=deployed")
     service = Service(module)
     if module.params["state"] == "absent":
         service.absent()

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
         }
         ["rollback", id, release] => {
             let to = Some(release.parse().expect("a release"));
-            Change::Rollback(Rollback { service: find(id), to })
+            Change::Rollback(Rollback { services: vec![find(id)], to })
         }
         ["remove", id] => {
             Change::Remove(Remove { service: id.parse().expect("an id"), volumes: false })

@@ -7,15 +7,15 @@ use crate::operator::{Operator, wait_for};
 
 /// The directory of the definitions.
 const DEFINITIONS: &str = "/etc/conductor/services";
-/// The services that have the application's revision.
-const APPLICATION: &str = "migrate.yaml web.yaml worker.yaml scheduler.yaml";
+/// The definition of the application: web server, worker, scheduler and migration.
+const APPLICATION: &str = "stack.yaml";
 
 pub(crate) fn play(operator: &Operator<'_>) -> Result<(), Failure> {
     import(operator)?;
     start(operator)?;
     operator.screen.step(
-        "Now the application is under load, and version 2 comes. Its revision is in four files. \
-        `apply` runs the migration first, then replaces web server, worker and scheduler.",
+        "Now the application is under load, and version 2 comes. `apply` runs the migration first, \
+        then replaces web server, worker and scheduler: all of them, or none.",
     )?;
     is_asked(operator)?;
     revise(operator, "v1", "v2")?;
@@ -36,13 +36,17 @@ fn import(operator: &Operator<'_>) -> Result<(), Failure> {
          scheduler, a migration, PostgreSQL and Redis, from one image of Debian's packages.",
     )?;
     operator.types("cat /srv/stack/compose.yaml")?;
-    operator.screen.step("conductor makes a definition of each service:")?;
+    operator.screen.step(
+        "conductor makes definitions. Web server, worker, scheduler and migration run the same \
+         program, so they become one application:",
+    )?;
     operator.looks(&format!("rm {DEFINITIONS}/*"))?;
     operator
         .types("cd /srv/stack; umask 077; echo PASSWORD=secret >.env; echo secret >password")?;
-    operator
-        .types(&format!("conductor import compose /srv/stack/compose.yaml --out {DEFINITIONS}"))?;
-    operator.types(&format!("cat {DEFINITIONS}/web.yaml"))?;
+    operator.types(&format!(
+        "conductor import compose /srv/stack/compose.yaml --application --out {DEFINITIONS}"
+    ))?;
+    operator.types(&format!("cat {DEFINITIONS}/{APPLICATION}"))?;
     operator.types("conductor check")?;
     Ok(())
 }
