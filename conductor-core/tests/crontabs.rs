@@ -368,7 +368,7 @@ fn what_cron_takes_is_said_to_be_taken() {
         let whole = imported.notes.iter().any(|note| note.message.contains("the whole file"));
         assert_eq!(whole, ignored, "{line}: {:?}", imported.notes);
     }
-    let imported = import(b"0 0 * * 5#2 root x\n", Owner::Column);
+    let imported = import(b"MAILTO=\n0 0 * * 5#2 root x\n", Owner::Column);
     assert_eq!(jobs(&services(&imported))["x"].schedule, "0 0 * * 5");
     let [note] = imported.notes.as_slice() else { panic!("{:?}", imported.notes) };
     assert!(note.message.ends_with("cron takes it for \"0 0 * * 5\""), "{note}");
@@ -390,8 +390,40 @@ fn a_system_crontab_with_an_owner_is_suspected() {
         let said = imported.notes.iter().any(|note| note.message.contains("begin with a user"));
         assert_eq!(said, suspected, "{text}");
     }
-    let imported = import(b"@daily root x\n", Owner::Column);
+    let imported = import(b"MAILTO=\n@daily root x\n", Owner::Column);
     assert_eq!(imported.notes, []);
+}
+
+/// As under cron: without MAILTO, each user gets the output of the own commands.
+#[test]
+fn output_is_mailed_to_whom_cron_mails_it() {
+    let text =
+        b"@daily root a\n@daily alice b\nMAILTO=ops\n@daily root c\nMAILTO=\n@daily root d\n";
+    let mails = |importer: Importer, owner: Owner| {
+        let mut importer = importer;
+        let file = Path::new("/etc/cron.d/x");
+        importer.add(&Source { file, text, owner, id: None });
+        let imported = importer.finish();
+        let noted = imported.notes.iter().filter(|note| note.message.contains("without MAILTO"));
+        let noted = noted.map(|note| note.hint.clone()).collect::<Vec<_>>();
+        let service = services(&imported).pop().unwrap();
+        let to = service.jobs.values().map(|job| service.mail_to(job).map(ToString::to_string));
+        (to.map(Option::unwrap_or_default).collect::<Vec<_>>(), noted)
+    };
+    let importer = || Importer::new(BTreeMap::new()).mail_hint("leave it out");
+    let hint = Some("leave it out".to_owned());
+    let of_system = mails(importer(), Owner::Column);
+    assert_eq!(
+        of_system,
+        (["root", "alice", "ops", ""].map(str::to_owned).into(), vec![hint.clone()])
+    );
+    let of_bob = mails(importer(), Owner::User("bob".parse().unwrap()));
+    assert_eq!(of_bob, (["bob", "bob", "ops", ""].map(str::to_owned).into(), vec![hint]));
+    // The name of the user is not known.
+    let own = mails(importer(), Owner::Manager);
+    assert_eq!(own, (["", "", "ops", ""].map(str::to_owned).into(), vec![]));
+    let without = mails(importer().without_mail(true), Owner::Column);
+    assert_eq!(without, (vec![String::new(); 4], vec![]));
 }
 
 #[test]
@@ -426,7 +458,7 @@ fn an_anacrontab_is_imported_as_what_it_is() {
     let text = &imported.definitions[0].text;
     for part in [
         "or anacron runs them as well.",
-        "user: root\nenv:\n  HOME: /root\n  SHELL: /bin/bash\ncron:\n  # Each day.\n",
+        "user: root\nenv:\n  HOME: /root\n  SHELL: /bin/bash\nmail_to: root\ncron:\n  # Each day.\n",
         "    schedule: \"35 7 * * *\"\n    jitter: \"9min\"\n    catch_up: true\n",
         "command: [/bin/sh, -c, \"run-parts --report /etc/cron.daily   a%b\"]",
         "WorkingDirectory: \"-/\"",
@@ -435,8 +467,9 @@ fn an_anacrontab_is_imported_as_what_it_is() {
     }
     let [problem] = imported.left_out.as_slice() else { panic!("{:?}", imported.left_out) };
     assert_eq!(problem.position, Some((8, 1)));
-    let [note] = imported.notes.as_slice() else { panic!("{:?}", imported.notes) };
-    assert!(note.message.contains("without anacron's delay"), "{note}");
+    let [delay, mail] = imported.notes.as_slice() else { panic!("{:?}", imported.notes) };
+    assert!(delay.message.contains("without anacron's delay"), "{delay}");
+    assert!(mail.message.contains("without MAILTO"), "{mail}");
     // By its syntax, and with an owner.
     let alice = import("-", Owner::User("alice".parse().unwrap()));
     assert!(alice.definitions[0].text.contains("user: alice\n"), "{alice:?}");

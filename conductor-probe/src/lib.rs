@@ -53,6 +53,12 @@ pub fn main() -> ExitCode {
     match words.next().unwrap_or_default().to_str() {
         Some(exec::BECOME) => return ExitCode::from(exec::become_service(words)),
         Some(run::BECOME) => return ExitCode::from(run::become_command(words)),
+        Some(run::PASS_ON) => {
+            return match run::pass_on() {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => failure(&error, FAILED),
+            };
+        }
         Some(run::INIT) => {
             return match run::init(words) {
                 Ok(code) => ExitCode::from(code),

@@ -15,14 +15,19 @@ use crate::word::{CommandLine, PathWord, Word};
 pub struct Collect<P = PathBuf> {
     /// The file for the copy.
     pub output: P,
+    /// Whether the output of what the command leaves behind is passed on after its end.
+    pub keep: bool,
 }
 
 impl<P: PathWord> Collect<P> {
     /// Returns the arguments before the command.
     pub fn words(&self) -> Vec<Word> {
-        let Self { output } = self;
+        let Self { output, keep } = self;
         let mut line = CommandLine::new(Subcommand::Collect);
         line.path(option::OUTPUT, output);
+        if *keep {
+            line.plain(option::KEEP);
+        }
         line.before_command()
     }
 }
@@ -30,7 +35,8 @@ impl<P: PathWord> Collect<P> {
 impl Collect {
     pub(crate) fn read(given: &Given) -> Result<Self, ArgumentError> {
         let output = given.path(option::OUTPUT);
-        Ok(Self { output: output.ok_or(ArgumentError::Missing(option::OUTPUT))? })
+        let output = output.ok_or(ArgumentError::Missing(option::OUTPUT))?;
+        Ok(Self { output, keep: given.has(option::KEEP) })
     }
 }
 

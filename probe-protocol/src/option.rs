@@ -58,6 +58,8 @@ pub const OPEN: &str = "--open";
 pub const REMOVE: &str = "--remove";
 /// The file with the output of a job.
 pub const OUTPUT: &str = "--output";
+/// Passes on the output of what a command leaves behind.
+pub const KEEP: &str = "--keep";
 /// An address for a mail; it can be given several times.
 pub const TO: &str = "--to";
 /// The command line of a job, as text.
@@ -101,7 +103,7 @@ pub fn of(subcommand: Subcommand) -> Vec<&'static str> {
         Subcommand::Run => &[SOCKET, STOP_TIMEOUT, CONTAINER, ENGINE_SOCKET, PID_FILE],
         Subcommand::Ended => &[SOCKET, UNIT_FILE, CONTAINER, ENGINE_SOCKET],
         Subcommand::Limit => &[TIMEOUT],
-        Subcommand::Collect => &[OUTPUT],
+        Subcommand::Collect => &[OUTPUT, KEEP],
         Subcommand::Mail => &[OUTPUT, TO, NAME, LINE, USER, TIMEOUT, USER_MANAGER],
         Subcommand::Turn => &[DIRECTORY, HOST_LIMIT, JOB],
         Subcommand::Event => &[MOMENT, UNIT_FILE],
@@ -111,7 +113,7 @@ pub fn of(subcommand: Subcommand) -> Vec<&'static str> {
 
 /// Returns whether an option has no value.
 pub(crate) fn is_flag(option: &str) -> bool {
-    [FOLLOW_REDIRECTS, OPEN, REMOVE, USER_MANAGER].contains(&option)
+    [FOLLOW_REDIRECTS, OPEN, REMOVE, USER_MANAGER, KEEP].contains(&option)
 }
 
 /// Returns whether an option can be given several times.

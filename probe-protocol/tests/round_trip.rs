@@ -198,9 +198,9 @@ proptest! {
     }
 
     #[test]
-    fn collect((written, output) in unit_path(), program in words()) {
-        let in_unit = Collect { output: written };
-        let options = Collect { output };
+    fn collect((written, output) in unit_path(), keep in any::<bool>(), program in words()) {
+        let in_unit = Collect { output: written, keep };
+        let options = Collect { output, keep };
         prop_assert_eq!(read(in_unit.words(), &program), Request::Collect { options, program });
     }
 

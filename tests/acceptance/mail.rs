@@ -256,16 +256,29 @@ fn decoded(mail: &Mail) -> String {
 fn a_mail_is_like_that_of_cron(host: &Host) {
     const FILE: &str = "/etc/cron.d/compare";
     host.sh("useradd --create-home worker");
+    a_real_program_delivers_it(host);
     install_sendmail(host);
-    let crontab = "PATH=/usr/bin:/bin\nMAILTO=ops@example.org\n\
+    let leaves = |name: &str| {
+        let waits = "until [ -e /tmp/go ]; do sleep 0.1; done";
+        format!("({waits}; echo later; touch /tmp/late-{name}) & echo now")
+    };
+    let crontab = "PATH=/usr/bin:/bin\n@reboot worker echo mine\nMAILTO=ops@example.org\n\
         @reboot worker echo \"gr\u{fc}\u{df}e\"; echo; echo '  third  ' >&2; printf 'no end \\377.\\n.\\n'\n\
         @reboot worker exit 1\n\
         MAILTO=\n\
-        @reboot worker echo nobody\n";
-    host.write(FILE, crontab);
+        @reboot worker echo nobody\n\
+        MAILTO=ops@example.org\n";
+    host.write(FILE, &format!("{crontab}@reboot worker {}\n", leaves("cron")));
     host.sh("chmod 644 /etc/cron.d/compare; systemctl start cron");
-    let [crons] = &mails(host, 1)[..] else { unreachable!() };
-    host.sh("systemctl stop cron");
+    // Without MAILTO, the user of the command gets it. It goes when the command itself has ended.
+    let from_cron = mails(host, 3);
+    let [crons, of_cron_to_user, now] =
+        ["no end", "mine", "now"].map(|text| with_body(&from_cron, text));
+    assert_eq!((of_cron_to_user.header("To"), now.body.as_str()), ("worker", "now\n"));
+    assert!(!host.path("/tmp/late-cron").exists());
+    host.sh("touch /tmp/go");
+    host.eventually("what was left goes on", |host| host.path("/tmp/late-cron").exists());
+    host.sh("rm /tmp/go; systemctl stop cron");
     let imported = host.conductor(&["cron", "import", "--system", FILE]).exits(0).stdout;
     host.sh(&format!("rm {FILE}"));
     host.define("compare.yaml", &imported);
@@ -278,10 +291,14 @@ fn a_mail_is_like_that_of_cron(host: &Host) {
         let ran = host.conductor(&["cron", "run-now", "--id", "compare", name, "--output", "json"]);
         statuses.insert(name.to_owned(), ran.json()["exit_status"].clone());
     }
-    assert_eq!(statuses.len(), 3, "{imported}");
+    assert_eq!(statuses.len(), 5, "{imported}");
     // cron ignores that a command fails, and conductor says so.
-    let [one, other] = &mails(host, 2)[..] else { unreachable!() };
-    let (ours, failed) = if one.body.contains("no end") { (one, other) } else { (other, one) };
+    let from_us = mails(host, 4);
+    let [ours, to_user, failed, _] =
+        ["no end", "mine", "failed", "now"].map(|text| with_body(&from_us, text));
+    for name in ["From", "To", "Subject"] {
+        assert_eq!(to_user.header(name), of_cron_to_user.header(name), "{name}");
+    }
     assert!(failed.body.contains("failed: exit-code, exit status 1"), "{failed:?}");
     assert_eq!(decoded(ours), decoded(crons));
     for name in ["From", "To", "Subject"] {
@@ -306,4 +323,53 @@ fn a_mail_is_like_that_of_cron(host: &Host) {
     let ((ours, cron), of_cron) = ((words(ours), "worker"), words(crons));
     assert_eq!((ours.0.as_str(), of_cron.0.as_str()), ("root", cron));
     assert_eq!(ours.1, of_cron.1);
+
+    // What is to stay can still write, and the mail goes before it ends.
+    let command = serde_json::json!(["/bin/sh", "-c", leaves("conductor")]);
+    host.define(
+        "kept.yaml",
+        &format!(
+            "id: kept\ninstances: 0\nsandbox: false\nuser: worker\n{TO}cron:\n  keep: \
+             {{schedule: '@yearly', children: keep, command: {command}}}\n"
+        ),
+    );
+    host.apply();
+    host.conductor(&["cron", "run-now", "--id", "kept", "keep"]).exits(0);
+    let [now] = &mails(host, 1)[..] else { unreachable!() };
+    assert_eq!(now.body, "now\n");
+    assert!(!host.path("/tmp/late-conductor").exists());
+    host.sh("touch /tmp/go");
+    host.eventually("what was kept goes on", |host| host.path("/tmp/late-conductor").exists());
+    host.eventually("its output is in the journal", |host| {
+        let log = host.conductor(&["logs", "--id", "kept", "--job", "keep"]).exits(0);
+        log.stdout.contains("later")
+    });
+    let group = "/sys/fs/cgroup/conductor.slice/conductor-kept.slice";
+    host.eventually("nothing is left", |host| {
+        host.sh(&format!("cat {group}/*/cgroup.procs 2>/dev/null || true")).is_empty()
+    });
+}
+
+/// Returns the mail whose body contains a text.
+fn with_body<'m>(mails: &'m [Mail], text: &str) -> &'m Mail {
+    let mail = mails.iter().find(|mail| mail.body.contains(text));
+    mail.unwrap_or_else(|| panic!("no {text}: {mails:#?}"))
+}
+
+/// A mail program of Debian, dma, takes the mail and delivers it to a mailbox of the host.
+fn a_real_program_delivers_it(host: &Host) {
+    const BOX: &str = "/var/mail/worker";
+    let command = "[/bin/sh, -c, \"echo delivered; echo; echo .; echo end\"]";
+    host.define(
+        "real.yaml",
+        &format!("id: real\ninstances: 0\nmail_to: worker\ncron:\n  says: {{schedule: '@yearly', command: {command}}}\n"),
+    );
+    host.apply();
+    host.conductor(&["cron", "run-now", "--id", "real", "says"]).exits(0);
+    host.eventually("the mail is delivered", |host| {
+        let mailbox = std::fs::read_to_string(host.path(BOX)).unwrap_or_default();
+        mailbox.contains("\ndelivered\n\n.\nend\n") && mailbox.contains("\nSubject: Cron <")
+    });
+    host.undefine("real.yaml");
+    host.conductor(&["remove", "--id", "real"]).exits(0);
 }

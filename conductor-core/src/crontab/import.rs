@@ -4,14 +4,15 @@ use std::path::Path;
 
 use super::draft::{Draft, DraftJob, Kind, MOST_TEXT};
 use super::line::{CrontabLine, Entry, lines};
-use super::variables::Variables;
+use super::variables::{Mailing, Variables};
 use super::{
-    Importer, Owner, Source, anacron, fold, is_anacrontab, naming, notes, shell as shell_form,
+    Importer, Owner, Source, anacron, crowd, fold, is_anacrontab, naming, notes,
+    shell as shell_form,
 };
 use crate::error::{Invalid, Problem};
 use crate::name::ServiceId;
 use crate::service::Limits;
-use crate::value::{Argument, EnvValue, HostPath, UserName, literal};
+use crate::value::{Argument, EnvValue, HostPath, MailTo, UserName, literal};
 
 /// The most lines that cron reads.
 const MOST_LINES: usize = 10_000;
@@ -34,6 +35,7 @@ pub(super) fn import(importer: &mut Importer, source: &Source<'_>) {
         comments: Comments::default(),
         line: 0,
         refused: false,
+        users_get_mail: false,
         importer,
     };
     let lines = if anacron { anacron::lines(source.text) } else { lines(source.text, system) };
@@ -56,6 +58,14 @@ pub(super) fn import(importer: &mut Importer, source: &Source<'_>) {
         let note =
             "a run that was missed starts as soon as the host is up, without anacron's delay";
         walk.importer.notes.push(Problem::of_file(source.file, note));
+    }
+    if walk.users_get_mail {
+        let note = "without MAILTO, output is mailed to the user of the command, as under cron";
+        let note = Problem::of_file(source.file, note);
+        walk.importer.notes.push(match walk.importer.mail_hint {
+            Some(hint) => note.hint(hint),
+            None => note,
+        });
     }
     // This is what Debian's cron does; cronie skips only the line.
     if walk.refused && walk.last.is_some() {
@@ -120,6 +130,8 @@ struct Walk<'w, 's> {
     line: usize,
     /// Whether cron refuses a line.
     refused: bool,
+    /// Whether the output of a command is mailed to its user.
+    users_get_mail: bool,
 }
 
 impl Walk<'_, '_> {
@@ -183,13 +195,7 @@ impl Walk<'_, '_> {
         let Entry { schedule, user, command, stdin, column, name, jitter, catch_up, note: _ } =
             entry;
         let shell = self.variables.shell()?;
-        let user = match &self.source.owner {
-            // anacron is root's.
-            Owner::Column if self.anacron => Some("root".parse()?),
-            Owner::Column => user,
-            Owner::User(user) => Some(user.clone()),
-            Owner::Manager => None,
-        };
+        let user = self.user(user)?;
         let guarded = shell_form::guarded(&command);
         let run = guarded.as_ref().unwrap_or(&command);
         let argv = [shell, "-c", &literal(run)].map(str::parse::<Argument>);
@@ -202,9 +208,9 @@ impl Walk<'_, '_> {
             env: self.variables.env().clone(),
             limits: Limits::default(),
             timeout: None,
+            mail_to: self.mail_to(user.as_ref()),
             user,
             stdin: input(stdin)?,
-            mail_to: self.variables.mail_to(),
             advice: self.variables.advice(),
         };
         let home = match self.anacron {
@@ -221,6 +227,31 @@ impl Walk<'_, '_> {
         }
         self.put(draft, job, &name.unwrap_or(command));
         Ok(())
+    }
+
+    /// Returns the user of a command; `of_line` is the one that its line names.
+    fn user(&self, of_line: Option<UserName>) -> Result<Option<UserName>, Invalid> {
+        Ok(match &self.source.owner {
+            // anacron is root's.
+            Owner::Column if self.anacron => Some("root".parse()?),
+            Owner::Column => of_line,
+            Owner::User(user) => Some(user.clone()),
+            Owner::Manager => None,
+        })
+    }
+
+    /// Returns where the output of a command is mailed.
+    fn mail_to(&mut self, user: Option<&UserName>) -> Option<MailTo> {
+        match self.variables.mailing() {
+            _ if self.importer.without_mail => None,
+            Mailing::To(addresses) => Some(addresses.clone()),
+            Mailing::Nowhere => None,
+            Mailing::ToUser => {
+                let user = user?.as_str().parse().ok();
+                self.users_get_mail |= user.is_some();
+                user
+            }
+        }
     }
 
     /// Refuses a line whose user may not run commands in a service: a job runs as the service's user, with its
@@ -245,7 +276,8 @@ impl Walk<'_, '_> {
 
     /// Turns a line into a job of the service that it calls.
     fn folded(&mut self, entry: Entry, run: fold::Folded) -> Result<(), Invalid> {
-        let Entry { schedule, stdin, name, jitter, catch_up, .. } = entry;
+        let Entry { schedule, user, stdin, name, jitter, catch_up, .. } = entry;
+        let user = self.user(user)?;
         let fold::Folded { id, revision, env, limits, timeout, command } = run;
         let words = command.iter().map(|word| literal(word).parse());
         let job = DraftJob {
@@ -259,7 +291,7 @@ impl Walk<'_, '_> {
             timeout,
             user: None,
             stdin: input(stdin)?,
-            mail_to: self.variables.mail_to(),
+            mail_to: self.mail_to(user.as_ref()),
             advice: self.variables.advice(),
         };
         let drafts = &mut self.importer.drafts;
@@ -337,6 +369,13 @@ impl Walk<'_, '_> {
             return self.importer.notes.push(note);
         };
         self.importer.drafts[last].tail.extend(rest);
+        let drafts = &self.importer.drafts[self.first..];
+        let jobs = drafts.iter().flat_map(|draft| &draft.jobs).map(|(_, job)| job);
+        let schedules = jobs.filter(|job| job.jitter.is_none()).map(|job| &job.schedule);
+        if let Some(Invalid { message, hint }) = crowd::note(schedules) {
+            let note = Problem::of_file(self.source.file, message);
+            self.importer.notes.push(Problem { hint, ..note });
+        }
     }
 
     fn leave_out(&mut self, column: usize, why: Invalid) {

@@ -9,6 +9,7 @@
 //! The same crontabs always become the same definitions, byte for byte.
 
 mod anacron;
+mod crowd;
 mod draft;
 mod env;
 mod fold;
@@ -85,6 +86,8 @@ pub struct Importer {
     pam: bool,
     fold_hint: Option<&'static str>,
     system_hint: Option<&'static str>,
+    without_mail: bool,
+    mail_hint: Option<&'static str>,
     defined: BTreeMap<ServiceId, PathBuf>,
     drafts: Vec<Draft>,
     left_out: Vec<Problem>,
@@ -123,6 +126,20 @@ impl Importer {
     #[must_use]
     pub fn system_hint(mut self, hint: &'static str) -> Self {
         self.system_hint = Some(hint);
+        self
+    }
+
+    /// Sets whether output is mailed nowhere, whatever a crontab says.
+    #[must_use]
+    pub fn without_mail(mut self, without: bool) -> Self {
+        self.without_mail = without;
+        self
+    }
+
+    /// Sets the hint for a crontab without `MAILTO`, whose users get the output: how to import it without.
+    #[must_use]
+    pub fn mail_hint(mut self, hint: &'static str) -> Self {
+        self.mail_hint = Some(hint);
         self
     }
 

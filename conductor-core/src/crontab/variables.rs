@@ -9,6 +9,17 @@ use crate::value::{Argument, EnvName, EnvValue, HostPath, MailTo, Span, TimeZone
 /// The most variables in a crontab: each entry gets all of those above it.
 const MOST: usize = 200;
 
+/// Where cron mails the output of commands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Mailing {
+    /// To the user of each command: the crontab does not say.
+    ToUser,
+    /// To these addresses.
+    To(MailTo),
+    /// Nowhere.
+    Nowhere,
+}
+
 /// The variables of a crontab at one of its lines.
 #[derive(Debug)]
 pub(super) struct Variables {
@@ -18,8 +29,7 @@ pub(super) struct Variables {
     /// Whether that is sh(1) whatever the variables say.
     always_sh: bool,
     home: Option<HostPath>,
-    /// Where cron mails the output of commands, if the crontab says so.
-    mail_to: Option<MailTo>,
+    mailing: Mailing,
     timezone: Option<TimeZone>,
     jitter: Option<Span>,
 }
@@ -37,7 +47,7 @@ impl Variables {
             shell: SHELL.to_owned(),
             always_sh: false,
             home: None,
-            mail_to: None,
+            mailing: Mailing::ToUser,
             timezone: None,
             jitter: None,
         }
@@ -110,9 +120,11 @@ impl Variables {
             }
             "MAILTO" => {
                 let mail_to = value.parse::<MailTo>();
-                let mail_to = mail_to.map(|to| Some(to).filter(|to| !to.addresses().is_empty()));
                 let note = mail_to.as_ref().err().cloned();
-                self.mail_to = mail_to.unwrap_or_default();
+                self.mailing = match mail_to {
+                    Ok(to) if !to.addresses().is_empty() => Mailing::To(to),
+                    _ => Mailing::Nowhere,
+                };
                 note.map(|Invalid { message, .. }| {
                     let hint = "write mail_to into the definition";
                     Invalid::new(format!("MAILTO: {message}; the output is not mailed")).hint(hint)
@@ -140,9 +152,9 @@ impl Variables {
         Ok(note)
     }
 
-    /// Returns where the output of a job is mailed.
-    pub(super) fn mail_to(&self) -> Option<MailTo> {
-        self.mail_to.clone()
+    /// Returns where cron mails the output of commands.
+    pub(super) fn mailing(&self) -> &Mailing {
+        &self.mailing
     }
 
     /// Returns comments for a job about what a definition expresses in another way than a crontab.
@@ -163,6 +175,7 @@ mod tests {
     fn what_only_cron_reads_becomes_advice() {
         let mut variables = Variables::new();
         assert_eq!(variables.advice(), Advice::default());
+        assert_eq!(variables.mailing(), &Mailing::ToUser);
         assert_eq!(variables.set("MAILTO", "root"), Ok(None));
         assert!(variables.set("CRON_TZ", "Europe/London").unwrap().is_some());
         assert!(variables.set("RANDOM_DELAY", "45").unwrap().is_some());
@@ -171,13 +184,13 @@ mod tests {
         for part in ["timezone: Europe/London", "jitter: 45min"] {
             assert!(advice.contains(part), "{advice}");
         }
-        assert_eq!(variables.mail_to(), "root".parse().ok());
+        assert_eq!(variables.mailing(), &Mailing::To("root".parse().unwrap()));
         // None, and one that cron does not mail to either.
         variables.set("MAILTO", "").unwrap();
-        assert_eq!(variables.mail_to(), None);
+        assert_eq!(variables.mailing(), &Mailing::Nowhere);
         variables.set("MAILTO", "root").unwrap();
         assert!(variables.set("MAILTO", "|/bin/sh").unwrap().is_some());
-        assert_eq!(variables.mail_to(), None);
+        assert_eq!(variables.mailing(), &Mailing::Nowhere);
     }
 
     #[test]

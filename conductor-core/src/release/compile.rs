@@ -139,7 +139,7 @@ pub(super) fn instance_unit(
         scope,
         is_owner: true,
         run: None,
-        is_collected: false,
+        collected: None,
     });
     // Without `..`: everything that a runtime adds has its place in the unit.
     let Parts {

@@ -138,7 +138,7 @@ pub(super) fn compile(
         scope,
         is_owner,
         run: task.run.as_ref(),
-        is_collected: task.mail.is_some(),
+        collected: task.mail.as_ref().map(|_| task.children),
     });
     if let Some(mail) = &task.mail {
         // As root, outside of the sandbox and of the image. A mail that fails is no failure of the job.

@@ -3,15 +3,17 @@
 use probe_protocol::{Collect, UnitPath};
 
 use super::Instance;
+use crate::definition::Children;
 use crate::name::UnitName;
 use crate::unit::escape::CommandLine;
 
 impl Instance<'_> {
     /// Adds the words before the command if its output is kept. `probe` is the path of the probe.
     pub(super) fn collect(&self, line: &mut CommandLine, probe: &str) {
-        if self.is_collected {
+        if let Some(children) = self.collected {
+            let (output, keep) = (output_file(self.unit), children == Children::Keep);
             line.word(probe);
-            line.arguments(&Collect { output: output_file(self.unit) }.words());
+            line.arguments(&Collect { output, keep }.words());
         }
     }
 }

@@ -135,7 +135,7 @@ fn added(instance: &Instance<'_>) -> u64 {
         // What it runs is one more.
         Some(HealthCheck::Command(_)) => 3,
     };
-    probe + u64::from(instance.attached().is_some() || instance.is_collected)
+    probe + u64::from(instance.attached().is_some() || instance.collected.is_some())
 }
 
 /// Returns the limits that an instance has by the directives of its unit.

@@ -13,7 +13,7 @@ mod program;
 mod run;
 mod socket;
 
-use crate::definition::Runtime;
+use crate::definition::{Children, Runtime};
 use crate::name::{UnitName, VolumeName};
 use crate::service::Service;
 use crate::unit::Lines;
@@ -79,8 +79,8 @@ pub(crate) struct Instance<'a> {
     pub(crate) is_owner: bool,
     /// What a unit that runs once needs in addition.
     pub(crate) run: Option<&'a RunParts>,
-    /// Whether the output of the command is kept until the unit ends, to be mailed.
-    pub(crate) is_collected: bool,
+    /// What happens to children of the command, if its output is kept until the unit ends, to be mailed.
+    pub(crate) collected: Option<Children>,
 }
 
 /// Returns the parts from the service's runtime and health check.

@@ -155,11 +155,11 @@ fn resources(instance: &Instance<'_>) -> Lines {
         let directive = if is_disk_image(image) { "RootImage" } else { "RootDirectory" };
         lines.push(directive, percent(image));
         lines.push("MountAPIVFS", "yes");
-        let needs_probe = instance.attached().is_some() || instance.is_collected;
+        let needs_probe = instance.attached().is_some() || instance.collected.is_some();
         if health::is_probed(service) || needs_probe {
             lines.push("BindReadOnlyPaths", format_args!("{PROBE}:{PROBE_IN_IMAGE}"));
         }
-        if tokens.socket.is_some() || instance.run.is_some() || instance.is_collected {
+        if tokens.socket.is_some() || instance.run.is_some() || instance.collected.is_some() {
             lines.push("RootDirectoryStartOnly", "yes");
         }
     }

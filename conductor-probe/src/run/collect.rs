@@ -8,6 +8,8 @@ use std::io::{self, PipeReader, Read as _, Write as _, pipe};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Instant;
 
 use nix::sys::signal::Signal;
 use probe_protocol::Collect;
@@ -19,10 +21,14 @@ use super::RunError;
 use super::command::Child;
 use super::connection::InputOutput;
 use crate::check::socket::wait_until;
+use crate::itself::itself;
 use crate::mail::MOST_OUTPUT;
 use crate::print::{complain, reason};
 use crate::signals::Signals;
 use crate::supervise::{End, SIGNALS, close_to_others};
+
+/// The first word of the command line of a process that passes on what others write after the command has ended.
+pub(crate) const PASS_ON: &str = "pass-on";
 
 /// How many bytes are copied at a time: as many as fit into a pipe (pipe(7)).
 const PIECE: usize = 64 * 1024;
@@ -42,6 +48,9 @@ pub(crate) fn collect(options: &Collect, words: &[OsString]) -> Result<End, RunE
         if let Some(status) = child.end().map_err(RunError::Wait)? {
             // Other processes may still have the pipe open, and write to it.
             copy.finish().map_err(RunError::Wait)?;
+            if options.keep {
+                copy.leave()?;
+            }
             return Ok(status.into());
         }
         let mut watched = vec![PollFd::new(&signals, PollFlags::IN)];
@@ -55,6 +64,23 @@ pub(crate) fn collect(options: &Collect, words: &[OsString]) -> Result<End, RunE
             if signal != Signal::SIGCHLD {
                 child.deliver(signal);
             }
+        }
+    }
+}
+
+/// Copies standard input to standard output until all who write to it have ended. It fails only if it cannot read.
+pub(crate) fn pass_on() -> io::Result<()> {
+    let (mut input, mut buffer) = (io::stdin().lock(), vec![0; PIECE]);
+    loop {
+        match input.read(&mut buffer)? {
+            0 => return Ok(()),
+            // Those who write go on if the journal does not.
+            length => drop(
+                io::stdout()
+                    .lock()
+                    .write_all(&buffer[..length])
+                    .and_then(|()| io::stdout().flush()),
+            ),
         }
     }
 }
@@ -102,6 +128,23 @@ impl OutputCopy {
             self.file = None;
         }
         Ok(length)
+    }
+
+    /// Has another process pass on what is written from now on, if there is still somebody who can write. Without a
+    /// reader of the pipe, SIGPIPE would end it.
+    fn leave(self) -> Result<(), RunError> {
+        let Some(reader) = self.reader else { return Ok(()) };
+        let mut watched = [PollFd::new(&reader, PollFlags::IN)];
+        wait_until(&mut watched, Some(Instant::now()))
+            .map_err(|errno| RunError::Wait(errno.into()))?;
+        let events = watched[0].revents();
+        if events.contains(PollFlags::HUP) && !events.contains(PollFlags::IN) {
+            return Ok(());
+        }
+        let mut command = Command::new(itself()?);
+        // It does not end with this process, nor is it waited for.
+        command.arg(PASS_ON).stdin(Stdio::from(OwnedFd::from(reader)));
+        command.spawn().map(drop).map_err(RunError::Start)
     }
 
     /// Copies what is in the pipe now.

@@ -22,7 +22,7 @@ use nix::sys::signal::Signal;
 use probe_protocol::{Client, Run};
 use rustix::event::{PollFd, PollFlags};
 
-pub(crate) use self::collect::collect;
+pub(crate) use self::collect::{PASS_ON, collect, pass_on};
 pub(crate) use self::command::{BECOME, become_command};
 pub(crate) use self::ended::report;
 pub(crate) use self::init::{INIT, init};

@@ -32,6 +32,7 @@ const STDIN: &str = "-";
                   crontab -l -u alice | conductor cron import - --owner alice > alice.yaml\n  \
                   conductor cron import --system /etc/cron.d/sysstat > sysstat.yaml"
 )]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option")]
 pub(crate) struct Import {
     /// Crontabs, anacrontabs, or directories of them; - is standard input
     #[arg(required = true, value_name = "FILE")]
@@ -48,6 +49,9 @@ pub(crate) struct Import {
     /// Give jobs what PAM gives them under cron: /etc/environment, limits, umask, audit user
     #[arg(long)]
     pub(crate) pam: bool,
+    /// Mail the output of jobs to nobody, also if there is a MAILTO
+    #[arg(long)]
+    pub(crate) no_mail: bool,
     /// The id of the service [default: the name of the file]
     #[arg(long)]
     pub(crate) id: Option<ServiceId>,
@@ -85,6 +89,8 @@ pub(crate) fn run(context: &Context, options: &Import) -> Result<ExitCode, Failu
     let mut importer = Importer::new(defined)
         .fold(options.run_id)
         .pam(options.pam)
+        .without_mail(options.no_mail)
+        .mail_hint("--no-mail leaves mail_to out; conductor check says if the host cannot mail")
         .fold_hint("--run-id makes it a job of that service")
         .system_hint("for a system crontab, write --system in place of --owner");
     for file in &files {

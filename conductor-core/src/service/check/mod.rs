@@ -136,8 +136,7 @@ pub(super) fn service(
     let limits = check.limits(limits, runtime, false);
     let proxy = check.proxy(proxy, is_reached);
     let places = job_places(source, &cron);
-    let mail_to = mail_to.into_value();
-    let jobs = check.jobs(cron, mail_to.as_ref(), runtime, has_memory);
+    let jobs = check.jobs(cron, runtime, has_memory);
     check.sandbox(&sandbox, runtime);
     check.pull(&pull, runtime);
     check.capabilities(&cap_add, &cap_drop, runtime);
@@ -194,7 +193,7 @@ pub(super) fn service(
         health,
         deploy,
         proxy: proxy.map(|proxy| proxy.value),
-        mail_to,
+        mail_to: mail_to.into_value(),
         max_parallel: check.number(max_parallel, "jobs at a time", MOST_PARALLEL),
         hooks: hooks.into_iter().map(|(event, hook)| (event, hook.value)).collect(),
         jobs,

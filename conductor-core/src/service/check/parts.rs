@@ -11,7 +11,7 @@ use crate::definition::{
 };
 use crate::name::{JobName, ProxyName, is_reserved};
 use crate::service::{Deploy, Proxy, ScheduledJob, When};
-use crate::value::{MailTo, Span, TimeZone};
+use crate::value::{Span, TimeZone};
 
 /// The longest wait in a deploy, during which the lock is held.
 const LONGEST_WAIT: Span = Span::from_secs(24 * 60 * 60);
@@ -134,7 +134,6 @@ impl Check<'_> {
     pub(super) fn jobs(
         &self,
         cron: Field<Table<JobName, definition::Job>>,
-        mail_to: Option<&MailTo>,
         runtime: Option<Runtime>,
         has_memory: bool,
     ) -> BTreeMap<JobName, ScheduledJob> {
@@ -142,7 +141,7 @@ impl Check<'_> {
         let jobs = table.into_iter().filter_map(|(name, job)| {
             self.job_name(&name);
             let job = job.given()?;
-            Some((name.value, self.job(job, mail_to, runtime, has_memory)?))
+            Some((name.value, self.job(job, runtime, has_memory)?))
         });
         jobs.collect()
     }
@@ -156,20 +155,9 @@ impl Check<'_> {
         }
     }
 
-    /// Reads `children`. A container ends with its first process, and all others with it. What is mailed is
-    /// what is written until the command ends: a process that goes on would have nowhere to write.
-    fn children(
-        &self,
-        children: Field<Children>,
-        is_mailed: bool,
-        runtime: Option<Runtime>,
-    ) -> Children {
+    /// Reads `children`. A container ends with its first process, and all others with it.
+    fn children(&self, children: Field<Children>, runtime: Option<Runtime>) -> Children {
         let Some(children) = children.given() else { return Children::default() };
-        if children.value == Children::Keep && is_mailed {
-            let fault = Fault::new("children: keep does not work with mail_to");
-            let hint = "add mail_to: \"\" to the job, or remove this key";
-            self.refuse(children.at, fault.hint(hint));
-        }
         if children.value == Children::Keep
             && runtime.is_some_and(|runtime| runtime != Runtime::Native)
         {
@@ -219,7 +207,6 @@ impl Check<'_> {
     fn job(
         &self,
         job: Located<definition::Job>,
-        mail_to: Option<&MailTo>,
         runtime: Option<Runtime>,
         has_memory: bool,
     ) -> Option<ScheduledJob> {
@@ -236,7 +223,7 @@ impl Check<'_> {
             timeout,
             on_failure,
             on_success,
-            mail_to: own_mail_to,
+            mail_to,
             overlap,
             children,
             enabled,
@@ -280,9 +267,6 @@ impl Check<'_> {
             );
         }
         self.job_program(&command, runtime);
-        let own_mail_to = own_mail_to.into_value();
-        let is_mailed =
-            own_mail_to.as_ref().or(mail_to).is_some_and(|to| !to.addresses().is_empty());
         let command = self.command(command, None);
         Some(ScheduledJob {
             when: when?,
@@ -294,9 +278,9 @@ impl Check<'_> {
             timeout: timeout.into_value(),
             on_failure: on_failure.into_value(),
             on_success: on_success.into_value(),
-            mail_to: own_mail_to,
+            mail_to: mail_to.into_value(),
             overlap: overlap.into_value().unwrap_or_default(),
-            children: self.children(children, is_mailed, runtime),
+            children: self.children(children, runtime),
             enabled: enabled.into_value().unwrap_or(defaults::ENABLED),
             // A job has neither a port nor a socket.
             env: self.env(env, runtime, false, false),
