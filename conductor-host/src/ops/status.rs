@@ -54,8 +54,7 @@ impl fmt::Display for LeftFile {
 pub struct ServiceStatus {
     /// The service.
     pub id: ServiceId,
-    /// The application of which it is a process.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// The application of which it is a process, if it is.
     pub application: Option<ServiceId>,
     /// The revision of the current release.
     pub revision: Option<Revision>,
