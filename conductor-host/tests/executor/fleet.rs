@@ -21,7 +21,7 @@ use conductor_host::system::JobType;
 use jiff::Timestamp;
 
 use crate::services::{Goal, INSTANCES, RELEASES, SERVICES, Settings, Start, service};
-use crate::watch::{Watch, answers, endpoint, named, on_disk, up_of};
+use crate::watch::{Watch, answers, endpoint, is_filed, named, on_disk, up_of};
 
 /// The longest wait for connections to a service that is removed.
 const DRAIN: Span = Span::from_secs(30);
@@ -116,6 +116,14 @@ impl Fleet {
             }
         });
         fleet
+    }
+
+    /// Returns the instances that are up.
+    pub(crate) fn instances(&self) -> Vec<UnitName> {
+        let (state, now) = (self.host.state(), self.host.now());
+        let of = |member: &Member| -> Vec<UnitName> { up_of(&member.id, &state, now).collect() };
+        let up = self.members.iter().flat_map(of);
+        up.filter(|unit| state.units.units[unit].metadata.kind.is_instance()).collect()
     }
 
     /// Returns whether an undo starts no instance that takes long to start.
@@ -264,7 +272,9 @@ impl Fleet {
         let (state, now) = (self.host.state(), self.host.now());
         let is_down =
             |id: &ServiceId| plans.iter().any(|plan| plan.service == *id && plan.downtime);
-        let before = named(&state, now).into_iter().filter(|(_, id)| !is_down(id));
+        let on_disk = on_disk(&state);
+        let before = named(&state, now).into_iter();
+        let before = before.filter(|(name, id)| !is_down(id) && on_disk.contains_key(name));
         let after: BTreeSet<String> = self
             .members
             .iter()
@@ -281,7 +291,7 @@ impl Fleet {
                 member.settings.proxy && target.as_ref().is_some_and(is_it)
             })
         };
-        let filed = on_disk(&state).into_iter().filter(|(name, _)| wanted(name));
+        let filed = on_disk.into_iter().filter(|(name, _)| wanted(name));
         *self.filed.lock().unwrap() = filed
             .map(|(name, boots)| {
                 let boots = boots && both.contains(&name);
@@ -379,10 +389,10 @@ impl Fleet {
         let watch = Watch {
             // A service that is removed answers no requests.
             downtime: plan.downtime || desired.is_none(),
-            answered: answers(&member.id, &state, now),
+            answered: answers(&member.id, &state, now) && is_filed(&member.id, &state),
             file,
             before: runs.zip(instances),
-            up: up_of(&member.id, &state, now).collect(),
+            up: up_of(&member.id, &state, now).map(|unit| (unit, now)).collect(),
             batch: member.settings.batch.into(),
             on_the_way,
             stopped: None,

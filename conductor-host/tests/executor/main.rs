@@ -21,7 +21,9 @@ use conductor_host::{Cause, Event, ServiceReport, Watcher};
 use fleet::Fleet;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
-use services::{Goal, Kind, RELEASES, SERVICES, Settings, Start, dependent, processes, settings};
+use services::{
+    Found, Goal, INSTANCES, Kind, RELEASES, SERVICES, Settings, Start, dependent, processes, settings,
+};
 
 /// The fault that is injected, if any, and the number of the call.
 type Accident = Option<(usize, Fault)>;
@@ -435,4 +437,45 @@ fn a_full_disk_is_named() {
         }
     }
     assert!(named > 0, "nothing was written at a time when its failure is undone");
+}
+
+/// Returns a service whose second release has one instance, which runs, gets the requests, and was found like that.
+fn found(settings: Settings, enabled: bool) -> Fleet {
+    let mut found = vec![Found::default(); 2 * usize::from(INSTANCES)];
+    found[usize::from(INSTANCES)] = Found { file: true, enabled, up: true, named: true };
+    Fleet::new(&[(settings, Start { found, ..Start::default() })])
+}
+
+/// One instance behind a proxy, and no feature that adds steps.
+fn plain() -> Settings {
+    let all = Settings::with_everything(Kind::Port);
+    Settings { instances: 1, jobs: false, before: false, ..all }
+}
+
+/// An interruption may reach systemd when the start of an instance has just ended. The proxy already names this one,
+/// because it was up before.
+#[test]
+fn a_start_that_ends_with_an_interruption_is_taken_back() {
+    for start in 30..60 {
+        let fleet = found(Settings { start, ..plain() }, true);
+        let instance = fleet.instances().remove(0);
+        fleet.host.state_mut().stop_at_once(&instance);
+        change(&fleet, &[Some(Goal::of(1))], Some((0, Fault::IsInterrupted)));
+    }
+}
+
+/// Kills a removal at each call, and then interrupts a deploy at each call: after it, the service may be as the removal
+/// left it.
+#[test]
+fn a_deploy_after_a_killed_removal_can_be_interrupted() {
+    for killed in 0..12 {
+        for interrupted in 0..20 {
+            let fleet = found(plain(), true);
+            change(&fleet, &[None], Some((killed, Fault::DiesAfter)));
+            let goal = [Some(Goal::of(0))];
+            change(&fleet, &goal, Some((interrupted, Fault::IsInterrupted)));
+            change(&fleet, &goal, None).unwrap();
+            fleet.is(&goal);
+        }
+    }
 }

@@ -8,7 +8,7 @@ use conductor_core::plan::{ActiveState, Step};
 use conductor_core::proxy::UpstreamFile;
 use conductor_core::unit::Unit;
 use conductor_core::value::Endpoint;
-use conductor_host::fake::{CALL, Call, HostState, ProxyWorkers};
+use conductor_host::fake::{CALL, Call, HostState, Program, ProxyWorkers};
 use conductor_host::system::JobType;
 
 /// The state of one service that the checks need.
@@ -22,8 +22,8 @@ pub(crate) struct Watch {
     pub(crate) file: Option<UpstreamFile>,
     /// The command that has to succeed before instances of these units start.
     pub(crate) before: Option<(UnitName, BTreeSet<UnitName>)>,
-    /// The units that have been up and were not stopped since.
-    pub(crate) up: BTreeSet<UnitName>,
+    /// The units that have been up and were not stopped since, and when that was first seen.
+    pub(crate) up: BTreeMap<UnitName, Duration>,
     /// How many instances may start at a time.
     pub(crate) batch: usize,
     /// Whether no undo is expected.
@@ -104,8 +104,9 @@ impl Watch {
                 let asked = alive(state, now).any(|workers| {
                     workers.files.get(id).is_some_and(|file| leads_to(file, unit, state))
                 });
-                // An interrupted start also ends with a stop.
-                let asked = self.up.remove(unit) && asked;
+                // An interrupted start also ends with a stop, which may reach systemd when the start has just ended.
+                let ordered = now.saturating_sub(CALL + Program::default().stop);
+                let asked = self.up.remove(unit).is_some_and(|since| since < ordered) && asked;
                 assert!(!asked || self.downtime, "{unit} is stopped while it is asked");
                 let connected =
                     matches!(endpoint(&state.units.units[unit]), Some(Endpoint::Socket(_)))
@@ -144,7 +145,9 @@ impl Watch {
         });
         let starting = starting.count();
         assert!(starting <= self.batch || !self.on_the_way, "{starting} of {id} start at once");
-        self.up.extend(up_of(id, state, now));
+        for unit in up_of(id, state, now) {
+            self.up.entry(unit).or_insert(now);
+        }
         let answers = answers(id, state, now);
         assert!(
             !self.answered || self.downtime || answers,
@@ -180,6 +183,12 @@ pub(crate) fn answers(id: &ServiceId, state: &HostState, now: Duration) -> bool 
     // While upstreams move, its text is at the path of another service, or its upstream is that of another.
     let mut files = state.upstreams.values().flat_map(BTreeMap::values);
     answered && files.all(|file| file.service != *id || boots(file, state))
+}
+
+/// Returns whether a file sends requests to a service. Without one, only processes of a proxy that have not read
+/// their files since know its instances: an earlier change that removed it was killed.
+pub(crate) fn is_filed(id: &ServiceId, state: &HostState) -> bool {
+    state.upstreams.values().flat_map(BTreeMap::values).any(|file| file.service == *id)
 }
 
 /// Returns whether a file sends requests to a unit that starts when the host does.
