@@ -14,7 +14,7 @@ use super::{
 };
 use crate::definition::Order;
 use crate::name::{ServiceId, UnitName};
-use crate::release::slice_unit;
+use crate::release::{link, slice_unit};
 use crate::service::Service;
 use crate::unit::{Link, NamedVolume, Pin, UnitSet};
 use crate::value::Span;
@@ -262,10 +262,7 @@ fn undo(
         }
     }
     if order(desired).0 == Order::StopFirst {
-        // A unit that is not enabled does not start.
-        let back =
-            leaving.up.iter().filter(|unit| observed.links_to(service, unit).next().is_some());
-        undo.extend(back.cloned().map(Step::Start));
+        undo.extend(start_again(service, leaving.up.iter(), observed));
     }
     let links = desired.links_to_undo(observed, whole);
     undo.extend(links.into_iter().map(Step::Disable));
@@ -302,6 +299,18 @@ fn undo(
     let gone: BTreeSet<_> = gone.collect();
     undo.extend(unused_tags(service, &gone, &[&desired.units], observed));
     undo
+}
+
+/// Returns the steps that start instances again that were up. A unit that is not enabled does not start, so one whose
+/// link somebody removed while it ran is enabled first.
+pub(super) fn start_again<'u>(
+    service: &ServiceId,
+    units: impl Iterator<Item = &'u UnitName> + Clone,
+    observed: &Observed,
+) -> Vec<Step> {
+    let links = units.clone().map(|unit| link(service, unit));
+    let enable = links.filter(|link| !observed.set.links.contains(link)).map(Step::Enable);
+    enable.chain(units.cloned().map(Step::Start)).collect()
 }
 
 impl Desired<'_> {

@@ -7,6 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::converge::start_again;
 use super::{ActiveState, Observed, ServicePlan, Step};
 use crate::name::{ProxyName, ServiceId};
 use crate::proxy::{UpstreamChange, UpstreamFile};
@@ -253,12 +254,8 @@ fn vacate(plan: &mut ServicePlan, observed: &Observed) -> bool {
     };
     let stops: Vec<Step> = plan.finish.iter().filter(|step| is_up(step)).cloned().collect();
     plan.finish.retain(|step| !is_up(step));
-    let enabled = |unit: &&Step| {
-        let unit = unit.unit();
-        unit.is_some_and(|unit| observed.links_to(&plan.service, unit).next().is_some())
-    };
-    let back = stops.iter().filter(enabled).filter_map(Step::unit).cloned().map(Step::Start);
-    plan.undo.extend(back.collect::<Vec<_>>());
+    let back = start_again(&plan.service, stops.iter().filter_map(Step::unit), observed);
+    plan.undo.extend(back);
     let vacates = !stops.is_empty();
     plan.downtime |= vacates;
     let (traffic, mut before): (Vec<_>, Vec<_>) =

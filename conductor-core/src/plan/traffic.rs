@@ -21,6 +21,15 @@ pub(super) struct Traffic {
     pub(super) finish: Vec<Step>,
 }
 
+/// The steps that undo the switch of the fixed names of sockets.
+#[derive(Default)]
+struct NamesUndo {
+    /// They name the old sockets again.
+    back: Vec<Step>,
+    /// New names are removed.
+    unused: Vec<Step>,
+}
+
 impl Traffic {
     /// Switches requests to the desired instances.
     pub(super) fn new(desired: &Desired<'_>, observed: &Observed) -> Self {
@@ -44,22 +53,26 @@ impl Traffic {
         observed: &Observed,
     ) -> Self {
         let mut traffic = Self::default();
-        let unused = traffic.switch_sockets(service, sockets, observed);
-        traffic.write_upstreams(service, upstream, drain, observed);
-        // Until the proxy has read its old file, it sends requests to these names.
-        traffic.undo.extend(unused);
+        let names = traffic.switch_sockets(service, sockets, observed);
+        traffic.write_upstreams(service, upstream, drain, !names.back.is_empty(), observed);
+        // Until the proxy has read its old file, it sends requests to these names, and with the new file maybe those
+        // for another service, whose upstream moves here. The old instances may not be up, or not start at boot.
+        let is_drain = |step: &Step| matches!(step, Step::DrainProxy { .. });
+        let (drains, files): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut traffic.undo).into_iter().partition(is_drain);
+        traffic.undo = [files, names.back, drains, names.unused].concat();
         traffic.leave_sockets(service, sockets, drain, observed);
         traffic
     }
 
-    /// Switches the fixed names of sockets. Returns the steps of the undo that remove new names.
+    /// Switches the fixed names of sockets. Returns the steps that undo it.
     fn switch_sockets(
         &mut self,
         service: &ServiceId,
         sockets: &BTreeMap<u16, HostPath>,
         observed: &Observed,
-    ) -> Vec<Step> {
-        let mut unused = Vec::new();
+    ) -> NamesUndo {
+        let mut undo = NamesUndo::default();
         let names = observed.sockets.get(service);
         for (&instance, socket) in sockets {
             let old = names.and_then(|names| names.get(&instance));
@@ -70,13 +83,13 @@ impl Traffic {
             match old {
                 Some(old) => {
                     let (service, socket) = (service.clone(), old.clone());
-                    self.undo.push(Step::Switch { service, instance, socket });
+                    undo.back.push(Step::Switch { service, instance, socket });
                 }
-                None => unused.push(Step::Unswitch { service: service.clone(), instance }),
+                None => undo.unused.push(Step::Unswitch { service: service.clone(), instance }),
             }
             self.switch.push(Step::Switch { service, instance, socket: socket.clone() });
         }
-        unused
+        undo
     }
 
     fn write_upstreams(
@@ -84,6 +97,7 @@ impl Traffic {
         service: &ServiceId,
         upstream: Option<&UpstreamFile>,
         drain: Span,
+        names_go_back: bool,
         observed: &Observed,
     ) {
         let files = observed.upstreams.get(service).map_or(&[][..], Vec::as_slice);
@@ -118,7 +132,7 @@ impl Traffic {
             let reload =
                 [Step::ReloadProxy(proxy.clone()), Step::DrainProxy { proxy, longest: drain }];
             self.switch.extend(reload.clone());
-            if !self.undo.is_empty() {
+            if names_go_back || !self.undo.is_empty() {
                 self.undo.extend(reload);
             }
         }

@@ -22,7 +22,13 @@ impl<H: Host> Executor<'_, H> {
         steps: Vec<Step>,
         run: &mut ServiceRun<H::OldWorkers>,
     ) -> Result<(), Halt> {
-        if run.phase() != Phase::Steps {
+        let is_urgent = match run.phase() {
+            Phase::Steps => true,
+            Phase::Finish => false,
+            // It enables what it starts next.
+            Phase::Undo => run.starts(),
+        };
+        if !is_urgent {
             self.is_idle(run);
             select(Box::pin(self.busy.zero()), Box::pin(self.host.sleep(BATCH_WAIT))).await;
         }

@@ -22,7 +22,8 @@ use fleet::Fleet;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 use services::{
-    Found, Goal, INSTANCES, Kind, RELEASES, SERVICES, Settings, Start, dependent, processes, settings,
+    Found, Goal, INSTANCES, Kind, RELEASES, SERVICES, Settings, Start, dependent, processes,
+    settings,
 };
 
 /// The fault that is injected, if any, and the number of the call.
@@ -478,4 +479,48 @@ fn a_deploy_after_a_killed_removal_can_be_interrupted() {
             fleet.is(&goal);
         }
     }
+}
+
+/// A service with a socket takes the upstream of one that is removed, and goes back at each call: until the proxy has
+/// its old files again, the socket is that of the new instance, because the old one would not start at boot.
+#[test]
+fn an_upstream_that_moves_back_is_answered_all_the_time() {
+    let instance = |release: usize, enabled| {
+        let mut found = vec![Found::default(); RELEASES * usize::from(INSTANCES)];
+        found[release * usize::from(INSTANCES)] =
+            Found { file: true, enabled, up: true, named: true };
+        Start { found, ..Start::default() }
+    };
+    for fault in [Fault::Fails, Fault::IsInterrupted] {
+        for call in 0.. {
+            let takes = Settings { kind: Kind::Socket, ..plain() };
+            let fleet = Fleet::new(&[(plain(), instance(0, true)), (takes, instance(2, false))]);
+            let goal = [None, Some(Goal { release: 0, name: 0 })];
+            change(&fleet, &goal, Some((call, fault)));
+            if fleet.host.calls() <= call {
+                assert!(call > 20, "{call} calls");
+                break;
+            }
+        }
+    }
+}
+
+/// Somebody removed the link of an instance that runs, so a start alone would not bring it back.
+#[test]
+fn what_was_stopped_first_serves_again_although_it_was_not_enabled() {
+    let mut undone = 0;
+    for call in 0.. {
+        let fleet = found(Settings { stop_first: true, ..plain() }, false);
+        let old = fleet.instances();
+        let reports = change(&fleet, &[Some(Goal::of(2))], Some((call, Fault::Fails)));
+        if fleet.host.calls() <= call {
+            break;
+        }
+        let failures = reports.iter().flatten().filter_map(|report| report.failure.as_ref());
+        for failure in failures.filter(|failure| failure.undone) {
+            assert_eq!((failure.old_serves, fleet.instances()), (true, old.clone()), "{failure:?}");
+            undone += 1;
+        }
+    }
+    assert!(undone > 3, "{undone} changes were undone");
 }
