@@ -399,14 +399,13 @@ fn a_system_crontab_with_an_owner_is_suspected() {
 fn output_is_mailed_to_whom_cron_mails_it() {
     let text =
         b"@daily root a\n@daily alice b\nMAILTO=ops\n@daily root c\nMAILTO=\n@daily root d\n";
-    let mails = |importer: Importer, owner: Owner| {
-        let mut importer = importer;
+    let mails = |mut importer: Importer, owner: Owner| {
         let file = Path::new("/etc/cron.d/x");
         importer.add(&Source { file, text, owner, id: None });
-        let imported = importer.finish();
-        let noted = imported.notes.iter().filter(|note| note.message.contains("without MAILTO"));
+        let result = importer.finish();
+        let noted = result.notes.iter().filter(|note| note.message.contains("without MAILTO"));
         let noted = noted.map(|note| note.hint.clone()).collect::<Vec<_>>();
-        let service = services(&imported).pop().unwrap();
+        let service = services(&result).pop().unwrap();
         let to = service.jobs.values().map(|job| service.mail_to(job).map(ToString::to_string));
         (to.map(Option::unwrap_or_default).collect::<Vec<_>>(), noted)
     };
