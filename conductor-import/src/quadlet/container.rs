@@ -7,7 +7,7 @@ use crate::node::{Entry, Node, Place, Value};
 use crate::report::{Origin, Report};
 
 /// Arguments of podman with a key of Compose, and whether each is another item of a list.
-const ARGUMENTS: [(&str, &str, bool); 20] = [
+const ARGUMENTS: [(&str, &str, bool); 23] = [
     ("add-host", "extra_hosts", true),
     ("cap-add", "cap_add", true),
     ("cap-drop", "cap_drop", true),
@@ -21,8 +21,11 @@ const ARGUMENTS: [(&str, &str, bool); 20] = [
     ("hostname", "hostname", false),
     ("ipc", "ipc", false),
     ("memory", "mem_limit", false),
+    ("memory-swap", "memswap_limit", false),
+    ("oom-score-adj", "oom_score_adj", false),
     ("pid", "pid", false),
     ("pids-limit", "pids_limit", false),
+    ("platform", "platform", false),
     ("privileged", "privileged", false),
     ("security-opt", "security_opt", true),
     ("shm-size", "shm_size", false),
@@ -58,7 +61,8 @@ impl<'t> Translation<'t> {
         for line in lines.iter().filter(|line| line.section == "Container") {
             let origin = Origin::new(line.at, format!("Container.{}", line.key));
             let value = match specifiers(&line.value, self.name) {
-                Ok(value) => value,
+                // Quadlet puts the value into an ExecStart=, in which $$ stands for $.
+                Ok(value) => value.replace("$$", "$"),
                 Err(specifier) => {
                     let message =
                         format!("left out: systemd would replace {specifier} in the value");
@@ -133,13 +137,7 @@ impl<'t> Translation<'t> {
             "Image" => self.image(value, at, origin),
             "Entrypoint" => {
                 // A program, or a list in JSON's form.
-                let list = value.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-                let words: Vec<_> = match list {
-                    Some(list) => {
-                        list.split(',').map(|it| it.trim().trim_matches('"').to_owned()).collect()
-                    }
-                    None => self.split(value, origin),
-                };
+                let words = list(value).unwrap_or_else(|| self.split(value, origin));
                 let items = words.into_iter().map(|word| Node::text(word, at)).collect();
                 self.set("entrypoint", Node::new(Value::List(items), at));
             }
@@ -162,7 +160,18 @@ impl<'t> Translation<'t> {
             "HealthCmd" if value == "none" => {
                 self.put("healthcheck", "test", Node::text("NONE", at));
             }
-            "HealthCmd" => self.put("healthcheck", "test", Node::text(value, at)),
+            "HealthCmd" => {
+                // podman runs a list without a shell, unless it has only one word.
+                let test = match list(value).filter(|words| words.len() > 1) {
+                    Some(words) => {
+                        let words = std::iter::once("CMD".to_owned()).chain(words);
+                        let items = words.map(|word| Node::text(word, at)).collect();
+                        Node::new(Value::List(items), at)
+                    }
+                    None => Node::text(value, at),
+                };
+                self.put("healthcheck", "test", test);
+            }
             "Mount" => self.mount(value, at, origin),
             "Network" => self.network(value, at, origin),
             "NetworkAlias" => {
@@ -177,6 +186,10 @@ impl<'t> Translation<'t> {
             }
             "SecurityLabelNested" if is_true => {
                 self.push("security_opt", Node::text("label=nested", at));
+            }
+            "ReadOnlyTmpfs" if is_true => self.option("--read-only-tmpfs=true".to_owned(), origin),
+            "ReadOnlyTmpfs" => {
+                self.report.note(origin, "not needed: read_only leaves no directory writable");
             }
             "Notify" if value == "healthy" => {}
             "Notify" if is_true => self.report.leave_out(
@@ -285,17 +298,18 @@ impl<'t> Translation<'t> {
             }
             _ => {}
         }
-        let mut entries = Vec::new();
+        let mut aliases = Vec::new();
         for option in options.into_iter().flat_map(|options| options.split(',')) {
             if let Some(("alias", alias)) = option.split_once('=') {
-                let aliases = Value::List(vec![Node::text(alias, at)]);
-                entries.push(Entry { key: "aliases".into(), at, value: Node::new(aliases, at) });
+                aliases.push(Node::text(alias, at));
             } else {
                 let message = format!("left out: it sets {option} of the connection");
                 self.report.leave_out(origin, message, "");
             }
         }
-        let value = if entries.is_empty() { Value::Null } else { Value::Map(entries) };
+        let aliases = (!aliases.is_empty()).then(|| Node::new(Value::List(aliases), at));
+        let entry = aliases.map(|value| Entry { key: "aliases".into(), at, value });
+        let value = entry.map_or(Value::Null, |entry| Value::Map(vec![entry]));
         self.put("networks", name.strip_suffix(".network").unwrap_or(name), Node::new(value, at));
     }
 
@@ -350,4 +364,9 @@ impl<'t> Translation<'t> {
             entries.push(Entry { key: inner.to_owned(), at, value });
         }
     }
+}
+
+/// Returns the words of a list in JSON's form, if a value is one.
+fn list(value: &str) -> Option<Vec<String>> {
+    serde_json::from_str(value).ok()
 }

@@ -216,7 +216,12 @@ pub(super) const KEYS: &[Key] = &[
     key("PublishPort", Take::Item, "ports", "`ports`; a port without one of the host is `port`"),
     key("Pull", Take::Text, "pull_policy", "`pull`"),
     key("ReadOnly", Take::Text, "read_only", "`read_only`"),
-    option!("ReadOnlyTmpfs", "--read-only-tmpfs"),
+    key(
+        "ReadOnlyTmpfs",
+        Take::Other,
+        "",
+        "nothing if `false`, which conductor says itself; else `options: [--read-only-tmpfs=true]`",
+    ),
     key("ReloadCmd", Take::LeftOut, "", "systemctl reload runs it; conductor has no reload"),
     key("ReloadSignal", Take::LeftOut, "", "systemctl reload sends it; conductor has no reload"),
     key("Retry", Take::Note, "", "nothing: a failed pull fails the apply"),

@@ -16,6 +16,8 @@ pub(super) fn carry(
     report: &mut Report,
 ) {
     let mut starts_at_boot = false;
+    let has_own_timeout =
+        lines.iter().any(|line| line.section == "Container" && line.key == "StopTimeout");
     for line in lines.iter().filter(|line| line.section != "Container") {
         let origin = Origin::new(line.at, format!("{}.{}", line.section, line.key));
         match (line.section.as_str(), line.key.as_str()) {
@@ -46,6 +48,8 @@ pub(super) fn carry(
                     "not needed: conductor pulls the image before, and waits for health",
                 );
             }
+            // systemd's is longer than that of podman, if both are given.
+            ("Service", "TimeoutStopSec") if has_own_timeout => {}
             ("Service", "TimeoutStopSec") => match seconds(&line.value) {
                 Some(time) => {
                     draft.put("deploy", "stop_timeout", Val::Text(units::span(time)), &origin);

@@ -8,7 +8,7 @@ use conductor_core::value::{EnvName, HostPath};
 use super::{Conversion, plain, texts};
 use crate::compose::dotenv::{self, Variable};
 use crate::compose::merge::key_values;
-use crate::draft::Val;
+use crate::draft::{Item, Val};
 use crate::node::{Entry, Node};
 use crate::report::Origin;
 
@@ -71,6 +71,24 @@ pub(crate) fn finish(c: &mut Conversion<'_>, origin: &Origin) {
         format!("{count} value{s} of variables: in {path}, which only its owner can read"),
     );
     c.draft.push("env_files", plain(&path), &origin);
+}
+
+/// Removes the variable that conductor sets itself: the port, if the program is told of it.
+pub(super) fn without_port(c: &mut Conversion<'_>) {
+    let (Some(Val::Plain(port)), Some(Val::Map(variables))) =
+        (c.draft.get("port").cloned(), c.draft.get("env").cloned())
+    else {
+        return;
+    };
+    let is_it = |item: &Item| item.key == "PORT" && item.value == Val::Text(port.clone());
+    let Some(item) = variables.iter().find(|item| is_it(item)) else { return };
+    c.note(&item.origin, "not needed: conductor sets PORT to the port of the service");
+    let origin = item.origin.clone();
+    let rest: Vec<_> = variables.iter().filter(|item| !is_it(item)).cloned().collect();
+    match rest.is_empty() {
+        true => c.draft.unset("env"),
+        false => c.draft.set("env", Val::Map(rest), &origin),
+    }
 }
 
 pub(crate) fn env_file(c: &mut Conversion<'_>, entry: &Entry, origin: &Origin) {

@@ -74,6 +74,7 @@ pub(crate) fn convert(c: &mut Conversion<'_>) {
     program::finish(c, &origin);
     networks::finish(c, &origin);
     depends::finish(c, &origin);
+    environment::without_port(c);
     extension::extend(c);
 }
 

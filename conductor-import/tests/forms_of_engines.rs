@@ -1,0 +1,93 @@
+//! Forms that the engines read in their own way.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test fails")]
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use conductor_core::definition::Runtime;
+use conductor_core::service::{HealthCheck, Service};
+use conductor_import::{Surroundings, compose, quadlet};
+
+/// Imports one file, of which nothing may be left out, and returns its only service.
+fn import(name: &str, text: &str) -> Service {
+    let surroundings = Surroundings {
+        read: &|path| Ok(path.ends_with(name).then(|| text.to_owned())),
+        variable: &|_| None,
+        directory: Path::new("/srv"),
+        defined: BTreeMap::new(),
+    };
+    let files = vec![PathBuf::from(name)];
+    let imported = if name.ends_with(".container") {
+        let runtime = Runtime::Podman;
+        let options = quadlet::Options { files, runtime, ..quadlet::Options::default() };
+        quadlet::import(&options, &surroundings)
+    } else {
+        let runtime = Runtime::Docker;
+        let options = compose::Options { files, runtime, ..compose::Options::default() };
+        compose::import(&options, &surroundings)
+    };
+    let imported = imported.unwrap();
+    assert_eq!(imported.left_out, []);
+    Service::parse(Path::new("web.yaml"), &imported.definitions[0].text).unwrap()
+}
+
+fn container(lines: &str) -> Service {
+    import("web.container", &format!("[Container]\nImage=docker.io/library/a:1\n{lines}"))
+}
+
+#[test]
+fn a_doubled_dollar_is_one() {
+    let service = container("Exec=echo $$HOME \"50%%\"\nEnvironment=A=$$5\n");
+    let words: Vec<_> = service.command.iter().map(|word| word.as_str()).collect();
+    assert_eq!(words, ["echo", "$HOME", "50%"]);
+    assert_eq!(service.env.values().next().unwrap().as_str(), "$5");
+}
+
+#[test]
+fn a_list_is_run_without_a_shell() {
+    let service = container(
+        "HealthCmd=[\"pg_isready\", \"-d\", \"a, b\"]\nEntrypoint=[\"/bin/tini\", \"a,b\"]\n",
+    );
+    let entrypoint: Vec<_> =
+        service.entrypoint.iter().flatten().map(|word| word.as_str()).collect();
+    assert_eq!(entrypoint, ["/bin/tini", "a,b"]);
+    let Some(HealthCheck::Command(command)) = service.health.map(|health| health.check) else {
+        panic!("it is checked by a command")
+    };
+    let words: Vec<_> = command.iter().map(|word| word.as_str()).collect();
+    assert_eq!(words, ["pg_isready", "-d", "a, b"]);
+}
+
+#[test]
+fn each_alias_in_a_network_counts() {
+    let service = container("Network=back:alias=db,alias=postgres\n");
+    let aliases: Vec<_> = service.networks.values().flatten().map(|alias| alias.as_str()).collect();
+    assert_eq!(aliases, ["db", "postgres"]);
+}
+
+#[test]
+fn no_swap_is_what_conductor_gives() {
+    let service =
+        import("compose.yaml", "services: {web: {image: a, mem_limit: 512m, memswap_limit: 512m}}");
+    assert_eq!(service.limits.memory.unwrap().bytes(), 512 << 20);
+    assert_eq!(service.limits.memory_swap, None);
+    let service = container("PodmanArgs=--memory=512m --memory-swap=640m --oom-score-adj=-100\n");
+    assert_eq!(service.limits.memory_swap.unwrap().bytes(), 128 << 20);
+    assert_eq!(service.limits.oom_score_adjust.unwrap().number(), -100);
+}
+
+#[test]
+fn the_port_that_conductor_tells_is_not_told_twice() {
+    let text =
+        "services: {web: {image: a, ports: [\"8000\"], environment: {PORT: \"8000\", A: b}}}";
+    let service = import("compose.yaml", text);
+    assert_eq!(service.env.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["A"]);
+}
+
+#[test]
+fn the_deadline_of_podman_is_that_of_the_program() {
+    let text = "StopTimeout=120\n\n[Service]\nTimeoutStopSec=130\n";
+    let service = container(text);
+    assert_eq!(service.deploy.stop_timeout.duration().as_secs(), 120);
+}
