@@ -13,6 +13,7 @@ use crate::commands::cron::import::ImportedCrontabs;
 use crate::commands::cron::run_now::FinishedRun;
 use crate::commands::cron::translate::Translation;
 use crate::commands::diff::Difference;
+use crate::commands::export::ExportedServices;
 use crate::commands::import::ImportedServices;
 use crate::commands::logs::JournalEntry;
 use crate::commands::render::Rendered;
@@ -47,6 +48,7 @@ pub(crate) enum OutputOf {
     CronResume,
     ImportCompose,
     ImportQuadlet,
+    Export,
 }
 
 impl OutputOf {
@@ -97,6 +99,7 @@ impl OutputOf {
             Self::ImportCompose | Self::ImportQuadlet => {
                 vec![generator.subschema_for::<ImportedServices<'_>>()]
             }
+            Self::Export => vec![generator.subschema_for::<ExportedServices<'_>>()],
             Self::CronNext => vec![generator.subschema_for::<Upcoming>()],
             Self::CronHistory => vec![generator.subschema_for::<History>()],
             Self::CronRunNow => vec![

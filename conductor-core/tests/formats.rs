@@ -8,7 +8,7 @@ use std::path::Path;
 
 use conductor_core::error::Problem;
 use conductor_core::release::Release;
-use conductor_core::service::{Origin, Service};
+use conductor_core::service::{Origin, Places, Service};
 use conductor_core::unit::Templates;
 use mistakes::MISTAKES;
 
@@ -44,6 +44,7 @@ fn the_three_formats_give_the_same_service() {
             hooks: BTreeMap::new(),
             jobs: BTreeMap::new(),
             files: Vec::new(),
+            keys: Places::default(),
         };
         for advice in &mut service.advice {
             (advice.file, advice.position) = ("web".into(), None);

@@ -12,7 +12,7 @@ use conductor_core::definition::{
     Definition, Deploy, Engines, Health, Job, LIMITS, Limits, MEANINGS, Native, ProcessKeys, Proxy,
     schema,
 };
-use conductor_core::service::Service;
+use conductor_core::service::{Places, Service};
 use conductor_core::settings::{self, ProxyKeys};
 use generated::assert_generated;
 use probe_protocol::Statuses;
@@ -199,6 +199,7 @@ fn the_defaults_of_the_schema_are_the_parsers() {
         // The place of a value is not part of it.
         service.origin.jobs.clear();
         service.origin.position = (1, 1);
+        service.origin.keys = Places::default();
         service.origin.files.clear();
         service.advice.clear();
         // Nor is it whether a default is written.

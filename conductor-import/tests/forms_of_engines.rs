@@ -39,7 +39,8 @@ fn container(lines: &str) -> Service {
 #[test]
 fn a_doubled_dollar_is_one() {
     let service = container("Exec=echo $$HOME \"50%%\"\nEnvironment=A=$$5\n");
-    let words: Vec<_> = service.command.iter().map(|word| word.as_str()).collect();
+    let words: Vec<_> =
+        service.command.iter().map(conductor_core::value::Argument::as_str).collect();
     assert_eq!(words, ["echo", "$HOME", "50%"]);
     assert_eq!(service.env.values().next().unwrap().as_str(), "$5");
 }
@@ -50,19 +51,24 @@ fn a_list_is_run_without_a_shell() {
         "HealthCmd=[\"pg_isready\", \"-d\", \"a, b\"]\nEntrypoint=[\"/bin/tini\", \"a,b\"]\n",
     );
     let entrypoint: Vec<_> =
-        service.entrypoint.iter().flatten().map(|word| word.as_str()).collect();
+        service.entrypoint.iter().flatten().map(conductor_core::value::Argument::as_str).collect();
     assert_eq!(entrypoint, ["/bin/tini", "a,b"]);
     let Some(HealthCheck::Command(command)) = service.health.map(|health| health.check) else {
         panic!("it is checked by a command")
     };
-    let words: Vec<_> = command.iter().map(|word| word.as_str()).collect();
+    let words: Vec<_> = command.iter().map(conductor_core::value::Argument::as_str).collect();
     assert_eq!(words, ["pg_isready", "-d", "a, b"]);
 }
 
 #[test]
 fn each_alias_in_a_network_counts() {
     let service = container("Network=back:alias=db,alias=postgres\n");
-    let aliases: Vec<_> = service.networks.values().flatten().map(|alias| alias.as_str()).collect();
+    let aliases: Vec<_> = service
+        .networks
+        .values()
+        .flatten()
+        .map(conductor_core::name::NetworkAlias::as_str)
+        .collect();
     assert_eq!(aliases, ["db", "postgres"]);
 }
 
@@ -82,7 +88,10 @@ fn the_port_that_conductor_tells_is_not_told_twice() {
     let text =
         "services: {web: {image: a, ports: [\"8000\"], environment: {PORT: \"8000\", A: b}}}";
     let service = import("compose.yaml", text);
-    assert_eq!(service.env.keys().map(|name| name.as_str()).collect::<Vec<_>>(), ["A"]);
+    assert_eq!(
+        service.env.keys().map(conductor_core::value::EnvName::as_str).collect::<Vec<_>>(),
+        ["A"]
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod cron;
 pub(crate) mod deploy;
 pub(crate) mod diff;
+pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod logs;
 pub(crate) mod metrics;
@@ -26,6 +27,7 @@ use self::apply::Apply;
 use self::change::ChangeOptions;
 use self::cron::{Cron, CronCommand};
 use self::deploy::Deploy;
+use self::export::Export;
 use self::import::Import;
 use self::logs::Logs;
 use self::metrics::MetricsOptions;
@@ -71,6 +73,8 @@ pub(crate) enum Command {
     Cron(Cron),
     /// Convert Compose files or Quadlet units to definitions
     Import(Import),
+    /// Convert definitions to what Compose, a Docker swarm, Quadlet or Kubernetes reads
+    Export(Export),
     /// Print the JSON Schema of a definition, or of what a command prints for programs
     Schema(Schema),
 }
@@ -93,6 +97,7 @@ impl Command {
             Self::Remove(options) => remove::run(context, options),
             Self::Cron(cron) => cron::run(context, cron),
             Self::Import(options) => import::run(context, options),
+            Self::Export(options) => export::run(context, options),
             Self::Schema(options) => schema::run(context, options),
         }
     }

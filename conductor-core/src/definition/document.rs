@@ -222,6 +222,36 @@ impl<'i> Document<'i> {
     pub(super) fn parent(&self, id: NodeId) -> Option<(NodeId, PathStep<'i>)> {
         self.nodes[id.0 as usize].parent.clone()
     }
+
+    /// Returns the values below one, to a depth, each with its path from there.
+    pub(super) fn below(&self, root: NodeId, depth: usize) -> Vec<(String, NodeId)> {
+        let mut found = Vec::new();
+        self.add_below(root, "", depth, &mut found);
+        found
+    }
+
+    fn add_below(&self, id: NodeId, prefix: &str, depth: usize, found: &mut Vec<(String, NodeId)>) {
+        let Some(deeper) = depth.checked_sub(1) else { return };
+        let mut add = |step: &PathStep<'_>, child: NodeId| {
+            let mut path = prefix.to_owned();
+            push_step(&mut path, step);
+            self.add_below(child, &path, deeper, found);
+            found.push((path, child));
+        };
+        match self.value(id) {
+            Value::List(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    add(&PathStep::Index(index), *item);
+                }
+            }
+            Value::Map(entries) => {
+                for entry in entries {
+                    add(&PathStep::Key(Cow::Borrowed(&entry.key)), entry.value);
+                }
+            }
+            _ => {}
+        }
+    }
 }
 
 /// Appends one step; keys with unusual characters are quoted.

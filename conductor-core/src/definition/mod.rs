@@ -163,6 +163,13 @@ impl<'i> Source<'i> {
         (self.document.path(at), self.document.position(at))
     }
 
+    /// Returns the keys and items below a value, each with its path from there.
+    pub(crate) fn below(&self, at: NodeId) -> Vec<(String, NodeId)> {
+        /// `cron.NAME.jitter`, `volumes[0]`
+        const DEPTH: usize = 3;
+        self.document.below(at, DEPTH)
+    }
+
     /// Returns a problem of a value, without noting it.
     pub(crate) fn problem(&self, at: NodeId, fault: Fault) -> Problem {
         self.locate(fault.found(self.document.position(at), self.document.path(at)))

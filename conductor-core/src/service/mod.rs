@@ -4,6 +4,7 @@ mod check;
 mod conflicts;
 mod dependencies;
 mod files;
+mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -16,6 +17,7 @@ pub use crate::definition::Process;
 pub use conflicts::check_conflicts;
 pub use dependencies::{Dependency, OnHost, check_dependencies};
 pub use files::{HostFile, Purpose};
+pub use places::Places;
 
 use crate::cron::CalendarEvent;
 use crate::definition::{
@@ -137,6 +139,8 @@ pub struct Origin {
     pub jobs: BTreeMap<JobName, (usize, usize)>,
     /// The files and directories of the host that it refers to.
     pub files: Vec<HostFile>,
+    /// Where each of its keys is.
+    pub keys: Places,
 }
 
 /// The proxy and the upstream of the instances.

@@ -13,7 +13,7 @@ pub(crate) const LONGEST_LINE: usize = 1_048_575;
 ///
 /// It is always in double quotes, which also works for the empty argument, a single `;` and a leading `#`.
 /// A NUL cannot be expressed; [`crate::value::Argument`] refuses it.
-pub(crate) fn quote(text: &str) -> String {
+pub fn quote(text: &str) -> String {
     let mut quoted = String::with_capacity(text.len() + 2);
     push_quoted(&mut quoted, text);
     quoted
@@ -116,7 +116,7 @@ pub(crate) fn probe_line(prefix: &str, probe: &str, arguments: &[Word]) -> Comma
 }
 
 /// Returns a value with `%` doubled, for directives with specifiers and without quotes (paths, users).
-pub(crate) fn percent(text: &str) -> String {
+pub fn percent(text: &str) -> String {
     text.replace('%', "%%")
 }
 
@@ -130,7 +130,7 @@ pub(crate) fn path(text: &str) -> String {
 
 /// Returns a description. systemd does not unquote it, and a backslash at its end would join it with the next
 /// line, even with `[Service]`. So a space follows the backslash, which systemd strips.
-pub(crate) fn description(text: &str) -> String {
+pub fn description(text: &str) -> String {
     let mut line = percent(text);
     if line.ends_with('\\') {
         line.push(' ');

@@ -2,7 +2,7 @@
 
 mod bounds;
 mod contents;
-pub(crate) mod escape;
+pub mod escape;
 mod image;
 mod lines;
 mod metadata;

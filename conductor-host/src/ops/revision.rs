@@ -29,6 +29,24 @@ impl Conductor {
 }
 
 impl Conductor {
+    /// Returns services, each at the revision that its definition names, or that is deployed. One with neither stays
+    /// without.
+    ///
+    /// # Errors
+    /// A definition names no revision, and the units of the host cannot be read.
+    pub fn at_revisions(&self, services: Vec<Service>) -> Result<Vec<Service>, Error> {
+        if services.iter().all(|service| service.own_revision().is_some()) {
+            return Ok(services);
+        }
+        let observed = self.observe_files(None)?;
+        let at_revision = |service: Service| {
+            let own = service.own_revision();
+            let revision = own.or_else(|| deployed_revision(&service.id, &observed));
+            Service { revision, ..service }
+        };
+        Ok(services.into_iter().map(at_revision).collect())
+    }
+
     /// Returns a service at the revision of its current release.
     ///
     /// # Errors

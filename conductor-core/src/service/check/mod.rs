@@ -25,7 +25,7 @@ use std::fmt::Display;
 
 pub(super) use application::shared_volumes;
 
-use super::{Origin, Service};
+use super::{Origin, Places, Service};
 use crate::definition::{
     Definition, Fault, Field, Job, MOST_INSTANCES, MOST_PARALLEL, NetworkMode, NodeId, Part,
     PullPolicy, Runtime, Source, Table, defaults,
@@ -161,6 +161,7 @@ pub(super) fn service(
             hooks: hooks.iter().map(|(event, it)| (*event, source.position(it.at))).collect(),
             jobs: places,
             files,
+            keys: Places::new(source, check.root),
         },
         id,
         application,
