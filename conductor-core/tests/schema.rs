@@ -85,7 +85,7 @@ fn both_accept_what_is_good() {
         ("env", json!({"A": "", "_b": 1.5, "C": "x\ny"})),
         ("env_files", json!(["/etc/x.env", "/"])),
         ("secrets", json!({"database_url": "/etc/secret"})),
-        ("volumes", json!(["/a:/b", "/a/{revision}:/c:ro", "/a:/d:rw", "my-data:/data:ro"])),
+        ("volumes", json!(["/a:/b", "/e/{revision}:/c:ro", "/a:/d:rw", "my-data:/data:ro"])),
         ("ports", json!([9100, "53:53/udp", "127.0.0.1:80:80", "[::1]:80:80/tcp", "1-2:1-2"])),
         ("networks", json!(["backend", "Shop_default"])),
         ("network_mode", json!("host")),
