@@ -72,7 +72,7 @@ fn read_address(text: &str) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{TcpListener, UdpSocket};
+    use std::net::{TcpListener, TcpStream, UdpSocket};
 
     use super::*;
 
@@ -81,8 +81,12 @@ mod tests {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         assert!(listening_ports().unwrap().contains(&port));
-        drop(listener);
-        assert!(!listening_ports().unwrap().contains(&port));
+        // The client's socket is in the same table, and does not listen.
+        let stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+        let client = stream.local_addr().unwrap();
+        let port = client.port().to_string().parse().unwrap();
+        let client = FixedPort::listening(Protocol::Tcp, client.ip(), port);
+        assert!(!listeners().unwrap().contains(&client));
     }
 
     #[test]
