@@ -9,7 +9,8 @@ module ConductorCookbook
   # A service definition: the hash, its text, and how it differs from another one.
   class Definition
     # The keys of a definition that are also properties of `conductor_service`. `revision` is not among
-    # them, because it is also the revision to deploy. Nor is `timeout`, which is that of conductor.
+    # them, because it is also the revision to deploy. Nor are `timeout`, which is that of conductor, and
+    # `pull`, which is its option.
     FIELDS = %i[
       type runtime image entrypoint command instances depends_on port ports listen networks
       network_mode env env_files secrets volumes volume_names user cap_add cap_drop group_add

@@ -135,8 +135,8 @@ module ConductorCookbook
        *wanted.differences(current, sensitive: @sensitive)]
     end
 
-    # Returns the status of the service, or of each process of the application, or nil. conductor rejects an invalid
-    # id here, before a file of that name is deleted.
+    # Returns the status of the service, or of each process of the application, or nil. conductor rejects
+    # an invalid id here, before a file of that name is deleted.
     def status
       @cli.json('status', '--id', id, doing: "read the status of #{id}")['services']
     rescue Refused => e
@@ -207,7 +207,8 @@ module ConductorCookbook
     def removals(running)
       return [] unless running
 
-      instances = running.flat_map { |service| service['instances'] }.map { |instance| "stop #{instance['unit']}" }
+      instances = running.flat_map { |service| service['instances'] }
+      instances = instances.map { |instance| "stop #{instance['unit']}" }
       jobs = running.flat_map { |service| service['jobs'] }.map { |job| "stop #{job['timer']}" }
       instances + jobs + ["remove the units of #{id}"]
     end

@@ -69,7 +69,7 @@ property :processes, Hash, desired_state: false
 property :systemd, Hash, desired_state: false
 
 property :pull, String, equal_to: %w[missing always never], desired_state: false,
-                        description: 'When :create and :deploy pull images, in place of pull in the definition.'
+                        description: 'When :create and :deploy pull images, in place of the key pull.'
 property :directory, String, default: '/etc/conductor/services', desired_state: false,
                              description: 'The directory of the definitions on this host.'
 property :program, String, default: 'conductor', desired_state: false,

@@ -79,7 +79,7 @@ RSpec.describe 'the resources', :host do
 
     it 'has a property for every other field of a definition' do
       schema = JSON.parse(sh('conductor', 'schema'))['properties'].keys
-      own = %w[id description revision timeout]
+      own = %w[id description revision timeout pull]
       expect(ConductorCookbook::Definition::FIELDS.map(&:to_s)).to match_array(schema - own)
     end
 
