@@ -329,11 +329,7 @@ pub const ROWS: &[Row] = &[
     row(
         "tmpfs",
         "",
-        [
-            Kept("`tmpfs`"),
-            Partly("`volumes` of `type: tmpfs`; only `size` and `mode`"),
-            Kept("`Tmpfs=`"),
-        ],
+        [Kept("`tmpfs`"), Partly("`volumes` of `type: tmpfs`; only `size`"), Kept("`Tmpfs=`")],
     ),
     alike("read_only", "`read_only`", "`ReadOnly=`"),
     row(

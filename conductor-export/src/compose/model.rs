@@ -122,7 +122,6 @@ model! {
     }
     TmpfsOptions {
         size: Option<u64>,
-        mode: Option<u32>,
     }
     Ulimit {
         soft: Option<i64>,

@@ -33,9 +33,8 @@ impl Conversion<'_> {
             for option in given_options.split(',').filter(|option| !option.is_empty()) {
                 match option.split_once('=') {
                     Some(("size", text)) if bytes(text).is_some() => options.size = bytes(text),
-                    Some(("mode", text)) if u32::from_str_radix(text, 8).is_ok() => {
-                        options.mode = u32::from_str_radix(text, 8).ok();
-                    }
+                    // It is the engine's default. `docker stack deploy` ignores any other without a word.
+                    Some(("mode", text)) if u32::from_str_radix(text, 8) == Ok(0o1777) => {}
                     _ => self.report.leave_out(
                         given.service,
                         &format!("tmpfs[{index}]"),
@@ -48,7 +47,7 @@ impl Conversion<'_> {
             service.volumes.push(in_memory(&target, options));
         }
         if let Some(memory) = process.shm_size {
-            let options = TmpfsOptions { size: Some(memory.bytes()), mode: Some(0o1777) };
+            let options = TmpfsOptions { size: Some(memory.bytes()) };
             service.volumes.push(in_memory("/dev/shm", options));
         }
     }
