@@ -62,6 +62,8 @@ pub(super) struct Group {
     /// Whether a member changes the files, or has changed them.
     switches: Cell<bool>,
     switched: Cell<bool>,
+    /// Whether files are being written: they cannot be put back before that has ended.
+    writes: Cell<bool>,
     /// Whether a member puts the files back, or has put them back.
     restores_now: Cell<bool>,
     restored: Cell<bool>,
@@ -354,12 +356,18 @@ impl<H: Host> Executor<'_, H> {
             return Err(cause);
         }
         group.touched.set(true);
+        group.writes.set(true);
+        let mut result = Ok(());
         for (proxy, changes) in &changes {
-            self.host.write_upstreams(proxy, changes).await?;
+            result = self.host.write_upstreams(proxy, changes).await;
+            if result.is_err() {
+                break;
+            }
         }
-        group.switched.set(true);
+        group.writes.set(false);
+        group.switched.set(result.is_ok());
         group.wake();
-        Ok(())
+        Ok(result?)
     }
 
     /// Puts the files of a group back once all members are about to.
@@ -372,6 +380,7 @@ impl<H: Host> Executor<'_, H> {
         loop {
             poll_fn(|context| {
                 let waits = group.is_missing(Point::Back)
+                    || group.writes.get()
                     || group.restores_now.get() && !group.restored.get();
                 if waits {
                     group.waiting.borrow_mut().push(context.waker().clone());

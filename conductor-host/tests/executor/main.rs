@@ -524,3 +524,37 @@ fn what_was_stopped_first_serves_again_although_it_was_not_enabled() {
     }
     assert!(undone > 3, "{undone} changes were undone");
 }
+
+/// Members go back while another one still writes the files of all: they are put back after that.
+#[test]
+fn files_are_put_back_after_they_were_written() {
+    let at = |number: Option<usize>| {
+        let mut found = vec![Found::default(); RELEASES * usize::from(INSTANCES)];
+        if let Some(number) = number {
+            found[number] = Found { file: true, enabled: false, up: true, named: true };
+        }
+        Start { found, ..Start::default() }
+    };
+    let of = |kind, instances, batch, stop_first, start, depends| Settings {
+        kind,
+        instances,
+        batch,
+        stop_first,
+        start,
+        depends,
+        is_process: true,
+        min_healthy: false,
+        watched: false,
+        ..plain()
+    };
+    let services = [
+        (of(Kind::Port, 3, 2, false, 400, false), at(None)),
+        (of(Kind::Container, 3, 2, true, 25000, true), at(Some(8))),
+        (of(Kind::Port, 1, 1, false, 10, false), at(None)),
+    ];
+    let fleet = Fleet::new(&services);
+    let goal = |r, n| Some(Goal { release: r, name: n });
+    change(&fleet, &[None, goal(0, 1), goal(1, 2)], Some((33, Fault::DiesAfter)));
+    change(&fleet, &[goal(0, 0), goal(2, 1), goal(1, 2)], Some((32, Fault::IsInterrupted)));
+    change(&fleet, &[None, goal(2, 1), goal(1, 2)], None);
+}
