@@ -45,7 +45,8 @@ fn shares_no_limit_on_lines(host: &Host) {
     host.write("/etc/systemd/journald.conf.d/limit.conf", JOURNALD);
     host.sh("systemctl restart systemd-journald");
     host.write("/etc/systemd/system/docker.service.d/conductor.conf", DROP_IN);
-    host.sh("systemctl daemon-reload");
+    // It applies from the next start of docker on, which may run since an earlier test.
+    host.sh("systemctl daemon-reload; systemctl try-restart docker.service");
     start(host, Engine::Docker, &format!("command: [sh, -c, 'seq {FLOOD}; sleep 1d']\n"));
     let journal = |host: &Host, id: &str, options: &str| {
         let query = format!("CONDUCTOR_ID={id} _SYSTEMD_UNIT=docker.service");
