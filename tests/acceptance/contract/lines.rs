@@ -148,6 +148,13 @@ fn jobs(contract: &Contract<'_>) {
         contract.run(&["import", command, file], 0);
         contract.run(&["import", command, "/srv/nothing"], 2);
     }
+    let container = "id: db\nruntime: docker\nimage: redis\nrevision: '7'\n";
+    contract.host.write("/srv/db.yaml", container);
+    let answer = contract.run(&["export", "--to", "compose", "/srv/db.yaml"], 0);
+    assert_eq!(answer["files"].as_array().map(Vec::len), Some(1), "{answer}");
+    // What runs without a container is left out.
+    contract.run(&["export", "--to", "compose"], 1);
+    contract.run(&["export", "--to", "compose", "/srv/nothing"], 2);
     let answer = contract.run(&["cron", "import", "/srv/nothing", "--owner", "root"], 2);
     assert_eq!(answer["error"]["kind"], "crontab");
 }
