@@ -80,8 +80,8 @@ fn check(hook: &Hook) -> Result<(), (&'static str, Invalid)> {
 }
 
 impl Conductor {
-    /// Tells the hooks of services whose change failed. Nothing waits for them, and a hook that cannot be told is not
-    /// a failure of the change, which is reported anyway.
+    /// Runs the hooks of services whose change failed. Nothing waits for them. A hook that cannot be started does not
+    /// make the change fail once more: the failure itself is reported anyway.
     pub(super) fn tell_failures(
         &self,
         change: &Change,

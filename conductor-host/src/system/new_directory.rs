@@ -46,7 +46,7 @@ pub(super) fn create(path: &Path, set: &UnitSet) -> Result<(), DirectoryError> {
     File::open(parent).and_then(|parent| parent.sync_all()).at("sync", parent)
 }
 
-/// Gives a directory its name, if nothing has it.
+/// Renames a directory, unless something has the new name already.
 fn rename(from: &Path, to: &Path) -> io::Result<()> {
     match renameat_with(CWD, from, CWD, to, RenameFlags::NOREPLACE) {
         // A file system without this flag. A directory replaces only an empty one.

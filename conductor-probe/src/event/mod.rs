@@ -1,4 +1,4 @@
-//! `event`: tells the hooks of a service what has happened to one of its units.
+//! `event`: reports to the hooks of a service what has happened to one of its units.
 //!
 //! It runs as root beside a unit whose processes may be an attacker's. So what it tells comes from unit files and
 //! from systemd, its notes are where only root can write, and no program gets the environment of the unit. Nothing
@@ -49,7 +49,7 @@ pub(crate) enum EventError {
     Notes(#[source] io::Error),
 }
 
-/// Tells the hooks, unless they know already.
+/// Reports an event to the hooks of a service, unless it was reported before.
 pub(crate) fn run(event: &Event) -> Result<(), EventError> {
     let unit = Unit::read(&event.unit_file)?;
     let names = if event.moment == Moment::Failed { OF_FAILURE } else { OF_UNIT };
@@ -125,7 +125,7 @@ impl<'a> Unit<'a> {
         })
     }
 
-    /// Has systemd carry out the hook for an event, if there is one.
+    /// Asks systemd to run the hook for an event, if there is one.
     fn tell(
         &self,
         event: HookEvent,
@@ -181,7 +181,7 @@ fn is_stopped(unit: &str) -> bool {
     types.any(|kind| ["stop", "restart"].contains(&kind))
 }
 
-/// Has systemd ask again when an instance has been up for long enough.
+/// Starts a timer that checks again when an instance has been up for long enough.
 fn wait_for(event: &Event, unit: &str, now: Duration) {
     let stem = unit.strip_suffix(".service").unwrap_or(unit);
     let mut words: Vec<OsString> = [
