@@ -1,5 +1,6 @@
 //! Writes drafts as the processes of one application: what all of them have is written once.
 
+use conductor_core::definition::OWN_KEYS;
 use conductor_core::name::ServiceId;
 use conductor_core::service::Service;
 use conductor_core::yaml::Writer;
@@ -7,27 +8,12 @@ use conductor_core::yaml::Writer;
 use crate::Definition;
 use crate::draft::{Draft, Item, Val, in_order, write};
 
-/// The keys of which each process has a value of its own.
-const OWN: [&str; 11] = [
-    "type",
-    "timeout",
-    "command",
-    "instances",
-    "port",
-    "ports",
-    "listen",
-    "health",
-    "proxy",
-    "cron",
-    "max_parallel",
-];
-
 /// Returns one definition of drafts whose ids begin with that of the application; `None` if it would be refused, or one
 /// of them is missing.
 pub(crate) fn join(application: &ServiceId, drafts: &[&Draft]) -> Option<Definition> {
     let shared: Vec<Item> = match drafts {
         [first, others @ ..] if !others.is_empty() => {
-            let own = |item: &&Item| !OWN.contains(&item.key.as_str());
+            let own = |item: &&Item| !OWN_KEYS.contains(&item.key.as_str());
             first.fields().iter().filter(own).filter_map(|item| common(item, others)).collect()
         }
         _ => return None,

@@ -34,7 +34,7 @@ pub use hooks::{HookKeys, Hooks};
 pub use limits::{CheckedLimits, LIMITS, LimitMeaning, Limits};
 pub use networks::{Network, Networks};
 pub use process::{Engines, MEANINGS, Meaning, Native, Process, ProcessKeys};
-pub use processes::Processes;
+pub use processes::{OWN_KEYS, Processes};
 pub use raw::{
     ChangedFiles, Children, Definition, Deploy, Health, Job, Method, NetworkMode, Order, Overlap,
     Proxy, PullPolicy, Runtime, ServiceType,

@@ -20,8 +20,8 @@ pub(super) const PROCESSES: &str = "processes";
 /// The keys of which a process has no value of its own.
 pub(super) const SHARED: [&str; 6] = ["id", "image", "revision", "runtime", "pull", PROCESSES];
 
-/// The keys of which each process has a value of its own, or none.
-pub(super) const OWN: [&str; 11] = [
+/// The keys of a definition of which each process has a value of its own, or none.
+pub const OWN_KEYS: [&str; 11] = [
     "type",
     "timeout",
     "command",
@@ -168,7 +168,7 @@ fn refuse_own(document: &Document<'_>, findings: &Findings, first: &str) {
             note(document, findings, entry, fault.hint(hint));
         }
     };
-    refuse(ROOT, "", &OWN);
+    refuse(ROOT, "", &OWN_KEYS);
     let Value::Map(entries) = document.value(ROOT) else { return };
     if let Some(deploy) = entries.iter().find(|entry| entry.key == "deploy") {
         refuse(deploy.value, "deploy.", &OWN_DEPLOY);

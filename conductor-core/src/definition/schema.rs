@@ -4,7 +4,7 @@ use schemars::{Schema, generate::SchemaSettings};
 
 use serde_json::{Map, Value, json};
 
-use super::processes::{OWN, OWN_DEPLOY, PROCESSES, SHARED};
+use super::processes::{OWN_DEPLOY, OWN_KEYS, PROCESSES, SHARED};
 use super::raw::Definition;
 
 /// Returns the JSON Schema (draft 2020-12) of a service definition, for editors and other checkers.
@@ -34,7 +34,7 @@ fn add_process(schema: &mut Schema) {
     let none = |keys: &[&str]| -> Value {
         keys.iter().map(|key| ((*key).to_owned(), Value::Bool(false))).collect::<Map<_, _>>().into()
     };
-    let mut own = none(&OWN);
+    let mut own = none(&OWN_KEYS);
     own["deploy"] = json!({"properties": none(&OWN_DEPLOY)});
     schema.insert("dependentSchemas".to_owned(), json!({PROCESSES: {"properties": own}}));
 }
