@@ -1,7 +1,5 @@
 //! Why an instance does not start: said before anything is changed, or with the failure.
 
-use std::time::{Duration, Instant};
-
 use crate::Test;
 use crate::host::{Host, SLEEP};
 
@@ -162,30 +160,31 @@ fn a_start_is_repeated_until_it_works(host: &Host) {
     let ids = ["web", "plain"];
     let units = ids.map(|id| host.running(id)[0].0.clone());
     let running = |host: &Host| ids.iter().all(|id| host.running(id).len() == 1);
-    // How often systemd has given an instance up.
-    let rounds = |unit: &String| -> u32 {
-        let said = format!("journalctl -o cat _PID=1 UNIT={unit}");
-        host.sh(&format!("{said} | grep -c 'too quickly' || true")).parse().expect("a number")
+    // When systemd has given an instance up, in seconds.
+    let given_up = |unit: &String| -> Vec<f64> {
+        let said = format!("journalctl -o short-monotonic _PID=1 UNIT={unit}");
+        let when = host.sh(&format!("{said} | grep 'too quickly' | tr -d '[]' || true"));
+        let first = |line: &str| line.split_whitespace().next()?.parse().ok();
+        when.lines().map(|line| first(line).expect("a time")).collect()
     };
-    let before = units.each_ref().map(rounds);
+    let before = units.each_ref().map(|unit| given_up(unit).len());
     host.sh("rm /srv/env /srv/key");
     let pids = ids.map(|id| host.running(id)[0].1.to_string()).join(" ");
     host.sh(&format!("kill -KILL {pids}"));
-    let given_up = |times: u32| {
-        host.eventually("both are given up", |_| {
-            units.iter().zip(before).all(|(unit, before)| rounds(unit) >= before + times)
-        });
-        (Instant::now(), cpu_time(host))
-    };
-    let ((first, used), (second, more)) = (given_up(1), given_up(2));
-    let share = more.saturating_sub(used).as_secs_f64() / (second - first).as_secs_f64();
-    assert!(share < 0.04, "two instances take {share} of a processor");
+    host.eventually("both are given up twice", |_| {
+        units.iter().zip(before).all(|(unit, before)| given_up(unit).len() >= before + 2)
+    });
+    // Ten starts at most, then a rest of ten seconds: it costs little however long the repair takes.
+    // systemd 257 counts the ten seconds from the first failure, so half of them are certain.
+    for (unit, before) in units.iter().zip(before) {
+        let times = &given_up(unit)[before..];
+        let pause = times[1] - times[0];
+        assert!(pause > 5.0, "{unit} is started again after {pause} s");
+    }
     let table = host.conductor(&["status"]).exits(0);
     assert_eq!(table.stdout.matches("failed (starts again, ").count(), 2, "{table}");
     host.sh(repair);
-    let repaired = Instant::now();
     host.eventually("both are up by themselves", running);
-    assert!(repaired.elapsed() < Duration::from_secs(15), "{:?}", repaired.elapsed());
     // What an operator stops stays stopped.
     host.sh("rm /srv/env");
     host.sh(&format!("kill -KILL {}", host.running("plain")[0].1));
@@ -193,11 +192,4 @@ fn a_start_is_repeated_until_it_works(host: &Host) {
     host.eventually("it is given up", |_| timer("plain") == "active");
     host.sh("systemctl stop conductor-plain.target");
     assert_eq!(timer("plain"), "inactive");
-}
-
-/// Returns the processor time that systemd has used.
-fn cpu_time(host: &Host) -> Duration {
-    let stat = host.sh("cut -d' ' -f14-17 /proc/1/stat");
-    let ticks: u64 = stat.split_whitespace().map(|time| time.parse::<u64>().expect("a time")).sum();
-    Duration::from_millis(ticks * 10)
 }
