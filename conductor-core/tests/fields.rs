@@ -168,7 +168,8 @@ fn a_percent_sign_is_refused_or_doubled() {
         let service = Service::parse(Path::new("web.json"), &text).ok()?;
         let release = Release::new(&service, "v1".parse().unwrap(), &templates);
         let set = release.compile(&ports, None, Scope::System, &templates).unwrap();
-        let jobs = release.compile_jobs(&release.name(), None, Scope::System, &templates).unwrap();
+        let jobs =
+            release.compile_jobs(&release.name(), None, None, Scope::System, &templates).unwrap();
         let units = set.units.into_values().chain(jobs.units.into_values());
         let texts: Vec<_> = units.map(|unit| unit.text).collect();
         Some(texts.concat())

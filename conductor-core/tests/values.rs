@@ -142,7 +142,7 @@ fn compile(base: &Value, more: &Value) -> Result<UnitSet, String> {
     let ports = BTreeMap::from([(1, "20001".parse().unwrap())]);
     let compiled = release.compile(&ports, None, Scope::System, templates);
     let mut set = compiled.map_err(|error| error.to_string())?;
-    let jobs = release.compile_jobs(&release.name(), None, Scope::System, templates);
+    let jobs = release.compile_jobs(&release.name(), None, None, Scope::System, templates);
     set.units.extend(jobs.map_err(|error| error.to_string())?.units);
     // The digest differs, and with it names and paths, and the fingerprint of the text.
     let digits = &release.digest[..6];

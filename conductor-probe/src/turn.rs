@@ -48,14 +48,15 @@ fn hold(turn: &Turn) -> Result<Infallible, TurnError> {
     let tell = |line: &str| notifier.send(Message::default().line(line)).map_err(TurnError::Send);
     let (job, service) = (&turn.job, turn.job.service.as_str());
     // Always in this order, so that no two wait for each other.
-    let limits = [
-        (job.limit, service, format!("jobs of {service} run")),
-        (turn.host_limit, HOST, "jobs of this host run".to_owned()),
-    ];
+    let limits = [(job.limit, service, service), (turn.host_limit, HOST, "this host")];
     let mut places = Vec::new();
-    for (limit, name, text) in limits {
+    for (limit, name, whose) in limits {
         if let Some(limit) = limit {
-            tell(&format!("STATUS={} waits while {limit} {text}", job.job))?;
+            let others = match limit.get() {
+                1 => format!("a job of {whose} runs"),
+                several => format!("{several} jobs of {whose} run"),
+            };
+            tell(&format!("STATUS={} waits while {others}", job.job))?;
             places.push(wait(&turn.directory.join(name), limit)?);
         }
     }

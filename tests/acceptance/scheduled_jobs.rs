@@ -47,8 +47,9 @@ fn define(host: &Host, more: &str, jobs: &[(&str, &str)]) {
 
 fn jobs(host: &Host) -> BTreeMap<String, Value> {
     let status = host.conductor(&["status", "--output", "json"]).exits(0).json();
-    let jobs = status["services"][0]["jobs"].as_array().expect("jobs").clone();
-    jobs.into_iter().map(|job| (job["name"].as_str().expect("a name").to_owned(), job)).collect()
+    let services = status["services"].as_array().expect("services").iter();
+    let jobs = services.flat_map(|service| service["jobs"].as_array().expect("jobs").clone());
+    jobs.map(|job| (job["name"].as_str().expect("a name").to_owned(), job)).collect()
 }
 
 fn lines(host: &Host, file: &str) -> Vec<f64> {
@@ -128,25 +129,11 @@ fn jobs_wait_for_their_turn(host: &Host) {
     define(host, "max_parallel: 2\n", &all);
     host.apply();
     host.is_converged();
-    let states = |host: &Host| {
-        let jobs = jobs(host);
-        let of = |key: &str| {
-            let names = NAMES.into_iter().filter(|name| jobs[*name][key] == true);
-            names.collect::<Vec<_>>().concat()
-        };
-        (of("running"), of("queued"))
-    };
     let log = |host: &Host| host.sh("cat /srv/out/log 2>/dev/null || true").replace('\n', " ");
     let start = |name: &str| {
         host.sh(&format!("systemctl start --no-block conductor-a-{name}.service"));
     };
-    let is = |what: &str, running: &str, queued: &str| {
-        host.eventually(what, |host| {
-            let (runs, waits) = states(host);
-            assert!(runs.len() <= 2, "{runs} run at the same time");
-            (runs.as_str(), waits.as_str()) == (running, queued)
-        });
-    };
+    let is = |what: &str, running: &str, queued: &str| are(host, 2, what, (running, queued));
     host.sh("cd /srv/out; touch hold-a hold-b hold-c hold-e hold-f hold-g");
     start("a");
     is("the first runs", "a", "");
@@ -195,6 +182,105 @@ fn jobs_wait_for_their_turn(host: &Host) {
     });
     assert!(!host.path("/srv/out/seen").exists());
     assert_eq!(host.sh("stat -c '%a %U' /run/conductor/turns"), "700 root");
+    host.undefine("a.yaml");
+    jobs_of_all_services_wait_for_the_host(host);
+}
+
+/// Waits until these jobs run, and these wait, and asserts that never more run than may.
+fn are(host: &Host, most: usize, what: &str, (running, queued): (&str, &str)) {
+    host.eventually(what, |host| {
+        let jobs = jobs(host);
+        let of = |key: &str| {
+            let names = jobs.iter().filter(|(_, job)| job[key] == true).map(|(name, _)| &**name);
+            names.collect::<Vec<_>>()
+        };
+        assert!(of("running").len() <= most, "{:?} run at the same time", of("running"));
+        (of("running").concat().as_str(), of("queued").concat().as_str()) == (running, queued)
+    });
+}
+
+/// The limit of the host counts the jobs of all services, and that of a service holds as well.
+fn jobs_of_all_services_wait_for_the_host(host: &Host) {
+    const SETTINGS: &str = "/etc/conductor/host.yaml";
+    let define = |service: &str, more: &str, names: [&str; 2]| {
+        let job = |name: &str| {
+            let script = shell(&format!("while [ -e /out/hold-{name} ]; do sleep 0.05; done"));
+            format!("  {name}: {{schedule: '@yearly', command: {script}}}\n")
+        };
+        let jobs = names.map(job).concat();
+        let file = format!("{service}.yaml");
+        host.define(&file, &format!("id: {service}\ninstances: 0\n{LOG}{more}cron:\n{jobs}"));
+    };
+    host.sh("cd /srv/out; rm -f hold-*; touch hold-a hold-b hold-c hold-d");
+    define("one", "max_parallel: 1\n", ["a", "b"]);
+    define("two", "", ["c", "d"]);
+    host.apply();
+    let units = |host: &Host| {
+        host.sh(
+            "cd /etc/systemd/system; grep -l '^Wants=conductor-turn@' conductor-*.service || true",
+        )
+        .replace("conductor-", "")
+        .replace(".service", "")
+        .replace('\n', " ")
+    };
+    assert_eq!(units(host), "one-a one-b");
+    let since = |host: &Host| {
+        let timers = "conductor-one-a.timer conductor-two-c.timer";
+        host.sh(&format!("systemctl show --property ActiveEnterTimestampMonotonic {timers}"))
+    };
+    let began = since(host);
+    host.write(SETTINGS, "max_parallel: 2\n");
+    host.apply();
+    host.is_converged();
+    assert_eq!(units(host), "one-a one-b two-c two-d");
+
+    let start =
+        |unit: &str| host.sh(&format!("systemctl start --no-block conductor-{unit}.service"));
+    let is =
+        |most, what: &str, running: &str, queued: &str| are(host, most, what, (running, queued));
+    start("one-a");
+    is(2, "the first runs", "a", "");
+    start("one-b");
+    is(2, "one waits for its service", "a", "b");
+    start("two-c");
+    is(2, "the other service has the other place", "ac", "b");
+    start("two-d");
+    is(2, "one waits for the host", "ac", "bd");
+    let place = "conductor-turn@0:two:d.service";
+    let says = "d waits while 2 jobs of this host run";
+    host.eventually("systemd says so", |host| host.property(place, "StatusText") == says);
+    host.sh("rm /srv/out/hold-a");
+    is(2, "the one that has waited for the host runs", "cd", "b");
+
+    // A wrong limit changes nothing, another one starts and stops nothing, and counts for jobs that start.
+    host.write(SETTINGS, "max_parallel: 0\n");
+    let wrong = host.conductor(&["apply"]).exits(2);
+    wrong.complains(&format!(
+        "{SETTINGS}:1:15: max_parallel: 0 jobs at a time\n  hint: write 1 or more"
+    ));
+    host.write(SETTINGS, "max_parallel: 3\n");
+    host.apply();
+    host.is_converged();
+    is(2, "nothing has changed", "cd", "b");
+    host.sh("touch /srv/out/hold-a; rm /srv/out/hold-c");
+    is(2, "the one of the other service has a place", "bd", "");
+    start("one-a");
+    host.sh("touch /srv/out/hold-c");
+    start("two-c");
+    is(3, "there is a third place", "bcd", "a");
+    host.sh(&format!("rm {SETTINGS}"));
+    host.apply();
+    host.is_converged();
+    assert_eq!((units(host).as_str(), since(host)), ("one-a one-b", began));
+    is(3, "nothing has changed", "bcd", "a");
+    host.sh("rm /srv/out/hold-b");
+    is(3, "the last runs", "acd", "");
+    for id in ["one", "two"] {
+        host.conductor(&["remove", "--id", id]).exits(0);
+    }
+    host.eventually("no place is held", |host| {
+        host.sh("systemctl list-units --no-legend 'conductor-turn@*'").is_empty()
+    });
 }
 
 fn an_interval_begins_when_a_run_has_ended(host: &Host) {
@@ -771,15 +857,26 @@ fn in_containers(host: &Host) {
         let job =
             format!("schedule: '@yearly', command: {}, env: {{A: b}}, stdin: 'one'", shell(script));
         host.sandbox.load_image(engine).expect("the engine takes the image");
-        let service = format!("runtime: {runtime}\nimage: localhost/app\nmax_parallel: 1\n");
-        define(host, &service, &[("work", &job)]);
+        let service = format!("runtime: {runtime}\nimage: localhost/app\n");
+        let holds = shell("while [ -e /out/hold ]; do sleep 0.1; done");
+        let first = format!("schedule: '@yearly', command: {holds}");
+        define(host, &service, &[("first", &first), ("work", &job)]);
+        host.write("/etc/conductor/host.yaml", "max_parallel: 1\n");
         host.conductor(&["deploy", "--id", "a", "--revision", "v1"]).exits(0);
-        let ran = host.conductor(&["cron", "run-now", "--id", "a", "work"]).exits(1);
+        // It waits until the container of the first one has ended.
+        host.sh("touch /srv/out/hold; systemctl start --no-block conductor-a-first.service");
+        are(host, 1, "the first runs", ("first", ""));
+        let run_now = host.start(&["cron", "run-now", "--id", "a", "work"]);
+        are(host, 1, "the second waits", ("first", "work"));
+        assert!(!host.path("/srv/out/host").exists(), "{runtime}");
+        host.sh("rm /srv/out/hold");
+        let ran = run_now.finish().exits(1);
         assert_eq!(ran.stdout.trim(), "v1 b", "{runtime}: {ran}");
         ran.complains("exit status 7");
         assert_eq!(host.sh("cat /srv/out/stdin"), "one", "{runtime}");
         assert_eq!(host.sh(&format!("{runtime} ps --all --quiet")), "", "{runtime}");
         host.conductor(&["remove", "--id", "a"]).exits(0);
+        host.sh("rm /srv/out/host");
     }
 }
 

@@ -24,6 +24,7 @@ mod toml;
 mod yaml;
 
 use std::collections::BTreeSet;
+use std::fmt::Display;
 use std::path::Path;
 
 use serde::Deserialize;
@@ -44,7 +45,7 @@ pub use schema::schema;
 pub(crate) use document::NodeId;
 pub(crate) use problem::Fault;
 pub(crate) use processes::{Part, Process as ProcessPlace};
-pub(crate) use raw::{MOST_CHECKS, MOST_INSTANCES, MOST_PARALLEL, MOST_RELEASES};
+pub(crate) use raw::{JOBS_AT_A_TIME, MOST_CHECKS, MOST_INSTANCES, MOST_PARALLEL, MOST_RELEASES};
 
 use crate::error::Problem;
 use document::{Document, ROOT, SyntaxError, Value};
@@ -138,6 +139,21 @@ impl<'i> Source<'i> {
     /// Notes that a value is wrong.
     pub(crate) fn refuse(&self, at: NodeId, fault: Fault) {
         self.findings.push(self.document.position(at), self.document.path(at), fault);
+    }
+
+    /// Reads a number from 1 to `most`, and notes that it is wrong; `what` follows it in the message.
+    pub(crate) fn number<T>(&self, field: Field<T>, what: &str, most: T) -> Option<T>
+    where
+        T: Copy + Default + PartialOrd + Display,
+    {
+        let located = field.given()?;
+        let fault = |hint: String| Fault::new(format!("{} {what}", located.value)).hint(hint);
+        if located.value == T::default() {
+            self.refuse(located.at, fault("write 1 or more".to_owned()));
+        } else if located.value > most {
+            self.refuse(located.at, fault(format!("write at most {most}")));
+        }
+        Some(located.value)
     }
 
     /// Returns a text or a number as it was written.

@@ -27,6 +27,8 @@ use crate::value::{
 pub(crate) const MOST_INSTANCES: u16 = 1000;
 /// The largest number for `max_parallel`: the probe opens so many files.
 pub(crate) const MOST_PARALLEL: u16 = 256;
+/// What follows that number in messages.
+pub(crate) const JOBS_AT_A_TIME: &str = "jobs at a time";
 /// The most checks in a row that have to fail, or to succeed.
 pub(crate) const MOST_CHECKS: u32 = 1000;
 /// The most old releases that are kept.

@@ -30,7 +30,8 @@ pub(super) fn desired(text: &str) -> Desired<'static> {
         None,
     );
     let units = release.compile(&ports.unwrap()[0], None, Scope::System, &templates).unwrap();
-    let jobs = release.compile_jobs(&release.name(), None, Scope::System, &templates).unwrap();
+    let jobs =
+        release.compile_jobs(&release.name(), None, None, Scope::System, &templates).unwrap();
     let shared = shared_units(Scope::System, &templates).unwrap();
     Desired {
         service,

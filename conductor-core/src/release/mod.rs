@@ -213,7 +213,8 @@ impl<'s> Release<'s> {
     }
 
     /// Compiles the units of the service's jobs, each a service and a timer. They have the same names in each
-    /// release; `name` is that of their release.
+    /// release; `name` is that of their release, and `host_limit` how many jobs of all services run at the same
+    /// time, if that is limited.
     ///
     /// # Errors
     /// A template fails, or a value is invalid at this revision.
@@ -221,10 +222,11 @@ impl<'s> Release<'s> {
         &self,
         name: &ReleaseName,
         record: Option<&Record>,
+        host_limit: Option<u16>,
         scope: Scope,
         templates: &Templates,
     ) -> Result<UnitSet, CompileError> {
-        scheduled_jobs::compile(self, name, record, scope, templates)
+        scheduled_jobs::compile(self, name, record, host_limit, scope, templates)
     }
 
     /// Returns the name of the unit of a command that runs once for this release:

@@ -14,7 +14,7 @@ use super::{CompileError, Release, hooks, job_unit, timer_unit};
 use crate::definition::{Overlap, Runtime};
 use crate::name::{JobName, ReleaseName, UnitName, dynamic_user};
 use crate::runtime::{Scope, output_file};
-use crate::service::{ScheduledJob, When};
+use crate::service::{ScheduledJob, Service, When};
 use crate::unit::{
     JobUnit, Kind, Lines, Link, Pin, Record, Templates, TimerUnit, Unit, UnitSet, Values, escape,
 };
@@ -42,6 +42,7 @@ pub(super) fn compile(
     release: &Release<'_>,
     name: &ReleaseName,
     record: Option<&Record>,
+    host_limit: Option<u16>,
     scope: Scope,
     templates: &Templates,
 ) -> Result<UnitSet, CompileError> {
@@ -51,7 +52,9 @@ pub(super) fn compile(
     for (job_name, job) in &service.jobs {
         let metadata = |kind| metadata(service, kind);
         let (unit, timer) = (job_unit(&service.id, job_name), timer_unit(&service.id, job_name));
-        let text = runner((release, pin.as_ref()), job_name, job, &unit, scope, templates)?;
+        let turn = turn(service, job_name, host_limit);
+        let of_release = (release, pin.as_ref());
+        let text = runner(of_release, (job_name, job), &unit, turn.as_ref(), scope, templates)?;
         let kind = Kind::Job(Box::new(JobUnit {
             name: job_name.clone(),
             revision: release.revision.clone(),
@@ -89,9 +92,9 @@ pub fn timer_link(timer: &UnitName) -> Link {
 /// Compiles the service that runs a job.
 fn runner(
     (release, pin): (&Release<'_>, Option<&Pin>),
-    name: &JobName,
-    job: &ScheduledJob,
+    (name, job): (&JobName, &ScheduledJob),
     unit: &UnitName,
+    turn: Option<&UnitName>,
     scope: Scope,
     templates: &Templates,
 ) -> Result<String, CompileError> {
@@ -124,11 +127,10 @@ fn runner(
             of_unit.push(directive, reference);
         }
     }
-    if let Some(limit) = release.service.max_parallel {
-        let turn = turn_unit(&release.service.id, name, Some(limit));
+    if let Some(turn) = turn {
         // Not `Requires=`: a job that is due runs also if its place cannot be held.
         for directive in ["Wants", "After", "PropagatesStopTo"] {
-            of_unit.push(directive, &turn);
+            of_unit.push(directive, turn);
         }
     }
     hooks::report_job(&mut of_unit, release.service);
@@ -161,6 +163,13 @@ fn runner(
         service: of_service,
     };
     release.compile_task(task, unit, name.as_str(), scope, templates)
+}
+
+/// Returns the unit that holds the place of a job, if the number of those is limited that run at the same time.
+fn turn(service: &Service, job: &JobName, host_limit: Option<u16>) -> Option<UnitName> {
+    let limit = service.max_parallel;
+    limit.or(host_limit)?;
+    Some(turn_unit(&service.id, job, limit))
 }
 
 /// Returns how the output of a job is mailed, if it is.

@@ -80,33 +80,39 @@ pub fn shared_units(scope: Scope, templates: &Templates) -> Result<UnitSet, Temp
         (format!("{PREFIX}{START}.timer"), unit_templates::START_TIMER),
         (format!("{PREFIX}{RETRY}.service"), unit_templates::RETRY),
     ];
-    compile(&units, scope, templates)
+    compile(&units, None, scope, templates)
 }
 
 /// Compiles the units that these services share: also that for their jobs, if one has a limit of
-/// them, and that for their hooks, if one has hooks.
+/// them or the host has, and that for their hooks, if one has hooks. `host_limit` is how many jobs of all services run
+/// at the same time, if that is limited.
 ///
 /// # Errors
 /// A template fails.
 pub fn units_shared_by(
     services: &[Service],
+    host_limit: Option<u16>,
     scope: Scope,
     templates: &Templates,
 ) -> Result<UnitSet, TemplateError> {
     let mut set = shared_units(scope, templates)?;
-    if services.iter().any(|service| service.max_parallel.is_some()) {
+    let is_limited = |service: &Service| {
+        service.max_parallel.is_some() || host_limit.is_some() && !service.jobs.is_empty()
+    };
+    if services.iter().any(is_limited) {
         let unit = (format!("{PREFIX}{TURN}.service"), unit_templates::TURN);
-        set.units.extend(compile(&[unit], scope, templates)?.units);
+        set.units.extend(compile(&[unit], host_limit, scope, templates)?.units);
     }
     if services.iter().any(|service| !service.hooks.is_empty()) {
         let unit = (format!("{EVENT}.service"), unit_templates::EVENT);
-        set.units.extend(compile(&[unit], scope, templates)?.units);
+        set.units.extend(compile(&[unit], host_limit, scope, templates)?.units);
     }
     Ok(set)
 }
 
 fn compile(
     units: &[(String, Template)],
+    host_limit: Option<u16>,
     scope: Scope,
     templates: &Templates,
 ) -> Result<UnitSet, TemplateError> {
@@ -121,7 +127,7 @@ fn compile(
         wanted_by: place.wanted_by,
         systemctl: place.systemctl,
         unit_path: place.units,
-        exec: turn(),
+        exec: turn(host_limit),
         directory: TURNS,
         event: format!(
             "{PROBE} {}",
@@ -140,9 +146,10 @@ fn compile(
 }
 
 /// Returns the command that holds the place of a job.
-fn turn() -> Lines {
+fn turn(host_limit: Option<u16>) -> Lines {
     let directory = UnitPath::Runtime(TURNS.to_owned());
-    let mut line = probe_line("", PROBE, &Turn::words_before_job(&directory, None));
+    let words = Turn::words_before_job(&directory, host_limit.and_then(NonZero::new));
+    let mut line = probe_line("", PROBE, &words);
     line.after_specifier(&format!("{}=", option::JOB), "%i", "");
     let mut exec = Lines::default();
     exec.push("ExecStart", line);

@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 pub use proxy::{ProxyKeys, ProxySettings};
 
-use crate::definition::{Field, Source, Table};
+use crate::definition::{Field, JOBS_AT_A_TIME, MOST_PARALLEL, Source, Table};
 use crate::error::{Problem, Problems};
 use crate::name::ProxyName;
 use crate::service::Service;
@@ -23,12 +23,14 @@ pub struct Settings {
     pub ports: PortRange,
     /// The proxies of the host; nginx is always one of them.
     pub proxies: BTreeMap<ProxyName, ProxySettings>,
+    /// How many scheduled jobs of all services run at the same time; `None` for any number.
+    pub max_parallel: Option<u16>,
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let proxies = BTreeMap::from([(ProxyName::nginx(), ProxySettings::nginx())]);
-        Self { ports: PortRange::default(), proxies }
+        Self { ports: PortRange::default(), proxies, max_parallel: None }
     }
 }
 
@@ -42,6 +44,10 @@ pub struct SettingsKeys {
     ports: Field<PortRange>,
     /// The host's proxies, by name.
     proxy: Field<Table<ProxyName, ProxyKeys>>,
+    /// How many scheduled jobs of all services run at the same time. Others that are due wait for their
+    /// turn, as with `max_parallel` in a definition. Any number unless given.
+    #[schemars(range(min = 1, max = MOST_PARALLEL))]
+    max_parallel: Field<u16>,
 }
 
 /// Returns the JSON Schema (draft 2020-12) of the settings. The defaults of a proxy are nginx's.
@@ -61,13 +67,14 @@ impl Settings {
             return Ok(Self::default());
         }
         let source = Source::parse(file, text).map_err(Problems)?;
-        let SettingsKeys { ports, proxy } = source.read().unwrap_or_default();
+        let SettingsKeys { ports, proxy, max_parallel } = source.read().unwrap_or_default();
         let proxies = proxy::proxies(&source, proxy);
+        let max_parallel = source.number(max_parallel, JOBS_AT_A_TIME, MOST_PARALLEL);
         let problems = source.problems();
         if !problems.is_empty() {
             return Err(Problems(problems));
         }
-        Ok(Self { ports: ports.into_value().unwrap_or_default(), proxies })
+        Ok(Self { ports: ports.into_value().unwrap_or_default(), proxies, max_parallel })
     }
 
     /// Checks that the settings have the proxies of these services.
@@ -161,6 +168,32 @@ mod tests {
              hint: use lower-case letters, digits, _ and single -: for example nginx\n\
              host.yaml:12:1: port: unknown key \"port\"\n  hint: did you mean ports?"
         );
+    }
+
+    #[test]
+    fn the_number_of_jobs_is_from_1_to_256() {
+        let limit = |text: &str| parse(text).map(|settings| settings.max_parallel);
+        for (text, read) in [
+            ("max_parallel: 1\n", Some(1)),
+            ("max_parallel: 256\n", Some(256)),
+            ("ports: 1-2\n", None),
+        ] {
+            assert_eq!(limit(text), Ok(read), "{text}");
+        }
+        for (value, wrong) in [
+            ("0", "0 jobs at a time\n  hint: write 1 or more"),
+            ("257", "257 jobs at a time\n  hint: write at most 256"),
+            ("-1", "-1 is not a whole number from 0 to 65535"),
+            ("70000", "70000 is not a whole number from 0 to 65535"),
+            ("2.5", "2.5 is not a whole number from 0 to 65535"),
+            (
+                "two",
+                "expected a whole number, found text\n  hint: write a whole number, without quotes",
+            ),
+        ] {
+            let error = limit(&format!("# Jobs\nmax_parallel: {value}\n")).unwrap_err();
+            assert_eq!(error, format!("host.yaml:2:15: max_parallel: {wrong}"));
+        }
     }
 
     #[test]

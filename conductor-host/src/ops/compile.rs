@@ -69,22 +69,22 @@ impl Conductor {
         &self,
         compiled: Compiled<'s>,
         shared: &'s UnitSet,
+        host_limit: Option<u16>,
         templates: &ProxyTemplates,
     ) -> Result<Desired<'s>, Error> {
         let Compiled { release, units, record, twins, renewed, changed: _, moved } = compiled;
         let (service, record) = (release.service, record.as_ref());
-        let jobs =
-            release.compile_jobs(&release.name(), record, self.paths.scope, &self.templates)?;
+        let (name, scope) = (release.name(), self.paths.scope);
+        let jobs = release.compile_jobs(&name, record, host_limit, scope, &self.templates)?;
         let Deploy { before, before_entrypoint, before_timeout, .. } = &service.deploy;
         let before = match before {
             // The hook prepares a program or a configuration, and this one is prepared.
             Some(command) if service.instances > 0 && (!renewed || !moved.is_empty()) => {
-                let scope = self.paths.scope;
                 let task = Task {
                     command: command.clone(),
                     entrypoint: before_entrypoint.clone(),
                     timeout: Some(*before_timeout),
-                    image_tag: release.task_pin(&release.name())?.map(|pin| pin.tag),
+                    image_tag: release.task_pin(&name)?.map(|pin| pin.tag),
                     ..Task::default()
                 };
                 let unit = release.task_unit("before");
@@ -95,7 +95,7 @@ impl Conductor {
         };
         Ok(Desired {
             upstream: self.upstream(service, &units, templates)?,
-            release: release.name(),
+            release: name,
             revision: release.revision,
             service,
             units,

@@ -251,6 +251,7 @@ impl Conductor {
     /// A service without a revision, a template that fails, or more instances than ports.
     pub fn render(&self, services: &[Service]) -> Result<UnitSet, Error> {
         let settings = self.settings()?;
+        let host_limit = settings.max_parallel;
         let compiled = self.compile(
             services,
             &Observed::default(),
@@ -259,13 +260,14 @@ impl Conductor {
             &|| Ok([].into()),
             |Compiled { release, mut units, .. }| {
                 let scope = self.paths.scope;
-                let jobs = release.compile_jobs(&release.name(), None, scope, &self.templates)?;
+                let name = release.name();
+                let jobs = release.compile_jobs(&name, None, host_limit, scope, &self.templates)?;
                 units.units.extend(jobs.units);
                 units.links.extend(jobs.links);
                 Ok(units)
             },
         )?;
-        let mut all = units_shared_by(services, self.paths.scope, &self.templates)?;
+        let mut all = units_shared_by(services, host_limit, self.paths.scope, &self.templates)?;
         for set in compiled {
             all.units.extend(set.units);
             all.links.extend(set.links);

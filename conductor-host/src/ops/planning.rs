@@ -127,13 +127,14 @@ impl Conductor {
         listening: &dyn Fn() -> Result<BTreeSet<u16>, Error>,
     ) -> Result<Vec<ServicePlan>, Error> {
         let templates = self.proxies(settings).templates()?;
-        let shared = units_shared_by(services, self.paths.scope, &self.templates)?;
+        let host_limit = settings.max_parallel;
+        let shared = units_shared_by(services, host_limit, self.paths.scope, &self.templates)?;
         let converge = |compiled: Compiled<'_>| {
             let release = compiled.release.clone();
             let reasons = compiled.changed.iter();
             let reasons = reasons.map(|path| format!("the contents of {path} changed"));
             let reasons: Vec<_> = reasons.chain(compiled.moved.iter().cloned()).collect();
-            let desired = self.desired(compiled, &shared, &templates)?;
+            let desired = self.desired(compiled, &shared, host_limit, &templates)?;
             let mut plan = ServicePlan { reasons, ..self.converge_one(&desired, observed)? };
             if plan.reasons.is_empty() && plan.changes() {
                 plan.notes.extend(plan::other_images(&release, observed));
@@ -219,4 +220,58 @@ fn undefined<'o>(
 ) -> impl Iterator<Item = &'o ServiceId> {
     let defined: BTreeSet<_> = services.iter().map(|service| service.id.clone()).collect();
     observed.services().filter(move |id| !defined.contains(*id))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::sync::{Arc, Mutex};
+
+    use conductor_core::plan::Step;
+
+    use super::*;
+    use crate::Event;
+    use crate::fake::FakeHost;
+    use crate::system::Paths;
+
+    /// The limit of the host is in the unit that all services share, and whether there is one is in the units of the
+    /// jobs. A change of it writes these, and starts and stops nothing.
+    #[test]
+    fn another_limit_of_the_host_changes_only_files() {
+        let root = tempfile::tempdir().unwrap();
+        let paths = Paths::below(root.path()).unwrap();
+        let file = paths.settings.clone();
+        fs::create_dir_all(file.parent().unwrap()).unwrap();
+        let host = Arc::new(Mutex::new(FakeHost::default()));
+        let conductor = Conductor::new(paths, None).unwrap().with_fake(host);
+        let service = |text: &str| Service::parse(Path::new("a.yaml"), text).unwrap();
+        let job = "cron: {job: {schedule: '@daily', command: [/bin/job]}}\n";
+        let services = vec![
+            service(&format!("id: a\ninstances: 0\nmax_parallel: 1\n{job}")),
+            service(&format!("id: b\ncommand: [/bin/b]\n{job}")),
+            service("id: c\ncommand: [/bin/c]\n"),
+        ];
+        let apply = Change::Apply(Apply { services, ..Apply::default() });
+        // Returns the units that are written.
+        let change = |settings: &str, runs: bool| {
+            fs::write(&file, settings).unwrap();
+            let plan = conductor.plan(&apply).unwrap().plan;
+            let mut written = BTreeSet::new();
+            for step in plan.services.iter().flat_map(ServicePlan::all_steps) {
+                match step {
+                    Step::Write { name, .. } => _ = written.insert(name.to_string()),
+                    step => assert!(runs, "{settings}: {step}"),
+                }
+            }
+            conductor.carry_out(&apply, &mut |_: &Event<'_>| {}).unwrap();
+            assert!(!conductor.plan(&apply).unwrap().plan.changes(), "{settings}");
+            written.into_iter().collect::<Vec<_>>().join(" ")
+        };
+        let (turn, job) = ("conductor-turn@.service", "conductor-b-job.service");
+        assert!(change("", true).contains(turn));
+        assert_eq!(change("max_parallel: 4\n", false), format!("{job} {turn}"));
+        assert_eq!(change("max_parallel: 3\n", false), turn);
+        assert_eq!(change("", false), format!("{job} {turn}"));
+    }
 }

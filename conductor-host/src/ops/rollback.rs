@@ -104,13 +104,15 @@ impl Conductor {
                 _ => {}
             }
         }
-        let scope = self.paths.scope;
+        let (scope, host_limit) = (self.paths.scope, settings.max_parallel);
         units.links.insert(start_link(&service.id, scope));
-        let shared = units_shared_by(std::slice::from_ref(service), scope, &self.templates)?;
+        let alone = std::slice::from_ref(service);
+        let shared = units_shared_by(alone, host_limit, scope, &self.templates)?;
         // Jobs have units of one release only: those of the definition, at the revision of the release.
         let release = Release::new(service, target.revision.clone(), &self.templates);
         let release = plan::with_images_of(release, &target.name, observed);
-        let jobs = release.compile_jobs(&target.name, record.as_ref(), scope, &self.templates)?;
+        let (name, record) = (&target.name, record.as_ref());
+        let jobs = release.compile_jobs(name, record, host_limit, scope, &self.templates)?;
         let renewed = release.renewed(target.renewed, &self.templates);
         let unchanged = renewed.name() == target.name;
         let desired = Desired {

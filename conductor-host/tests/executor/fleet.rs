@@ -511,7 +511,7 @@ impl Member {
     fn jobs(&self, release: usize, record: Option<&Record>) -> UnitSet {
         let service = self.releases[release][0];
         let release = Release::new(service, service.own_revision().unwrap(), &TEMPLATES);
-        release.compile_jobs(&release.name(), record, Scope::System, &TEMPLATES).unwrap()
+        release.compile_jobs(&release.name(), record, None, Scope::System, &TEMPLATES).unwrap()
     }
 }
 

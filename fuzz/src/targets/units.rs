@@ -83,7 +83,7 @@ fn units(service: &Service, scope: Scope, templates: &Templates) -> Option<UnitS
     let ports = (1..=service.instances).filter_map(|number| Some((number, "20001".parse().ok()?)));
     let mut set = release.compile(&ports.collect(), None, scope, templates).ok()?;
     set.units.extend(shared_units(scope, templates).ok()?.units);
-    let jobs = release.compile_jobs(&release.name(), None, scope, templates).ok()?;
+    let jobs = release.compile_jobs(&release.name(), None, None, scope, templates).ok()?;
     set.units.extend(jobs.units);
     set.links.extend(jobs.links);
     Some(set)

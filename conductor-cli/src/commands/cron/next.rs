@@ -42,6 +42,7 @@ pub(crate) fn run(context: &Context, options: &Next) -> Result<ExitCode, Failure
     let zone = context.conductor.time_zone().map_err(Failure::Argument)?;
     let upcoming = |hours: u16| context.conductor.upcoming(id, &zone, now, HOUR * hours.into());
     let within = upcoming(options.hours)?;
+    let limit = context.conductor.settings()?.max_parallel;
     if context.json() {
         Context::print_json(&within)?;
         return Ok(ExitCode::SUCCESS);
@@ -52,7 +53,7 @@ pub(crate) fn run(context: &Context, options: &Next) -> Result<ExitCode, Failure
     }
     print::text(format_args!("{}", table(&within, options.hours, &zone)))?;
     let processors = std::thread::available_parallelism().map_or(1, usize::from);
-    if let Some(note) = crowd(&within, &zone, processors) {
+    if let Some(note) = crowd(&within, &zone, processors, limit) {
         print::complaint(format_args!("{note}"));
     }
     if std::io::stdout().is_terminal() {
@@ -106,9 +107,17 @@ fn row(job: &UpcomingJob, from: i64, zone: &TimeZone) -> [String; COLUMNS.len()]
 }
 
 /// Returns a note about the minute in which most jobs start, if the host has fewer processors. A job with a random
-/// delay is none of them.
-fn crowd(upcoming: &Upcoming, zone: &TimeZone, processors: usize) -> Option<String> {
+/// delay is none of them. With a limit of the host's jobs that is small enough, there is nothing to say.
+fn crowd(
+    upcoming: &Upcoming,
+    zone: &TimeZone,
+    processors: usize,
+    limit: Option<u16>,
+) -> Option<String> {
     const MINUTE: i64 = 60_000_000;
+    if limit.is_some_and(|limit| usize::from(limit) <= processors) {
+        return None;
+    }
     let mut minutes: BTreeMap<i64, BTreeSet<usize>> = BTreeMap::new();
     for (index, job) in upcoming.jobs.iter().enumerate().filter(|(_, job)| job.jitter.is_none()) {
         for time in &job.times {
@@ -123,7 +132,7 @@ fn crowd(upcoming: &Upcoming, zone: &TimeZone, processors: usize) -> Option<Stri
     (jobs.len() > processors).then(|| {
         format!(
             "note: {} jobs start in one minute ({when}), and the host has {has}\n  hint: add jitter: 5min \
-             to those that may start later, or max_parallel: {processors} to a service with many",
+             to those that may start later, or max_parallel: {processors} to host.yaml",
             jobs.len()
         )
     })
@@ -203,10 +212,12 @@ mod tests {
             job("d", &[7201], Some("5min")),
         ];
         let upcoming = Upcoming { from: 0, to: 86_400_000_000, jobs };
-        let note = crowd(&upcoming, &TimeZone::UTC, 2).unwrap();
+        let note = crowd(&upcoming, &TimeZone::UTC, 2, Some(3)).unwrap();
         let begin = "note: 3 jobs start in one minute (Thu 02:00), and the host has 2 processors";
         assert!(note.starts_with(begin), "{note}");
         assert!(note.contains("hint: add jitter: 5min"), "{note}");
-        assert_eq!(crowd(&upcoming, &TimeZone::UTC, 3), None);
+        assert!(note.ends_with("max_parallel: 2 to host.yaml"), "{note}");
+        assert_eq!(crowd(&upcoming, &TimeZone::UTC, 3, None), None);
+        assert_eq!(crowd(&upcoming, &TimeZone::UTC, 2, Some(2)), None);
     }
 }

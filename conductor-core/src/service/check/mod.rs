@@ -27,8 +27,8 @@ pub(super) use application::shared_volumes;
 
 use super::{Origin, Places, Service};
 use crate::definition::{
-    Definition, Fault, Field, Job, MOST_INSTANCES, MOST_PARALLEL, NetworkMode, NodeId, Part,
-    PullPolicy, Runtime, Source, Table, defaults,
+    Definition, Fault, Field, JOBS_AT_A_TIME, Job, MOST_INSTANCES, MOST_PARALLEL, NetworkMode,
+    NodeId, Part, PullPolicy, Runtime, Source, Table, defaults,
 };
 use crate::error::Invalid;
 use crate::name::{JobName, Revision};
@@ -195,7 +195,7 @@ pub(super) fn service(
         deploy,
         proxy: proxy.map(|proxy| proxy.value),
         mail_to: mail_to.into_value(),
-        max_parallel: check.number(max_parallel, "jobs at a time", MOST_PARALLEL),
+        max_parallel: check.number(max_parallel, JOBS_AT_A_TIME, MOST_PARALLEL),
         hooks: hooks.into_iter().map(|(event, hook)| (event, hook.value)).collect(),
         jobs,
         settings: table(systemd).into_iter().map(|(name, table)| (name, entries(table))).collect(),

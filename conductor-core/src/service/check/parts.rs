@@ -24,14 +24,7 @@ impl Check<'_> {
     where
         T: Copy + Default + PartialOrd + Display,
     {
-        let located = field.given()?;
-        let fault = |hint: String| Fault::new(format!("{} {what}", located.value)).hint(hint);
-        if located.value == T::default() {
-            self.refuse(located.at, fault("write 1 or more".to_owned()));
-        } else if located.value > most {
-            self.refuse(located.at, fault(format!("write at most {most}")));
-        }
-        Some(located.value)
+        self.source.number(field, what, most)
     }
 
     /// Reads a span that must not be zero.
