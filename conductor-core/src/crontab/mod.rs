@@ -18,7 +18,9 @@ mod line;
 mod naming;
 mod notes;
 mod percent;
+mod programs;
 mod shell;
+mod simple;
 mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};

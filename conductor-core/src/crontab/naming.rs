@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
+use super::programs::{INTERPRETERS, SHELLS, WRAPPERS, Wrapped, is_assignment, of_shell};
+use super::simple::commands;
 use crate::name::{JobName, ServiceId, is_reserved, slug};
 
 /// Another unit of a service has this name.
@@ -10,39 +12,33 @@ const BEFORE: &str = "before";
 /// The name of a job whose command suggests none.
 const FALLBACK: &str = "job";
 /// Words before a command in a shell that are not commands.
-const KEYWORDS: [&str; 9] = ["if", "then", "else", "elif", "while", "until", "do", "!", "time"];
-/// Programs that run another one.
-const WRAPPERS: [&str; 14] = [
-    "exec", "command", "nice", "ionice", "chronic", "env", "nohup", "timeout", "flock", "setsid",
-    "sudo", "chrt", "eval", "bundle",
+const KEYWORDS: [&str; 10] = ["if", "then", "else", "elif", "while", "until", "do", "!", "{", "}"];
+/// Commands of a shell that test or prepare something, and suggest no name.
+const PREPARE: [&str; 28] = [
+    "[", "[[", "cd", ":", "umask", "export", "set", ".", "fi", "done", "esac", "case", "for", "in",
+    "ulimit", "trap", "exit", "source", "read", "wait", "shift", "unset", "local", "let", "return",
+    "shopt", "pushd", "popd",
 ];
-/// Commands that only test or prepare something.
-const ASIDES: [&str; 22] = [
-    "test", "[", "[[", "cd", ":", "true", "false", "sleep", "umask", "export", "set", ".", "fi",
-    "done", "esac", "case", "for", "in", "ulimit", "trap", "exit", "perl",
-];
-/// Programs that run a script.
-const INTERPRETERS: [&str; 9] =
-    ["sh", "bash", "dash", "php", "python", "python3", "perl", "ruby", "node"];
+/// Programs that do so. A job has their name if it runs nothing else.
+const ASIDES: [&str; 7] = ["test", "true", "false", "sleep", "which", "type", "hash"];
 const SCRIPTS: [&str; 5] = [".sh", ".py", ".pl", ".rb", ".php"];
+/// How deep commands within commands are read.
+const DEEPEST: usize = 8;
+
+/// What a simple command runs, in one word.
+enum Program {
+    Main(String),
+    /// It only tests or prepares something.
+    Aside(String),
+}
 
 /// Names a job after the first main program in its command; the name is unique.
 pub(super) fn job(command: &str, taken: &mut BTreeSet<JobName>) -> JobName {
-    let command = of_shell(command).unwrap_or(command);
-    let label = simple_commands(command).find_map(program).unwrap_or_default();
+    let label = match named(command, 0) {
+        Some(Program::Main(label) | Program::Aside(label)) => label,
+        None => String::new(),
+    };
     unique(&label, |name: &JobName| taken.insert(name.clone()))
-}
-
-/// Returns what a shell runs that is all of a command: `bash -l -c 'COMMAND'`, as whenever(1) writes it.
-fn of_shell(command: &str) -> Option<&str> {
-    let (before, inner) = command.split_once(['\'', '"'])?;
-    let mut words = before.split_whitespace();
-    let is_shell = matches!(last_component(words.next()?), "sh" | "bash" | "dash");
-    let options: Vec<_> = words.collect();
-    let takes = options.last().is_some_and(|option| option.ends_with('c'));
-    (is_shell && takes && options.iter().all(|option| option.starts_with('-')))
-        .then(|| inner.split(['\'', '"']).next())
-        .flatten()
 }
 
 /// Names a service after a file; the name is unique.
@@ -78,63 +74,85 @@ fn unique<T: std::str::FromStr>(label: &str, mut free: impl FnMut(&T) -> bool) -
         .expect("numbers do not run out")
 }
 
-/// Splits where a shell begins another command, except within quotes.
-fn simple_commands(command: &str) -> impl Iterator<Item = Vec<&str>> {
-    let mut quote = None;
-    let separates = move |character: char| match quote {
-        Some(open) if open == character => {
-            quote = None;
-            false
-        }
-        Some(_) => false,
-        None if matches!(character, '\'' | '"') => {
-            quote = Some(character);
-            false
-        }
-        None => ";&|(){}`\n".contains(character),
-    };
-    command.split(separates).map(|command| command.split_whitespace().collect())
-}
-
-/// Returns one word for what a simple command runs.
-fn program(words: Vec<&str>) -> Option<String> {
-    let mut words = words.into_iter().map(|word| word.trim_matches(['"', '\'', '\\'])).peekable();
-    let mut wrapped = false;
-    let program = loop {
-        let word = words.next()?;
-        if KEYWORDS.contains(&word) || is_assignment(word) || word.starts_with(['<', '>']) {
-            continue;
-        }
-        // Options of a wrapper, and their values, as in `nice -n 10`.
-        if wrapped && word.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
-            continue;
-        }
-        let name = last_component(word);
-        match WRAPPERS.contains(&name) {
-            true => wrapped = true,
-            false => break name,
-        }
-    };
-    let is_path = |word: &str| !word.starts_with('-') && word.contains(['/', '.']);
-    let script = || words.clone().find(|word| is_path(word)).map(last_component);
-    let told = match program {
-        "run-parts" => words.clone().next_back().map(last_component),
-        "rake" => words.clone().find(|word| !word.starts_with('-') && !is_assignment(word)),
-        name if INTERPRETERS.contains(&name) => script(),
-        _ => None,
-    };
-    if told.is_none() && ASIDES.contains(&program) {
+/// Returns what a command for a shell runs, if a word says it.
+fn named(command: &str, depth: usize) -> Option<Program> {
+    if depth > DEEPEST {
         return None;
     }
-    let name = told.unwrap_or(program);
-    let name = SCRIPTS.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
-    (!slug(name).is_empty()).then(|| name.to_owned())
+    let mut aside = None;
+    for words in commands(command) {
+        match program(&words, depth) {
+            Some(Program::Main(name)) => return Some(Program::Main(name)),
+            Some(Program::Aside(name)) if aside.is_none() => aside = Some(Program::Aside(name)),
+            _ => {}
+        }
+    }
+    aside
 }
 
-fn is_assignment(word: &str) -> bool {
-    word.split_once('=').is_some_and(|(name, _)| {
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
-    })
+/// Returns what a simple command runs.
+fn program(words: &[String], depth: usize) -> Option<Program> {
+    let mut words = words;
+    let (name, arguments) = loop {
+        let (word, rest) = words.split_first()?;
+        words = rest;
+        if KEYWORDS.contains(&word.as_str()) || is_assignment(word) {
+            continue;
+        }
+        let name = last_component(substituted(word));
+        if name == "eval" {
+            return named(&rest.join(" "), depth + 1);
+        }
+        let Some(wrapper) = WRAPPERS.iter().find(|wrapper| wrapper.name == name) else {
+            break (name, rest);
+        };
+        match wrapper.wrapped(rest) {
+            Wrapped::Words([]) => break (name, rest),
+            Wrapped::Words(rest) => words = rest,
+            Wrapped::Command(command) => return named(command, depth + 1),
+        }
+    };
+    if SHELLS.contains(&name) {
+        return match of_shell(arguments) {
+            Some(Wrapped::Command(command)) => named(command, depth + 1),
+            Some(Wrapped::Words([script, ..])) => main_program(last_component(script)),
+            _ => main_program(name),
+        };
+    }
+    let version = |c: char| c.is_ascii_digit() || c == '.';
+    let mut interpreters = INTERPRETERS.iter();
+    if let Some(interpreter) =
+        interpreters.find(|interpreter| interpreter.name == name.trim_end_matches(version))
+    {
+        return match interpreter.script(arguments) {
+            Some(script) => main_program(last_component(script)),
+            None => Some(Program::Aside(name.to_owned())),
+        };
+    }
+    let mut operands = arguments.iter().filter(|word| !word.starts_with('-'));
+    match name {
+        name if PREPARE.contains(&name) => None,
+        name if ASIDES.contains(&name) => Some(Program::Aside(name.to_owned())),
+        "run-parts" => main_program(operands.next_back().map_or(name, |word| last_component(word))),
+        "rake" => {
+            main_program(operands.find(|word| !is_assignment(word)).map_or(name, String::as_str))
+        }
+        name => main_program(name),
+    }
+}
+
+/// Returns a program of this name, without the end that only says its language; `None` if nothing of it can be in the
+/// name of a job.
+fn main_program(name: &str) -> Option<Program> {
+    let name = SCRIPTS.iter().find_map(|suffix| name.strip_suffix(suffix)).unwrap_or(name);
+    (!slug(name).is_empty()).then(|| Program::Main(name.to_owned()))
+}
+
+/// Returns the last word in `$(which php)`, and any other word as it is.
+fn substituted(word: &str) -> &str {
+    let inner = word.strip_prefix("$(").and_then(|word| word.strip_suffix(')'));
+    let inner = inner.or_else(|| word.strip_prefix('`')?.strip_suffix('`'));
+    inner.and_then(|inner| inner.split_whitespace().next_back()).unwrap_or(word)
 }
 
 fn last_component(word: &str) -> &str {
@@ -169,6 +187,81 @@ mod tests {
                 "books-close",
             ),
             ("/sbin/boot", "boot-job"),
+            // A redirection is no name, wherever it stands and however it is written.
+            ("/bin/true >/dev/null 2>&1", "true"),
+            ("/opt/report>/dev/null 2>&1", "report"),
+            ("2>/dev/null /opt/report", "report"),
+            ("</dev/null > /tmp/log /opt/report", "report"),
+            ("/opt/report 2>/tmp/log", "report"),
+            ("/opt/report &>/tmp/log", "report"),
+            ("cd /srv > /dev/null 2>&1; report", "report"),
+            ("/opt/report 2>&1 | logger -t nightly", "report"),
+            ("cd /srv/app >/dev/null 2>&1", "job"),
+            // What stands before a program.
+            ("A=b C='d e' /opt/report", "report"),
+            ("cd /srv/app && ./report --all", "report"),
+            ("cd /srv/app; . ./env.sh; source x; report", "report"),
+            ("nice -n 10 /opt/report", "report"),
+            ("nice -19 ionice -c 3 -n 7 report", "report"),
+            ("ionice -c idle report", "report"),
+            ("chrt --idle 0 report", "report"),
+            ("/usr/bin/time -f %e -o /tmp/t report", "report"),
+            ("timeout 60 report", "report"),
+            ("timeout -k 5 -s KILL 2m report", "report"),
+            ("timeout --signal=KILL --kill-after 5 2m report", "report"),
+            ("flock -n /run/lock/orders /srv/bin/cancel-orders", "cancel-orders"),
+            ("flock -w 10 /run/lock/orders -c 'cancel-orders --all'", "cancel-orders"),
+            ("flock --nonblock /run/lock/orders nice report", "report"),
+            ("env -i -u HOME A=b report", "report"),
+            ("/usr/bin/env python3 /opt/report.py", "report"),
+            ("sudo -u www-data -- report", "report"),
+            ("sudo -iu www-data A=b report", "report"),
+            ("su - www-data -c 'cd /srv && report'", "report"),
+            ("su -s /bin/sh -c report www-data", "report"),
+            ("runuser -u www-data -- report", "report"),
+            ("systemd-cat -t nightly report", "report"),
+            ("systemd-run --user --unit x -p Nice=5 report", "report"),
+            ("setsid -f report", "report"),
+            ("nohup report &", "report"),
+            ("exec report", "report"),
+            ("eval 'report --all'", "report"),
+            ("chronic flock -n f timeout 5 nice report", "report"),
+            ("nice", "nice"),
+            ("su www-data", "su"),
+            // Tests, and waits of a random time.
+            ("[ -x /opt/report ] && /opt/report", "report"),
+            ("[ $(date +%d) -le 7 ] && report", "report"),
+            ("test $(date +%u) -eq 7 && report", "report"),
+            ("test -e /opt/x || exit; report", "report"),
+            ("[ -e /opt/x ] || exit 0 && report", "report"),
+            ("which report >/dev/null && report", "report"),
+            ("if ! test -e /opt/x; then report; fi", "report"),
+            ("sleep $[ ( $RANDOM % 60 ) + 1 ]s && report", "report"),
+            ("sleep `expr $RANDOM % 90` ; report", "report"),
+            ("sleep $((RANDOM % 60)); report", "report"),
+            ("python3 -c 'import time; time.sleep(9)' && report", "report"),
+            ("for i in 1 2; do report $i; done", "report"),
+            ("while read -r a; do report $a; done </tmp/list", "report"),
+            ("sleep 5", "sleep"),
+            // Shells and interpreters.
+            ("bash -lc 'report --all >/dev/null 2>&1'", "report"),
+            ("/bin/sh -ec \"cd /srv && bash -c 'report'\"", "report"),
+            ("bash -o pipefail -c 'report | cat'", "report"),
+            ("bash -x /opt/report.sh", "report"),
+            ("sh", "sh"),
+            ("sh -c 'cd /tmp'", "job"),
+            ("php -d memory_limit=1.5G -d error_log=/tmp/a.log /opt/report.php", "report"),
+            ("cd /srv && php8.2 artisan schedule:run >> /dev/null 2>&1", "artisan"),
+            ("php -f /opt/report.php", "report"),
+            ("python3.11 -u -W ignore /opt/report.py", "report"),
+            ("python3 -m reports.daily --all", "reports-daily"),
+            ("php -r 'echo 1;'", "php"),
+            ("$(which php) /opt/report.php", "report"),
+            ("`which node` /opt/report", "report"),
+            ("${HOME}/bin/report", "report"),
+            ("DAY=$(date +%F) report", "report"),
+            ("report # not backup", "report"),
+            ("# nothing", "job"),
             ("before", "before-job"),
             ("cd /tmp", "job"),
             ("ÄÖ", "job"),

@@ -151,7 +151,7 @@ fn program_that_leaves(command: &str) -> Option<&str> {
 /// Removes the redirections from the end of a command that only discard its output. A job's output is in the
 /// journal.
 pub(super) fn without_discarding(command: &str) -> &str {
-    const FORMS: [&str; 8] = [
+    const FORMS: [&str; 16] = [
         ">/dev/null",
         "1>/dev/null",
         "2>/dev/null",
@@ -159,6 +159,14 @@ pub(super) fn without_discarding(command: &str) -> &str {
         "> /dev/null",
         "1> /dev/null",
         "2> /dev/null",
+        "&> /dev/null",
+        ">&/dev/null",
+        ">& /dev/null",
+        ">>/dev/null",
+        ">> /dev/null",
+        "2>>/dev/null",
+        "</dev/null",
+        "< /dev/null",
         "2>&1",
     ];
     let mut command = command.trim_end();
@@ -256,6 +264,8 @@ mod tests {
             ("x >/dev/null 2>&1", "x"),
             ("x y > /dev/null 2>/dev/null", "x y"),
             ("x &>/dev/null", "x"),
+            ("x >> /dev/null 2>&1 </dev/null", "x"),
+            ("x >& /dev/null < /dev/null", "x"),
             ("x >/tmp/log 2>&1", "x >/tmp/log"),
             ("x", "x"),
         ] {
