@@ -174,10 +174,13 @@ fn without_internal(mask: &str) -> String {
     format!("{:x}", mask & !(0b11 << 31))
 }
 
-/// Returns a command without the words that differ between `[ -x X ] && X` and `if [ -x X ]; then X; fi`.
+/// Returns a command without the words that differ between `[ -x X ] && X` and `if [ -x X ]; then X; fi`, and the
+/// spaces around them.
 fn without_guard(command: &str) -> String {
     let words = command.replace("; then ", " && ").replace("; fi", "").replace("if ", "");
-    words.split_whitespace().collect::<Vec<_>>().join(" ")
+    let (shell, command) = words.split_once(" -c ").expect("a command for a shell");
+    let command: Vec<_> = command.split("&&").map(str::trim).collect();
+    format!("{shell} -c {}", command.join(" && "))
 }
 
 /// Returns in what the same commands differ.
