@@ -38,12 +38,11 @@ text_type!(
 );
 
 /// Directives on which conductor depends, so no definition may set them, and what to do instead.
-const OWN: [(&str, &str); 9] = [
+const OWN: [(&str, &str); 8] = [
     ("ExecStart", "use command"),
     ("Type", "remove it: the runtime decides the type"),
     ("Slice", "remove it: each service has its own slice"),
     ("NotifyAccess", "remove it: conductor reports readiness"),
-    ("PartOf", "remove it: the instances are part of the service's target"),
     ("SyslogIdentifier", "remove it: the journal is searched for the service's id"),
     ("Description", "use description"),
     ("Environment", "use env"),
