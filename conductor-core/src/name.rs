@@ -101,6 +101,15 @@ text_type!(
 );
 
 text_type!(
+    /// The name of the container of a service's only instance, which is not one of conductor's own names.
+    ContainerName,
+    check_container,
+    "^(?!conductor-)[A-Za-z0-9][A-Za-z0-9_.-]{1,127}$",
+    numbers: Numbers::Refused,
+    "The name of a container: letters, digits, _, . and -; not beginning with conductor-."
+);
+
+text_type!(
     /// The name of a systemd unit, with its type suffix (systemd.unit(5)).
     UnitName,
     check_unit_name,
@@ -308,6 +317,21 @@ fn check_engine_volume(text: &str) -> Result<(), Invalid> {
         true => Ok(()),
         false => Err(Invalid::new(format!("{} is not a volume of an engine", shown(text)))
             .hint("docker volume ls, or podman volume ls, lists them: for example shop_data")),
+    }
+}
+
+fn check_container(text: &str) -> Result<(), Invalid> {
+    const LONGEST: usize = 128;
+    if text.starts_with(PREFIX) {
+        let message = format!("{} may be the name of another container of conductor", shown(text));
+        return Err(Invalid::new(message).hint("write a name that does not begin with conductor-"));
+    }
+    // docker takes no name of one character.
+    match text.len() > 1 && is_host_name(text, LONGEST) && !text.starts_with('_') {
+        true => Ok(()),
+        false => Err(Invalid::new(format!("{} is not the name of a container", shown(text))).hint(
+            "use at least two letters, digits, _, . and -, beginning with a letter or a digit: for example shop-db",
+        )),
     }
 }
 

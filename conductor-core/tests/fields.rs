@@ -74,6 +74,7 @@ fn places() -> Vec<Place> {
         ("tmpfs, its options", "size=1m", |text| with("tmpfs", json!([format!("/a:{text}")]))),
         ("devices", "/dev/a", |text| with("devices", json!([text]))),
         ("hostname", "web", |text| container("hostname", json!(text))),
+        ("container_name", "shop_web.1", |text| container("container_name", json!(text))),
         ("extra_hosts", "a:1.2.3.4", |text| container("extra_hosts", json!([text]))),
         ("dns", "1.2.3.4", |text| container("dns", json!([text]))),
         ("dns_search", "a.b", |text| container("dns_search", json!([text]))),

@@ -307,6 +307,15 @@ pub const ROWS: &[Row] = &[
     ),
     alike("working_dir", "`working_dir`", "`WorkingDir=`"),
     alike("hostname", "`hostname`", "`HostName=`"),
+    row(
+        "container_name",
+        "the container has this name",
+        [
+            Kept("`container_name`"),
+            Lost("find it by the name of its service"),
+            Kept("`ContainerName=`"),
+        ],
+    ),
     alike(
         "init",
         "`init`, which is `true` unless given",

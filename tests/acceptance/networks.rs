@@ -92,11 +92,52 @@ fn find_each_other(host: &Host, engine: Engine) {
     host.eventually("it runs", |host| containers(host, engine).len() == 3);
     assert_eq!(run(&["sh", "-c", look_up]), before);
     host.sh("systemctl stop 'conductor-db-*-run-*.service'");
+    has_its_name(host, engine, &db);
 
     host.conductor(&["remove", "--id", "shop"]).exits(0).says("remove the network front");
     assert_eq!(networks(host, engine), "backend");
     host.conductor(&["remove", "--id", "db"]).exits(0).says("remove the network backend");
     assert_eq!(networks(host, engine), "");
+}
+
+/// The container of a service has a name of its own, in each release; nothing happens to somebody else's.
+fn has_its_name(host: &Host, engine: Engine, db: &str) {
+    let program = engine.program();
+    let named = |version: &str, name: &str| {
+        define(host, engine, "db", version, &format!("{db}container_name: {name}\n"));
+    };
+    let answer = || host.sh(&format!("{program} exec the.db wget -q -O - http://127.0.0.1/"));
+    for version in ["v1", "v2"] {
+        named(version, "the.db");
+        host.apply();
+        assert_eq!(answer(), version);
+        assert_eq!(asked_inside(host, engine, "shop", "http://the.db/"), version);
+        host.is_converged();
+    }
+    // It has it again when it was started again, and after a power cut has left the old one.
+    let unit = host.running("db").remove(0).0;
+    let own = format!("{program} inspect --format '{{{{.Id}}}}' the.db");
+    let old = host.sh(&own);
+    host.sh(&format!("{program} kill the.db"));
+    host.sh(&format!(
+        "until new=$({own} 2>/dev/null) && test $new != {old} && {program} exec the.db wget -q -O - http://127.0.0.1/; \
+         do sleep 0.1; done"
+    ));
+    host.sh(&format!("systemctl stop '{unit}'"));
+    host.sh(&format!("{program} create --name the.db --label CONDUCTOR_ID=db localhost/app:v1"));
+    host.sh(&format!("systemctl start '{unit}'"));
+    assert_eq!(answer(), "v2");
+    // Somebody else has the name.
+    let id = host.sh(&format!("{program} run --detach --name theirs localhost/app:v1 sleep 1d"));
+    named("v1", "theirs");
+    let ran = host.conductor(&["apply"]).exits(3);
+    assert!(ran.stderr.contains("in use"), "{}", ran.stderr);
+    assert_eq!(answer(), "v2");
+    let left = host.sh(&format!("{program} ps --no-trunc --quiet --filter name=theirs"));
+    assert_eq!(left, id.lines().last().unwrap_or_default());
+    host.sh(&format!("{program} kill theirs; {program} rm --force theirs"));
+    named("v2", "the.db");
+    host.apply();
 }
 
 /// At how many moments of an apply it is killed.

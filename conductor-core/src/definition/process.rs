@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 
 use super::shape::{List, Map, One, Place, Shape};
-use crate::name::{EngineVolume, VolumeName};
+use crate::name::{ContainerName, EngineVolume, VolumeName};
 use crate::value::{
     Device, EngineOption, EnvValue, ExtraHost, Gpus, GroupName, HostName, HostPath, IpcMode,
     LabelName, Memory, NameServer, PidMode, Platform, RuntimeDirectory, SearchDomain,
@@ -132,6 +132,12 @@ keys! {
     /// docker, podman: the name that the container has for itself. Otherwise a part of its id.
     hostname: One<HostName>, Word("--hostname"),
         Refused("remove it: a native service has the name of the host");
+    /// docker, podman: the name of the container, for `docker exec NAME` and for containers in its networks. No other
+    /// container of the engine may have it, so there is one instance, and in a deploy the old one stops first.
+    /// Otherwise the container has the name of its unit, which is another one in each release.
+    container_name: One<ContainerName>,
+        Engines::Other { docker: "`--name`", podman: "`--name`" },
+        Refused("remove it: a native service has no container");
     /// docker, podman: `false` starts the program as process 1, as images with an init of their own need it
     /// (s6-overlay, systemd). Otherwise a small init is process 1, which passes signals on.
     init: One<bool>,

@@ -21,11 +21,12 @@ pub(super) const PROCESSES: &str = "processes";
 pub(super) const SHARED: [&str; 6] = ["id", "image", "revision", "runtime", "pull", PROCESSES];
 
 /// The keys of a definition of which each process has a value of its own, or none.
-pub const OWN_KEYS: [&str; 11] = [
+pub const OWN_KEYS: [&str; 12] = [
     "type",
     "timeout",
     "command",
     "instances",
+    "container_name",
     "port",
     "ports",
     "listen",

@@ -162,8 +162,8 @@ pub struct Definition {
     pub cron: Field<Table<JobName, Job>>,
     /// The processes of an application, by name: services `ID-NAME` that run the same image at the same
     /// revision and are deployed together, all healthy or all back. Each has keys of a definition: `type`,
-    /// `timeout`, `command`, `instances`, `port`, `ports`, `listen`, `health`, `proxy`, `cron`, `max_parallel` and
-    /// `deploy.before` only there; `id`, `image`, `revision`, `runtime` and `pull` only once, above; all others
+    /// `timeout`, `command`, `instances`, `container_name`, `port`, `ports`, `listen`, `health`, `proxy`, `cron`,
+    /// `max_parallel` and `deploy.before` only there; `id`, `image`, `revision`, `runtime` and `pull` only once, above; all others
     /// where all processes have them, or in a process, where a mapping adds to the shared one and any
     /// other value replaces it.
     pub processes: Field<Processes>,
@@ -171,13 +171,15 @@ pub struct Definition {
     /// specifiers (`%n`) work, a list sets a directive several times, and only systemd checks the
     /// values. A directive of the sandbox replaces conductor's. Others are written after
     /// conductor's, and override them if systemd uses the last value. `ExecStart`, `Type`, `Slice`,
-    /// `NotifyAccess`, `PartOf`, `SyslogIdentifier`, `Description`, `Environment` and `User` are
+    /// `NotifyAccess`, `SyslogIdentifier`, `Description`, `Environment` and `User` are
     /// reserved for conductor.
     pub systemd: Field<Table<Section, Table<Directive, Setting>>>,
 }
 
 /// What runs the command of a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema, PartialOrd, Ord,
+)]
 #[serde(rename_all = "lowercase")]
 pub enum Runtime {
     /// The Docker engine.

@@ -136,6 +136,9 @@ fn one_instance_with_data_of_its_own_stops_first() {
         let (stops_first, text) = planned(&format!("{DATA}{made_for_two}"));
         assert!(!stops_first && text.contains("both use the volume /srv/db"), "{text}");
     }
+    let container = "runtime: docker\nimage: app:v1\ncontainer_name: shop-db\n";
+    let (stops_first, text) = planned(container);
+    assert!(stops_first && text.contains("no two use the container name shop-db"), "{text}");
     let (stops_first, text) = planned("ports: [9100]\n");
     assert!(stops_first && text.contains("no two use port 9100 of the host"), "{text}");
     let (stops_first, text) = planned(&format!("{DATA}deploy: {{order: start-first}}\n"));

@@ -23,7 +23,7 @@ const STOPPED: &str = "143 137";
 
 /// Returns the parts for docker. The probe replaces the client, which takes 31 MB for each container.
 pub(super) fn docker(instance: &Instance<'_>) -> Parts {
-    let name = container_name(instance);
+    let name = name_of_instance(instance);
     let probe = Docker {
         name: name.clone().into(),
         engine: DOCKER.into(),
@@ -33,7 +33,8 @@ pub(super) fn docker(instance: &Instance<'_>) -> Parts {
     };
     let mut create = probe_line("", PROBE, &probe.words());
     Start::DockerInstance.write(&mut create, instance);
-    let remove = command_line("-", &[DOCKER, "rm", "--force", &name]);
+    let seconds = stop_seconds(instance);
+    let remove = on_container(instance, DOCKER, &["rm", "--force"]);
     let mut exec = Lines::default();
     // A container of this name may be left after a power cut.
     exec.push("ExecStartPre", &remove);
@@ -43,8 +44,7 @@ pub(super) fn docker(instance: &Instance<'_>) -> Parts {
     if instance.service.health.is_some() {
         exec.push("ExecStop", health::stop(PROBE));
     }
-    let seconds = stop_seconds(instance);
-    exec.push("ExecStop", command_line("-", &[DOCKER, "stop", "-t", &seconds, &name]));
+    exec.push("ExecStop", on_container(instance, DOCKER, &["stop", "-t", &seconds]));
     exec.push("ExecStopPost", &remove);
     socket::remove(&mut exec, instance);
     exec.push("SuccessExitStatus", STOPPED);
@@ -59,7 +59,7 @@ pub(super) fn docker(instance: &Instance<'_>) -> Parts {
 /// Returns the parts for podman. Its client exits once the container runs; conmon stays, with 2 MB, as a child
 /// of the probe. Without a check, conmon itself is the main process.
 pub(super) fn podman(instance: &Instance<'_>) -> Parts {
-    let name = container_name(instance);
+    let name = name_of_instance(instance);
     let mut run = CommandLine::new("");
     let mut health = Lines::default();
     let is_probed = health::is_probed(instance.service);
@@ -79,20 +79,24 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
     run.words([PODMAN, "run"]);
     Start::PodmanInstance.write(&mut run, instance);
     let seconds = stop_seconds(instance);
-    let stop = [PODMAN, "stop", "--ignore", "-t", &seconds, &name];
-    let remove = [PODMAN, "rm", "--force", "--ignore", "-t", "0", &name];
+    let stop = on_container(instance, PODMAN, &["stop", "--ignore", "-t", &seconds]);
+    let remove = on_container(instance, PODMAN, &["rm", "--force", "--ignore", "-t", "0"]);
     let mut exec = Lines::default();
     exec.push("Delegate", "yes");
+    if instance.service.process.container_name.is_some() {
+        // What `--replace` does for the name of a unit, which nobody else gives to a container.
+        exec.push("ExecStartPre", &remove);
+    }
     show_secrets(&mut exec, instance);
     socket::make(&mut exec, instance);
     exec.push("ExecStart", run);
     if is_probed {
         exec.push("ExecStop", health::stop(PROBE));
     }
-    exec.push("ExecStop", command_line("-", &stop));
+    exec.push("ExecStop", stop);
     // If conmon was killed, the first try fails and marks the container as stopped.
     for _ in 0..2 {
-        exec.push("ExecStopPost", command_line("-", &remove));
+        exec.push("ExecStopPost", &remove);
     }
     socket::remove(&mut exec, instance);
     exec.push("SuccessExitStatus", STOPPED);
@@ -199,7 +203,31 @@ pub(super) fn process_file(instance: &Instance<'_>) -> String {
     format!("{}/container.pid", directory(instance))
 }
 
-/// Returns the name of the container, which is its unit's.
+/// Returns the name of the container of an instance.
+pub(super) fn name_of_instance(instance: &Instance<'_>) -> String {
+    let given = instance.service.process.container_name.as_ref();
+    given.map_or_else(|| container_name(instance), ToString::to_string)
+}
+
+/// Returns a command of the engine's client on the container of an instance.
+///
+/// Somebody else may have given a name of the definition to a container while the service had none. So what is stopped
+/// or removed under such a name must have the label of the service.
+fn on_container(instance: &Instance<'_>, engine: &str, command: &[&str]) -> CommandLine {
+    const OWN: &str = "id=$1 name=$2; shift 2; \"$0\" ps --all --quiet --filter \"label=CONDUCTOR_ID=$id\" \
+                       --filter \"name=^$name\\$\" | xargs --no-run-if-empty \"$0\" \"$@\"";
+    let name = name_of_instance(instance);
+    if instance.service.process.container_name.is_none() {
+        let words = [engine].into_iter().chain(command.iter().copied()).chain([name.as_str()]);
+        return command_line("-", &words.collect::<Vec<_>>());
+    }
+    // In the expression of the filter, a dot is any character.
+    let (id, pattern) = (instance.service.id.as_str(), name.replace('.', "[.]"));
+    let words = ["/bin/sh", "-c", OWN, engine, id, &pattern];
+    command_line("-", &[&words, command].concat())
+}
+
+/// Returns the name of the container of a command, which is its unit's.
 pub(super) fn container_name(instance: &Instance<'_>) -> String {
     let unit = instance.unit.as_str();
     unit.strip_suffix(".service").unwrap_or(unit).to_owned()

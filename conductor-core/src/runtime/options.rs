@@ -40,6 +40,7 @@ enum Row {
     ControlGroup,
     Log,
     Labels,
+    OwnLabel,
     ProbeInside,
     NoProcessLimit,
 }
@@ -49,7 +50,7 @@ impl Start {
     fn rows(self) -> &'static [Row] {
         use Row::{
             ControlGroup, Detach, Init, InitProgram, Input, Labels, Log, Name, NoProcessLimit,
-            ProbeInside, ProcessFile, Ready, Remove, Replace, Terminal,
+            OwnLabel, ProbeInside, ProcessFile, Ready, Remove, Replace, Terminal,
         };
         match self {
             // The probe, which replaces docker's client, adds the name, and detaches.
@@ -65,6 +66,7 @@ impl Start {
                 Ready,
                 ControlGroup,
                 Log,
+                OwnLabel,
                 ProbeInside,
                 NoProcessLimit,
             ],
@@ -107,6 +109,8 @@ impl Row {
         match self {
             Self::Detach => line.word("--detach"),
             // A container of this name may be left after a power cut.
+            // With a name of the definition, it could be that of somebody else.
+            Self::Replace if start.is_instance() && service.process.container_name.is_some() => {}
             Self::Replace => line.word("--replace"),
             Self::Remove => line.word("--rm"),
             Self::Init | Self::InitProgram if !process::has_init(instance) => {}
@@ -126,7 +130,16 @@ impl Row {
                 }
                 PodmanInstance | PodmanCommand => line.words(["--tty", "--detach-keys="]),
             },
-            Self::Name => line.words(["--name", &engine::container_name(instance)]),
+            Self::Name => {
+                let name = match start.is_instance() {
+                    true => engine::name_of_instance(instance),
+                    false => engine::container_name(instance),
+                };
+                line.words(["--name", &name]);
+            }
+            // By which its own container is found.
+            Self::OwnLabel if service.process.container_name.is_none() => {}
+            Self::OwnLabel => line.word(&format!("--label=CONDUCTOR_ID={}", service.id)),
             // The probe reports that the container is ready, or podman does as soon as it runs. The container
             // cannot: it has no access to systemd's socket.
             Self::Ready => match start {

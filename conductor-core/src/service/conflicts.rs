@@ -7,18 +7,20 @@ use crate::error::{Problem, Problems, shown_path};
 use crate::name::{ServiceId, job_unit};
 use crate::value::FixedPort;
 
-/// Checks that no two services of a host use the same id, the same upstream of a proxy, the same port of the host, or
-/// the same name of a job's unit.
+/// Checks that no two services of a host use the same id, the same upstream of a proxy, the same port of the host, the
+/// same name of a container, or the same name of a job's unit.
 ///
 /// # Errors
 /// One problem for each service that uses what another one uses.
 pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
     let mut ids = BTreeMap::new();
     let (mut upstreams, mut units) = (BTreeMap::new(), BTreeMap::new());
+    let mut containers = BTreeMap::new();
     let mut ports: Vec<(&FixedPort, (usize, usize), &Service)> = Vec::new();
     let mut problems = Vec::new();
     for service in services {
-        let Origin { file, position, path: own, ports: at, upstream, jobs, .. } = &service.origin;
+        let Origin { file, position, path: own, ports: at, upstream, jobs, keys, .. } =
+            &service.origin;
         let below = |key: String| if own.is_empty() { key } else { format!("{own}.{key}") };
         let mut refuse = |position, path: String, message, other: &Origin, what| {
             problems.push(Problem {
@@ -62,6 +64,14 @@ pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
                 refuse(*at, below(format!("ports[{number}]")), message, &by.origin, "port");
             }
             ports.push((port, *at, service));
+        }
+        let container = service.process.container_name.as_ref();
+        if let Some(name) = container.filter(|_| service.instances > 0)
+            && let Some(other) = containers.insert((service.runtime, name), service)
+        {
+            let message = format!("{name} is also the container of {}", other.id);
+            let place = keys.of("container_name").unwrap_or(*position);
+            refuse(place, below("container_name".to_owned()), message, &other.origin, "name");
         }
         let Some(Proxy { name, upstream: listed }) = &service.proxy else { continue };
         if let Some(other) = upstreams.insert((name, listed), service) {
@@ -136,6 +146,24 @@ mod tests {
             check_conflicts(&[a, b]).unwrap_err().to_string(),
             "b.yaml:4:17: ports[1]: port 53/udp of the host is also that of a, at 5:13 of its file\n  \
              hint: the other is in a.yaml; give one of them another port"
+        );
+    }
+
+    #[test]
+    fn a_container_name_belongs_to_one_service_of_an_engine() {
+        let container = |id: &str, more: &str| {
+            let text = format!("id: {id}\nimage: app\ncontainer_name: db\n{more}\n");
+            Service::parse(Path::new(&format!("{id}.yaml")), &text).unwrap()
+        };
+        let a = container("a", "runtime: docker");
+        for other in ["runtime: podman", "runtime: docker\ninstances: 0"] {
+            assert_eq!(check_conflicts(&[a.clone(), container("b", other)]), Ok(()), "{other}");
+        }
+        let b = container("b", "runtime: docker");
+        assert_eq!(
+            check_conflicts(&[a, b]).unwrap_err().to_string(),
+            "b.yaml:3:17: container_name: db is also the container of a\n  \
+             hint: the other is in a.yaml; give one of them another name"
         );
     }
 

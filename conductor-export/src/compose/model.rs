@@ -48,6 +48,7 @@ model! {
         depends_on: Map<DependsOn>,
         network_mode: Option<&'static str>,
         networks: Map<Attachment>,
+        container_name: Option<Text>,
         hostname: Option<Text>,
         ports: Texts,
         environment: Map<Text>,

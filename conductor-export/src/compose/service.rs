@@ -170,6 +170,7 @@ impl Conversion<'_> {
             group_add,
             working_dir,
             hostname,
+            container_name,
             init,
             stop_signal,
             ulimits,
@@ -200,6 +201,8 @@ impl Conversion<'_> {
         service.working_dir =
             working_dir.as_ref().map(|path| given.text(path.as_str(), instance).into());
         service.hostname = hostname.as_ref().map(Into::into);
+        let container_name = container_name.as_ref().filter(|_| !self.is_swarm());
+        service.container_name = container_name.map(Into::into);
         service.init = Some(init.unwrap_or(!on_host));
         service.stop_signal = stop_signal.as_ref().map(Into::into);
         service.ulimits =

@@ -60,6 +60,11 @@ pub(crate) const KEYS: &[Of] = &[
     of("working_dir", "", Kept("`workingDir`")),
     of("hostname", "", Partly("`hostname`, without dots")),
     of(
+        "container_name",
+        "the container has this name",
+        Lost("find its pod by the name of the deployment"),
+    ),
+    of(
         "init",
         "a small init is process 1, or is not",
         Lost("give the image an init, such as tini"),

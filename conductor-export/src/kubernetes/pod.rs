@@ -61,6 +61,7 @@ impl Conversion<'_> {
             volume_names: _,
             labels: _,
             // Reported by the table.
+            container_name: _,
             init: _,
             stop_signal: _,
             ulimits: _,

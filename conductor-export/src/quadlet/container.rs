@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use conductor_core::definition::{NetworkMode, PullPolicy};
+use conductor_core::name::ContainerName;
 use conductor_core::service::{Health, HealthCheck, Limits, Process, Service as Definition};
 use conductor_core::unit::escape::{description, percent};
 use conductor_core::value::{Argument, HostPath, User, Volume, VolumeSource};
@@ -19,8 +20,10 @@ const SLACK: Duration = Duration::from_secs(10);
 
 /// A command that runs in a container.
 pub(super) struct Command<'c> {
-    /// The name of its unit, and of the container.
+    /// The name of its unit.
     pub(super) name: String,
+    /// The name of the container, if that is another one.
+    pub(super) container_name: Option<&'c ContainerName>,
     pub(super) instance: String,
     pub(super) command: &'c [Argument],
     pub(super) entrypoint: Option<&'c [Argument]>,
@@ -37,6 +40,7 @@ impl Conversion<'_> {
             let name = format!("{}-before", service.id);
             let task = Command {
                 name: name.clone(),
+                container_name: None,
                 instance: "1".to_owned(),
                 command,
                 entrypoint: service
@@ -66,6 +70,7 @@ impl Conversion<'_> {
         for (number, name) in names(given).into_iter().enumerate() {
             let task = Command {
                 name: name.clone(),
+                container_name: service.process.container_name.as_ref(),
                 instance: (number + 1).to_string(),
                 command: &service.command,
                 entrypoint: service.entrypoint.as_deref(),
@@ -112,7 +117,10 @@ impl Conversion<'_> {
         if let Some(pull) = pull {
             unit.value("Pull", pull);
         }
-        unit.value("ContainerName", &task.name);
+        match task.container_name {
+            Some(name) => unit.value("ContainerName", name),
+            None => unit.value("ContainerName", &task.name),
+        }
         match task.entrypoint.map(|words| given.words(words, &task.instance)).as_deref() {
             None => {}
             Some([]) => unit.words("PodmanArgs", ["--entrypoint="]),
@@ -154,6 +162,8 @@ impl Conversion<'_> {
             group_add,
             working_dir,
             hostname,
+            // With the name of the unit.
+            container_name: _,
             init,
             stop_signal,
             ulimits,

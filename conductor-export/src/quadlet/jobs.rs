@@ -16,6 +16,7 @@ impl Conversion<'_> {
             let name = format!("{}-{name}", given.service.id);
             let task = Command {
                 name: name.clone(),
+                container_name: None,
                 instance: "1".to_owned(),
                 command: &job.command,
                 entrypoint: job.entrypoint.as_deref().or(given.service.entrypoint.as_deref()),

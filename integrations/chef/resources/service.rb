@@ -34,6 +34,7 @@ property :cap_drop, Array, desired_state: false
 property :group_add, Array, desired_state: false
 property :working_dir, String, desired_state: false
 property :hostname, String, desired_state: false
+property :container_name, String, desired_state: false
 property :init, [true, false], desired_state: false
 property :stop_signal, String, desired_state: false
 property :ulimits, Hash, desired_state: false

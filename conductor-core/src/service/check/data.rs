@@ -13,8 +13,8 @@ const WRITABLE: [&str; 3] = ["StateDirectory", "BindPaths", "ReadWritePaths"];
 pub(super) struct Data {
     pub(super) at: NodeId,
     pub(super) name: String,
-    /// Whether two processes cannot have it, whatever the program does.
-    pub(super) is_exclusive: bool,
+    /// What to write to have two instances at a time, if two cannot have it, whatever the program does.
+    pub(super) exclusive: Option<&'static str>,
 }
 
 /// Returns the first data that instances write, if there is any.
@@ -23,7 +23,7 @@ pub(super) fn data(definition: &Definition) -> Option<Data> {
     let volume = given(volumes).into_iter().flatten().find_map(|volume| match volume {
         Field::Given(volume) if !volume.value.read_only => {
             let name = format!("the volume {}", volume.value.source);
-            Some(Data { at: volume.at, name, is_exclusive: false })
+            Some(Data { at: volume.at, name, exclusive: None })
         }
         _ => None,
     });
@@ -35,7 +35,7 @@ pub(super) fn data(definition: &Definition) -> Option<Data> {
         writable.then(|| Data {
             at: name.at,
             name: format!("{}={value}", name.value),
-            is_exclusive: false,
+            exclusive: None,
         })
     });
     volume.or_else(|| directives.next())
@@ -60,11 +60,10 @@ impl Check<'_> {
     ) -> (Deploy, Option<Problem>) {
         let mut deploy = deploy.into_value().unwrap_or_default();
         let named = std::mem::take(&mut deploy.order);
-        if let Some(Data { name, is_exclusive: true, .. }) = &data {
+        if let Some(Data { name, exclusive: Some(instead), .. }) = &data {
             if let Field::Given(Located { value: Order::StartFirst, at }) = named {
                 let fault = Fault::new(format!("two instances cannot have {name}"));
-                let hint = "write stop-first, or remove order; or port: NUMBER in place of ports, for a port that \
-                            conductor chooses";
+                let hint = format!("write stop-first, or remove order; or {instead}");
                 self.refuse(at, fault.hint(hint));
             }
             let order = (Order::StopFirst, !named.is_absent());

@@ -127,7 +127,8 @@ pub(super) fn service(
         _ => runtime == Some(Runtime::Native),
     };
     let ports = check.ports(ports, on_host, &network_mode, instances);
-    let data = ports::fixed(&ports).or(data);
+    let named = check.container_name(&process, instances);
+    let data = ports::fixed(&ports).or(named).or(data);
     let (deploy, ordered) = check.takes_over(deploy, runtime, data, instances, !proxy.is_absent());
     advice.extend(ordered);
     let health = check.health(health, is_reached, &ports);

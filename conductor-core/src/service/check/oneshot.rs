@@ -7,8 +7,18 @@ impl Check<'_> {
     /// Refuses what means nothing for a command that runs to its end, or for one that goes on. Returns whether it runs
     /// to its end.
     pub(super) fn oneshot(&self, definition: &mut Definition) -> bool {
-        let Definition { r#type, timeout, instances, port, listen, health, deploy, proxy, .. } =
-            definition;
+        let Definition {
+            r#type,
+            timeout,
+            instances,
+            port,
+            listen,
+            health,
+            deploy,
+            proxy,
+            process,
+            ..
+        } = definition;
         let is_oneshot =
             matches!(r#type, Field::Given(given) if given.value == ServiceType::Oneshot);
         if !is_oneshot {
@@ -30,7 +40,9 @@ impl Check<'_> {
             let fault = Fault::new(format!("{} instances of a oneshot service", instances.value));
             self.refuse(instances.at, fault.hint("remove this key: its command runs once"));
         }
-        let mut places = vec![place(port), place(listen), place(health), place(proxy)];
+        // Its container is gone once its command has ended.
+        let named = place(&process.container_name);
+        let mut places = vec![place(port), place(listen), place(health), place(proxy), named];
         if let Field::Given(deploy) = deploy {
             // It is for the other processes.
             self.forget_shared(&mut deploy.value.order);

@@ -65,5 +65,6 @@ impl Check<'_> {
 pub(super) fn fixed(ports: &[Located<FixedPort>]) -> Option<Data> {
     let port = ports.first()?;
     let name = format!("port {} of the host", port.value.first());
-    Some(Data { at: port.at, name, is_exclusive: true })
+    let instead = "port: NUMBER in place of ports, for a port that conductor chooses";
+    Some(Data { at: port.at, name, exclusive: Some(instead) })
 }

@@ -3,9 +3,13 @@
 use std::collections::BTreeMap;
 
 use super::Check;
+use super::data::Data;
 use crate::definition::{Engines, Fault, Field, Native, NetworkMode, ProcessKeys, Runtime};
 use crate::name::VolumeName;
 use crate::value::{Device, Volume};
+
+/// What to write in place of a container's name.
+const AS_ALIAS: &str = "networks: {NETWORK: {aliases: [NAME]}} in place of container_name, for a name that several instances have";
 
 impl Check<'_> {
     /// Refuses keys that mean nothing with the runtime.
@@ -91,6 +95,19 @@ impl Check<'_> {
                 self.refuse(at, fault.hint("remove it, or remove network_mode: none"));
             }
         }
+    }
+
+    /// Refuses a container's name for several instances. Returns it, which no two containers can have at the same time.
+    pub(super) fn container_name(&self, keys: &ProcessKeys, instances: u16) -> Option<Data> {
+        let Field::Given(name) = &keys.container_name else { return None };
+        if instances > 1 {
+            let fault = Fault::new(format!(
+                "only one container can have a name, and there are {instances} instances"
+            ));
+            self.refuse(name.at, fault.hint(format!("write instances: 1; or {AS_ALIAS}")));
+        }
+        let text = format!("the container name {}", name.value);
+        Some(Data { at: name.at, name: text, exclusive: Some(AS_ALIAS) })
     }
 
     /// Refuses names of engine volumes for what `volumes` does not have.
