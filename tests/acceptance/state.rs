@@ -394,4 +394,9 @@ fn adopted_volume(host: &Host, program: &str, how: &str) {
         "Shop_data"
     );
     host.sh(&format!("{program} volume rm Shop_data"));
+    // A command would begin anew without the data, too.
+    let missing = format!("volume_names.data: {program} has no volume Shop_data");
+    host.conductor(&read).exits(125).complains(&missing);
+    host.conductor(&["run", "--detach", "--id", "a", "true"]).exits(125).complains(&missing);
+    assert_eq!(host.sh(&format!("{program} volume ls --quiet --filter name=Shop_data")), "");
 }

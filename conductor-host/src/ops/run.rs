@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::Conductor;
 use super::error::Error;
 use super::images::missing;
+use super::volume_checks::check_volumes_of;
 use crate::system::{
     Controller, Expected, InputOutput, JobType, RunSocket, Systemd, UnitEnd, atomic, images,
     last_words, networks, open,
@@ -175,6 +176,7 @@ impl Conductor {
         let service = self.at_revision(service, request.revision.as_ref())?;
         let release = self.release_of(&service)?;
         self.check_task(&release)?;
+        check_volumes_of(&service)?;
         let (tag, missing) = self.image_of(&release)?;
         if let Some(image) = missing {
             images::pull(&image, pulling).map_err(|source| Error::Pull { image, source })?;

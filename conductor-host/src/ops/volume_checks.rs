@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::change::Change;
 use super::error::Error;
 use super::site::Site;
+use crate::system::volumes;
 use conductor_core::definition::Runtime;
 use conductor_core::error::{Problem, Problems};
 use conductor_core::plan::Plan;
@@ -24,17 +25,31 @@ pub(super) fn check_volumes(change: &Change, plan: &Plan, site: &impl Site) -> R
         let mut plans = plan.services.iter().filter(|plan| plan.service == service.id);
         plans.any(|plan| plan.revision.is_some() && !plan.steps.is_empty())
     };
+    let services = change.services().iter().filter(|service| changes(service));
+    refuse_missing(&services.collect::<Vec<_>>(), |engine, names| {
+        site.missing_volumes(engine, names)
+    })
+}
+
+/// Checks that the engine has the volumes of `volume_names` for a command that runs once.
+pub(super) fn check_volumes_of(service: &Service) -> Result<(), Error> {
+    refuse_missing(&[service], |engine, names| Ok(volumes::missing(engine, names)?))
+}
+
+fn refuse_missing(
+    services: &[&Service],
+    missing: impl Fn(Engine, &BTreeSet<String>) -> Result<BTreeSet<String>, Error>,
+) -> Result<(), Error> {
     let mut problems = Vec::new();
     for (engine, runtime) in [(Engine::Docker, Runtime::Docker), (Engine::Podman, Runtime::Podman)]
     {
-        let services = change.services().iter();
-        let services: Vec<_> = services.filter(|it| it.runtime == runtime && changes(it)).collect();
+        let services: Vec<_> = services.iter().filter(|it| it.runtime == runtime).collect();
         let wanted = services.iter().flat_map(|service| service.process.volume_names.values());
         let names: BTreeSet<_> = wanted.map(ToString::to_string).collect();
         if names.is_empty() {
             continue;
         }
-        let missing = site.missing_volumes(engine, &names)?;
+        let missing = missing(engine, &names)?;
         for service in services {
             let names = service.process.volume_names.iter();
             for (own, name) in names.filter(|(_, name)| missing.contains(name.as_str())) {
