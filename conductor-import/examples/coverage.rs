@@ -1,8 +1,8 @@
 //! Counts what becomes of the services of Compose files and Quadlet units below directories.
 //!
 //! `cargo run --package conductor-import --example coverage -- DIR...` prints, for each directory and for all, how
-//! many services are carried over whole, adapted (with notes), or in part, and which keys were left out or noted. With
-//! `--quadlet`, it counts the containers of Quadlet in place of the services of Compose. `-v` prints all that is said.
+//! many services are carried over whole, adapted (with notes), or in part, and which keys were left out or noted; and
+//! which single key is in the way of how many services. With `--quadlet`, it counts the containers of Quadlet in place of the services of Compose. `-v` prints all that is said.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints a table")]
 #![allow(clippy::disallowed_methods, reason = "it reads files")]
@@ -14,7 +14,9 @@ use std::path::{Path, PathBuf};
 
 use conductor_core::definition::Runtime;
 use conductor_core::error::Problem;
-use conductor_import::{Imported, Surroundings, compose, quadlet};
+use conductor_core::name::slug;
+use conductor_core::service::Service;
+use conductor_import::{Definition, Imported, Surroundings, compose, quadlet};
 
 /// The end of the message for a service without an image.
 const NO_IMAGE: &str = "the key image is missing";
@@ -39,12 +41,14 @@ struct Count {
     services: usize,
     whole: usize,
     adapted: usize,
-    /// Services of which something was left out, and that is only `build`: the image has to be there.
-    only_build: usize,
+    /// Services that are adapted, and whose images somebody has to build.
+    built: usize,
     /// Keys, and the number of services in which one was left out.
     left_out: BTreeMap<String, usize>,
     /// Keys, and the number of services with a note about one.
     noted: BTreeMap<String, usize>,
+    /// Keys, and the number of services of which nothing else was left out or noted.
+    alone: BTreeMap<String, usize>,
 }
 
 fn main() {
@@ -53,7 +57,7 @@ fn main() {
     let is_quadlet = arguments.iter().any(|word| word == "--quadlet");
     let mut all = Count::default();
     println!(
-        "| collection | files | services | whole | adapted | in part | only `build` | files without a left-out |"
+        "| collection | files | services | whole | adapted | in part | adapted, with `build` | files without a left-out |"
     );
     println!("| --- | --- | --- | --- | --- | --- | --- | --- |");
     for directory in arguments.iter().filter(|word| !word.starts_with('-')) {
@@ -69,7 +73,9 @@ fn main() {
         all.add(count);
     }
     print_row("all", &all);
-    for (what, keys) in [("left out", &all.left_out), ("noted", &all.noted)] {
+    for (what, keys) in
+        [("left out", &all.left_out), ("noted", &all.noted), ("alone in the way", &all.alone)]
+    {
         println!("\n| {what} | services | % |\n| --- | --- | --- |");
         let mut keys: Vec<_> = keys.iter().collect();
         keys.sort_by_key(|(key, count)| (usize::MAX - **count, (*key).clone()));
@@ -218,15 +224,46 @@ fn key(problem: &Problem) -> (Option<&str>, String) {
     }
 }
 
+/// Returns the services that use a network or a volume of which something was left out.
+fn users(problem: &Problem, imported: &Imported) -> Vec<String> {
+    let mut parts = problem.path.split('.');
+    let (Some(kind), Some(name)) = (parts.next(), parts.next()) else { return Vec::new() };
+    let name = slug(name);
+    let has = |service: &Service| match kind {
+        "networks" => service.networks.keys().any(|network| {
+            let network = network.as_str();
+            // Networks of the project begin with its name; that of the default network is the project's.
+            network == name || network.ends_with(&format!("-{name}")) || name == "default"
+        }),
+        "volumes" => {
+            service.volumes.iter().any(|it| it.name().is_some_and(|it| it.as_str() == name))
+        }
+        _ => false,
+    };
+    let read = |definition: &Definition| {
+        Service::parse_all(Path::new("a.yaml"), &definition.text).unwrap_or_default()
+    };
+    let services = imported.definitions.iter().flat_map(read);
+    services.filter(|service| has(service)).map(|service| service.id.to_string()).collect()
+}
+
 impl Count {
     fn add_imported(&mut self, imported: &Imported, verbose: bool) {
-        let mut keys: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
+        let mut keys: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
         for problem in &imported.left_out {
             if verbose {
                 eprintln!("{problem}");
             }
             let (service, key) = key(problem);
-            keys.entry(service.unwrap_or_default()).or_default().insert(key);
+            let users = match service {
+                Some(service) => vec![slug(service)],
+                None => users(problem, imported),
+            };
+            // What no service can be named for counts by itself.
+            let users = if users.is_empty() { vec![String::new()] } else { users };
+            for user in users {
+                keys.entry(user).or_default().insert(key.clone());
+            }
         }
         for key in keys.values().flatten() {
             *self.left_out.entry(key.clone()).or_default() += 1;
@@ -234,7 +271,7 @@ impl Count {
         self.whole_files += usize::from(imported.left_out.is_empty());
         let is_counted = |note: &&Problem| !OF_VALUES.iter().any(|it| note.message.ends_with(it));
         let counted = || imported.notes.iter().filter(is_counted);
-        let noted: BTreeSet<_> = counted().filter_map(|note| key(note).0).collect();
+        let noted: BTreeSet<_> = counted().filter_map(|note| key(note).0).map(slug).collect();
         let keys_noted: BTreeSet<_> = counted().map(key).collect();
         for (_, key) in keys_noted.iter().filter(|(service, _)| service.is_some()) {
             *self.noted.entry(key.clone()).or_default() += 1;
@@ -242,17 +279,26 @@ impl Count {
         for note in imported.notes.iter().filter(|_| verbose) {
             eprintln!("note: {note}");
         }
-        let only_build = |(service, keys): &(&&str, &BTreeSet<String>)| {
-            !service.is_empty() && keys.iter().all(|key| key == "build")
-        };
-        self.only_build += keys.iter().filter(only_build).count();
+        let built = keys_noted.iter().filter(|(_, key)| key == "build");
+        let built: BTreeSet<_> = built.filter_map(|(service, _)| *service).map(slug).collect();
+        self.built += built.iter().filter(|service| !keys.contains_key(*service)).count();
+        let mut said = keys.clone();
+        for (service, key) in &keys_noted {
+            if let Some(service) = service {
+                said.entry(slug(service)).or_default().insert(key.clone());
+            }
+        }
+        let alone = said.into_iter().filter(|(service, it)| !service.is_empty() && it.len() == 1);
+        for key in alone.flat_map(|(_, keys)| keys) {
+            *self.alone.entry(key).or_default() += 1;
+        }
         let gone = keys
             .iter()
             .filter(|(service, keys)| !service.is_empty() && keys.contains("the service"));
         let gone = gone.count();
         self.services += imported.definitions.len() + gone;
         let in_part = keys.keys().filter(|service| !service.is_empty()).count() - gone;
-        let only_noted = noted.iter().filter(|service| !keys.contains_key(**service)).count();
+        let only_noted = noted.iter().filter(|service| !keys.contains_key(*service)).count();
         self.adapted += only_noted;
         self.whole += imported.definitions.len().saturating_sub(in_part + only_noted);
     }
@@ -264,9 +310,12 @@ impl Count {
         self.services += other.services;
         self.whole += other.whole;
         self.adapted += other.adapted;
-        self.only_build += other.only_build;
+        self.built += other.built;
         for (key, count) in other.noted {
             *self.noted.entry(key).or_default() += count;
+        }
+        for (key, count) in other.alone {
+            *self.alone.entry(key).or_default() += count;
         }
         for (key, count) in other.left_out {
             *self.left_out.entry(key).or_default() += count;
@@ -285,9 +334,9 @@ fn percent(part: usize, whole: usize) -> String {
 }
 
 fn print_row(name: &str, count: &Count) {
-    let Count { files, whole_files, services, whole, adapted, only_build, .. } = count;
+    let Count { files, whole_files, services, whole, adapted, built, .. } = count;
     let in_part = services - whole - adapted;
     let shares =
-        [*whole, *adapted, in_part, *only_build].map(|part| percent(part, *services)).join(" | ");
+        [*whole, *adapted, in_part, *built].map(|part| percent(part, *services)).join(" | ");
     println!("| {name} | {files} | {services} | {shares} | {} |", percent(*whole_files, *files));
 }

@@ -29,6 +29,7 @@ const ORDER: &[&str] = &[
     "networks",
     "network_mode",
     "hostname",
+    "container_name",
     "port",
     "ports",
     "listen",

@@ -48,14 +48,11 @@ pub(super) const KEYS: &[Key] = &[
         "`limits.io_weight`, `limits.io_read_bps` and so on; weights of single devices are left out",
         s::blkio,
     ),
-    Key {
-        row: Row {
-            key: "build",
-            fate: Fate::LeftOut,
-            text: "the image has to be there: build and push it, and name it in `image` and `revision`",
-        },
-        convert: s::build,
-    },
+    replaced(
+        "build",
+        "`image` and `revision` of the image that `docker compose build` makes; conductor builds none",
+        s::build,
+    ),
     carried("cap_add", "`cap_add`", s::list),
     carried("cap_drop", "`cap_drop`", s::list),
     replaced("cgroup", "`options: [--cgroupns=...]`", s::option),
@@ -70,7 +67,12 @@ pub(super) const KEYS: &[Key] = &[
         "a file: `volumes`, read-only; the content of others is left out",
         s::configs,
     ),
-    replaced("container_name", "an alias in each network", s::container_name),
+    carried(
+        "container_name",
+        "`container_name`; for a service of several instances, behind a proxy or with `start-first`, an alias in each \
+         network",
+        s::container_name,
+    ),
     replaced("cpu_count", "nothing: it means something only on Windows", s::nothing),
     replaced("cpu_percent", "nothing: it means something only on Windows", s::nothing),
     replaced("cpu_period", "part of `limits.cpu`, with `cpu_quota`", s::nothing),
@@ -117,7 +119,7 @@ pub(super) const KEYS: &[Key] = &[
     carried("group_add", "`group_add`", s::list),
     carried(
         "healthcheck",
-        "`health`: `curl` and `wget` of the container itself become `http`, others `command`",
+        "`health`: `curl` and `wget` of a published port become `http`, others `command`",
         s::healthcheck,
     ),
     carried("hostname", "`hostname`", s::text),

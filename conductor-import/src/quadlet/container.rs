@@ -72,6 +72,7 @@ impl<'t> Translation<'t> {
             };
             self.line(line, &value, &origin);
         }
+        self.name_container(lines);
         if let Some(group) = self.group.take() {
             let user = self.container.entries.iter_mut().find(|entry| entry.key == "user");
             if let Some(Entry { value, .. }) = user
@@ -81,6 +82,30 @@ impl<'t> Translation<'t> {
             }
         }
         self.container
+    }
+
+    /// Gives the container the name that it has with Quadlet.
+    fn name_container(&mut self, lines: &[Line]) {
+        let is_task = |line: &Line| {
+            line.section == "Service" && line.key == "Type" && line.value == "oneshot"
+        };
+        let given = self.container.entries.iter().position(|entry| entry.key == "container_name");
+        match (given, lines.first()) {
+            // It is gone when its command has ended.
+            (Some(given), _) if lines.iter().any(is_task) => {
+                let Entry { at, value, .. } = self.container.entries.remove(given);
+                let origin = Origin::new(at, "Container.ContainerName");
+                let note = "a name in its networks; the container itself is named after its unit";
+                self.report.note(&origin, note);
+                self.push("x-aliases", value);
+            }
+            // That of a template's instance is not known.
+            (None, Some(first)) if !self.name.contains('@') && !lines.iter().any(is_task) => {
+                let at = Place { line: 1, ..first.at };
+                self.set("container_name", Node::text(format!("systemd-{}", self.name), at));
+            }
+            _ => {}
+        }
     }
 
     fn line(&mut self, line: &Line, value: &str, origin: &Origin) {
@@ -157,21 +182,7 @@ impl<'t> Translation<'t> {
             }
             "User" => self.set("user", Node::text(value, at)),
             "Group" => self.group = Some(value.to_owned()),
-            "HealthCmd" if value == "none" => {
-                self.put("healthcheck", "test", Node::text("NONE", at));
-            }
-            "HealthCmd" => {
-                // podman runs a list without a shell, unless it has only one word.
-                let test = match list(value).filter(|words| words.len() > 1) {
-                    Some(words) => {
-                        let words = std::iter::once("CMD".to_owned()).chain(words);
-                        let items = words.map(|word| Node::text(word, at)).collect();
-                        Node::new(Value::List(items), at)
-                    }
-                    None => Node::text(value, at),
-                };
-                self.put("healthcheck", "test", test);
-            }
+            "HealthCmd" => self.put("healthcheck", "test", health_command(value, at)),
             "Mount" => self.mount(value, at, origin),
             "Network" => self.network(value, at, origin),
             "NetworkAlias" => {
@@ -363,6 +374,34 @@ impl<'t> Translation<'t> {
             entries.retain(|entry| entry.key != inner);
             entries.push(Entry { key: inner.to_owned(), at, value });
         }
+    }
+}
+
+/// Returns the test of a health check, as podman reads its command (`makeHealthCheckFromCli`).
+fn health_command(value: &str, at: Place) -> Node {
+    let items = |words: Vec<String>| {
+        let items = words.into_iter().map(|word| Node::text(word, at)).collect();
+        Node::new(Value::List(items), at)
+    };
+    let (first, rest) = value.split_once(' ').unwrap_or((value, ""));
+    match (first.to_ascii_uppercase().as_str(), list(value)) {
+        // A list runs without a shell, unless it has only one word or begins with a word of Docker.
+        (_, Some(mut words)) if words.len() > 1 => {
+            let first = words[0].to_ascii_uppercase();
+            match first.as_str() {
+                "CMD" | "CMD-SHELL" | "NONE" => words[0] = first,
+                _ => words.insert(0, "CMD".to_owned()),
+            }
+            items(words)
+        }
+        (_, Some(words)) if words.len() == 1 => Node::text(words[0].clone(), at),
+        ("NONE", _) => Node::text("NONE", at),
+        ("CMD-SHELL", _) => Node::text(rest, at),
+        ("CMD", _) => {
+            let words = rest.split_whitespace().map(str::to_owned);
+            items(std::iter::once("CMD".to_owned()).chain(words).collect())
+        }
+        _ => Node::text(value, at),
     }
 }
 

@@ -85,7 +85,12 @@ pub(super) const KEYS: &[Key] = &[
         "",
         "it chooses the control group; conductor has one for each service",
     ),
-    key("ContainerName", Take::Text, "container_name", "an alias in each network"),
+    key(
+        "ContainerName",
+        Take::Text,
+        "container_name",
+        "`container_name`; without it, that is `systemd-NAME`, as podman has it",
+    ),
     key(
         "ContainersConfModule",
         Take::LeftOut,
@@ -125,7 +130,7 @@ pub(super) const KEYS: &[Key] = &[
         "HealthCmd",
         Take::Other,
         "healthcheck",
-        "`health`: `curl` and `wget` of the container itself become `http`, others `command`",
+        "`health`: `curl` and `wget` of a published port become `http`, others `command`",
     ),
     key("HealthInterval", Take::Health, "interval", "`health.interval`"),
     key("HealthLogDestination", Take::Note, "", "nothing: the journal has the results of checks"),

@@ -8,6 +8,9 @@ use crate::units;
 /// Directives that name units.
 const RELATIONS: [&str; 6] = ["After", "Requires", "Wants", "BindsTo", "Requisite", "Before"];
 
+/// The targets that are reached at boot.
+const AT_BOOT: [&str; 3] = ["default.target", "multi-user.target", "graphical.target"];
+
 /// Carries the directives of the other sections over to a draft; `id` returns the id of a container's service.
 pub(super) fn carry(
     draft: &mut Draft,
@@ -18,34 +21,62 @@ pub(super) fn carry(
     let mut starts_at_boot = false;
     let has_own_timeout =
         lines.iter().any(|line| line.section == "Container" && line.key == "StopTimeout");
+    let has = |key: &str, is_it: &dyn Fn(&str) -> bool| {
+        lines.iter().any(|line| line.key == key && is_it(&line.value))
+    };
+    let is_task = has("Type", &|value| value == "oneshot");
+    let waits_longer =
+        has("HealthCmd", &|value| value != "none") && !has("Notify", &|value| value == "healthy");
     for line in lines.iter().filter(|line| line.section != "Container") {
         let origin = Origin::new(line.at, format!("{}.{}", line.section, line.key));
         match (line.section.as_str(), line.key.as_str()) {
-            ("Install", "WantedBy" | "RequiredBy") => starts_at_boot = true,
+            ("Install", "WantedBy" | "RequiredBy") => {
+                starts_at_boot = true;
+                let others: Vec<_> =
+                    line.value.split_whitespace().filter(|unit| !AT_BOOT.contains(unit)).collect();
+                if !others.is_empty() {
+                    let others = others.join(" and ");
+                    report.note(
+                        &origin,
+                        format!("conductor starts it at boot, and not with {others}"),
+                    );
+                }
+            }
             ("Install", _) => {
                 report.leave_out(&origin, "left out: conductor enables units by itself", "");
             }
             ("Unit", "Description") => draft.text("description", line.value.clone(), &origin),
             ("Unit", key) if RELATIONS.contains(&key) => relation(draft, line, id, &origin),
+            ("Unit", "PartOf") => part_of(draft, line, id, report, &origin),
             ("Service", "Restart") => {
-                if !matches!(
-                    line.value.as_str(),
-                    "always" | "on-failure" | "on-abnormal" | "on-abort" | "on-watchdog"
-                ) {
-                    report.note(&origin, "conductor starts it again when it ends; if it is a task that ends, write type: oneshot");
-                }
-            }
-            ("Service", "RestartSec" | "RestartSteps" | "RestartMaxDelaySec") => {
-                report.note(&origin, "conductor starts it again at once, then ever more slowly");
+                let does = match line.value.as_str() {
+                    "always" => continue,
+                    _ if is_task => continue,
+                    "on-failure" | "on-abnormal" | "on-abort" | "on-watchdog" => {
+                        "conductor starts it again after any end, also after a success"
+                    }
+                    _ => {
+                        "conductor starts it again when it ends; if it is a task that ends, write type: oneshot"
+                    }
+                };
+                report.note(&origin, does);
             }
             ("Service", "Type") if line.value == "oneshot" => {
                 draft.text("type", "oneshot", &origin);
             }
             ("Service", "Type" | "RemainAfterExit") => {}
-            ("Service", "TimeoutStartSec") => {
+            ("Service", "TimeoutStartSec") if is_task => match seconds(&line.value) {
+                Some(time) => draft.text("timeout", units::span(time), &origin),
+                None if line.value == "infinity" => {}
+                None => {
+                    report.leave_out(&origin, "left out: it is no time of seconds or minutes", "");
+                }
+            },
+            // Quadlet's start ends before the first check, and conductor's with the first success.
+            ("Service", "TimeoutStartSec") if waits_longer => {
                 report.note(
                     &origin,
-                    "not needed: conductor pulls the image before, and waits for health",
+                    "not needed: a start ends once the service is healthy, within start_period",
                 );
             }
             // systemd's is longer than that of podman, if both are given.
@@ -112,6 +143,28 @@ fn relation(draft: &mut Draft, line: &Line, id: &dyn Fn(&str) -> Option<String>,
                 };
                 directive(draft, "Unit", &line.key, &unit, origin);
             }
+        }
+    }
+}
+
+/// Carries over of what the unit is part. The units of other containers have other names with conductor.
+fn part_of(
+    draft: &mut Draft,
+    line: &Line,
+    id: &dyn Fn(&str) -> Option<String>,
+    report: &mut Report,
+    origin: &Origin,
+) {
+    for unit in line.value.split_whitespace() {
+        let container = unit.strip_suffix(".container");
+        let name = container.or_else(|| unit.strip_suffix(".service"));
+        match name.filter(|name| container.is_some() || id(name).is_some()) {
+            None => directive(draft, "Unit", "PartOf", unit, origin),
+            Some(name) => report.leave_out(
+                origin,
+                format!("left out: it is stopped and started again together with {name}"),
+                format!("conductor restart --id {}", draft.id),
+            ),
         }
     }
 }

@@ -114,20 +114,24 @@ pub(crate) fn mapping(c: &mut Conversion<'_>, entry: &Entry, origin: &Origin) {
 }
 
 pub(crate) fn labels(c: &mut Conversion<'_>, entry: &Entry, origin: &Origin) {
+    mapping(c, entry, origin);
+}
+
+/// Notes labels of proxies, unless the old container is gone before the new one starts, as with Compose.
+pub(super) fn note_proxies(c: &mut Conversion<'_>) {
     const PROXIES: [&str; 5] =
         ["traefik.", "caddy", "com.github.nginx-proxy", "nginx-proxy", "swag"];
-    let values = key_values(entry.value.clone());
-    let keys = values.as_map().unwrap_or_default().iter();
-    if let Some(label) =
-        keys.clone().find(|label| PROXIES.iter().any(|it| label.key.starts_with(it)))
-    {
+    let Some(Val::Map(labels)) = c.draft.get("labels") else { return };
+    let is_of_proxy = |label: &&Item| PROXIES.iter().any(|it| label.key.starts_with(it));
+    let found = labels.iter().find(is_of_proxy).map(|label| label.origin.clone());
+    let stops_first = c.draft.has("container_name") || c.draft.has("ports");
+    if let Some(origin) = found.filter(|_| !stops_first) {
         c.note(
-            &origin.key(&label.key, label.at),
+            &origin,
             "a proxy that reads labels finds the containers, also old ones during a deploy; \
              conductor's proxy switches from one to the other",
         );
     }
-    mapping(c, entry, origin);
 }
 
 pub(crate) fn ulimits(c: &mut Conversion<'_>, entry: &Entry, origin: &Origin) {
@@ -234,7 +238,8 @@ pub(crate) fn pull(c: &mut Conversion<'_>, entry: &Entry, origin: &Origin) {
     match entry.value.as_text() {
         Some("missing" | "if_not_present") => {}
         Some(policy @ ("always" | "never")) => c.draft.text("pull", policy, origin),
-        Some("build") => c.leave_out(origin, "it builds the image", "push it to a registry"),
+        // That conductor builds none is said of the build.
+        Some("build") if c.get("build").is_some() => {}
         _ => c.leave_out(
             origin,
             "it says when the image is pulled again",

@@ -26,7 +26,6 @@ pub(crate) fn environment(c: &mut Conversion<'_>, entry: &Entry, origin: &Origin
                     c.note(&origin, "not set: it has no value, and is not in the environment");
                     continue;
                 };
-                c.note(&origin, "the value is that in the environment of this import");
                 value
             }
             None => {
@@ -36,7 +35,12 @@ pub(crate) fn environment(c: &mut Conversion<'_>, entry: &Entry, origin: &Origin
         };
         let is_secret =
             variable.value.is_null() || c.report.from_variables.contains(&variable.value.at);
-        match is_secret && has_private_file(c) && fits_file(&variable.key, &value) {
+        let is_private = is_secret && has_private_file(c) && fits_file(&variable.key, &value);
+        // Of those in the file, that is said once for all.
+        if variable.value.is_null() && !is_private {
+            c.note(&origin, "the value is that in the environment of this import");
+        }
+        match is_private {
             true => c.draft.put_private(&variable.key, &value),
             false => c.draft.put("env", &variable.key, Val::Text(plain(&value)), &origin),
         }

@@ -63,17 +63,20 @@ fn file(c: &mut Conversion<'_>, kind: &str, name: &str, origin: &Origin) -> Opti
     if let Some(path) = entry.value.text_of("file") {
         return Some(c.path(&entry.value, path));
     }
-    let of = Origin::new(entry.at, format!("{kind}.{name}"));
     let instead = match kind {
         "secrets" => format!("write it into a file, and add secrets: {{{name}: /PATH}}"),
         _ => format!("write it into a file, and add volumes: [\"/PATH:/{name}:ro\"]"),
     };
     let does = match () {
-        () if is_external(Some(&entry.value)) => "it is kept by a swarm",
-        () if entry.value.get("environment").is_some() => "its content is that of a variable",
-        () if entry.value.get("content").is_some() => "its content is in the Compose file",
-        () => "it has no file",
+        () if is_external(Some(&entry.value)) => format!("{name} is kept by a swarm"),
+        () if entry.value.get("environment").is_some() => {
+            format!("the content of {name} is that of a variable")
+        }
+        () if entry.value.get("content").is_some() => {
+            format!("the content of {name} is in the Compose file")
+        }
+        () => format!("{name} has no file"),
     };
-    c.leave_out(&of, does, &instead);
+    c.leave_out(origin, &does, &instead);
     None
 }

@@ -2,7 +2,7 @@
 
 use conductor_core::definition::Runtime;
 
-use super::{Conversion, ports, words};
+use super::{Conversion, extension, ports, words};
 use crate::draft::{Item, Val};
 use crate::health;
 use crate::node::{Entry, Node};
@@ -79,16 +79,6 @@ fn set_check(c: &mut Conversion<'_>, command: &[String], origin: &Origin) {
         Reached::Fixed(port) => {
             c.draft.put("health", "port", Val::Plain(port.to_string()), origin);
         }
-        Reached::Dynamic => {
-            c.draft.plain("port", request.port, origin);
-            c.note(
-                origin,
-                format!(
-                    "http, which needs no curl or wget in the image; port: {} for it, at 127.0.0.1",
-                    request.port
-                ),
-            );
-        }
     }
     c.draft.put("health", "http", Val::Text(super::plain(&request.path)), origin);
     if request.any_status {
@@ -112,18 +102,20 @@ enum Reached {
     Default,
     /// At this port of the host, one of several.
     Fixed(u16),
-    /// At a port that conductor chooses, which the service does not have yet.
-    Dynamic,
 }
 
-/// Returns how the probe reaches a port; `None` if the check has to run in the container.
+/// Returns how the probe reaches a port; `None` if the check has to run in the container, as with Compose: then nobody
+/// outside of its networks reaches it.
 fn reached(c: &Conversion<'_>, port: u16) -> Option<Reached> {
     if c.get("network_mode").is_some() || c.runtime() == Runtime::Native {
         return None;
     }
     let published = ports::published_tcp(c);
     match published.iter().find(|it| it.container == port) {
-        None => published.is_empty().then_some(Reached::Dynamic),
+        None => {
+            let own = c.get(extension::KEY).and_then(|own| own.text_of("port"));
+            (published.is_empty() && own == Some(&port.to_string())).then_some(Reached::Default)
+        }
         Some(_) if published.len() == 1 => Some(Reached::Default),
         Some(own) => own.host.map(Reached::Fixed),
     }

@@ -76,6 +76,7 @@ pub(crate) fn convert(c: &mut Conversion<'_>) {
     depends::finish(c, &origin);
     environment::without_port(c);
     extension::extend(c);
+    engine::note_proxies(c);
 }
 
 impl<'c> Conversion<'c> {

@@ -86,16 +86,54 @@ pub(crate) fn network_mode(c: &mut Conversion<'_>, entry: &Entry, origin: &Origi
 }
 
 pub(crate) fn container_name(c: &mut Conversion<'_>, entry: &Entry, origin: &Origin) {
-    let Some(name) = entry.value.as_text() else {
-        return c.wrong(&entry.value, origin, "a name");
-    };
-    if name != c.draft.id.as_str() {
-        c.note(origin, "a name in its networks; the container itself is named after its unit");
+    // Whether the container can have it depends on other keys.
+    if entry.value.as_text().is_none() {
+        c.wrong(&entry.value, origin, "a name");
     }
+}
+
+/// Gives the container its name, unless several may run at the same time. Returns the name if it has to be an alias.
+///
+/// Compose never has two containers of such a name, and conductor's proxy and `start-first` are of no use then. So
+/// whoever writes them wants two.
+fn name_container(c: &mut Conversion<'_>, origin: &Origin) -> Option<(String, Origin)> {
+    let entry = c.node.entry("container_name")?;
+    let (name, origin) = (entry.value.as_text()?.to_owned(), origin.key(&entry.key, entry.at));
+    if c.runtime() == Runtime::Native {
+        c.note(&origin, "not needed: a native service has no container");
+        return None;
+    }
+    if !may_run_twice(c) {
+        c.draft.text("container_name", name, &origin);
+        return None;
+    }
+    if name != c.draft.id.as_str() {
+        c.note(&origin, "a name in its networks; the container itself is named after its unit");
+    }
+    Some((name, origin))
+}
+
+/// Returns whether two containers of the service may run at the same time, or one only until its command has ended.
+fn may_run_twice(c: &Conversion<'_>) -> bool {
+    let is_start_first = |deploy: &Val| match deploy {
+        Val::Map(items) => items
+            .iter()
+            .any(|it| it.key == "order" && it.value == Val::Text("start-first".to_owned())),
+        _ => false,
+    };
+    let own = c.node.get(super::extension::KEY);
+    let own = |key: &str| own.and_then(|own| own.get(key));
+    let order = own("deploy").and_then(|deploy| deploy.text_of("order"));
+    c.draft.has("type")
+        || c.draft.has("instances")
+        || c.draft.get("deploy").is_some_and(is_start_first)
+        || ["type", "instances", "proxy"].iter().any(|key| own(key).is_some())
+        || order == Some("start-first")
 }
 
 /// Adds the default network, and the names that other services use.
 pub(super) fn finish(c: &mut Conversion<'_>, origin: &Origin) {
+    let alias = name_container(c, origin);
     if c.runtime() == Runtime::Native {
         return;
     }
@@ -108,11 +146,7 @@ pub(super) fn finish(c: &mut Conversion<'_>, origin: &Origin) {
     if c.name != id {
         names.push((c.name.to_owned(), origin.clone()));
     }
-    if let Some(entry) = c.node.entry("container_name")
-        && let Some(name) = entry.value.as_text().filter(|name| *name != id && *name != c.name)
-    {
-        names.push((name.to_owned(), origin.key(&entry.key, entry.at)));
-    }
+    names.extend(alias.filter(|(name, _)| *name != id && *name != c.name));
     // The names of a Quadlet container in all of its networks.
     for alias in c.node.get("x-aliases").map_or(&[][..], Node::items) {
         names.extend(

@@ -1,5 +1,7 @@
 //! What runs: the image, the command, and when it is started again.
 
+use conductor_core::definition::Runtime;
+
 use super::{Conversion, words};
 use crate::draft::Val;
 use crate::image;
@@ -17,11 +19,9 @@ pub(crate) fn image(c: &mut Conversion<'_>, entry: &Entry, origin: &Origin) {
 fn set_image(c: &mut Conversion<'_>, text: &str, origin: &Origin) {
     match image::split(text, c.runtime()) {
         Some(image) => {
+            // The engines ignore it, too: the digest says which image it is.
             if let Some(tag) = &image.ignored_tag {
-                c.note(
-                    origin,
-                    format!("the tag {tag} is left out: the digest says which image it is"),
-                );
+                c.draft.comments.push(format!("The digest of the image is that of {tag}."));
             }
             c.draft.text("image", image.name, origin);
             c.draft.text("revision", image.revision, origin);
@@ -32,21 +32,19 @@ fn set_image(c: &mut Conversion<'_>, text: &str, origin: &Origin) {
 }
 
 pub(crate) fn build(c: &mut Conversion<'_>, _: &Entry, origin: &Origin) {
-    let has_image = c.get("image").is_some();
-    let name = format!("{}-{}", c.project.name, c.name);
-    let hint = match has_image {
-        true => "build the image, push it to a registry, and set revision".to_owned(),
-        false => format!(
-            "docker compose build makes {name}, which the definition names; better: push it to a registry"
-        ),
+    let given = c.get("image").and_then(Node::as_text).map(str::to_owned);
+    let made = format!("{}-{}", c.project.name, c.name);
+    let (engine, made) = match c.runtime() {
+        Runtime::Podman => ("podman", format!("localhost/{made}")),
+        Runtime::Docker | Runtime::Native => ("docker", made),
     };
-    c.leave_out(origin, "it builds the image", &hint);
-    if !has_image {
-        let name = match c.runtime() {
-            conductor_core::definition::Runtime::Podman => format!("localhost/{name}"),
-            _ => name,
-        };
-        set_image(c, &name, origin);
+    let name = given.as_ref().unwrap_or(&made);
+    let message = format!(
+        "conductor builds no images: before apply, let {engine} compose build make {name}, or push it to a registry"
+    );
+    c.note(origin, message);
+    if given.is_none() {
+        set_image(c, &made, origin);
     }
 }
 
@@ -125,11 +123,8 @@ pub(super) fn finish(c: &mut Conversion<'_>, origin: &Origin) {
     }
     let has_init =
         matches!(c.draft.get("image"), Some(Val::Text(name)) if image::has_its_own_init(name));
+    // As with Compose, which adds none unless it is told to.
     if has_init && c.get("init").is_none() {
         c.draft.plain("init", false, origin);
-        c.note(
-            origin,
-            "init: false, because the image has an init system that must be the first process",
-        );
     }
 }
