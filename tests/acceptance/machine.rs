@@ -4,6 +4,8 @@
 #![expect(clippy::print_stderr, reason = "how far it got is for whoever runs the tests")]
 
 use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -80,13 +82,23 @@ fn runs_scripts(vm: &mut Vm) -> Result<(), Failed> {
 }
 
 fn install(vm: &mut Vm, pool: &Pool) -> Result<(), Failed> {
-    vm.copy(pool.binary()?, "/usr/bin/conductor")?;
-    vm.copy(pool.probe()?, "/usr/bin/conductor-probe")?;
+    copy_program(vm, pool.binary()?, "/usr/bin/conductor")?;
+    copy_program(vm, pool.probe()?, "/usr/bin/conductor-probe")?;
     vm.sh("mkdir -p /etc/conductor/services; systemctl enable --now docker.service
            for engine in docker podman; do
                $engine load --quiet --input /usr/share/conductor-sandbox/app.tar
            done")?;
     Ok(())
+}
+
+/// Copies a program without its symbols: they are two thirds of it, and an emulated machine takes a minute
+/// to receive them.
+pub(crate) fn copy_program(vm: &mut Vm, program: &Path, inside: &str) -> Result<(), Failed> {
+    let directory = tempfile::tempdir()?;
+    let stripped = directory.path().join("program");
+    let status = Command::new("strip").arg("-o").arg(&stripped).arg(program).status()?;
+    assert!(status.success(), "strip {}: {status}", program.display());
+    Ok(vm.copy(&stripped, inside)?)
 }
 
 /// Waits inside until a command succeeds.

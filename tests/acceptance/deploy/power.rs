@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use conductor_sandbox::Vm;
 use libtest_mimic::Failed;
 
-use crate::machine::{eventually, text};
+use crate::machine::{copy_program, eventually, text};
 use crate::pool::{Pool, Program};
 
 /// The last moment before the power cut, one for each service.
@@ -20,8 +20,8 @@ fn services() -> impl Iterator<Item = (String, usize)> {
 
 /// Deploys one version of every service behind nginx, and begins with another.
 pub(crate) fn deploys_are_cut(vm: &mut Vm, pool: &Pool) -> Result<(), Failed> {
-    vm.copy(pool.program(Program::App)?, "/srv/v1/app")?;
-    vm.copy(pool.program(Program::Killer)?, "/usr/bin/killer")?;
+    copy_program(vm, pool.program(Program::App)?, "/srv/v1/app")?;
+    copy_program(vm, pool.program(Program::Killer)?, "/usr/bin/killer")?;
     let mut sites = String::new();
     let mut definitions = String::new();
     for (id, port) in services() {
