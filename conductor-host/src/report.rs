@@ -1,5 +1,6 @@
 //! The result of a change, for people and, as JSON, for programs.
 
+use std::borrow::Cow;
 use std::error::Error as _;
 use std::sync::Arc;
 
@@ -180,6 +181,12 @@ pub enum Cause {
         /// The other service.
         service: ServiceId,
     },
+    /// Another service that depends on this one was to be removed with it, and was not.
+    #[error("{service} depends on it, and was not removed")]
+    Dependent {
+        /// The other service.
+        service: ServiceId,
+    },
     /// The change was interrupted.
     #[error("interrupted")]
     Interrupted,
@@ -214,19 +221,27 @@ impl Cause {
             Self::Path(_) => "file",
             Self::Together { .. } | Self::Application { .. } => "together",
             Self::Dependency { .. } => "dependency",
+            Self::Dependent { .. } => "dependent",
             Self::Interrupted => "interrupted",
         }
     }
 
     /// Returns what an operator can do about it, as far as that follows from the cause alone.
-    pub(crate) fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<Cow<'static, str>> {
         match self {
             Self::ImageGone { .. } => Some(
-                "pull or load that image again; or deploy the service with the image that the name means now",
+                "pull or load that image again; or deploy the service with the image that the name means now".into(),
             ),
             Self::Network(error) if error.said.contains("aardvark-dns") => {
-                Some("install it: apt install aardvark-dns")
+                Some("install it: apt install aardvark-dns".into())
             }
+            Self::Dependent { service } => Some(
+                format!(
+                    "it was kept because {service} still needs it: mend what kept {service} from being removed, and \
+                     run the command again; to stop this one nevertheless, remove it by itself"
+                )
+                .into(),
+            ),
             _ => None,
         }
     }

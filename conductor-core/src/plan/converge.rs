@@ -91,6 +91,7 @@ pub fn converge(desired: &Desired<'_>, observed: &Observed) -> Result<ServicePla
         undo,
         finish,
         replaces,
+        leaves_up: false,
         downtime,
         stop_first,
         together: None,
@@ -110,6 +111,11 @@ pub fn remove(
     observed: &Observed,
 ) -> ServicePlan {
     let leaving = Leaving::all(service, &[], observed);
+    let timers =
+        observed.units_of(service).filter(|(_, unit)| unit.metadata.kind.timer().is_some());
+    let is_timer_up =
+        timers.into_iter().any(|(name, _)| observed.state(name).is_some_and(ActiveState::is_up));
+    let is_up = !leaving.up.is_empty() || is_timer_up;
     let traffic = Traffic::none(service, drain, observed);
     let (mut steps, mut undo, mut finish) = (Steps::default(), Steps::default(), Steps::default());
     if observed.states.is_some() {
@@ -145,6 +151,7 @@ pub fn remove(
         undo,
         finish,
         replaces: false,
+        leaves_up: is_up,
         downtime: false,
         stop_first: false,
         together: None,

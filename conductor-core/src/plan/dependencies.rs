@@ -19,8 +19,10 @@ pub struct Dependencies {
     pub(super) on: BTreeMap<ServiceId, Option<Condition>>,
     /// The services whose instances have to be up, or only started, before its own start.
     pub waits_for: Vec<Wait>,
-    /// The services that have to stop before it does.
+    /// The services that depend on it and are removed with it: they have to stop before it changes anything.
     pub stops_after: Vec<ServiceId>,
+    /// Those of its group, which stop when all files have changed: they have to stop before it does.
+    pub stops_after_members: Vec<ServiceId>,
     /// What an operator should know about it.
     pub notes: Vec<String>,
 }
@@ -64,11 +66,11 @@ pub(super) fn order(services: &mut [ServicePlan], observed: &Observed) {
     };
     let starting = chosen(starts);
     let removed = chosen(|plan| plan.revision.is_none());
-    // A member of a group stops when its files have changed, which may be after others started.
     let leaving = chosen(|plan| {
-        let stops = plan.all_steps().any(|step| matches!(step, Step::Stop(_)));
-        plan.revision.is_none() && plan.together.is_none() && stops
+        plan.revision.is_none() && plan.all_steps().any(|step| matches!(step, Step::Stop(_)))
     });
+    // A member of a group stops when its files have changed, which may be after others started.
+    let grouped = chosen(|plan| plan.together.is_some());
     let late =
         chosen(|plan| plan.together.as_ref().is_some_and(|together| together.turn != Turn::AtOnce));
     for plan in services {
@@ -79,8 +81,13 @@ pub(super) fn order(services: &mut [ServicePlan], observed: &Observed) {
                 leaving.contains(*id) && !reached(&own, &observed.depends_on).contains(*id)
             };
             if leaving.contains(&own) {
-                plan.dependencies.stops_after =
-                    others.clone().filter(goes_before).cloned().collect();
+                let (members, alone) = others
+                    .clone()
+                    .filter(goes_before)
+                    .cloned()
+                    .partition(|id| grouped.contains(id));
+                plan.dependencies.stops_after = alone;
+                plan.dependencies.stops_after_members = of_group(plan, members);
             }
             let stays = |id: &&ServiceId| {
                 !removed.contains(*id) && on.get(*id).is_none_or(|on| on.contains(&own))
@@ -96,6 +103,14 @@ pub(super) fn order(services: &mut [ServicePlan], observed: &Observed) {
             reread_members(plan, observed);
         }
     }
+}
+
+/// Returns the services of a plan's own group, which it can wait for once the files have changed. It waits for no other
+/// group, which may wait for it.
+fn of_group(plan: &ServicePlan, services: Vec<ServiceId>) -> Vec<ServiceId> {
+    let group = plan.together.as_ref().filter(|together| together.turn != Turn::Vacates);
+    let Some(group) = group else { return Vec::new() };
+    services.into_iter().filter(|id| group.members.contains(id)).collect()
 }
 
 /// Adds to a plan the services for which it waits, and notes those that are not up.

@@ -281,6 +281,7 @@ impl Desired<'_> {
 
 /// The plan of one service.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "each is so or not, whatever the others")]
 pub struct ServicePlan {
     /// The service.
     pub service: ServiceId,
@@ -296,6 +297,8 @@ pub struct ServicePlan {
     pub finish: Steps,
     /// Whether instances of an older release serve until the new ones do.
     pub replaces: bool,
+    /// Whether the service is removed and something of it is up, which stays so if the removal fails.
+    pub leaves_up: bool,
     /// Whether the service is briefly down during the change.
     pub downtime: bool,
     /// Whether old instances stop before new ones start.
@@ -420,6 +423,10 @@ impl fmt::Display for Plan {
             for Wait { service, started } in &service.dependencies.waits_for {
                 let what = if *started { "has been started" } else { "is up" };
                 writeln!(f, "  waits until {service} {what}")?;
+            }
+            let Dependencies { stops_after, stops_after_members, .. } = &service.dependencies;
+            for other in stops_after.iter().chain(stops_after_members) {
+                writeln!(f, "  waits until {other} has stopped")?;
             }
             for step in service.all_steps() {
                 writeln!(f, "  {step}")?;

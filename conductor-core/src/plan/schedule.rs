@@ -171,6 +171,7 @@ fn of_service(service: &ServiceId, steps: Steps, observed: &Observed) -> Service
         undo: Steps::default(),
         finish: Steps::default(),
         replaces: false,
+        leaves_up: false,
         downtime: false,
         stop_first: false,
         together: None,

@@ -4,11 +4,11 @@
 //! matter: they have started.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::task::{Poll, Waker};
 
 use conductor_core::name::ServiceId;
-use conductor_core::plan::{Step, Wait};
+use conductor_core::plan::{Dependencies, Step, Wait};
 use futures_util::future::{Either, poll_fn, select};
 
 use super::Executor;
@@ -34,8 +34,8 @@ pub(super) enum Reached {
 #[derive(Default)]
 pub(super) struct Board {
     reached: RefCell<BTreeMap<ServiceId, Reached>>,
-    /// The services that were removed and have stopped.
-    stopped: RefCell<BTreeSet<ServiceId>>,
+    /// Whether the services that are removed have stopped; without an entry, they may yet.
+    stopped: RefCell<BTreeMap<ServiceId, bool>>,
     waiting: RefCell<Vec<Waker>>,
 }
 
@@ -55,8 +55,10 @@ impl Board {
         }
     }
 
-    pub(super) fn note_stop(&self, service: &ServiceId) {
-        self.stopped.borrow_mut().insert(service.clone());
+    /// Notes whether a removed service has stopped. The first note counts: it is not started again, and what failed
+    /// before it stopped does not stop.
+    pub(super) fn note_stop(&self, service: &ServiceId, stopped: bool) {
+        self.stopped.borrow_mut().entry(service.clone()).or_insert(stopped);
         self.wake();
     }
 
@@ -127,17 +129,34 @@ impl<H: Host> Executor<'_, H> {
         Ok(())
     }
 
-    /// Waits, before a removed service stops, until those have stopped that depend on it.
-    pub(super) async fn wait_for_stops(&self, run: &ServiceRun<H::OldWorkers>) {
-        let before = &run.plan.dependencies.stops_after;
-        if !run.leaves || before.is_empty() {
-            return;
-        }
-        let all = || {
-            let stopped = self.board.stopped.borrow();
-            before.iter().all(|id| stopped.contains(id)).then_some(())
+    /// Waits, before a removed service changes anything, until those have stopped that depend on it; for those of its
+    /// group, before it stops itself. If one does not stop, it still needs this one.
+    pub(super) async fn wait_for_stops(
+        &self,
+        run: &ServiceRun<H::OldWorkers>,
+    ) -> Result<(), StepFault> {
+        let Dependencies { stops_after, stops_after_members, .. } = &run.plan.dependencies;
+        let before = match run.phase() {
+            Phase::Steps => stops_after,
+            Phase::Finish => stops_after_members,
+            Phase::Undo => return Ok(()),
         };
-        self.board.until(all).await;
+        let Some(step) = run.next_step().filter(|step| changes(step)) else { return Ok(()) };
+        for service in before {
+            let over = || self.board.stopped.borrow().get(service).copied();
+            if over().is_none() {
+                let text = format!("waits until {service} has stopped");
+                self.tell(&Event::Note { service: &run.plan.service, text: &text });
+            }
+            let waiting = Box::pin(self.board.until(over));
+            let cause = match select(waiting, Box::pin(self.interruption.wait())).await {
+                Either::Left((true, _)) => continue,
+                Either::Left((false, _)) => Cause::Dependent { service: service.clone() },
+                Either::Right(_) => Cause::Interrupted,
+            };
+            return Err(StepFault { step: step.clone(), unit: None, cause });
+        }
+        Ok(())
     }
 }
 

@@ -143,6 +143,6 @@ impl<H: Host> Executor<'_, H> {
 }
 
 /// Returns whether a unit is an instance: only their names have a digest after a dot.
-fn is_instance(name: &UnitName) -> bool {
+pub(super) fn is_instance(name: &UnitName) -> bool {
     name.as_str().matches('.').count() > 1
 }

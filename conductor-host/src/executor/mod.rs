@@ -18,6 +18,7 @@ mod systemd_jobs;
 mod together;
 mod traffic;
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -155,7 +156,8 @@ impl<'h, H: Host> Executor<'h, H> {
     async fn carry_out(&self, mut run: ServiceRun<H::OldWorkers>) -> Result<ServiceReport, Halt> {
         let result = self.run_steps(&mut run).await;
         self.is_idle(&mut run);
-        self.has_stopped(&mut run);
+        let stopped = result.is_ok() && run.failure.is_none();
+        self.has_stopped(&mut run, stopped);
         if result.is_err() {
             self.board.note(&run.plan.service, Reached::Failed);
         }
@@ -173,10 +175,12 @@ impl<'h, H: Host> Executor<'h, H> {
     }
 
     /// Notes that a removed service has stopped, or will not stop.
-    fn has_stopped(&self, run: &mut ServiceRun<H::OldWorkers>) {
+    fn has_stopped(&self, run: &mut ServiceRun<H::OldWorkers>, stopped: bool) {
         if std::mem::take(&mut run.leaves) {
             self.leaving.decrease();
-            self.board.note_stop(&run.plan.service);
+        }
+        if run.plan.revision.is_none() {
+            self.board.note_stop(&run.plan.service, stopped);
         }
     }
 
@@ -208,6 +212,9 @@ impl<'h, H: Host> Executor<'h, H> {
                 }
             }
             if let Err(fault) = self.wait_for_dependencies(run).await {
+                self.fail(run, fault).await;
+            }
+            if let Err(fault) = self.wait_for_stops(run).await {
                 self.fail(run, fault).await;
             }
             let Some((kind, steps)) = run.next_group() else { return Ok(()) };
@@ -351,6 +358,7 @@ impl<'h, H: Host> Executor<'h, H> {
                 | Cause::Together { .. }
                 | Cause::Application { .. }
                 | Cause::Dependency { .. }
+                | Cause::Dependent { .. }
         );
         let unit = unit.or_else(|| step.unit().cloned()).filter(|_| begun);
         let LastWords { journal, health, end, hint, .. } = match &unit {
@@ -361,7 +369,7 @@ impl<'h, H: Host> Executor<'h, H> {
             Cause::Pull(error) | Cause::Network(error) => error.output.clone(),
             _ => journal,
         };
-        let hint = cause.hint().map(str::to_owned).or(hint);
+        let hint = cause.hint().map(Cow::into_owned).or(hint);
         // A tag that was not given is no change, nor is a network that was not made.
         let attempted = begun
             .then(|| StepKind::of(&step))
@@ -383,6 +391,10 @@ impl<'h, H: Host> Executor<'h, H> {
             attempted,
         );
         self.board.note(&run.plan.service, Reached::Failed);
+        if run.plan.revision.is_none() {
+            // Others need not wait for its undo. It may have stopped before it failed, which was noted then.
+            self.board.note_stop(&run.plan.service, false);
+        }
         if let Some(failure) = &run.failure {
             self.tell(&Event::Failed { service: &run.plan.service, failure });
         }

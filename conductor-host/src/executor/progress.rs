@@ -23,6 +23,8 @@ pub(super) struct ServiceRun<W> {
     pub(super) member: Option<Member>,
     /// Whether something serves until the change succeeds.
     serves: bool,
+    /// Whether an instance of the removed service is up although it was to stop.
+    pub(super) outlives: bool,
     /// Whether it has no urgent steps left.
     pub(super) is_idle: bool,
     /// Whether it was planned again after its images were pulled.
@@ -59,7 +61,7 @@ impl<W> ServiceRun<W> {
             .together
             .as_ref()
             .is_some_and(|together| together.application.is_none() || together.serves);
-        let serves = plan.replaces || stops || others_serve;
+        let serves = plan.replaces || plan.leaves_up || others_serve;
         Self {
             queue: std::mem::take(&mut plan.steps).into_iter().collect(),
             plan,
@@ -67,6 +69,7 @@ impl<W> ServiceRun<W> {
             leaves,
             member,
             serves,
+            outlives: false,
             is_idle: false,
             is_planned_again: false,
             has_waited: false,
@@ -189,7 +192,12 @@ impl<W> ServiceRun<W> {
             return;
         }
         match self.phase {
-            Phase::Finish => self.left.extend(self.queue.drain(..)),
+            Phase::Finish => {
+                // Without its file, no proxy sends it requests.
+                let is_route = |(kind, _): &(StepKind, _)| *kind == StepKind::Route;
+                failure.old_serves = self.outlives && !self.done.iter().any(is_route);
+                self.left.extend(self.queue.drain(..));
+            }
             Phase::Steps | Phase::Undo => {
                 let kinds = self.done.iter().map(|(kind, _)| *kind).chain(attempted);
                 let touched = self.member.as_ref().map(Member::was_touched);

@@ -9,6 +9,7 @@ use futures_util::future::{Either, join, join_all, select};
 use probe_protocol::HealthState;
 
 use super::dependencies::Reached;
+use super::files::is_instance;
 use super::progress::{Phase, ServiceRun};
 use super::{Executor, Halt, POLL_INTERVAL, StepFault};
 use crate::event::Event;
@@ -37,8 +38,6 @@ impl<H: Host> Executor<'_, H> {
             if job != JobType::Stop {
                 self.board.note(&run.plan.service, Reached::Started);
             }
-        } else if job == JobType::Stop {
-            self.wait_for_stops(run).await;
         }
         if job != JobType::Stop {
             self.forget_failures(&steps).await?;
@@ -60,6 +59,8 @@ impl<H: Host> Executor<'_, H> {
             Some((took, result))
         }))
         .await;
+        let instances: Vec<_> =
+            steps.iter().filter_map(Step::unit).filter(|unit| is_instance(unit)).cloned().collect();
         let is_target = |step: &Step| step.unit().is_some_and(|unit| unit.kind() == "target");
         if job == JobType::Stop && steps.iter().any(is_target) {
             // It stops with the target, but an instance that was failing may have started it again since. If
@@ -77,8 +78,13 @@ impl<H: Host> Executor<'_, H> {
                 Err(_) => {}
             }
         }
-        if job == JobType::Stop {
-            self.has_stopped(run);
+        if job == JobType::Stop && run.phase() == Phase::Finish && run.plan.revision.is_none() {
+            if fault.is_some() {
+                let states = self.states().await?;
+                let is_up = |unit: &UnitName| states.get(unit).is_some_and(|state| state.is_up());
+                run.outlives = instances.iter().any(is_up);
+            }
+            self.has_stopped(run, fault.is_none());
         }
         Ok(fault)
     }

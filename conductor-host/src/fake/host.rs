@@ -416,6 +416,10 @@ impl FakeHost {
         if stops && is_held {
             self.enter(unit, ActiveState::Deactivating, number);
             self.wait(unit, number, program.stop).await?;
+            if program.outlives {
+                self.enter(unit, ActiveState::Active, number);
+                return Err(JobError::Result("failed".to_owned()));
+            }
             self.state.borrow_mut().held.remove(unit);
             self.state.borrow_mut().end_slice(unit);
         }

@@ -26,12 +26,21 @@ pub struct Program {
     pub stays: Option<Duration>,
     /// How long its stop takes.
     pub stop: Duration,
+    /// Whether it is still up then, and the job of its stop fails.
+    pub outlives: bool,
 }
 
 impl Default for Program {
     fn default() -> Self {
         let short = Duration::from_millis(10);
-        Self { start: short, fails: false, watched: true, stays: None, stop: short }
+        Self {
+            start: short,
+            fails: false,
+            watched: true,
+            stays: None,
+            stop: short,
+            outlives: false,
+        }
     }
 }
 

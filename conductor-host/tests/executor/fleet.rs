@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use conductor_core::name::{ServiceId, UnitName};
 use conductor_core::plan::{
-    self, Desired, Hook, Observed, Plan, ServicePlan, Step, converge, record, releases,
+    self, Desired, Hook, Observed, Plan, ServicePlan, Step, Turn, converge, record, releases,
 };
 use conductor_core::proxy::{ProxyTemplates, UpstreamFile};
 use conductor_core::release::{Release, VERSION, shared_units, slice_unit, start_link};
@@ -349,7 +349,7 @@ impl Fleet {
                 (Some(_), Some(_)) if alone => {
                     watch.waits = Some((starts(plan), starts(of)));
                 }
-                (None, None) if alone => {
+                (None, None) if stops_first(plan, of) => {
                     let up = up_of(id, &state, now).filter(|unit| unit.kind() == "service");
                     watch.outlived_by = up.collect();
                 }
@@ -537,6 +537,18 @@ pub(crate) fn one_of(id: &str, text: &str) -> Desired<'static> {
         jobs: UnitSet::default(),
         before: None,
         twins: BTreeSet::new(),
+    }
+}
+
+/// Returns whether a removed service stops before another one on which it depends. A member of a group stops when its
+/// files have changed, so another group does not wait for it.
+fn stops_first(plan: &ServicePlan, other: &ServicePlan) -> bool {
+    match (&plan.together, &other.together) {
+        (None, _) => true,
+        (Some(group), Some(others)) => {
+            group.members == others.members && others.turn != Turn::Vacates
+        }
+        (Some(_), None) => false,
     }
 }
 

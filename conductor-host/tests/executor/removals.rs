@@ -1,0 +1,184 @@
+//! Removals that fail: what others still need stays, and the report says what still serves.
+
+use std::time::Duration;
+
+use conductor_core::name::UnitName;
+use conductor_core::plan::{Plan, converge, remove};
+use conductor_core::value::Span;
+use conductor_host::fake::{FakeHost, Fault, Program};
+use conductor_host::{Event, Failure, ServiceReport};
+
+use crate::fleet::{self, Fleet};
+use crate::services::{Found, INSTANCES, Kind, RELEASES, Settings, Start};
+use crate::{change, plain};
+
+/// A chain: `web` depends on `api`, and that on `db`.
+const CHAIN: [(&str, &str); 3] = [
+    ("db", "revision: v1\n"),
+    ("api", "revision: v1\ndepends_on: [db]\n"),
+    ("web", "revision: v1\ndepends_on: [api]\n"),
+];
+
+/// Returns a host on which the chain runs. The programs for which this is true cannot be stopped.
+fn chain(outlives: impl Fn(&UnitName) -> bool + Send + 'static) -> FakeHost {
+    let host = FakeHost::default().with_programs(move |unit| Program {
+        outlives: unit.kind() == "service" && outlives(unit),
+        ..Program::default()
+    });
+    let observed = host.state().observed(host.now());
+    let plans = CHAIN.map(|(id, text)| converge(&fleet::one_of(id, text), &observed).unwrap());
+    let plan = Plan::new(plans.into(), &observed);
+    let reports = host.carry_out(plan.services, &mut |_: &Event<'_>| {}).unwrap().unwrap();
+    assert!(reports.iter().all(|report| report.failure.is_none()));
+    host
+}
+
+/// Removes the chain with a fault; `None` if that ends the process, or an error does.
+fn remove_chain(host: &FakeHost, fault: Option<(usize, Fault)>) -> Option<Vec<ServiceReport>> {
+    let observed = host.state().observed(host.now());
+    let ids = CHAIN.map(|(id, _)| id.parse().unwrap());
+    let plans = ids.iter().map(|id| remove(id, Span::from_secs(1), &[], &observed)).collect();
+    host.inject(fault);
+    let plan = Plan::new(plans, &observed);
+    host.carry_out(plan.services, &mut |_: &Event<'_>| {})?.ok()
+}
+
+/// Returns which services of the chain have an instance that is up.
+fn up(host: &FakeHost) -> [bool; 3] {
+    let states = host.state().states(host.now());
+    CHAIN.map(|(id, _)| {
+        let is_own = |unit: &UnitName| {
+            unit.kind() == "service" && unit.as_str().starts_with(&format!("conductor-{id}-v1"))
+        };
+        states.iter().any(|(unit, state)| is_own(unit) && state.is_up())
+    })
+}
+
+/// Returns the kind of each failure, and whether the service still serves.
+fn failures(reports: &[ServiceReport]) -> Vec<(&str, Option<(&str, bool)>)> {
+    let words = |failure: &Failure| (failure.cause.kind(), failure.old_serves);
+    let one = |report: &ServiceReport| report.failure.as_ref().map(words);
+    reports.iter().map(|report| (report.id.as_str(), one(report))).collect()
+}
+
+#[test]
+fn what_cannot_be_stopped_keeps_what_it_needs() {
+    let host = chain(|unit| unit.as_str().starts_with("conductor-web-"));
+    let reports = remove_chain(&host, None).unwrap();
+    let kept = Some(("dependent", true));
+    let failed = Some(("job_failed", true));
+    assert_eq!(failures(&reports), [("db", kept), ("api", kept), ("web", failed)]);
+    assert_eq!(up(&host), [true; 3]);
+    let api = reports[1].failure.as_ref().unwrap();
+    assert_eq!(api.reason(), "web depends on it, and was not removed");
+    assert!(api.hint.as_ref().is_some_and(|hint| hint.contains("web still needs it")), "{api:?}");
+    assert!(!reports[1].changed && !api.undone && !api.retried, "{api:?}");
+
+    // Its own name removes it nevertheless.
+    let observed = host.state().observed(host.now());
+    let plan = remove(&"db".parse().unwrap(), Span::from_secs(1), &[], &observed);
+    let plan = Plan::new(vec![plan], &observed);
+    assert_eq!(plan.services[0].dependencies.notes, ["api depends on it"]);
+    host.carry_out(plan.services, &mut |_: &Event<'_>| {}).unwrap().unwrap();
+    assert_eq!(up(&host), [false, true, true]);
+}
+
+#[test]
+fn what_is_not_needed_goes_although_another_one_fails() {
+    let host = chain(|unit| unit.as_str().starts_with("conductor-api-"));
+    let reports = remove_chain(&host, None).unwrap();
+    let expected =
+        [("db", Some(("dependent", true))), ("api", Some(("job_failed", true))), ("web", None)];
+    assert_eq!(failures(&reports), expected);
+    assert_eq!(up(&host), [true, true, false]);
+}
+
+/// Fails, interrupts or kills the removal at each call.
+#[test]
+fn nothing_outlives_what_it_depends_on() {
+    let mut kept = 0;
+    for fault in [Fault::Fails, Fault::IsInterrupted, Fault::DiesAfter] {
+        for call in 0.. {
+            let host = chain(|_| false);
+            let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+            let all = std::sync::Arc::clone(&seen);
+            host.on_call(move |_, state, now| {
+                let is_up = |id| {
+                    let start = format!("conductor-{id}-v1");
+                    let states = state.states(now);
+                    let mut own =
+                        states.iter().filter(|(unit, _)| unit.as_str().starts_with(&start));
+                    own.any(|(_, state)| state.is_up())
+                };
+                all.lock().unwrap().push(CHAIN.map(|(id, _)| is_up(id)));
+            });
+            let reports = remove_chain(&host, Some((call, fault)));
+            let was_reached = host.calls() > call;
+            for [db, api, web] in seen.lock().unwrap().iter().copied() {
+                assert!((!web || api) && (!api || db), "{fault:?} at {call}: {db} {api} {web}");
+            }
+            let failed = |report: &&ServiceReport| {
+                report.failure.as_ref().is_some_and(|failure| failure.cause.kind() == "dependent")
+            };
+            kept += reports.iter().flatten().filter(failed).count();
+            host.let_systemd_finish();
+            let again = remove_chain(&host, None).unwrap();
+            assert!(again.iter().all(|report| report.failure.is_none()), "{again:?}");
+            assert!(host.state().units.units.is_empty());
+            if !was_reached {
+                assert!(call > 10, "{call} calls");
+                break;
+            }
+        }
+    }
+    assert!(kept > 2, "{kept} were kept");
+}
+
+/// Returns a fleet of one service whose two instances run.
+fn two_instances(proxy: bool) -> Fleet {
+    let mut found = vec![Found::default(); RELEASES * usize::from(INSTANCES)];
+    found[..2].fill(Found { file: true, enabled: true, up: true, named: proxy });
+    let settings = Settings { instances: 2, kind: Kind::Port, proxy, ..plain() };
+    Fleet::new(&[(settings, Start { found, ..Start::default() })])
+}
+
+/// Kills a removal at each call, then fails or interrupts the next one at each call.
+#[test]
+fn a_removal_that_fails_says_whether_the_service_still_serves() {
+    let mut said = [0; 2];
+    let faults = [Fault::Fails, Fault::IsInterrupted];
+    let all = [false, true].into_iter().flat_map(|proxy| (0..8).map(move |killed| (proxy, killed)));
+    for (proxy, killed) in all {
+        for (fault, call) in
+            faults.into_iter().flat_map(|fault| (0..12).map(move |call| (fault, call)))
+        {
+            let fleet = two_instances(proxy);
+            change(&fleet, &[None], Some((killed, Fault::DiesAfter)));
+            let reports = change(&fleet, &[None], Some((call, fault)));
+            for failure in reports.iter().flatten().filter_map(|report| report.failure.as_ref()) {
+                let is_up = !fleet.instances().is_empty();
+                assert_eq!(failure.old_serves, is_up, "{killed} {fault:?} {call}: {failure:?}");
+                said[usize::from(is_up)] += 1;
+            }
+        }
+    }
+    assert!(said.iter().all(|count| *count > 0), "{said:?}");
+}
+
+/// One of two instances cannot be stopped.
+#[test]
+fn a_service_of_which_an_instance_stays_up_still_serves() {
+    let host = FakeHost::default().with_programs(|unit| Program {
+        outlives: unit.as_str().ends_with("-2.service"),
+        ..Program::default()
+    });
+    let carry_out = |plan| host.carry_out(vec![plan], &mut |_: &Event<'_>| {}).unwrap().unwrap();
+    let desired = fleet::one("revision: v1\ninstances: 2\n");
+    let observed = host.state().observed(host.now());
+    assert!(carry_out(converge(&desired, &observed).unwrap())[0].failure.is_none());
+    let observed = host.state().observed(host.now());
+    let reports = carry_out(remove(&"web".parse().unwrap(), Span::from_secs(1), &[], &observed));
+    assert_eq!(failures(&reports), [("web", Some(("job_failed", true)))]);
+    assert!(!reports[0].left.is_empty());
+    assert!(host.now() < Duration::from_mins(1));
+}
