@@ -26,6 +26,7 @@ mod templates;
 mod upcoming;
 mod volume_checks;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -296,18 +297,19 @@ impl Conductor {
         matches!(self.place, Place::Systemd)
     }
 
-    /// Returns the named volumes of a service, also those that no unit uses any more.
-    fn volumes_of(&self, service: &ServiceId) -> Result<Vec<NamedVolume>, Error> {
+    /// Returns the named volumes of a service, also those that no unit uses any more, and notes about them.
+    fn volumes_of(&self, service: &ServiceId) -> Result<(Vec<NamedVolume>, Vec<String>), Error> {
         match &self.place {
             Place::Systemd => {
                 let observed = self.observe_files(Some(service))?;
-                let units = observed.units_of(service);
-                let used = units.flat_map(|(_, unit)| unit.metadata.kind.volumes());
-                let used = used.filter_map(|volume| volume.engine).collect();
-                Ok(volumes::of(service, &used, &self.paths)?)
+                let units = || observed.units_of(service);
+                let images = units().filter_map(|(_, unit)| unit.metadata.kind.image());
+                let engines: BTreeSet<_> = images.map(|image| image.engine).collect();
+                let engines = Some(&engines).filter(|_| units().next().is_some());
+                Ok(volumes::of(service, engines, &self.paths)?)
             }
             Place::Files => Err(Error::Offline),
-            Place::Fake(_) => Ok(Vec::new()),
+            Place::Fake(_) => Ok((Vec::new(), Vec::new())),
         }
     }
 

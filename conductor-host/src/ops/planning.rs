@@ -92,8 +92,13 @@ impl Conductor {
                 let processes = observed.processes_of(service);
                 let all = if processes.is_empty() { vec![service.clone()] } else { processes };
                 let remove = |id: &ServiceId| -> Result<ServicePlan, Error> {
-                    let volumes = if *volumes { self.volumes_of(id)? } else { Vec::new() };
-                    Ok(plan::remove(id, REMOVE_DRAIN, &volumes, observed))
+                    let (volumes, notes) = match volumes {
+                        true => self.volumes_of(id)?,
+                        false => (Vec::new(), Vec::new()),
+                    };
+                    let mut plan = plan::remove(id, REMOVE_DRAIN, &volumes, observed);
+                    plan.notes.extend(notes);
+                    Ok(plan)
                 };
                 let plans = all.iter().map(remove).collect::<Result<Vec<_>, _>>()?;
                 match plans.iter().any(ServicePlan::changes) {

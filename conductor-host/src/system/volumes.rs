@@ -12,17 +12,18 @@ use conductor_core::name::{ServiceId, VOLUMES, VolumeName, engine_volume};
 use conductor_core::runtime::Scope;
 use conductor_core::unit::{Engine, NamedVolume};
 
-/// Returns the named volumes of a service that are on the host, whether a unit uses them or not.
+/// Returns the named volumes of a service that are on the host, whether a unit uses them or not; and what an operator
+/// should know about engines that do not list theirs. `engines` has those that run the service; `None` if nothing of it is
+/// on the host.
 ///
 /// # Errors
-/// An engine that is installed does not answer, or a directory cannot be read. Many users cannot use the engines of
-/// their host; for a user, only those that are `used` have to answer.
+/// A directory cannot be read; or an engine that is installed does not answer, and runs the service or may have run it.
 pub(crate) fn of(
     service: &ServiceId,
-    used: &BTreeSet<Engine>,
+    engines: Option<&BTreeSet<Engine>>,
     paths: &Paths,
-) -> Result<Vec<NamedVolume>, PathError> {
-    let mut volumes = BTreeSet::new();
+) -> Result<(Vec<NamedVolume>, Vec<String>), PathError> {
+    let (mut volumes, mut notes) = (BTreeSet::new(), Vec::new());
     for directory in directories(service, paths) {
         let entries = match directory.read_dir() {
             Err(error) if error.kind() == ErrorKind::NotFound => continue,
@@ -35,14 +36,26 @@ pub(crate) fn of(
             }
         }
     }
+    let is_known = engines.is_some() || !volumes.is_empty();
+    let runs_it = |engine| engines.is_some_and(|engines| engines.contains(&engine));
     for engine in [Engine::Docker, Engine::Podman] {
         let names = match in_engine(engine, service) {
-            Err(_) if paths.scope == Scope::User && !used.contains(&engine) => continue,
+            // Many users cannot use the engines of their host.
+            Err(_) if paths.scope == Scope::User && !runs_it(engine) => continue,
+            // It had some only if it ran there earlier.
+            Err(error) if is_known && !runs_it(engine) => {
+                notes.push(format!(
+                    "{} does not list its volumes ({}): if {service} has some there, they are left",
+                    engine.program(),
+                    error.source
+                ));
+                continue;
+            }
             names => names?,
         };
         volumes.extend(names.into_iter().map(|name| NamedVolume { engine: Some(engine), name }));
     }
-    Ok(volumes.into_iter().collect())
+    Ok((volumes.into_iter().collect(), notes))
 }
 
 /// Returns those of the names of which an engine has no volume.
