@@ -871,6 +871,9 @@ fn in_containers(host: &Host) {
         host.sh("rm /srv/out/hold");
         let ran = run_now.finish().exits(1);
         assert_eq!(ran.stdout.trim(), "v1 b", "{runtime}: {ran}");
+        // The last lines begin with the program's, and not with what the engine logs.
+        let work = &jobs(host)["work"];
+        assert_eq!(work["journal"][0], "v1 b", "{runtime}: {work:#}");
         ran.complains("exit status 7");
         assert_eq!(host.sh("cat /srv/out/stdin"), "one", "{runtime}");
         assert_eq!(host.sh(&format!("{runtime} ps --all --quiet")), "", "{runtime}");

@@ -19,6 +19,11 @@ pub(super) const SUCCESS: &str = "7ad2d189f7e94e70a38c781354912448";
 /// Its message about a stop that was requested.
 const STOPPING: &str = "de5b426a63be47a7b6ac3eaac82e2f6f";
 
+/// The field that podman adds to an event.
+const EVENT: &str = "PODMAN_EVENT";
+/// The name under which a process logs.
+const IDENTIFIER: &str = "SYSLOG_IDENTIFIER";
+
 /// The most of systemd's own lines that are shown.
 const SYSTEMD_LINES: usize = 6;
 
@@ -149,31 +154,42 @@ impl Journal<'_> {
         };
         let mut text = query(&[&format!("CONDUCTOR_UNIT={}", self.unit), engine], since.as_ref());
         let unit = wrote(self.scope, self.unit);
-        text.extend(match own {
-            Some(id) => self.wrote_in(id, &unit, since.as_ref(), lines),
-            None => query(&[&unit], since.as_ref()),
-        });
+        text.extend(self.wrote_in(own, &unit, since.as_ref(), lines));
         text
     }
 
     /// Returns the last lines of the program in an attempt. journald does not know the ID of a process that had ended
-    /// when it read the line; such a line counts if it was written since the attempt began.
-    fn wrote_in(&self, id: &str, unit: &str, since: Option<&String>, lines: u32) -> Vec<String> {
+    /// when it read the line; such a line counts if it was written since the attempt began. What podman logs of its
+    /// own is left out: of one command these are more lines than are shown.
+    fn wrote_in(
+        &self,
+        id: Option<&str>,
+        unit: &str,
+        since: Option<&String>,
+        lines: u32,
+    ) -> Vec<String> {
         const ID: &str = "_SYSTEMD_INVOCATION_ID";
         // Others than those of the attempt may be among them.
         const MOST: &str = "--lines=500";
         let mut command = journalctl(self.scope);
         command.arg(unit).args(since).args([MOST, "--output=json"]);
-        command.arg(format!("--output-fields=MESSAGE,{ID}"));
+        command.arg(format!("--output-fields=MESSAGE,{ID},{EVENT},{IDENTIFIER}"));
         let entries = read(&mut command);
         let entries = entries.iter().filter_map(|entry| serde_json::from_str(entry).ok());
-        let of_attempt = |entry: &Value| entry.get(ID).is_none_or(|of| of == id);
-        let mut text: Vec<_> =
-            entries.filter(of_attempt).filter_map(|entry| message(&entry["MESSAGE"])).collect();
+        let of_attempt =
+            |entry: &Value| entry.get(ID).zip(id).is_none_or(|(of, id)| of.as_str() == Some(id));
+        let entries = entries.filter(of_attempt).filter(|entry| !is_podmans(entry));
+        let mut text: Vec<_> = entries.filter_map(|entry| message(&entry["MESSAGE"])).collect();
         let more = text.len().saturating_sub(usize::try_from(lines).unwrap_or(usize::MAX));
         text.drain(..more);
         text
     }
+}
+
+/// Returns whether podman wrote an entry, and not the program in its container: an event, or a message of conmon(8),
+/// which watches the container.
+fn is_podmans(entry: &Value) -> bool {
+    entry.get(EVENT).is_some() || entry[IDENTIFIER] == "conmon"
 }
 
 /// Returns when an entry was sent, in microseconds since 1970. A journald that is busy may read the first lines of a
