@@ -107,7 +107,9 @@ enum Reached {
 /// Returns how the probe reaches a port; `None` if the check has to run in the container, as with Compose: then nobody
 /// outside of its networks reaches it.
 fn reached(c: &Conversion<'_>, port: u16) -> Option<Reached> {
-    if c.get("network_mode").is_some() || c.runtime() == Runtime::Native {
+    // In another network than the engine's own, the host reaches no port of the container.
+    let is_apart = |mode: &str| !matches!(mode, "bridge" | "default");
+    if c.node.text_of("network_mode").is_some_and(is_apart) || c.runtime() == Runtime::Native {
         return None;
     }
     let published = ports::published_tcp(c);

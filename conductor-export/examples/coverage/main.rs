@@ -1,8 +1,12 @@
 //! Counts what becomes of the services of Compose files and Quadlet units below directories.
 //!
-//! `cargo run --package conductor-import --example coverage -- DIR...` prints, for each directory and for all, how
-//! many services are carried over whole, adapted (with notes), or in part, and which keys were left out or noted; and
-//! which single key is in the way of how many services. With `--quadlet`, it counts the containers of Quadlet in place of the services of Compose. `-v` prints all that is said.
+//! `cargo run --package conductor-export --example coverage -- DIR...` prints, for each directory and for all, how
+//! many services are carried over whole, adapted (with notes), or in part, and which keys were left out or noted; which
+//! single key is in the way of how many services; and how many services are the same after they were exported to where
+//! they came from, and imported again. With `--quadlet`, it counts the containers of Quadlet in place of the services of
+//! Compose. `-v` prints all that is said.
+//!
+//! It fails if the meaning of a service changed and the export did not say that it leaves something out of it.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "it prints a table")]
 #![allow(clippy::disallowed_methods, reason = "it reads files")]
@@ -11,12 +15,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use conductor_core::definition::Runtime;
 use conductor_core::error::Problem;
 use conductor_core::name::slug;
 use conductor_core::service::Service;
 use conductor_import::{Definition, Imported, Surroundings, compose, quadlet};
+
+#[path = "../../tests/support/round.rs"]
+mod round;
+mod trip;
+
+use trip::Trips;
 
 /// The end of the message for a service without an image.
 const NO_IMAGE: &str = "the key image is missing";
@@ -49,13 +60,15 @@ struct Count {
     noted: BTreeMap<String, usize>,
     /// Keys, and the number of services of which nothing else was left out or noted.
     alone: BTreeMap<String, usize>,
+    trips: Trips,
 }
 
-fn main() {
+fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let verbose = arguments.iter().any(|word| word == "-v");
     let is_quadlet = arguments.iter().any(|word| word == "--quadlet");
     let mut all = Count::default();
+    let mut trips = Vec::new();
     println!(
         "| collection | files | services | whole | adapted | in part | adapted, with `build` | files without a left-out |"
     );
@@ -70,9 +83,15 @@ fn main() {
             false => files.iter().for_each(|file| add(&mut count, file, verbose)),
         }
         print_row(directory, &count);
+        trips.push((directory.clone(), count.trips.clone()));
         all.add(count);
     }
     print_row("all", &all);
+    trips.push(("all".to_owned(), all.trips.clone()));
+    println!("\n{}", trip::HEAD);
+    for (directory, trips) in &trips {
+        println!("{}", trips.row(directory));
+    }
     for (what, keys) in
         [("left out", &all.left_out), ("noted", &all.noted), ("alone in the way", &all.alone)]
     {
@@ -87,6 +106,7 @@ fn main() {
     for (message, count) in &all.refused {
         println!("refused: {count} files: {message}");
     }
+    all.trips.report()
 }
 
 fn find(directory: &Path, is_quadlet: bool, found: &mut Vec<PathBuf>) {
@@ -119,19 +139,20 @@ fn add(count: &mut Count, file: &Path, verbose: bool) {
     let directory = fs::canonicalize(".").unwrap_or_default();
     // What a file wants to be set is set.
     let mut set = BTreeSet::from(["HOME".to_owned(), "ADMIN_PASSWORD_HASH".to_owned()]);
+    let options = compose::Options {
+        files: vec![file.to_owned()],
+        profiles: vec!["*".to_owned()],
+        runtime: Runtime::Docker,
+        env_directory: Some(PathBuf::from("/etc/conductor/services")),
+        ..compose::Options::default()
+    };
     let result = loop {
+        let variable = |name: &str| set.contains(name).then(|| "/example".to_owned());
         let surroundings = Surroundings {
             read: &read,
-            variable: &|name| set.contains(name).then(|| "/example".to_owned()),
+            variable: &variable,
             directory: &directory,
             defined: BTreeMap::new(),
-        };
-        let options = compose::Options {
-            files: vec![file.to_owned()],
-            profiles: vec!["*".to_owned()],
-            runtime: Runtime::Docker,
-            env_directory: Some(PathBuf::from("/etc/conductor/services")),
-            ..compose::Options::default()
         };
         let result = compose::import(&options, &surroundings);
         let wanted = result.as_ref().err().into_iter().flatten();
@@ -151,6 +172,14 @@ fn add(count: &mut Count, file: &Path, verbose: bool) {
         Ok(imported) => {
             count.files += 1;
             count.add_imported(&imported, verbose);
+            let variable = |name: &str| set.contains(name).then(|| "/example".to_owned());
+            let surroundings = Surroundings {
+                read: &read,
+                variable: &variable,
+                directory: &directory,
+                defined: BTreeMap::new(),
+            };
+            count.trips.of_compose(file, options, &surroundings);
         }
         Err(problems) => {
             count.files += 1;
@@ -194,6 +223,7 @@ fn add_quadlet(count: &mut Count, files: &[PathBuf], verbose: bool) {
                     }
                     imported.left_out.retain(|problem| problem.file == *file);
                     count.add_imported(&imported, verbose);
+                    count.trips.of_quadlet(file, &options, &surroundings, &imported);
                 }
                 Err(problems) => {
                     let message = problems.first().map_or("", |problem| problem.message.as_str());
@@ -304,6 +334,7 @@ impl Count {
     }
 
     fn add(&mut self, other: Self) {
+        self.trips.add(other.trips);
         self.files += other.files;
         self.fragments += other.fragments;
         self.whole_files += other.whole_files;
