@@ -53,6 +53,27 @@ fn kubernetes() {
     insta::assert_snapshot!(shown(Target::Kubernetes));
 }
 
+/// Kubernetes refuses a container that is privileged and may not escalate its privileges.
+#[test]
+fn a_privileged_container_of_kubernetes_may_escalate() {
+    let container = |keys: &str| {
+        let text = format!(
+            "id: a\nruntime: docker\nimage: a:1\nsecurity_opt: [\"no-new-privileges:true\"]\n{keys}\
+             cron: {{b: {{schedule: '@daily', command: [c]}}}}\ndeploy: {{before: [d]}}\n"
+        );
+        let service = Service::parse(Path::new("a.yaml"), &text).unwrap();
+        let exported = export(Target::Kubernetes, &[service]);
+        let text: String = exported.files.iter().map(|file| file.text.as_str()).collect();
+        let left_out = exported.left_out.iter().map(|problem| problem.path.clone());
+        let counts = ["privileged: true", "allowPrivilegeEscalation: false"]
+            .map(|it| text.matches(it).count());
+        (counts, left_out.filter(|path| path.starts_with("security_opt")).collect::<Vec<_>>())
+    };
+    // The service, its job, and the command before a deploy.
+    assert_eq!(container(""), ([0, 3], Vec::new()));
+    assert_eq!(container("privileged: true\n"), ([3, 0], vec!["security_opt[0]".to_owned()]));
+}
+
 /// Returns the keys of the JSON Schema of a definition, with those below the keys that have a table of their own.
 fn keys() -> BTreeSet<String> {
     const WITH_KEYS: [(&str, &str); 4] =

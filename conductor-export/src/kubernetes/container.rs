@@ -108,6 +108,16 @@ impl Conversion<'_> {
         security.capabilities = Some(capabilities).filter(|it| *it != Capabilities::default());
         for (index, option) in security_opt.iter().enumerate() {
             match option.as_str() {
+                // Kubernetes refuses a container with both.
+                "no-new-privileges" | "no-new-privileges:true" if security.privileged => {
+                    self.report.leave_out(
+                        service,
+                        &format!("security_opt[{index}]"),
+                        "no program gets more rights than the one that starts it; Kubernetes allows a \
+                         privileged container that in any case",
+                        "remove privileged, and write the capabilities that it needs as cap_add",
+                    );
+                }
                 "no-new-privileges" | "no-new-privileges:true" => {
                     security.allow_privilege_escalation = Some(false);
                 }

@@ -81,7 +81,11 @@ pub(crate) const KEYS: &[Of] = &[
     of("volume_names", "", Kept("the name of the claim")),
     of("tmpfs", "", Partly("`emptyDir` in memory; only `size`")),
     of("read_only", "", Kept("`readOnlyRootFilesystem`")),
-    of("security_opt", "", Partly("`allowPrivilegeEscalation` and `seccompProfile`")),
+    of(
+        "security_opt",
+        "",
+        Partly("`allowPrivilegeEscalation`, unless it is `privileged`, and `seccompProfile`"),
+    ),
     of("devices", "", Lost("use a device plugin")),
     of("privileged", "", Kept("`privileged`")),
     of("shm_size", "", Kept("`emptyDir` in memory at `/dev/shm`")),
