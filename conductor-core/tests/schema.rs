@@ -6,6 +6,8 @@
 mod judges;
 #[path = "support/refused.rs"]
 mod refused;
+#[path = "support/yaml.rs"]
+mod yaml;
 
 use std::path::Path;
 
@@ -13,35 +15,10 @@ use conductor_core::definition::schema;
 use conductor_core::service::Service;
 use judges::{parser_accepts, validator, with};
 use refused::mistakes;
-use saphyr_parser::{Event, Parser, ScalarStyle};
 use serde_json::{Value, json};
+use yaml::yaml;
 
 const DESIGN: &str = include_str!("data/design.yaml");
-
-/// Reads the part of YAML that definitions need, without the code under test.
-fn yaml(text: &str) -> Value {
-    fn node<'i>(events: &mut impl Iterator<Item = Event<'i>>) -> Option<Value> {
-        Some(match events.next().unwrap() {
-            Event::Scalar(text, ScalarStyle::Plain, ..) => {
-                serde_json::from_str(&text).unwrap_or_else(|_| json!(text))
-            }
-            Event::Scalar(text, ..) => json!(text),
-            Event::SequenceStart(..) => {
-                std::iter::from_fn(|| node(events)).collect::<Vec<_>>().into()
-            }
-            Event::MappingStart(..) => {
-                let mut map = serde_json::Map::new();
-                while let Some(key) = node(events) {
-                    map.insert(key.as_str().unwrap().to_owned(), node(events).unwrap());
-                }
-                map.into()
-            }
-            Event::SequenceEnd | Event::MappingEnd => return None,
-            _ => return node(events),
-        })
-    }
-    node(&mut Parser::new_from_str(text).map(|event| event.unwrap().0)).unwrap()
-}
 
 #[test]
 fn the_schema_is_a_valid_one() {
