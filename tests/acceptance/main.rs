@@ -27,6 +27,7 @@ mod demo;
 mod dependencies;
 mod deploy;
 mod docker;
+mod exports;
 mod failing_start;
 mod fixed_ports;
 mod foreign;
@@ -88,6 +89,7 @@ fn main() -> ExitCode {
         trials.extend(chef::trials(&pool));
         trials.extend(programs::trials(&pool));
         trials.extend(demo::trials(&pool));
+        trials.extend(exports::trials(&pool));
         trials.extend(monitoring::trials(&pool));
         trials.extend(crontabs::trials(&pool));
         trials.extend(mail::trials(&pool));

@@ -30,6 +30,9 @@ const PROGRAMS: &[&str] = &[
     "prometheus-node-exporter",
     "python3-pika",
     "python3-prometheus-client",
+    // Of the application in `examples/stack`.
+    "python3-psycopg2",
+    "python3-redis",
     "rabbitmq-server",
 ];
 

@@ -96,7 +96,7 @@ fn environment(venv: &Path) -> Result<PathBuf, Failed> {
 }
 
 /// Returns a Python for the environment.
-fn python() -> Result<&'static str, Failed> {
+pub(crate) fn python() -> Result<&'static str, Failed> {
     let is_good = |python: &str| {
         let output = Command::new(python).args(["-c", GOOD_PYTHON]).output();
         output.is_ok_and(|output| output.status.success())

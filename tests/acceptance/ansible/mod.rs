@@ -1,6 +1,6 @@
 //! The Ansible collection in `integrations/ansible`: the real Ansible, over SSH, on real hosts.
 
-mod control;
+pub(crate) mod control;
 mod failing;
 mod fleet;
 mod guide;
