@@ -22,6 +22,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_dry_run_says_what_is_done", dry_run::a_dry_run_says_what_is_done),
     ("no_colors_without_a_terminal", terminal::no_colors_without_a_terminal),
     ("no_colors_with_no_color", terminal::no_colors_with_no_color),
+    ("a_watch_repaints_the_screen", terminal::a_watch_repaints_the_screen),
 ];
 
 /// The character that begins an escape sequence.

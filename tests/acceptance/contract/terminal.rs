@@ -72,6 +72,13 @@ pub(super) fn no_colors_with_no_color(host: &Host) {
     }
 }
 
+pub(super) fn a_watch_repaints_the_screen(host: &Host) {
+    host.define("web.yaml", "id: web\ncommand: [/usr/bin/sleep, 1d]\ninstances: 2\n");
+    host.conductor(&["deploy", "--id", "web", "--revision", "v1"]).exits(0);
+    let mut command = host.sandbox.command("python3");
+    Ran::new(command.args(["-c", include_str!("watch.py")])).exits(0).says("watched");
+}
+
 /// Runs conductor on a terminal, for ten seconds at most; what it writes to either stream is standard
 /// output.
 #[track_caller]

@@ -26,6 +26,8 @@ use crate::{print, terminal};
 const INTERVAL: Duration = Duration::from_secs(2);
 /// The first interval: what an instance uses is known from the second look on.
 const FIRST: Duration = Duration::from_millis(500);
+/// How often the size of the terminal is looked at meanwhile.
+const GLANCE: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Args)]
 #[command(
@@ -54,13 +56,12 @@ pub(crate) fn run(context: &Context, options: &StatusOptions) -> Result<ExitCode
     let mut interval = FIRST;
     loop {
         let status = context.conductor.status(only)?;
-        if context.json() {
-            Context::print_json(&status)?;
-        } else {
-            match terminal::moves_its_cursor().then(terminal::size).filter(|_| options.watch) {
-                Some(size) => print_frame(&mut watch, &status, size)?,
-                None => print_tables(&status, only.is_some())?,
-            }
+        let is_screen = options.watch && !context.json() && terminal::moves_its_cursor();
+        let screen = is_screen.then(terminal::size);
+        match screen {
+            Some(size) => print_frame(&mut watch, &status, size)?,
+            None if context.json() => Context::print_json(&status)?,
+            None => print_tables(&status, only.is_some())?,
         }
         if options.check && !status.is_healthy() {
             return Ok(ExitCode::from(FAILED));
@@ -68,8 +69,17 @@ pub(crate) fn run(context: &Context, options: &StatusOptions) -> Result<ExitCode
         if !options.watch {
             return Ok(ExitCode::SUCCESS);
         }
-        sleep(interval);
+        wait(interval, screen);
         interval = INTERVAL;
+    }
+}
+
+/// Waits for an interval; on a terminal at most until that has another size.
+fn wait(interval: Duration, screen: Option<Size>) {
+    let Some(size) = screen else { return sleep(interval) };
+    let began = Instant::now();
+    while began.elapsed() < interval && terminal::size() == size {
+        sleep(GLANCE);
     }
 }
 
@@ -130,14 +140,15 @@ fn frame(text: &str, lines: usize) -> String {
     let room = lines.saturating_sub(1).max(1);
     let count = text.lines().count();
     let shown = if count > room { room - 1 } else { count };
-    // ECMA-48's CUP, EL and ED.
+    // ECMA-48's CUP, EL and ED. A line is erased before it is written: after a line as wide as the screen the cursor is
+    // still on its last character, and would erase that.
     let mut frame = "\x1b[H".to_owned();
     for line in text.lines().take(shown) {
-        frame.extend([line, "\x1b[K\n"]);
+        frame.extend(["\x1b[K", line, "\n"]);
     }
     if shown < count {
         // Writing to a String cannot fail.
-        let _ = writeln!(frame, "and {} more lines\x1b[K", count - shown);
+        let _ = writeln!(frame, "\x1b[Kand {} more lines", count - shown);
     }
     frame.push_str("\x1b[J");
     frame
@@ -164,8 +175,8 @@ mod tests {
 
     #[test]
     fn a_frame_fits_the_screen() {
-        assert_eq!(frame("a\nb", 3), "\x1b[Ha\x1b[K\nb\x1b[K\n\x1b[J");
-        assert_eq!(frame("a\nb\nc", 3), "\x1b[Ha\x1b[K\nand 2 more lines\x1b[K\n\x1b[J");
-        assert_eq!(frame("a\nb", 0), "\x1b[Hand 2 more lines\x1b[K\n\x1b[J");
+        assert_eq!(frame("a\nb", 3), "\x1b[H\x1b[Ka\n\x1b[Kb\n\x1b[J");
+        assert_eq!(frame("a\nb\nc", 3), "\x1b[H\x1b[Ka\n\x1b[Kand 2 more lines\n\x1b[J");
+        assert_eq!(frame("a\nb", 0), "\x1b[H\x1b[Kand 2 more lines\n\x1b[J");
     }
 }
