@@ -62,6 +62,17 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         bencher.iter(|| run(&mut conductor_apply(&sandbox)));
     });
     group.finish();
+    let mut group = criterion.benchmark_group("looks at 1,000 running services");
+    group.sample_size(10);
+    for command in ["status", "metrics"] {
+        let conductor = || {
+            let mut conductor = sandbox.command("/usr/local/bin/conductor");
+            conductor.arg(command);
+            conductor
+        };
+        group.bench_function(command, |bencher| bencher.iter(|| run(&mut conductor())));
+    }
+    group.finish();
 }
 
 fn conductor_apply(sandbox: &Sandbox) -> Command {
