@@ -1,6 +1,6 @@
 //! The validated model: a service in which every value has been checked.
 
-mod check;
+pub(crate) mod check;
 mod conflicts;
 mod dependencies;
 mod files;
@@ -131,8 +131,8 @@ pub struct Origin {
     pub ports: Vec<(usize, usize)>,
     /// Line and column of its entries in `volume_names`.
     pub volume_names: BTreeMap<VolumeName, (usize, usize)>,
-    /// Line and column of its hooks.
-    pub hooks: BTreeMap<HookEvent, (usize, usize)>,
+    /// File, line and column of its hooks, which may be those of the host.
+    pub hooks: BTreeMap<HookEvent, (PathBuf, (usize, usize))>,
     /// The path, line and column of each of its own named volumes.
     pub volumes: BTreeMap<VolumeName, (String, (usize, usize))>,
     /// Line and column of the names of its jobs.

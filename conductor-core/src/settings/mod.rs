@@ -3,17 +3,19 @@
 mod proxy;
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
+use probe_protocol::{Hook, HookEvent};
 use schemars::{JsonSchema, Schema, generate::SchemaSettings};
 use serde::Deserialize;
 
 pub use proxy::{ProxyKeys, ProxySettings};
 
-use crate::definition::{Field, JOBS_AT_A_TIME, MOST_PARALLEL, Source, Table};
+use crate::definition::{Field, Hooks, JOBS_AT_A_TIME, MOST_PARALLEL, Source, Table};
 use crate::error::{Problem, Problems};
 use crate::name::ProxyName;
 use crate::service::Service;
+use crate::service::check::hooks;
 use crate::value::PortRange;
 
 /// The settings of a host, which are not those of a service.
@@ -25,12 +27,24 @@ pub struct Settings {
     pub proxies: BTreeMap<ProxyName, ProxySettings>,
     /// How many scheduled jobs of all services run at the same time; `None` for any number.
     pub max_parallel: Option<u16>,
+    /// What is done when something happens to a service that does not say so itself.
+    pub hooks: BTreeMap<HookEvent, HostHook>,
+}
+
+/// A hook of the host, and its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HostHook {
+    /// The hook.
+    pub hook: Hook,
+    /// File, line and column.
+    pub at: (PathBuf, (usize, usize)),
 }
 
 impl Default for Settings {
     fn default() -> Self {
         let proxies = BTreeMap::from([(ProxyName::nginx(), ProxySettings::nginx())]);
-        Self { ports: PortRange::default(), proxies, max_parallel: None }
+        let (max_parallel, hooks) = (None, BTreeMap::new());
+        Self { ports: PortRange::default(), proxies, max_parallel, hooks }
     }
 }
 
@@ -48,6 +62,9 @@ pub struct SettingsKeys {
     /// turn, as with `max_parallel` in a definition. Any number unless given.
     #[schemars(range(min = 1, max = MOST_PARALLEL))]
     max_parallel: Field<u16>,
+    /// What is told to whom when something happens to a service; a service's own hook for an event replaces that of
+    /// the host.
+    on: Field<Hooks>,
 }
 
 /// Returns the JSON Schema (draft 2020-12) of the settings. The defaults of a proxy are nginx's.
@@ -67,14 +84,34 @@ impl Settings {
             return Ok(Self::default());
         }
         let source = Source::parse(file, text).map_err(Problems)?;
-        let SettingsKeys { ports, proxy, max_parallel } = source.read().unwrap_or_default();
+        let SettingsKeys { ports, proxy, max_parallel, on } = source.read().unwrap_or_default();
         let proxies = proxy::proxies(&source, proxy);
         let max_parallel = source.number(max_parallel, JOBS_AT_A_TIME, MOST_PARALLEL);
+        let hooks = hooks::hooks(&source, on).into_iter();
+        let hooks =
+            hooks.map(|(event, (hook, at))| (event, HostHook { hook, at: (file.into(), at) }));
+        let hooks = hooks.collect();
         let problems = source.problems();
         if !problems.is_empty() {
             return Err(Problems(problems));
         }
-        Ok(Self { ports: ports.into_value().unwrap_or_default(), proxies, max_parallel })
+        let ports = ports.into_value().unwrap_or_default();
+        Ok(Self { ports, proxies, max_parallel, hooks })
+    }
+
+    /// Adds the hooks of the host to a service, for events that it has no hook for and that can happen to it.
+    pub fn add_hooks(&self, service: &mut Service) {
+        for (event, HostHook { hook, at }) in &self.hooks {
+            let happens = match event {
+                HookEvent::Unhealthy => service.health.is_some(),
+                HookEvent::JobFailed => !service.jobs.is_empty(),
+                _ => true,
+            };
+            if happens && !service.hooks.contains_key(event) {
+                service.hooks.insert(*event, hook.clone());
+                service.origin.hooks.insert(*event, at.clone());
+            }
+        }
     }
 
     /// Checks that the settings have the proxies of these services.
@@ -135,6 +172,45 @@ mod tests {
         let names: Vec<_> = settings.proxies.keys().map(ProxyName::as_str).collect();
         assert_eq!(names, ["haproxy", "nginx"]);
         assert_eq!(settings.proxies[&"haproxy".parse().unwrap()].suffix.as_str(), ".cfg");
+    }
+
+    #[test]
+    fn a_service_has_the_hooks_of_the_host_but_for_its_own() {
+        let settings = parse(
+            "on:\n  crash: {command: [/bin/page]}\n  unhealthy: {unit: page.service}\n  \
+             job_failed: {url_file: /etc/chat}\n",
+        )
+        .unwrap();
+        let hooks = |keys: &str| {
+            let text = format!("id: a\ncommand: [/bin/x]\nport: 80\n{keys}");
+            let mut service = Service::parse(Path::new("a.yaml"), &text).unwrap();
+            settings.add_hooks(&mut service);
+            let at = |event: HookEvent| service.origin.hooks[&event].clone();
+            let events = service.hooks.keys();
+            events.map(|event| (event.name(), at(*event).0, at(*event).1.0)).collect::<Vec<_>>()
+        };
+        let host = |line| (PathBuf::from("host.yaml"), line);
+        assert_eq!(hooks(""), [("crash", host(2).0, 2)]);
+        assert_eq!(
+            hooks(
+                "health: {http: /}\non: {crash: {command: [/bin/mine]}}\n\
+                   cron: {b: {schedule: '@daily', command: [/bin/y]}}\n"
+            ),
+            [
+                ("crash", PathBuf::from("a.yaml"), 5),
+                ("unhealthy", host(3).0, 3),
+                ("job_failed", host(4).0, 4),
+            ]
+        );
+        let wrong = parse("on:\n  crashes: {}\n  crash: {}\n  recovered: {command: [page]}\n");
+        assert_eq!(
+            wrong.unwrap_err(),
+            "host.yaml:2:3: on.crashes: unknown key \"crashes\"\n  hint: did you mean crash?\n\
+             host.yaml:3:10: on.crash: the hook does nothing\n  \
+             hint: write one of command, unit, url and url_file\n\
+             host.yaml:4:25: on.recovered.command[0]: the program: \"page\" is not an absolute path\n  \
+             hint: write the absolute path of a program, and its arguments"
+        );
     }
 
     #[test]

@@ -8,6 +8,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::Conductor;
 use super::change::Change;
+use super::error::Error;
 use crate::report::ServiceReport;
 use crate::system::{program, verify};
 use conductor_core::error::{Invalid, Problem, Problems};
@@ -15,6 +16,7 @@ use conductor_core::plan::Observed;
 use conductor_core::release::target_unit;
 use conductor_core::runtime::{Program, Scope};
 use conductor_core::service::Service;
+use conductor_core::settings::HostHook;
 use probe_protocol::{Hook, HookAction, HookEvent, Told, order};
 
 /// The longest name of a host (gethostname(2)).
@@ -35,13 +37,14 @@ pub(super) fn missing(services: &[Service]) -> Vec<Problem> {
     for service in services {
         for (event, hook) in &service.hooks {
             let Err((key, Invalid { message, hint })) = check(hook) else { continue };
-            problems.push(Problem {
-                file: service.origin.file.clone(),
-                position: service.origin.hooks.get(event).copied(),
-                path: format!("on.{event}.{key}"),
-                message,
-                hint,
-            });
+            let of_service = || (service.origin.file.clone(), service.origin.position);
+            let (file, at) = service.origin.hooks.get(event).cloned().unwrap_or_else(of_service);
+            let path = format!("on.{event}.{key}");
+            let problem = Problem { file, position: Some(at), path, message, hint };
+            // Many services have the same hook of the host.
+            if !problems.contains(&problem) {
+                problems.push(problem);
+            }
         }
     }
     problems
@@ -80,6 +83,35 @@ fn check(hook: &Hook) -> Result<(), (&'static str, Invalid)> {
 }
 
 impl Conductor {
+    /// Adds the hooks of the host settings to services that have none for the same events.
+    ///
+    /// # Errors
+    /// The settings are wrong, or are those of a user.
+    pub(super) fn with_hooks_of_host(
+        &self,
+        mut services: Vec<Service>,
+    ) -> Result<Vec<Service>, Error> {
+        let settings = self.settings()?;
+        let first = settings.hooks.first_key_value();
+        if let (Scope::User, Some((event, HostHook { at: (file, at), .. }))) =
+            (self.paths.scope, first)
+        {
+            let problem = Problem {
+                file: file.clone(),
+                position: Some(*at),
+                path: format!("on.{event}"),
+                message: "services of a user have no hooks: it is root that reports what happens"
+                    .to_owned(),
+                hint: Some("remove on, or make the services those of the host".to_owned()),
+            };
+            return Err(Problems(vec![problem]).into());
+        }
+        for service in &mut services {
+            settings.add_hooks(service);
+        }
+        Ok(services)
+    }
+
     /// Runs the hooks of services whose change failed. Nothing waits for them. A hook that cannot be started does not
     /// make the change fail once more: the failure itself is reported anyway.
     pub(super) fn tell_failures(

@@ -176,7 +176,8 @@ impl Conductor {
     /// Everything that is wrong with all the definitions.
     pub fn read(&self, paths: &[PathBuf]) -> Result<Vec<Service>, Error> {
         let all = [self.paths.definitions.clone()];
-        Ok(read_definitions(if paths.is_empty() { &all } else { paths }, self.trust)?)
+        let services = read_definitions(if paths.is_empty() { &all } else { paths }, self.trust)?;
+        self.with_hooks_of_host(services)
     }
 
     /// Finds the definition of one service in the definitions directory. A mistake in the definition
@@ -212,7 +213,7 @@ impl Conductor {
             };
         }
         check_conflicts(&services)?;
-        Ok(services)
+        self.with_hooks_of_host(services)
     }
 
     /// Finds what can be deployed under an id: a service, or all processes of an application.

@@ -276,7 +276,13 @@ impl Conductor {
             Some(only) => good_definitions_of(directory, only, self.trust),
             None => good_definitions(directory, self.trust),
         };
-        services.into_iter().map(|service| (service.id.clone(), service)).collect()
+        // Errors of the host settings are reported by other commands.
+        let settings = self.settings().unwrap_or_default();
+        let with_hooks = |mut service: Service| {
+            settings.add_hooks(&mut service);
+            (service.id.clone(), service)
+        };
+        services.into_iter().map(with_hooks).collect()
     }
 
     /// Returns which instances of the release that a definition describes are outdated.

@@ -38,6 +38,38 @@ fn told(host: &Host, id: &str) -> Vec<String> {
     .collect()
 }
 
+/// Returns when lines with a text were written, in seconds; of the journal that `of` chooses.
+fn times(host: &Host, of: &str, text: &str) -> Vec<f64> {
+    let lines = host.sh(&format!("journalctl --sync; journalctl -q -o short-unix {of}"));
+    let lines = lines.lines().filter(|line| line.contains(text));
+    let time = |line: &str| line.split_once(' ').and_then(|(time, _)| time.parse().ok());
+    lines.map(|line| time(line).unwrap_or_else(|| panic!("no time: {line}"))).collect()
+}
+
+/// Returns when instances of a service ended: killed, failed, or to be restarted because of their checks.
+fn ends(host: &Host, id: &str) -> Vec<f64> {
+    let of = format!("-t systemd -u 'conductor-{id}-*'");
+    let ways = ["status=9/KILL", "status=7/", "Watchdog request"];
+    let mut all: Vec<_> = ways.iter().flat_map(|way| times(host, &of, way)).collect();
+    all.sort_by(f64::total_cmp);
+    all
+}
+
+/// Returns the time in the sandbox, in seconds.
+fn now(host: &Host) -> f64 {
+    host.sh("date +%s.%N").parse().expect("a time")
+}
+
+/// Asserts that the hook for an event began within two seconds; `nth` counts from 0. An instance recovers before systemd
+/// writes that it is up.
+#[track_caller]
+fn is_told_soon(host: &Host, event: &str, nth: usize, happened: f64) {
+    let told = times(host, "-t shop", &format!("told: {event} "))[nth];
+    let after = told - happened;
+    eprintln!("hooks: {event} was told after {after:.3} s");
+    assert!((-2.0..=2.0).contains(&after), "{event} happened at {happened} and was told at {told}");
+}
+
 fn kill(host: &Host, id: &str) {
     let (_, pid) = host.running(id).remove(0);
     host.sh(&format!("pkill -KILL -P {pid} || kill -KILL {pid}"));
@@ -56,11 +88,9 @@ fn each_event_is_told_once(host: &Host) {
     kill(host, "shop");
     host.eventually("it is told", |host| told(host, "shop").len() == 2);
     assert_eq!(told(host, "shop"), ["crash signal KILL 1", "recovered 1"]);
-    let soon = "journalctl -q -o short-unix -u UNIT | grep -m1 'exited, code=' | cut -d. -f1";
-    let crashed: u64 = host.sh(&soon.replace("UNIT", &unit)).parse().expect("a time");
-    let heard = "journalctl -q -o short-unix -t shop | grep -m1 'told: ' | cut -d. -f1";
-    let heard: u64 = host.sh(heard).parse().expect("a time");
-    assert!(heard - crashed <= 2, "{crashed} {heard}");
+    is_told_soon(host, "crash", 0, ends(host, "shop")[0]);
+    let up = times(host, &format!("-t systemd -u {unit}"), "Started ");
+    is_told_soon(host, "recovered", 0, *up.last().expect("it is up"));
 
     // It is never healthy again, and starts for ever.
     host.sh("touch /srv/sick");
@@ -69,6 +99,10 @@ fn each_event_is_told_once(host: &Host) {
         told(host, "shop")[2..],
         ["unhealthy watchdog TERM 1", "crash_loop watchdog TERM 1"]
     );
+    // The crash was the first end of five.
+    let ends = ends(host, "shop");
+    is_told_soon(host, "unhealthy", 0, ends[1]);
+    is_told_soon(host, "crash_loop", 0, ends[4]);
     let restarts = host.property(&unit, "NRestarts");
     host.eventually("it starts again", |host| host.property(&unit, "NRestarts") != restarts);
     host.sh("rm /srv/sick");
@@ -81,22 +115,28 @@ fn each_event_is_told_once(host: &Host) {
     assert_eq!(host.sh(&format!("stat -c %a /run/conductor/events {note}")), "700\n600");
     let held = format!("conductor-probe event --moment=held --unit-file={UNITS}/{unit}");
     host.sh(&held);
+    let held_long = now(host);
     host.sh(&format!("sed -i 's/\"up_ms\":[0-9]*/\"up_ms\":1/' {note}; {held}; {held}"));
     host.eventually("it has recovered", |host| told(host, "shop").len() == 5);
     assert_eq!(told(host, "shop")[4], "recovered 1");
+    is_told_soon(host, "recovered", 1, held_long);
 
     // Of each run, also if no process could start.
     host.conductor(&["cron", "run-now", "--id", "shop", "bad"]).exits(1);
     host.eventually("the job is told", |host| told(host, "shop").len() == 6);
     assert_eq!(told(host, "shop")[5], "job_failed exit-code 3 bad");
+    let failed = times(host, "-t systemd -u 'conductor-shop-*'", "status=3/");
+    is_told_soon(host, "job_failed", 0, failed[0]);
 
     host.sh("touch /srv/crash");
     host.define("shop.yaml", &shop("env: {A: b}\n"));
     host.conductor(&["apply"]).exits(3);
+    let applied = now(host);
     let failed = |host: &Host| {
         told(host, "shop").iter().filter(|line| line.starts_with("deploy_failed")).count()
     };
     host.eventually("the deploy is told", |host| failed(host) == 1);
+    is_told_soon(host, "deploy_failed", 0, applied);
     assert_eq!(host.property(&unit, "ActiveState"), "active");
     assert_eq!(host.sh("systemctl list-units --no-legend --state=failed 'conductor-hook-*'"), "");
 }
@@ -104,30 +144,49 @@ fn each_event_is_told_once(host: &Host) {
 fn a_hook_that_hangs_holds_up_nothing(host: &Host) {
     host.write(
         &format!("{UNITS}/page@.service"),
-        "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'echo %i >>/srv/paged'\n",
+        "[Service]\nType=oneshot\nExecStart=/bin/sh -c 'date +%%s.%%N >>/srv/paged-%i'\n",
     );
     host.write("/srv/post.py", RECEIVER);
     host.sh("systemd-run -q --unit=receiver python3 /srv/post.py");
     host.write("/srv/url", "http://127.0.0.1:8099/hooks\n");
     host.sh("chmod 600 /srv/url; touch /srv/env");
-    host.define(
-        "hung.yaml",
-        "id: hung\ncommand: [/bin/sh, -c, 'test ! -e /srv/crash || exit 7; exec sleep infinity']\n\
-         env_files: [/srv/env]\ndeploy: {changed_files: ignore}\n\
-         cron: {nightly: {schedule: '@yearly', command: [/bin/true]}}\n\
-         on:\n  crash: {command: [/usr/bin/sleep, infinity]}\n  crash_loop: {unit: page@hung.service}\n  \
-         job_failed: {url_file: /srv/url}\n",
-    );
+    for (id, hook) in [("hung", "[/usr/bin/sleep, infinity]"), ("failing", "[/bin/false]")] {
+        host.define(
+            &format!("{id}.yaml"),
+            &format!(
+                "id: {id}\ncommand: [/bin/sh, -c, 'test ! -e /srv/crash || exit 7; exec sleep infinity']\n\
+                 env_files: [/srv/env]\ndeploy: {{changed_files: ignore}}\n\
+                 cron: {{nightly: {{schedule: '@yearly', command: [/bin/true]}}}}\n\
+                 on:\n  crash: {{command: {hook}}}\n  crash_loop: {{unit: page@{id}.service}}\n  \
+                 job_failed: {{url_file: /srv/url}}\n"
+            ),
+        );
+    }
     host.apply();
     host.sh("touch /srv/crash");
-    kill(host, "hung");
-    host.eventually("the loop is told", |host| host.path("/srv/paged").exists());
-    let hooks =
-        host.sh("systemctl list-units --no-legend --plain 'conductor-hook-hung-crash-*' | wc -l");
-    assert_eq!(hooks, "1", "the first hook hangs");
+    for id in ["hung", "failing"] {
+        kill(host, id);
+        let paged = format!("/srv/paged-{id}");
+        host.eventually("the loop is told", |host| {
+            host.path(&paged).metadata().is_ok_and(|file| file.len() > 0)
+        });
+        let told: f64 = host.sh(&format!("cat {paged}")).parse().expect("it is told once");
+        let happened = ends(host, id)[4];
+        eprintln!("hooks: crash_loop of {id} was told after {:.3} s", told - happened);
+        assert!((0.0..=2.0).contains(&(told - happened)), "{happened} {told}");
+    }
+    let hooks = |id: &str, state: &str| {
+        let hooks = format!("--state={state} 'conductor-hook-{id}-crash-*'");
+        host.sh(&format!("systemctl list-units --no-legend --plain {hooks} | wc -l"))
+    };
+    assert_eq!(hooks("hung", "active,activating"), "1", "the first hook hangs");
+    let why = host.sh("journalctl -q -o cat -t systemd | grep 'conductor-hook-failing-crash-.*Failed with result' | wc -l");
+    assert_eq!(why, "1", "the first hook failed, and is not repeated");
     host.sh("rm /srv/crash");
-    host.eventually("it runs again", |host| !host.running("hung").is_empty());
-    assert_eq!(host.sh("cat /srv/paged"), "hung");
+    for id in ["hung", "failing"] {
+        host.eventually("it runs again", |host| !host.running(id).is_empty());
+        host.sh(&format!("test $(wc -l </srv/paged-{id}) = 1"));
+    }
 
     // No process of the job can start.
     host.sh("rm /srv/env");

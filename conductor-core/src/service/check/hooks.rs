@@ -1,11 +1,11 @@
-//! Reads the hooks of a service.
+//! Reads the hooks of a service, and those that a host has for all services.
 
 use std::collections::BTreeMap;
 
 use probe_protocol::{Hook, HookAction, HookEvent};
 
 use super::{Check, SAMPLE};
-use crate::definition::{Fault, Field, HookKeys, Hooks, Located, NodeId, defaults};
+use crate::definition::{Fault, Field, HookKeys, Hooks, Located, NodeId, Source, defaults};
 use crate::error::shown;
 use crate::value::{HookText, HostPath, Span, UnitReference};
 
@@ -14,35 +14,45 @@ const ACTIONS: &str = "write one of command, unit, url and url_file";
 /// The longest time of a hook.
 const LONGEST: Span = Span::from_secs(60 * 60);
 
+/// A hook, and its place.
+pub(crate) type HookAt = (Hook, (usize, usize));
+
+/// Reads the hooks of a service or of a host, each with its place.
+pub(crate) fn hooks(source: &Source<'_>, hooks: Field<Hooks>) -> BTreeMap<HookEvent, HookAt> {
+    // Without `..`: a new event does not compile until it is read.
+    let Hooks { crash, unhealthy, crash_loop, deploy_failed, recovered, job_failed } =
+        hooks.into_value().unwrap_or_default();
+    let all = [
+        (HookEvent::Crash, crash),
+        (HookEvent::Unhealthy, unhealthy),
+        (HookEvent::CrashLoop, crash_loop),
+        (HookEvent::DeployFailed, deploy_failed),
+        (HookEvent::Recovered, recovered),
+        (HookEvent::JobFailed, job_failed),
+    ];
+    let read = |(event, hook): (HookEvent, Field<HookKeys>)| {
+        let Located { value, at } = hook.given()?;
+        let check = Check { source, root: at };
+        Some((event, (check.hook(value, at)?, source.position(at))))
+    };
+    all.into_iter().filter_map(read).collect()
+}
+
 impl Check<'_> {
-    /// Reads the hooks, each with its place.
+    /// Reads the hooks of the service, each with its place.
     pub(super) fn hooks(
         &self,
-        hooks: Field<Hooks>,
+        given: Field<Hooks>,
         has_check: bool,
-    ) -> BTreeMap<HookEvent, Located<Hook>> {
-        // Without `..`: a new event does not compile until it is read.
-        let Hooks { crash, unhealthy, crash_loop, deploy_failed, recovered, job_failed } =
-            hooks.into_value().unwrap_or_default();
-        if let Field::Given(hook) = &unhealthy
+    ) -> BTreeMap<HookEvent, HookAt> {
+        if let Field::Given(given) = &given
+            && let Field::Given(hook) = &given.value.unhealthy
             && !has_check
         {
             let fault = Fault::new("the service has no health check, so it is never unhealthy");
             self.refuse(hook.at, fault.hint("add health, or remove this hook"));
         }
-        let all = [
-            (HookEvent::Crash, crash),
-            (HookEvent::Unhealthy, unhealthy),
-            (HookEvent::CrashLoop, crash_loop),
-            (HookEvent::DeployFailed, deploy_failed),
-            (HookEvent::Recovered, recovered),
-            (HookEvent::JobFailed, job_failed),
-        ];
-        let read = |(event, hook): (HookEvent, Field<HookKeys>)| {
-            let Located { value, at } = hook.given()?;
-            Some((event, Located { value: self.hook(value, at)?, at }))
-        };
-        all.into_iter().filter_map(read).collect()
+        hooks(self.source, given)
     }
 
     fn hook(&self, keys: HookKeys, at: NodeId) -> Option<Hook> {
@@ -149,7 +159,7 @@ mod tests {
         assert_eq!(crash.action, HookAction::Command(vec!["/bin/page".into(), "$x".into()]));
         assert_eq!((crash.user.as_deref(), crash.timeout.as_secs()), (Some("ops"), 5));
         assert_eq!(service.hooks[&HookEvent::CrashLoop].timeout.as_secs(), 30);
-        assert_eq!(service.origin.hooks[&HookEvent::JobFailed], (7, 15));
+        assert_eq!(service.origin.hooks[&HookEvent::JobFailed], ("a.yaml".into(), (7, 15)));
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod depends_on;
 mod directives;
 mod files;
 mod health;
-mod hooks;
+pub(crate) mod hooks;
 mod limits;
 mod lookalikes;
 mod networks;
@@ -159,7 +159,10 @@ pub(super) fn service(
             ports: ports.iter().map(|port| source.position(port.at)).collect(),
             upstream: proxy.as_ref().map(|proxy| source.position(proxy.at)),
             volume_names: check.volume_places(&process),
-            hooks: hooks.iter().map(|(event, it)| (*event, source.position(it.at))).collect(),
+            hooks: hooks
+                .iter()
+                .map(|(event, (_, at))| (*event, (source.file().to_owned(), *at)))
+                .collect(),
             jobs: places,
             files,
             keys: Places::new(source, check.root),
@@ -197,7 +200,7 @@ pub(super) fn service(
         proxy: proxy.map(|proxy| proxy.value),
         mail_to: mail_to.into_value(),
         max_parallel: check.number(max_parallel, JOBS_AT_A_TIME, MOST_PARALLEL),
-        hooks: hooks.into_iter().map(|(event, hook)| (event, hook.value)).collect(),
+        hooks: hooks.into_iter().map(|(event, (hook, _))| (event, hook)).collect(),
         jobs,
         settings: table(systemd).into_iter().map(|(name, table)| (name, entries(table))).collect(),
         advice,
