@@ -444,7 +444,7 @@ fn push(world: &World, image: &str, volumes: &[&str]) {
     let volumes = volumes.iter().map(|path| path.parse().unwrap()).collect();
     let id = format!("sha256:{}", image.repeat(64)).parse().unwrap();
     let host = world.host.lock().unwrap();
-    host.state_mut().registry.insert(name, LocalImage { id, volumes });
+    host.state_mut().registry.insert(name, LocalImage { id, volumes, source: None });
 }
 
 /// Returns the digits with which the ids of the images begin that instances of `web` run.

@@ -66,13 +66,13 @@ fn crash(host: &Host, engine: Engine) {
 fn keeps_the_image(host: &Host, engine: Engine) {
     let program = engine.program();
     registry(host, engine);
-    define(
-        host,
-        engine,
-        &format!(
-            "{HEALTH}deploy: {{order: start-first}}\ncron: {{tidy: {{schedule: '0 3 * * *', command: [sh, -c, echo $VERSION]}}}}\n"
-        ),
-    );
+    let with_job = |words: &str| {
+        format!(
+            "{HEALTH}deploy: {{order: start-first}}\n\
+             cron: {{tidy: {{schedule: '0 3 * * *', command: [sh, -c, {words} $VERSION]}}}}\n"
+        )
+    };
+    define(host, engine, &with_job("echo"));
     host.apply().says("pull 127.0.0.1:5000/app:latest");
     host.is_converged();
     assert_eq!(version(host), "v1");
@@ -96,6 +96,13 @@ fn keeps_the_image(host: &Host, engine: Engine) {
     let job = || host.conductor(&["cron", "run-now", "--id", "web", "tidy"]).exits(0).stdout;
     assert_eq!(run(), "v1\n");
     assert!(job().contains("v1"), "{}", job());
+    // A changed job is no reason to look for another image.
+    let before = host.running("web");
+    define(host, engine, &with_job("echo now"));
+    let ran = host.apply();
+    assert!(!ran.stdout.contains("pull"), "{ran}");
+    assert_eq!(host.running("web"), before);
+    assert!(job().contains("now v1"), "{}", job());
     host.conductor(&["restart", "--id", "web"]).exits(0);
     assert_eq!((version(host), run()), ("v1".to_owned(), "v1\n".to_owned()));
     assert_eq!(id(), first);
@@ -140,8 +147,60 @@ fn keeps_the_image(host: &Host, engine: Engine) {
     assert_eq!(version(host), "v2");
 
     host.conductor(&["remove", "--id", "web"]).exits(0);
+    host.undefine("web.yaml");
+    jobs_keep_the_image(host, engine);
     let left = host.sh(&format!("{program} image ls --format '{{{{.Repository}}}}'"));
     assert!(!left.contains("localhost/conductor"), "{left}");
+}
+
+/// A service that has only jobs: nothing uses its image between two runs.
+fn jobs_keep_the_image(host: &Host, engine: Engine) {
+    let program = engine.program();
+    push(host, "v1");
+    host.define(
+        "only.yaml",
+        &format!(
+            "id: only\nruntime: {program}\nimage: {IMAGE}\ninstances: 0\n\
+             cron: {{tidy: {{schedule: '@yearly', command: [sh, -c, echo it is $VERSION]}}}}\n"
+        ),
+    );
+    host.conductor(&["apply", "--pull", "always"]).exits(0);
+    host.is_converged();
+    let job = || host.conductor(&["cron", "run-now", "--id", "only", "tidy"]).exits(0).stdout;
+    let run = ["run", "--id", "only", "sh", "-c", "echo $VERSION"];
+    let run = || host.conductor(&run).exits(0).stdout;
+    let id = || {
+        let status = host.conductor(&["status", "only", "--output", "json"]).exits(0).json();
+        status["services"][0]["releases"][0]["image_id"].to_string()
+    };
+    let first = id();
+    assert!(first.contains("sha256:"), "{first}");
+
+    // The tag moves, also here, and a prune removes the image: it comes again by its digest.
+    push(host, "v2");
+    host.sh(&format!("{program} pull --quiet {IMAGE}"));
+    assert!(job().contains("it is v1"), "{}", job());
+    assert_eq!(run(), "v1\n");
+    let prune = || host.sh(&format!("{program} image prune --all --force"));
+    prune();
+    assert!(job().contains("it is v1"), "{}", job());
+    prune();
+    assert_eq!(run(), "v1\n");
+    assert_eq!(id(), first);
+    host.is_converged();
+
+    let pulled = host.conductor(&["apply", "--pull", "always"]).exits(0);
+    pulled.says("is another image now: sha256:");
+    assert!(job().contains("it is v2"), "{}", job());
+    assert_ne!(id(), first);
+    host.is_converged();
+    // A registry that does not answer is named, and no other image is started.
+    host.sh("systemctl stop registry.service");
+    assert!(job().contains("it is v2"), "{}", job());
+    prune();
+    let failed = host.conductor(&["cron", "run-now", "--id", "only", "tidy"]).exits(1);
+    failed.says("127.0.0.1:5000");
+    host.conductor(&["remove", "--id", "only"]).exits(0);
 }
 
 fn keeps_the_data(host: &Host, engine: Engine) {

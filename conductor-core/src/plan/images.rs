@@ -8,7 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Observed, Step, releases};
 use crate::name::{ReleaseName, ServiceId, UnitName};
 use crate::release::{CompileError, Images, Release};
-use crate::unit::{EngineImage, Instance, Kind, LocalImage, Pin, Unit};
+use crate::runtime::Scope;
+use crate::unit::{EngineImage, Instance, Kind, LocalImage, Pin, Templates, Unit};
 use crate::value::{Digest, HostPath};
 
 /// What the units of a release on the host say about its images.
@@ -20,23 +21,29 @@ enum Recorded {
     AsNamed,
 }
 
-/// Returns what the units of a release say; `None` if it is not on the host.
+/// Returns what the units of a release say; `None` if it is not on the host. Those of its jobs count if it has no
+/// instances.
 fn recorded(service: &ServiceId, release: &ReleaseName, observed: &Observed) -> Option<Recorded> {
+    let kinds = || observed.units_of(service).map(|(_, unit)| &unit.metadata.kind);
+    let instances = kinds().filter_map(Kind::instance);
+    let instances = instances.filter(|instance| instance.release() == *release);
+    let jobs = kinds().filter_map(Kind::job).filter(|job| job.release == *release);
+    let of_instances = instances.map(|instance| (&instance.image, &instance.pin));
+    recorded_in(of_instances).or_else(|| recorded_in(jobs.map(|job| (&job.image, &job.pin))))
+}
+
+fn recorded_in<'u>(
+    units: impl Iterator<Item = (&'u Option<EngineImage>, &'u Option<Pin>)>,
+) -> Option<Recorded> {
     let mut found = None;
-    for (_, unit) in observed.units_of(service) {
-        let Some(instance) = unit.metadata.kind.instance() else { continue };
-        if instance.release() != *release {
-            continue;
-        }
-        let Recorded::Kept(images) = found.get_or_insert(match instance.pin {
+    for (image, pin) in units {
+        let Recorded::Kept(images) = found.get_or_insert(match pin {
             Some(_) => Recorded::Kept(Images::new()),
             None => Recorded::AsNamed,
         }) else {
             continue;
         };
-        if let (Some(image), Some(Pin { image: Some(local), .. })) =
-            (&instance.image, &instance.pin)
-        {
+        if let (Some(image), Some(Pin { image: Some(local), .. })) = (image, pin) {
             images.insert(image.clone(), local.clone());
         }
     }
@@ -53,8 +60,7 @@ pub fn with_images<'s>(
     observed: &Observed,
 ) -> Release<'s> {
     let id = &release.service.id;
-    // Without instances, nothing holds an image that somebody prunes. Jobs then pull it again.
-    if observed.states.is_none() || release.service.instances == 0 {
+    if observed.states.is_none() {
         return release;
     }
     let wanted = match release.engine_images() {
@@ -75,13 +81,28 @@ pub fn with_images<'s>(
                 _ => Images::new(),
             };
             let known = |image: EngineImage| {
-                let local = kept.get(&image).or_else(|| observed.images.get(&image))?.clone();
+                let local = match kept.get(&image) {
+                    Some(kept) => as_observed(kept, &image, observed),
+                    None => observed.images.get(&image)?.clone(),
+                };
                 Some((image, local))
             };
             Some(wanted.into_iter().filter_map(known).collect())
         }
     };
     release.with_images(images)
+}
+
+/// Returns what is known of a recorded image: units have of it what they need, and others may need more. Those of jobs
+/// have no volumes, and those of instances not where the image comes from.
+fn as_observed(kept: &LocalImage, image: &EngineImage, observed: &Observed) -> LocalImage {
+    let is_it = |now: &&LocalImage| now.id == kept.id;
+    let named = observed.images.get(image).filter(is_it);
+    let of_engine = observed.images.iter().filter(|(other, _)| other.engine == image.engine);
+    let same = named.or_else(|| of_engine.map(|(_, now)| now).find(is_it));
+    let volumes = same.map_or(&kept.volumes, |now| &now.volumes).clone();
+    let source = named.and_then(|now| now.source.clone()).or_else(|| kept.source.clone());
+    LocalImage { id: kept.id.clone(), volumes, source }
 }
 
 /// Returns the release with the images of another one on the host, for whose jobs it is compiled.
@@ -98,7 +119,6 @@ pub fn with_images_of<'s>(
         }
         Some(Recorded::AsNamed) | None => None,
     };
-    let images = images.filter(|_| release.service.instances > 0);
     release.with_images(images)
 }
 
@@ -198,6 +218,29 @@ pub fn asked_of(
     asked
 }
 
+/// Returns whether a job's unit of a release is not on the host as it should be, so that its image has to be ready.
+/// `host_limit` is how many jobs of all services run at the same time.
+pub fn changes_jobs(
+    release: &Release<'_>,
+    host_limit: Option<u16>,
+    scope: Scope,
+    observed: &Observed,
+    templates: &Templates,
+) -> bool {
+    if release.service.jobs.is_empty() {
+        return false;
+    }
+    let name = release.name();
+    let release = with_images(release.clone(), &name, false, observed);
+    // What does not compile is reported later.
+    let jobs = release.compile_jobs(&name, None, host_limit, scope, templates);
+    let Ok(jobs) = jobs else { return false };
+    let is_there = |(name, unit): (&UnitName, &Unit)| {
+        observed.set.units.get(name).is_some_and(|old| old.reads_like(unit))
+    };
+    !jobs.units.iter().filter(|(_, unit)| unit.metadata.kind.job().is_some()).all(is_there)
+}
+
 /// Returns the steps that make the images of units ready: those that pull, then those that tag.
 pub(super) fn ready<'u>(units: impl Iterator<Item = &'u Unit>, observed: &Observed) -> Vec<Step> {
     let (mut pulls, mut tags) = (BTreeMap::new(), BTreeMap::new());
@@ -214,8 +257,15 @@ pub(super) fn ready<'u>(units: impl Iterator<Item = &'u Unit>, observed: &Observ
         match pin.id() {
             Some(id) if observed.images.get(&tag).is_some_and(|now| now.id == *id) => continue,
             Some(id) if known(&id) => {}
-            // What the tag means here may not be the image: then the registry may have it.
-            id => *pulls.entry(image.clone()).or_insert(false) |= id.is_some(),
+            id => match pin.source() {
+                // Its digest means just this image.
+                Some(source) => {
+                    let (engine, reference) = (image.engine, source.to_owned());
+                    pulls.entry(EngineImage { engine, reference }).or_insert(false);
+                }
+                // What the tag means here may not be the image: then the registry may have it.
+                None => *pulls.entry(image.clone()).or_insert(false) |= id.is_some(),
+            },
         }
         tags.insert(tag, (image.clone(), pin.id().cloned()));
     }
@@ -225,19 +275,29 @@ pub(super) fn ready<'u>(units: impl Iterator<Item = &'u Unit>, observed: &Observ
     pulls.chain(tags).collect()
 }
 
-/// Returns the tag of conductor's own under which the newest release of a service with an image keeps it.
+/// Returns the tag of conductor's own under which the newest release of a service with an image keeps it, and from where
+/// exactly that image comes again, if that is recorded.
 pub fn kept_tag(
     service: &ServiceId,
     image: &EngineImage,
     observed: &Observed,
-) -> Option<EngineImage> {
+) -> Option<(EngineImage, Option<EngineImage>)> {
     let has_it = |unit: &&UnitName| {
         let kind = &observed.set.units.get(*unit)?.metadata.kind;
-        let (tag, _) = kind.pinned().filter(|_| kind.image() == Some(image))?;
-        Some(tag)
+        let (tag, pin) = kind.pinned().filter(|_| kind.image() == Some(image))?;
+        let engine = tag.engine;
+        let source =
+            pin.source().map(|source| EngineImage { engine, reference: source.to_owned() });
+        Some((tag, source))
     };
     let releases = releases(service, observed);
-    releases.iter().find_map(|release| release.units.iter().find_map(|unit| has_it(&unit)))
+    let of_instances =
+        releases.iter().find_map(|release| release.units.iter().find_map(|unit| has_it(&unit)));
+    of_instances.or_else(|| {
+        let mut jobs =
+            observed.units_of(service).filter(|(_, unit)| unit.metadata.kind.job().is_some());
+        jobs.find_map(|(unit, _)| has_it(&unit))
+    })
 }
 
 /// Returns, for the paths at which images of units keep data, what becomes of it, in words.

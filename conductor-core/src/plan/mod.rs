@@ -42,7 +42,9 @@ use crate::value::{HostPath, Port};
 pub use contents::{changed_contents, with_contents};
 pub use converge::{converge, remove};
 pub use dependencies::{Dependencies, Wait};
-pub use images::{asked_of, kept_tag, moved, other_images, with_images, with_images_of};
+pub use images::{
+    asked_of, changes_jobs, kept_tag, moved, other_images, with_images, with_images_of,
+};
 pub use ports::{
     Holder, PortError, allocate, fixed_ports, given, held_ports, last_given, needs_ports,
 };

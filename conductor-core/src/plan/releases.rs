@@ -22,7 +22,7 @@ pub struct ObservedRelease {
     pub revision: Revision,
     /// How often it was renewed.
     pub renewed: u32,
-    /// The engine's id of the image that it keeps, if that is known; of its first instance.
+    /// The engine's id of the image that it keeps, if that is known; of its first instance, or of a job.
     pub image_id: Option<Digest>,
     /// The record of its deploy: the newest one of its units.
     pub record: Option<Record>,
@@ -77,6 +77,9 @@ pub fn releases(service: &ServiceId, observed: &Observed) -> Vec<ObservedRelease
         });
         if job.record > of.record {
             of.record.clone_from(&job.record);
+        }
+        if of.image_id.is_none() {
+            of.image_id = job.pin.as_ref().and_then(Pin::id).cloned();
         }
     }
     let mut releases: Vec<_> = releases.into_values().collect();

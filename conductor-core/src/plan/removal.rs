@@ -135,7 +135,30 @@ fn images(
     let used: BTreeSet<_> = stay.filter(|unit| !gone.contains(unit)).filter_map(image).collect();
     let gone: BTreeSet<UnitName> = gone.into_iter().cloned().collect();
     let images = images.difference(&used).cloned().map(Step::RemoveImage);
-    unused_tags(service, &gone, stays, observed).into_iter().chain(images).collect()
+    let mut tags = unused_tags(service, &gone, stays, observed);
+    let replaced = replaced_tags(service, &gone, stays, observed);
+    tags.extend(replaced.into_iter().filter(|step| !tags.contains(step)).collect::<Vec<_>>());
+    tags.into_iter().chain(images).collect()
+}
+
+/// Returns the steps that remove the tags of jobs of a service without instances: a job's unit is changed in place, and
+/// no instance of the release before has its tag.
+fn replaced_tags(
+    service: &ServiceId,
+    gone: &BTreeSet<UnitName>,
+    stays: &[&UnitSet],
+    observed: &Observed,
+) -> Vec<Step> {
+    let tag = |unit: &Unit| unit.metadata.kind.pinned().map(|(tag, _)| tag);
+    let desired = |name: &UnitName| stays.iter().find_map(|set| set.units.get(name));
+    let old = || observed.units_of(service);
+    let left = old().filter(|(name, _)| !gone.contains(*name) && desired(name).is_none());
+    let new = stays.iter().flat_map(|set| &set.units);
+    let used: BTreeSet<_> = left.chain(new).filter_map(|(_, unit)| tag(unit)).collect();
+    let replaced =
+        old().filter(|(name, unit)| unit.metadata.kind.job().is_some() && desired(name).is_some());
+    let replaced: BTreeSet<_> = replaced.filter_map(|(_, unit)| tag(unit)).collect();
+    replaced.difference(&used).cloned().map(Step::RemoveImage).collect()
 }
 
 /// Returns the steps that remove the tags of units that are removed, unless other units still have them.

@@ -132,6 +132,7 @@ pub(super) fn instance_unit(
         unit: &unit_name,
         slice: &slice,
         image: tag.or(image.as_deref()),
+        image_source: None,
         pinned: pin.is_some(),
         image_volumes: &image_volumes,
         tokens,

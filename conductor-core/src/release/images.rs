@@ -31,7 +31,7 @@ impl Release<'_> {
     /// An image is invalid with its tokens replaced.
     pub fn engine_images(&self) -> Result<BTreeSet<EngineImage>, CompileError> {
         let mut images = BTreeSet::new();
-        if self.differs_by_instance() {
+        if self.differs_by_instance() && self.service.instances > 0 {
             for instance in 1..=self.service.instances {
                 let (instance, tokens) = (instance.to_string(), self.task_tokens());
                 images.extend(engine_image(self, &Tokens { instance: &instance, ..tokens })?);
@@ -68,18 +68,25 @@ impl Release<'_> {
             let mut targets = self.service.volumes.iter().map(|volume| &volume.target);
             path.as_str() == "/" || targets.any(|target| is_at(target, tokens, path))
         };
-        let image = images.get(image).map(|LocalImage { id, volumes }| {
+        let image = images.get(image).map(|LocalImage { id, volumes, source }| {
             let volumes = volumes.iter().filter(|path| !covered(path)).cloned().collect();
-            LocalImage { id: id.clone(), volumes }
+            // While no job runs, nothing holds the image, and it may have to come again. That of instances is in use.
+            let source = source.clone().filter(|_| self.service.instances == 0);
+            LocalImage { id: id.clone(), volumes, source }
         });
-        Some(Pin { tag: self.tag(name, tokens.instance), image })
+        Some(Pin { tag: self.tag(name, tokens.instance, image.as_ref()), image })
     }
 
     /// Returns the tag of conductor's own for an instance. An id has no dot, and the name of a release has one.
-    fn tag(&self, name: &ReleaseName, instance: &str) -> String {
-        let number = match self.differs_by_instance() {
-            true => format!(".{instance}"),
-            false => String::new(),
+    fn tag(&self, name: &ReleaseName, instance: &str, image: Option<&LocalImage>) -> String {
+        let number = match (self.service.instances, image) {
+            // Jobs are not renewed under another name when the image changes, so the tag has another one.
+            (0, Some(image)) => {
+                let digits = image.id.short().rsplit_once(':').map_or("", |(_, digits)| digits);
+                format!(".{digits}")
+            }
+            _ if self.differs_by_instance() => format!(".{instance}"),
+            _ => String::new(),
         };
         let tag = format!("{}.{}{number}", self.service.id, name);
         let tag = match tag.len() > LONGEST_TAG {

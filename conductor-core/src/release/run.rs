@@ -48,6 +48,8 @@ pub struct Task {
     pub limits: Limits,
     /// The tag under which the image is kept, in place of the service's image.
     pub image_tag: Option<String>,
+    /// From where exactly that image comes again, if somebody removed it.
+    pub image_source: Option<String>,
     /// The user to run as, in place of the service's.
     pub user: Option<User>,
     /// The longest that it may take.
@@ -131,6 +133,7 @@ pub(super) fn compile(
         slice: &slice,
         image: task.image_tag.as_deref().or(image.as_deref()),
         pinned: task.image_tag.is_some(),
+        image_source: task.image_source.as_deref(),
         // They are those of instances. A command that runs once must not be on the data of one.
         image_volumes: &[],
         tokens,

@@ -154,6 +154,7 @@ fn runner(
         env: env.clone(),
         limits: limits.clone(),
         image_tag: pin.map(|pin| pin.tag.clone()),
+        image_source: pin.and_then(Pin::source).map(str::to_owned),
         user: user.clone(),
         timeout: *timeout,
         children: *children,

@@ -7,7 +7,7 @@ use probe_protocol::{Client, Docker, Exec, UnitPath};
 
 use super::options::Start;
 use super::{Instance, PROBE, Parts, health, inside, limits, socket};
-use crate::definition::Runtime;
+use crate::definition::{PullPolicy, Runtime};
 use crate::service::Service;
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, command_line, percent, probe_line};
@@ -125,6 +125,7 @@ pub(super) fn docker_once(instance: &Instance<'_>) -> Parts {
         show_secrets(&mut exec, instance);
         exec.push("ExecStart", run);
     } else {
+        fetch(&mut exec, DOCKER, instance);
         // Only the command's own output is shown, not an error about a missing container.
         let quietly = "exec \"$0\" rm --force \"$1\" 2>/dev/null";
         let remove = command_line("-", &["/bin/sh", "-c", quietly, DOCKER, &name]);
@@ -151,6 +152,7 @@ pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
     Start::PodmanCommand.write(&mut run, instance);
     let mut exec = Lines::default();
     exec.push("Delegate", "yes");
+    fetch(&mut exec, PODMAN, instance);
     show_secrets(&mut exec, instance);
     exec.push("ExecStart", run);
     let remove = [PODMAN, "rm", "--force", "--ignore", "-t", "0", &name];
@@ -160,6 +162,20 @@ pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
     }
     let limits = limits::directives(instance);
     Parts { exec, resources: resources(instance), limits, ..Parts::default() }
+}
+
+/// Adds the command that brings the image of a job back if somebody removed it: the same image, by its digest. Nothing
+/// uses it between two runs, so a prune takes it away.
+fn fetch(exec: &mut Lines, engine: &str, instance: &Instance<'_>) {
+    let Instance { image: Some(tag), image_source: Some(source), service, .. } = instance else {
+        return;
+    };
+    if service.pull == PullPolicy::Never {
+        return;
+    }
+    // Only an error is shown.
+    let script = r#""$0" image inspect "$1" >/dev/null 2>&1 || { "$0" pull --quiet "$2" >/dev/null && "$0" tag "$2" "$1"; }"#;
+    exec.push("ExecStartPre", command_line("", &["/bin/sh", "-c", script, engine, tag, source]));
 }
 
 /// Adds the commands that show secrets to a container. Credentials are readable only by the unit's user, root,

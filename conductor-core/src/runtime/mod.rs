@@ -69,6 +69,8 @@ pub(crate) struct Instance<'a> {
     pub(crate) image: Option<&'a str>,
     /// Whether the image is a tag of conductor's own, which no registry has.
     pub(crate) pinned: bool,
+    /// From where exactly that image comes again, if somebody removed it.
+    pub(crate) image_source: Option<&'a str>,
     /// The volumes of the engine for the paths at which the image keeps data, each with its path.
     pub(crate) image_volumes: &'a [(VolumeName, HostPath)],
     pub(crate) tokens: Tokens<'a>,

@@ -11,6 +11,9 @@ pub struct LocalImage {
     pub id: Digest,
     /// The paths at which containers of the image keep data (`VOLUME`).
     pub volumes: Vec<HostPath>,
+    /// From where exactly this image comes again: its name with the digest that its registry has for it; `None` for
+    /// one that was built here.
+    pub source: Option<String>,
 }
 
 /// The tag that conductor gives to the image of a release. Instances start the image by this tag, so it is the same
@@ -29,6 +32,11 @@ impl Pin {
         self.image.as_ref().map(|image| &image.id)
     }
 
+    /// Returns from where exactly this image comes again, if units that start it need that.
+    pub fn source(&self) -> Option<&str> {
+        self.image.as_ref()?.source.as_deref()
+    }
+
     /// Returns the paths at which the image keeps data, and that no volume of the definition covers.
     pub fn volumes(&self) -> &[HostPath] {
         self.image.as_ref().map_or(&[], |image| &image.volumes)
@@ -41,6 +49,9 @@ impl fmt::Display for Pin {
         writeln!(f, "Tag={}", self.tag)?;
         if let Some(id) = self.id() {
             writeln!(f, "ImageId={}", id.as_str())?;
+        }
+        if let Some(source) = self.source() {
+            writeln!(f, "ImageSource={source}")?;
         }
         self.volumes().iter().try_for_each(|path| writeln!(f, "ImageVolume={path}"))
     }

@@ -285,5 +285,5 @@ pub fn an_image(image: &EngineImage) -> LocalImage {
     image.reference.hash(&mut hash);
     let id = format!("sha256:{:064x}", hash.finish());
     let id = id.parse().expect("64 hexadecimal digits");
-    LocalImage { id, volumes: Vec::new() }
+    LocalImage { id, volumes: Vec::new(), source: None }
 }

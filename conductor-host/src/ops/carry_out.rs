@@ -120,7 +120,7 @@ impl Conductor {
         let mut observed = site.observe(settings)?;
         check_dependencies(change.starting(), &observed, change.prunes())?;
         observed.contents = site.contents(&counted_files(change, &observed))?;
-        observed.images.extend(site.images(self.asked_images(change, &observed)));
+        observed.images.extend(site.images(self.asked_images(change, settings, &observed)));
         let listening = || site.listening_ports();
         let plan = self.plan_change(change, settings, &observed, &listening)?;
         if let Change::Rollback(rollback) = change {

@@ -210,10 +210,15 @@ impl Conductor {
     ) -> Result<Named<'s>, CompileError> {
         let release = plan::as_deployed(release, observed, &self.templates);
         let (service, before) = (release.service, release.name());
-        let Some(Deployment { renewal, .. }) = deployment.filter(|_| service.instances > 0) else {
+        let Some(Deployment { renewal, .. }) = deployment else {
             return Ok(Named { release, renewed: false, changed: [].into(), moved: Vec::new() });
         };
         let moved = plan::moved(&release, observed)?;
+        if service.instances == 0 {
+            // Nothing starts anew: the units of its jobs change in place.
+            let release = plan::with_images(release, &before, !moved.is_empty(), observed);
+            return Ok(Named { release, renewed: false, changed: [].into(), moved });
+        }
         let releases = plan::releases(&service.id, observed);
         let is_current = releases.first().is_some_and(|current| current.name == before);
         let changed = match is_current {

@@ -24,6 +24,7 @@ impl Conductor {
     pub(super) fn asked_images(
         &self,
         change: &Change,
+        settings: &Settings,
         observed: &Observed,
     ) -> BTreeSet<EngineImage> {
         let mut asked = BTreeSet::new();
@@ -39,7 +40,10 @@ impl Conductor {
             let release = Release::new(service, revision, &self.templates);
             let release = plan::as_deployed(release, observed, &self.templates);
             let is_never = change.pull().of(service) == PullPolicy::Never;
-            if !is_never && !may_start(change, &release, observed) {
+            let (host_limit, scope) = (settings.max_parallel, self.paths.scope);
+            let changes_jobs =
+                || plan::changes_jobs(&release, host_limit, scope, observed, &self.templates);
+            if !is_never && !may_start(change, &release, observed) && !changes_jobs() {
                 continue;
             }
             let current = plan::releases(&service.id, observed).into_iter().next();

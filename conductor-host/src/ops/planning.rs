@@ -208,12 +208,14 @@ fn pull_first(
     if observed.states.is_none() || pulls.is_empty() {
         return Ok(());
     }
-    if release.service.instances > 0 {
-        plan.notes.push(
-            "if the pull brings another image than the one that runs, the instances are replaced"
-                .to_owned(),
-        );
-    }
+    let note = match release.service.instances {
+        0 if release.service.jobs.is_empty() => None,
+        0 => Some("if the pull brings another image than that of the jobs, they run the new one"),
+        _ => Some(
+            "if the pull brings another image than the one that runs, the instances are replaced",
+        ),
+    };
+    plan.notes.extend(note.map(str::to_owned));
     plan.pull_first(pulls);
     Ok(())
 }

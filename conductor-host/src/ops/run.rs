@@ -217,22 +217,31 @@ impl Conductor {
         Ok(release.compile_task(task, unit, "run", self.paths.scope, &self.templates)?)
     }
 
-    /// Returns the tag of the image that the service's instances of this revision run, or else the image that has to be
-    /// pulled, if the engine does not have it.
+    /// Returns the tag of the image that the service's instances and jobs of this revision run, and the image that has to
+    /// be pulled, if the engine does not have it.
     fn image_of(
         &self,
         release: &Release<'_>,
     ) -> Result<(Option<String>, Option<EngineImage>), Error> {
         let Some(image) = release.engine_image()? else { return Ok((None, None)) };
         let id = &release.service.id;
-        let tag = plan::kept_tag(id, &image, &self.observe_files(Some(id))?);
-        match tag.filter(|tag| images::find(tag).is_some()) {
-            Some(tag) => Ok((Some(tag.reference), None)),
-            None if images::find(&image).is_some() => Ok((None, None)),
-            None if release.service.pull == PullPolicy::Never => {
-                Err(Problems(vec![missing(release.service, &image)]).into())
+        let kept = plan::kept_tag(id, &image, &self.observe_files(Some(id))?);
+        let is_never = release.service.pull == PullPolicy::Never;
+        if let Some((tag, source)) = kept {
+            if images::find(&tag).is_some() {
+                return Ok((Some(tag.reference), None));
             }
-            None => Ok((None, Some(image))),
+            // Its jobs run this image, whatever its name means by now.
+            if let Some(source) = source.filter(|_| !is_never) {
+                return Ok((Some(source.reference.clone()), Some(source)));
+            }
+        }
+        if images::find(&image).is_some() {
+            return Ok((None, None));
+        }
+        match is_never {
+            true => Err(Problems(vec![missing(release.service, &image)]).into()),
+            false => Ok((None, Some(image))),
         }
     }
 

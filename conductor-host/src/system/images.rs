@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use conductor_core::release::Images;
 use conductor_core::unit::{EngineImage, LocalImage};
-use conductor_core::value::HostPath;
+use conductor_core::value::{HostPath, ImageReference};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
 
@@ -47,10 +47,13 @@ const POLL_INTERVAL: Duration = Duration::from_millis(100);
 /// why.
 pub fn find(image: &EngineImage) -> Option<LocalImage> {
     let mut command = Command::new(image.engine.program());
-    let format = "{{.Id}} {{json .Config.Volumes}}";
+    let format = "{{.Id}} {{json .RepoDigests}} {{json .Config.Volumes}}";
     command.args(["image", "inspect", "--format", format, "--", &image.reference]);
     let output = command.stdin(Stdio::null()).stderr(Stdio::null()).output().ok()?;
-    output.status.success().then(|| read(&String::from_utf8_lossy(&output.stdout)))?
+    output
+        .status
+        .success()
+        .then(|| read(&image.reference, &String::from_utf8_lossy(&output.stdout)))?
 }
 
 /// Returns what engines have for images.
@@ -62,9 +65,12 @@ pub fn find_all(images: BTreeSet<EngineImage>) -> Images {
     found.collect()
 }
 
-/// Reads an image's id and its volumes. The image is not trusted: a path that cannot be written into a unit is left out.
-fn read(line: &str) -> Option<LocalImage> {
-    let (id, volumes) = line.trim().split_once(' ')?;
+/// Reads an image's id, its digests and its volumes. The image is not trusted: what cannot be written into a unit is left
+/// out.
+fn read(reference: &str, line: &str) -> Option<LocalImage> {
+    let mut words = line.trim().splitn(3, ' ');
+    let (id, digests, volumes) = (words.next()?, words.next()?, words.next()?);
+    let digests: Option<Vec<String>> = serde_json::from_str(digests).ok()?;
     // podman writes it without the algorithm.
     let id = if id.contains(':') { id.to_owned() } else { format!("sha256:{id}") };
     let volumes: Option<Map<String, Value>> = serde_json::from_str(volumes).ok()?;
@@ -73,7 +79,24 @@ fn read(line: &str) -> Option<LocalImage> {
     Some(LocalImage {
         id: id.parse().ok()?,
         volumes: volumes.into_iter().take(MOST_VOLUMES).collect(),
+        source: digests.into_iter().flatten().find(|digest| is_of(digest, reference)),
     })
+}
+
+/// Returns whether a name with a digest is of the repository of an image's name.
+fn is_of(digest: &str, reference: &str) -> bool {
+    let (Ok(digest), Ok(reference)) =
+        (digest.parse::<ImageReference>(), reference.parse::<ImageReference>())
+    else {
+        return false;
+    };
+    let (full, name) = (digest.name.as_str(), reference.name.as_str());
+    // Of a name without a registry, podman writes the whole name, with the registry that had it.
+    let is_longer = || full.strip_suffix(name).is_some_and(|registry| registry.ends_with('/'));
+    // Docker leaves out its own registry.
+    let shortened =
+        name.strip_prefix("docker.io/").map(|name| name.strip_prefix("library/").unwrap_or(name));
+    digest.digest.is_some() && (full == name || is_longer() || shortened == Some(full))
 }
 
 /// Tags an image.
@@ -172,18 +195,43 @@ mod tests {
     fn an_image_is_read_as_either_engine_describes_it() {
         let digits = "0a".repeat(32);
         let read = |line: &str| {
-            read(line).map(|LocalImage { id, volumes }| {
+            read("app:v1", line).map(|LocalImage { id, volumes, source }| {
                 let volumes: Vec<_> = volumes.iter().map(HostPath::as_str).collect();
-                (id.as_str().to_owned(), volumes.join(" "))
+                (id.as_str().to_owned(), volumes.join(" "), source)
             })
         };
         let id = format!("sha256:{digits}");
-        let found = |volumes: &str| Some((id.clone(), volumes.to_owned()));
-        assert_eq!(read(&format!("{id} null\n")), found(""));
-        assert_eq!(read(&format!("{digits} {{\"/b/\":{{}},\"/a\":{{}}}}\n")), found("/a /b"));
-        assert_eq!(read(&format!("{id} {{\"/a\\nb\":{{}},\"c\":{{}}}}")), found(""));
-        assert_eq!(read("sha256:0a null"), None);
+        let found = |volumes: &str| Some((id.clone(), volumes.to_owned(), None));
+        assert_eq!(read(&format!("{id} null null\n")), found(""));
+        assert_eq!(read(&format!("{digits} [] {{\"/b/\":{{}},\"/a\":{{}}}}\n")), found("/a /b"));
+        assert_eq!(read(&format!("{id} [] {{\"/a\\nb\":{{}},\"c\":{{}}}}")), found(""));
+        assert_eq!(read("sha256:0a [] null"), None);
         assert_eq!(read(""), None);
+        let source = format!("app@{id}");
+        let digests = format!("[\"other@{id}\",\"app\",\"{source}\"]");
+        assert_eq!(read(&format!("{id} {digests} null")).unwrap().2, Some(source));
+    }
+
+    #[test]
+    fn a_digest_is_of_the_repository_of_the_name() {
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        for (full, name) in [
+            ("r.example:5000/a/b", "r.example:5000/a/b:v1"),
+            ("nginx", "nginx"),
+            ("docker.io/library/nginx", "nginx:1"),
+            ("nginx", "docker.io/library/nginx:1"),
+            ("a/b", "docker.io/a/b"),
+            ("quay.io/nginx", "nginx"),
+        ] {
+            assert!(is_of(&format!("{full}@{digest}"), name), "{full} {name}");
+        }
+        for (full, name) in
+            [("r.example/a", "r.example/b"), ("mynginx", "nginx"), ("a/nginx-b", "b"), ("a", "a/b")]
+        {
+            assert!(!is_of(&format!("{full}@{digest}"), name), "{full} {name}");
+        }
+        assert!(!is_of("nginx:v1", "nginx"));
+        assert!(!is_of(&format!("nginx@{digest}"), &digest));
     }
 
     #[test]

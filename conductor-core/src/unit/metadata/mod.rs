@@ -387,6 +387,7 @@ mod tests {
                 image: Some(LocalImage {
                     id: format!("sha256:{}", "0a".repeat(32)).parse().unwrap(),
                     volumes: vec!["/data".parse().unwrap(), "/var/lib/x".parse().unwrap()],
+                    source: Some(format!("a/b@sha256:{}", "0b".repeat(32))),
                 }),
             }),
             contents: [("/etc/web.env".parse().unwrap(), ContentKey::new([7; 32]).hash(b"A=b"))]

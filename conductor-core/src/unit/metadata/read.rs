@@ -68,6 +68,7 @@ struct Fields<'t> {
     tag: Option<&'t str>,
     image_id: Option<Digest>,
     image_volumes: Vec<HostPath>,
+    image_source: Option<&'t str>,
     contents: BTreeMap<HostPath, ContentHash>,
     volumes: Vec<VolumeName>,
     networks: Vec<NetworkName>,
@@ -103,6 +104,7 @@ impl<'t> Fields<'t> {
             }
             "Tag" => self.tag = Some(value),
             "ImageId" => self.image_id = Some(value.parse().ok()?),
+            "ImageSource" => self.image_source = Some(value),
             "ImageVolume" => self.image_volumes.push(value.parse().ok()?),
             "Content" => {
                 let (hash, path) = value.split_once(' ')?;
@@ -131,7 +133,8 @@ impl<'t> Fields<'t> {
 
     fn pin(&mut self) -> Option<Pin> {
         let volumes = std::mem::take(&mut self.image_volumes);
-        let image = self.image_id.take().map(|id| LocalImage { id, volumes });
+        let source = self.image_source.map(str::to_owned);
+        let image = self.image_id.take().map(|id| LocalImage { id, volumes, source });
         self.tag.map(|tag| Pin { tag: tag.to_owned(), image })
     }
 
