@@ -141,7 +141,9 @@ pub(crate) fn wait_until_up(sandbox: &mut Sandbox, deadline: Duration) -> Result
     loop {
         if sandbox.leader == 0 {
             sandbox.leader = find_leader(&init).unwrap_or(0);
-        } else if sandbox.path("/run/systemd/private").exists() && says_it_is_up(sandbox)? {
+        } else if sandbox.path("/run/systemd/private").exists()
+            && says_it_is_up(sandbox, deadline, began)?
+        {
             return Ok(());
         }
         let late = began.elapsed() > deadline;
@@ -152,9 +154,7 @@ pub(crate) fn wait_until_up(sandbox: &mut Sandbox, deadline: Duration) -> Result
             let console = String::from_utf8_lossy(&text).trim_end().to_owned();
             let seconds = deadline.as_secs();
             return Err(if late {
-                let jobs = ask(sandbox, &["timeout", "5", "systemctl", "list-jobs"])?;
-                let jobs = String::from_utf8_lossy(&jobs).into_owned();
-                Error::Deadline { seconds, jobs, console }
+                Error::Deadline { seconds, console }
             } else {
                 Error::Ended { console }
             });
@@ -163,22 +163,15 @@ pub(crate) fn wait_until_up(sandbox: &mut Sandbox, deadline: Duration) -> Result
     }
 }
 
-/// Asks for the state again and again: systemd was seen to be up while a `systemctl` that had begun to wait
-/// early in the boot never heard of it.
-fn says_it_is_up(sandbox: &Sandbox) -> Result<bool, Error> {
-    let said = ask(sandbox, &["timeout", "5", "systemctl", "is-system-running", "--wait"])?;
+fn says_it_is_up(sandbox: &Sandbox, deadline: Duration, began: Instant) -> Result<bool, Error> {
+    let left = deadline.saturating_sub(began.elapsed()).as_secs() + 1;
+    let mut command = sandbox.command("timeout");
+    command.arg(left.to_string());
+    command.args(["systemctl", "is-system-running", "--wait"]);
     // Its exit status is not 0 if the system is degraded.
-    Ok(matches!(said.trim_ascii(), b"running" | b"degraded"))
-}
-
-/// Returns what a command in the sandbox prints.
-fn ask(sandbox: &Sandbox, words: &[&str]) -> Result<Vec<u8>, Error> {
-    let mut command = sandbox.command(words[0]);
-    command.args(&words[1..]);
-    match command.output() {
-        Ok(output) => Ok(output.stdout),
-        Err(source) => Err(Error::Run { command: describe(&command), source }),
-    }
+    let output =
+        command.output().map_err(|source| Error::Run { command: describe(&command), source })?;
+    Ok(matches!(output.stdout.trim_ascii(), b"running" | b"degraded"))
 }
 
 /// Creates a cgroup with an unused name, and returns the name. Sandboxes that share a cgroup kill each

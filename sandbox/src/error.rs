@@ -74,14 +74,10 @@ pub enum Error {
     },
 
     /// The sandbox was not up in time.
-    #[error(
-        "the sandbox was not up within {seconds} s; its jobs:\n{jobs}\nits console:\n{console}"
-    )]
+    #[error("the sandbox was not up within {seconds} s; its console:\n{console}")]
     Deadline {
         /// The time limit.
         seconds: u64,
-        /// What its systemd still does, as `systemctl list-jobs` prints it; empty if it does not answer.
-        jobs: String,
         /// The output of systemd-nspawn and the sandbox's systemd.
         console: String,
     },
