@@ -21,6 +21,9 @@ const BOOT_DEADLINE: Duration = Duration::from_mins(2);
 /// How long a reboot may take: until all services have stopped, and have started again.
 pub(crate) const REBOOT_DEADLINE: Duration = Duration::from_mins(4);
 
+/// Where the container engines keep their data.
+const ENGINES: [&str; 2] = ["containers", "docker"];
+
 /// The options of systemd-nspawn on a usual host: container engines need these system calls.
 const FILTERED: &[&str] = &["--system-call-filter=add_key keyctl bpf"];
 
@@ -86,6 +89,16 @@ impl<'a> Builder<'a> {
         Ok(sandbox)
     }
 
+    /// Returns the option for the data of a container engine. An overlay cannot be on an overlay, and the engines create
+    /// overlays. With layers, the data stay over reboots.
+    fn data(&self, name: &str, engine: &str) -> String {
+        if self.tree.layers.is_empty() {
+            format!("--tmpfs=/var/lib/{engine}:mode=0711")
+        } else {
+            format!("--bind=/run/{name}.root/{engine}:/var/lib/{engine}")
+        }
+    }
+
     fn supervise(&self, name: &str, console: &File) -> Result<Child, Error> {
         let host = &self.tree.host;
         let layered = !self.tree.layers.is_empty();
@@ -111,9 +124,9 @@ impl<'a> Builder<'a> {
             .args(["--hostname=sandbox", "--register=no", "--keep-unit"])
             .args(["--private-network", "--capability=all"])
             .args(["--link-journal=no", "--resolv-conf=off", "--timezone=off"])
-            .arg("--console=passive")
-            // An overlay cannot be on an overlay, and the container engines create overlays.
-            .args(["--tmpfs=/var/lib/containers:mode=0711", "--tmpfs=/var/lib/docker:mode=0711"])
+            // Somebody has to read it: systemd hangs in the middle of a boot when the terminal is full.
+            .arg("--console=read-only")
+            .args(ENGINES.map(|directory| self.data(name, directory)))
             .args(&self.binds)
             .args(if host.seccomp { FILTERED } else { UNFILTERED })
             .env("SYSTEMD_SECCOMP", if host.seccomp { "1" } else { "0" })

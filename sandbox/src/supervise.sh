@@ -21,6 +21,7 @@ if [ -n "${LOWER-}" ]; then
     mkdir "$root"
     mount -t tmpfs -o mode=0755 tmpfs "$root"
     mkdir "$root/new" "$root/work" "$root/all"
+    mkdir -m 0711 "$root/containers" "$root/docker"
     mount -t overlay -o "lowerdir=$LOWER,upperdir=$root/new,workdir=$root/work" overlay "$root/all"
 fi
 

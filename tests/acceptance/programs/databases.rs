@@ -1,8 +1,9 @@
 //! A database in a container, with its data in a volume: taken over from a Compose project, and with each engine over a
-//! deploy and a failed one.
+//! deploy, a failed one and a reboot.
 
 use conductor_sandbox::Engine;
 
+use super::all_are_well;
 use crate::containers::containers;
 use crate::host::{Host, SERVICES};
 
@@ -70,6 +71,11 @@ pub(super) fn in_containers(host: &mut Host) {
         deploy("bad", 3);
         has_rows(host, engine, n + 2, "a deploy failed");
     }
+
+    host.sandbox.reboot().expect("it comes up again");
+    all_are_well(host, "rebooted");
+    has_rows(host, Engine::Docker, 5, "rebooted");
+    has_rows(host, Engine::Podman, 4, "rebooted");
 }
 
 /// The steps of `docs/compose.md`, from a project that runs.
