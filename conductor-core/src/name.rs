@@ -214,6 +214,12 @@ pub fn engine_volume(service: &ServiceId, volume: &VolumeName) -> String {
     format!("{PREFIX}{service}.{volume}")
 }
 
+/// Returns the name in the definition of a volume of a service, from the name that an engine has for it. The reverse of
+/// [`engine_volume`].
+pub fn volume_of<'n>(service: &ServiceId, engine_volume: &'n str) -> Option<&'n str> {
+    engine_volume.strip_prefix(PREFIX)?.strip_prefix(service.as_str())?.strip_prefix('.')
+}
+
 text_type!(
     /// The name that an engine has for a volume that is not conductor's.
     EngineVolume,

@@ -120,11 +120,8 @@ fn containers_of_quadlet() {
     insta::assert_snapshot!(text);
 }
 
-/// The export writes `network_mode: bridge` for a service without networks.
-#[test]
-fn a_request_in_the_engines_own_network_stays_one() {
-    let text = "services:\n  web:\n    image: a:1\n    network_mode: bridge\n    ports: [\"3000:3000\"]\n    \
-                healthcheck: {test: [CMD, curl, -f, \"http://localhost:3000/up\"], start_period: 1m}\n";
+/// Imports a Compose file, and again what is exported of that.
+fn twice(text: &str) -> (String, Round) {
     let options = compose::Options { files: vec!["compose.yaml".into()], ..docker() };
     let surroundings = Surroundings {
         read: &|path| Ok(path.ends_with("compose.yaml").then(|| text.to_owned())),
@@ -133,7 +130,29 @@ fn a_request_in_the_engines_own_network_stays_one() {
         defined: BTreeMap::new(),
     };
     let first = compose::import(&options, &surroundings).unwrap();
-    assert!(first.definitions[0].text.contains("http: /up"), "{}", first.definitions[0].text);
     let round = round::compose(&options, &surroundings, &first).unwrap();
+    (first.definitions[0].text.clone(), round)
+}
+
+/// The export writes `network_mode: bridge` for a service without networks.
+#[test]
+fn a_request_in_the_engines_own_network_stays_one() {
+    let (text, round) = twice(
+        "services:\n  web:\n    image: a:1\n    network_mode: bridge\n    ports: [\"3000:3000\"]\n    \
+         healthcheck: {test: [CMD, curl, -f, \"http://localhost:3000/up\"], start_period: 1m}\n",
+    );
+    assert!(text.contains("http: /up"), "{text}");
     assert_eq!(round.services["web"], Kept::Same);
+}
+
+/// The export gives the two a key each in the file, and their services find them by conductor's name.
+#[test]
+fn two_volumes_with_one_name_keep_it() {
+    let (_, round) = twice(
+        "services:\n  web: {image: \"a:1\", volumes: [\"our.data:/data\"]}\n  \
+         db: {image: \"a:1\", volumes: [\"our-data:/data\"]}\nvolumes: {our.data: , our-data: }\n",
+    );
+    let exported = &round.exported.files[0].text;
+    assert!(exported.contains("source: web-our-data"), "{exported}");
+    assert_eq!((&round.services["web"], &round.services["db"]), (&Kept::Same, &Kept::Same));
 }

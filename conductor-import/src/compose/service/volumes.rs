@@ -1,5 +1,7 @@
 //! Volumes and directories of the host.
 
+use conductor_core::name::volume_of;
+
 use super::{Conversion, plain, texts};
 use crate::compose::project::is_external;
 use crate::compose::top::device;
@@ -164,8 +166,12 @@ fn named(c: &mut Conversion<'_>, source: &str, origin: &Origin) -> String {
         c.note(origin, format!("{path}, the directory behind the volume {source}"));
         return plain(&path);
     }
-    let name = names::label(source);
     let engine = c.project.engine_name("volumes", source);
+    // An export wrote it. The service finds its data under the name that the volume had in the definition.
+    if let Some(own) = volume_of(&c.draft.id, &engine) {
+        return own.to_owned();
+    }
+    let name = names::label(source);
     let users = c.project.volume_users.get(source).map_or(1, std::collections::BTreeSet::len);
     let keeps = c.project.options.adopt_volumes || is_external(node);
     if keeps || users > 1 {
