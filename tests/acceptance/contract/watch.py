@@ -7,6 +7,7 @@ import fcntl
 import os
 import re
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -86,6 +87,8 @@ def on_terminal():
     """Makes the terminal that of the process, so that Ctrl-C reaches it."""
     os.setsid()
     fcntl.ioctl(screen.slave, termios.TIOCSCTTY, 0)
+    # Whoever runs the tests in the background of a shell ignores it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 watch = subprocess.Popen(
