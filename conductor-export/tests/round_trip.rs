@@ -156,3 +156,27 @@ fn two_volumes_with_one_name_keep_it() {
     assert!(exported.contains("source: web-our-data"), "{exported}");
     assert_eq!((&round.services["web"], &round.services["db"]), (&Kept::Same, &Kept::Same));
 }
+
+/// The check allows more than the unit does, so the export would compute more, too.
+#[test]
+fn a_timeout_of_a_unit_of_quadlet_stays() {
+    let text = "[Container]\nImage=quay.io/a/b:1\nHealthCmd=/bin/up\nHealthStartPeriod=5m\nNotify=healthy\n\
+                [Service]\nTimeoutStartSec=120\n[Install]\nWantedBy=default.target\n";
+    let options = quadlet::Options {
+        files: vec!["web.container".into()],
+        runtime: Runtime::Podman,
+        ..quadlet::Options::default()
+    };
+    let surroundings = Surroundings {
+        read: &|path| Ok(path.ends_with("web.container").then(|| text.to_owned())),
+        variable: &|_| None,
+        directory: Path::new(ROOT),
+        defined: BTreeMap::new(),
+    };
+    let first = quadlet::import(&options, &surroundings).unwrap();
+    let round = round::quadlet(&options, &surroundings, &first).unwrap();
+    let unit = &round.exported.files[0].text;
+    assert_eq!(unit.matches("TimeoutStartSec=").collect::<Vec<_>>().len(), 1, "{unit}");
+    assert!(unit.contains("TimeoutStartSec=120"), "{unit}");
+    assert_eq!(round.services["web"], Kept::Same);
+}

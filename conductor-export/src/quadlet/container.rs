@@ -86,16 +86,9 @@ impl Conversion<'_> {
             }
             self.depends(given, all, &mut unit);
             Self::found_by(given, &name, &mut unit);
-            for (section, directives) in &service.settings {
-                let section = if section.as_str() == "Unit" { "Unit" } else { "Service" };
-                for (name, setting) in directives {
-                    for value in setting.values() {
-                        unit.line(section, name.as_str(), value);
-                    }
-                }
-            }
             Self::ports(given, &mut unit);
             self.runs(given, &mut unit);
+            Self::settings(given, &mut unit);
             self.add(given, "id", format!("{name}.container"), unit);
         }
     }
@@ -361,6 +354,21 @@ impl Conversion<'_> {
             for name in names(other) {
                 for key in ["Wants", "After"] {
                     unit.line("Unit", key, &format!("{name}.service"));
+                }
+            }
+        }
+    }
+
+    /// Adds the directives of systemd. Those of a service count in place of what is computed from its other keys.
+    fn settings(given: &Given<'_>, unit: &mut Unit) {
+        for (section, directives) in &given.service.settings {
+            let section = if section.as_str() == "Unit" { "Unit" } else { "Service" };
+            for (name, setting) in directives {
+                if section == "Service" {
+                    unit.forget(section, name.as_str());
+                }
+                for value in setting.values() {
+                    unit.line(section, name.as_str(), value);
                 }
             }
         }

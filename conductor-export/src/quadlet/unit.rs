@@ -18,6 +18,12 @@ impl Unit {
         self.0.push((section, format!("{key}={value}")));
     }
 
+    /// Removes the lines of a key.
+    pub(super) fn forget(&mut self, section: &str, key: &str) {
+        let is_it = |line: &str| line.split_once('=').is_some_and(|(name, _)| name == key);
+        self.0.retain(|(own, line)| *own != section || !is_it(line));
+    }
+
     /// Adds a value of the container that Quadlet takes as it is, and puts into a command line.
     #[expect(clippy::needless_pass_by_value, reason = "callers have texts, numbers and references")]
     pub(super) fn value(&mut self, key: &str, value: impl ToString) {
