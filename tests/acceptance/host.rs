@@ -168,6 +168,10 @@ impl Host {
             .collect()
     }
 
+    fn last_lines(&self) -> String {
+        self.sh("uptime; journalctl --lines=40 --output=short-precise --no-hostname --no-pager")
+    }
+
     /// Returns all files of conductor in the unit directory: the target of a link, or the content and
     /// metadata that a rewrite of the same content would change.
     pub(crate) fn files(&self) -> BTreeMap<String, (u64, i64, Vec<u8>)> {
@@ -176,12 +180,13 @@ impl Host {
         files
     }
 
-    /// Waits until a condition holds, at most two minutes: a busy machine is slow.
+    /// Waits until a condition holds, at most two minutes: a busy machine is slow. If it does not, the
+    /// failure says what the host did last.
     #[track_caller]
     pub(crate) fn eventually(&self, what: &str, holds: impl Fn(&Self) -> bool) {
         let deadline = Instant::now() + Duration::from_mins(2);
         while !holds(self) {
-            assert!(Instant::now() < deadline, "never came true: {what}");
+            assert!(Instant::now() < deadline, "never came true: {what}\n{}", self.last_lines());
             thread::sleep(Duration::from_millis(20));
         }
     }

@@ -230,8 +230,9 @@ fn when(job: &ScheduledJob) -> Lines {
         // The timer itself starts when the host boots.
         lines.push("OnActiveSec", 0);
     }
-    // By default it may be a minute late.
-    lines.push("AccuracySec", "1s");
+    // By default it may be a minute late. With as much as 1s, a job that is due each second and still
+    // runs when the next second begins is skipped in that one (DeferReactivation=).
+    lines.push("AccuracySec", "100ms");
     if let Some(jitter) = job.jitter {
         lines.push("RandomizedDelaySec", jitter);
     }

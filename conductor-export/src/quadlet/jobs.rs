@@ -63,7 +63,7 @@ fn timer(job: &ScheduledJob) -> Unit {
     } else if events.is_empty() {
         line("OnBootSec", "0".to_owned());
     }
-    line("AccuracySec", "1s".to_owned());
+    line("AccuracySec", "100ms".to_owned());
     if let Some(jitter) = &job.jitter {
         line("RandomizedDelaySec", jitter.to_string());
     }

@@ -15,7 +15,7 @@ use crate::value::{Span, TimeZone};
 
 /// The longest wait in a deploy, during which the lock is held.
 const LONGEST_WAIT: Span = Span::from_secs(24 * 60 * 60);
-/// The shortest interval of a job: a timer may be late by that much (`AccuracySec=`).
+/// The shortest interval of a job: cron has a minute, and a timer is up to 100 ms late (`AccuracySec=`).
 const SHORTEST_INTERVAL: Span = Span::from_secs(1);
 
 impl Check<'_> {
