@@ -15,7 +15,8 @@ pub use images::Images;
 pub use run::Task;
 pub use scheduled_jobs::timer_link;
 pub use shared::{
-    STARTED_BY, retry_timer, shared_units, start_link, started_service, units_shared_by,
+    STARTED_BY, retry_service, retry_timer, shared_units, start_link, started_service,
+    units_shared_by,
 };
 
 use crate::caught::Panicked;

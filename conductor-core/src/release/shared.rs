@@ -184,6 +184,11 @@ pub fn retry_timer(service: &ServiceId) -> UnitName {
     UnitName::from_checked(format!("{PREFIX}{START}{service}.timer"))
 }
 
+/// Returns the unit that [`retry_timer`] starts.
+pub fn retry_service(service: &ServiceId) -> UnitName {
+    UnitName::from_checked(format!("{PREFIX}{RETRY}{service}.service"))
+}
+
 /// Returns the service that a unit starts at boot, if it is the unit of such a link.
 pub fn started_service(unit: &UnitName) -> Option<ServiceId> {
     let id = unit.as_str().strip_prefix(PREFIX)?.strip_prefix(START)?.strip_suffix(".service")?;

@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use conductor_core::name::UnitName;
 use conductor_core::plan::{ActiveState, FileChange, Step};
-use futures_util::future::select;
+use conductor_core::release::{retry_service, retry_timer};
+use futures_util::future::{join_all, select};
 
 use super::progress::{Phase, ServiceRun};
 use super::{Executor, Halt};
 use crate::event::Event;
 use crate::host::{Condition, Host, HostError};
+use crate::system::JobType;
 
 /// How long changes that are not urgent wait for those of other services. They may need a reload of systemd,
 /// which takes longer the more units there are.
@@ -38,8 +40,42 @@ impl<H: Host> Executor<'_, H> {
             self.change_together(all.concat()).await.map(|()| answers)
         };
         self.files.ask(steps.clone(), change).await?.ok_or(Halt::Elsewhere)?;
+        self.stop_started_again(&steps, run).await?;
         for step in &steps {
             self.done(run, step, began);
+        }
+        Ok(())
+    }
+
+    /// Stops instances that were started again between their stop and their removal. That of a failed instance
+    /// is by `conductor-retry@ID.service`, which may have seen it before. Without its link, it does not see it.
+    async fn stop_started_again(
+        &self,
+        steps: &[Step],
+        run: &ServiceRun<H::OldWorkers>,
+    ) -> Result<(), Halt> {
+        let removed = steps.iter().filter_map(|step| match step {
+            Step::Remove(name) if is_instance(name) => Some(name),
+            _ => None,
+        });
+        let removed: Vec<_> = removed.collect();
+        if removed.is_empty() || !self.host.is_online() {
+            return Ok(());
+        }
+        let retry = retry_service(&run.plan.service);
+        let mut states = self.states().await?;
+        if !states.get(&retry).copied().is_none_or(is_down) {
+            // It may be about to start one of these. What else it has to start, it does in its next turn.
+            let _ = self.host.run_job(JobType::Stop, &retry).await?;
+            if run.plan.revision.is_some() {
+                let _ = self.host.run_job(JobType::Start, &retry_timer(&run.plan.service)).await?;
+            }
+            states = self.states().await?;
+        }
+        let up = removed.into_iter().filter(|unit| !states.get(*unit).copied().is_none_or(is_down));
+        for stopped in join_all(up.map(|unit| self.host.run_job(JobType::Stop, unit))).await {
+            // systemd says in the journal what it could not stop.
+            let _ = stopped?;
         }
         Ok(())
     }
@@ -145,4 +181,9 @@ impl<H: Host> Executor<'_, H> {
 /// Returns whether a unit is an instance: only their names have a digest after a dot.
 pub(super) fn is_instance(name: &UnitName) -> bool {
     name.as_str().matches('.').count() > 1
+}
+
+/// Returns whether nothing of a unit runs, and no job starts it.
+fn is_down(state: ActiveState) -> bool {
+    matches!(state, ActiveState::Inactive | ActiveState::Failed)
 }

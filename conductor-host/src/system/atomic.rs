@@ -1,7 +1,7 @@
 //! Replaces files atomically: a crash leaves each file old or new.
 
 use std::fs::{self, File, Permissions};
-use std::io::{self, ErrorKind, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::time::SystemTime;
@@ -71,12 +71,9 @@ pub(crate) fn change_all(directory: &Path, changes: &[Change<'_>]) -> Result<(),
             (Change::Swap(one, other), _) => {
                 swap(directory, &at(one), &at(other)).at("write", &at(other))?;
             }
-            (Change::Remove(name), _) => match fs::remove_file(at(name)) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(error).at("remove", &at(name));
-                }
-                _ => {}
-            },
+            (Change::Remove(name), _) => {
+                open::gone(fs::remove_file(at(name))).at("remove", &at(name))?;
+            }
             (Change::Write(..) | Change::WritePrivate(..), None) => {}
         }
     }

@@ -221,10 +221,7 @@ fn made(result: io::Result<()>) -> io::Result<()> {
 }
 
 fn remove_file(path: &Path) -> Result<(), DirectoryError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at("remove", path),
-        _ => Ok(()),
-    }
+    open::gone(fs::remove_file(path)).at("remove", path)
 }
 
 #[cfg(test)]

@@ -162,16 +162,16 @@ impl Host for SystemHost<'_> {
         for unit in units {
             let name = unit.as_str().trim_end_matches(".service");
             let path = self.paths.runtime.join(name);
-            // systemd has kept them if it must keep the definition's own directory. Of a dynamic user, they are in
+            // systemd has kept them if it must keep the definition's own directory, or is still removing them. Of a dynamic user, they are in
             // a directory that only root can enter, with a link to it.
             let private = self.paths.runtime.join("../private/conductor").join(name);
             for directory in [&path, &private] {
                 if directory.is_dir() && !directory.is_symlink() {
-                    std::fs::remove_dir_all(directory).at("remove", directory)?;
+                    open::gone(std::fs::remove_dir_all(directory)).at("remove", directory)?;
                 }
             }
             if path.is_symlink() && !path.exists() {
-                std::fs::remove_file(&path).at("remove", &path)?;
+                open::gone(std::fs::remove_file(&path)).at("remove", &path)?;
             }
         }
         Ok(())

@@ -104,11 +104,7 @@ impl Lock {
     /// The note cannot be removed.
     pub fn forget_stale(&self) -> Result<(), PathError> {
         let path = self.stale_path();
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
-            _ => Ok(()),
-        }
-        .at("remove", &path)
+        open::gone(std::fs::remove_file(&path)).at("remove", &path)
     }
 
     fn stale_path(&self) -> PathBuf {

@@ -253,6 +253,14 @@ fn flags(links: Links) -> i32 {
     flags.bits().cast_signed()
 }
 
+/// Accepts that what is to be removed is already gone: systemd and other processes clean up, too.
+pub(crate) fn gone(removed: io::Result<()>) -> io::Result<()> {
+    match removed {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        removed => removed,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;
@@ -324,5 +332,14 @@ mod tests {
         make_own_directory(&link).unwrap_err();
         make_directories(&link.join("below")).unwrap();
         make_directories(&file.join("below")).unwrap_err();
+    }
+
+    #[test]
+    fn what_is_gone_need_not_be_removed() {
+        let directory = tempfile::tempdir().unwrap();
+        let absent = directory.path().join("absent");
+        gone(fs::remove_dir_all(&absent)).unwrap();
+        fs::create_dir(&absent).unwrap();
+        gone(fs::remove_file(&absent)).unwrap_err();
     }
 }

@@ -7,7 +7,7 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::{MetadataExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use super::open::make_own_directory;
+use super::open::{self, make_own_directory};
 use super::systemd::{Systemd, SystemdError};
 use conductor_core::error::{Invalid, PathContext as _, PathError};
 use conductor_core::name::ServiceId;
@@ -163,10 +163,7 @@ fn entries(directory: &Path) -> Result<Vec<PathBuf>, PathError> {
 }
 
 fn remove(path: &Path) -> Result<(), PathError> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).at("remove", path),
-        _ => Ok(()),
-    }
+    open::gone(fs::remove_file(path)).at("remove", path)
 }
 
 fn sync(directory: &Path) -> Result<(), PathError> {

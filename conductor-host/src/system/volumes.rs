@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use super::open;
 use super::paths::Paths;
 use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::name::{ServiceId, VOLUMES, VolumeName, engine_volume};
@@ -90,7 +91,7 @@ pub(crate) fn remove(
                 Ok(_) => fs::remove_dir_all(&path),
                 Err(error) => Err(error),
             };
-            present(removed).at("remove", &path)?;
+            open::gone(removed).at("remove", &path)?;
         }
         for directory in directories(service, paths) {
             // It stays if there is another volume in it.
@@ -112,13 +113,6 @@ fn directories(service: &ServiceId, paths: &Paths) -> impl Iterator<Item = PathB
 pub(crate) fn directory(service: &ServiceId, name: &VolumeName, paths: &Paths) -> PathBuf {
     let all = || directories(service, paths).map(|directory| directory.join(name.as_str()));
     all().find(|path| path.exists()).or_else(|| all().next()).unwrap_or_default()
-}
-
-fn present(removed: io::Result<()>) -> io::Result<()> {
-    match removed {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        removed => removed,
-    }
 }
 
 /// Where docker has its volumes, unless it is configured otherwise.

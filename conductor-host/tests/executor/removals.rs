@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use conductor_core::name::UnitName;
-use conductor_core::plan::{Plan, converge, remove};
+use conductor_core::plan::{Plan, Step, converge, remove};
+use conductor_core::release::{retry_service, retry_timer};
 use conductor_core::value::Span;
 use conductor_host::fake::{FakeHost, Fault, Program};
-use conductor_host::{Event, Failure, ServiceReport};
+use conductor_host::{Event, Failure, ServiceReport, Watcher};
 
 use crate::fleet::{self, Fleet};
 use crate::services::{Found, INSTANCES, Kind, RELEASES, Settings, Start};
@@ -181,4 +182,42 @@ fn a_service_of_which_an_instance_stays_up_still_serves() {
     assert_eq!(failures(&reports), [("web", Some(("job_failed", true)))]);
     assert!(!reports[0].left.is_empty());
     assert!(host.now() < Duration::from_mins(1));
+}
+
+/// `conductor-retry@ID.service` may see that an instance has failed, and start it after conductor has stopped it.
+#[test]
+fn what_is_started_again_before_its_removal_is_stopped() {
+    let started = |unit: &UnitName| unit.as_str().starts_with("conductor-web-v2");
+    let host = FakeHost::default().with_programs(move |unit| Program {
+        fails: unit.kind() == "service" && started(unit),
+        ..Program::default()
+    });
+    let deploy = |text: &str, watcher: &mut dyn Watcher| {
+        let observed = host.state().observed(host.now());
+        let plan = converge(&fleet::one_of("web", text), &observed).unwrap();
+        let plan = Plan::new(vec![plan], &observed);
+        host.carry_out(plan.services, watcher).unwrap().unwrap().remove(0)
+    };
+    let report = deploy("revision: v1\n", &mut |_: &Event<'_>| {});
+    assert!(report.failure.is_none(), "{report:?}");
+
+    let id = "web".parse().unwrap();
+    let (retry, timer) = (retry_service(&id), retry_timer(&id));
+    let mut again = Vec::new();
+    let report = deploy("revision: v2\n", &mut |event: &Event<'_>| {
+        let Event::Done { step: Step::Stop(unit), .. } = event else { return };
+        if started(unit) {
+            again.push((*unit).clone());
+            host.state_mut().set_active(unit, host.now());
+            host.state_mut().set_active(&retry, host.now());
+        }
+    });
+    assert!(report.failure.is_some_and(|failure| failure.undone));
+    assert!(!again.is_empty(), "no failed instance was stopped");
+    let states = host.state().states(host.now());
+    let up: Vec<_> =
+        states.iter().filter(|(_, state)| state.is_up()).map(|(unit, _)| unit).collect();
+    assert!(!up.iter().any(|unit| started(unit) || **unit == retry), "{up:?}");
+    // What else it had to start waits for the timer.
+    assert!(up.contains(&&timer), "{up:?}");
 }

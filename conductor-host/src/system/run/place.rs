@@ -77,10 +77,10 @@ fn remove_left(directory: &Path, units: &Path) -> Result<(), PathError> {
         for unit in units.read_dir().at("read", units)? {
             let unit = unit.at("read", units)?;
             if unit.file_name().to_string_lossy().ends_with(&end) {
-                gone(fs::remove_file(unit.path())).at("remove", &unit.path())?;
+                open::gone(fs::remove_file(unit.path())).at("remove", &unit.path())?;
             }
         }
-        gone(fs::remove_file(&path)).at("remove", &path)?;
+        open::gone(fs::remove_file(&path)).at("remove", &path)?;
     }
     Ok(())
 }
@@ -90,12 +90,4 @@ fn is_left(socket: &Path) -> bool {
     let age = made.ok().and_then(|made| SystemTime::now().duration_since(made).ok());
     let refused = |error: io::Error| error.kind() == ErrorKind::ConnectionRefused;
     age.is_some_and(|age| age > LEFT) && UnixStream::connect(socket).err().is_some_and(refused)
-}
-
-/// Accepts a file that is already gone: other processes clean up too.
-fn gone(result: io::Result<()>) -> io::Result<()> {
-    match result {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        result => result,
-    }
 }
