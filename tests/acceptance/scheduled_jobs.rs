@@ -789,6 +789,15 @@ fn at_boot(host: &Host) {
     host.apply();
     assert_eq!(lines(host, "boots"), [1.0]);
     host.is_converged();
+    // With a schedule instead, it runs at its time, and a boot no longer starts it.
+    let yearly = job.replace("schedule: '@reboot'", "calendar: '*-01-01 00:00'");
+    define(host, "", &[("first", &yearly)]);
+    host.apply();
+    host.is_converged();
+    host.sh("systemctl daemon-reload; systemctl start timers.target");
+    let first = &jobs(host)["first"];
+    assert_eq!((&first["at_boot"], first["next"].is_u64()), (&false.into(), true), "{first}");
+    assert_eq!(lines(host, "boots"), [1.0]);
 }
 
 fn a_deploy_moves_jobs_and_lets_them_end(host: &Host) {
