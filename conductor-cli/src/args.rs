@@ -81,7 +81,7 @@ mod tests {
         let mut help = command.render_long_help().to_string();
         for name in [
             "check", "render", "diff", "apply", "deploy", "rollback", "restart", "run", "status",
-            "metrics", "logs", "remove", "export", "schema",
+            "metrics", "doctor", "logs", "remove", "export", "schema",
         ] {
             let subcommand = command.find_subcommand_mut(name).unwrap();
             let text = subcommand.render_long_help().to_string();

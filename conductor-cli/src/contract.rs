@@ -1,7 +1,7 @@
 //! The contract with programs: the JSON Schema of what each command prints with `--output json`.
 
 use clap::ValueEnum;
-use conductor_host::{History, Report, RunPlan, Status, Upcoming};
+use conductor_host::{Diagnosis, History, Report, RunPlan, Status, Upcoming};
 use schemars::generate::SchemaSettings;
 use schemars::transform::{RecursiveTransform, Transform as _};
 use schemars::{Schema, SchemaGenerator};
@@ -37,6 +37,7 @@ pub(crate) enum OutputOf {
     Restart,
     Run,
     Status,
+    Doctor,
     Logs,
     Remove,
     CronTranslate,
@@ -93,6 +94,7 @@ impl OutputOf {
                 vec![generator.subschema_for::<Detached>(), generator.subschema_for::<RunPlan>()]
             }
             Self::Status => vec![generator.subschema_for::<Status>()],
+            Self::Doctor => vec![generator.subschema_for::<Diagnosis>()],
             Self::Logs => vec![generator.subschema_for::<JournalEntry>()],
             Self::CronTranslate => vec![generator.subschema_for::<Translation>()],
             Self::CronImport => vec![generator.subschema_for::<ImportedCrontabs<'_>>()],
@@ -188,6 +190,17 @@ mod tests {
             tables.push(table);
         }
         assert_generated("cli.md", "status", &tables.join("\n"));
+    }
+
+    #[test]
+    fn the_table_of_checks_is_generated() {
+        let schema = OutputOf::Doctor.schema().to_value();
+        let mut table = "| `check` | what is looked at |\n| --- | --- |\n".to_owned();
+        for check in schema["$defs"]["Check"]["oneOf"].as_array().unwrap() {
+            let description = check["description"].as_str().unwrap().replace('\n', " ");
+            writeln!(table, "| `{}` | {description} |", check["const"].as_str().unwrap()).unwrap();
+        }
+        assert_generated("monitoring.md", "checks", &table);
     }
 
     #[test]

@@ -32,7 +32,7 @@ mod tests {
             FAILED,
             "failed",
             "also: a job that failed (`cron run-now`), lines that could not be converted (`cron import`, `import`), \
-             something that is not healthy (`status --check`)",
+             something that is not healthy (`status --check`), an error that `doctor` finds",
         ),
         (
             BAD_INPUT,

@@ -5,6 +5,7 @@
 
 #![cfg_attr(not(test), warn(clippy::disallowed_methods))]
 
+mod doctor;
 mod event;
 mod executor;
 pub mod fake;
@@ -14,6 +15,7 @@ mod report;
 pub mod system;
 
 pub use conductor_core;
+pub use doctor::{Check, Diagnosis, Finding, Severity, Unseen};
 pub use event::{Event, Progress, Watcher};
 pub use ops::*;
 pub use report::{Cause, Failure, Report, ServiceReport, StepObject, StepReport};

@@ -1,9 +1,13 @@
 //! Broken hosts: read-only or full file systems, no D-Bus, a held lock.
 
+use std::collections::BTreeMap;
 use std::process::Stdio;
+
+use serde_json::Value;
 
 use crate::Test;
 use crate::host::{Host, SERVICES, SLEEP, UNITS, undated};
+use crate::ran::Ran;
 
 pub(crate) const TESTS: &[Test] = &[
     ("a_read_only_unit_directory", a_read_only_unit_directory),
@@ -11,6 +15,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("no_bus", no_bus),
     ("another_conductor_at_work", another_conductor_at_work),
     ("a_lock_held_by_something_else", a_lock_held_by_something_else),
+    ("the_doctor_names_what_is_broken", the_doctor_names_what_is_broken),
 ];
 
 fn a_read_only_unit_directory(host: &Host) {
@@ -137,4 +142,58 @@ fn a_lock_held_by_something_else(host: &Host) {
     host.sh("systemctl stop holder");
     host.apply();
     assert!(host.path(SERVICES).exists());
+}
+
+fn the_doctor_names_what_is_broken(host: &Host) {
+    const LIMIT: &str = "/etc/systemd/journald.conf.d/limit.conf";
+    host.spoil();
+    let found = |status: i32| {
+        let answer = host.conductor(&["doctor", "--output", "json"]).exits(status).json();
+        let findings = answer["findings"].as_array().expect("findings").iter();
+        let text = |finding: &Value, key: &str| finding[key].as_str().expect("text").to_owned();
+        // Which controllers there are is up to the host of the sandbox.
+        let findings = findings.filter(|finding| finding["check"] != "controllers");
+        findings
+            .map(|it| (text(it, "severity") + " " + &text(it, "check"), text(it, "remedy")))
+            .collect::<BTreeMap<_, _>>()
+    };
+    host.define("web.yaml", &format!("id: web\n{SLEEP}health: {{command: [/bin/true]}}\n"));
+    assert_eq!(found(0), BTreeMap::new());
+
+    host.define(
+        "shop.yaml",
+        &format!("id: shop\n{SLEEP}port: 80\nproxy: {{nginx: {{upstream: shop}}}}\n"),
+    );
+    host.write(
+        "/etc/nginx/conf.d/site.conf",
+        "server { listen 81; location / { proxy_pass http://shop; } }\n",
+    );
+    // Its nginx is older than 1.27.4, and as Debian configures it.
+    let nginx = ["warning nginx_keepalive", "warning nginx_shutdown"];
+    assert_eq!(found(0).into_keys().collect::<Vec<_>>(), nginx);
+
+    host.sh("umount /usr/bin/conductor-probe && rm -f /usr/bin/conductor-probe");
+    host.sh("sed -i 's|include /etc/nginx/conf.d|#&|' /etc/nginx/nginx.conf");
+    host.write(LIMIT, "[Journal]\nRateLimitBurst=10\n");
+    let broken = found(1);
+    let names: Vec<_> = broken.keys().map(String::as_str).collect();
+    let limit = "warning journald_rate_limit";
+    assert_eq!(names, ["error probe", "error proxy", limit]);
+    let remedy = &broken["error proxy"];
+    assert!(remedy.starts_with("add include /etc/nginx/conf.d/*.conf; to the http"), "{remedy}");
+    let ran = host.conductor(&["doctor"]).exits(1);
+    assert!(ran.stdout.contains("\n2 errors, ") && ran.stderr.is_empty(), "{ran}");
+
+    // Any user sees the rest, and what cannot be seen.
+    let mut command = host.sandbox.command_as_operator("conductor").expect("an operator");
+    let ran = Ran::new(command.arg("doctor")).exits(1);
+    assert!(ran.stdout.starts_with("error: probe: there is no /usr/bin/conductor-probe"), "{ran}");
+    assert!(ran.stdout.contains("\nwarning: journald_rate_limit: "), "{ran}");
+    assert!(ran.stdout.contains("\nnot seen: proxy: only root can try"), "{ran}");
+
+    host.sh(
+        "sed -i 's|#include /etc/nginx/conf.d|include /etc/nginx/conf.d|' /etc/nginx/nginx.conf",
+    );
+    host.sh(&format!("rm {LIMIT}; sed -i '1i worker_shutdown_timeout 5m;' /etc/nginx/nginx.conf"));
+    assert_eq!(found(1).into_keys().collect::<Vec<_>>(), ["error probe", nginx[0]]);
 }

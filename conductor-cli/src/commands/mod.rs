@@ -6,6 +6,7 @@ pub(crate) mod check;
 pub(crate) mod cron;
 pub(crate) mod deploy;
 pub(crate) mod diff;
+pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod logs;
@@ -27,6 +28,7 @@ use self::apply::Apply;
 use self::change::ChangeOptions;
 use self::cron::{Cron, CronCommand};
 use self::deploy::Deploy;
+use self::doctor::DoctorOptions;
 use self::export::Export;
 use self::import::Import;
 use self::logs::Logs;
@@ -65,6 +67,8 @@ pub(crate) enum Command {
     Status(StatusOptions),
     /// Print metrics of all services, for Prometheus
     Metrics(MetricsOptions),
+    /// Show what on this host keeps conductor from its promises, and what to do about it
+    Doctor(DoctorOptions),
     /// Show a service's journal
     Logs(Logs),
     /// Stop a service and remove its units; its definition stays
@@ -93,6 +97,7 @@ impl Command {
             Self::Run(options) => Ok(run::run(context, options)),
             Self::Status(options) => status::run(context, options),
             Self::Metrics(options) => metrics::run(context, options),
+            Self::Doctor(DoctorOptions {}) => doctor::run(context),
             Self::Logs(options) => logs::run(context, options),
             Self::Remove(options) => remove::run(context, options),
             Self::Cron(cron) => cron::run(context, cron),

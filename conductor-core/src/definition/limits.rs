@@ -80,7 +80,7 @@ macro_rules! limits {
             }
 
             /// Returns each limit that is set: its key, and its value as it may be written.
-            pub(crate) fn written(&self) -> impl Iterator<Item = (&'static str, String)> {
+            pub fn written(&self) -> impl Iterator<Item = (&'static str, String)> {
                 let values = [$((stringify!($key), <$shape as Shape>::values(&self.$key)),)+];
                 let values = values.into_iter();
                 values.flat_map(|(key, values)| values.into_iter().map(move |value| (key, value)))

@@ -6,6 +6,7 @@ mod carry_out;
 mod change;
 mod compile;
 mod diff;
+mod doctor;
 mod error;
 mod error_kind;
 mod history;

@@ -96,6 +96,25 @@ pub fn defined_services(directory: &Path) -> BTreeMap<ServiceId, PathBuf> {
     defined
 }
 
+/// Returns the services that a directory defines, and all that is wrong with other definitions there. A directory that is
+/// missing or empty defines none.
+pub(crate) fn all_definitions(directory: &Path) -> (Vec<Service>, Vec<Problem>) {
+    let files = match files(directory, None) {
+        Ok(files) => files,
+        Err(problem) if [NO_FILE, NO_DEFINITIONS].contains(&problem.message.as_str()) => Vec::new(),
+        Err(problem) => return (Vec::new(), vec![problem]),
+    };
+    let (mut services, mut problems) = (Vec::new(), Vec::new());
+    let read = files.into_par_iter().map(|file| read_definition(&file, None));
+    for result in read.collect::<Vec<_>>() {
+        match result {
+            Ok(mut found) => services.append(&mut found),
+            Err(mut found) => problems.append(&mut found.0),
+        }
+    }
+    (services, problems)
+}
+
 /// Returns the services that a directory defines. Invalid definitions are skipped; a directory that cannot be
 /// read defines none.
 pub(crate) fn good_definitions(directory: &Path, trust: Option<Trust>) -> Vec<Service> {

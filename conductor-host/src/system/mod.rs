@@ -8,6 +8,7 @@ mod deadlines;
 mod definitions;
 mod directory;
 mod explain;
+pub(crate) mod facts;
 mod history;
 mod host;
 pub mod images;
@@ -43,8 +44,8 @@ pub use conductor_core::settings::{ProxySettings, Settings};
 pub use crontabs::{crontabs_in, read_crontab, read_open_crontab, session_gives, session_lacks};
 pub use definitions::defined_services;
 pub(crate) use definitions::{
-    find_definition, good_definitions, good_definitions_of, read_definitions, read_template,
-    unread_directories,
+    all_definitions, find_definition, good_definitions, good_definitions_of, read_definitions,
+    read_template, unread_directories,
 };
 pub use directory::{DirectoryError, UnitDirectory};
 pub use history::{Invocation, Outcomes, invocations, outcomes};
@@ -61,6 +62,7 @@ pub use run::{Controller, InputOutput, UnitEnd};
 pub(crate) use run::{Expected, RunSocket, RunSocketError};
 pub use scheduled::{CommandEnd, JobDetails};
 pub use settings::read_settings;
+pub(crate) use systemd::{OLDEST as OLDEST_SYSTEMD, number as systemd_version};
 pub use systemd::{States, Systemd, SystemdError, UnitDetails, UnitUsage};
 pub(crate) use systemd_jobs::TIMEOUT;
 pub use systemd_jobs::{JobError, JobType};

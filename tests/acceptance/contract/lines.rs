@@ -32,6 +32,9 @@ pub(super) fn every_line_is_as_its_schema_says(host: &Host) {
 /// Commands that need only definitions.
 fn definitions(contract: &Contract<'_>) {
     contract.run(&["status"], 0);
+    contract.run(&["doctor"], 0);
+    let answer = contract.run(&["doctor", "--root", "/srv"], 2);
+    assert_eq!(answer["error"]["kind"], "offline", "{answer}");
     for command in ["check", "render", "diff", "apply"] {
         let answer = contract.run(&[command, "/nowhere"], 2);
         assert_eq!(answer["error"]["kind"], "definition", "{answer}");

@@ -74,13 +74,13 @@ pub(super) fn as_it_is(proxy: &ProxyName, settings: &ProxySettings) -> Result<()
     Err(ProxyError::Broken { proxy: proxy.clone(), said: said(&output), elsewhere: None })
 }
 
-/// Checks the configuration with changes.
+/// Checks the configuration with changes, and returns it if the proxy prints it, as nginx does.
 pub(super) fn with(
     proxy: &ProxyName,
     settings: &ProxySettings,
     runtime: &Path,
     candidates: &[Candidate<'_>],
-) -> Result<(), ProxyError> {
+) -> Result<Option<String>, ProxyError> {
     let directory = settings.directory.as_path();
     directory.read_dir().at("read", directory)?;
     let mut test: Vec<_> = settings.test.iter().map(Argument::as_str).collect();
@@ -122,7 +122,7 @@ pub(super) fn with(
             return Err(ProxyError::NotTested { proxy, directory });
         }
     }
-    Ok(())
+    Ok(prints.then(|| String::from_utf8_lossy(&output.stdout).into_owned()))
 }
 
 /// Runs the test with changes, and returns what it printed.

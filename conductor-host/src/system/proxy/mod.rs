@@ -131,6 +131,19 @@ impl Proxies {
     /// # Errors
     /// The configuration would be broken, is broken, or does not include the files.
     pub fn try_out(&self, proxy: &ProxyName, changes: &[UpstreamChange]) -> Result<(), ProxyError> {
+        self.try_and_print(proxy, changes).map(|_| ())
+    }
+
+    /// Checks as [`Proxies::try_out`] does, and returns the whole configuration if the proxy is nginx and a file is
+    /// written.
+    ///
+    /// # Errors
+    /// As for [`Proxies::try_out`].
+    pub(crate) fn try_and_print(
+        &self,
+        proxy: &ProxyName,
+        changes: &[UpstreamChange],
+    ) -> Result<Option<String>, ProxyError> {
         let settings = self.settings(proxy)?;
         let candidates: Vec<_> = changes
             .iter()
@@ -143,7 +156,7 @@ impl Proxies {
         match check::with(proxy, settings, &self.runtime, &candidates) {
             // The proxy is not installed, so nothing reads what is removed.
             Err(ProxyError::NoProgram { .. }) if candidates.iter().all(|c| c.text.is_none()) => {
-                Ok(())
+                Ok(None)
             }
             checked => checked,
         }

@@ -1,5 +1,6 @@
 //! systemd over D-Bus: the states of units, and the reload, which is avoided where possible.
 
+mod about;
 pub(super) mod manager;
 mod properties;
 mod version;
@@ -19,6 +20,7 @@ use conductor_core::release::PREFIX;
 
 use manager::{ListedUnit, ManagerProxy, PropertiesProxy};
 pub use properties::{UnitDetails, UnitUsage};
+pub(crate) use version::{OLDEST, number};
 
 /// How many calls may wait for replies at a time: dbus-daemon allows 128.
 pub(super) const CALLS_AT_A_TIME: usize = 64;

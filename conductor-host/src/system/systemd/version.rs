@@ -1,7 +1,7 @@
 //! The oldest supported version of systemd.
 
 /// The oldest version that has all directives of the units.
-pub(super) const OLDEST: u32 = 252;
+pub(crate) const OLDEST: u32 = 252;
 
 /// Returns the version number if it is too old. `version` is the manager's property `Version`.
 ///
@@ -11,7 +11,7 @@ pub(super) fn too_old(version: &str) -> Option<u32> {
 }
 
 /// Reads the major number: `257.13-1~deb13u1` is 257, and `v249.11` is 249.
-fn number(version: &str) -> Option<u32> {
+pub(crate) fn number(version: &str) -> Option<u32> {
     let version = version.trim_start();
     let version = version.strip_prefix('v').unwrap_or(version);
     let end = version.find(|c: char| !c.is_ascii_digit()).unwrap_or(version.len());
