@@ -157,26 +157,66 @@ fn two_volumes_with_one_name_keep_it() {
     assert_eq!((&round.services["web"], &round.services["db"]), (&Kept::Same, &Kept::Same));
 }
 
-/// The check allows more than the unit does, so the export would compute more, too.
-#[test]
-fn a_timeout_of_a_unit_of_quadlet_stays() {
-    let text = "[Container]\nImage=quay.io/a/b:1\nHealthCmd=/bin/up\nHealthStartPeriod=5m\nNotify=healthy\n\
-                [Service]\nTimeoutStartSec=120\n[Install]\nWantedBy=default.target\n";
+/// Imports a unit of Quadlet, and again what is exported of that.
+fn quadlet_twice(lines: &str) -> Round {
+    let text =
+        format!("[Container]\nImage=quay.io/a/b:1\n{lines}\n[Install]\nWantedBy=default.target\n");
     let options = quadlet::Options {
         files: vec!["web.container".into()],
         runtime: Runtime::Podman,
         ..quadlet::Options::default()
     };
     let surroundings = Surroundings {
-        read: &|path| Ok(path.ends_with("web.container").then(|| text.to_owned())),
+        read: &|path| Ok(path.ends_with("web.container").then(|| text.clone())),
         variable: &|_| None,
         directory: Path::new(ROOT),
         defined: BTreeMap::new(),
     };
     let first = quadlet::import(&options, &surroundings).unwrap();
-    let round = round::quadlet(&options, &surroundings, &first).unwrap();
-    let unit = &round.exported.files[0].text;
-    assert_eq!(unit.matches("TimeoutStartSec=").collect::<Vec<_>>().len(), 1, "{unit}");
-    assert!(unit.contains("TimeoutStartSec=120"), "{unit}");
-    assert_eq!(round.services["web"], Kept::Same);
+    round::quadlet(&options, &surroundings, &first).unwrap()
+}
+
+/// The check allows more than the unit does, so the export would compute more, too.
+#[test]
+fn a_timeout_of_a_unit_of_quadlet_stays() {
+    for timeout in ["120", "410", "401\nTimeoutStartSec=400", "400\nTimeoutStartSec=401"] {
+        let round = quadlet_twice(&format!(
+            "HealthCmd=/bin/up\nHealthStartPeriod=210s\nHealthInterval=30s\nHealthRetries=3\nNotify=healthy\n\
+             [Service]\nTimeoutStartSec={timeout}"
+        ));
+        let unit = &round.exported.files[0].text;
+        let times: Vec<_> = unit.lines().filter(|it| it.starts_with("TimeoutStartSec=")).collect();
+        assert_eq!(times.join("\n"), format!("TimeoutStartSec={timeout}"), "{unit}");
+        assert_eq!(round.services["web"], Kept::Same);
+    }
+}
+
+/// The export has to write one, because systemd waits for the check, and the import does not keep it.
+#[test]
+fn a_timeout_that_follows_from_the_check_is_none_of_the_definition() {
+    for (times, timeout) in [
+        ("HealthStartPeriod=5m", "490"),
+        ("HealthStartPeriod=1h\nHealthInterval=1m30s\nHealthRetries=5", "4510"),
+        ("HealthStartPeriod=90s\nHealthInterval=2.5s\nHealthRetries=1", "105"),
+        ("HealthStartPeriod=1ms\nHealthInterval=300ms\nHealthRetries=200", "131"),
+    ] {
+        let round = quadlet_twice(&format!("HealthCmd=/bin/up\n{times}"));
+        let unit = &round.exported.files[0].text;
+        assert!(unit.contains(&format!("TimeoutStartSec={timeout}\n")), "{unit}");
+        assert_eq!(round.services["web"], Kept::Same);
+    }
+}
+
+/// podman runs a list of one word in a shell, which not each image has.
+#[test]
+fn a_check_without_arguments_stays_one() {
+    for command in [
+        r#"["CMD", "/healthcheck"]"#,
+        r#"["/usr/bin/env", "A=b"]"#,
+        r#"["/usr/bin/env", "-0"]"#,
+        r#"["env", "a"]"#,
+    ] {
+        let round = quadlet_twice(&format!("HealthCmd={command}"));
+        assert_eq!(round.services["web"], Kept::Same, "{command}");
+    }
 }

@@ -6,6 +6,7 @@ pub mod escape;
 mod image;
 mod lines;
 mod metadata;
+mod quadlet;
 pub(crate) mod render;
 mod set;
 mod template;
@@ -17,6 +18,7 @@ pub use metadata::{
     Engine, EngineImage, EngineNetwork, Instance, JobUnit, Kind, Metadata, NamedVolume, Record,
     TimerUnit,
 };
+pub use quadlet::start_timeout;
 pub(crate) use render::Values;
 pub use set::{Link, Unit, UnitSet};
 pub(crate) use template::hex;

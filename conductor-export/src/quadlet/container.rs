@@ -6,7 +6,8 @@ use conductor_core::definition::{NetworkMode, PullPolicy};
 use conductor_core::name::ContainerName;
 use conductor_core::service::{Health, HealthCheck, Limits, Process, Service as Definition};
 use conductor_core::unit::escape::{description, percent};
-use conductor_core::value::{Argument, HostPath, User, Volume, VolumeSource};
+use conductor_core::unit::start_timeout;
+use conductor_core::value::{Argument, HostPath, Span, User, Volume, VolumeSource};
 
 use super::unit::Unit;
 use super::{Conversion, names};
@@ -391,18 +392,18 @@ impl Conversion<'_> {
             unit.line("Service", "TimeoutStopSec", &seconds(stop + SLACK).to_string());
         }
         if given.service.is_oneshot() {
-            Self::once(unit, timeout.map(conductor_core::value::Span::duration));
+            Self::once(unit, timeout.map(Span::duration));
             unit.line("Service", "RemainAfterExit", "yes");
             return;
         }
         unit.line("Service", "Restart", "always");
         let checked = health.as_ref().is_some_and(|health| self.health(given, health, unit));
-        let ready = health.as_ref().filter(|_| checked).map_or(Duration::ZERO, |health| {
-            health.start_period.duration()
-                + health.interval.duration().saturating_mul(health.retries)
+        let timeout = health.as_ref().filter(|_| checked).and_then(|health| {
+            let [period, interval] = [health.start_period, health.interval].map(Span::duration);
+            start_timeout(period, interval, health.retries)
         });
-        if ready + SLACK > DEFAULT_TIMEOUT {
-            unit.line("Service", "TimeoutStartSec", &seconds(ready + SLACK).to_string());
+        if let Some(timeout) = timeout {
+            unit.line("Service", "TimeoutStartSec", &timeout.to_string());
         }
     }
 

@@ -388,7 +388,13 @@ fn health_command(value: &str, at: Place) -> Node {
         // A list runs without a shell, unless it has only one word or begins with a word of Docker.
         (_, Some(mut words)) if words.len() > 1 => {
             let first = words[0].to_ascii_uppercase();
+            // An export writes this for a program without arguments, since podman runs one word in a shell.
+            let is_alone =
+                words.len() == 2 && !words[1].starts_with('-') && !words[1].contains('=');
             match first.as_str() {
+                "/USR/BIN/ENV" if is_alone && words[0] == "/usr/bin/env" => {
+                    "CMD".clone_into(&mut words[0]);
+                }
                 "CMD" | "CMD-SHELL" | "NONE" => words[0] = first,
                 _ => words.insert(0, "CMD".to_owned()),
             }

@@ -1,5 +1,9 @@
 //! What becomes of `[Unit]`, `[Service]` and `[Install]`: systemd's own directives.
 
+use std::time::Duration;
+
+use conductor_core::unit::start_timeout;
+
 use super::unit::Line;
 use crate::draft::{Draft, Item, Val};
 use crate::report::{Origin, Report};
@@ -27,6 +31,10 @@ pub(super) fn carry(
     let is_task = has("Type", &|value| value == "oneshot");
     let waits_longer =
         has("HealthCmd", &|value| value != "none") && !has("Notify", &|value| value == "healthy");
+    // Of several, the last one counts, so that none can be left out.
+    let timeouts =
+        lines.iter().filter(|line| line.section == "Service" && line.key == "TimeoutStartSec");
+    let has_one_timeout = timeouts.count() == 1;
     for line in lines.iter().filter(|line| line.section != "Container") {
         let origin = Origin::new(line.at, format!("{}.{}", line.section, line.key));
         match (line.section.as_str(), line.key.as_str()) {
@@ -73,7 +81,10 @@ pub(super) fn carry(
                 }
             },
             // Quadlet's start ends before the first check, and conductor's with the first success.
-            ("Service", "TimeoutStartSec") if waits_longer => {
+            // An export computes a timeout from the check, and would do so again.
+            ("Service", "TimeoutStartSec")
+                if waits_longer || (has_one_timeout && follows_from_health(draft, &line.value)) =>
+            {
                 report.note(
                     &origin,
                     "not needed: a start ends once the service is healthy, within start_period",
@@ -116,6 +127,21 @@ fn seconds(text: &str) -> Option<u64> {
         .replace("seconds", "s")
         .replace("sec", "s");
     units::milliseconds(&text.replace(' ', ""))
+}
+
+/// Returns whether a timeout of the start is what an export computes from the health check.
+fn follows_from_health(draft: &Draft, timeout: &str) -> bool {
+    let Some(Val::Map(health)) = draft.get("health") else { return false };
+    let text = |key: &str| match &health.iter().find(|item| item.key == key)?.value {
+        Val::Text(text) | Val::Plain(text) => Some(text.as_str()),
+        Val::List(_) | Val::Map(_) => None,
+    };
+    let time = |key| text(key).and_then(seconds).map(Duration::from_millis);
+    let computed = || {
+        let retries = text("retries")?.parse().ok()?;
+        start_timeout(time("start_period")?, time("interval")?, retries)
+    };
+    computed().is_some_and(|computed| seconds(timeout) == computed.checked_mul(1000))
 }
 
 /// Carries an order of units over: containers that are imported become `depends_on`.
