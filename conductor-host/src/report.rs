@@ -181,8 +181,8 @@ pub enum Cause {
         /// The other service.
         service: ServiceId,
     },
-    /// Another service that depends on this one was to be removed with it, and was not.
-    #[error("{service} depends on it, and was not removed")]
+    /// Another service depends on this one, and was to be removed with it, or to run without it; and was not.
+    #[error("{service} depends on it, and still runs")]
     Dependent {
         /// The other service.
         service: ServiceId,
@@ -237,8 +237,8 @@ impl Cause {
             }
             Self::Dependent { service } => Some(
                 format!(
-                    "it was kept because {service} still needs it: mend what kept {service} from being removed, and \
-                     run the command again; to stop this one nevertheless, remove it by itself"
+                    "it was kept because {service} still needs it: mend what failed in {service}, and run the command \
+                     again; to stop this one nevertheless, remove it by itself"
                 )
                 .into(),
             ),

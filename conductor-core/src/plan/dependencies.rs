@@ -1,11 +1,13 @@
 //! The order between services that depend on each other, within one change.
 //!
 //! Services do not wait for each other, except for these: what depends on a service starts when that one is up, and
-//! what goes together with what depends on it stops after it.
+//! what is removed stops after the instances that depend on it; see [`super::departures`].
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{FileChange, Observed, ObservedRelease, ServicePlan, Step, Steps, Turn, releases};
+use super::{
+    FileChange, Observed, ObservedRelease, ServicePlan, Step, Steps, Turn, departures, releases,
+};
 use crate::definition::Condition;
 use crate::name::{ServiceId, UnitName};
 use crate::release::target_unit;
@@ -19,10 +21,15 @@ pub struct Dependencies {
     pub(super) on: BTreeMap<ServiceId, Option<Condition>>,
     /// The services whose instances have to be up, or only started, before its own start.
     pub waits_for: Vec<Wait>,
-    /// The services that depend on it and are removed with it: they have to stop before it changes anything.
+    /// The services whose old instances need it, and stop in the same change: they have to stop before it changes
+    /// anything.
     pub stops_after: Vec<ServiceId>,
-    /// Those of its group, which stop when all files have changed: they have to stop before it does.
+    /// For a member of a group, those that stop when all files have changed, or later: they have to stop before it does.
     pub stops_after_members: Vec<ServiceId>,
+    /// Whether it is removed only when others have changed. What has to change before that does not wait for it.
+    pub stops_late: bool,
+    /// Whether something that stops late waits for its change.
+    pub changes_first: bool,
     /// What an operator should know about it.
     pub notes: Vec<String>,
 }
@@ -69,25 +76,21 @@ pub(super) fn order(services: &mut [ServicePlan], observed: &Observed) {
     let leaving = chosen(|plan| {
         plan.revision.is_none() && plan.all_steps().any(|step| matches!(step, Step::Stop(_)))
     });
-    // A member of a group stops when its files have changed, which may be after others started.
-    let grouped = chosen(|plan| plan.together.is_some());
+    let replaced = departures::replaced(services, &on, observed);
     let late =
         chosen(|plan| plan.together.as_ref().is_some_and(|together| together.turn != Turn::AtOnce));
-    for plan in services {
+    for plan in &mut *services {
         let own = plan.service.clone();
         let others = dependents.get(&own).into_iter().flatten();
         if plan.revision.is_none() {
-            let goes_before = |id: &&ServiceId| {
-                leaving.contains(*id) && !reached(&own, &observed.depends_on).contains(*id)
+            let needs = reached(&own, &observed.depends_on);
+            let is_replaced =
+                |id: &ServiceId| replaced.get(id).is_some_and(|lost| lost.contains(&own));
+            let stops = |id: &&ServiceId| {
+                (leaving.contains(*id) || is_replaced(id)) && !needs.contains(*id)
             };
             if leaving.contains(&own) {
-                let (members, alone) = others
-                    .clone()
-                    .filter(goes_before)
-                    .cloned()
-                    .partition(|id| grouped.contains(id));
-                plan.dependencies.stops_after = alone;
-                plan.dependencies.stops_after_members = of_group(plan, members);
+                plan.dependencies.stops_after = others.clone().filter(stops).cloned().collect();
             }
             let stays = |id: &&ServiceId| {
                 !removed.contains(*id) && on.get(*id).is_none_or(|on| on.contains(&own))
@@ -103,14 +106,7 @@ pub(super) fn order(services: &mut [ServicePlan], observed: &Observed) {
             reread_members(plan, observed);
         }
     }
-}
-
-/// Returns the services of a plan's own group, which it can wait for once the files have changed. It waits for no other
-/// group, which may wait for it.
-fn of_group(plan: &ServicePlan, services: Vec<ServiceId>) -> Vec<ServiceId> {
-    let group = plan.together.as_ref().filter(|together| together.turn != Turn::Vacates);
-    let Some(group) = group else { return Vec::new() };
-    services.into_iter().filter(|id| group.members.contains(id)).collect()
+    departures::order(services, observed);
 }
 
 /// Adds to a plan the services for which it waits, and notes those that are not up.

@@ -5,6 +5,7 @@
 
 mod contents;
 mod converge;
+mod departures;
 mod dependencies;
 #[cfg(test)]
 mod edited_tests;

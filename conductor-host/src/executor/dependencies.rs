@@ -34,8 +34,10 @@ pub(super) enum Reached {
 #[derive(Default)]
 pub(super) struct Board {
     reached: RefCell<BTreeMap<ServiceId, Reached>>,
-    /// Whether the services that are removed have stopped; without an entry, they may yet.
+    /// Whether the old instances of services have stopped; without an entry, they may yet.
     stopped: RefCell<BTreeMap<ServiceId, bool>>,
+    /// The removed services that have units left to stop, and whether they stop late.
+    leaving: RefCell<BTreeMap<ServiceId, bool>>,
     waiting: RefCell<Vec<Waker>>,
 }
 
@@ -55,8 +57,28 @@ impl Board {
         }
     }
 
-    /// Notes whether a removed service has stopped. The first note counts: it is not started again, and what failed
-    /// before it stopped does not stop.
+    /// Notes the removed services that have units to stop, and whether they stop late.
+    pub(super) fn leave(&self, leaving: BTreeMap<ServiceId, bool>) {
+        *self.leaving.borrow_mut() = leaving;
+    }
+
+    /// Notes that a removed service has nothing left to stop, or that it will not stop.
+    pub(super) fn has_left(&self, service: &ServiceId) {
+        if self.leaving.borrow_mut().remove(service).is_some() {
+            self.wake();
+        }
+    }
+
+    /// Waits until the removed services have stopped. What has to change before those that stop late does not wait for
+    /// them.
+    pub(super) async fn until_left(&self, dependencies: &Dependencies) {
+        let waits_for = |late: &bool| !(*late && dependencies.changes_first);
+        let is_over = || (!self.leaving.borrow().values().any(waits_for)).then_some(());
+        self.until(is_over).await;
+    }
+
+    /// Notes whether the old instances of a service have stopped. The first note counts: they are not started again,
+    /// and what failed before they stopped does not stop.
     pub(super) fn note_stop(&self, service: &ServiceId, stopped: bool) {
         self.stopped.borrow_mut().entry(service.clone()).or_insert(stopped);
         self.wake();
@@ -88,6 +110,15 @@ impl<H: Host> Executor<'_, H> {
     pub(super) fn note_up(&self, run: &ServiceRun<H::OldWorkers>) {
         if run.is_up() {
             self.board.note(&run.plan.service, Reached::Up);
+        }
+    }
+
+    /// Notes that the old instances of a service have stopped, once none is left to stop and no undo is possible.
+    pub(super) fn note_replaced(&self, run: &ServiceRun<H::OldWorkers>) {
+        let stops = |step: &Step| matches!(step, Step::Stop(_));
+        let is_over = run.phase() == Phase::Finish && run.failure.is_none() && !run.has_left(stops);
+        if run.plan.revision.is_some() && is_over {
+            self.board.note_stop(&run.plan.service, true);
         }
     }
 
@@ -129,8 +160,8 @@ impl<H: Host> Executor<'_, H> {
         Ok(())
     }
 
-    /// Waits, before a removed service changes anything, until those have stopped that depend on it; for those of its
-    /// group, before it stops itself. If one does not stop, it still needs this one.
+    /// Waits, before a removed service changes anything, until the old instances have stopped that depend on it; a member
+    /// of a group waits for some of them only before it stops itself. If one does not stop, it still needs this one.
     pub(super) async fn wait_for_stops(
         &self,
         run: &ServiceRun<H::OldWorkers>,

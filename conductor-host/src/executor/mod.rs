@@ -76,8 +76,6 @@ pub(crate) struct Executor<'h, H: Host> {
     watched: RefCell<BTreeMap<UnitName, ServiceId>>,
     /// How many services still have urgent steps.
     busy: Counter,
-    /// How many removed services have units left to stop.
-    leaving: Counter,
     /// How far the services are, for those that depend on them.
     board: Board,
     /// Whether files were changed, and systemd was not reloaded since.
@@ -101,7 +99,6 @@ impl<'h, H: Host> Executor<'h, H> {
             interruption: Interruption::default(),
             watched: RefCell::default(),
             busy: Counter::default(),
-            leaving: Counter::default(),
             board: Board::default(),
             owes_reload: Cell::default(),
             files: Gather::default(),
@@ -134,7 +131,10 @@ impl<'h, H: Host> Executor<'h, H> {
         let runs = plans.into_iter().zip(members);
         let runs: Vec<_> = runs.map(|(plan, member)| ServiceRun::new(plan, member)).collect();
         self.busy.set(runs.len());
-        self.leaving.set(runs.iter().filter(|run| run.leaves).count());
+        let leaving = runs.iter().filter(|run| run.leaves).map(|run| &run.plan);
+        self.board.leave(
+            leaving.map(|plan| (plan.service.clone(), plan.dependencies.stops_late)).collect(),
+        );
         let all = join_all(runs.into_iter().map(|run| self.carry_out(run)));
         // `watch` never returns.
         let results = match select(Box::pin(all), Box::pin(self.watch())).await {
@@ -157,7 +157,7 @@ impl<'h, H: Host> Executor<'h, H> {
         let result = self.run_steps(&mut run).await;
         self.is_idle(&mut run);
         let stopped = result.is_ok() && run.failure.is_none();
-        self.has_stopped(&mut run, stopped);
+        self.has_stopped(&run, stopped);
         if result.is_err() {
             self.board.note(&run.plan.service, Reached::Failed);
         }
@@ -174,14 +174,10 @@ impl<'h, H: Host> Executor<'h, H> {
         }
     }
 
-    /// Notes that a removed service has stopped, or will not stop.
-    fn has_stopped(&self, run: &mut ServiceRun<H::OldWorkers>, stopped: bool) {
-        if std::mem::take(&mut run.leaves) {
-            self.leaving.decrease();
-        }
-        if run.plan.revision.is_none() {
-            self.board.note_stop(&run.plan.service, stopped);
-        }
+    /// Notes that the old instances of a service have stopped, or will not stop.
+    fn has_stopped(&self, run: &ServiceRun<H::OldWorkers>, stopped: bool) {
+        self.board.has_left(&run.plan.service);
+        self.board.note_stop(&run.plan.service, stopped);
     }
 
     async fn run_steps(&self, run: &mut ServiceRun<H::OldWorkers>) -> Result<(), Halt> {
@@ -199,6 +195,7 @@ impl<'h, H: Host> Executor<'h, H> {
             }
             // Others of a group may wait for it, and it for them.
             self.note_up(run);
+            self.note_replaced(run);
             together::note_named(run);
             if run.failure.is_none()
                 && let Some(member) = run.member_to_commit()

@@ -31,7 +31,7 @@ impl<H: Host> Executor<'_, H> {
     ) -> Result<Option<StepFault>, Halt> {
         if run.phase() == Phase::Steps {
             // A removed service may hold a port, or a lock on data, that a new instance needs.
-            self.leaving.zero().await;
+            self.board.until_left(&run.plan.dependencies).await;
             if let (Err(cause), Some(step)) = (self.wait_for_turn(run).await, steps.first()) {
                 return Ok(Some(StepFault { step: step.clone(), unit: None, cause }));
             }

@@ -20,7 +20,7 @@ use conductor_host::fake::{Call, FakeHost, Program, ProxyWorkers, an_image};
 use conductor_host::system::JobType;
 use jiff::Timestamp;
 
-use crate::services::{Goal, INSTANCES, RELEASES, SERVICES, Settings, Start, service};
+use crate::services::{Goal, INSTANCES, RELEASES, SERVICES, Settings, Start, needs, service};
 use crate::watch::{Watch, answers, endpoint, is_filed, named, on_disk, up_of};
 
 /// The longest wait for connections to a service that is removed.
@@ -346,12 +346,17 @@ impl Fleet {
             };
             let alone = is_free(plan) && is_free(of);
             match (targets[number], targets[before]) {
-                (Some(_), Some(_)) if alone => {
+                (Some(goal), Some(_)) if alone && needs(goal.release) => {
                     watch.waits = Some((starts(plan), starts(of)));
                 }
-                (None, None) if stops_first(plan, of) => {
-                    let up = up_of(id, &state, now).filter(|unit| unit.kind() == "service");
-                    watch.outlived_by = up.collect();
+                (goal, None) if goal.is_none_or(|goal| !needs(goal.release)) && !vacates(of) => {
+                    let up = |id| up_of(id, &state, now).filter(|unit| unit.kind() == "service");
+                    watch.outlived_by = up(id).collect();
+                    let needs = |unit: &UnitName| {
+                        let after = format!("After=conductor-start@{id}.service");
+                        state.units.units[unit].text.contains(&after)
+                    };
+                    watch.needing = up(&member.id).filter(needs).collect();
                 }
                 _ => {}
             }
@@ -398,6 +403,7 @@ impl Fleet {
             stopped: None,
             waits: None,
             outlived_by: BTreeSet::new(),
+            needing: BTreeSet::new(),
             start: Duration::from_millis(member.settings.start),
         };
         self.watches.lock().unwrap().insert(member.id.clone(), watch);
@@ -540,16 +546,9 @@ pub(crate) fn one_of(id: &str, text: &str) -> Desired<'static> {
     }
 }
 
-/// Returns whether a removed service stops before another one on which it depends. A member of a group stops when its
-/// files have changed, so another group does not wait for it.
-fn stops_first(plan: &ServicePlan, other: &ServicePlan) -> bool {
-    match (&plan.together, &other.together) {
-        (None, _) => true,
-        (Some(group), Some(others)) => {
-            group.members == others.members && others.turn != Turn::Vacates
-        }
-        (Some(_), None) => false,
-    }
+/// Returns whether a removed service stops before what takes its place, whatever depends on it.
+fn vacates(plan: &ServicePlan) -> bool {
+    plan.together.as_ref().is_some_and(|group| group.turn == Turn::Vacates)
 }
 
 fn id(number: u16) -> ServiceId {

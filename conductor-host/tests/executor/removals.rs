@@ -71,7 +71,7 @@ fn what_cannot_be_stopped_keeps_what_it_needs() {
     assert_eq!(failures(&reports), [("db", kept), ("api", kept), ("web", failed)]);
     assert_eq!(up(&host), [true; 3]);
     let api = reports[1].failure.as_ref().unwrap();
-    assert_eq!(api.reason(), "web depends on it, and was not removed");
+    assert_eq!(api.reason(), "web depends on it, and still runs");
     assert!(api.hint.as_ref().is_some_and(|hint| hint.contains("web still needs it")), "{api:?}");
     assert!(!reports[1].changed && !api.undone && !api.retried, "{api:?}");
 
@@ -133,6 +133,139 @@ fn nothing_outlives_what_it_depends_on() {
         }
     }
     assert!(kept > 2, "{kept} were kept");
+}
+
+/// Definitions by id, and whether they are on the host before a change, or after it.
+type Change<'c> = &'c [(&'c str, Option<&'c str>, Option<&'c str>)];
+
+/// Returns a host on which the services run that are there before a change.
+fn before(change: Change<'_>) -> FakeHost {
+    let host = FakeHost::default();
+    let observed = host.state().observed(host.now());
+    let old = change.iter().filter_map(|(id, old, _)| Some(fleet::one_of(id, (*old)?)));
+    let plans = old.map(|desired| converge(&desired, &observed).unwrap()).collect();
+    let plan = Plan::new(plans, &observed);
+    let reports = host.carry_out(plan.services, &mut |_: &Event<'_>| {}).unwrap().unwrap();
+    assert!(reports.iter().all(|report| report.failure.is_none()));
+    host
+}
+
+fn plan(change: Change<'_>, host: &FakeHost) -> Plan {
+    let observed = host.state().observed(host.now());
+    let plans = change.iter().map(|(id, _, new)| match new {
+        Some(text) => converge(&fleet::one_of(id, text), &observed).unwrap(),
+        None => remove(&id.parse().unwrap(), Span::from_secs(1), &[], &observed),
+    });
+    Plan::new(plans.collect(), &observed)
+}
+
+/// Carries out a change with a fault at each call, and then once more. Asserts after each call that whatever one unit
+/// needs is up, too: both are given as the beginnings of their names.
+fn each_fault(change: Change<'_>, needs: &'static [(&str, &str)]) {
+    for fault in [Fault::Fails, Fault::IsInterrupted, Fault::DiesAfter] {
+        for call in 0.. {
+            let host = before(change);
+            let outlived = std::sync::Arc::new(std::sync::Mutex::new(None));
+            let seen = std::sync::Arc::clone(&outlived);
+            host.on_call(move |call, state, now| {
+                let states = state.states(now);
+                let is_up = |start: &str| {
+                    let mut own =
+                        states.iter().filter(|(unit, _)| unit.as_str().starts_with(start));
+                    own.any(|(unit, state)| unit.kind() == "service" && state.is_up())
+                };
+                let bad = needs.iter().find(|(unit, other)| is_up(unit) && !is_up(other));
+                if let Some((unit, other)) = bad {
+                    seen.lock().unwrap().get_or_insert(format!("{unit} without {other}: {call:?}"));
+                }
+            });
+            host.inject(Some((call, fault)));
+            let plan_of = |host: &FakeHost| plan(change, host).services;
+            let began = host.now();
+            let reports = host.carry_out(plan_of(&host), &mut |_: &Event<'_>| {
+                let took = host.now().saturating_sub(began);
+                assert!(took < Duration::from_mins(10), "services wait for each other");
+            });
+            let was_reached = host.calls() > call;
+            let bad = outlived.lock().unwrap().take();
+            assert_eq!(bad, None, "{fault:?} at {call}: {reports:?}");
+            host.let_systemd_finish();
+            host.inject(None);
+            let again = host.carry_out(plan_of(&host), &mut |_: &Event<'_>| {}).unwrap().unwrap();
+            assert!(again.iter().all(|report| report.failure.is_none()), "{again:?}");
+            assert_eq!(*outlived.lock().unwrap(), None, "{fault:?} at {call}, again");
+            assert!(!plan(change, &host).changes());
+            if !was_reached {
+                assert!(call > 10, "{call} calls");
+                break;
+            }
+        }
+    }
+}
+
+/// Two services lose a dependency each, which are removed in the same change; one of them gets another one instead.
+const LOSE: Change<'_> = &[
+    ("db", Some("revision: v1\n"), None),
+    ("cache", Some("revision: v1\n"), None),
+    ("other", None, Some("revision: v1\n")),
+    ("web", Some("revision: v1\ndepends_on: [db]\n"), Some("revision: v2\ndepends_on: [other]\n")),
+    ("api", Some("revision: v1\ndepends_on: [cache]\n"), Some("revision: v2\n")),
+];
+
+#[test]
+fn what_a_new_release_does_not_need_any_more_outlives_the_old_one() {
+    let host = before(LOSE);
+    let text = plan(LOSE, &host).to_string();
+    assert!(text.contains("db is removed\n  waits until web has stopped\n"), "{text}");
+    each_fault(
+        LOSE,
+        &[
+            ("conductor-web-v1", "conductor-db-v1"),
+            ("conductor-api-v1", "conductor-cache-v1"),
+            ("conductor-web-v2", "conductor-other-v1"),
+        ],
+    );
+}
+
+#[test]
+fn what_is_needed_stays_if_the_new_release_fails() {
+    let host = before(LOSE).with_programs(|unit| Program {
+        fails: unit.as_str().starts_with("conductor-web-v2"),
+        ..Program::default()
+    });
+    let reports = host.carry_out(plan(LOSE, &host).services, &mut |_: &Event<'_>| {});
+    let reports = reports.unwrap().unwrap();
+    let kept = reports[0].failure.as_ref().unwrap();
+    assert_eq!((kept.cause.kind(), kept.old_serves), ("dependent", true));
+    assert_eq!(kept.reason(), "web depends on it, and still runs");
+    let others = [&reports[1], &reports[2], &reports[4]];
+    assert!(others.iter().all(|report| report.failure.is_none()), "{reports:?}");
+}
+
+/// A service gets another name, and keeps its port: both cannot run at the same time.
+#[test]
+fn what_has_a_port_that_another_one_takes_stops_first() {
+    const RENAMED: Change<'_> = &[
+        ("db", Some("revision: v1\nports: [5432]\n"), None),
+        ("database", None, Some("revision: v1\nports: [5432]\n")),
+        (
+            "web",
+            Some("revision: v1\ndepends_on: [db]\n"),
+            Some("revision: v1\ndepends_on: [database]\n"),
+        ),
+    ];
+    let host = before(RENAMED);
+    let plan = plan(RENAMED, &host);
+    let note = "it stops before web, which needs it, because database takes a port or data of db";
+    assert_eq!(plan.services[0].dependencies.notes, [note]);
+    host.on_call(|_, state, now| {
+        let states = state.states(now);
+        let is_up =
+            |id| states.iter().any(|(unit, state)| unit.as_str().starts_with(id) && state.is_up());
+        assert!(!is_up("conductor-db-v1") || !is_up("conductor-database-v1"));
+    });
+    let reports = host.carry_out(plan.services, &mut |_: &Event<'_>| {}).unwrap().unwrap();
+    assert!(reports.iter().all(|report| report.failure.is_none()), "{reports:?}");
 }
 
 /// Returns a fleet of one service whose two instances run.

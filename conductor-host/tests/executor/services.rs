@@ -27,6 +27,11 @@ impl Goal {
     }
 }
 
+/// Returns whether a release depends on the service before, if its service does.
+pub(crate) fn needs(release: usize) -> bool {
+    release + 1 < RELEASES
+}
+
 /// The runtime of the instances, and the kind of their addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -53,7 +58,7 @@ pub(crate) struct Settings {
     /// How long its programs take to start, in milliseconds.
     pub(crate) start: u64,
     pub(crate) watched: bool,
-    /// Whether it depends on the service before it.
+    /// Whether it depends on the service before it, except for its last release.
     pub(crate) depends: bool,
     /// Whether it is a process of an application.
     pub(crate) is_process: bool,
@@ -206,7 +211,7 @@ pub(crate) fn service(number: u16, Goal { release, name }: Goal, settings: &Sett
         ),
         false => format!("deploy: {{{before}keep: {keep}}}\n"),
     };
-    let depends = match number.checked_sub(1).filter(|_| *depends) {
+    let depends = match number.checked_sub(1).filter(|_| *depends && needs(release)) {
         Some(before) => format!("depends_on: [web{before}]\n"),
         None => String::new(),
     };

@@ -33,13 +33,14 @@ pub(crate) struct Watch {
     pub(crate) start: Duration,
     /// New instances, and those of another service that have to be up before.
     pub(crate) waits: Option<(BTreeSet<UnitName>, BTreeSet<UnitName>)>,
-    /// The instances of another service that stop after its own.
+    /// The instances of another service that stop after those of its own that need them.
     pub(crate) outlived_by: BTreeSet<UnitName>,
+    pub(crate) needing: BTreeSet<UnitName>,
 }
 
 impl Watch {
     /// Asserts that what depends on a service starts after it, and stops before it.
-    fn look_at_order(&mut self, id: &ServiceId, state: &HostState, now: Duration) {
+    fn look_at_order(&mut self, state: &HostState, now: Duration) {
         if let Some((own, others)) = &mut self.waits {
             others.retain(|unit| !state.state(unit, now).is_up());
             let early = own.iter().find(|unit| state.state(unit, now) == ActiveState::Activating);
@@ -50,8 +51,7 @@ impl Watch {
         }
         let is_up = |unit: &UnitName| state.state(unit, now).is_up();
         if !self.outlived_by.iter().all(is_up) {
-            let up: Vec<_> =
-                up_of(id, state, now).filter(|unit| unit.kind() == "service").collect();
+            let up: Vec<_> = self.needing.iter().filter(|unit| is_up(unit)).collect();
             assert!(up.is_empty(), "{up:?} outlive what they depend on");
         }
     }
@@ -139,7 +139,7 @@ impl Watch {
             }
             _ => {}
         }
-        self.look_at_order(id, state, now);
+        self.look_at_order(state, now);
         let starting = state.states(now).into_iter().filter(|(unit, state)| {
             *state == ActiveState::Activating && own(unit) && unit.as_str().matches('.').count() > 1
         });
