@@ -13,7 +13,7 @@ use crate::commands::Command;
 #[derive(Debug, Parser)]
 #[command(
     name = "conductor",
-    version,
+    version = crate::commands::version::OWN,
     max_term_width = 100,
     after_help = "Exit status: 0 done (also when nothing had to change), 1 failed, 2 bad usage or \
                   definition,\n3 failed and the old release still serves, 4 another run holds the \
@@ -80,8 +80,8 @@ mod tests {
         let mut command = super::Arguments::command();
         let mut help = command.render_long_help().to_string();
         for name in [
-            "check", "render", "diff", "apply", "deploy", "rollback", "restart", "run", "status",
-            "metrics", "doctor", "logs", "remove", "export", "schema",
+            "init", "check", "render", "diff", "apply", "deploy", "rollback", "restart", "run",
+            "status", "metrics", "doctor", "logs", "remove", "export", "schema", "version",
         ] {
             let subcommand = command.find_subcommand_mut(name).unwrap();
             let text = subcommand.render_long_help().to_string();

@@ -15,9 +15,11 @@ use crate::commands::cron::translate::Translation;
 use crate::commands::diff::Difference;
 use crate::commands::export::ExportedServices;
 use crate::commands::import::ImportedServices;
+use crate::commands::init::InitialDefinition;
 use crate::commands::logs::JournalEntry;
 use crate::commands::render::Rendered;
 use crate::commands::run::Detached;
+use crate::commands::version::Versions;
 use crate::error_object::ErrorObject;
 use crate::progress::json::EventObject;
 
@@ -28,6 +30,7 @@ pub(crate) const VERSION: u32 = 2;
 /// A command that prints JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum OutputOf {
+    Init,
     Check,
     Render,
     Diff,
@@ -50,6 +53,7 @@ pub(crate) enum OutputOf {
     ImportCompose,
     ImportQuadlet,
     Export,
+    Version,
 }
 
 impl OutputOf {
@@ -76,6 +80,7 @@ impl OutputOf {
     /// Returns the schemas of a line: an event, the result, or the error object.
     fn lines(self, generator: &mut SchemaGenerator) -> Vec<Schema> {
         let mut lines = match self {
+            Self::Init => vec![generator.subschema_for::<InitialDefinition<'_>>()],
             Self::Check => vec![generator.subschema_for::<Checked<'_>>()],
             Self::Render => vec![generator.subschema_for::<Rendered<'_>>()],
             Self::Diff => vec![generator.subschema_for::<Difference>()],
@@ -102,6 +107,7 @@ impl OutputOf {
                 vec![generator.subschema_for::<ImportedServices<'_>>()]
             }
             Self::Export => vec![generator.subschema_for::<ExportedServices<'_>>()],
+            Self::Version => vec![generator.subschema_for::<Versions>()],
             Self::CronNext => vec![generator.subschema_for::<Upcoming>()],
             Self::CronHistory => vec![generator.subschema_for::<History>()],
             Self::CronRunNow => vec![

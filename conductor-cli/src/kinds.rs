@@ -112,6 +112,9 @@ impl Kind {
             ErrorKind::NoProbe => {
                 ("no_probe", FAILED, "`conductor-probe` is not at the path that units use")
             }
+            ErrorKind::OldProbe => {
+                ("old_probe", FAILED, "`conductor-probe` is older than conductor")
+            }
             ErrorKind::Proxy => ("proxy", FAILED, "a proxy cannot be tested or reloaded"),
             ErrorKind::Systemd => {
                 ("systemd", FAILED, "systemd does not answer, or is older than 252")
@@ -139,7 +142,7 @@ mod tests {
     use crate::exit_status::generated::assert_generated;
 
     /// The kinds in the order of the table. Errors of the output have no JSON form.
-    const KINDS: [Kind; 34] = [
+    const KINDS: [Kind; 35] = [
         Kind::Usage,
         Kind::Argument,
         Kind::Host(ErrorKind::Definition),
@@ -168,6 +171,7 @@ mod tests {
         Kind::Signals,
         Kind::Host(ErrorKind::Ports),
         Kind::Host(ErrorKind::NoProbe),
+        Kind::Host(ErrorKind::OldProbe),
         Kind::Host(ErrorKind::Proxy),
         Kind::Host(ErrorKind::Systemd),
         Kind::Host(ErrorKind::File),

@@ -8,6 +8,7 @@ use crate::calls::Calls;
 use crate::host::{Host, SLEEP, UNITS, undated};
 
 pub(crate) const TESTS: &[Test] = &[
+    ("a_first_definition_runs_as_it_is", a_first_definition_runs_as_it_is),
     ("starts_what_is_defined", starts_what_is_defined),
     ("a_second_run_does_nothing", a_second_run_does_nothing),
     ("a_change_replaces_only_its_own_instances", a_change_replaces_only_its_own_instances),
@@ -249,4 +250,25 @@ fn own_templates_are_configuration(host: &Host) {
     assert!(unit != before[0].0 && pid != before[0].1);
     let ran = host.conductor(&["apply", "--templates", templates]).exits(0);
     assert_eq!(ran.stdout, "nothing changed\n");
+}
+
+fn a_first_definition_runs_as_it_is(host: &Host) {
+    host.sh("rm -rf /etc/conductor");
+    // Who begins is told how.
+    host.conductor(&["apply"]).exits(2).complains("conductor init writes a first one");
+    let ran = host.conductor(&["init"]).exits(0);
+    assert_eq!(ran.stdout, "wrote /etc/conductor/services/hello.yaml\n", "{ran}");
+    assert_eq!(host.sh("stat -c '%a %U' /etc/conductor/services/hello.yaml"), "644 root");
+    let ran = host.conductor(&["check"]).exits(0);
+    assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("1 service is valid\n", ""), "{ran}");
+    host.apply();
+    assert_eq!(host.running("hello").len(), 1);
+    // What was changed by hand is left as it is, wherever it is.
+    host.define("hello.yaml", &format!("id: hello\n{SLEEP}"));
+    host.conductor(&["init"])
+        .exits(2)
+        .complains("hello.yaml: the file exists and has another content");
+    host.sh("mv /etc/conductor/services/hello.yaml /etc/conductor/services/other.yaml");
+    host.conductor(&["init"]).exits(2).complains("other.yaml: it defines hello already");
+    assert_eq!(host.sh("ls /etc/conductor/services"), "other.yaml");
 }

@@ -196,4 +196,16 @@ fn the_doctor_names_what_is_broken(host: &Host) {
     );
     host.sh(&format!("rm {LIMIT}; sed -i '1i worker_shutdown_timeout 5m;' /etc/nginx/nginx.conf"));
     assert_eq!(found(1).into_keys().collect::<Vec<_>>(), ["error probe", nginx[0]]);
+
+    // An old one is there, and is refused before anything is changed.
+    host.undefine("shop.yaml");
+    host.write("/usr/bin/conductor-probe", "#!/bin/sh\necho conductor-probe 0.0.9\n");
+    host.sh("chmod 755 /usr/bin/conductor-probe");
+    assert_eq!(found(1).into_keys().collect::<Vec<_>>(), ["error probe"]);
+    let ran = host.conductor(&["apply"]).exits(1);
+    ran.complains("error: /usr/bin/conductor-probe is version 0.0.9, and web needs ")
+        .complains("hint: install the conductor-probe of this version there");
+    assert!(host.files().is_empty());
+    let ran = host.conductor(&["version", "--verbose"]).exits(0);
+    assert!(ran.stdout.ends_with("\nconductor-probe 0.0.9\n"), "{ran}");
 }

@@ -15,7 +15,7 @@ pub(crate) const TESTS: &[Test] = &[
 
 fn status_is_a_table_and_an_object(host: &Host) {
     let ran = host.conductor(&["status"]).exits(0);
-    assert_eq!(ran.stdout, "no services on this host\n");
+    assert_eq!(ran.stdout, "no services on this host; conductor init writes a first definition\n");
     host.define("web.yaml", &format!("id: web\nrevision: v1\n{SLEEP}instances: 2\nport: 80\n"));
     host.define("cache.yaml", &format!("id: cache\n{SLEEP}"));
     host.apply();

@@ -9,6 +9,7 @@ pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod import;
+pub(crate) mod init;
 pub(crate) mod logs;
 pub(crate) mod metrics;
 pub(crate) mod remove;
@@ -18,6 +19,7 @@ pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod schema;
 pub(crate) mod status;
+pub(crate) mod version;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -31,6 +33,7 @@ use self::deploy::Deploy;
 use self::doctor::DoctorOptions;
 use self::export::Export;
 use self::import::Import;
+use self::init::Init;
 use self::logs::Logs;
 use self::metrics::MetricsOptions;
 use self::remove::Remove;
@@ -40,6 +43,7 @@ use self::rollback::Rollback;
 use self::run::Run;
 use self::schema::Schema;
 use self::status::StatusOptions;
+use self::version::VersionOptions;
 use crate::args::Definitions;
 use crate::context::Context;
 use crate::failure::Failure;
@@ -47,6 +51,8 @@ use crate::failure::Failure;
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
+    /// Write a first definition, with comments
+    Init(Init),
     /// Check definitions and report all errors
     Check(Definitions),
     /// Print the units of definitions, or write them to a directory
@@ -81,12 +87,15 @@ pub(crate) enum Command {
     Export(Export),
     /// Print the JSON Schema of a definition, or of what a command prints for programs
     Schema(Schema),
+    /// Print the version and the commit of conductor, and the versions of what it works with
+    Version(VersionOptions),
 }
 
 impl Command {
     /// Does what is asked for, and returns the exit status.
     pub(crate) fn run(&self, context: &Context) -> Result<ExitCode, Failure> {
         match self {
+            Self::Init(options) => init::run(context, options),
             Self::Check(options) => check::run(context, options),
             Self::Render(options) => render::run(context, options),
             Self::Diff(options) => diff::run(context, options),
@@ -104,6 +113,7 @@ impl Command {
             Self::Import(options) => import::run(context, options),
             Self::Export(options) => export::run(context, options),
             Self::Schema(options) => schema::run(context, options),
+            Self::Version(options) => version::run(context, options),
         }
     }
 

@@ -25,7 +25,7 @@ pub(crate) use firewalls::{FIREWALLS, Firewalls};
 pub(crate) use journal::{Journald, RateLimit};
 pub(crate) use limits::Swap;
 pub(crate) use manager::Manager;
-pub(crate) use probe::FoundProbe;
+pub(crate) use probe::{FoundProbe, is_older};
 pub(crate) use proxies::{FoundProxy, Nginx};
 pub(crate) use schedules::UnknownZone;
 

@@ -126,6 +126,7 @@ impl Conductor {
         if let Change::Rollback(rollback) = change {
             Self::check_rollback(rollback, &plan, &observed)?;
         }
+        self.check_probe(change, &plan)?;
         self.check_programs(change, &plan)?;
         check_ports(change, &plan, &observed, site)?;
         check_volumes(change, &plan, site)?;

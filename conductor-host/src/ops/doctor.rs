@@ -7,8 +7,8 @@ use nix::unistd::geteuid;
 use super::Conductor;
 use super::error::Error;
 use crate::doctor::{
-    Diagnosis, FIREWALLS, Facts, Firewalls, FoundProxy, Journald, Manager, Nginx, RateLimit, Seen,
-    Unseeable,
+    Diagnosis, FIREWALLS, Facts, Firewalls, FoundProbe, FoundProxy, Journald, Manager, Nginx,
+    RateLimit, Seen, Unseeable,
 };
 use crate::system::{Proxies, Settings, Systemd, all_definitions, facts};
 use conductor_core::definition::Runtime;
@@ -32,6 +32,20 @@ impl Conductor {
             return Err(Error::Offline);
         }
         Ok(Diagnosis::of(&self.facts()))
+    }
+
+    /// Returns the version of the systemd that runs the units; `None` if there is none, or it does not answer.
+    pub fn systemd_version(&self) -> Option<String> {
+        Some(self.connect().ok()??.about_itself().ok()?.version)
+    }
+
+    /// Returns the version of the probe at the path that units use; `None` if there is none, or this is not the running
+    /// host.
+    pub fn probe_version(&self) -> Option<String> {
+        match facts::probe() {
+            FoundProbe::Version(version) if self.is_online() => Some(version),
+            _ => None,
+        }
     }
 
     fn facts(&self) -> Facts {

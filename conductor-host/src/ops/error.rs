@@ -69,6 +69,20 @@ pub enum Error {
         /// Where it has to be.
         probe: PathBuf,
     },
+    /// The probe may not know what the units of this version tell it.
+    #[error(
+        "{} is version {version}, and {service} needs {} or newer",
+        conductor_core::error::shown_path(probe),
+        env!("CARGO_PKG_VERSION")
+    )]
+    OldProbe {
+        /// The service.
+        service: ServiceId,
+        /// Where it is.
+        probe: PathBuf,
+        /// Its version.
+        version: String,
+    },
     /// No service of this id is on the host.
     #[error("there is no service {service} on this host")]
     UnknownService {
@@ -265,6 +279,9 @@ impl Error {
             }
             Self::Network { source, .. } if source.said.contains("aardvark-dns") => {
                 "install it: apt install aardvark-dns"
+            }
+            Self::OldProbe { .. } => {
+                "install the conductor-probe of this version there; nothing was changed"
             }
             Self::NoProbe { .. } => "install conductor-probe there; it comes with conductor",
             Self::UnknownService { .. } => "conductor status lists the services",

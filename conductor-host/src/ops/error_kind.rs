@@ -23,6 +23,8 @@ pub enum ErrorKind {
     UpstreamTaken,
     /// The probe is not at the path that units use.
     NoProbe,
+    /// The probe is older than this library.
+    OldProbe,
     /// There is no such service on this host.
     UnknownService,
     /// There is no such job on this host.
@@ -70,6 +72,7 @@ impl Error {
             Self::Foreign { .. } => ErrorKind::ForeignFile,
             Self::UpstreamTaken { .. } => ErrorKind::UpstreamTaken,
             Self::NoProbe { .. } => ErrorKind::NoProbe,
+            Self::OldProbe { .. } => ErrorKind::OldProbe,
             Self::UnknownService { .. } => ErrorKind::UnknownService,
             Self::UnknownJob { .. } => ErrorKind::UnknownJob,
             Self::JobRuns { .. } => ErrorKind::JobRuns,

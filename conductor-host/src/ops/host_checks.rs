@@ -8,9 +8,10 @@ use super::change::Change;
 use super::error::Error;
 use super::hooks::{check_hooks, missing};
 use super::planning::LEFT;
-use crate::system::{Settings, program, time_zone, unread_directories, verify};
+use crate::doctor::{FoundProbe, is_older};
+use crate::system::{Settings, facts, program, time_zone, unread_directories, verify};
 use conductor_core::error::{Invalid, Problem, Problems};
-use conductor_core::name::JobName;
+use conductor_core::name::{JobName, ServiceId};
 use conductor_core::plan::{self, Observed, Plan, Step};
 use conductor_core::release::Release;
 use conductor_core::runtime::{self, PROBE, Scope, is_probed};
@@ -139,6 +140,27 @@ impl Conductor {
         Ok(problems)
     }
 
+    /// Checks that the probe is not older than the units that the plan starts. A newer one knows what older units tell
+    /// it, too.
+    pub(super) fn check_probe(&self, change: &Change, plan: &Plan) -> Result<(), Error> {
+        if !self.is_online() {
+            return Ok(());
+        }
+        let starts = |id: &ServiceId| {
+            let mut plans = plan.services.iter().filter(|plan| plan.service == *id);
+            plans.any(|plan| plan.steps.iter().any(is_start))
+        };
+        let mut services = change.services().iter().filter(|service| is_probed(service));
+        let Some(service) = services.find(|service| starts(&service.id)) else { return Ok(()) };
+        match facts::probe() {
+            FoundProbe::Version(version) if is_older(&version, env!("CARGO_PKG_VERSION")) => {
+                let (service, probe) = (service.id.clone(), PROBE.into());
+                Err(Error::OldProbe { service, probe, version })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Checks that what the plan starts can be executed, as far as that is certain.
     ///
     /// Only for services of which something starts: a change must not fail because of others.
@@ -149,9 +171,8 @@ impl Conductor {
         }
         let mut problems = Vec::new();
         for service in change.services() {
-            let starts = |step: &Step| matches!(step, Step::Start(_) | Step::Restart(_));
             let mut plans = plan.services.iter().filter(|plan| plan.service == service.id);
-            let plan = plans.find(|plan| plan.steps.iter().any(starts));
+            let plan = plans.find(|plan| plan.steps.iter().any(is_start));
             let Some(revision) = plan.and_then(|plan| plan.revision.as_ref()) else { continue };
             if service.instances == 0 {
                 continue;
@@ -168,6 +189,11 @@ impl Conductor {
         }
         if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
     }
+}
+
+/// Returns whether a step starts something.
+fn is_start(step: &Step) -> bool {
+    matches!(step, Step::Start(_) | Step::Restart(_))
 }
 
 /// Returns the jobs whose output is mailed.

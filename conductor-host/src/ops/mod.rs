@@ -51,8 +51,8 @@ use templates::{read_templates, template_files};
 
 use crate::fake::FakeHost;
 use crate::system::{
-    Paths, Proxies, Settings, Systemd, Trust, UnitDirectory, find_definition, read_definitions,
-    read_settings, volumes,
+    Paths, Proxies, Settings, Systemd, Trust, UnitDirectory, find_definition, is_empty_place,
+    read_definitions, read_settings, volumes,
 };
 use conductor_core::error::Problems;
 use conductor_core::name::ServiceId;
@@ -71,6 +71,15 @@ pub struct Conductor {
     lock_timeout: Duration,
     /// Which permissions are required of files that are read.
     trust: Option<Trust>,
+}
+
+/// Says where a first definition comes from, if the directory has none.
+fn with_first_one(mut problems: Problems) -> Problems {
+    for problem in problems.0.iter_mut().filter(|problem| is_empty_place(problem)) {
+        let hint = problem.hint.take().unwrap_or_default();
+        problem.hint = Some(format!("conductor init writes a first one, with comments; or {hint}"));
+    }
+    problems
 }
 
 /// Where changes are made.
@@ -177,7 +186,10 @@ impl Conductor {
     /// Everything that is wrong with all the definitions.
     pub fn read(&self, paths: &[PathBuf]) -> Result<Vec<Service>, Error> {
         let all = [self.paths.definitions.clone()];
-        let services = read_definitions(if paths.is_empty() { &all } else { paths }, self.trust)?;
+        let services = match paths {
+            [] => read_definitions(&all, self.trust).map_err(with_first_one)?,
+            paths => read_definitions(paths, self.trust)?,
+        };
         self.with_hooks_of_host(services)
     }
 

@@ -96,12 +96,17 @@ pub fn defined_services(directory: &Path) -> BTreeMap<ServiceId, PathBuf> {
     defined
 }
 
+/// Returns whether the problem is that there is no directory of definitions, or none in it.
+pub(crate) fn is_empty_place(problem: &Problem) -> bool {
+    [NO_FILE, NO_DEFINITIONS].contains(&problem.message.as_str())
+}
+
 /// Returns the services that a directory defines, and all that is wrong with other definitions there. A directory that is
 /// missing or empty defines none.
 pub(crate) fn all_definitions(directory: &Path) -> (Vec<Service>, Vec<Problem>) {
     let files = match files(directory, None) {
         Ok(files) => files,
-        Err(problem) if [NO_FILE, NO_DEFINITIONS].contains(&problem.message.as_str()) => Vec::new(),
+        Err(problem) if is_empty_place(&problem) => Vec::new(),
         Err(problem) => return (Vec::new(), vec![problem]),
     };
     let (mut services, mut problems) = (Vec::new(), Vec::new());

@@ -44,8 +44,8 @@ pub use conductor_core::settings::{ProxySettings, Settings};
 pub use crontabs::{crontabs_in, read_crontab, read_open_crontab, session_gives, session_lacks};
 pub use definitions::defined_services;
 pub(crate) use definitions::{
-    all_definitions, find_definition, good_definitions, good_definitions_of, read_definitions,
-    read_template, unread_directories,
+    all_definitions, find_definition, good_definitions, good_definitions_of, is_empty_place,
+    read_definitions, read_template, unread_directories,
 };
 pub use directory::{DirectoryError, UnitDirectory};
 pub use history::{Invocation, Outcomes, invocations, outcomes};

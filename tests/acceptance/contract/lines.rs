@@ -32,7 +32,18 @@ pub(super) fn every_line_is_as_its_schema_says(host: &Host) {
 /// Commands that need only definitions.
 fn definitions(contract: &Contract<'_>) {
     contract.run(&["status"], 0);
+    let answer = contract.run(&["init", "first"], 0);
+    assert_eq!((&answer["changed"], &answer["id"]), (&true.into(), &"first".into()));
+    assert_eq!(contract.run(&["init", "first"], 0)["changed"], false);
+    let answer = contract.run(&["init", "first", "--runtime", "podman"], 2);
+    assert_eq!(answer["error"]["kind"], "import", "{answer}");
+    contract.run(&["check"], 0);
+    contract.host.undefine("first.yaml");
     contract.run(&["doctor"], 0);
+    contract.run(&["version"], 0);
+    let answer = contract.run(&["version", "--verbose"], 0);
+    assert_eq!(answer["host"]["probe"], answer["version"], "{answer}");
+    assert!(answer["host"]["systemd"].is_string(), "{answer}");
     let answer = contract.run(&["doctor", "--root", "/srv"], 2);
     assert_eq!(answer["error"]["kind"], "offline", "{answer}");
     for command in ["check", "render", "diff", "apply"] {

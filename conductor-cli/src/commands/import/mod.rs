@@ -80,7 +80,7 @@ pub(crate) fn run(context: &Context, import: &Import) -> Result<ExitCode, Failur
 }
 
 /// Returns the parser of a runtime.
-fn runtimes() -> impl clap::builder::TypedValueParser<Value = Runtime> {
+pub(super) fn runtimes() -> impl clap::builder::TypedValueParser<Value = Runtime> {
     PossibleValuesParser::new(["docker", "podman", "native"]).map(|name| match name.as_str() {
         "podman" => Runtime::Podman,
         "native" => Runtime::Native,

@@ -109,7 +109,7 @@ fn print_tables(status: &Status, with_releases: bool) -> Result<(), Failure> {
     ];
     let mut parts: Vec<_> = parts.into_iter().flatten().collect();
     if parts.is_empty() {
-        parts.push("no services on this host".to_owned());
+        parts.push("no services on this host; conductor init writes a first definition".to_owned());
     }
     let left: Vec<_> = status.left_files.iter().map(|file| format!("note: {file}")).collect();
     if !left.is_empty() {
