@@ -220,9 +220,11 @@ impl Told {
 /// The user of a command without one: nobody else's, and without rights.
 const OWN_USER: &str = "--property=DynamicUser=yes";
 
-/// Posts its first argument to its second one, or to the URL in a credential. The URL is not on a command line.
-const POST: &str = "url=${2:-$(cat \"$CREDENTIALS_DIRECTORY/url\")}; printf 'url = \"%s\"\\n' \"$url\" | \
-                    exec curl --silent --show-error --fail --output /dev/null --proto =http,https \
+/// Posts its first argument to its second one, or to the URL in a credential. The URL is not on a command line. What is
+/// in the file may have changed since it was checked, and curl reads more than one line as options.
+const POST: &str = "url=${2:-$(cat \"$CREDENTIALS_DIRECTORY/url\")}; \
+                    case $url in *[[:cntrl:]\\\"\\\\]*) echo 'the file has no URL' >&2; exit 1;; esac; printf 'url = \"%s\"\\n' \"$url\" | \
+                    exec curl --silent --show-error --fail --globoff --output /dev/null --proto =http,https \
                     --header 'Content-Type: application/json' --data-raw \"$1\" --config -";
 
 /// Returns the command that has systemd carry out a hook, and returns at once. `number` makes the unit's name one of

@@ -1,7 +1,7 @@
 //! Hooks on a host: whether it has what they name, and those of changes that failed.
 
 use std::fs::File;
-use std::io::{self, Read as _};
+use std::io::{self, ErrorKind, Read as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -9,7 +9,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use super::Conductor;
 use super::change::Change;
 use super::error::Error;
+use super::host_files::replaceable;
 use crate::report::ServiceReport;
+use crate::system::open::{Links, ReadError, read_text};
 use crate::system::{program, verify};
 use conductor_core::error::{Invalid, Problem, Problems};
 use conductor_core::plan::Observed;
@@ -17,6 +19,7 @@ use conductor_core::release::target_unit;
 use conductor_core::runtime::{Program, Scope};
 use conductor_core::service::Service;
 use conductor_core::settings::HostHook;
+use conductor_core::value::HookUrl;
 use probe_protocol::{Hook, HookAction, HookEvent, Told, order};
 
 /// The longest name of a host (gethostname(2)).
@@ -71,15 +74,39 @@ fn check(hook: &Hook) -> Result<(), (&'static str, Invalid)> {
         HookAction::Unit(_) => {}
         HookAction::Url(_) => curl().map_err(|invalid| ("url", invalid))?,
         HookAction::UrlFile(path) => {
-            curl().map_err(|invalid| ("url_file", invalid))?;
-            if !Path::new(path).is_file() {
-                let invalid = Invalid::new(format!("there is no file {path} on this host"));
-                return Err(("url_file", invalid.hint("write the URL into it, on one line")));
-            }
+            curl().and_then(|()| check_url_file(path)).map_err(|invalid| ("url_file", invalid))?;
         }
     }
     let user = hook.user.as_ref().and_then(|user| user.parse().ok());
     user.map_or(Ok(()), |user| program::check_user(&user)).map_err(|invalid| ("user", invalid))
+}
+
+/// Returns what is wrong with a file that shall have a URL. Its content is not shown: it is a secret, or that of another
+/// file.
+fn check_url_file(path: &str) -> Result<(), Invalid> {
+    /// More than the longest URL.
+    const LONGEST: u64 = 4096;
+    const HINT: &str =
+        "write the URL into it, on one line, such as https://hooks.example.org/services/a";
+    let wrong = |message: String| Err(Invalid::new(message).hint(HINT));
+    if let Some(invalid) = replaceable(Path::new(path)) {
+        return Err(invalid);
+    }
+    match read_text(Path::new(path), Links::Followed, LONGEST) {
+        Ok(text) if text.trim_end_matches('\n').parse::<HookUrl>().is_ok() => Ok(()),
+        Err(ReadError::Io(error)) => match error.kind() {
+            ErrorKind::NotFound | ErrorKind::NotADirectory => {
+                wrong(format!("there is no file {path} on this host"))
+            }
+            ErrorKind::InvalidData => wrong(format!("{path} has no URL")),
+            // root may read it.
+            _ => Ok(()),
+        },
+        Err(ReadError::NotRegular) => wrong(format!("{path} is not a regular file")),
+        Ok(_) | Err(ReadError::TooLong(_)) => {
+            wrong(format!("{path} has no URL, or more than one line"))
+        }
+    }
 }
 
 impl Conductor {

@@ -106,20 +106,25 @@ impl Conductor {
         {
             return None;
         }
-        let trust = Trust::new(Scope::System).of_any_contents();
-        let problem = trust.check(path).err()?;
-        let message = format!(
-            "root reads {}, which others can replace by a link to another file: {}: {}",
-            path.display(),
-            problem.file.display(),
-            problem.message
-        );
-        let fix = problem.hint.map(|hint| format!("{hint}, or ")).unwrap_or_default();
-        let hint = format!(
-            "{fix}keep the file where only root can write, such as /etc/conductor/secrets; nothing was changed"
-        );
-        Some(Invalid::new(message).hint(hint))
+        replaceable(path)
     }
+}
+
+/// Returns why another user can replace a file that root reads.
+pub(super) fn replaceable(path: &Path) -> Option<Invalid> {
+    let trust = Trust::new(Scope::System).of_any_contents();
+    let problem = trust.check(path).err()?;
+    let message = format!(
+        "root reads {}, which others can replace by a link to another file: {}: {}",
+        path.display(),
+        problem.file.display(),
+        problem.message
+    );
+    let fix = problem.hint.map(|hint| format!("{hint}, or ")).unwrap_or_default();
+    let hint = format!(
+        "{fix}keep the file where only root can write, such as /etc/conductor/secrets; nothing was changed"
+    );
+    Some(Invalid::new(message).hint(hint))
 }
 
 fn problem(service: &Service, file: &HostFile, Invalid { message, hint }: Invalid) -> Problem {

@@ -220,10 +220,21 @@ fn what_a_hook_names_is_looked_for(host: &Host) {
     let define = |hooks: &str| {
         host.define("a.yaml", &format!("id: a\ncommand: [/usr/bin/sleep, infinity]\non:\n{hooks}"));
     };
+    host.sh("printf 'http://127.0.0.1/\\noutput = \"/x\"\\n' >/srv/two; install -d -o www-data /srv/eve");
+    host.write("/srv/eve/url", "http://127.0.0.1/\n");
     for (hook, message) in [
         ("{unit: no-such.service}", "on.crash.unit: there is no unit no-such.service on this host"),
         ("{command: [/srv/no-such]}", "on.crash.command: there is no /srv/no-such"),
         ("{url_file: /srv/no-such}", "on.crash.url_file: there is no file /srv/no-such"),
+        (
+            "{url_file: /etc/shadow}",
+            "on.crash.url_file: /etc/shadow has no URL, or more than one line",
+        ),
+        ("{url_file: /srv/two}", "on.crash.url_file: /srv/two has no URL, or more than one line"),
+        (
+            "{url_file: /srv/eve/url}",
+            "on.crash.url_file: root reads /srv/eve/url, which others can replace",
+        ),
         (
             "{command: [/bin/true], user: nobody-such}",
             "on.crash.user: there is no user nobody-such",
@@ -243,4 +254,18 @@ fn what_a_hook_names_is_looked_for(host: &Host) {
     host.apply().says("changed: a");
     assert_eq!(host.running("a"), before);
     host.is_converged();
+
+    // Those of the host are for services without their own.
+    host.define("b.yaml", "id: b\ncommand: [/usr/bin/sleep, infinity]\n");
+    host.write("/etc/conductor/host.yaml", "on: {crash: {unit: no-such.service}}\n");
+    let ran = host.conductor(&["apply"]).exits(2);
+    ran.complains("/etc/conductor/host.yaml:1:13: on.crash.unit: there is no unit no-such.service");
+    assert!(host.running("b").is_empty());
+    host.write("/etc/conductor/host.yaml", &format!("on: {{crash: {HOOK}}}\n"));
+    host.apply().says("changed: b");
+    assert_eq!(host.running("a"), before);
+    host.is_converged();
+    kill(host, "b");
+    host.eventually("the host's hook is told", |host| !told(host, "b").is_empty());
+    assert_eq!(told(host, "b"), ["crash signal KILL 1"]);
 }
