@@ -72,10 +72,17 @@ impl<H: Host> Executor<'_, H> {
             }
             states = self.states().await?;
         }
-        let up = removed.into_iter().filter(|unit| !states.get(*unit).copied().is_none_or(is_down));
+        let state = |unit: &UnitName| states.get(unit).copied().unwrap_or(ActiveState::Inactive);
+        let up = removed.iter().filter(|unit| !is_down(state(unit)));
         for stopped in join_all(up.map(|unit| self.host.run_job(JobType::Stop, unit))).await {
             // systemd says in the journal what it could not stop.
             let _ = stopped?;
+        }
+        let again = removed.into_iter().filter(|unit| state(unit) != ActiveState::Inactive);
+        let again: Vec<_> = again.cloned().collect();
+        if !again.is_empty() {
+            // It failed again, or was killed while it started.
+            self.host.reset_failed(again).await;
         }
         Ok(())
     }

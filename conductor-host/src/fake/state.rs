@@ -171,10 +171,15 @@ impl HostState {
 
     /// Makes a unit active with its current file, and the slice that it is in.
     pub fn set_active(&mut self, unit: &UnitName, now: Duration) {
+        self.set_active_for(unit, now, None);
+    }
+
+    /// Makes a unit active, as [`HostState::set_active`], that fails after some time.
+    pub fn set_active_for(&mut self, unit: &UnitName, now: Duration, stays: Option<Duration>) {
         self.start_slice(unit, now);
         let text = self.units.units.get(unit).map(|unit| unit.body().to_owned());
         let state = ActiveState::Active;
-        let held = Held { state, since: now, stays: None, watched: true, job: 0, text };
+        let held = Held { state, since: now, stays, watched: true, job: 0, text };
         self.held.insert(unit.clone(), held);
     }
 

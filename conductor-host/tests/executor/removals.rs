@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use conductor_core::name::UnitName;
-use conductor_core::plan::{Plan, Step, converge, remove};
+use conductor_core::plan::{ActiveState, Plan, Step, converge, remove};
 use conductor_core::release::{retry_service, retry_timer};
 use conductor_core::value::Span;
 use conductor_host::fake::{FakeHost, Fault, Program};
@@ -320,9 +320,18 @@ fn a_service_of_which_an_instance_stays_up_still_serves() {
 /// `conductor-retry@ID.service` may see that an instance has failed, and start it after conductor has stopped it.
 #[test]
 fn what_is_started_again_before_its_removal_is_stopped() {
-    let started = |unit: &UnitName| unit.as_str().starts_with("conductor-web-v2");
+    let mut failed = 0;
+    for stays in (0..2000).step_by(5).map(Duration::from_millis).map(Some).chain([None]) {
+        failed += usize::from(!started_again(stays));
+    }
+    assert!(failed > 0, "it was never up when its files went");
+}
+
+/// Deploys a release that fails and is started again for some time. Returns whether the retry was over by itself.
+fn started_again(stays: Option<Duration>) -> bool {
+    let is_new = |unit: &UnitName| unit.as_str().starts_with("conductor-web-v2");
     let host = FakeHost::default().with_programs(move |unit| Program {
-        fails: unit.kind() == "service" && started(unit),
+        fails: unit.kind() == "service" && is_new(unit),
         ..Program::default()
     });
     let deploy = |text: &str, watcher: &mut dyn Watcher| {
@@ -339,18 +348,19 @@ fn what_is_started_again_before_its_removal_is_stopped() {
     let mut again = Vec::new();
     let report = deploy("revision: v2\n", &mut |event: &Event<'_>| {
         let Event::Done { step: Step::Stop(unit), .. } = event else { return };
-        if started(unit) {
+        if is_new(unit) {
             again.push((*unit).clone());
-            host.state_mut().set_active(unit, host.now());
-            host.state_mut().set_active(&retry, host.now());
+            host.state_mut().set_active_for(unit, host.now(), stays);
+            host.state_mut().set_active_for(&retry, host.now(), stays);
         }
     });
     assert!(report.failure.is_some_and(|failure| failure.undone));
     assert!(!again.is_empty(), "no failed instance was stopped");
-    let states = host.state().states(host.now());
-    let up: Vec<_> =
-        states.iter().filter(|(_, state)| state.is_up()).map(|(unit, _)| unit).collect();
-    assert!(!up.iter().any(|unit| started(unit) || **unit == retry), "{up:?}");
+    let state = |unit: &UnitName| host.state().state(unit, host.now());
+    for unit in &again {
+        assert_eq!(state(unit), ActiveState::Inactive, "{unit} after {stays:?}");
+    }
+    assert!(!state(&retry).is_up(), "{stays:?}");
     // What else it had to start waits for the timer.
-    assert!(up.contains(&&timer), "{up:?}");
+    state(&timer).is_up()
 }
