@@ -55,8 +55,8 @@ fn listens_first(host: &Host, engine: Engine) {
     host.eventually("the container is up", |host| host.path("/srv/signs/up").exists());
     let eve = as_eve(
         host,
-        "python3 /srv/eve.py web. socket >/tmp/eve 2>&1 & \
-         until grep -q looked /tmp/eve; do sleep 0.05; done; cat /tmp/eve",
+        "rm -f /tmp/eve; python3 /srv/eve.py web. socket >/tmp/eve 2>&1 & \
+         until grep -qs looked /tmp/eve; do sleep 0.05; done; cat /tmp/eve",
     );
     // She did see it; otherwise this would prove nothing.
     assert!(!eve.stdout.contains("looked at 0"), "{eve}");

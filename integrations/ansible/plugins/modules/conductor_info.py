@@ -90,7 +90,7 @@ def main():
     answer = cli.ask(["status"] + (["--id", only] if only else []))
     if not answer.ok and answer.kind != "unknown_service":
         cli.fail(answer)
-    version = module.run_command([cli.path, "--version"], check_rc=True)[1].split()[-1]
+    version = module.run_command([cli.path, "--version"], check_rc=True)[1].split()[1]
     module.exit_json(changed=False, version=version, services=answer.json.get("services", []))
 
 
