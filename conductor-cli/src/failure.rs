@@ -7,7 +7,7 @@ use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind as UsageKind};
 use conductor_core::caught::{self, Panicked};
-use conductor_core::error::{Invalid, PathError, Problem, Problems};
+use conductor_core::error::{Invalid, PathError, Problem, Problems, with_sources};
 use conductor_core::name::ServiceId;
 use conductor_host::Error;
 
@@ -103,15 +103,7 @@ impl Failure {
 
     fn message(&self) -> String {
         match self {
-            Self::Core(error) => {
-                let mut message = error.to_string();
-                let mut source = error.source();
-                while let Some(cause) = source {
-                    message.extend([": ", &cause.to_string()]);
-                    source = cause.source();
-                }
-                message
-            }
+            Self::Core(error) => with_sources(error),
             Self::Argument(invalid) => invalid.to_string(),
             Self::Environment { name } => format!("{name} is not set"),
             Self::Program { name, source } => format!("cannot run {name}: {source}"),

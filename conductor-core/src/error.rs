@@ -125,6 +125,20 @@ impl<T, E: Into<std::io::Error>> PathContext<T> for Result<T, E> {
     }
 }
 
+/// Returns the message of an error with those of its sources, which some errors have in their own already.
+pub fn with_sources(error: &dyn std::error::Error) -> String {
+    let mut message = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        let text = cause.to_string();
+        if !message.ends_with(&text) {
+            message.extend([": ", &text]);
+        }
+        source = cause.source();
+    }
+    message
+}
+
 /// Returns a path for a message, on one line: a name may contain line ends, terminal control characters
 /// and characters that change the direction of text.
 pub fn shown_path(path: &Path) -> String {
@@ -157,6 +171,20 @@ pub fn shown(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sources_are_told_once() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("no answer: {0}")]
+        struct Repeats(#[source] PathError);
+        let error = PathError {
+            action: "read",
+            path: "/a".into(),
+            source: std::io::Error::other("not here"),
+        };
+        assert_eq!(with_sources(&error), "cannot read /a: not here");
+        assert_eq!(with_sources(&Repeats(error)), "no answer: cannot read /a: not here");
+    }
 
     #[test]
     fn a_path_is_shown_on_one_line_and_orders_nothing() {

@@ -1,10 +1,9 @@
 //! The result of a change, for people and, as JSON, for programs.
 
 use std::borrow::Cow;
-use std::error::Error as _;
 use std::sync::Arc;
 
-use conductor_core::error::PathError;
+use conductor_core::error::{PathError, with_sources};
 use conductor_core::name::{Revision, ServiceId, UnitName};
 use conductor_core::plan::Step;
 use schemars::JsonSchema;
@@ -248,13 +247,7 @@ impl Cause {
 
     /// Returns the cause with its sources, and a hint where there is one, in one line.
     fn in_full(&self) -> String {
-        let mut text = self.to_string();
-        let mut source = self.source();
-        while let Some(error) = source {
-            text.extend([": ", &error.to_string()]);
-            source = error.source();
-        }
-        let text = text.replace('\n', "; ");
+        let text = with_sources(self).replace('\n', "; ");
         match self {
             Self::Proxy(error) => match error.hint() {
                 Some(hint) => format!("{text} ({hint})"),

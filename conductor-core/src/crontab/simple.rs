@@ -126,7 +126,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Takes `$(...)`, `${...}`, `$[...]` and what is in backticks as one part of a word, as it is written.
+    /// Reads `$(...)`, `${...}`, `$[...]` or a part in backticks, and adds it unchanged to the current word.
     fn substituted(&mut self, first: char) {
         let mut text = String::from(first);
         let next = self.characters.peek().copied();

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 
 use super::dependencies::Edges;
-use super::{ActiveState, Dependencies, Observed, ServicePlan, Step, Turn};
+use super::{Dependencies, Observed, ServicePlan, Step, Turn};
 use crate::name::{ServiceId, UnitName};
 use crate::release::started_service;
 use crate::unit::Unit;
@@ -24,10 +24,7 @@ pub(super) fn replaced(services: &[ServicePlan], on: &Edges, observed: &Observed
             Step::Stop(name) | Step::Restart(name) => Some(name),
             _ => None,
         });
-        let is_up = |name: &&UnitName| {
-            let state = observed.state(name);
-            !matches!(state, None | Some(ActiveState::Inactive | ActiveState::Failed))
-        };
+        let is_up = |name: &&UnitName| observed.state(name).is_some_and(|state| !state.is_down());
         let stopped = stopped.filter(is_up).filter_map(|name| observed.set.units.get(name));
         let needs = stopped.flat_map(|unit| unit.values("After")).filter_map(|unit| {
             let unit: UnitName = unit.parse().ok()?;
@@ -118,8 +115,7 @@ fn taken(
 ) -> Option<(ServiceId, ServiceId)> {
     let held = late.iter().flat_map(|id| {
         let up = move |(name, _): &(&UnitName, &Unit)| {
-            let state = observed.state(name);
-            !matches!(state, None | Some(ActiveState::Inactive | ActiveState::Failed))
+            observed.state(name).is_some_and(|state| !state.is_down())
         };
         observed.units_of(id).filter(up).map(move |(_, unit)| (id, Held::by(unit)))
     });

@@ -249,6 +249,11 @@ impl ActiveState {
     pub fn is_up(self) -> bool {
         matches!(self, Self::Active | Self::Reloading)
     }
+
+    /// Returns whether nothing of the unit runs, and no job starts it.
+    pub fn is_down(self) -> bool {
+        matches!(self, Self::Inactive | Self::Failed)
+    }
 }
 
 /// The desired state of a service.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::RangeInclusive;
 
-use super::{ActiveState, FileChange, Observed, ServicePlan, Step};
+use super::{FileChange, Observed, ServicePlan, Step};
 use crate::name::{ServiceId, UnitName};
 use crate::release::Release;
 use crate::service::Service;
@@ -108,7 +108,7 @@ pub fn held_ports(
 ) -> Vec<(usize, u16, Holder)> {
     let up = observed.set.units.iter().filter_map(|(name, unit)| {
         let state = observed.state(name)?;
-        let runs = !matches!(state, ActiveState::Inactive | ActiveState::Failed);
+        let runs = !state.is_down();
         let (id, instance) = (unit.metadata.service.as_ref()?, unit.metadata.kind.instance()?);
         (runs && !removed.contains(id)).then_some((id, instance))
     });

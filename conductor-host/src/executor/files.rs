@@ -47,8 +47,8 @@ impl<H: Host> Executor<'_, H> {
         Ok(())
     }
 
-    /// Stops instances that were started again between their stop and their removal. That of a failed instance
-    /// is by `conductor-retry@ID.service`, which may have seen it before. Without its link, it does not see it.
+    /// Stops instances that were started again between their stop and their removal: before that,
+    /// `conductor-retry@ID.service` may have seen that one had failed. It does not see one without a link.
     async fn stop_started_again(
         &self,
         steps: &[Step],
@@ -64,7 +64,7 @@ impl<H: Host> Executor<'_, H> {
         }
         let retry = retry_service(&run.plan.service);
         let mut states = self.states().await?;
-        if !states.get(&retry).copied().is_none_or(is_down) {
+        if states.get(&retry).is_some_and(|state| !state.is_down()) {
             // It may be about to start one of these. What else it has to start, it does in its next turn.
             let _ = self.host.run_job(JobType::Stop, &retry).await?;
             if run.plan.revision.is_some() {
@@ -73,7 +73,7 @@ impl<H: Host> Executor<'_, H> {
             states = self.states().await?;
         }
         let state = |unit: &UnitName| states.get(unit).copied().unwrap_or(ActiveState::Inactive);
-        let up = removed.iter().filter(|unit| !is_down(state(unit)));
+        let up = removed.iter().filter(|unit| !state(unit).is_down());
         for stopped in join_all(up.map(|unit| self.host.run_job(JobType::Stop, unit))).await {
             // systemd says in the journal what it could not stop.
             let _ = stopped?;
@@ -188,9 +188,4 @@ impl<H: Host> Executor<'_, H> {
 /// Returns whether a unit is an instance: only their names have a digest after a dot.
 pub(super) fn is_instance(name: &UnitName) -> bool {
     name.as_str().matches('.').count() > 1
-}
-
-/// Returns whether nothing of a unit runs, and no job starts it.
-fn is_down(state: ActiveState) -> bool {
-    matches!(state, ActiveState::Inactive | ActiveState::Failed)
 }

@@ -12,7 +12,7 @@ use crate::doctor::{
 };
 use crate::system::{Proxies, Settings, Systemd, all_definitions, facts};
 use conductor_core::definition::Runtime;
-use conductor_core::error::Problem;
+use conductor_core::error::{Problem, with_sources};
 use conductor_core::name::ProxyName;
 use conductor_core::proxy::UpstreamChange;
 use conductor_core::runtime::Scope;
@@ -59,7 +59,7 @@ impl Conductor {
         });
         let engines = self.engines(&services, &mut unread);
         let systemd = self.connect().and_then(|systemd| systemd.ok_or(Error::Offline));
-        let systemd = systemd.map_err(|error| Unseeable::Broken(facts::whole(&error)));
+        let systemd = systemd.map_err(|error| Unseeable::Broken(with_sources(&error)));
         let uses = |engine| engines.contains(&engine);
         Facts {
             scope,
@@ -106,7 +106,7 @@ impl Conductor {
                 let images = units.filter_map(|(_, unit)| unit.metadata.kind.image());
                 engines.extend(images.map(|image| image.engine));
             }
-            Err(error) => unread.push(facts::whole(&error)),
+            Err(error) => unread.push(with_sources(&error)),
         }
         engines
     }
@@ -146,7 +146,7 @@ fn unreadable(problems: &[Problem]) -> Option<String> {
 }
 
 fn about(systemd: &Systemd) -> Seen<Manager> {
-    systemd.about_itself().map_err(|error| Unseeable::Broken(facts::whole(&error)))
+    systemd.about_itself().map_err(|error| Unseeable::Broken(with_sources(&error)))
 }
 
 fn firewalls(systemd: Option<&Systemd>) -> Firewalls {
@@ -173,7 +173,7 @@ fn trial(
         return Err((Unseeable::Denied(reason), None));
     }
     let broken =
-        |error: &dyn std::error::Error, hint| (Unseeable::Broken(facts::whole(error)), hint);
+        |error: &dyn std::error::Error, hint| (Unseeable::Broken(with_sources(error)), hint);
     let templates = proxies.templates().map_err(|error| broken(&error, error.hint()))?;
     let mut changes = Vec::new();
     for service in services {

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeSet;
 use std::env;
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -211,23 +210,11 @@ pub(crate) fn local_zone() -> Option<String> {
 }
 
 impl Unseeable {
-    /// Tells from a program's message whether its caller may not.
+    /// Returns why something was not seen, by what a program said of it.
     fn of(message: String) -> Self {
         match message.to_lowercase().contains("permission denied") {
             true => Self::Denied(message),
             false => Self::Broken(message),
         }
     }
-}
-
-/// Returns an error's message with its sources.
-pub(crate) fn whole(error: &dyn std::error::Error) -> String {
-    let mut message = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        // Writing to a String cannot fail.
-        let _ = write!(message, ": {cause}");
-        source = cause.source();
-    }
-    message
 }

@@ -84,7 +84,7 @@ impl<'t> Translation<'t> {
         self.container
     }
 
-    /// Gives the container the name that it has with Quadlet.
+    /// Sets the name that the container has with Quadlet.
     fn name_container(&mut self, lines: &[Line]) {
         let is_task = |line: &Line| {
             line.section == "Service" && line.key == "Type" && line.value == "oneshot"

@@ -130,7 +130,7 @@ impl OutputCopy {
         Ok(length)
     }
 
-    /// Has another process pass on what is written from now on, if there is still somebody who can write. Without a
+    /// Starts a process that passes on what is written from now on, if a writer is left. Without a
     /// reader of the pipe, SIGPIPE would end it.
     fn leave(self) -> Result<(), RunError> {
         let Some(reader) = self.reader else { return Ok(()) };

@@ -244,7 +244,7 @@ impl Systemd {
         zbus::block_on(async {
             let Some(path) = self.path(unit).await? else { return Ok(false) };
             let state = self.active_state(&path).await?;
-            Ok(!matches!(state, ActiveState::Inactive | ActiveState::Failed))
+            Ok(!state.is_down())
         })
     }
 

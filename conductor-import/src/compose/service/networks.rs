@@ -92,7 +92,7 @@ pub(crate) fn container_name(c: &mut Conversion<'_>, entry: &Entry, origin: &Ori
     }
 }
 
-/// Gives the container its name, unless several may run at the same time. Returns the name if it has to be an alias.
+/// Sets the name of the container, unless several may run at the same time. Returns the name if it has to be an alias.
 ///
 /// Compose never has two containers of such a name, and conductor's proxy and `start-first` are of no use then. So
 /// whoever writes them wants two.
