@@ -135,7 +135,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
-    use crate::exit_status::generated::assert_generated;
+    use crate::generated::assert_generated;
 
     fn schemas() -> impl Iterator<Item = Value> {
         OutputOf::value_variants().iter().map(|command| command.schema().to_value())

@@ -16,14 +16,11 @@ pub(crate) const TIMED_OUT: u8 = 124;
 pub(crate) const NOT_RUN: u8 = 125;
 
 #[cfg(test)]
-#[path = "../../conductor-core/tests/support/generated.rs"]
-pub(crate) mod generated;
-
-#[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
 
     use super::*;
+    use crate::generated;
 
     /// Each status, its meaning, and what else is to be known.
     const TABLE: [(u8, &str, &str); 7] = [

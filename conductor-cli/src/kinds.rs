@@ -139,7 +139,7 @@ mod tests {
     use std::fmt::Write as _;
 
     use super::*;
-    use crate::exit_status::generated::assert_generated;
+    use crate::generated::assert_generated;
 
     /// The kinds in the order of the table. Errors of the output have no JSON form.
     const KINDS: [Kind; 35] = [

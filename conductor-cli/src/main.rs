@@ -8,6 +8,8 @@ mod contract;
 mod error_object;
 mod exit_status;
 mod failure;
+#[cfg(test)]
+mod generated;
 mod hints;
 mod human;
 mod interrupt;

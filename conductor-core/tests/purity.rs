@@ -10,7 +10,7 @@ const TOUCHES_A_HOST: [&str; 10] =
 #[test]
 fn nothing_that_touches_a_host_is_linked() {
     let mut tree = Command::new(env!("CARGO"));
-    tree.args(["tree", "--locked", "--offline", "--package=conductor-core", "--edges=normal"]);
+    tree.args(["tree", "--locked", "--offline", "--package=conductor-compiler", "--edges=normal"]);
     tree.args(["--target=all", "--prefix=none", "--format={p}"]);
     let output = tree.current_dir(env!("CARGO_MANIFEST_DIR")).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));

@@ -15,9 +15,9 @@ use conductor_export::{Target, export};
 use conductor_import::{Surroundings, compose};
 use serde_json::Value;
 
-#[path = "../../conductor-core/tests/support/generated.rs"]
+#[path = "support/generated.rs"]
 mod generated;
-#[path = "../../conductor-core/tests/support/yaml.rs"]
+#[path = "support/yaml.rs"]
 mod yaml;
 
 use yaml::yaml;

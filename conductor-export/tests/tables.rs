@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 
 use conductor_export::{Fate, ROWS, Target};
 
-#[path = "../../conductor-core/tests/support/generated.rs"]
+#[path = "support/generated.rs"]
 mod generated;
 
 fn cell(fate: Fate) -> String {

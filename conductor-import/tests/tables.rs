@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use conductor_import::{Row, compose, quadlet};
 
-#[path = "../../conductor-core/tests/support/generated.rs"]
+#[path = "support/generated.rs"]
 mod generated;
 
 fn table(heading: &str, rows: impl Iterator<Item = Row>) -> String {

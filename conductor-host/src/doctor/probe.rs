@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn what_is_shipped_is_an_override() {
-        let shipped = include_str!("../../../integrations/needrestart/conductor.conf");
+        let shipped = include_str!("needrestart.conf");
         assert!(shipped.lines().any(|line| line == OVERRIDE), "{shipped}");
         assert!(is_override(OVERRIDE));
         for other in [

@@ -1,0 +1,1 @@
+../../conductor-core/tests/support/generated.rs
