@@ -17,7 +17,7 @@ const FULL: &str = "\
     id: shop\nimage: registry.example/shop\nrevision: v42\nport: 8080\nuser: app\ncommand: [bin/serve]\n\
     env: {A: '{revision}'}\nenv_files: [/etc/shop.env]\nsecrets: {key: /etc/key}\n\
     volumes: ['/srv/uploads:/uploads:ro', '/srv/a,b:/b', 'data:/data', 'old:/old']\nvolume_names: {old: Shop_old}\nlimits: {memory: 64M, cpu: 0.5, pids: 9}\n\
-    networks: {front: {aliases: [www, shop.example]}, backend: }\n\
+    networks: {front: {aliases: [www, shop.example], ipv4_address: 10.9.0.5, ipv6_address: 'fd00::5'}, backend: }\n\
     health: {command: [bin/alive]}\n";
 
 /// A definition with none of them.

@@ -9,8 +9,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use conductor_core::definition::{
-    Definition, Deploy, Engines, Health, Job, LIMITS, Limits, MEANINGS, Native, ProcessKeys, Proxy,
-    schema,
+    Definition, Deploy, Engines, Health, Job, LIMITS, Limits, MEANINGS, Native, Network,
+    ProcessKeys, Proxy, schema,
 };
 use conductor_core::service::{Places, Service};
 use conductor_core::settings::{self, ProxyKeys};
@@ -148,7 +148,7 @@ fn meanings() -> String {
     row("user", "`--user`", "`--user`", "`User=`, `Group=`");
     row("cap_add", "`--cap-add`", "`--cap-add`", capabilities);
     row("cap_drop", "`--cap-drop`", "`--cap-drop`", &refused("it has none but those of cap_add"));
-    let network = "`--network`, with aliases";
+    let network = "`--network`, with aliases and addresses";
     row("networks", network, network, &refused("it is in the network of the host"));
     row("network_mode", "`--network`", "`--network`", "`none`: `PrivateNetwork=yes`");
     row("ports", "`--publish`", "`--publish`", "the ports at which the program listens");
@@ -178,6 +178,7 @@ fn the_tables_of_fields_are_generated() {
     for (name, table) in [
         ("meanings", meanings()),
         ("definition", table::<Definition>(&schema, "Definition", "field")),
+        ("network", table::<Network>(&schema, "Network", "field of a network")),
         ("health", table::<Health>(&schema, "Health", "field of `health`")),
         ("job", table::<Job>(&schema, "Job", "field of a job")),
         ("proxy", table::<ProxyKeys>(&settings, "ProxyKeys", "field of `proxy.NAME`")),

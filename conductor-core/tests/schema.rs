@@ -65,6 +65,13 @@ fn both_accept_what_is_good() {
         ("volumes", json!(["/a:/b", "/e/{revision}:/c:ro", "/a:/d:rw", "my-data:/data:ro"])),
         ("ports", json!([9100, "53:53/udp", "127.0.0.1:80:80", "[::1]:80:80/tcp", "1-2:1-2"])),
         ("networks", json!(["backend", "Shop_default"])),
+        (
+            "networks",
+            json!({"a": {
+                "ipv4_address": "10.9.0.5", "ipv6_address": "fd00::5", "internal": false, "enable_ipv6": true,
+                "subnets": ["10.9.0.0/24", "fd00::/64"], "gateways": ["10.9.0.1"], "driver_opts": {"mtu": 1450},
+            }}),
+        ),
         ("network_mode", json!("host")),
         ("networks", json!({"backend": null, "front": {}, "a": {"aliases": ["db", "db.example"]}})),
         ("user", json!(1000)),

@@ -251,8 +251,12 @@ pub const ROWS: &[Row] = &[
         "networks",
         "",
         [
-            Kept("`networks`, with `aliases`; without it `network_mode: bridge`"),
-            Kept("`networks`, with `aliases`, as overlay networks of the stack"),
+            Kept(
+                "`networks`, with aliases, addresses and how they are made; without it `network_mode: bridge`",
+            ),
+            Partly(
+                "`networks`, with `aliases`, as overlay networks of the stack; fixed addresses and options of drivers are left out",
+            ),
             Kept("`Network=`, and a `.network` file for each"),
         ],
     ),

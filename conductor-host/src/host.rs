@@ -14,6 +14,7 @@ use conductor_core::error::PathError;
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Hook, Step};
 use conductor_core::proxy::UpstreamChange;
+use conductor_core::service::NetworkSettings;
 use conductor_core::unit::{EngineImage, EngineNetwork, LocalImage, NamedVolume};
 use conductor_core::value::HostPath;
 
@@ -103,8 +104,12 @@ pub trait Host {
     /// Removes a name of an image, and the image if that was its last one. If something still uses it, it stays, and that is an error.
     async fn remove_image(&self, image: &EngineImage) -> Result<(), EngineError>;
 
-    /// Makes a network, unless the engine has one of that name.
-    async fn make_network(&self, network: &EngineNetwork) -> Result<(), EngineError>;
+    /// Makes a network, unless the engine has one of that name. If that one was made otherwise, it is an error.
+    async fn make_network(
+        &self,
+        network: &EngineNetwork,
+        settings: &NetworkSettings,
+    ) -> Result<(), EngineError>;
 
     /// Removes a network. One that conductor did not make, or that is not there, is not an error. If a container
     /// uses it, it stays, and that is an error.

@@ -10,6 +10,7 @@ use schemars::JsonSchema;
 use serde::{Serialize, Serializer};
 
 use crate::ops::Error;
+use crate::system::networks::{NETWORK_OTHERWISE, OTHERWISE};
 use crate::system::{EngineError, JobError, ProxyError};
 
 /// The outcome of a command that changes a host.
@@ -234,6 +235,7 @@ impl Cause {
             Self::Network(error) if error.said.contains("aardvark-dns") => {
                 Some("install it: apt install aardvark-dns".into())
             }
+            Self::Network(error) if error.said == OTHERWISE => Some(NETWORK_OTHERWISE.into()),
             Self::Dependent { service } => Some(
                 format!(
                     "it was kept because {service} still needs it: mend what failed in {service}, and run the command \

@@ -66,7 +66,7 @@ fn each_alias_in_a_network_counts() {
     let aliases: Vec<_> = service
         .networks
         .values()
-        .flatten()
+        .flat_map(|network| &network.aliases)
         .map(conductor_core::name::NetworkAlias::as_str)
         .collect();
     assert_eq!(aliases, ["db", "postgres"]);

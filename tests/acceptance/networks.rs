@@ -41,25 +41,55 @@ fn asked_inside(host: &Host, engine: Engine, service: &str, url: &str) -> String
     host.sh(&format!("{} exec {name} wget -q -O - {url}", engine.program()))
 }
 
+/// Checks that a network and an address in it are as the definition says.
+#[track_caller]
+fn is_made_as_defined(host: &Host, engine: Engine) {
+    let program = engine.program();
+    let network = host.sh(&format!("{program} network inspect front | tr -d ' '")).to_lowercase();
+    for part in ["\"internal\":true", "10.199.7.0/24", "10.199.7.1\""] {
+        assert!(network.contains(part), "{part}: {network}");
+    }
+    host.sh("test -d /sys/class/net/br-front");
+    let names = containers(host, engine);
+    let name = names.iter().find(|name| name.starts_with("conductor-shop-")).expect("it runs");
+    let networks = host
+        .sh(&format!("{program} inspect --format '{{{{json .NetworkSettings.Networks}}}}' {name}"));
+    assert!(networks.contains("\"10.199.7.9\""), "{networks}");
+}
+
 fn find_each_other(host: &Host, engine: Engine) {
     host.sandbox.load_image(engine).expect("the engine takes the image");
     let db = format!("networks: {{backend: {{aliases: [store.example]}}}}\n{HEALTHY}");
     define(host, engine, "db", "v1", &db);
     // It becomes healthy once it has reached the other one, which starts at the same time.
-    define(
-        host,
-        engine,
-        "shop",
-        "v1",
-        "networks: [backend, front]\nport: 8080\nhealth: {http: /health, interval: 200ms, timeout: 5s}\n\
-         command: [sh, -c, 'until wget -q -O /dev/null http://db/; do sleep 0.1; done; exec server']\n\
-         cron: {tidy: {schedule: '0 3 * * *', command: [wget, -q, -O-, 'http://db/']}}\n",
-    );
+    let shop = |front: &str| {
+        let front = format!("{front}gateways: [10.199.7.1], subnets: [10.199.7.0/24]");
+        let more = format!(
+            "networks:\n  backend:\n  front: {{{front}, ipv4_address: 10.199.7.9, \
+             driver_opts: {{com.docker.network.bridge.name: br-front}}}}\n\
+             port: 8080\nhealth: {{http: /health, interval: 200ms, timeout: 5s}}\n\
+             command: [sh, -c, 'until wget -q -O /dev/null http://db/; do sleep 0.1; done; exec server']\n\
+             cron: {{tidy: {{schedule: '0 3 * * *', command: [wget, -q, -O-, 'http://db/']}}}}\n"
+        );
+        define(host, engine, "shop", "v1", &more);
+    };
+    shop("internal: true, ");
     let engine_name = engine.program();
     host.apply()
         .says(&format!("make the network backend if {engine_name} has none of that name"))
         .says(&format!("make the network front if {engine_name} has none of that name"));
     assert_eq!(networks(host, engine), "backend front");
+    host.is_converged();
+    is_made_as_defined(host, engine);
+    // The network that is there stays as it is, and so does what is in it.
+    let before = containers(host, engine);
+    shop("");
+    host.conductor(&["apply"])
+        .exits(3)
+        .complains("a network of that name is there, made otherwise");
+    assert_eq!(containers(host, engine), before);
+    shop("internal: true, ");
+    host.apply();
     host.is_converged();
     let inside = |service, url| asked_inside(host, engine, service, url);
     assert_eq!(inside("shop", "http://store.example/"), "v1");

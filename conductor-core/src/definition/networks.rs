@@ -7,22 +7,41 @@ use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 
-use super::field::{Field, Located};
+use super::field::{Field, Located, Table};
 use crate::error::{Invalid, shown};
 use crate::name::{NetworkAlias, NetworkName};
 use crate::text::serde_error;
+use crate::value::{DriverOptionName, DriverOptionValue, NetworkAddress, Subnet};
 
 /// The networks of a service, in the order of the file.
 #[derive(Debug)]
 pub struct Networks(pub Vec<(Located<NetworkName>, Field<Option<Network>>)>);
 
-/// What a service is in a network.
+/// What a service is in a network, and how the network is made. What is said of the network must be the same for each
+/// service in it.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default)]
 #[schemars(deny_unknown_fields)]
 pub struct Network {
     /// Names of its instances in the network, besides the service's id.
     pub aliases: Field<Vec<Field<NetworkAlias>>>,
+    /// The IPv4 address of its instance in the network. Only one container can have it, so the service has one
+    /// instance, and the old one stops before the new one starts.
+    pub ipv4_address: Field<NetworkAddress>,
+    /// The same for IPv6.
+    pub ipv6_address: Field<NetworkAddress>,
+    /// The network: containers reach each other, and nothing outside of it.
+    #[schemars(extend("default" = false))]
+    pub internal: Field<bool>,
+    /// The network: containers have an address of IPv6, too. Not needed with a range of IPv6 in `subnets`.
+    #[schemars(extend("default" = false))]
+    pub enable_ipv6: Field<bool>,
+    /// The network: the ranges of its addresses, such as `172.28.0.0/16`. The engine chooses one if none is given.
+    pub subnets: Field<Vec<Field<Subnet>>>,
+    /// The network: the addresses of the host in it, at most one for each range.
+    pub gateways: Field<Vec<Field<NetworkAddress>>>,
+    /// The network: options of its driver, which is a bridge, such as `com.docker.network.driver.mtu`.
+    pub driver_opts: Field<Table<DriverOptionName, DriverOptionValue>>,
 }
 
 impl<'de> Deserialize<'de> for Networks {

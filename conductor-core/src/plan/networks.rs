@@ -17,7 +17,9 @@ fn of<'u>(units: impl Iterator<Item = &'u Unit>) -> BTreeSet<EngineNetwork> {
 
 /// Returns the steps that make the networks of units.
 pub(super) fn ready<'u>(units: impl Iterator<Item = &'u Unit>) -> impl Iterator<Item = Step> {
-    of(units).into_iter().map(Step::MakeNetwork)
+    let networks: BTreeMap<_, _> =
+        units.flat_map(|unit| unit.metadata.kind.network_settings()).collect();
+    networks.into_iter().map(|(network, settings)| Step::MakeNetwork(network, settings.clone()))
 }
 
 /// Returns the steps that remove the networks of some units that others do not have.

@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::name::{ProxyName, ServiceId, UnitName};
 use crate::proxy::{UpstreamChange, UpstreamFile};
+use crate::service::NetworkSettings;
 use crate::unit::{EngineImage, EngineNetwork, Link, NamedVolume, Unit};
 use crate::value::{Digest, HostPath, Span};
 
@@ -34,7 +35,7 @@ pub enum Step {
         tag: String,
     },
     /// Make a network, unless the engine has it.
-    MakeNetwork(EngineNetwork),
+    MakeNetwork(EngineNetwork, NetworkSettings),
     /// Run a command once, as its own unit, and wait for its end.
     Run(Hook),
     /// Write a unit file.
@@ -176,7 +177,7 @@ impl Step {
             Self::TestProxy { .. } => "test_proxy",
             Self::Pull { .. } => "pull",
             Self::Tag { .. } => "tag",
-            Self::MakeNetwork(_) => "make_network",
+            Self::MakeNetwork(..) => "make_network",
             Self::Run(_) => "run",
             Self::Write { .. } => "write",
             Self::Enable(_) => "enable",
@@ -242,7 +243,7 @@ impl fmt::Display for Step {
             Self::Tag { image, id: Some(id), tag } => {
                 write!(f, "keep {}, {}, as {tag}", image.reference, id.short())
             }
-            Self::MakeNetwork(EngineNetwork { engine, name }) => {
+            Self::MakeNetwork(EngineNetwork { engine, name }, _) => {
                 let engine = engine.program();
                 write!(f, "make the network {name} if {engine} has none of that name")
             }

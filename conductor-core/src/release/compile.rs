@@ -207,7 +207,7 @@ pub(super) fn instance_unit(
         pin,
         contents: BTreeMap::new(),
         volumes,
-        networks: service.networks.keys().cloned().collect(),
+        networks: release.network_settings(),
         record: record.cloned(),
     }));
     Ok(Unit::new(text, metadata(service, kind)))

@@ -8,8 +8,8 @@ use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::definition::{NetworkMode, Runtime, ServiceType, defaults};
-use crate::name::{NetworkAlias, NetworkName, Revision, ServiceId};
-use crate::service::{Deploy, Health, Limits, Process, Service};
+use crate::name::{NetworkName, Revision, ServiceId};
+use crate::service::{Connection, Deploy, Health, Limits, Process, Service};
 use crate::unit::hex;
 use crate::value::{
     Argument, Capability, CredentialName, Directive, EnvName, EnvValue, FixedPort, HostPath,
@@ -39,7 +39,7 @@ struct Fingerprint<'a> {
     ports: &'a [FixedPort],
     listen: Listen,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
-    networks: &'a BTreeMap<NetworkName, BTreeSet<NetworkAlias>>,
+    networks: &'a BTreeMap<NetworkName, Connection>,
     #[serde(skip_serializing_if = "Option::is_none")]
     network_mode: Option<NetworkMode>,
     env: &'a BTreeMap<EnvName, EnvValue>,

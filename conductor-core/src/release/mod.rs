@@ -22,10 +22,10 @@ pub use shared::{
 use crate::caught::Panicked;
 use crate::definition::Runtime;
 use crate::error::Invalid;
+use crate::name::{NetworkName, ReleaseName, Revision, ServiceId, UnitName};
 pub use crate::name::{PREFIX, job_unit, timer_unit};
-use crate::name::{ReleaseName, Revision, ServiceId, UnitName};
 use crate::runtime::{self, SOCKETS, Scope};
-use crate::service::{HostFile, Service};
+use crate::service::{HostFile, NetworkSettings, Service};
 use crate::unit::{
     Engine, EngineImage, EngineNetwork, Instance, Link, Record, TemplateError, Templates, Unit,
     UnitSet, escape,
@@ -244,15 +244,21 @@ impl<'s> Release<'s> {
         engine_image(self, &self.task_tokens())
     }
 
-    /// Returns the networks of its containers.
-    pub fn networks(&self) -> Vec<EngineNetwork> {
+    /// Returns the networks of its containers, each with how it is made.
+    pub fn networks(&self) -> Vec<(EngineNetwork, NetworkSettings)> {
         let engine = match self.service.runtime {
             Runtime::Native => return Vec::new(),
             Runtime::Docker => Engine::Docker,
             Runtime::Podman => Engine::Podman,
         };
-        let names = self.service.networks.keys().cloned();
-        names.map(|name| EngineNetwork { engine, name }).collect()
+        let networks = self.network_settings().into_iter();
+        networks.map(|(name, settings)| (EngineNetwork { engine, name }, settings)).collect()
+    }
+
+    /// Returns the names of its networks, each with how it is made.
+    fn network_settings(&self) -> BTreeMap<NetworkName, NetworkSettings> {
+        let networks = self.service.networks.iter();
+        networks.map(|(name, connection)| (name.clone(), connection.settings.clone())).collect()
     }
 
     /// Returns the files of the host that an instance needs, each with its place in the definition.

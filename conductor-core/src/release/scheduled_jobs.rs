@@ -62,7 +62,7 @@ pub(super) fn compile(
             image: release.engine_image()?,
             pin: pin.clone(),
             volumes: service.named_volumes(),
-            networks: service.networks.keys().cloned().collect(),
+            networks: release.network_settings(),
             record: record.cloned(),
         }));
         let view = TimerView {

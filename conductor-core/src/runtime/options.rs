@@ -6,7 +6,7 @@ use probe_protocol::places::PROBE;
 use super::{Instance, engine, health, inside, limits, process, socket};
 use crate::definition::{NetworkMode, PullPolicy, Runtime};
 use crate::name::{NetworkAlias, NetworkName, engine_volume};
-use crate::service::Service;
+use crate::service::{Connection, Service};
 use crate::unit::escape::CommandLine;
 use crate::value::{Endpoint, Volume, VolumeSource};
 
@@ -232,20 +232,28 @@ fn mount(service: &Service, kind: &str, source: &str, target: &str, read_only: b
     }
 }
 
-/// Returns the option for a network, in which the container has these names.
-fn network<'n>(
+/// Returns the option for a network. The instance of a service has names and addresses in it, by its id.
+fn network(
     runtime: Runtime,
     name: &NetworkName,
-    aliases: impl Iterator<Item = &'n str>,
+    connection: &Connection,
+    id: Option<&str>,
 ) -> String {
-    let aliases: Vec<_> = aliases.map(|alias| format!("alias={alias}")).collect();
-    let aliases = aliases.join(",");
+    let Connection { aliases, ipv4_address, ipv6_address, settings: _ } = connection;
+    let mut words = Vec::new();
+    if let Some(id) = id {
+        let names = std::iter::once(id).chain(aliases.iter().map(NetworkAlias::as_str));
+        words.extend(names.map(|alias| format!("alias={alias}")));
+        words.extend(ipv4_address.map(|address| format!("ip={address}")));
+        words.extend(ipv6_address.map(|address| format!("ip6={address}")));
+    }
+    let words = words.join(",");
     match runtime {
         // With --network-alias, docker gives the name in one network only.
-        Runtime::Docker if aliases.is_empty() => format!("--network=name={name}"),
-        Runtime::Docker => format!("--network=name={name},{aliases}"),
-        Runtime::Podman | Runtime::Native if aliases.is_empty() => format!("--network={name}"),
-        Runtime::Podman | Runtime::Native => format!("--network={name}:{aliases}"),
+        Runtime::Docker if words.is_empty() => format!("--network=name={name}"),
+        Runtime::Docker => format!("--network=name={name},{words}"),
+        Runtime::Podman | Runtime::Native if words.is_empty() => format!("--network={name}"),
+        Runtime::Podman | Runtime::Native => format!("--network={name}:{words}"),
     }
 }
 
@@ -304,9 +312,8 @@ fn defined(start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
     line.words(cap_add.iter().map(|capability| format!("--cap-add={capability}")));
     // A name leads to everything that has it, and a job does not do what its service does.
     let id = start.is_instance().then(|| instance.service.id.as_str());
-    for (name, aliases) in networks {
-        let aliases = aliases.iter().map(NetworkAlias::as_str).filter(|_| start.is_instance());
-        line.word(&network(instance.service.runtime, name, id.into_iter().chain(aliases)));
+    for (name, connection) in networks {
+        line.word(&network(instance.service.runtime, name, connection, id));
     }
     process::options(line, start, instance);
     line.words(network_mode.map(|mode| match mode {

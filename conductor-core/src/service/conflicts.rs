@@ -8,7 +8,7 @@ use crate::name::{ServiceId, job_unit};
 use crate::value::FixedPort;
 
 /// Checks that no two services of a host use the same id, the same upstream of a proxy, the same port of the host, the
-/// same name of a container, or the same name of a job's unit.
+/// same name of a container, the same address in a network, or the same name of a job's unit, and that they agree on how a network is made.
 ///
 /// # Errors
 /// One problem for each service that uses what another one uses.
@@ -16,6 +16,7 @@ pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
     let mut ids = BTreeMap::new();
     let (mut upstreams, mut units) = (BTreeMap::new(), BTreeMap::new());
     let mut containers = BTreeMap::new();
+    let (mut networks, mut addresses) = (BTreeMap::new(), BTreeMap::new());
     let mut ports: Vec<(&FixedPort, (usize, usize), &Service)> = Vec::new();
     let mut problems = Vec::new();
     for service in services {
@@ -64,6 +65,23 @@ pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
                 refuse(*at, below(format!("ports[{number}]")), message, &by.origin, "port");
             }
             ports.push((port, *at, service));
+        }
+        for (name, connection) in &service.networks {
+            let network = (service.runtime, name);
+            let place = keys.of(&format!("networks.{name}")).unwrap_or(*position);
+            let path = || below(format!("networks.{name}"));
+            let (settings, other) =
+                *networks.entry(network).or_insert((&connection.settings, service));
+            if *settings != connection.settings {
+                let message = format!("{} says otherwise how the network {name} is made", other.id);
+                refuse(place, path(), message, &other.origin, "network, or say the same in both");
+            }
+            for address in connection.addresses().filter(|_| service.instances > 0) {
+                if let Some(other) = addresses.insert((network, address), service) {
+                    let message = format!("{address} is also the address of {}", other.id);
+                    refuse(place, path(), message, &other.origin, "address");
+                }
+            }
         }
         let container = service.process.container_name.as_ref();
         if let Some(name) = container.filter(|_| service.instances > 0)
@@ -165,6 +183,42 @@ mod tests {
             "b.yaml:3:17: container_name: db is also the container of a\n  \
              hint: the other is in a.yaml; give one of them another name"
         );
+    }
+
+    #[test]
+    fn services_agree_on_how_a_network_is_made() {
+        let connected = |id: &str, runtime: &str, network: &str| {
+            let text = format!(
+                "id: {id}\nimage: app\nruntime: {runtime}\nnetworks:\n  backend: {{{network}}}\n"
+            );
+            Service::parse(Path::new(&format!("{id}.yaml")), &text).unwrap()
+        };
+        let made = "subnets: [10.9.0.0/24, 'fd00::/64'], internal: true";
+        let a = connected("a", "docker", &format!("{made}, ipv4_address: 10.9.0.5"));
+        for (runtime, other) in [
+            ("podman", ""),
+            ("docker", "internal: true, subnets: ['fd00::/64', 10.9.0.0/24]"),
+            ("docker", &format!("{made}, ipv4_address: 10.9.0.6")),
+        ] {
+            let services = [a.clone(), connected("b", runtime, other)];
+            assert_eq!(check_conflicts(&services), Ok(()), "{other}");
+        }
+        for (other, expected) in [
+            (
+                "",
+                "b.yaml:5:12: networks.backend: a says otherwise how the network backend is made\n  \
+                 hint: the other is in a.yaml; give one of them another network, or say the same in both",
+            ),
+            (
+                &format!("{made}, ipv4_address: 10.9.0.5"),
+                "b.yaml:5:12: networks.backend: 10.9.0.5 is also the address of a\n  \
+                 hint: the other is in a.yaml; give one of them another address",
+            ),
+        ] {
+            let services = [a.clone(), connected("b", "docker", other)];
+            let problems = check_conflicts(&services).unwrap_err().to_string();
+            assert_eq!(problems, expected, "{other}");
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub(crate) mod check;
 mod conflicts;
 mod dependencies;
 mod files;
+mod networks;
 mod places;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ pub use crate::definition::Process;
 pub use conflicts::check_conflicts;
 pub use dependencies::{Dependency, OnHost, check_dependencies};
 pub use files::{HostFile, Purpose};
+pub use networks::{Connection, NetworkSettings};
 pub use places::Places;
 
 use crate::cron::CalendarEvent;
@@ -26,7 +28,7 @@ use crate::definition::{
 };
 use crate::error::{Problem, Problems};
 use crate::name::{
-    JobName, NetworkAlias, NetworkName, ProxyName, Revision, ServiceId, VolumeName, engine_volume,
+    JobName, NetworkName, ProxyName, Revision, ServiceId, VolumeName, engine_volume,
 };
 use crate::value::{
     Argument, BodyText, Calendar, Capability, CredentialName, Crontab, Description, Directive,
@@ -70,8 +72,8 @@ pub struct Service {
     pub ports: Vec<FixedPort>,
     /// What the instances listen on, if they listen.
     pub listen: Listen,
-    /// The networks of its containers, each with the names of its instances besides its id.
-    pub networks: BTreeMap<NetworkName, BTreeSet<NetworkAlias>>,
+    /// The networks of its containers, each with what its instances are in it.
+    pub networks: BTreeMap<NetworkName, Connection>,
     /// The network of the host, or none, in place of them.
     pub network_mode: Option<NetworkMode>,
     /// Environment variables, with their tokens.

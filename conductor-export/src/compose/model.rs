@@ -103,6 +103,8 @@ model! {
     }
     Attachment {
         aliases: Texts,
+        ipv4_address: Option<String>,
+        ipv6_address: Option<String>,
     }
     SecretMount {
         source: String,
@@ -175,6 +177,17 @@ model! {
         name: Option<Text>,
         driver: Option<&'static str>,
         external: bool,
+        internal: bool,
+        enable_ipv6: bool,
+        ipam: Option<Ipam>,
+        driver_opts: Map<Text>,
+    }
+    Ipam {
+        config: Vec<Range>,
+    }
+    Range {
+        subnet: String,
+        gateway: Option<String>,
     }
     Volume {
         name: Option<Text>,

@@ -1,13 +1,16 @@
 //! Converts one service.
 
 use conductor_core::definition::{Condition, NetworkMode, Order, PullPolicy};
-use conductor_core::service::{Dependency, Health, HealthCheck, Service as Definition};
+use conductor_core::name::NetworkName;
+use conductor_core::service::{
+    Connection, Dependency, Health, HealthCheck, NetworkSettings, Service as Definition,
+};
 use conductor_core::value::{EngineOption, FixedPort, Tokenized as _};
 
 use super::Conversion;
 use super::model::{
-    Attachment, DependsOn, Deploy, Gpus, Healthcheck, Network, Restart, Service, Text, Texts,
-    Update,
+    Attachment, DependsOn, Deploy, Gpus, Healthcheck, Ipam, Network, Range, Restart, Service, Text,
+    Texts, Update,
 };
 use crate::given::{Given, start_period};
 use crate::text::go_time;
@@ -36,7 +39,8 @@ impl Conversion<'_> {
             }
             task.restart = "no";
             for attachment in task.networks.values_mut() {
-                attachment.aliases.clear();
+                // Only the instance is found by names, and only one container has an address.
+                *attachment = Attachment::default();
             }
             self.file.services.insert(name.clone(), task);
             service.depends_on.insert(name, DependsOn { condition: COMPLETED });
@@ -305,14 +309,56 @@ impl Conversion<'_> {
             None if given.is_alone() && !is_swarm => service.network_mode = Some("bridge"),
             None => {}
         }
-        for (name, aliases) in &given.service.networks {
-            let network = match is_swarm {
-                true => Network { driver: Some("overlay"), ..Network::default() },
-                false => Network { name: Some(name.into()), ..Network::default() },
+        for (name, connection) in &given.service.networks {
+            let Connection { aliases, ipv4_address, ipv6_address, settings } = connection;
+            let NetworkSettings { internal, enable_ipv6, subnets, gateways: _, driver_opts } =
+                settings;
+            let has_ipv6 = *enable_ipv6 || subnets.iter().any(|subnet| subnet.is_ipv6());
+            let config = settings.ranges().into_iter();
+            let config: Vec<_> = config
+                .map(|(subnet, gateway)| Range {
+                    subnet: subnet.to_string(),
+                    gateway: gateway.map(|gateway| gateway.to_string()),
+                })
+                .collect();
+            let mut network = Network {
+                internal: *internal,
+                enable_ipv6: has_ipv6,
+                ipam: (!config.is_empty()).then_some(Ipam { config }),
+                ..Network::default()
             };
+            let mut attachment = Attachment {
+                aliases: aliases.iter().map(Into::into).collect(),
+                ..Attachment::default()
+            };
+            if is_swarm {
+                network.driver = Some("overlay");
+                self.lost_in_swarm(given, name, connection);
+            } else {
+                network.name = Some(name.into());
+                let options = driver_opts.iter();
+                network.driver_opts = options
+                    .map(|(option, value)| (option.as_str().to_owned(), value.as_str().into()))
+                    .collect();
+                attachment.ipv4_address = ipv4_address.map(|address| address.to_string());
+                attachment.ipv6_address = ipv6_address.map(|address| address.to_string());
+            }
             self.file.networks.insert(name.to_string(), network);
-            let aliases = aliases.iter().map(Into::into).collect();
-            service.networks.insert(name.to_string(), Attachment { aliases });
+            service.networks.insert(name.to_string(), attachment);
+        }
+    }
+
+    /// Says what a service has in a network of one host only.
+    fn lost_in_swarm(&mut self, given: &Given<'_>, name: &NetworkName, connection: &Connection) {
+        let path = format!("networks.{name}");
+        if connection.addresses().next().is_some() {
+            let does = "it gives the container a fixed address";
+            let instead = "name the service in place of its address";
+            self.report.leave_out(given.service, &path, does, instead);
+        }
+        if !connection.settings.driver_opts.is_empty() {
+            let does = "these are options of a bridge on one host";
+            self.report.leave_out(given.service, &path, does, "");
         }
     }
 

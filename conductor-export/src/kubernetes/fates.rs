@@ -44,8 +44,9 @@ pub(crate) const KEYS: &[Of] = &[
     of(
         "networks",
         "",
-        Kept(
-            "a Service, without ports a headless one, and one for each alias; networks do not keep pods apart",
+        Partly(
+            "a Service, without ports a headless one, and one for each alias; networks do not keep pods apart, and \
+             have no addresses of their own",
         ),
     ),
     of("network_mode", "", Partly("`hostNetwork` for `host`; `none` is left out")),

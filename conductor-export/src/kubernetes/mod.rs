@@ -144,11 +144,24 @@ impl Conversion<'_> {
                 all.push(port);
             }
         }
+        for (network, connection) in networks {
+            let path = format!("networks.{network}");
+            if connection.addresses().next().is_some() {
+                let does = "it gives the container a fixed address";
+                let instead = "name the service in place of its address";
+                self.report.leave_out(given.service, &path, does, instead);
+            }
+            if connection.settings.internal {
+                let does = "containers reach nothing outside of the network";
+                self.report.leave_out(given.service, &path, does, "write a NetworkPolicy");
+            }
+        }
         if all.is_empty() && networks.is_empty() {
             return;
         }
         let own = name(id.as_str());
-        let aliases = networks.values().flatten().map(|alias| name(alias.as_str()));
+        let aliases =
+            networks.values().flat_map(|it| &it.aliases).map(|alias| name(alias.as_str()));
         let names: std::collections::BTreeSet<_> =
             std::iter::once(own.clone()).chain(aliases).collect();
         // In a network of conductor others reach all ports; a Service without ports has no address of its own.

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use conductor_core::definition::{NetworkMode, PullPolicy};
 use conductor_core::name::ContainerName;
-use conductor_core::service::{Health, HealthCheck, Limits, Process, Service as Definition};
-use conductor_core::unit::escape::{description, percent};
+use conductor_core::service::{
+    Health, HealthCheck, Limits, NetworkSettings, Process, Service as Definition,
+};
+use conductor_core::unit::escape::{description, percent, quote};
 use conductor_core::unit::start_timeout;
 use conductor_core::value::{Argument, HostPath, Span, User, Volume, VolumeSource};
 
-use super::unit::Unit;
+use super::unit::{Unit, dollar};
 use super::{Conversion, names};
 use crate::given::{Given, start_period};
 use crate::text::seconds;
@@ -272,9 +274,33 @@ impl Conversion<'_> {
             Some(NetworkMode::None) => unit.value("Network", "none"),
             None => {}
         }
-        for name in given.service.networks.keys() {
+        for (name, connection) in &given.service.networks {
+            let NetworkSettings { internal, enable_ipv6, subnets, gateways: _, driver_opts } =
+                &connection.settings;
             let mut network = Unit::default();
             network.line("Network", "NetworkName", &percent(name.as_str()));
+            if *internal {
+                network.line("Network", "Internal", "true");
+            }
+            if *enable_ipv6 || subnets.iter().any(|subnet| subnet.is_ipv6()) {
+                network.line("Network", "IPv6", "true");
+            }
+            for (subnet, gateway) in connection.settings.ranges() {
+                network.line("Network", "Subnet", &subnet.to_string());
+                if let Some(gateway) = gateway {
+                    network.line("Network", "Gateway", &gateway.to_string());
+                }
+            }
+            for (option, value) in driver_opts {
+                let (option, value) = (option.as_str(), value.as_str());
+                let (key, word) = if option == "com.docker.network.bridge.name" {
+                    // podman has another option for it.
+                    ("PodmanArgs", format!("--interface-name={value}"))
+                } else {
+                    ("Options", format!("{option}={value}"))
+                };
+                network.line("Network", key, &dollar(&quote(&word)));
+            }
             self.files.insert(format!("{name}.network"), network);
         }
     }
@@ -282,14 +308,16 @@ impl Conversion<'_> {
     /// Adds the networks, with the names that lead to an instance.
     fn found_by(given: &Given<'_>, name: &str, unit: &mut Unit) {
         let id = given.service.id.as_str();
-        for (network, aliases) in &given.service.networks {
+        for (network, connection) in &given.service.networks {
             let own = (name != id).then_some(id);
             let aliases = own
                 .into_iter()
-                .chain(aliases.iter().map(conductor_core::name::NetworkAlias::as_str));
-            let aliases: Vec<_> = aliases.map(|alias| format!("alias={alias}")).collect();
-            let colon = if aliases.is_empty() { "" } else { ":" };
-            unit.value("Network", format!("{network}.network{colon}{}", aliases.join(",")));
+                .chain(connection.aliases.iter().map(conductor_core::name::NetworkAlias::as_str));
+            let mut words: Vec<_> = aliases.map(|alias| format!("alias={alias}")).collect();
+            words.extend(connection.ipv4_address.map(|address| format!("ip={address}")));
+            words.extend(connection.ipv6_address.map(|address| format!("ip6={address}")));
+            let colon = if words.is_empty() { "" } else { ":" };
+            unit.value("Network", format!("{network}.network{colon}{}", words.join(",")));
         }
     }
 

@@ -59,7 +59,7 @@ impl Unit {
 }
 
 /// Returns a value in which systemd finds no variable.
-fn dollar(value: &str) -> String {
+pub(super) fn dollar(value: &str) -> String {
     value.replace('$', "$$")
 }
 

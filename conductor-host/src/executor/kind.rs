@@ -38,7 +38,7 @@ impl StepKind {
             Step::TestProxy { .. } => Self::TestProxy,
             Step::Pull { .. } => Self::Pull,
             Step::Tag { .. } => Self::Tag,
-            Step::MakeNetwork(_) => Self::MakeNetwork,
+            Step::MakeNetwork(..) => Self::MakeNetwork,
             Step::Run(_) => Self::Run,
             Step::Start(name) if name.kind() == "target" => Self::StartTarget,
             Step::Stop(name) if name.kind() == "slice" => Self::StopSlice,

@@ -278,8 +278,8 @@ impl<'h, H: Host> Executor<'h, H> {
             Step::TestProxy { proxy, changes } => self.test_proxy(proxy, changes).await,
             Step::Pull { image, always } => self.pull(image, *always, step, service).await,
             Step::Tag { image, id, tag } => self.tag(image, id.as_ref(), tag).await,
-            Step::MakeNetwork(network) => {
-                self.host.make_network(network).await.map_err(Cause::Network)
+            Step::MakeNetwork(network, settings) => {
+                self.host.make_network(network, settings).await.map_err(Cause::Network)
             }
             Step::Run(hook) => {
                 let unit = || Some(hook.unit.clone());

@@ -20,7 +20,7 @@ impl Networks {
         let mut networks = Self::default();
         for plan in plans {
             for step in plan.all_steps().chain(&plan.undo) {
-                if let Step::MakeNetwork(network) | Step::RemoveNetwork(network) = step {
+                if let Step::MakeNetwork(network, _) | Step::RemoveNetwork(network) = step {
                     let services = networks.0.entry(network.clone()).or_default();
                     services.insert(plan.service.clone());
                 }

@@ -8,6 +8,7 @@ use conductor_core::error::PathError;
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Hook, Step};
 use conductor_core::proxy::{FileStep, UpstreamChange, UpstreamFile, sequence};
+use conductor_core::service::NetworkSettings;
 use conductor_core::unit::{EngineImage, EngineNetwork, LocalImage, NamedVolume};
 use conductor_core::value::HostPath;
 
@@ -207,7 +208,11 @@ impl Host for FakeHost {
         Ok(())
     }
 
-    async fn make_network(&self, network: &EngineNetwork) -> Result<(), EngineError> {
+    async fn make_network(
+        &self,
+        network: &EngineNetwork,
+        _: &NetworkSettings,
+    ) -> Result<(), EngineError> {
         let turn = self.begin().await;
         self.clock.sleep(CALL).await;
         if turn.fails {

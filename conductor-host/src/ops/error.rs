@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::host::HostError;
+use crate::system::networks::{NETWORK_OTHERWISE, OTHERWISE};
 use crate::system::{EngineError, LockError, ProxyError, RunSocketError, SystemdError};
 use conductor_core::caught;
 use conductor_core::error::{Invalid, PathError, Problem, Problems};
@@ -280,6 +281,7 @@ impl Error {
             Self::Network { source, .. } if source.said.contains("aardvark-dns") => {
                 "install it: apt install aardvark-dns"
             }
+            Self::Network { source, .. } if source.said == OTHERWISE => NETWORK_OTHERWISE,
             Self::OldProbe { .. } => {
                 "install the conductor-probe of this version there; nothing was changed"
             }

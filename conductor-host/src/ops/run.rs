@@ -181,8 +181,8 @@ impl Conductor {
         if let Some(image) = missing {
             images::pull(&image, pulling).map_err(|source| Error::Pull { image, source })?;
         }
-        for network in release.networks() {
-            networks::make(&network).map_err(|source| {
+        for (network, settings) in release.networks() {
+            networks::make(&network, &settings).map_err(|source| {
                 let EngineNetwork { engine, name: network } = network;
                 Error::Network { engine, network, source }
             })?;

@@ -10,6 +10,7 @@ use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::name::{ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Hook, Step};
 use conductor_core::proxy::UpstreamChange;
+use conductor_core::service::NetworkSettings;
 use conductor_core::unit::{EngineImage, EngineNetwork, LocalImage, NamedVolume};
 use conductor_core::value::HostPath;
 use futures_channel::mpsc;
@@ -336,9 +337,13 @@ impl Host for SystemHost<'_> {
         unblock(move || images::remove(&image)).await
     }
 
-    async fn make_network(&self, network: &EngineNetwork) -> Result<(), EngineError> {
-        let network = network.clone();
-        unblock(move || networks::make(&network)).await
+    async fn make_network(
+        &self,
+        network: &EngineNetwork,
+        settings: &NetworkSettings,
+    ) -> Result<(), EngineError> {
+        let (network, settings) = (network.clone(), settings.clone());
+        unblock(move || networks::make(&network, &settings)).await
     }
 
     async fn remove_network(&self, network: &EngineNetwork) -> Result<(), EngineError> {

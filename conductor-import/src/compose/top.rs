@@ -2,7 +2,7 @@
 
 use conductor_core::definition::Runtime;
 
-use super::project::Project;
+use super::project::{Project, is_external};
 use crate::node::{Entry, Node};
 use crate::report::{Origin, Report};
 
@@ -42,10 +42,15 @@ fn networks(project: &Project<'_>, report: &mut Report) {
                 project.network(&network.key)
             )
         };
+        let is_bridge = is_bridge(&network.value);
+        if is_bridge && !is_external(Some(&network.value)) {
+            carried(project, &network.value, &origin, &make("OPTIONS"), report);
+        }
         for key in network.value.as_map().unwrap_or_default() {
             let origin = origin.key(&key.key, key.at);
             match key.key.as_str() {
                 "name" | "external" | "labels" | "attachable" => {}
+                "internal" | "enable_ipv6" | "ipam" | "driver_opts" if is_bridge => {}
                 "driver" if matches!(key.value.as_text(), Some("bridge" | "default") | None) => {}
                 "driver" => report.leave_out(
                     &origin,
@@ -70,6 +75,69 @@ fn networks(project: &Project<'_>, report: &mut Report) {
             }
         }
     }
+}
+
+/// Reports what a definition has no key for of a network whose other settings it has.
+fn carried(
+    project: &Project<'_>,
+    network: &Node,
+    origin: &Origin,
+    make: &str,
+    report: &mut Report,
+) {
+    let make = format!("{make}, and remove from the definitions what they say of it");
+    let at = |origin: &Origin, entry: &Entry| origin.key(&entry.key, entry.at);
+    if let Some(ipam) = network.entry("ipam") {
+        let origin = at(origin, ipam);
+        let keys = ipam.value.as_map().unwrap_or_default();
+        let known = |entry: &&Entry| match entry.key.as_str() {
+            "config" => true,
+            "driver" => matches!(entry.value.as_text(), Some("default") | None),
+            _ => entry.key.starts_with("x-"),
+        };
+        let ranges = ranges(network).flat_map(|it| it.as_map().unwrap_or_default());
+        let inner = ranges.filter(|it| !["subnet", "gateway"].contains(&it.key.as_str()));
+        for entry in keys.iter().filter(|entry| !known(entry)).chain(inner) {
+            let message = format!("left out: it sets {} of the addresses", entry.key);
+            report.leave_out(&at(&origin, entry), message, make.clone());
+        }
+        let given = self::ranges(network).filter_map(|range| range.text_of("subnet"));
+        for subnet in given.filter(|subnet| !counts(network, subnet)) {
+            let message =
+                format!("{subnet} is not needed: without enable_ipv6, docker does not use it");
+            report.note(&origin, message);
+        }
+    }
+    let Some(options) = network.entry("driver_opts") else { return };
+    let origin = at(origin, options);
+    for option in options.value.as_map().unwrap_or_default() {
+        if !has_option(project.runtime(), &option.key) {
+            let message = format!("left out: podman has no option {}", option.key);
+            report.leave_out(&at(&origin, option), message, "");
+        }
+    }
+}
+
+/// Returns whether a network is a bridge, which containers of one host share.
+pub(crate) fn is_bridge(network: &Node) -> bool {
+    matches!(network.text_of("driver"), Some("bridge" | "default") | None)
+}
+
+/// Returns the ranges of a network.
+pub(crate) fn ranges(network: &Node) -> impl Iterator<Item = &Node> {
+    let config = network.get("ipam").and_then(|ipam| ipam.get("config"));
+    config.map_or(&[][..], Node::items).iter()
+}
+
+/// Returns whether docker uses a range or a gateway: one of IPv6 only with `enable_ipv6`.
+pub(crate) fn counts(network: &Node, text: &str) -> bool {
+    !text.contains(':') || network.get("enable_ipv6").and_then(Node::as_bool) == Some(true)
+}
+
+/// Returns whether the engine has an option of a bridge. podman has few of those of docker.
+pub(crate) fn has_option(runtime: Runtime, name: &str) -> bool {
+    !(runtime == Runtime::Podman && name.starts_with("com.docker."))
+        || ["com.docker.network.bridge.name", "com.docker.network.driver.mtu"].contains(&name)
 }
 
 fn uses_network(project: &Project<'_>, name: &str) -> bool {

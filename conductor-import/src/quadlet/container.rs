@@ -48,12 +48,14 @@ pub(super) struct Translation<'t> {
     pub(super) report: &'t mut Report,
     container: Container,
     group: Option<String>,
+    /// The addresses of `IP=` and `IP6=`, each with its key: the network may follow.
+    addresses: Vec<(&'static str, Node, Origin)>,
 }
 
 impl<'t> Translation<'t> {
     pub(super) fn new(units: &'t Units, name: &'t str, report: &'t mut Report) -> Self {
         let container = Container { entries: Vec::new(), options: Vec::new() };
-        Self { units, name, report, container, group: None }
+        Self { units, name, report, container, group: None, addresses: Vec::new() }
     }
 
     /// Translates the lines of the section.
@@ -72,6 +74,7 @@ impl<'t> Translation<'t> {
             };
             self.line(line, &value, &origin);
         }
+        self.give_addresses();
         self.name_container(lines);
         if let Some(group) = self.group.take() {
             let user = self.container.entries.iter_mut().find(|entry| entry.key == "user");
@@ -82,6 +85,34 @@ impl<'t> Translation<'t> {
             }
         }
         self.container
+    }
+
+    /// Gives the container the addresses of `IP=` and `IP6=`, which podman takes with one network only.
+    fn give_addresses(&mut self) {
+        for (key, address, origin) in std::mem::take(&mut self.addresses) {
+            let networks = self.container.entries.iter_mut().find(|it| it.key == "networks");
+            let networks = networks.map(|networks| &mut networks.value.value);
+            let Some(Value::Map(networks)) = networks else {
+                let does =
+                    "left out: it gives the container an address in the network of all containers";
+                self.report.leave_out(&origin, does, "write a network, and the address there");
+                continue;
+            };
+            let [network] = networks.as_mut_slice() else {
+                let does = "left out: podman takes an address with one network only";
+                self.report.leave_out(&origin, does, "write Network=NAME:ip=ADDRESS");
+                continue;
+            };
+            let entry = Entry { key: key.to_owned(), at: address.at, value: address };
+            match &mut network.value.value {
+                Value::Map(own) => {
+                    // The last value counts.
+                    own.retain(|other| other.key != key);
+                    own.push(entry);
+                }
+                other => *other = Value::Map(vec![entry]),
+            }
+        }
     }
 
     /// Sets the name that the container has with Quadlet.
@@ -184,6 +215,10 @@ impl<'t> Translation<'t> {
             "Group" => self.group = Some(value.to_owned()),
             "HealthCmd" => self.put("healthcheck", "test", health_command(value, at)),
             "Mount" => self.mount(value, at, origin),
+            "IP" | "IP6" => {
+                let key = if line.key == "IP" { "ipv4_address" } else { "ipv6_address" };
+                self.addresses.push((key, Node::text(value, at), origin.clone()));
+            }
             "Network" => self.network(value, at, origin),
             "NetworkAlias" => {
                 // Aliases are of the networks, which may follow: they are names of the container.
@@ -309,18 +344,27 @@ impl<'t> Translation<'t> {
             }
             _ => {}
         }
-        let mut aliases = Vec::new();
+        let (mut aliases, mut own) = (Vec::new(), Vec::new());
         for option in options.into_iter().flat_map(|options| options.split(',')) {
-            if let Some(("alias", alias)) = option.split_once('=') {
-                aliases.push(Node::text(alias, at));
+            let key = match option.split_once('=') {
+                Some(("alias", alias)) => {
+                    aliases.push(Node::text(alias, at));
+                    continue;
+                }
+                Some(("ip", address)) => Some(("ipv4_address", address)),
+                Some(("ip6", address)) => Some(("ipv6_address", address)),
+                _ => None,
+            };
+            if let Some((key, address)) = key {
+                own.push(Entry { key: key.into(), at, value: Node::text(address, at) });
             } else {
                 let message = format!("left out: it sets {option} of the connection");
                 self.report.leave_out(origin, message, "");
             }
         }
         let aliases = (!aliases.is_empty()).then(|| Node::new(Value::List(aliases), at));
-        let entry = aliases.map(|value| Entry { key: "aliases".into(), at, value });
-        let value = entry.map_or(Value::Null, |entry| Value::Map(vec![entry]));
+        own.extend(aliases.map(|value| Entry { key: "aliases".into(), at, value }));
+        let value = if own.is_empty() { Value::Null } else { Value::Map(own) };
         self.put("networks", name.strip_suffix(".network").unwrap_or(name), Node::new(value, at));
     }
 

@@ -4,6 +4,7 @@
 
 mod container;
 mod keys;
+mod networks;
 mod sections;
 mod unit;
 
@@ -188,7 +189,7 @@ fn others(units: &Units, report: &mut Report) {
     }
     let keys = [
         (".volume", "Volume", &["VolumeName", "Label"][..]),
-        (".network", "Network", &["NetworkName", "Label"]),
+        (".network", "Network", &networks::KNOWN),
     ];
     for (kind, section, known) in keys {
         for (_, _, lines) in units.of_kind(kind) {
@@ -204,6 +205,9 @@ fn others(units: &Units, report: &mut Report) {
                         | ("Copy", "true")
                 );
                 if !is_default {
+                    if networks::is_bridge_name(line) {
+                        continue;
+                    }
                     let what = section.to_lowercase();
                     let message = format!("left out: it sets {} of the {what}", line.key);
                     report.leave_out(&origin, message, "");
@@ -245,7 +249,16 @@ fn root(units: &Units, containers: &BTreeMap<String, Container>) -> Node {
             })
             .collect()
     };
-    let networks = used("networks").into_iter().map(|name| named(&name, name.clone())).collect();
+    let networks = used("networks").into_iter().map(|name| {
+        let mut network = named(&name, name.clone());
+        if let (Value::Map(keys), Some((_, lines))) =
+            (&mut network.value.value, units.0.get(&format!("{name}.network")))
+        {
+            keys.extend(networks::settings(lines));
+        }
+        network
+    });
+    let networks = networks.collect();
     let volumes = used("volumes").into_iter().map(|name| {
         let file = format!("{name}.volume");
         // Quadlet puts a prefix before the name of its own volumes only.

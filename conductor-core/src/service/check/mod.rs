@@ -121,14 +121,15 @@ pub(super) fn service(
     let is_reached = has_port || on_socket;
     check.listens_on_socket(&listen, &port, &health);
     check.network_mode(&network_mode, &networks, &port, &listen);
-    let networks = check.networks(networks, runtime);
+    let (networks, fixed) = check.networks(networks, runtime, instances);
     let on_host = match &network_mode {
         Field::Given(mode) => mode.value == NetworkMode::Host,
         _ => runtime == Some(Runtime::Native),
     };
     let ports = check.ports(ports, on_host, &network_mode, instances);
+    check.reached_from_outside(&networks, &port, &ports);
     let named = check.container_name(&process, instances);
-    let data = ports::fixed(&ports).or(named).or(data);
+    let data = ports::fixed(&ports).or(named).or(fixed).or(data);
     let (deploy, ordered) = check.takes_over(deploy, runtime, data, instances, !proxy.is_absent());
     advice.extend(ordered);
     let health = check.health(health, is_reached, &ports);

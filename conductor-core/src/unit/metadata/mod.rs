@@ -13,6 +13,7 @@ use jiff::Timestamp;
 use super::contents::ContentHash;
 use super::image::Pin;
 use crate::name::{JobName, NetworkName, ReleaseName, Revision, ServiceId, VolumeName};
+use crate::service::NetworkSettings;
 use crate::value::{Endpoint, FixedPort, HostPath};
 
 pub(super) const HEADER: &str = "[X-Conductor]";
@@ -66,8 +67,8 @@ pub struct JobUnit {
     pub pin: Option<Pin>,
     /// Its named volumes.
     pub volumes: Vec<VolumeName>,
-    /// The networks of its container.
-    pub networks: Vec<NetworkName>,
+    /// The networks of its container, each with how it is made.
+    pub networks: BTreeMap<NetworkName, NetworkSettings>,
     /// When that release was deployed.
     pub record: Option<Record>,
 }
@@ -104,8 +105,8 @@ pub struct Instance {
     pub contents: BTreeMap<HostPath, ContentHash>,
     /// Its named volumes.
     pub volumes: Vec<VolumeName>,
-    /// The networks of its container.
-    pub networks: Vec<NetworkName>,
+    /// The networks of its container, each with how it is made.
+    pub networks: BTreeMap<NetworkName, NetworkSettings>,
     /// When its release was deployed, if this is known.
     pub record: Option<Record>,
 }
@@ -223,15 +224,23 @@ impl Kind {
 
     /// Returns the networks of its container.
     pub fn networks(&self) -> impl Iterator<Item = EngineNetwork> {
-        let (names, image): (&[_], _) = match self {
-            Self::Instance(instance) => (&instance.networks, instance.image.as_ref()),
-            Self::Job(job) => (&job.networks, job.image.as_ref()),
-            _ => (&[], None),
+        self.network_settings().map(|(network, _)| network)
+    }
+
+    /// Returns the networks of its container, each with how it is made.
+    pub fn network_settings(&self) -> impl Iterator<Item = (EngineNetwork, &NetworkSettings)> {
+        let found = match self {
+            Self::Instance(instance) => Some((&instance.networks, instance.image.as_ref())),
+            Self::Job(job) => Some((&job.networks, job.image.as_ref())),
+            _ => None,
         };
-        let engine = image.map(|image| image.engine);
-        names
-            .iter()
-            .filter_map(move |name| Some(EngineNetwork { engine: engine?, name: name.clone() }))
+        found.into_iter().filter_map(|(networks, image)| Some((networks, image?.engine))).flat_map(
+            |(networks, engine)| {
+                networks.iter().map(move |(name, settings)| {
+                    (EngineNetwork { engine, name: name.clone() }, settings)
+                })
+            },
+        )
     }
 
     /// Returns the tag under which its image is kept, if it is, as an image of the engine.
@@ -300,9 +309,23 @@ impl fmt::Display for JobUnit {
         image.as_ref().map_or(Ok(()), |image| writeln!(f, "Image={image}"))?;
         pin.as_ref().map_or(Ok(()), |pin| pin.fmt(f))?;
         volumes.iter().try_for_each(|volume| writeln!(f, "Volume={volume}"))?;
-        networks.iter().try_for_each(|network| writeln!(f, "Network={network}"))?;
+        write_networks(f, networks)?;
         record.as_ref().map_or(Ok(()), |record| record.fmt(f))
     }
+}
+
+/// Older versions do not read how a network is made, so this has a key of its own.
+fn write_networks(
+    f: &mut fmt::Formatter<'_>,
+    networks: &BTreeMap<NetworkName, NetworkSettings>,
+) -> fmt::Result {
+    for (name, settings) in networks {
+        writeln!(f, "Network={name}")?;
+        if !settings.is_default() {
+            writeln!(f, "NetworkSettings={name} {settings}")?;
+        }
+    }
+    Ok(())
 }
 
 impl fmt::Display for Instance {
@@ -341,7 +364,7 @@ impl fmt::Display for Instance {
             writeln!(f, "Content={hash} {path}")?;
         }
         volumes.iter().try_for_each(|volume| writeln!(f, "Volume={volume}"))?;
-        networks.iter().try_for_each(|network| writeln!(f, "Network={network}"))?;
+        write_networks(f, networks)?;
         record.as_ref().map_or(Ok(()), |record| record.fmt(f))
     }
 }
@@ -393,7 +416,21 @@ mod tests {
             contents: [("/etc/web.env".parse().unwrap(), ContentKey::new([7; 32]).hash(b"A=b"))]
                 .into(),
             volumes: vec!["a".parse().unwrap(), "b-c".parse().unwrap()],
-            networks: vec!["backend".parse().unwrap(), "Shop_default".parse().unwrap()],
+            networks: [
+                ("backend".parse().unwrap(), NetworkSettings::default()),
+                (
+                    "Shop_default".parse().unwrap(),
+                    NetworkSettings {
+                        internal: true,
+                        enable_ipv6: true,
+                        subnets: ["172.28.0.0/16".parse().unwrap(), "fd00::/64".parse().unwrap()]
+                            .into(),
+                        gateways: ["172.28.0.1".parse().unwrap()].into(),
+                        driver_opts: [("mtu".parse().unwrap(), "1450".parse().unwrap())].into(),
+                    },
+                ),
+            ]
+            .into(),
             record: Some(Record {
                 deployed: "2026-11-25T01:02:03.000004Z".parse().unwrap(),
                 replaces: Some("v0.abcdef".parse().unwrap()),

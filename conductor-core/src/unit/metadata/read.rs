@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{Engine, EngineImage, HEADER, Instance, JobUnit, Kind, Metadata, Record, TimerUnit};
 use crate::name::{JobName, NetworkName, ReleaseName, Revision, VolumeName, is_lower_hex};
+use crate::service::NetworkSettings;
 use crate::unit::contents::ContentHash;
 use crate::unit::image::{LocalImage, Pin};
 use crate::value::{Digest, Endpoint, FixedPort, HostPath, ListenAddress};
@@ -71,7 +72,7 @@ struct Fields<'t> {
     image_source: Option<&'t str>,
     contents: BTreeMap<HostPath, ContentHash>,
     volumes: Vec<VolumeName>,
-    networks: Vec<NetworkName>,
+    networks: BTreeMap<NetworkName, NetworkSettings>,
     deployed: Option<Timestamp>,
     replaces: Option<ReleaseName>,
     undoes: Option<ReleaseName>,
@@ -111,7 +112,14 @@ impl<'t> Fields<'t> {
                 self.contents.insert(path.parse().ok()?, hash.parse().ok()?);
             }
             "Volume" => self.volumes.push(value.parse().ok()?),
-            "Network" => self.networks.push(value.parse().ok()?),
+            "Network" => {
+                self.networks.insert(value.parse().ok()?, NetworkSettings::default());
+            }
+            "NetworkSettings" => {
+                let (name, settings) = value.split_once(' ')?;
+                let settings = serde_json::from_str(settings).ok()?;
+                *self.networks.get_mut(&name.parse().ok()?)? = settings;
+            }
             "Deployed" => self.deployed = Some(value.parse().ok()?),
             "Replaces" => self.replaces = Some(value.parse().ok()?),
             "Undoes" => self.undoes = Some(value.parse().ok()?),

@@ -3,6 +3,8 @@
 use conductor_core::definition::Runtime;
 
 use super::Conversion;
+use crate::compose::project::is_external;
+use crate::compose::top;
 use crate::draft::{Item, Val};
 use crate::node::{Entry, Node};
 use crate::report::Origin;
@@ -30,44 +32,88 @@ fn attach(c: &mut Conversion<'_>, name: &str, node: Option<&Node>, origin: &Orig
     if name != "default" && c.project.resource("networks", name).is_none() {
         c.note(origin, format!("the file defines no network {name}"));
     }
-    let mut aliases = Vec::new();
+    let mut own = Vec::new();
     if let Some(node) = node {
         let given = node.get("aliases").map_or(&[][..], Node::items);
-        aliases.extend(given.iter().filter_map(Node::as_text).map(str::to_owned));
+        let aliases: Vec<_> = given.iter().filter_map(Node::as_text).map(str::to_owned).collect();
+        own.extend((!aliases.is_empty()).then(|| list("aliases", &aliases, origin)));
         for entry in node.as_map().unwrap_or_default() {
             let origin = origin.key(&entry.key, entry.at);
             match entry.key.as_str() {
                 "aliases" | "priority" | "gw_priority" => {}
-                "ipv4_address" | "ipv6_address" => c.leave_out(
-                    &origin,
-                    "it gives the container a fixed address in the network",
-                    "name the service in place of its address",
-                ),
+                "ipv4_address" | "ipv6_address" => match entry.value.as_text() {
+                    Some(address) => own.push(Item {
+                        key: entry.key.clone(),
+                        value: Val::Text(address.to_owned()),
+                        origin,
+                    }),
+                    None => c.wrong(&entry.value, &origin, "an address"),
+                },
                 _ if entry.key.starts_with("x-") => {}
                 other => c.leave_out(&origin, &format!("it sets {other} of the connection"), ""),
             }
         }
     }
-    let network = c.project.network(name);
-    add(c, &network, &aliases, origin);
+    add(c, name, own, origin);
 }
 
-fn add(c: &mut Conversion<'_>, network: &str, aliases: &[String], origin: &Origin) {
+/// Adds a network of the project, with what the service is in it, and how the network is made.
+fn add(c: &mut Conversion<'_>, name: &str, mut own: Vec<Item>, origin: &Origin) {
+    own.extend(settings(c, name));
+    // Dropped or written as a list at the end.
+    c.draft.put("networks", &c.project.network(name), Val::Map(own), origin);
+}
+
+fn list(key: &str, texts: &[String], origin: &Origin) -> Item {
     let item = |text: &String| Item {
         key: String::new(),
         value: Val::Text(text.clone()),
         origin: origin.clone(),
     };
-    // Dropped or written as a list at the end.
-    let inner = match aliases {
-        [] => Vec::new(),
-        aliases => vec![Item {
-            key: "aliases".to_owned(),
-            value: Val::List(aliases.iter().map(item).collect()),
-            origin: origin.clone(),
-        }],
+    let value = Val::List(texts.iter().map(item).collect());
+    Item { key: key.to_owned(), value, origin: origin.clone() }
+}
+
+/// Returns how a network is made, as a definition says it. Each service in the network says the same.
+fn settings(c: &Conversion<'_>, name: &str) -> Vec<Item> {
+    let Some(entry) = c.project.resource("networks", name) else { return Vec::new() };
+    let network = &entry.value;
+    if c.runtime() == Runtime::Native || is_external(Some(network)) || !top::is_bridge(network) {
+        return Vec::new();
+    }
+    let at = |key: &str| {
+        let origin = Origin::new(entry.at, format!("networks.{name}"));
+        network.entry(key).map_or(origin.clone(), |it| origin.key(key, it.at))
     };
-    c.draft.put("networks", network, Val::Map(inner), origin);
+    let mut items = Vec::new();
+    for key in ["internal", "enable_ipv6"] {
+        if network.get(key).and_then(Node::as_bool) == Some(true) {
+            let value = Val::Plain("true".to_owned());
+            items.push(Item { key: key.to_owned(), value, origin: at(key) });
+        }
+    }
+    for (key, inner) in [("subnets", "subnet"), ("gateways", "gateway")] {
+        let texts: Vec<_> = top::ranges(network)
+            .filter_map(|range| range.text_of(inner).map(str::to_owned))
+            .filter(|text| top::counts(network, text))
+            .collect();
+        items.extend((!texts.is_empty()).then(|| list(key, &texts, &at("ipam"))));
+    }
+    let options = network.get("driver_opts").and_then(Node::as_map).unwrap_or_default();
+    let options: Vec<_> = options
+        .iter()
+        .filter(|option| top::has_option(c.runtime(), &option.key))
+        .filter_map(|option| {
+            let value = Val::Text(option.value.as_text()?.to_owned());
+            let origin = at("driver_opts").key(&option.key, option.at);
+            Some(Item { key: option.key.clone(), value, origin })
+        })
+        .collect();
+    if !options.is_empty() {
+        let (key, origin) = ("driver_opts".to_owned(), at("driver_opts"));
+        items.push(Item { key, value: Val::Map(options), origin });
+    }
+    items
 }
 
 pub(crate) fn network_mode(c: &mut Conversion<'_>, entry: &Entry, origin: &Origin) {
@@ -138,8 +184,7 @@ pub(super) fn finish(c: &mut Conversion<'_>, origin: &Origin) {
         return;
     }
     if c.get("networks").is_none() && c.get("network_mode").is_none() && others_share_default(c) {
-        let network = c.project.network("default");
-        add(c, &network, &[], origin);
+        add(c, "default", Vec::new(), origin);
     }
     let mut names: Vec<(String, Origin)> = Vec::new();
     let id = c.draft.id.to_string();
@@ -156,7 +201,8 @@ pub(super) fn finish(c: &mut Conversion<'_>, origin: &Origin) {
     let Some(Val::Map(mut networks)) = c.draft.get("networks").cloned() else { return };
     for network in &mut networks {
         let Val::Map(inner) = &mut network.value else { continue };
-        let mut aliases = match inner.pop() {
+        let given = inner.iter().position(|item| item.key == "aliases");
+        let mut aliases = match given.map(|index| inner.remove(index)) {
             Some(Item { value: Val::List(aliases), .. }) => aliases,
             _ => Vec::new(),
         };
@@ -172,7 +218,7 @@ pub(super) fn finish(c: &mut Conversion<'_>, origin: &Origin) {
         });
         if !aliases.is_empty() {
             let (key, value) = ("aliases".to_owned(), Val::List(aliases));
-            inner.push(Item { key, value, origin: network.origin.clone() });
+            inner.insert(0, Item { key, value, origin: network.origin.clone() });
         }
     }
     let is_plain = |network: &Item| matches!(&network.value, Val::Map(inner) if inner.is_empty());
