@@ -6,7 +6,7 @@ use std::process::{Command, ExitStatus, Output};
 use serde_json::Value;
 
 /// How a program ended.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Ran {
     /// `None` if a signal ended it.
     pub(crate) status: Option<i32>,

@@ -4,6 +4,7 @@ use libtest_mimic::Failed;
 use serde_json::{Value, json};
 
 use super::FleetTest;
+use super::fleet::Task;
 use super::service::{FILE, MODULE, definition, web, with_host};
 use crate::host::SERVICES;
 use crate::pool::Pool;
@@ -34,7 +35,7 @@ fn what_is_wrong_changes_nothing(pool: &Pool) -> Result<(), Failed> {
         host.write("/root/prot.yaml", "id: shop\nprot: 80\n");
         fleet.write("prot.yaml", "id: web\ncommand: [/bin/true]\nprot: 80\n");
         fleet.write("web.conf", "");
-        for (arguments, texts) in [
+        let cases = [
             // `conductor check` finds all of them at once, with places and hints.
             (
                 with("limits", json!({"memroy": "1G", "cpu": "fast"})),
@@ -80,16 +81,19 @@ fn what_is_wrong_changes_nothing(pool: &Pool) -> Result<(), Failed> {
                 json!({"id": "web", "state": "absent", "executable": "/usr/bin/no"}),
                 &["no program /usr/bin/no"],
             ),
-        ] {
-            let options: &[&[&str]] = match texts.iter().any(|text| text.contains("no program")) {
-                true => &[&[]],
-                false => &[&["--check"], &[]],
-            };
-            for options in options {
-                fleet.task(MODULE, &arguments, options).fails(texts);
-                assert_eq!(state(), before, "{arguments}");
+        ];
+        let (mut tasks, mut expected) = (Vec::new(), Vec::new());
+        for (arguments, texts) in cases {
+            let installed = !texts.iter().any(|text| text.contains("no program"));
+            for check in [true, false].into_iter().filter(|check| installed || !check) {
+                tasks.push(Task { module: MODULE, arguments: arguments.clone(), check });
+                expected.push(texts);
             }
         }
+        for (outcome, texts) in fleet.tasks(&tasks).into_iter().zip(expected) {
+            outcome.fails(texts);
+        }
+        assert_eq!(state(), before);
         // A file with another name and the same service.
         host.define("other.yaml", "id: web\ncommand: [/bin/true]\n");
         host.define("broken.yaml", "id: broken\nwhat: {");
@@ -181,17 +185,24 @@ fn another_contract(pool: &Pool) -> Result<(), Failed> {
         ] {
             host.write(&format!("/usr/local/bin/{program}"), &format!("#!/bin/sh\n{says}\n"));
             host.sh(&format!("chmod 755 /usr/local/bin/{program}"));
-            for (module, mut arguments) in [
+            let calls = [
                 (MODULE, web("v2")),
                 (MODULE, json!({"id": "web", "state": "deployed", "revision": "v2"})),
                 (MODULE, json!({"id": "web", "state": "absent"})),
                 ("conductor_info", json!({})),
                 ("conductor_run", json!({"id": "web", "command": ["/usr/bin/true"]})),
-            ] {
+                ("conductor_job", json!({"id": "web", "name": "a", "state": "ran"})),
+                ("conductor_purge", json!({})),
+                ("conductor_crontab_info", json!({"src": ["/etc/crontab"]})),
+            ];
+            let calls = calls.map(|(module, mut arguments)| {
                 arguments["executable"] = program.into();
-                fleet.task(module, &arguments, &[]).fails(messages);
-                assert_eq!(state(), before, "{arguments}");
+                Task { module, arguments, check: false }
+            });
+            for outcome in fleet.tasks(&calls) {
+                outcome.fails(messages);
             }
+            assert_eq!(state(), before, "{program}");
         }
     })
 }

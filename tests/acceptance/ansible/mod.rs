@@ -4,11 +4,13 @@ pub(crate) mod control;
 mod failing;
 mod fleet;
 mod guide;
+mod jobs;
 mod quality;
 mod role;
 mod roll;
 mod run;
 mod service;
+mod states;
 
 use std::sync::Arc;
 
@@ -25,6 +27,8 @@ pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
         quality::TESTS,
         roll::TESTS,
         service::TESTS,
+        states::TESTS,
+        jobs::TESTS,
         failing::TESTS,
         role::TESTS,
         run::TESTS,

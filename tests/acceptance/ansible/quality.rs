@@ -7,12 +7,14 @@ use libtest_mimic::Failed;
 use tempfile::TempDir;
 
 use super::FleetTest;
-use super::control::{Control, copy_collection};
+use super::control::{COLLECTION, Control, copy_collection};
 use crate::pool::Pool;
 use crate::ran::Ran;
 
-pub(crate) const TESTS: &[FleetTest] =
-    &[("the_collection_is_sane", is_sane), ("the_collection_is_lint_free", is_lint_free)];
+pub(crate) const TESTS: &[FleetTest] = &[
+    ("the_collection_is_sane", is_sane),
+    ("the_collection_is_lint_free_and_complete", is_lint_free),
+];
 
 /// Replaces the script that `ansible-test` would download to install pip, which Python includes.
 const GET_PIP: (&str, &str) = ("get_pip_24_2.py", "import ensurepip\n\nensurepip.bootstrap()\n");
@@ -37,9 +39,28 @@ fn is_sane(_pool: &Pool) -> Result<(), Failed> {
     Ok(())
 }
 
-fn is_lint_free(_pool: &Pool) -> Result<(), Failed> {
-    let copy = Copy::new()?;
-    lint(Control::get()?, &copy.collection)
+fn is_lint_free(pool: &Pool) -> Result<(), Failed> {
+    let (control, copy) = (Control::get()?, Copy::new()?);
+    unit_tests(control, pool.binary()?)?;
+    lint(control, &copy.collection)
+}
+
+/// Runs the tests of the Python code, each file by itself.
+fn unit_tests(control: &Control, conductor: &Path) -> Result<(), Failed> {
+    let home = TempDir::new()?;
+    let directory = Path::new(COLLECTION).join("tests/unit/plugins/module_utils");
+    let mut files = 0;
+    for entry in fs::read_dir(&directory)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|ending| ending == "py") {
+            let mut command = control.command("python", &directory, home.path());
+            command.env("PYTHONPATH", &control.collections).env("PYTHONDONTWRITEBYTECODE", "1");
+            Ran::new(command.env("CONDUCTOR", conductor).arg(&path)).exits(0).complains("OK");
+            files += 1;
+        }
+    }
+    assert!(files > 0, "there are no tests");
+    Ok(())
 }
 
 /// Copies the collection out of the repository, because Ansible's tools skip files that git ignores.

@@ -87,8 +87,9 @@ fn a_command_is_run(pool: &Pool) -> Result<(), Failed> {
             (json!({"command": bad, "timeout": "soon"}), "\"soon\" is not a time span"),
             (json!({"command": bad, "id": "nothing", "detach": true}), "no definition in"),
             (json!({"command": ["/usr/bin/no"], "detach": true}), "did not run the command in"),
-            (json!({"command": bad, "env": {"A": true}}), "env.A: expected text or a number"),
-            (json!({"command": bad, "env": {"A": null}}), "env.A: expected text or a number"),
+            (json!({"command": bad, "env": {"A": 1.1}}), "env.A: expected text, found the number"),
+            (json!({"command": bad, "revision": 1.1}), "revision: expected text"),
+            (json!({"command": ["/bin/echo", 1.1]}), "command[1]: expected text"),
         ] {
             run(arguments, &[]).fails(&[message]);
         }

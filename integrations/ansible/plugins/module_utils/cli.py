@@ -90,7 +90,7 @@ class Answer:
         if errors:
             result["errors"] = errors
             result["hint"] = errors[0].get("hint")
-            result["msg"] = "\n".join(_error_text(error) for error in errors)
+            result["msg"] = "\n".join(error_text(error) for error in errors)
         elif self.failures:
             result["failures"] = [dict(failure, id=name) for name, failure in self.failures]
             result["journal"] = [line for _id, each in self.failures for line in each["journal"]]
@@ -148,6 +148,14 @@ class Cli:
                 + "\nhint: install conductor and the collection from the same checkout"
             )
 
+    def schema(self):
+        """Returns the JSON Schema of a definition."""
+        answer = self.ask(["schema"])
+        try:
+            return json.loads(answer.stdout)
+        except ValueError:
+            return self.fail(answer)
+
     def command(self, arguments, definitions=None):
         """Returns the command line of a call."""
         command = [self.path, "--definitions", definitions or self.definitions]
@@ -171,7 +179,8 @@ class Cli:
         self._module.fail_json(**dict(failure, **more))
 
 
-def _error_text(error):
+def error_text(error):
+    """Returns an error of conductor as text."""
     place = ":".join(str(error[key]) for key in ("file", "line", "column") if error.get(key))
     parts = [part for part in (place, error.get("path"), error.get("message")) if part]
     return "\n  hint: ".join([": ".join(parts)] + ([error["hint"]] if error.get("hint") else []))

@@ -22,6 +22,15 @@ def text_of(service, definition):
     return json.dumps(whole, indent=4, sort_keys=True, ensure_ascii=False) + "\n"
 
 
+def stopped(definition):
+    """Returns a definition with no instances: what conductor keeps stopped, also in the next apply and at boot."""
+    processes = definition.get("processes")
+    if not isinstance(processes, dict):
+        return dict(definition, instances=0)
+    none = {name: dict(each, instances=0) if isinstance(each, dict) else each for name, each in processes.items()}
+    return dict(definition, processes=none)
+
+
 def ending_of(path):
     """Returns the ending of a definition's file, or None if conductor would not read the file."""
     ending = os.path.splitext(path)[1]

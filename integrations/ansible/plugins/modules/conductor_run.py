@@ -22,20 +22,20 @@ options:
     required: true
   command:
     description:
-      - The program and its arguments.
+      - The program and its arguments. An argument is text or a whole number; put others in quotes.
     type: list
-    elements: str
+    elements: raw
     required: true
   revision:
     description:
-      - The revision to run, instead of the deployed one.
-    type: str
+      - The revision to run, instead of the deployed one. It is text; put a number in quotes.
+    type: raw
   env:
     description:
       - Variables in addition to those of the service.
       - They are arguments of C(conductor), so every user of the host can see them while it runs.
       - Their values do not appear in logs. Values of eight or more characters are masked in the result of the task.
-      - Values are text or numbers; put others in quotes.
+      - Values are text or whole numbers; put others in quotes.
     type: dict
   user:
     description:
@@ -157,6 +157,7 @@ import glob
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.conductor.conductor.plugins.module_utils.cli import ARGUMENTS, Answer, Cli
+from ansible_collections.conductor.conductor.plugins.module_utils.values import Unsafe, text, word
 
 # Exit statuses of conductor run itself.
 BAD_USAGE = 2
@@ -208,8 +209,8 @@ def main():
         argument_spec=dict(
             ARGUMENTS,
             id=dict(type="str", required=True),
-            command=dict(type="list", elements="str", required=True),
-            revision=dict(type="str"),
+            command=dict(type="list", elements="raw", required=True),
+            revision=dict(type="raw"),
             env=dict(type="dict", no_log=True),
             user=dict(type="str"),
             memory=dict(type="str"),
@@ -230,12 +231,13 @@ def main():
     invocation = dict(invocation=dict(module_args=masked))
     if not params["command"]:
         module.fail_json(msg="command is empty: it needs a program", **invocation)
-    for name, value in sorted((params["env"] or {}).items()):
-        if value is None or isinstance(value, (bool, dict, list)):
-            found = {bool: "a boolean", dict: "a dictionary", list: "a list"}.get(type(value), "nothing")
-            module.fail_json(
-                msg="env.%s: expected text or a number, found %s\n  hint: put it in quotes" % (name, found), **invocation
-            )
+    try:
+        text("revision", params["revision"])
+        params["command"] = [word("command[%d]" % index, each) for index, each in enumerate(params["command"])]
+        for name, value in sorted((params["env"] or {}).items()):
+            word("env.%s" % name, value)
+    except Unsafe as error:
+        module.fail_json(msg=str(error), **invocation)
     result = dict(invocation, changed=False, cmd=params["command"])
     reason = reason_to_skip(params)
     if reason:

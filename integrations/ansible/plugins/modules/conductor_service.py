@@ -2,13 +2,13 @@
 
 # Copyright: the conductor authors
 # SPDX-License-Identifier: MIT OR Apache-2.0
-"""Defines, deploys, restarts or removes a service on a host."""
+"""Defines, deploys, starts, stops, rolls back or removes a service on a host."""
 
 from __future__ import annotations
 
 DOCUMENTATION = r"""
 module: conductor_service
-short_description: Defines, deploys, restarts and removes services with conductor
+short_description: Defines, deploys, starts, stops and removes services with conductor
 version_added: 0.1.0
 description:
   - Writes the definition of a service on a host and lets C(conductor) run it, or removes a service.
@@ -26,10 +26,17 @@ options:
     description:
       - V(present) writes the definition and applies it, at the current revision or at the one that the definition names.
       - V(deployed) writes the definition, if there is one, and deploys O(revision).
+      - V(started) is V(present), and needs no definition if the host has one. What was stopped by hand is started. A
+        service without instances is an error.
+      - V(stopped) writes O(definition) with C(instances) 0, and applies it. So the service stays stopped, also in the next
+        C(apply) or deploy and after a reboot, and its upstream stays in the proxy, marked as down. Its revision is kept. Its
+        jobs go on; see M(conductor.conductor.conductor_job). V(started) with the same O(definition) starts it again.
       - V(restarted) starts the instances anew, each time, without downtime. The service must be on the host.
+      - V(rolled_back) goes back to the release that is kept on the host for O(revision). Without O(revision), it goes back
+        to the release that the current one replaced, each time.
       - V(absent) stops the service and removes its units and its definition.
     type: str
-    choices: [present, deployed, restarted, absent]
+    choices: [present, started, stopped, deployed, restarted, rolled_back, absent]
     default: present
   definition:
     description:
@@ -37,12 +44,19 @@ options:
       - It is written as JSON, to C(ID.json) in O(definitions).
       - Variables in C(env) appear in the log of the task, like all its arguments. Use C(secrets), or C(no_log) on the
         task.
+      - Numbers in place of text, such as V(1.10) for a revision, are refused, because YAML changes them to V(1.1). Text in
+        place of whole numbers is accepted, because Jinja makes text of numbers before ansible-core 2.19.
     type: dict
   src:
     description:
       - A file with the definition, in YAML, JSON or TOML. It is searched for as by M(ansible.builtin.copy).
       - It is written unchanged to C(ID.yaml), C(ID.yml), C(ID.json) or C(ID.toml) in O(definitions). The service in it
         must be O(id).
+    type: path
+  template:
+    description:
+      - A Jinja template of such a file on the machine that runs Ansible. It is searched for as by
+        M(ansible.builtin.template). The ending C(.j2) of its name is left out.
     type: path
   remote_src:
     description:
@@ -51,9 +65,11 @@ options:
     default: false
   revision:
     description:
-      - The revision to deploy, an image tag or C(sha256:DIGEST).
-      - Required with O(state=deployed), and only allowed there.
-    type: str
+      - The revision to deploy, an image tag or C(sha256:DIGEST). With O(state=rolled_back) the revision to go back to, or
+        C(REVISION.DIGEST) as C(conductor status) shows it.
+      - Required with O(state=deployed); only allowed there and with O(state=rolled_back).
+      - It is text. A number is refused, because YAML changes V(1.10) to V(1.1).
+    type: raw
   pull:
     description:
       - Overrides C(pull) in the definition, whose default is V(missing).
@@ -61,7 +77,7 @@ options:
       - V(always) pulls images each time. If the name of an image means another one than that which runs, the instances
         are replaced.
       - V(never) pulls no images. If the engine does not have one, the task fails and changes nothing.
-      - It is only allowed with O(state=present) and O(state=deployed).
+      - It is only allowed with O(state=present), O(state=started) and O(state=deployed).
     type: str
     choices: [missing, always, never]
   wait:
@@ -116,6 +132,11 @@ EXAMPLES = r"""
     id: shop
     src: shop.yaml
 
+- name: Run a service that is defined in templates/shop.yaml.j2
+  conductor.conductor.conductor_service:
+    id: shop
+    template: shop.yaml.j2
+
 - name: Deploy another version without downtime
   conductor.conductor.conductor_service:
     id: shop
@@ -132,6 +153,24 @@ EXAMPLES = r"""
   conductor.conductor.conductor_service:
     id: shop
     state: restarted
+
+- name: Keep a service stopped
+  conductor.conductor.conductor_service:
+    id: shop
+    state: stopped
+    definition: "{{ shop }}"
+
+- name: Start it again
+  conductor.conductor.conductor_service:
+    id: shop
+    state: started
+    definition: "{{ shop }}"
+
+- name: Go back to a revision
+  conductor.conductor.conductor_service:
+    id: shop
+    state: rolled_back
+    revision: v41
 
 - name: Stop and remove a service
   conductor.conductor.conductor_service:
@@ -198,219 +237,36 @@ journal:
   elements: str
 """
 
-import glob
-import os
-
 from ansible.module_utils.basic import AnsibleModule
-from ansible.module_utils.common.text.converters import to_native, to_text
 
-from ansible_collections.conductor.conductor.plugins.module_utils.cli import ARGUMENTS, Cli
-from ansible_collections.conductor.conductor.plugins.module_utils.definition import Definition, ending_of, text_of
-from ansible_collections.conductor.conductor.plugins.module_utils.health import wait_until_healthy
+from ansible_collections.conductor.conductor.plugins.module_utils.cli import ARGUMENTS
+from ansible_collections.conductor.conductor.plugins.module_utils.service import Service
+from ansible_collections.conductor.conductor.plugins.module_utils.values import Unsafe, text
 
 
-class Service:
-    """One service on one host, and its desired state."""
+# The states that take a definition, and those that pull images.
+DEFINED = ("present", "started", "stopped", "deployed")
+PULLED = ("present", "started", "deployed")
 
-    def __init__(self, module):
-        self.module = module
-        self.params = module.params
-        self.id = module.params["id"]
-        self.cli = Cli(module)
-        self.files = Definition(module, self.id)
-        self.result = dict(changed=False, file=None, revision=None)
-        self.diff = []
 
-    def present(self):
-        """Writes the definition, if there is one, and applies or deploys it; or restarts the service."""
-        path = text = candidate = None
-        if self.params["definition"] is not None or self.params["src"] is not None:
-            text, ending = self._wanted()
-            self.result["file"] = path = self.files.path(ending)
-            self.result["changed"] = self.files.differs(path, text)
-            self.diff += self.files.diff(path, text)
-        if self.cli.path is None and self.module.check_mode:
-            self._without_conductor()
-        self.cli.require()
-        if text is not None:
-            candidate = self.files.candidate(ending, text)
-            self._check(candidate)
-        plan = self._plan(candidate)
-        if self.module.check_mode:
-            self.result["downtime"] = any(each["downtime"] for each in plan.json["services"])
-            self._set_attributes(path)
-            self._took(plan)
-            return
-        self._change(path, text)
-        if self.params["wait"]:
-            wait_until_healthy(self.module, self.cli, self.id, self.params["wait_timeout"], self.result["changed"])
-        services = self._status()
-        self.result["services"] = services
-        self.result["service"] = services[0] if len(services) == 1 else None
-
-    def absent(self):
-        """Stops the service, then removes its definition."""
-        self.result["changed"] = bool(self.files.paths)
-        self.diff += self.files.diff(None, None)
-        if self.cli.path is None and not self.files.paths and not self._has_units():
-            # Without conductor and units there is nothing to remove.
-            return
-        self.cli.require()
-        self._refuse_others()
-        remove = ["remove", "--id", self.id, "--lock-timeout", self.params["lock_timeout"]]
-        plan = self.cli.ask(remove + ["--dry-run"])
-        if plan.ok:
-            self._show(plan)
-        elif plan.kind != "unknown_service":
-            self.cli.fail(plan)
-        if self.module.check_mode:
-            if plan.ok:
-                self._took(plan)
-            return
-        if plan.ok:
-            answer = self.cli.ask(remove)
-            if not answer.ok:
-                self.cli.fail(answer)
-            self._took(answer)
-        self.files.remove()
-
-    def finish(self):
-        """Ends the module with the result."""
-        if self.module._diff and self.diff:
-            self.result["diff"] = self.diff
-        self.module.exit_json(**self.result)
-
-    def _wanted(self):
-        """Returns the text of the definition, and the ending of its file."""
-        definition, src = self.params["definition"], self.params["src"]
-        if src is None:
-            return text_of(self.id, definition), ".json"
-        ending = ending_of(src)
-        if ending is None:
-            self.module.fail_json(
-                msg="%s has an unknown format: its name must end in .yaml, .yml, .json or .toml"
-                % self._source()
-            )
-        try:
-            with open(src, "rb") as file:
-                return to_text(file.read(), errors="strict"), ending
-        except (OSError, UnicodeError) as error:
-            return self.module.fail_json(msg="cannot read %s: %s" % (src, to_native(error)))
-
-    def _source(self):
-        """Returns the name of the definition's file in the task; the action plugin has copied the file."""
-        src = self.params["src"]
-        return src if self.params["remote_src"] else os.path.basename(src)
-
-    def _named(self, answer, candidate):
-        """Replaces the name of the definition in errors by that in the task; a mapping has no lines."""
-        if self.params["src"] is None:
-            return answer.rename(candidate, "definition", lines=False)
-        return answer.rename(candidate, self._source())
-
-    def _check(self, candidate):
-        """Fails if the definition has errors, or is not of this service."""
-        answer = self._named(self.cli.ask(["check", candidate]), candidate)
-        if not answer.ok:
-            self.cli.fail(answer)
-        for warning in answer.json["warnings"]:
-            self.module.warn("%s: %s" % (self.id, warning["message"]))
-        applications = answer.json["applications"]
-        defined = applications or answer.json["services"]
-        if defined != [self.id]:
-            self.module.fail_json(msg="this is the definition of %s, not of %s" % (", ".join(defined), self.id))
-        self._refuse_others()
-
-    def _refuse_others(self):
-        """Fails if a file of another name also defines this service: conductor would reject both."""
-        others = self.files.others()
-        if not others:
-            return
-        answer = self.cli.ask(["check"] + others)
-        if answer.ok and not self._defines(answer):
-            return
-        for other in others:
-            if self._defines(self.cli.ask(["check", other])):
-                self.module.fail_json(msg="%s is also defined in %s\nhint: remove that file" % (self.id, other))
-
-    def _defines(self, answer):
-        """Returns whether definitions that were checked are of this service or application."""
-        return any(self.id in answer.json.get(kind, []) for kind in ("services", "applications"))
-
-    def _plan(self, candidate):
-        """Returns the plan of conductor, and shows how units would change."""
-        directory = candidate and os.path.dirname(candidate)
-        # The candidate is in a directory of the connected user. The written file is root's, and checked again.
-        unsafe = ["--allow-unsafe-permissions"] if candidate else []
-        plan = self.cli.ask(self._converge(candidate) + ["--dry-run"] + unsafe, directory)
-        if candidate:
-            self._named(plan, candidate)
-        if not plan.ok:
-            self.cli.fail(plan)
-        self._show(plan)
-        return plan
-
-    def _show(self, plan):
-        """Adds the diff of units and proxy files."""
-        if plan.json["diff"]:
-            self.diff.append(dict(prepared=plan.json["diff"]))
-
-    def _change(self, path, text):
-        """Writes the definition, and lets conductor apply or deploy it."""
-        rewrites = path is not None and self.files.differs(path, text)
-        if rewrites:
-            self.files.write(path, text)
-        self._set_attributes(path)
-        answer = self.cli.ask(self._converge(path))
-        if not answer.ok:
-            restored = rewrites and answer.changed_nothing
-            if restored:
-                self.files.restore()
-            written = self.result["changed"] and not restored
-            self.cli.fail(answer, changed=bool(answer.json.get("changed")) or written)
-        self._took(answer)
-
-    def _set_attributes(self, path):
-        """Sets the owner and the mode of the definition's file."""
-        if path is not None and os.path.exists(path):
-            arguments = self.module.load_file_common_arguments(dict(self.params, path=path))
-            self.result["changed"] = self.module.set_fs_attributes_if_different(arguments, self.result["changed"])
-
-    def _converge(self, path):
-        """Returns the command that applies or deploys the definition, or restarts the service."""
-        lock = ["--lock-timeout", self.params["lock_timeout"]]
-        pull = ["--pull", self.params["pull"]] if self.params["pull"] else []
-        if self.params["state"] == "deployed":
-            return ["deploy", "--id", self.id, "--revision", self.params["revision"]] + pull + lock
-        if self.params["state"] == "restarted":
-            return ["restart", "--id", self.id] + lock
-        return ["apply", path] + pull + lock
-
-    def _took(self, answer):
-        self.result["changed"] = self.result["changed"] or answer.json["changed"]
-        self.result["steps"] = answer.steps
-        for service in answer.json["services"]:
-            self.result["revision"] = service["revision"]
-
-    def _status(self):
-        """Returns the status of the service, or of each process of the application; empty if nothing is on the host."""
-        answer = self.cli.ask(["status", "--id", self.id])
-        if answer.kind == "unknown_service":
-            return []
-        if not answer.ok:
-            self.cli.fail(answer)
-        return answer.json["services"]
-
-    def _has_units(self):
-        """Returns, without conductor, whether units of the service are on the host."""
-        units = "/etc/systemd/system/conductor-%s" % self.id
-        return os.path.lexists(units + ".target") or bool(glob.glob(units + "-*.target"))
-
-    def _without_conductor(self):
-        """Ends check mode on a host where an earlier task would have installed conductor."""
-        self.module.warn("conductor is not on this host yet, so the definition of %s was not checked" % self.id)
-        self.result["changed"] = True
-        self.finish()
+def refuse_contradictions(module):
+    """Fails if an argument has no meaning with the state."""
+    params, state = module.params, module.params["state"]
+    try:
+        text("revision", params["revision"])
+    except Unsafe as error:
+        module.fail_json(msg=str(error))
+    if params["revision"] is not None and state not in ("deployed", "rolled_back"):
+        module.fail_json(msg="revision needs state=deployed or state=rolled_back; with state=present, set it in the definition")
+    if params["src"] is not None and state == "stopped":
+        module.fail_json(
+            msg="state=stopped needs definition, and not a file: it writes instances: 0 into the definition, so that the "
+            "next apply and a reboot do not start the service\n  hint: set definition, or write instances: 0 into the file"
+        )
+    if state not in DEFINED and state != "absent" and (params["definition"] is not None or params["src"] is not None):
+        module.fail_json(msg="state=%s takes no definition; write it with state=present first" % state)
+    if params["pull"] and state not in PULLED:
+        module.fail_json(msg="pull needs state=present, state=started or state=deployed")
 
 
 def main():
@@ -419,30 +275,27 @@ def main():
         argument_spec=dict(
             ARGUMENTS,
             id=dict(type="str", required=True),
-            state=dict(type="str", choices=["present", "deployed", "restarted", "absent"], default="present"),
+            state=dict(type="str", choices=["present", "started", "stopped", "deployed", "restarted", "rolled_back", "absent"], default="present"),
             definition=dict(type="dict"),
             src=dict(type="path"),
+            template=dict(type="path"),
             remote_src=dict(type="bool", default=False),
-            revision=dict(type="str"),
+            revision=dict(type="raw"),
             pull=dict(type="str", choices=["missing", "always", "never"]),
             wait=dict(type="bool", default=True),
             wait_timeout=dict(type="int", default=60),
             lock_timeout=dict(type="str", default="10min"),
         ),
         add_file_common_args=True,
-        mutually_exclusive=[("definition", "src")],
+        mutually_exclusive=[("definition", "src", "template")],
         required_if=[
-            ("state", "present", ("definition", "src"), True),
+            ("state", "present", ("definition", "src", "template"), True),
+            ("state", "stopped", ("definition", "src", "template"), True),
             ("state", "deployed", ("revision",)),
         ],
         supports_check_mode=True,
     )
-    if module.params["revision"] is not None and module.params["state"] != "deployed":
-        module.fail_json(msg="revision needs state=deployed; with state=present, set it in the definition")
-    if module.params["state"] == "restarted" and (module.params["definition"] is not None or module.params["src"]):
-        module.fail_json(msg="state=restarted takes no definition; write it with state=present first")
-    if module.params["pull"] and module.params["state"] not in ("present", "deployed"):
-        module.fail_json(msg="pull needs state=present or state=deployed")
+    refuse_contradictions(module)
     service = Service(module)
     if module.params["state"] == "absent":
         service.absent()
