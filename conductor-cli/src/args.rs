@@ -81,7 +81,8 @@ mod tests {
         let mut help = command.render_long_help().to_string();
         for name in [
             "init", "check", "render", "diff", "apply", "deploy", "rollback", "restart", "run",
-            "status", "metrics", "doctor", "logs", "remove", "export", "schema", "version",
+            "status", "metrics", "doctor", "logs", "remove", "export", "schema", "install",
+            "version",
         ] {
             let subcommand = command.find_subcommand_mut(name).unwrap();
             let text = subcommand.render_long_help().to_string();

@@ -16,6 +16,7 @@ use crate::commands::diff::Difference;
 use crate::commands::export::ExportedServices;
 use crate::commands::import::ImportedServices;
 use crate::commands::init::InitialDefinition;
+use crate::commands::install::InstalledPrograms;
 use crate::commands::logs::JournalEntry;
 use crate::commands::render::Rendered;
 use crate::commands::run::Detached;
@@ -53,6 +54,7 @@ pub(crate) enum OutputOf {
     ImportCompose,
     ImportQuadlet,
     Export,
+    Install,
     Version,
 }
 
@@ -107,6 +109,7 @@ impl OutputOf {
                 vec![generator.subschema_for::<ImportedServices<'_>>()]
             }
             Self::Export => vec![generator.subschema_for::<ExportedServices<'_>>()],
+            Self::Install => vec![generator.subschema_for::<InstalledPrograms>()],
             Self::Version => vec![generator.subschema_for::<Versions>()],
             Self::CronNext => vec![generator.subschema_for::<Upcoming>()],
             Self::CronHistory => vec![generator.subschema_for::<History>()],

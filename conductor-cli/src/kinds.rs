@@ -115,6 +115,14 @@ impl Kind {
             ErrorKind::OldProbe => {
                 ("old_probe", FAILED, "`conductor-probe` is older than conductor")
             }
+            ErrorKind::UnsafeProbe => {
+                ("unsafe_probe", FAILED, "users other than root can change `conductor-probe`")
+            }
+            ErrorKind::Install => (
+                "install",
+                BAD_INPUT,
+                "the programs that are to be installed do not suit (`install`)",
+            ),
             ErrorKind::Proxy => ("proxy", FAILED, "a proxy cannot be tested or reloaded"),
             ErrorKind::Systemd => {
                 ("systemd", FAILED, "systemd does not answer, or is older than 252")
@@ -142,7 +150,7 @@ mod tests {
     use crate::generated::assert_generated;
 
     /// The kinds in the order of the table. Errors of the output have no JSON form.
-    const KINDS: [Kind; 35] = [
+    const KINDS: [Kind; 37] = [
         Kind::Usage,
         Kind::Argument,
         Kind::Host(ErrorKind::Definition),
@@ -172,6 +180,8 @@ mod tests {
         Kind::Host(ErrorKind::Ports),
         Kind::Host(ErrorKind::NoProbe),
         Kind::Host(ErrorKind::OldProbe),
+        Kind::Host(ErrorKind::UnsafeProbe),
+        Kind::Host(ErrorKind::Install),
         Kind::Host(ErrorKind::Proxy),
         Kind::Host(ErrorKind::Systemd),
         Kind::Host(ErrorKind::File),

@@ -16,6 +16,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("another_conductor_at_work", another_conductor_at_work),
     ("a_lock_held_by_something_else", a_lock_held_by_something_else),
     ("the_doctor_names_what_is_broken", the_doctor_names_what_is_broken),
+    ("programs_are_installed_for_root", programs_are_installed_for_root),
 ];
 
 fn a_read_only_unit_directory(host: &Host) {
@@ -208,4 +209,54 @@ fn the_doctor_names_what_is_broken(host: &Host) {
     assert!(host.files().is_empty());
     let ran = host.conductor(&["version", "--verbose"]).exits(0);
     assert!(ran.stdout.ends_with("\nconductor-probe 0.0.9\n"), "{ran}");
+}
+
+fn programs_are_installed_for_root(host: &Host) {
+    const PROBE: &str = "/usr/bin/conductor-probe";
+    host.spoil();
+    // As cargo installs them.
+    host.sh(&format!(
+        "mkdir -p /srv/cargo/bin && cp /usr/local/bin/conductor {PROBE} /srv/cargo/bin && chown -R nobody /srv/cargo \
+         && umount {PROBE} && rm -f {PROBE}"
+    ));
+    let install = |more: &[&str]| {
+        Ran::new(host.sandbox.command("/srv/cargo/bin/conductor").arg("install").args(more))
+    };
+    host.define("web.yaml", &format!("id: web\n{SLEEP}health: {{command: [/bin/true]}}\n"));
+
+    // A probe that its user can replace would run as root.
+    host.sh(&format!("ln -s /srv/cargo/bin/conductor-probe {PROBE}"));
+    let answer = host.conductor(&["doctor", "--output", "json"]).exits(1).json();
+    let message = answer["findings"][0]["message"].as_str().expect("a message");
+    let whose = "/srv/cargo: it belongs to user 65534";
+    assert_eq!(message, format!("{PROBE} runs as root, and {whose}"));
+    for command in [&["apply"][..], &["run", "--id", "web", "--revision", "host", "true"]] {
+        let status = if command == ["apply"] { 1 } else { 125 };
+        let ran = host.conductor(command).exits(status);
+        ran.complains(&format!("web needs the probe, and {whose}\n")).complains("chown root");
+    }
+    assert!(host.files().is_empty());
+
+    let of_the_system = install(&["--probe", "/usr/bin/true"]).exits(2);
+    of_the_system.complains("/usr/bin/true: it needs the C library of the system");
+    install(&["--probe", "/nowhere"]).exits(1).complains("cannot read /nowhere");
+    let mut of_user = host.sandbox.command("env");
+    of_user.args([
+        "XDG_RUNTIME_DIR=/run",
+        "HOME=/root",
+        "/srv/cargo/bin/conductor",
+        "install",
+        "--user",
+    ]);
+    Ran::new(&mut of_user).exits(2).complains("install it as root");
+    host.sh("chmod o+w /usr/bin");
+    install(&[]).exits(2).complains("/usr/bin: everybody can write to it");
+    host.sh(&format!("chmod o-w /usr/bin && test -L {PROBE} && test ! -e /usr/bin/conductor"));
+
+    let ran = install(&[]).exits(0);
+    assert_eq!(ran.stdout, format!("wrote {PROBE}\nwrote /usr/bin/conductor\n"));
+    assert_eq!(host.sh(&format!("stat -c %a%U%F {PROBE}")), "755rootregular file");
+    install(&[]).exits(0).says("nothing changed");
+    host.sh("rm /usr/local/bin/conductor 2>/dev/null || umount /usr/local/bin/conductor; /usr/bin/conductor apply");
+    assert_eq!(host.running("web").len(), 1);
 }

@@ -10,6 +10,7 @@ pub(crate) mod doctor;
 pub(crate) mod export;
 pub(crate) mod import;
 pub(crate) mod init;
+pub(crate) mod install;
 pub(crate) mod logs;
 pub(crate) mod metrics;
 pub(crate) mod remove;
@@ -34,6 +35,7 @@ use self::doctor::DoctorOptions;
 use self::export::Export;
 use self::import::Import;
 use self::init::Init;
+use self::install::Install;
 use self::logs::Logs;
 use self::metrics::MetricsOptions;
 use self::remove::Remove;
@@ -87,6 +89,8 @@ pub(crate) enum Command {
     Export(Export),
     /// Print the JSON Schema of a definition, or of what a command prints for programs
     Schema(Schema),
+    /// Copy this conductor and its probe to /usr/bin, where sudo and units look for them
+    Install(Install),
     /// Print the version and the commit of conductor, and the versions of what it works with
     Version(VersionOptions),
 }
@@ -113,6 +117,7 @@ impl Command {
             Self::Import(options) => import::run(context, options),
             Self::Export(options) => export::run(context, options),
             Self::Schema(options) => schema::run(context, options),
+            Self::Install(options) => install::run(context, options),
             Self::Version(options) => version::run(context, options),
         }
     }

@@ -44,6 +44,8 @@ pub(crate) struct Facts {
     pub(crate) lingers: Option<(String, bool)>,
     /// The probe at the path that units use.
     pub(crate) probe: FoundProbe,
+    /// Whether it runs without a C library; `None` if that cannot be seen.
+    pub(crate) probe_is_static: Option<bool>,
     /// The proxies that services are behind.
     pub(crate) proxies: Vec<FoundProxy>,
     /// The texts of needrestart's configuration, if it is installed.

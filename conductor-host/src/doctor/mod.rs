@@ -59,7 +59,8 @@ pub enum Check {
     OpenFiles,
     /// A user's systemd runs while the user is not logged in (`--user`).
     Linger,
-    /// The probe is where units look for it, runs, and is not older than conductor.
+    /// The probe is where units look for it, runs, is not older than conductor, needs no C library, and only root can
+    /// change it.
     Probe,
     /// Each proxy is installed, its configuration is valid, and it reads conductor's files.
     Proxy,

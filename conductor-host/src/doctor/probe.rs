@@ -1,5 +1,6 @@
 //! The probe, and needrestart, which would restart what runs it.
 
+use conductor_core::error::{Problem, shown_path};
 use conductor_core::runtime::PROBE;
 
 use super::{Check, Diagnosis, Facts, Unseeable};
@@ -16,6 +17,8 @@ pub(crate) enum FoundProbe {
     Missing,
     /// A probe of this version.
     Version(String),
+    /// Something that users can change who may not change units.
+    Unsafe(Problem),
     /// Something that does not tell its version, and why.
     Other(Unseeable),
 }
@@ -32,7 +35,9 @@ pub(crate) fn is_older(version: &str, than: &str) -> bool {
 }
 
 pub(super) fn judge(facts: &Facts, diagnosis: &mut Diagnosis) {
-    let same = format!("install the conductor-probe of conductor {OWN} there");
+    let same = format!(
+        "install the conductor-probe of conductor {OWN} there: conductor install, or the package"
+    );
     match &facts.probe {
         FoundProbe::Missing => diagnosis.error(
             Check::Probe,
@@ -49,7 +54,17 @@ pub(super) fn judge(facts: &Facts, diagnosis: &mut Diagnosis) {
             format!("{PROBE} is version {version}, newer than conductor {OWN}"),
             format!("install conductor {version}, too"),
         ),
+        FoundProbe::Version(_) if facts.probe_is_static == Some(false) => diagnosis.warning(
+            Check::Probe,
+            format!("{PROBE} needs a C library: it does not run in images that have none, or another one"),
+            same,
+        ),
         FoundProbe::Version(_) => {}
+        FoundProbe::Unsafe(Problem { file, message, hint, .. }) => diagnosis.error(
+            Check::Probe,
+            format!("{PROBE} runs as root, and {}: {message}", shown_path(file)),
+            hint.clone().unwrap_or(same),
+        ),
         FoundProbe::Other(Unseeable::Denied(reason)) => diagnosis.unseen(Check::Probe, reason),
         FoundProbe::Other(Unseeable::Broken(reason)) => {
             diagnosis.error(Check::Probe, format!("{PROBE} is no working probe: {reason}"), same);

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use conductor_core::error::Problem;
 use conductor_core::runtime::Scope;
 use conductor_core::service::Service;
 use conductor_core::unit::Engine;
@@ -25,6 +26,7 @@ fn host(definitions: &[&str]) -> Facts {
         swap: Swap { is_on: true, is_counted: Some(true) },
         lingers: None,
         probe: FoundProbe::Version(env!("CARGO_PKG_VERSION").to_owned()),
+        probe_is_static: Some(true),
         proxies: Vec::new(),
         needrestart: None,
         docker: Some(Ok(Docker { live_restore: true, swarm: false, journald: true })),
@@ -174,6 +176,16 @@ fn the_probe_is_there_and_not_older() {
         let (message, _) = one(&facts, Check::Probe, severity);
         assert!(message.contains(says), "{message}");
     }
+    facts.probe = FoundProbe::Version(env!("CARGO_PKG_VERSION").to_owned());
+    facts.probe_is_static = Some(false);
+    assert!(one(&facts, Check::Probe, Severity::Warning).0.contains("needs a C library"));
+    facts.probe_is_static = None;
+    nothing(&facts);
+    let problem = Problem::of_file("/usr/bin", "everybody can write to it").hint("chmod go-w");
+    facts.probe = FoundProbe::Unsafe(problem);
+    let (message, remedy) = one(&facts, Check::Probe, Severity::Error);
+    assert!(message.ends_with("runs as root, and /usr/bin: everybody can write to it"));
+    assert_eq!(remedy, "chmod go-w");
     facts.probe = FoundProbe::Other(Unseeable::Denied("you may not".to_owned()));
     let diagnosis = Diagnosis::of(&facts);
     assert_eq!((diagnosis.findings.len(), diagnosis.unseen[0].check), (0, Check::Probe));

@@ -10,7 +10,7 @@ use crate::doctor::{
     Diagnosis, FIREWALLS, Facts, Firewalls, FoundProbe, FoundProxy, Journald, Manager, Nginx,
     RateLimit, Seen, Unseeable,
 };
-use crate::system::{Proxies, Settings, Systemd, all_definitions, facts};
+use crate::system::{Proxies, Settings, Systemd, Trust, all_definitions, facts, programs};
 use conductor_core::definition::Runtime;
 use conductor_core::error::{Problem, with_sources};
 use conductor_core::name::ProxyName;
@@ -42,7 +42,7 @@ impl Conductor {
     /// Returns the version of the probe at the path that units use; `None` if there is none, or this is not the running
     /// host.
     pub fn probe_version(&self) -> Option<String> {
-        match facts::probe() {
+        match facts::probe(Some(Trust::new(self.paths.scope))) {
             FoundProbe::Version(version) if self.is_online() => Some(version),
             _ => None,
         }
@@ -67,7 +67,8 @@ impl Conductor {
             controllers: facts::controllers(scope),
             swap: facts::swap(),
             lingers: if scope == Scope::User { facts::lingers() } else { None },
-            probe: facts::probe(),
+            probe: facts::probe(Some(Trust::new(scope))),
+            probe_is_static: programs::probe_is_static(),
             // A user's services are behind none.
             proxies: match scope {
                 Scope::System => self.found_proxies(&services, &settings),

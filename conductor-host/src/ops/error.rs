@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::host::HostError;
 use crate::system::networks::{NETWORK_OTHERWISE, OTHERWISE};
+use crate::system::programs::InstallError;
 use crate::system::{EngineError, LockError, ProxyError, RunSocketError, SystemdError};
 use conductor_core::caught;
-use conductor_core::error::{Invalid, PathError, Problem, Problems};
+use conductor_core::error::{Invalid, PathError, Problem, Problems, shown_path};
 use conductor_core::name::{JobName, NetworkName, ReleaseName, Revision, ServiceId, UnitName};
 use conductor_core::plan::{PortError, Taken};
 use conductor_core::proxy::UpstreamError;
@@ -84,6 +85,17 @@ pub enum Error {
         /// Its version.
         version: String,
     },
+    /// Users other than root can change the probe, which runs as root.
+    #[error("{service} needs the probe, and {}", told(problem))]
+    UnsafeProbe {
+        /// The service.
+        service: ServiceId,
+        /// Who can change what.
+        problem: Box<Problem>,
+    },
+    /// The programs cannot be installed.
+    #[error("{}", told(.0))]
+    Install(Box<Problem>),
     /// No service of this id is on the host.
     #[error("there is no service {service} on this host")]
     UnknownService {
@@ -242,6 +254,20 @@ impl From<HostError> for Error {
     }
 }
 
+impl From<InstallError> for Error {
+    fn from(error: InstallError) -> Self {
+        match error {
+            InstallError::Path(error) => Self::Path(error),
+            InstallError::Unsuitable(problem) => Self::Install(problem.into()),
+        }
+    }
+}
+
+/// Returns what is wrong, without what to do about it.
+fn told(problem: &Problem) -> String {
+    format!("{}: {}", shown_path(&problem.file), problem.message)
+}
+
 impl From<RunSocketError> for Error {
     fn from(error: RunSocketError) -> Self {
         match error {
@@ -284,6 +310,9 @@ impl Error {
             Self::Network { source, .. } if source.said == OTHERWISE => NETWORK_OTHERWISE,
             Self::OldProbe { .. } => {
                 "install the conductor-probe of this version there; nothing was changed"
+            }
+            Self::UnsafeProbe { problem, .. } | Self::Install(problem) => {
+                return problem.hint.clone();
             }
             Self::NoProbe { .. } => "install conductor-probe there; it comes with conductor",
             Self::UnknownService { .. } => "conductor status lists the services",

@@ -25,6 +25,10 @@ pub enum ErrorKind {
     NoProbe,
     /// The probe is older than this library.
     OldProbe,
+    /// Users other than root can change the probe.
+    UnsafeProbe,
+    /// The programs that are to be installed do not suit.
+    Install,
     /// There is no such service on this host.
     UnknownService,
     /// There is no such job on this host.
@@ -73,6 +77,8 @@ impl Error {
             Self::UpstreamTaken { .. } => ErrorKind::UpstreamTaken,
             Self::NoProbe { .. } => ErrorKind::NoProbe,
             Self::OldProbe { .. } => ErrorKind::OldProbe,
+            Self::UnsafeProbe { .. } => ErrorKind::UnsafeProbe,
+            Self::Install(_) => ErrorKind::Install,
             Self::UnknownService { .. } => ErrorKind::UnknownService,
             Self::UnknownJob { .. } => ErrorKind::UnknownJob,
             Self::JobRuns { .. } => ErrorKind::JobRuns,

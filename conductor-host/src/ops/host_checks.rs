@@ -34,17 +34,29 @@ impl Conductor {
         }
         // Without the probe no instance that needs it would start; an image that is being built may
         // get it later.
-        let probe = Path::new(PROBE);
         let probed = services.iter().find(|service| {
             (service.instances > 0 && is_probed(service))
                 || mailed_jobs(service).next().is_some()
                 || !service.hooks.is_empty()
         });
         match probed {
-            Some(service) if self.is_online() && !probe.exists() => {
-                Err(Error::NoProbe { service: service.id.clone(), probe: probe.to_owned() })
-            }
-            _ => Ok(()),
+            Some(service) => self.has_probe(&service.id),
+            None => Ok(()),
+        }
+    }
+
+    /// Checks that the probe is where units look for it, and that nobody can change it who may not change units.
+    pub(super) fn has_probe(&self, service: &ServiceId) -> Result<(), Error> {
+        let (service, probe) = (service.clone(), Path::new(PROBE));
+        if !self.is_online() {
+            return Ok(());
+        }
+        if !probe.exists() {
+            return Err(Error::NoProbe { service, probe: probe.to_owned() });
+        }
+        match self.trust.map_or(Ok(()), |trust| trust.check(probe)) {
+            Ok(()) => Ok(()),
+            Err(problem) => Err(Error::UnsafeProbe { service, problem: problem.into() }),
         }
     }
 }
@@ -152,7 +164,7 @@ impl Conductor {
         };
         let mut services = change.services().iter().filter(|service| is_probed(service));
         let Some(service) = services.find(|service| starts(&service.id)) else { return Ok(()) };
-        match facts::probe() {
+        match facts::probe(self.trust) {
             FoundProbe::Version(version) if is_older(&version, env!("CARGO_PKG_VERSION")) => {
                 let (service, probe) = (service.id.clone(), PROBE.into());
                 Err(Error::OldProbe { service, probe, version })

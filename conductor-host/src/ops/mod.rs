@@ -14,6 +14,7 @@ mod hooks;
 mod host_checks;
 mod host_files;
 mod images;
+mod install;
 mod metrics;
 mod planning;
 mod port_checks;

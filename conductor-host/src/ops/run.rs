@@ -21,7 +21,7 @@ use conductor_core::error::{Invalid, PathContext as _, PathError, Problems};
 use conductor_core::name::{Revision, UnitName};
 use conductor_core::plan;
 use conductor_core::release::{Release, Task, slice_unit};
-use conductor_core::runtime::{self, Attached, PROBE, Scope};
+use conductor_core::runtime::{self, Attached, Scope};
 use conductor_core::service::{Limits, Service};
 use conductor_core::unit::{EngineImage, EngineNetwork};
 use conductor_core::value::{Argument, EnvName, EnvValue, HostPath, Span, User};
@@ -114,10 +114,7 @@ impl Conductor {
         ends: InputOutput,
         pulling: &mut dyn FnMut(Option<&str>) -> bool,
     ) -> Result<RunningCommand, Error> {
-        let probe = Path::new(PROBE);
-        if self.is_online() && !probe.exists() {
-            return Err(Error::NoProbe { service: service.id.clone(), probe: probe.to_owned() });
-        }
+        self.has_probe(&service.id)?;
         let terminal = matches!(ends, InputOutput::Terminal(_));
         let (socket, unit, systemd) = self.prepare(service, request, Some(terminal), pulling)?;
         let (scope, unit_file) = (self.paths.scope, self.paths.transient.join(unit.as_str()));

@@ -8,9 +8,10 @@ use std::process::{Command, Output, Stdio};
 
 use conductor_core::runtime::{PROBE, Scope};
 use conductor_core::service::Service;
-use nix::unistd::{User, geteuid};
+use nix::unistd::geteuid;
 
 use super::open::{self, Links};
+use super::trust::Trust;
 use super::zones::{local_time_zone, time_zone};
 use crate::doctor::{Docker, FoundProbe, Journald, Podman, Seen, Swap, UnknownZone, Unseeable};
 
@@ -60,10 +61,14 @@ fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
 }
 
 /// Returns what is at the probe's path.
-pub(crate) fn probe() -> FoundProbe {
+/// It is not run if users that are not trusted can change it.
+pub(crate) fn probe(trust: Option<Trust>) -> FoundProbe {
     let path = Path::new(PROBE);
     if !path.exists() {
         return FoundProbe::Missing;
+    }
+    if let Some(Err(problem)) = trust.map(|trust| trust.check(path)) {
+        return FoundProbe::Unsafe(problem);
     }
     let broken = |reason: String| FoundProbe::Other(Unseeable::Broken(reason));
     match ask(PROBE, &["--version"]) {
@@ -110,7 +115,10 @@ pub(crate) fn swap() -> Swap {
 
 /// Returns the name of the calling user, and whether its systemd runs without a session (loginctl(1)).
 pub(crate) fn lingers() -> Option<(String, bool)> {
-    let user = User::from_uid(geteuid()).ok()??.name;
+    // A statically linked conductor does not see users of a directory server; this program does.
+    let output = ask("id", &["--user", "--name"])?.ok()?;
+    let user = output.status.success().then(|| String::from_utf8_lossy(&output.stdout))?;
+    let user = user.trim().to_owned();
     let lingers = Path::new("/var/lib/systemd/linger").join(&user).exists();
     Some((user, lingers))
 }

@@ -8,11 +8,11 @@ use std::io::{ErrorKind, Read as _};
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use conductor_core::error::Invalid;
 use conductor_core::runtime::Program;
 use conductor_core::value::UserName;
-use nix::unistd::User;
 use rustix::fs::{Mode, OFlags, ResolveFlags, open, openat2};
 
 /// The permission of others to execute a file, or to enter a directory.
@@ -23,14 +23,23 @@ const EXECUTE: u32 = 0o111;
 /// Returns what is wrong with a user, if there is no such user on the host.
 pub(crate) fn check_user(user: &UserName) -> Result<(), Invalid> {
     let is_number = user.as_str().bytes().all(|byte| byte.is_ascii_digit());
-    // An error may be one of the moment, such as a directory server that does not answer.
-    if is_number || !matches!(User::from_name(user.as_str()), Ok(None)) {
+    if is_number || knows(user.as_str()) {
         return Ok(());
     }
     let hint = format!(
         "create it with useradd --system {user}, or remove user: the service then has a user of its own"
     );
     Err(Invalid::new(format!("there is no user {user} on this host")).hint(hint))
+}
+
+/// Returns whether the host may have a user. Its own program is asked, because a statically linked conductor does not
+/// see users of a directory server. Another answer than "none" may be one of the moment, such as a server that does
+/// not answer, or there is no such program.
+fn knows(user: &str) -> bool {
+    const NOT_FOUND: i32 = 2;
+    let mut command = Command::new("getent");
+    command.args(["passwd", "--", user]).stdin(Stdio::null());
+    command.output().map_or(true, |output| output.status.code() != Some(NOT_FOUND))
 }
 
 /// Returns why systemd cannot execute a program, if that is certain.

@@ -40,6 +40,13 @@ fn definitions(contract: &Contract<'_>) {
     contract.run(&["check"], 0);
     contract.host.undefine("first.yaml");
     contract.run(&["doctor"], 0);
+    contract.host.sh("mkdir -p /srv/by-hand/usr/bin");
+    let install = ["install", "--root", "/srv/by-hand", "--probe", "/usr/bin/conductor-probe"];
+    for changed in [true, false] {
+        let answer = contract.run(&install, 0);
+        assert_eq!(answer["changed"], changed, "{answer}");
+        assert_eq!(answer["programs"][0]["path"], "/srv/by-hand/usr/bin/conductor-probe");
+    }
     contract.run(&["version"], 0);
     let answer = contract.run(&["version", "--verbose"], 0);
     assert_eq!(answer["host"]["probe"], answer["version"], "{answer}");
