@@ -46,6 +46,49 @@ fn a_doubled_dollar_is_one() {
 }
 
 #[test]
+fn systemd_replaces_variables_in_what_quadlet_writes() {
+    let container = "[Container]\nImage=docker.io/library/a:${TAG}-x\nVolume=${DIR}/a:/a\nExec=run $ARGS ${UNSET}x\n\
+                     Environment=PASSWORD=${PASSWORD}\n[Service]\nEnvironment=TAG=1 ARGS='-a b'\nEnvironmentFile=/etc/%N.env\n";
+    let surroundings = Surroundings {
+        read: &|path| {
+            let of_service = || Some("TAG=2\nPASSWORD=secret\n".to_owned());
+            Ok(match path.to_str() {
+                Some("/srv/web.container") => Some(container.to_owned()),
+                Some("/etc/web.env") => of_service(),
+                _ => None,
+            })
+        },
+        variable: &|name| (name == "DIR").then(|| "/data".to_owned()),
+        directory: Path::new("/srv"),
+        defined: BTreeMap::new(),
+    };
+    let files = vec![PathBuf::from("web.container")];
+    let options =
+        quadlet::Options { files, runtime: Runtime::Podman, ..quadlet::Options::default() };
+    let imported = quadlet::import(&options, &surroundings).unwrap();
+    assert_eq!(imported.left_out, []);
+    let service = Service::parse(Path::new("web.yaml"), &imported.definitions[0].text).unwrap();
+    assert_eq!(service.revision.unwrap().to_string(), "2-x");
+    assert_eq!(service.volumes[0].to_string(), "/data/a:/a");
+    let words: Vec<_> =
+        service.command.iter().map(conductor_core::value::Argument::as_str).collect();
+    assert_eq!(words, ["run", "-a", "b", "x"]);
+    let notes: Vec<_> = imported.notes.iter().map(ToString::to_string).collect();
+    let expected = "web.container:4:1: Container.Exec: the variable UNSET is not set: it is empty";
+    assert!(notes.iter().any(|note| note == expected), "{notes:?}");
+
+    // Without it, /a of the host would be mounted.
+    let nothing = Surroundings { variable: &|_| None, ..surroundings };
+    let left_out = quadlet::import(&options, &nothing).unwrap().left_out;
+    let left_out: Vec<_> = left_out.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        left_out,
+        ["web.container:3:1: Container.Volume: left out: the variable DIR is not set\n  \
+          hint: set it for the import: DIR=VALUE conductor import quadlet"]
+    );
+}
+
+#[test]
 fn a_list_is_run_without_a_shell() {
     let service = container(
         "HealthCmd=[\"pg_isready\", \"-d\", \"a, b\"]\nEntrypoint=[\"/bin/tini\", \"a,b\"]\n",

@@ -4,7 +4,7 @@
 //! many services are carried over whole, adapted (with notes), or in part, and which keys were left out or noted; which
 //! single key is in the way of how many services; and how many services are the same after they were exported to where
 //! they came from, and imported again. With `--quadlet`, it counts the containers of Quadlet in place of the services of
-//! Compose. `-v` prints all that is said.
+//! Compose; `--set=NAME=VALUE` sets a variable for them. `-v` prints all that is said.
 //!
 //! It fails if the meaning of a service changed and the export did not say that it leaves something out of it.
 
@@ -67,6 +67,8 @@ fn main() -> ExitCode {
     let arguments: Vec<_> = std::env::args().skip(1).collect();
     let verbose = arguments.iter().any(|word| word == "-v");
     let is_quadlet = arguments.iter().any(|word| word == "--quadlet");
+    let set = arguments.iter().filter_map(|word| word.strip_prefix("--set=")?.split_once('='));
+    let set: BTreeMap<_, _> = set.collect();
     let mut all = Count::default();
     let mut trips = Vec::new();
     println!(
@@ -79,7 +81,7 @@ fn main() -> ExitCode {
         files.sort();
         let mut count = Count::default();
         match is_quadlet {
-            true => add_quadlet(&mut count, &files, verbose),
+            true => add_quadlet(&mut count, &files, &set, verbose),
             false => files.iter().for_each(|file| add(&mut count, file, verbose)),
         }
         print_row(directory, &count);
@@ -195,11 +197,11 @@ fn add(count: &mut Count, file: &Path, verbose: bool) {
 }
 
 /// Adds the containers of Quadlet. Files in one directory belong together.
-fn add_quadlet(count: &mut Count, files: &[PathBuf], verbose: bool) {
+fn add_quadlet(count: &mut Count, files: &[PathBuf], set: &BTreeMap<&str, &str>, verbose: bool) {
     let directory = fs::canonicalize(".").unwrap_or_default();
     let surroundings = Surroundings {
         read: &read,
-        variable: &|_| None,
+        variable: &|name| set.get(name).map(|value| (*value).to_owned()),
         directory: &directory,
         defined: BTreeMap::new(),
     };

@@ -1,8 +1,11 @@
 //! Translates `[Container]` to the keys of Compose, whose conversion does the rest.
 
+use std::collections::BTreeSet;
+
 use super::Units;
 use super::keys::{KEYS, Take};
 use super::unit::{Line, specifiers, words};
+use super::variables::{Replaced, Variables};
 use crate::node::{Entry, Node, Place, Value};
 use crate::report::{Origin, Report};
 
@@ -33,12 +36,17 @@ const ARGUMENTS: [(&str, &str, bool); 23] = [
     ("tty", "tty", false),
 ];
 
+/// Keys whose values name an image, a file or a directory.
+const OF_HOST: [&str; 5] = ["Image", "Volume", "Mount", "EnvironmentFile", "Rootfs"];
+
 /// A container in Compose's words, and what has no word there.
 #[derive(Debug)]
 pub(super) struct Container {
     pub(super) entries: Vec<Entry>,
     /// Options of podman.
     pub(super) options: Vec<(String, Origin)>,
+    /// The variables that were replaced in its values.
+    pub(super) variables: BTreeSet<String>,
 }
 
 /// The translation of one file.
@@ -46,6 +54,7 @@ pub(super) struct Translation<'t> {
     pub(super) units: &'t Units,
     pub(super) name: &'t str,
     pub(super) report: &'t mut Report,
+    variables: &'t Variables<'t>,
     container: Container,
     group: Option<String>,
     /// The addresses of `IP=` and `IP6=`, each with its key: the network may follow.
@@ -53,9 +62,15 @@ pub(super) struct Translation<'t> {
 }
 
 impl<'t> Translation<'t> {
-    pub(super) fn new(units: &'t Units, name: &'t str, report: &'t mut Report) -> Self {
-        let container = Container { entries: Vec::new(), options: Vec::new() };
-        Self { units, name, report, container, group: None, addresses: Vec::new() }
+    pub(super) fn new(
+        units: &'t Units,
+        name: &'t str,
+        variables: &'t Variables<'t>,
+        report: &'t mut Report,
+    ) -> Self {
+        let container =
+            Container { entries: Vec::new(), options: Vec::new(), variables: BTreeSet::new() };
+        Self { units, name, report, variables, container, group: None, addresses: Vec::new() }
     }
 
     /// Translates the lines of the section.
@@ -63,8 +78,10 @@ impl<'t> Translation<'t> {
         for line in lines.iter().filter(|line| line.section == "Container") {
             let origin = Origin::new(line.at, format!("Container.{}", line.key));
             let value = match specifiers(&line.value, self.name) {
-                // Quadlet puts the value into an ExecStart=, in which $$ stands for $.
-                Ok(value) => value.replace("$$", "$"),
+                Ok(value) => match self.replace(line, &value, &origin) {
+                    Some(value) => value,
+                    None => continue,
+                },
                 Err(specifier) => {
                     let message =
                         format!("left out: systemd would replace {specifier} in the value");
@@ -137,6 +154,27 @@ impl<'t> Translation<'t> {
             }
             _ => {}
         }
+    }
+
+    /// Replaces the variables of a value. `None` if it names something of the host, and would name something else.
+    fn replace(&mut self, line: &Line, value: &str, origin: &Origin) -> Option<String> {
+        let take = KEYS.iter().find(|key| key.row.key == line.key).map(|key| key.take);
+        let split = matches!(take, Some(Take::Items | Take::Words | Take::Pairs))
+            || ["Entrypoint", "PodmanArgs"].contains(&line.key.as_str());
+        let Replaced { text, unset, has_value } = self.variables.replace(value, split);
+        if has_value {
+            self.report.from_variables.insert(line.at);
+        }
+        if let Some(first) = unset.first().filter(|_| OF_HOST.contains(&line.key.as_str())) {
+            let message = format!("left out: the variable {first} is not set");
+            let instead = format!("set it for the import: {first}=VALUE conductor import quadlet");
+            self.report.leave_out(origin, message, instead);
+            return None;
+        }
+        for name in unset {
+            self.report.note(origin, format!("the variable {name} is not set: it is empty"));
+        }
+        Some(text)
     }
 
     fn line(&mut self, line: &Line, value: &str, origin: &Origin) {
@@ -297,6 +335,10 @@ impl<'t> Translation<'t> {
             None if matches!(kind, "build" | "image") => {
                 let message = format!("left out: {value} is not imported");
                 self.report.leave_out(origin, message, "build and push the image, and name it");
+            }
+            None if value.contains("{{") => {
+                let message = "left out: another tool has yet to write the name of the image";
+                self.report.leave_out(origin, message, "import the file that it makes of this one");
             }
             None => self.set("image", Node::text(value, at)),
         }

@@ -7,6 +7,7 @@ mod keys;
 mod networks;
 mod sections;
 mod unit;
+mod variables;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ pub use keys::rows;
 
 use self::container::{Container, Translation};
 use self::unit::Line;
+use self::variables::Variables;
 use crate::compose::{self, Environment, Project};
 use crate::names::absolute;
 use crate::node::{Entry, Node, Place, Value};
@@ -69,7 +71,10 @@ pub fn import(
     others(&units, &mut report);
     let mut containers = BTreeMap::new();
     for (name, _, lines) in units.of_kind(".container") {
-        let translated = Translation::new(&units, name, &mut report).translate(lines);
+        let variables = Variables::read(lines, name, surroundings, &mut report);
+        let mut translated =
+            Translation::new(&units, name, &variables, &mut report).translate(lines);
+        translated.variables = variables.into_used();
         containers.insert(name.to_owned(), translated);
     }
     if containers.is_empty() {
@@ -107,7 +112,7 @@ pub fn import(
             }
             draft.push("options", option, origin);
         }
-        sections::carry(draft, lines, &id, &mut report);
+        sections::carry(draft, lines, &container.variables, &id, &mut report);
     }
     let definitions = settle::settle(drafts, &settle::Applications::new(), &mut report);
     settle::note_defined(&definitions, &surroundings.defined, &mut report);

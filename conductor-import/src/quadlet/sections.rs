@@ -1,10 +1,11 @@
 //! What becomes of `[Unit]`, `[Service]` and `[Install]`: systemd's own directives.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use conductor_core::unit::start_timeout;
 
-use super::unit::Line;
+use super::unit::{Line, words};
 use crate::draft::{Draft, Item, Val};
 use crate::report::{Origin, Report};
 use crate::units;
@@ -15,10 +16,12 @@ const RELATIONS: [&str; 6] = ["After", "Requires", "Wants", "BindsTo", "Requisit
 /// The targets that are reached at boot.
 const AT_BOOT: [&str; 3] = ["default.target", "multi-user.target", "graphical.target"];
 
-/// Carries the directives of the other sections over to a draft; `id` returns the id of a container's service.
+/// Carries the directives of the other sections over to a draft; `id` returns the id of a container's service. These
+/// `variables` were replaced in the values of the container.
 pub(super) fn carry(
     draft: &mut Draft,
     lines: &[Line],
+    variables: &BTreeSet<String>,
     id: &dyn Fn(&str) -> Option<String>,
     report: &mut Report,
 ) {
@@ -29,6 +32,7 @@ pub(super) fn carry(
         lines.iter().any(|line| line.key == key && is_it(&line.value))
     };
     let is_task = has("Type", &|value| value == "oneshot");
+    let runs_more = lines.iter().any(|it| it.section == "Service" && it.key.starts_with("Exec"));
     let waits_longer =
         has("HealthCmd", &|value| value != "none") && !has("Notify", &|value| value == "healthy");
     // Of several, the last one counts, so that none can be left out.
@@ -73,6 +77,7 @@ pub(super) fn carry(
                 draft.text("type", "oneshot", &origin);
             }
             ("Service", "Type" | "RemainAfterExit") => {}
+            ("Service", "Environment") if !runs_more && is_replaced(&line.value, variables) => {}
             ("Service", "TimeoutStartSec") if is_task => match seconds(&line.value) {
                 Some(time) => draft.text("timeout", units::span(time), &origin),
                 None if line.value == "infinity" => {}
@@ -117,6 +122,13 @@ pub(super) fn carry(
         let origin = draft.origin.clone();
         report.note(&origin, "conductor starts it at boot, which the file does not ask for");
     }
+}
+
+/// Returns whether all variables of an `Environment=` were for the values of the container.
+fn is_replaced(value: &str, variables: &BTreeSet<String>) -> bool {
+    let words = words(value).unwrap_or_default();
+    let name = |word: &String| word.split('=').next().unwrap_or_default().to_owned();
+    !words.is_empty() && words.iter().all(|word| variables.contains(&name(word)))
 }
 
 /// Returns milliseconds of a time span of systemd, as far as Go has the same words.
