@@ -3,6 +3,7 @@
 The engines can import it as an image. usage: python3 debian_image.py PACKAGE...
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -38,7 +39,14 @@ def closure(wanted):
     return found
 
 
-files = set(OTHERS) | {line for line in lines("dpkg", "--listfiles", *closure(BASE + sys.argv[1:])) if line.startswith("/")}
+def in_real_directory(path):
+    """Returns a path without links in its directory: Debian 12's packages list /bin/cat, though /bin is a link."""
+    directory, name = os.path.split(path)
+    return os.path.join(os.path.realpath(directory), name)
+
+
+listed = {line for line in lines("dpkg", "--listfiles", *closure(BASE + sys.argv[1:])) if line.startswith("/")}
+files = {in_real_directory(path) for path in listed.union(OTHERS)}
 kept = sorted(path for path in files if not LEFT_OUT.search(path + "/"))
 tar = ["tar", "--create", "--no-recursion", "--ignore-failed-read", "--directory=/", "--null", "--files-from=-"]
 subprocess.run(tar, check=True, input="\0".join(path.lstrip("/") for path in kept if path != "/."), text=True)
