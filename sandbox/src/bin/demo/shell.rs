@@ -65,10 +65,12 @@ pub(crate) fn open(screen: &Screen, topic: Topic) -> Result<ExitCode, Failure> {
     let mut command = stage.sandbox().command("systemd-run");
     command
         .args(["--quiet", "--collect", "--wait", "--pty", "--pipe"])
-        .args(["--service-type=exec", "--background=", "--unit=demo-shell"])
+        .args(["--service-type=exec", "--unit=demo-shell"])
         .args(["--working-directory=/etc/conductor/services", "--setenv=HOME=/root"])
         .arg(format!("--setenv=TERM={terminal}"))
         .env("TERM", terminal)
+        // As `--background=`, which Debian 12 does not know.
+        .env("SYSTEMD_TINT_BACKGROUND", "0")
         .args(["/bin/bash", "--login"]);
     let status = command
         .status()
