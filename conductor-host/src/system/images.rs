@@ -4,11 +4,12 @@ use std::collections::{BTreeSet, VecDeque};
 use std::io::{self, BufRead as _, BufReader};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
 use conductor_core::release::Images;
-use conductor_core::unit::{EngineImage, LocalImage};
+use conductor_core::unit::{Engine, EngineImage, LocalImage};
 use conductor_core::value::{HostPath, ImageReference};
 use rayon::prelude::*;
 use serde_json::{Map, Value};
@@ -99,11 +100,22 @@ fn is_of(digest: &str, reference: &str) -> bool {
     digest.digest.is_some() && (full == name || is_longer() || shortened == Some(full))
 }
 
+/// Waits until no other thread changes tags of podman, whose versions before 4.4 read all tags of an image, and write
+/// them back later: of four that tag one image at a time, one in four loses its tag (seen with 4.3.1).
+fn only_one(engine: Engine) -> Option<MutexGuard<'static, ()>> {
+    static TAGS: Mutex<()> = Mutex::new(());
+    match engine {
+        Engine::Docker => None,
+        Engine::Podman => Some(TAGS.lock().unwrap_or_else(PoisonError::into_inner)),
+    }
+}
+
 /// Tags an image.
 ///
 /// # Errors
 /// The engine has no such image.
 pub fn tag(image: &EngineImage, tag: &str) -> Result<(), EngineError> {
+    let _alone = only_one(image.engine);
     let mut command = Command::new(image.engine.program());
     command.args(["tag", &image.reference, tag]).stdin(Stdio::null());
     run(&mut command, &mut |_| true)
@@ -128,6 +140,7 @@ pub fn pull(
 /// # Errors
 /// The engine refuses, for example because a container uses the image.
 pub fn remove(image: &EngineImage) -> Result<(), EngineError> {
+    let _alone = only_one(image.engine);
     let mut command = Command::new(image.engine.program());
     command.args(["image", "rm", "--", &image.reference]).stdin(Stdio::null());
     run(&mut command, &mut |_| true)
