@@ -44,12 +44,14 @@ fn a_users_manager(host: &Host) {
     let again = operator(host, "conductor --user apply").exits(0);
     assert_eq!(again.stdout, "nothing changed\n");
 
-    define("env: {A: \"1\"}\nhealth: {http: /, interval: 200ms}\n");
+    let job = "cron: {says: {schedule: '@yearly', command: [/bin/sh, -c, 'echo early; exit 3']}}\n";
+    define(&format!("env: {{A: \"1\"}}\nhealth: {{http: /, interval: 200ms}}\n{job}"));
     operator(host, "conductor --user apply").exits(0);
     operator(host, "conductor --user status").exits(0).says("healthy: 200 in ");
     let count = "systemctl --user list-units --plain --no-legend 'conductor-web-host*' | wc -l";
     assert_eq!(operator(host, count).stdout, "1\n");
     operator(host, "conductor --user logs --id web").exits(0);
+    lines_that_journald_reads_late(host);
     // Volumes are below the user's own directories, and not below the host's.
     host.sh("mkdir -p -m 700 /var/lib/private");
     operator(host, "mkdir -p ~/.local/state/conductor/volumes/web/data").exits(0);
@@ -62,6 +64,23 @@ fn a_users_manager(host: &Host) {
     assert!(host.files().is_empty() && host.instances().is_empty());
     let ran = operator(host, "unset XDG_RUNTIME_DIR; conductor --user apply").exits(2);
     ran.complains("error: XDG_RUNTIME_DIR is not set\n  hint: ");
+}
+
+/// journald knows a user's unit only from the process that wrote, which has ended here before journald reads the line.
+fn lines_that_journald_reads_late(host: &Host) {
+    host.sh("systemctl kill --signal=STOP systemd-journald");
+    operator(host, "conductor --user cron run-now --id web says >~/ran 2>&1 &").exits(0);
+    host.eventually("the job ended", |host| {
+        let result = "systemctl --user show --property=Result --value conductor-web-says.service";
+        operator(host, result).exits(0).stdout == "exit-code\n"
+    });
+    host.sh("systemctl kill --signal=CONT systemd-journald");
+    host.eventually("the command ended", |host| {
+        operator(host, "cat ~/ran").stdout.contains("error: ")
+    });
+    let ran = operator(host, "cat ~/ran").exits(0);
+    assert_eq!(ran.stdout, "early\nerror: says of web failed: exit-code, exit status 3\n");
+    operator(host, "conductor --user logs --id web").exits(0).says(": early\n");
 }
 
 fn another_root(host: &Host) {

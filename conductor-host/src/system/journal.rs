@@ -4,12 +4,17 @@
 //! `UNIT=` alone cannot be trusted. Each match has a field that journald itself added
 //! (systemd.journal-fields(7)).
 
+use std::fmt::Display;
 use std::process::Command;
-use std::time::SystemTime;
+use std::thread;
+use std::time::{Duration, SystemTime};
 
 use conductor_core::name::{JobName, ServiceId, UnitName};
 use conductor_core::release::{PREFIX, job_unit, slice_unit};
 use conductor_core::runtime::Scope;
+use serde_json::Value;
+
+use super::last_words::{FAILURE_RESULT, SUCCESS};
 
 /// A query for the journal of a service.
 #[derive(Debug, Clone)]
@@ -31,6 +36,11 @@ pub struct JournalQuery {
     /// The other services of the host: names of their units may begin like those of this service.
     pub others: Vec<ServiceId>,
 }
+
+/// The name under which a process logs.
+pub(super) const IDENTIFIER: &str = "SYSLOG_IDENTIFIER";
+/// The unit of a user's process.
+const USER_UNIT: &str = "_SYSTEMD_USER_UNIT";
 
 /// The most units whose names are passed to `journalctl`.
 const MOST_UNITS: usize = 1000;
@@ -117,6 +127,9 @@ impl JournalQuery {
                 group("_SYSTEMD_USER_UNIT=docker.service"),
             ],
         };
+        if (self.instance, scope) == (None, Scope::User) {
+            groups.push(of_user([&self.service]));
+        }
         if let (Some(instance), Scope::System) = (self.instance, scope) {
             let instance = format!("CONDUCTOR_INSTANCE={instance}");
             for group in &mut groups {
@@ -160,6 +173,49 @@ pub(super) fn wrote(scope: Scope, unit: &UnitName) -> String {
     }
 }
 
+/// Returns the matches for what processes of the user wrote under some identifiers, whatever their unit. journald does
+/// not know a user's unit from the stream, as it knows one of the system: a process that ended before journald could
+/// read its unit has none.
+fn of_user(identifiers: impl IntoIterator<Item = impl Display>) -> Vec<String> {
+    let uid = rustix::process::getuid().as_raw();
+    let mut group = vec![format!("_UID={uid}"), "_TRANSPORT=stdout".to_owned()];
+    group.extend(identifiers.into_iter().map(|id| format!("{IDENTIFIER}={id}")));
+    group
+}
+
+/// Lets a query find the entries of a unit's processes, of which [`entry`] then reads each.
+///
+/// An entry of a user's unit counts, too, if its process had ended when journald read it, and it has the identifier
+/// of the unit's service. Other units of the service have that as well; their processes seldom end so early.
+pub(super) fn query_entries(scope: Scope, unit: &UnitName, command: &mut Command, fields: &[&str]) {
+    let mut groups = vec![vec![wrote(scope, unit)]];
+    if scope == Scope::User {
+        // Where the id ends in the name is not known.
+        let name = unit.as_str().strip_prefix(PREFIX).unwrap_or_default();
+        groups.push(of_user(name.match_indices('-').map(|(end, _)| &name[..end])));
+    }
+    matches(command, &groups);
+    let fields = [&["MESSAGE", USER_UNIT], fields].concat().join(",");
+    // Without --all, a line of more than 4096 bytes is null.
+    command.args(["--output=json", "--all"]).arg(format!("--output-fields={fields}"));
+}
+
+/// Reads an entry of a unit's processes; `None` if it is of another unit.
+pub(super) fn entry(scope: Scope, unit: &UnitName, line: &str) -> Option<Value> {
+    let entry: Value = serde_json::from_str(line).ok()?;
+    let is_of = entry.get(USER_UNIT).is_none_or(|of| of == unit.as_str());
+    (scope == Scope::System || is_of).then_some(entry)
+}
+
+/// Returns the text of an entry. journalctl writes one that is not UTF-8 as a list of bytes.
+pub(super) fn message(entry: &Value) -> Option<String> {
+    let message = &entry["MESSAGE"];
+    let byte = |value: &Value| u8::try_from(value.as_u64()?).ok();
+    let bytes = || message.as_array()?.iter().map(byte).collect::<Option<Vec<_>>>();
+    let lossy = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    message.as_str().map(str::to_owned).or_else(|| bytes().map(lossy))
+}
+
 /// Runs a query and returns its lines. Errors are ignored: a message without these is better than none.
 pub(super) fn read(command: &mut Command) -> Vec<String> {
     match command.arg("--quiet").output() {
@@ -175,7 +231,8 @@ pub(super) fn read(command: &mut Command) -> Vec<String> {
 pub struct Follower {
     scope: Scope,
     unit: UnitName,
-    /// The position of the next line, as an option for journalctl.
+    /// The time at which it was started, and the position of the next line, as options for journalctl.
+    start: String,
     position: String,
 }
 
@@ -183,28 +240,48 @@ impl Follower {
     /// Starts at the current end of the journal.
     pub fn new(scope: Scope, unit: &UnitName) -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let position = format!("--since=@{}.{:06}", now.as_secs(), now.subsec_micros());
-        Self { scope, unit: unit.clone(), position }
+        let start = format!("--since=@{}.{:06}", now.as_secs(), now.subsec_micros());
+        Self { scope, unit: unit.clone(), position: start.clone(), start }
     }
 
     /// Returns the lines since the last call. Errors are ignored.
     pub fn lines(&mut self) -> Vec<String> {
         const CURSOR: &str = "-- cursor: ";
         let mut command = journalctl(self.scope);
-        // This excludes the messages of the engine's own commands.
-        command.arg(wrote(self.scope, &self.unit)).arg("_TRANSPORT=stdout");
-        command.args(["--output=cat", "--show-cursor", &self.position]);
+        query_entries(self.scope, &self.unit, &mut command, &["_TRANSPORT"]);
+        command.args(["--show-cursor", &self.position]);
         let mut lines = read(&mut command);
         if let Some(cursor) = lines.pop_if(|line| line.starts_with(CURSOR)) {
             self.position = format!("--after-cursor={}", &cursor[CURSOR.len()..]);
         }
-        lines
+        let entries = lines.iter().filter_map(|line| entry(self.scope, &self.unit, line));
+        // This excludes the messages of the engine's own commands.
+        let written = entries.filter(|entry| entry["_TRANSPORT"] == "stdout");
+        written.filter_map(|entry| message(&entry)).collect()
     }
 
     /// Returns the remaining lines of a unit that has ended.
     pub fn last_lines(&mut self) -> Vec<String> {
-        sync(self.scope);
+        match self.scope {
+            Scope::System => sync(self.scope),
+            Scope::User => self.wait_for_end(),
+        }
         self.lines()
+    }
+
+    /// Waits until journald has processed what systemd wrote about the end of the unit, which is later than what the
+    /// unit's processes wrote.
+    fn wait_for_end(&self) {
+        const TIMES: u32 = 50;
+        for _ in 0..TIMES {
+            let mut command = journalctl(self.scope);
+            let ends = [SUCCESS, FAILURE_RESULT].map(|id| format!("MESSAGE_ID={id}"));
+            command.args(about(self.scope, self.unit.as_str())).args(ends).arg(&self.start);
+            if !read(&mut command).is_empty() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(50));
+        }
     }
 }
 
@@ -226,6 +303,8 @@ pub(super) fn journalctl(scope: Scope) -> Command {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn query(instance: Option<u16>, job: Option<&str>) -> JournalQuery {
@@ -293,6 +372,11 @@ mod tests {
              + _SYSTEMD_USER_UNIT=init.scope CONDUCTOR_ID=a-b \
              + _SYSTEMD_USER_UNIT=docker.service CONDUCTOR_ID=a-b --output=short-iso"
         );
+        let uid = rustix::process::getuid().as_raw();
+        let unattributed =
+            format!(" + _UID={uid} _TRANSPORT=stdout SYSLOG_IDENTIFIER=a-b --output=short-iso");
+        let all = matched(Scope::User, None, None);
+        assert!(all.ends_with(&unattributed), "{all}");
         assert_eq!(
             matched(Scope::System, None, Some("c")),
             "_SYSTEMD_UNIT=conductor-a-b-c.service + _PID=1 UNIT=conductor-a-b-c.service \
@@ -303,5 +387,31 @@ mod tests {
             "_SYSTEMD_USER_UNIT=conductor-a-b-c.service \
              + _SYSTEMD_USER_UNIT=init.scope USER_UNIT=conductor-a-b-c.service --output=short-iso"
         );
+    }
+
+    #[test]
+    fn a_line_of_a_process_that_ended_early_is_found_by_its_identifier() {
+        let unit = "conductor-a-b-c.service".parse().unwrap();
+        let mut command = Command::new("journalctl");
+        query_entries(Scope::User, &unit, &mut command, &["_TRANSPORT"]);
+        let words: Vec<_> = command.get_args().filter_map(|word| word.to_str()).collect();
+        let (of_unit, others) = words.split_at(2);
+        assert_eq!(of_unit, ["_SYSTEMD_USER_UNIT=conductor-a-b-c.service", "+"]);
+        assert_eq!(others[2..4], ["SYSLOG_IDENTIFIER=a", "SYSLOG_IDENTIFIER=a-b"]);
+        for (line, is_of) in [
+            (r#"{"MESSAGE":"x"}"#, true),
+            (r#"{"MESSAGE":"x","_SYSTEMD_USER_UNIT":"conductor-a-b-c.service"}"#, true),
+            (r#"{"MESSAGE":"x","_SYSTEMD_USER_UNIT":"conductor-a-b-1.aaaaaa-1.service"}"#, false),
+        ] {
+            assert_eq!(entry(Scope::User, &unit, line).is_some(), is_of, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_message_that_is_no_text_is_read() {
+        let read = |value: Value| message(&json!({"MESSAGE": value}));
+        assert_eq!(read(json!("a")), Some("a".to_owned()));
+        assert_eq!(read(json!([97, 255])), Some("a\u{fffd}".to_owned()));
+        assert_eq!(read(Value::Null), None);
     }
 }

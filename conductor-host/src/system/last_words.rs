@@ -8,7 +8,7 @@ use conductor_core::name::UnitName;
 use conductor_core::runtime::Scope;
 use serde_json::Value;
 
-use super::journal::{journalctl, matches, read, sync, wrote};
+use super::journal::{IDENTIFIER, entry, journalctl, matches, message, query_entries, read, sync};
 use super::scheduled::CommandEnd;
 
 /// systemd's messages about the end of a main process, unless its exit status is 0 (sd-messages.h).
@@ -21,8 +21,6 @@ const STOPPING: &str = "de5b426a63be47a7b6ac3eaac82e2f6f";
 
 /// The field that podman adds to an event.
 const EVENT: &str = "PODMAN_EVENT";
-/// The name under which a process logs.
-const IDENTIFIER: &str = "SYSLOG_IDENTIFIER";
 
 /// The most of systemd's own lines that are shown.
 const SYSTEMD_LINES: usize = 6;
@@ -153,33 +151,25 @@ impl Journal<'_> {
             read(command.arg(format!("--lines={lines}")).arg("--output=cat"))
         };
         let mut text = query(&[&format!("CONDUCTOR_UNIT={}", self.unit), engine], since.as_ref());
-        let unit = wrote(self.scope, self.unit);
-        text.extend(self.wrote_in(own, &unit, since.as_ref(), lines));
+        text.extend(self.wrote_in(own, since.as_ref(), lines));
         text
     }
 
     /// Returns the last lines of the program in an attempt. journald does not know the ID of a process that had ended
     /// when it read the line; such a line counts if it was written since the attempt began. What podman logs of its
     /// own is left out: of one command these are more lines than are shown.
-    fn wrote_in(
-        &self,
-        id: Option<&str>,
-        unit: &str,
-        since: Option<&String>,
-        lines: u32,
-    ) -> Vec<String> {
+    fn wrote_in(&self, id: Option<&str>, since: Option<&String>, lines: u32) -> Vec<String> {
         const ID: &str = "_SYSTEMD_INVOCATION_ID";
         // Others than those of the attempt may be among them.
         const MOST: &str = "--lines=500";
         let mut command = journalctl(self.scope);
-        command.arg(unit).args(since).args([MOST, "--output=json"]);
-        command.arg(format!("--output-fields=MESSAGE,{ID},{EVENT},{IDENTIFIER}"));
-        let entries = read(&mut command);
-        let entries = entries.iter().filter_map(|entry| serde_json::from_str(entry).ok());
+        query_entries(self.scope, self.unit, &mut command, &[ID, EVENT, IDENTIFIER]);
+        let entries = read(command.args(since).arg(MOST));
+        let entries = entries.iter().filter_map(|line| entry(self.scope, self.unit, line));
         let of_attempt =
             |entry: &Value| entry.get(ID).zip(id).is_none_or(|(of, id)| of.as_str() == Some(id));
         let entries = entries.filter(of_attempt).filter(|entry| !is_podmans(entry));
-        let mut text: Vec<_> = entries.filter_map(|entry| message(&entry["MESSAGE"])).collect();
+        let mut text: Vec<_> = entries.filter_map(|entry| message(&entry)).collect();
         let more = text.len().saturating_sub(usize::try_from(lines).unwrap_or(usize::MAX));
         text.drain(..more);
         text
@@ -197,14 +187,6 @@ fn is_podmans(entry: &Value) -> bool {
 pub(super) fn sent(entry: &Value) -> Option<u64> {
     let time = |field| entry[field].as_str()?.parse().ok();
     time("_SOURCE_REALTIME_TIMESTAMP").or_else(|| time("__REALTIME_TIMESTAMP"))
-}
-
-/// Returns the text of a message. journalctl writes one that is not UTF-8 as a list of bytes.
-fn message(message: &Value) -> Option<String> {
-    let byte = |value: &Value| u8::try_from(value.as_u64()?).ok();
-    let bytes = || message.as_array()?.iter().map(byte).collect::<Option<Vec<_>>>();
-    let lossy = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
-    message.as_str().map(str::to_owned).or_else(|| bytes().map(lossy))
 }
 
 /// Returns how the main process ended, from systemd's entries about an attempt.
@@ -241,13 +223,6 @@ mod tests {
             entry[*name] = (*value).into();
         }
         entry
-    }
-
-    #[test]
-    fn a_message_that_is_no_text_is_read() {
-        assert_eq!(message(&serde_json::json!("a")), Some("a".to_owned()));
-        assert_eq!(message(&serde_json::json!([97, 255])), Some("a\u{fffd}".to_owned()));
-        assert_eq!(message(&Value::Null), None);
     }
 
     #[test]
