@@ -34,7 +34,7 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use probe_protocol::{ArgumentError, Request, StatusText, Watch};
+use probe_protocol::{ArgumentError, Request, StatusText, Subcommand, Watch};
 
 use check::{Check, CheckError};
 use docker::DockerError;
@@ -140,6 +140,17 @@ pub fn check<A: Into<OsString>>(
         Request::Check(watch) => Ok(judge(&watch)?),
         _ => Err(ArgumentError::Missing("a check").into()),
     }
+}
+
+/// Returns the parts of the program's manual, with their headings.
+pub fn manual() -> [(&'static str, &'static str); 4] {
+    let of = |subcommand| help::of(Some(subcommand));
+    [
+        ("DESCRIPTION", help::of(None)),
+        ("CHECK", of(Subcommand::Check)),
+        ("EXEC", of(Subcommand::Exec)),
+        ("DOCKER", of(Subcommand::Docker)),
+    ]
 }
 
 fn judge(watch: &Watch) -> Result<(bool, String), CheckError> {

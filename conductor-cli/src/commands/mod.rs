@@ -8,6 +8,7 @@ pub(crate) mod deploy;
 pub(crate) mod diff;
 pub(crate) mod doctor;
 pub(crate) mod export;
+pub(crate) mod generate;
 pub(crate) mod import;
 pub(crate) mod init;
 pub(crate) mod install;
@@ -33,6 +34,7 @@ use self::cron::{Cron, CronCommand};
 use self::deploy::Deploy;
 use self::doctor::DoctorOptions;
 use self::export::Export;
+use self::generate::Generate;
 use self::import::Import;
 use self::init::Init;
 use self::install::Install;
@@ -91,6 +93,9 @@ pub(crate) enum Command {
     Schema(Schema),
     /// Copy this conductor and its probe to /usr/bin, where sudo and units look for them
     Install(Install),
+    /// Write man pages, and completions for bash, zsh and fish
+    #[command(hide = true)]
+    Generate(Generate),
     /// Print the version and the commit of conductor, and the versions of what it works with
     Version(VersionOptions),
 }
@@ -118,6 +123,7 @@ impl Command {
             Self::Export(options) => export::run(context, options),
             Self::Schema(options) => schema::run(context, options),
             Self::Install(options) => install::run(context, options),
+            Self::Generate(options) => generate::run(context, options),
             Self::Version(options) => version::run(context, options),
         }
     }

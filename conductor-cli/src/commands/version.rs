@@ -12,7 +12,7 @@ use crate::failure::Failure;
 use crate::print;
 
 /// The version of this build.
-const VERSION: &str = env!("CARGO_PKG_VERSION");
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 /// The commit from which it was built, if it is known; see build.rs.
 const COMMIT: Option<&str> = option_env!("CONDUCTOR_BUILT_COMMIT");
 

@@ -57,6 +57,7 @@ pub use journal::{Follower, JournalQuery};
 pub use last_words::{LastWords, last_words};
 pub use listeners::{listeners, listening_ports};
 pub use lock::{Lock, LockError};
+pub use open::make_directories;
 pub use paths::Paths;
 pub use programs::InstalledProgram;
 pub use proxy::{OldWorkers, Proxies, ProxyError};

@@ -176,7 +176,7 @@ pub(super) fn has_mode(file: &File, mode: u32) -> io::Result<bool> {
 }
 
 /// Creates a directory and its parents, which everybody can enter. Existing directories are not changed.
-pub(crate) fn make_directories(directory: &Path) -> Result<(), PathError> {
+pub fn make_directories(directory: &Path) -> Result<(), PathError> {
     if directory.as_os_str().is_empty() || directory.is_dir() {
         return Ok(());
     }
