@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use libtest_mimic::Failed;
+use serde_json::Value;
 use tempfile::TempDir;
 
 use super::FleetTest;
@@ -42,7 +44,38 @@ fn is_sane(_pool: &Pool) -> Result<(), Failed> {
 fn is_lint_free(pool: &Pool) -> Result<(), Failed> {
     let (control, copy) = (Control::get()?, Copy::new()?);
     unit_tests(control, pool.binary()?)?;
-    lint(control, &copy.collection)
+    lint(control, &copy.collection)?;
+    builds(control, &copy.collection)
+}
+
+/// Builds the archive of the collection, and looks whether it is complete without the repository.
+fn builds(control: &Control, collection: &Path) -> Result<(), Failed> {
+    let directory = TempDir::new()?;
+    let mut command = control.command("ansible-galaxy", directory.path(), directory.path());
+    Ran::new(command.args(["collection", "build"]).arg(collection)).exits(0);
+    let mut tar = Command::new("tar");
+    let archive = format!("conductor-conductor-{}.tar.gz", env!("CARGO_PKG_VERSION"));
+    Ran::new(tar.arg("-xf").arg(&archive).current_dir(directory.path())).exits(0);
+    let read = |name: &str| fs::read_to_string(directory.path().join(name));
+    for name in ["LICENSE-MIT", "LICENSE-APACHE"] {
+        let ours = Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+        assert_eq!(read(name)?, fs::read_to_string(ours)?, "{name}");
+    }
+    for name in ["README.md", "CHANGELOG.md"] {
+        let text = read(name)?;
+        // Only a link with a host leads anywhere from the archive.
+        let links = text.split("](").skip(1);
+        let inside: Vec<_> = links.filter(|link| !link.starts_with("https://")).collect();
+        assert!(inside.is_empty(), "{name} has links into the repository: {inside:?}");
+    }
+    let manifest: Value = serde_json::from_str(&read("MANIFEST.json")?)?;
+    let info = &manifest["collection_info"];
+    let cargo = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))?;
+    let repository = info["repository"].as_str().unwrap_or_default();
+    assert!(cargo.contains(&format!("\nrepository = \"{repository}\"\n")), "{info}");
+    assert_eq!(info["license"], serde_json::json!(["MIT", "Apache-2.0"]));
+    assert!(!directory.path().join(".ansible-lint").exists());
+    Ok(())
 }
 
 /// Runs the tests of the Python code, each file by itself.

@@ -89,5 +89,28 @@ fn the_role(pool: &Pool) -> Result<(), Failed> {
     assert_eq!(done.result["service"]["instances"][0]["port"], 21000);
     host.sh("systemctl start nginx; curl -sSf http://127.0.0.1:8081/ >/dev/null");
     assert_eq!(host.sh("grep -c upstreams /etc/nginx/nginx.conf"), "1");
+
+    // The doctor of the role names what is wrong, and what to do about it.
+    host.sh("mv /etc/nginx/nginx.conf /root; echo 'events {}' >/etc/nginx/nginx.conf");
+    let ran = play(settings.clone(), &["-e", "conductor_nginx=false"]);
+    ran.exits(2).says("proxy: ").says("remedy: ");
+    host.sh("mv /root/nginx.conf /etc/nginx/nginx.conf");
+
+    // What is removed, and what stays. nginx still refers to the service.
+    let remove = ["-e", "conductor_state=absent"];
+    play(settings.clone(), &remove).exits(2).says("host not found in upstream");
+    assert_eq!(host.running("web").len(), 1);
+    host.sh("sed -i '/proxy_pass/d; s|\tinclude /etc/nginx/upstreams/.*|    include /etc/nginx/upstreams/*.conf;|' /etc/nginx/nginx.conf");
+    play(settings.clone(), &[&remove[..], &["--check"]].concat()).exits(0).says("changed=3");
+    assert_eq!(host.running("web").len(), 1);
+    play(settings.clone(), &remove).exits(0).says("changed=3");
+    assert!(host.instances().is_empty());
+    assert_eq!(host.sh("ls /usr/local/bin/conductor /usr/bin/conductor-probe || true"), "");
+    assert_eq!(host.sh("cat /etc/conductor/host.yaml"), kept);
+    assert_eq!(
+        host.sh("ls /etc/conductor/services; grep -c upstreams /etc/nginx/nginx.conf || true"),
+        "web.json\n0"
+    );
+    play(settings, &remove).exits(0).says("changed=0");
     Ok(())
 }

@@ -190,5 +190,7 @@ fn a_definition_is_carried_over(pool: &Pool) -> Result<(), Failed> {
         // A host without conductor.
         let options = json!({"id": "new", "src": "waits.yaml", "executable": "/usr/bin/no"});
         fleet.task(MODULE, &options, &["--check"]).changed(true);
+        let options = json!({"id": "web", "state": "absent", "executable": "/usr/bin/no"});
+        fleet.task(MODULE, &options, &["--check"]).changed(true);
     })
 }

@@ -68,6 +68,9 @@ class Answer:
         """Returns whether a failed call left the host unchanged."""
         if self.rc in NOTHING_CHANGED or self.json.get("changed") is False:
             return True
+        if "error" in self.json and "services" not in self.json:
+            # conductor could not do anything.
+            return True
         failures = self.failures
         return bool(failures) and all(failure["undone"] for _id, failure in failures)
 
