@@ -34,7 +34,9 @@ module ConductorCookbook
       ran = run('--output', 'json', *arguments)
       answer = parse(ran, last_line(ran, rename))
       raise Refused.new(answer, doing: doing, text: text) if answer.key?('error')
-      raise Failed.new(answer, sensitive: @sensitive) if ran.error? && answer.key?('services')
+      if ran.error? && answer.key?('services')
+        raise Failed.new(answer, status: ran.exitstatus, sensitive: @sensitive)
+      end
       raise Error, "cannot #{doing}: #{ending(ran)}" if ran.error?
 
       answer

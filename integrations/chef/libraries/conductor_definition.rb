@@ -22,6 +22,8 @@ module ConductorCookbook
     ].freeze
 
     HIDDEN = '(sensitive)'
+    # Keys below which conductor takes each number as text.
+    TEXTS = %w[env command entrypoint labels sysctls].freeze
 
     # Merges the definition of a resource: its properties override the hash, key by key.
     #
@@ -33,8 +35,30 @@ module ConductorCookbook
         raise Error, "the definition of #{id} has the id #{named}; remove id from it"
       end
 
+      refuse_lost_text(id, merged)
       new({ 'id' => id }.merge(merged))
     end
+
+    # Refuses numbers whose text is lost: Ruby reads 1.10 as 1.1, and 010 as 8.
+    #
+    # @raise [Error] the revision is a number, or a text is a fraction
+    def self.refuse_lost_text(id, value, path = [])
+      if value.is_a?(Hash)
+        value.each { |key, inner| refuse_lost_text(id, inner, path + [key]) }
+      elsif value.is_a?(Array)
+        value.each { |inner| refuse_lost_text(id, inner, path) }
+      elsif lost?(value, path)
+        raise Error, "the definition of #{id}: #{path.join('.')}: expected text, found the number " \
+                     "#{value}, which may be written in other ways; put it in quotes"
+      end
+    end
+
+    def self.lost?(value, path)
+      return value.is_a?(Numeric) if path == ['revision']
+
+      value.is_a?(Float) && path.intersect?(TEXTS)
+    end
+    private_class_method :refuse_lost_text, :lost?
 
     # Reads the definition in a file.
     #
@@ -87,6 +111,15 @@ module ConductorCookbook
       Definition.new(hash.merge(key => value))
     end
 
+    # Returns a copy without instances: what conductor keeps stopped, also in the next apply and at boot.
+    def stopped
+      processes = hash['processes']
+      return with('instances', 0) unless processes.is_a?(Hash)
+
+      none = processes.transform_values { |each| each.is_a?(Hash) ? each.merge('instances' => 0) : each }
+      with('processes', none)
+    end
+
     # Returns the text of the file.
     def text
       "#{JSON.pretty_generate(hash)}\n"
@@ -108,12 +141,19 @@ module ConductorCookbook
     #
     # @raise [Error] the file is unchanged
     def write(path)
+      self.class.write(path, text)
+    end
+
+    # Writes a text as {#write} does.
+    #
+    # @raise [Error] the file is unchanged
+    def self.write(path, text)
       directory = File.dirname(path)
       FileUtils.mkdir_p(directory, mode: 0o755)
       # The name is hidden and not that of a definition, so conductor does not read the file.
       candidate = File.join(directory, ".#{File.basename(path)}.#{SecureRandom.hex(6)}")
       begin
-        write_new(candidate)
+        write_new(candidate, text)
         File.rename(candidate, path)
       rescue SystemCallError
         FileUtils.rm_f(candidate)
@@ -124,15 +164,16 @@ module ConductorCookbook
       raise Error.of_system("write #{path}", e)
     end
 
-    private
-
-    def write_new(path)
+    def self.write_new(path, text)
       File.open(path, File::WRONLY | File::CREAT | File::EXCL, 0o644) do |file|
         file.chmod(0o644)
         file.write(text)
         file.fsync
       end
     end
+    private_class_method :write_new
+
+    private
 
     # Returns each value that is not a hash, by its path.
     def flat(hash, prefix = '')

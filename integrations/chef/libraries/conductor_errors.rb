@@ -3,6 +3,11 @@
 module ConductorCookbook
   # An error of conductor or of the cookbook; the message is complete.
   class Error < StandardError
+    # Returns whether the host is as before; false if that is not known.
+    def changed_nothing?
+      false
+    end
+
     # Returns an error with the system's message, without Ruby's additions.
     #
     # @param doing [String] what failed, as a verb
@@ -34,6 +39,10 @@ module ConductorCookbook
       super(["cannot #{doing}:", *@problems.flat_map { |problem| describe(problem) }].join("\n"))
     end
 
+    def changed_nothing?
+      true
+    end
+
     private
 
     def describe(problem)
@@ -55,13 +64,22 @@ module ConductorCookbook
   class Failed < Error
     attr_reader :failures
 
+    # The exit status after which the previous release serves as before.
+    OLD_SERVES = 3
+
     # @param report [Hash] the result of `apply`, `deploy` or `remove`
+    # @param status [Integer, nil] the exit status of conductor
     # @param sensitive [Boolean] whether to hide the output of the service
-    def initialize(report, sensitive: false)
+    def initialize(report, status: nil, sensitive: false)
       @sensitive = sensitive
+      @kept = status == OLD_SERVES || report['changed'] == false
       services = report.fetch('services').reject { |service| complete?(service) }
       @failures = services.filter_map { |service| service['failure'] }
       super(services.flat_map { |service| describe(service) }.join("\n"))
+    end
+
+    def changed_nothing?
+      @kept || (failures.any? && failures.all? { |failure| failure['undone'] })
     end
 
     private

@@ -8,10 +8,12 @@ require_relative 'conductor_definition'
 module ConductorCookbook
   # A service on this host: its definition, and its status.
   #
-  # Each of {#create}, {#deploy}, {#restart} and {#delete} observes the host, changes nothing, and returns a
-  # {Change}.
+  # Each of {#create}, {#start}, {#stop}, {#deploy}, {#restart}, {#rollback} and {#delete} observes the host,
+  # changes nothing, and returns a {Change}.
   class Service
     DIRECTORY = '/etc/conductor/services'
+    # What a command does, where its name is not the verb.
+    WORDS = { 'apply' => 'start', 'rollback' => 'roll back' }.freeze
 
     # Returns a service for a resource, or for anything that has its properties.
     #
@@ -67,12 +69,30 @@ module ConductorCookbook
     # Writes the definition, with the revision if there is one, and makes the host run it.
     def create
       agree_on_revision
-      wanted = @revision ? @definition.with('revision', @revision) : @definition
-      steps = try_out(wanted) { |file, options| plan(*application(file), **options) }
-      Change.new(differences(wanted) + steps) do
-        write(wanted)
-        @cli.json(*application(path), doing: "apply #{path}")
+      applied(@revision ? @definition.with('revision', @revision) : @definition)
+    end
+
+    # Makes the host run the service at its current revision, as the resource defines it, or as it is defined.
+    def start
+      return applied(at_known_revision(@definition)) if defines?
+
+      file = defined_in
+      return Change.new(["start #{id}"]) unless file
+
+      Change.new(plan_as_it_is(*application(file))) do
+        @cli.json(*application(file), doing: "start #{id}")
+        insist_on_instances(file)
       end
+    end
+
+    # Writes the definition without instances, and makes the host follow it: the service stays stopped.
+    def stop
+      unless defines?
+        raise Error, "cannot stop #{id}: the resource does not define it; it stays stopped by " \
+                     '`instances 0` in its definition, so give the resource the properties of the service'
+      end
+
+      applied(at_known_revision(@definition).stopped)
     end
 
     # Writes the definition, unless it is empty, and deploys the revision.
@@ -82,15 +102,21 @@ module ConductorCookbook
       agree_on_revision
       steps = defines? ? plan_with_candidate : plan_as_it_is(*deployment(@directory))
       Change.new((defines? ? differences(@definition) : []) + steps) do
-        write(@definition) if defines?
-        @cli.json(*deployment(@directory), doing: "deploy #{@revision} of #{id}")
+        writing(defines? ? @definition : nil) do
+          @cli.json(*deployment(@directory), doing: "deploy #{@revision} of #{id}")
+        end
       end
     end
 
     # Starts the instances anew, without downtime.
     def restart
-      arguments = ['restart', '--id', id, '--definitions', @directory]
-      Change.new(plan_as_it_is(*arguments)) { @cli.json(*arguments, doing: "restart #{id}") }
+      as_it_is('restart', '--id', id, '--definitions', @directory, doing: "restart #{id}")
+    end
+
+    # Goes back to the release that is kept for the revision, or that the current one replaced.
+    def rollback
+      to = @revision ? ['--to', @revision] : []
+      as_it_is('rollback', '--id', id, *to, '--definitions', @directory, doing: "roll back #{id}")
     end
 
     # Stops the service, and removes its units and then its definition.
@@ -110,8 +136,55 @@ module ConductorCookbook
 
     private
 
-    def write(definition)
-      definition.write(path) unless definition == current_definition
+    # Writes a definition and makes the host follow it.
+    def applied(wanted)
+      steps = try_out(wanted) { |file, options| plan(*application(file), **options) }
+      Change.new(differences(wanted) + steps) do
+        writing(wanted) { @cli.json(*application(path), doing: "apply #{path}") }
+      end
+    end
+
+    def as_it_is(*arguments, doing:)
+      Change.new(plan_as_it_is(*arguments)) { @cli.json(*arguments, doing: doing) }
+    end
+
+    # Writes a definition, if there is one, and returns the result of the block. If the block fails and the
+    # host is as before, so is the file: an `apply` by somebody else must not use what failed.
+    def writing(definition)
+      before = File.read(path, encoding: Encoding::BINARY) if File.file?(path)
+      written = definition && definition != current_definition
+      definition.write(path) if written
+      yield
+    rescue Error => e
+      restore(before) if written && e.changed_nothing?
+      raise
+    end
+
+    def restore(before)
+      before ? Definition.write(path, before) : Definition.delete(path)
+    end
+
+    # A file that names the revision goes on doing so, and no other does.
+    def at_known_revision(definition)
+      named = current_definition&.hash&.key?('revision')
+      named && @revision ? definition.with('revision', @revision) : definition
+    end
+
+    # Returns the file that defines the service; nil in why-run, if there is none yet.
+    def defined_in
+      file = File.exist?(path) ? path : other_files.find { |other| names_it?(other) && defines_it?(other) }
+      return file if file || @why_run
+
+      raise Error, "cannot start #{id}: no definition in #{@directory} has that id; give the resource the " \
+                   'properties of the service'
+    end
+
+    # The start of a service that was stopped by {#stop} would do nothing.
+    def insist_on_instances(file)
+      return if status&.any? { |service| service['instances'].any? }
+
+      raise Error, "#{id} has no instances, because #{file} says so; give the resource the properties of " \
+                   'the service, with the number of instances'
     end
 
     # Returns whether the resource sets any part of the definition.
@@ -156,8 +229,9 @@ module ConductorCookbook
       provided = %w[undefined_service unknown_service]
       raise unless @why_run && (e.is_a?(NotInstalled) || provided.include?(e.kind))
 
-      what = arguments.first == 'deploy' ? "deploy #{@revision} of" : 'restart'
-      ["#{what} #{id} (#{e.message})"]
+      verb = arguments.first
+      what = verb == 'deploy' ? "#{@revision} of #{id}" : id
+      ["#{WORDS.fetch(verb, verb)} #{what} (#{e.message})"]
     end
 
     def application(file)

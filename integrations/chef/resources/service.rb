@@ -99,6 +99,21 @@ action :deploy do
   converge service.deploy
 end
 
+# Start the service, as the resource defines it or as it is defined.
+action :start do
+  converge service.start
+end
+
+# Stop the service until it is started: also in the next apply and after a reboot.
+action :stop do
+  converge service.stop
+end
+
+# Go back to the release of the revision, or to the one that the current release replaced.
+action :rollback do
+  converge service.rollback
+end
+
 # Start the instances anew, without downtime.
 action :restart do
   converge service.restart

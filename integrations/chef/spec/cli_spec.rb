@@ -39,13 +39,13 @@ RSpec.describe ConductorCookbook::CLI do
   it 'waits for a limited time, and reports the step' do
     expect { ask('exec sleep 60', patience: 1) }
       .to raise_error(ConductorCookbook::Error, /--output json status did not end within 1 seconds\z/)
-    { '{"event": "waiting", "holder": "process 7 (apply)"}' => 'it waited for: process 7 (apply)',
-      '{"event": "step", "service": "web", "step": {"text": "start web-1"}}' => 'its step was: start web-1' }
-      .each do |event, words|
-        script = "echo '#{event}'; echo '{\"event\": \"output\"}'; printf '{'; exec sleep 60"
-        expect { ask(script, patience: 1) }
-          .to raise_error(ConductorCookbook::Error, /within 1 seconds\n  #{Regexp.escape(words)}\z/)
-      end
+    event = '{"event": "step", "service": "web", "step": {"text": "start web-1"}}'
+    script = "echo '#{event}'; echo '{\"event\": \"output\"}'; printf '{'; exec sleep 60"
+    expect { ask(script, patience: 1) }
+      .to raise_error(ConductorCookbook::Error, /within 1 seconds\n  its step was: start web-1\z/)
+    # Each run that is ended takes seconds.
+    waiting = %({"event": "waiting", "holder": "process 7 (apply)"}\n{)
+    expect(described_class.new.send(:busy_with, waiting)).to eq('  it waited for: process 7 (apply)')
   end
 
   it 'rejects a conductor with another version of the contract' do

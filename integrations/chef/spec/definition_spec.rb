@@ -27,6 +27,17 @@ RSpec.describe ConductorCookbook::Definition do
       expect(merged.hash).to eq('id' => 'web', 'sandbox' => false)
     end
 
+    it 'rejects numbers in place of text, whose digits are lost' do
+      { { 'revision' => 1.1 } => 'revision', { revision: 42 } => 'revision',
+        { 'env' => { 'V' => 1.1 } } => 'env.V',
+        { 'cron' => { 'a' => { 'command' => ['/bin/x', 1.1] } } } => 'cron.a.command' }.each do |hash, path|
+        expect { described_class.merge('web', hash, {}) }
+          .to raise_error(ConductorCookbook::Error, /: #{path}: expected text, found the number .*in quotes/)
+      end
+      kept = { 'env' => { 'N' => 5 }, 'limits' => { 'cpu' => 1.5 }, 'revision' => '1.10' }
+      expect(described_class.merge('web', kept, {}).hash).to eq({ 'id' => 'web' }.merge(kept))
+    end
+
     it 'rejects the definition of another service' do
       expect { described_class.merge('web', { 'id' => 'shop' }, {}) }
         .to raise_error(ConductorCookbook::Error, /the definition of web has the id shop/)

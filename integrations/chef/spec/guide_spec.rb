@@ -27,8 +27,9 @@ RSpec.describe 'the guide', :host do
 
   it 'has only recipes that are run here' do
     expect(guide.names.map { |name| name.delete_prefix('site/').delete_suffix('.rb') }).to match_array(
-      %w[recipes/conductor recipes/hello attributes/default recipes/services recipes/shop attributes/shop
-         recipes/migrate recipes/gone recipes/bad recipes/failing]
+      %w[recipes/conductor recipes/package recipes/hello attributes/default recipes/services recipes/shop
+         attributes/shop recipes/migrate recipes/settings recipes/pausing recipes/back recipes/jobs
+         recipes/gone recipes/bad recipes/failing]
     )
   end
 
@@ -36,6 +37,7 @@ RSpec.describe 'the guide', :host do
   it 'installs the programs', if: CHEF == StandIn do
     expect(converge(guide.recipe('conductor')))
       .to eq(%w[cookbook_file[/usr/bin/conductor] cookbook_file[/usr/bin/conductor-probe]])
+    expect(converge(guide.recipe('package')).first.noted.map(&:to_s)).to eq(['dpkg_package[conductor]'])
   end
 
   it 'runs the first service, shows what would change, and removes it' do
@@ -60,6 +62,18 @@ RSpec.describe 'the guide', :host do
     expect(running('hello').size).to eq(1)
     expect(status.last['jobs'].map { |job| job['timer'] }).to eq(['conductor-tidy-logs.timer'])
     expect(updated(converge(guide.recipe('services'), attributes: attributes))).to eq([false, false])
+    expect(updated(converge(guide.recipe('jobs')))).to eq([true, true, true])
+
+    attributes['site']['pausing'] = true
+    expect(updated(converge(guide.recipe('pausing'), attributes: attributes))).to eq([true])
+    expect(running('hello')).to be_empty
+    attributes['site']['pausing'] = false
+    expect(updated(converge(guide.recipe('pausing'), attributes: attributes))).to eq([true])
+    both = guide.recipe('settings') + guide.recipe('services')
+    outcomes = converge(both, attributes: attributes).select(&:updated)
+    expect(outcomes.map(&:resource)).to eq(%w[file[/var/tmp/hello.conf] conductor_service[hello]])
+  ensure
+    FileUtils.rm_f('/var/tmp/hello.conf')
   end
 
   it 'deploys' do
@@ -71,6 +85,8 @@ RSpec.describe 'the guide', :host do
     expect(updated(converge(guide.recipe('shop'), attributes: attributes))).to eq([true])
     expect(running('shop')).to contain_exactly(/\Aconductor-shop-v2\./)
     expect(updated(converge(guide.recipe('shop'), attributes: attributes))).to eq([false])
+    expect(updated(converge(guide.recipe('back')))).to eq([true])
+    expect(running('shop')).to contain_exactly(/\Aconductor-shop-v1\./)
   end
 
   it 'runs a command once, after a deploy' do

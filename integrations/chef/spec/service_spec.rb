@@ -206,10 +206,21 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect(running('web')).to be_empty
     end
 
-    it 'tries again the next time' do
+    it 'puts the old file back, so that it is tried again only the next time' do
+      define('web.json', "#{JSON.generate(sleeper.merge('id' => 'web'))}\n")
+      sh('conductor', 'apply')
+      before = File.read(path)
+      2.times do
+        expect(service(failing).create).not_to be_empty
+        expect { create(failing) }.to raise_error(ConductorCookbook::Failed)
+        expect(File.read(path)).to eq(before)
+      end
+      expect(sh('conductor', 'apply')).to include('nothing changed')
+    end
+
+    it 'leaves a new service undefined' do
       expect { create(failing) }.to raise_error(ConductorCookbook::Failed)
-      expect(service(failing).create).not_to be_empty
-      expect { create(failing) }.to raise_error(ConductorCookbook::Failed)
+      expect(files).to be_empty
     end
   end
 
@@ -272,6 +283,68 @@ RSpec.describe ConductorCookbook::Service, :host do
       expect { service(revision: 'v1').deploy }.to raise_error(ConductorCookbook::Refused)
       expect(service(revision: 'v1', why_run: true).deploy.descriptions)
         .to contain_exactly(/\Adeploy v1 of web \(cannot plan web/)
+    end
+  end
+
+  describe '#stop' do
+    it 'keeps the service stopped, until it is started again' do
+      service(sleeper, revision: 'v1').deploy.carry_out
+      change = service(sleeper, revision: 'v1').stop
+      expect(change.descriptions)
+        .to include("change #{path}", 'set instances to 0', /\Astop conductor-web-v1/)
+      expect(running('web').size).to eq(1)
+      change.carry_out
+      expect(service(sleeper).stop).to be_empty
+      sh('conductor', 'apply')
+      sh('systemctl', 'start', 'conductor-start@web.service')
+      expect(running('web')).to be_empty
+      expect { service.start.carry_out }
+        .to raise_error(ConductorCookbook::Error, /web has no instances, because #{path} says so/)
+
+      service(sleeper, revision: 'v1').start.carry_out
+      expect(running('web')).to contain_exactly(/\Aconductor-web-v1\./)
+      expect(JSON.parse(File.read(path))).to eq(sleeper.merge('id' => 'web'))
+      expect(service(sleeper, revision: 'v1').start).to be_empty
+    end
+
+    it 'needs the definition' do
+      create(sleeper)
+      expect { service.stop }
+        .to raise_error(ConductorCookbook::Error, /cannot stop web: .*`instances 0` in its definition/)
+      expect(running('web').size).to eq(1)
+    end
+  end
+
+  describe '#start' do
+    it 'starts what was stopped by hand, whatever file defines it' do
+      define('shop.yaml', "id: web\ncommand: [/usr/bin/sleep, infinity]\n")
+      sh('conductor', 'apply')
+      expect(service.start).to be_empty
+      sh('systemctl', 'stop', 'conductor-web.target')
+      change = service.start
+      expect(change.descriptions).to include(/\Astart conductor-web-host/)
+      change.carry_out
+      expect(running('web').size).to eq(1)
+    end
+
+    it 'needs a definition' do
+      expect { service.start }.to raise_error(ConductorCookbook::Error, /no definition in .* has that id/)
+    end
+  end
+
+  describe '#rollback' do
+    it 'goes back to a revision, or to the release before' do
+      definition = sleeper.merge('deploy' => { 'keep' => 2 })
+      %w[v1 v2].each { |revision| service(definition, revision: revision).deploy.carry_out }
+      change = service(revision: 'v1').rollback
+      expect(change.descriptions).to include(/\Astart conductor-web-v1/, /\Astop conductor-web-v2/)
+      change.carry_out
+      expect(running('web')).to contain_exactly(/\Aconductor-web-v1\./)
+      expect(service(revision: 'v1').rollback).to be_empty
+      service(definition, revision: 'v3').deploy.carry_out
+      service.rollback.carry_out
+      expect(service.current_revision).to eq('v1')
+      expect { service(revision: 'v9').rollback }.to raise_error(ConductorCookbook::Refused, /v9/)
     end
   end
 

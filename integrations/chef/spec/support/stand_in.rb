@@ -4,8 +4,8 @@ require 'logger'
 
 # The part of Chef's language that the cookbook's resources and the guide's recipes are written in.
 #
-# It is not Chef: it has no guards and no coercion, and no notifications but `subscribes`. Resources that are
-# not the cookbook's are recorded but not run. Any other word is an error.
+# It is not Chef: it has no guards and no coercion, and its notifications come at the end of the run.
+# Resources that are not the cookbook's are recorded but not run, except `file`. Any other word is an error.
 module StandIn
   # `current_value_does_not_exist!`
   class NoCurrentValue < StandardError
@@ -142,13 +142,25 @@ module StandIn
 
   # Stands for Chef::Provider.
   class Provider
-    attr_reader :new_resource, :current_resource, :descriptions
+    attr_reader :new_resource, :current_resource, :descriptions, :noted
 
     def initialize(resource, why_run)
       @new_resource = resource
       @why_run = why_run
       @descriptions = []
+      @noted = []
       @updated = false
+    end
+
+    def respond_to_missing?(word, include_private = false)
+      Noted::PACKAGES.include?(word) || super
+    end
+
+    # Chef's own resources that an action declares.
+    def method_missing(word, *arguments, &block)
+      return super unless Noted::PACKAGES.include?(word)
+
+      @noted << Noted.new(word, arguments.first, self, &block)
     end
 
     def run(action)
@@ -156,7 +168,7 @@ module StandIn
       @current_resource = new_resource.current
       instance_exec(&block)
       new_resource.current
-      Outcome.new(new_resource.to_s, action, !@descriptions.empty?, @descriptions, @current_resource)
+      Outcome.new(new_resource.to_s, action, !@descriptions.empty?, @descriptions, @current_resource, @noted)
     end
 
     def whyrun_mode?
@@ -174,7 +186,61 @@ module StandIn
   end
 
   # The outcome of an action.
-  Outcome = Struct.new(:resource, :action, :updated, :descriptions, :current)
+  Outcome = Struct.new(:resource, :action, :updated, :descriptions, :current, :noted)
+
+  # One of Chef's own resources, which is not run: its name, and what its block says.
+  class Noted
+    PACKAGES = %i[apt_package dpkg_package].freeze
+
+    attr_reader :properties
+
+    def initialize(word, name, provider, &block)
+      @name = "#{word}[#{name}]"
+      @provider = provider
+      @properties = {}
+      instance_exec(&block) if block
+    end
+
+    def to_s
+      @name
+    end
+
+    def new_resource
+      @provider.new_resource
+    end
+
+    %i[source version action].each do |property|
+      define_method(property) { |value| @properties[property] = value }
+    end
+  end
+
+  # Chef's `file`, as far as recipes here need it: a content, and whom it notifies.
+  class WrittenFile
+    attr_reader :notifications
+
+    def initialize(path, &block)
+      @path = path
+      @notifications = {}
+      instance_exec(&block)
+    end
+
+    def content(text)
+      @content = text
+    end
+
+    def sensitive(_value); end
+
+    def notifies(action, resource)
+      @notifications[resource] = action
+    end
+
+    # Writes the file if it differs, and returns the outcome.
+    def create(why_run)
+      differs = !File.exist?(@path) || File.read(@path) != @content
+      File.write(@path, @content) if differs && !why_run
+      Outcome.new("file[#{@path}]", :create, differs, [], nil, [])
+    end
+  end
 
   # A recipe; stands for Chef::Recipe.
   class Recipe
@@ -189,15 +255,17 @@ module StandIn
       @why_run = why_run
       @outcomes = []
       @resources = []
+      @notified = {}
     end
 
     def respond_to_missing?(word, include_private = false)
-      @classes.key?(word) || NOTED.include?(word) || super
+      @classes.key?(word) || NOTED.include?(word) || word == :file || super
     end
 
     # As in unified mode, a resource runs where it is declared.
     def method_missing(word, *arguments, &block)
       return @outcomes << "#{word}[#{arguments.first}]" if NOTED.include?(word)
+      return write(arguments.first, &block) if word == :file
       return super unless @classes.key?(word)
 
       resource = @classes.fetch(word).new(arguments.first, node)
@@ -206,16 +274,23 @@ module StandIn
       (resource.action - [:nothing]).each { |action| run(resource, action) }
     end
 
-    # Runs the resources that subscribe to updated ones.
+    # Runs the resources that subscribe to updated ones, or that these notify.
     def notify
       updated = @outcomes.grep(Outcome).select(&:updated).map(&:resource)
       @resources.each do |resource|
-        actions = resource.subscriptions.values_at(*updated).compact.uniq
-        actions.each { |action| run(resource, action) }
+        actions = resource.subscriptions.values_at(*updated) + @notified.fetch(resource.to_s, [])
+        actions.compact.uniq.each { |action| run(resource, action) }
       end
     end
 
     private
+
+    def write(path, &block)
+      file = WrittenFile.new(path, &block)
+      outcome = file.create(@why_run)
+      @outcomes << outcome
+      file.notifications.each { |resource, action| (@notified[resource] ||= []) << action } if outcome.updated
+    end
 
     def run(resource, action)
       provider = resource.class.provider.new(resource, @why_run)
