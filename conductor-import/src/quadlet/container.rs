@@ -381,8 +381,10 @@ impl<'t> Translation<'t> {
                 return self.report.leave_out(origin, message, "networks, or options");
             }
             _ if name.ends_with(".container") => {
-                let message = "left out: the container is in the network namespace of another one";
-                return self.report.leave_out(origin, message, "put both into one network");
+                let message = "left out: the container shares the address of another one, and goes out only through it";
+                let instead = "put both into one network; but if the other one is a VPN, leave both to Quadlet: here it \
+                               would go out directly";
+                return self.report.leave_out(origin, message, instead);
             }
             _ => {}
         }

@@ -205,7 +205,7 @@ pub(super) const KEYS: &[Key] = &[
         "Pod",
         Take::LeftOut,
         "",
-        "the container shares the address of others in a pod; put them into one network",
+        "the container shares the address of others in a pod; put them into one network, where ids lead to them in place of localhost",
     ),
     key("PodmanArgs", Take::Other, "", "`options`"),
     key("PublishPort", Take::Item, "ports", "`ports`; a port without one of the host is `port`"),

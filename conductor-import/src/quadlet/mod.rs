@@ -180,7 +180,11 @@ fn owner(path: &Path) -> Option<String> {
 fn others(units: &Units, report: &mut Report) {
     for (kind, does, instead) in [
         (".kube", "it runs a Kubernetes file", "write a definition for each container"),
-        (".pod", "its containers share an address", "put them into one network"),
+        (
+            ".pod",
+            "its containers share an address",
+            "put them into one network, and write its ports to the container that listens there",
+        ),
         (
             ".build",
             "it builds an image",

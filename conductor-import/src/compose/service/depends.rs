@@ -29,7 +29,12 @@ fn add(c: &mut Conversion<'_>, name: &str, node: Option<&Node>, origin: &Origin)
         node.and_then(|node| node.get("required")).and_then(Node::as_bool) != Some(false);
     let Some(id) = c.project.id(name).cloned() else {
         if is_required {
-            c.leave_out(origin, &format!("it waits for {name}, which is not imported"), "");
+            let does = format!("it waits for {name}, which is not imported");
+            c.leave_out(
+                origin,
+                &does,
+                &format!("import it together with the file that has {name}"),
+            );
         }
         return;
     };

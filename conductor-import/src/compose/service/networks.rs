@@ -124,8 +124,8 @@ pub(crate) fn network_mode(c: &mut Conversion<'_>, entry: &Entry, origin: &Origi
         }
         mode if mode.starts_with("service:") || mode.starts_with("container:") => c.leave_out(
             origin,
-            "the container is in the network namespace of another one, with its address and ports",
-            "put both into one network; what must share an address has to be one container",
+            "the container shares the address of another one, and goes out only through it",
+            "put both into one network; but if the other one is a VPN, leave both to Compose: here it would go out directly",
         ),
         _ => c.wrong(&entry.value, origin, "a network mode"),
     }
