@@ -89,6 +89,37 @@ fn systemd_replaces_variables_in_what_quadlet_writes() {
 }
 
 #[test]
+fn systemd_replaces_variables_in_the_networks_of_quadlet() {
+    let network = "[Network]\nSubnet=${RANGE}\nGateway=${NONE}\nPodmanArgs=\"--interface-name=br-$$%%\"\n\
+                   [Service]\nEnvironment=RANGE=10.9.0.0/24\n";
+    let surroundings = Surroundings {
+        read: &|path| {
+            let container = "[Container]\nImage=docker.io/library/a:1\nNetwork=app.network\n";
+            Ok(Some(if path.ends_with("app.network") { network } else { container }.to_owned()))
+        },
+        variable: &|_| None,
+        directory: Path::new("/srv"),
+        defined: BTreeMap::new(),
+    };
+    let files = ["web.container", "app.network"].map(PathBuf::from).to_vec();
+    let options =
+        quadlet::Options { files, runtime: Runtime::Podman, ..quadlet::Options::default() };
+    let imported = quadlet::import(&options, &surroundings).unwrap();
+    let left_out: Vec<_> = imported.left_out.iter().map(ToString::to_string).collect();
+    assert_eq!(
+        left_out,
+        ["app.network:3:1: Network.Gateway: left out: the variable NONE is not set\n  \
+          hint: write the value out"]
+    );
+    let service = Service::parse(Path::new("web.yaml"), &imported.definitions[0].text).unwrap();
+    let settings = &service.networks.values().next().unwrap().settings;
+    let subnets: Vec<_> = settings.subnets.iter().map(ToString::to_string).collect();
+    assert_eq!(subnets, ["10.9.0.0/24"]);
+    let options: Vec<_> = settings.driver_opts.values().map(ToString::to_string).collect();
+    assert_eq!(options, ["br-$%"]);
+}
+
+#[test]
 fn a_list_is_run_without_a_shell() {
     let service = container(
         "HealthCmd=[\"pg_isready\", \"-d\", \"a, b\"]\nEntrypoint=[\"/bin/tini\", \"a,b\"]\n",

@@ -18,7 +18,7 @@ use conductor_core::error::Problem;
 pub use keys::rows;
 
 use self::container::{Container, Translation};
-use self::unit::Line;
+use self::unit::{Line, specifiers};
 use self::variables::Variables;
 use crate::compose::{self, Environment, Project};
 use crate::names::absolute;
@@ -67,7 +67,8 @@ pub fn import(
     surroundings: &Surroundings<'_>,
 ) -> Result<Imported, Vec<Problem>> {
     let mut report = Report::default();
-    let units = read(options, surroundings, &mut report)?;
+    let mut units = read(options, surroundings, &mut report)?;
+    replace(&mut units, surroundings, &mut report);
     others(&units, &mut report);
     let mut containers = BTreeMap::new();
     for (name, _, lines) in units.of_kind(".container") {
@@ -167,6 +168,39 @@ fn read(
         }
     }
     if errors.is_empty() { Ok(units) } else { Err(errors) }
+}
+
+/// Replaces specifiers and variables in files that are no containers: Quadlet makes commands of them, too.
+fn replace(units: &mut Units, surroundings: &Surroundings<'_>, report: &mut Report) {
+    for (file, (_, lines)) in &mut units.0 {
+        let Some((name, section)) =
+            [(".volume", "Volume"), (".network", "Network"), (".image", "Image")]
+                .into_iter()
+                .find_map(|(kind, section)| Some((file.strip_suffix(kind)?, section)))
+        else {
+            continue;
+        };
+        let variables = Variables::read(lines, name, surroundings, report);
+        lines.retain_mut(|line| {
+            if line.section != section {
+                return true;
+            }
+            let origin = Origin::new(line.at, format!("{section}.{}", line.key));
+            let split = ["Options", "PodmanArgs", "Label"].contains(&line.key.as_str());
+            let missing = match specifiers(&line.value, name) {
+                Ok(value) => {
+                    let replaced = variables.replace(&value, split);
+                    line.value = replaced.text;
+                    replaced.unset.first().map(|name| format!("the variable {name} is not set"))
+                }
+                Err(specifier) => Some(format!("systemd would replace {specifier} in the value")),
+            };
+            if let Some(missing) = &missing {
+                report.leave_out(&origin, format!("left out: {missing}"), "write the value out");
+            }
+            missing.is_none()
+        });
+    }
 }
 
 /// Returns the file to which a drop-in belongs.
