@@ -149,8 +149,22 @@ fn purge(host: &Host, fleet: &Fleet<'_>) {
     host.define("web.yaml", "id: web\ncommand: [/usr/bin/sleep, infinity]\n");
     // Without a revision it cannot be planned.
     host.define("new.yaml", "id: new\nruntime: docker\nimage: localhost/app\n");
-    let [refused] = call(fleet, module, [(false, json!({"keep": ["web", "new"]}))]);
+    let hold = "flock /run/conductor/lock sh -c 'touch /run/held; sleep infinity'";
+    host.sh(&format!("systemd-run --quiet --unit=holder {hold}"));
+    host.eventually("the lock is held", |host| host.path("/run/held").exists());
+    let files = host.sh(&format!("head -v {SERVICES}/*"));
+    let [refused, locked] = call(
+        fleet,
+        module,
+        [
+            (false, json!({"keep": ["web", "new"]})),
+            (false, json!({"keep": ["web"], "lock_timeout": "0"})),
+        ],
+    );
     refused.fails(&["revision"]);
+    locked.fails(&["holds the lock"]);
+    assert_eq!(host.sh(&format!("head -v {SERVICES}/*")), files);
+    host.sh("systemctl stop holder.service; rm /run/held");
     host.undefine("new.yaml");
     assert_eq!(host.sh(&format!("ls -A {SERVICES}")), "other.yaml\ntab.yaml\nweb.yaml");
     assert_eq!(host.running("other").len(), 1);

@@ -75,7 +75,7 @@ import tempfile
 from ansible.module_utils.basic import AnsibleModule
 from ansible.module_utils.common.text.converters import to_native, to_text
 
-from ansible_collections.conductor.conductor.plugins.module_utils.cli import ARGUMENTS, Cli
+from ansible_collections.conductor.conductor.plugins.module_utils.cli import ARGUMENTS, NOT_ROOT, Cli
 from ansible_collections.conductor.conductor.plugins.module_utils.definition import ending_of
 
 
@@ -187,7 +187,8 @@ def main():
         if not module.check_mode:
             answer = purge.carry_out(gone)
     except OSError as error:
-        module.fail_json(msg="cannot purge %s: %s" % (module.params["definitions"], to_native(error)))
+        hint = "" if os.geteuid() == 0 else "\n  hint: " + NOT_ROOT
+        module.fail_json(msg="cannot purge %s: %s%s" % (module.params["definitions"], to_native(error.strerror), hint))
     services = answer.json["services"]
     result = dict(
         changed=bool(gone) or answer.json["changed"],
