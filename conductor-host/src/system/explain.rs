@@ -177,6 +177,12 @@ fn rows(value: Option<OwnedVariant>, field: usize, optional: Option<usize>) -> V
     array.inner().iter().filter_map(text).collect()
 }
 
+/// What engines say of their own limits, and what to do about it.
+const OF_ENGINES: [(&str, &str); 1] = [(
+    "Container cannot be connected to network endpoints",
+    "docker before 25 puts a new container into one network only: install a newer docker, or write one network",
+)];
+
 /// Returns what an operator can do about the end of a unit.
 pub(super) fn hint(words: &LastWords, needs: &Needs) -> Option<String> {
     let missing = |paths: &[&String]| {
@@ -197,7 +203,10 @@ pub(super) fn hint(words: &LastWords, needs: &Needs) -> Option<String> {
         let nothing = words.end.is_none() && words.health.is_none();
         return all(&needs.env_files).filter(|_| nothing);
     };
-    let (_, meaning) = meaning(status)?;
+    let Some((_, meaning)) = meaning(status) else {
+        let says = |said: &str| words.journal.iter().any(|line| line.contains(said));
+        return OF_ENGINES.iter().find(|(said, _)| says(said)).map(|(_, hint)| (*hint).to_owned());
+    };
     let why = match status {
         200 => one(&needs.working_directory),
         203 => {
@@ -256,5 +265,18 @@ mod tests {
         assert_eq!(exited(1), "");
         assert_eq!(hint(None).as_deref(), Some("there is no /no/such"));
         assert_eq!(CommandEnd::Exited(203).in_words(), "exited with status 203/EXEC");
+    }
+
+    #[test]
+    fn what_an_engine_says_of_its_limits_is_explained() {
+        let said =
+            "Error response from daemon: Container cannot be connected to network endpoints: a, b";
+        let hint = |journal: &str| {
+            let journal = vec![journal.to_owned()];
+            let end = Some(CommandEnd::Exited(1));
+            hint(&LastWords { journal, end, ..LastWords::default() }, &Needs::default())
+        };
+        assert!(hint(said).is_some_and(|hint| hint.starts_with("docker before 25 ")));
+        assert_eq!(hint("Error response from daemon: Conflict"), None);
     }
 }
