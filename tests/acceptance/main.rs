@@ -61,6 +61,7 @@ mod scopes;
 mod sockets;
 mod starts;
 mod state;
+mod tutorial;
 mod unhealthy;
 mod verify;
 
@@ -141,6 +142,7 @@ fn main() -> ExitCode {
             ("bad_input", bad_input::TESTS),
             ("failing_start", failing_start::TESTS),
             ("starts", starts::TESTS),
+            ("tutorial", tutorial::TESTS),
             ("ports", ports::TESTS),
             ("boot", boot::TESTS),
             ("scopes", scopes::TESTS),
