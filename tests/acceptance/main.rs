@@ -23,6 +23,7 @@ mod containers;
 mod contract;
 mod cron;
 mod crontabs;
+mod debian_package;
 mod demo;
 mod dependencies;
 mod deploy;
@@ -94,6 +95,7 @@ fn main() -> ExitCode {
         trials.extend(monitoring::trials(&pool));
         trials.extend(crontabs::trials(&pool));
         trials.extend(mail::trials(&pool));
+        trials.extend(debian_package::trials(&pool));
         // The slowest come first, so that no core is idle at the end.
         for (theme, tests) in [
             ("deploy", deploy::under_load::TESTS),
