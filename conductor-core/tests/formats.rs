@@ -28,11 +28,12 @@ fn parse(extension: &str, text: &str) -> Result<Service, Vec<Problem>> {
 fn the_three_formats_give_the_same_service() {
     let mut seen = Vec::new();
     for (extension, text) in EXTENSIONS.iter().zip(DESIGN) {
-        let mut service = parse(extension, text).unwrap();
+        let service = parse(extension, text).unwrap();
         let templates = Templates::new(&[]).unwrap();
         let release = Release::new(&service, "v1".parse().unwrap(), &templates);
         let digest = release.digest.clone();
         // Only the place differs.
+        let mut service = service.into_fields();
         service.origin = Origin {
             file: "web".into(),
             position: (1, 1),

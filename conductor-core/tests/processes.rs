@@ -77,12 +77,13 @@ fn said(text: &str) -> String {
 fn the_three_formats_give_the_same_processes() {
     let all =
         [("shop.yaml", YAML), ("shop.json", JSON), ("shop.toml", TOML)].map(|(file, text)| {
-            let mut services = parse(file, text);
+            let services = parse(file, text).into_iter();
+            let mut services: Vec<_> = services.map(Service::into_fields).collect();
             for service in &mut services {
                 for dependency in service.depends_on.values_mut() {
                     dependency.position = (1, 1);
                 }
-                let Service { origin, .. } = service;
+                let origin = &mut service.origin;
                 (origin.file, origin.position) = ("shop".into(), (1, 1));
                 origin.keys = Places::default();
             }

@@ -196,7 +196,8 @@ fn the_defaults_of_the_schema_are_the_parsers() {
     });
     let parse = |definition: &Value| {
         let service = Service::parse(Path::new("web.json"), &definition.to_string());
-        let mut service = service.unwrap_or_else(|problems| panic!("{definition}: {problems}"));
+        let service = service.unwrap_or_else(|problems| panic!("{definition}: {problems}"));
+        let mut service = service.into_fields();
         // The place of a value is not part of it.
         service.origin.jobs.clear();
         service.origin.position = (1, 1);

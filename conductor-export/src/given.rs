@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use conductor_core::definition::{NetworkMode, Runtime};
 use conductor_core::name::{ServiceId, VolumeName, engine_volume};
-use conductor_core::service::{Health, HealthCheck, HttpCheck, Service};
+use conductor_core::service::{Health, HealthCheck, HttpCheck, Service, ServiceFields};
 use conductor_core::value::{Argument, ImageReference, Listen, Protocol, Tokens, VolumeSource};
 
 use crate::report::Refusal;
@@ -92,7 +92,7 @@ impl Given<'_> {
 
     /// Returns the port inside of the container that a health check asks.
     pub(crate) fn checked_port(&self) -> Option<u16> {
-        let Service { health, ports, port, .. } = self.service;
+        let ServiceFields { health, ports, port, .. } = &**self.service;
         let asked = health.as_ref()?.port;
         match asked {
             Some(asked) => ports.iter().find(|port| port.is_tcp(asked)).map(|port| {

@@ -324,8 +324,9 @@ fn a_restart_starts_the_same_release_under_another_name() {
     world.change(&Change::Rollback(Rollback { services: vec![web()], to: None }));
     assert_eq!(world.runs(), ["v1"]);
 
-    let mut other = web();
-    other.env.insert("A".parse().unwrap(), "b".parse().unwrap());
+    let other = web().unchecked(|other| {
+        other.env.insert("A".parse().unwrap(), "b".parse().unwrap());
+    });
     let error = world.try_to(&restart(other)).unwrap_err();
     assert_eq!(error.kind(), ErrorKind::RedefinedService);
     assert!(error.hint().unwrap().contains("systemctl restart conductor-web.target"));
@@ -333,11 +334,7 @@ fn a_restart_starts_the_same_release_under_another_name() {
 
 #[test]
 fn an_apply_finishes_a_restart_that_was_killed() {
-    let defined = || {
-        let mut web = web();
-        web.deploy.keep = 0;
-        web
-    };
+    let defined = || web().unchecked(|web| web.deploy.keep = 0);
     for call in 0.. {
         let world = World::new();
         world.change(&apply(vec![defined()]));
@@ -367,11 +364,7 @@ fn changed_contents_replace_the_instances_and_are_no_other_release() {
         let hash = key.hash(text.as_bytes());
         world.host.lock().unwrap().state_mut().contents.insert(file.clone(), hash);
     };
-    let defined = || {
-        let mut web = web();
-        web.env_files.push(file.clone());
-        web
-    };
+    let defined = || web().unchecked(|web| web.env_files.push(file.clone()));
     world.change(&apply(vec![defined()]));
     // What was deployed without a hash gets one, and is not replaced.
     let first = instances(&world);
@@ -389,11 +382,8 @@ fn changed_contents_replace_the_instances_and_are_no_other_release() {
         advice.iter().any(|it| it.message.contains("the contents of /etc/web.env changed since"))
     };
     assert!(advises(defined()));
-    let ignores = || {
-        let mut ignores = defined();
-        ignores.deploy.changed_files = ChangedFiles::Ignore;
-        ignores
-    };
+    let ignores =
+        || defined().unchecked(|ignores| ignores.deploy.changed_files = ChangedFiles::Ignore);
     assert!(!advises(ignores()));
     let rendered = world.conductor.render(&[defined()]).unwrap().units;
     assert!(rendered.values().all(|unit| !unit.text.contains("Content=")));
@@ -406,7 +396,7 @@ fn changed_contents_replace_the_instances_and_are_no_other_release() {
     assert_eq!(world.try_to(&back).unwrap_err().kind(), ErrorKind::NoRollback);
 
     // A release that was rolled back to has read the files as they are now.
-    let other = || Service { revision: Some("v2".parse().unwrap()), ..defined() };
+    let other = || defined().at_revision(&"v2".parse().unwrap()).unwrap();
     world.change(&apply(vec![other()]));
     write("A=3");
     world.change(&back);
@@ -414,8 +404,7 @@ fn changed_contents_replace_the_instances_and_are_no_other_release() {
     assert!(!world.change(&apply(vec![defined()])).changed);
 
     write("A=4");
-    let mut ignores = defined();
-    ignores.deploy.changed_files = ChangedFiles::Ignore;
+    let ignores = ignores();
     world.change(&apply(vec![ignores.clone()]));
     write("A=5");
     assert!(!world.change(&apply(vec![ignores])).changed);
@@ -494,7 +483,7 @@ fn a_pull_that_brings_another_image_replaces_the_instances() {
     world.change(&Change::Rollback(Rollback { services: vec![web()], to: None }));
     assert_eq!(images(&world), ["1"]);
     // So has another configuration, if nothing is pulled; with a pull it has the new one.
-    let changed = Service { command: vec!["x".parse().unwrap()], ..web() };
+    let changed = web().unchecked(|web| web.command = vec!["x".parse().unwrap()]);
     let report = world.try_to(&pulling(vec![changed])).unwrap();
     assert!(report.healthy, "{report:?}");
     assert_eq!(images(&world), ["3"]);
@@ -595,12 +584,12 @@ fn what_an_older_version_deployed_stays_until_its_next_release() {
     let renew = Apply { services: vec![web()], renew: true, ..Apply::default() };
     assert!(!world.change(&Change::Apply(renew)).changed);
     // Another instance is like those that are there.
-    let more = Service { instances: 2, ..web() };
+    let more = web().unchecked(|web| web.instances = 2);
     assert!(world.try_to(&apply(vec![more])).unwrap().healthy);
     assert_eq!(images(&world), ["-", "-"]);
     assert!(world.change(&apply(vec![web()])).changed);
 
-    let changed = Service { command: vec!["x".parse().unwrap()], ..web() };
+    let changed = web().unchecked(|web| web.command = vec!["x".parse().unwrap()]);
     let plan = world.conductor.plan(&apply(vec![changed.clone()])).unwrap().plan;
     let notes = plan.services[0].notes.join("\n");
     assert!(notes.contains("wrote to /data is in a volume without a name"), "{notes}");

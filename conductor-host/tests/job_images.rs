@@ -229,7 +229,7 @@ fn scaling_from_and_to_nothing_keeps_the_image() {
 #[test]
 fn what_is_never_pulled_is_not_pulled_by_a_job() {
     let world = World::new();
-    let never = || Service { pull: PullPolicy::Never, ..jobs() };
+    let never = || jobs().unchecked(|jobs| jobs.pull = PullPolicy::Never);
     let refused = world.conductor.carry_out(&apply(never()), &mut |_: &Event<'_>| {}).unwrap_err();
     assert!(refused.to_string().contains("never pulled"), "{refused}");
     {

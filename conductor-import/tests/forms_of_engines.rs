@@ -68,7 +68,7 @@ fn systemd_replaces_variables_in_what_quadlet_writes() {
     let imported = quadlet::import(&options, &surroundings).unwrap();
     assert_eq!(imported.left_out, []);
     let service = Service::parse(Path::new("web.yaml"), &imported.definitions[0].text).unwrap();
-    assert_eq!(service.revision.unwrap().to_string(), "2-x");
+    assert_eq!(service.revision.as_ref().unwrap().to_string(), "2-x");
     assert_eq!(service.volumes[0].to_string(), "/data/a:/a");
     let words: Vec<_> =
         service.command.iter().map(conductor_core::value::Argument::as_str).collect();
@@ -127,7 +127,9 @@ fn a_list_is_run_without_a_shell() {
     let entrypoint: Vec<_> =
         service.entrypoint.iter().flatten().map(conductor_core::value::Argument::as_str).collect();
     assert_eq!(entrypoint, ["/bin/tini", "a,b"]);
-    let Some(HealthCheck::Command(command)) = service.health.map(|health| health.check) else {
+    let Some(HealthCheck::Command(command)) =
+        service.into_fields().health.map(|health| health.check)
+    else {
         panic!("it is checked by a command")
     };
     let words: Vec<_> = command.iter().map(conductor_core::value::Argument::as_str).collect();

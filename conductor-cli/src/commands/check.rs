@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use conductor_core::definition::{Order, Runtime};
 use conductor_core::name::ServiceId;
-use conductor_core::service::{Deploy, Service};
+use conductor_core::service::{Deploy, Service, ServiceFields};
 use conductor_core::value::{Argument, EnvValue, Port};
 use schemars::JsonSchema;
 use serde::Serialize;
@@ -74,8 +74,7 @@ pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, 
             "note: {id}: a deploy stops the old instance before it starts the new one, so that no two use {data}"
         ));
     }
-    for (Service { id, .. }, port) in services.iter().filter_map(|it| Some((it, untold_port(it)?)))
-    {
+    for (id, port) in services.iter().filter_map(|it| Some((&it.id, untold_port(it)?))) {
         print::complaint(format_args!(
             "note: {id}: each native instance gets its own port in PORT, not {port}: the program must read it"
         ));
@@ -89,7 +88,7 @@ pub(crate) fn run(context: &Context, options: &Definitions) -> Result<ExitCode, 
 
 /// Returns the port of a native service whose program is told its own one only by `PORT`: no token tells it.
 fn untold_port(service: &Service) -> Option<Port> {
-    let Service { runtime, port, command, env, .. } = service;
+    let ServiceFields { runtime, port, command, env, .. } = &**service;
     let texts = command.iter().map(Argument::as_str).chain(env.values().map(EnvValue::as_str));
     let is_told =
         *runtime != Runtime::Native || texts.into_iter().any(|text| text.contains("{port}"));

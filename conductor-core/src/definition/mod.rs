@@ -8,6 +8,7 @@ pub(crate) mod defaults;
 mod depends_on;
 mod document;
 mod field;
+mod format;
 mod hooks;
 mod json;
 mod limits;
@@ -20,6 +21,7 @@ mod raw;
 mod reader;
 mod schema;
 mod shape;
+mod text;
 mod toml;
 mod yaml;
 
@@ -31,6 +33,7 @@ use serde::Deserialize;
 
 pub use depends_on::{Condition, Dependency, DependsOn};
 pub use field::{Field, Located, Table};
+pub use format::Format;
 pub use hooks::{HookKeys, Hooks};
 pub use limits::{CheckedLimits, LIMITS, LimitMeaning, Limits};
 pub use networks::{Network, Networks};
@@ -41,6 +44,7 @@ pub use raw::{
     Proxy, PullPolicy, Runtime, ServiceType,
 };
 pub use schema::schema;
+pub use text::DefinitionText;
 
 pub(crate) use document::NodeId;
 pub(crate) use problem::Fault;
@@ -84,27 +88,18 @@ pub(crate) struct Source<'i> {
 }
 
 impl<'i> Source<'i> {
-    /// Parses a file by its extension.
-    pub(crate) fn parse(file: &'i Path, text: &'i str) -> Result<Self, Vec<Problem>> {
-        let extension = file.extension().and_then(|extension| extension.to_str());
-        let extension = extension.map(str::to_ascii_lowercase);
+    /// Parses text in a format.
+    pub(crate) fn parse_as(
+        format: Format,
+        file: &'i Path,
+        text: &'i str,
+    ) -> Result<Self, Vec<Problem>> {
         // A byte order mark is not part of the text (RFC 8259, section 8.1).
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let parse = match extension.as_deref() {
-            Some("yaml" | "yml") => yaml::parse,
-            Some("json") => json::parse,
-            Some("toml") => toml::parse,
-            Some("container" | "pod" | "kube" | "volume" | "network") => {
-                let problem =
-                    Problem::of_file(file, "this is a file of Quadlet, and not a definition");
-                let hint =
-                    "conductor import quadlet FILE converts .container files, with the others";
-                return Err(vec![problem.hint(hint)]);
-            }
-            _ => {
-                let problem = Problem::of_file(file, "the file name has no known extension");
-                return Err(vec![problem.hint("name it *.yaml, *.json or *.toml")]);
-            }
+        let parse = match format {
+            Format::Yaml => yaml::parse,
+            Format::Json => json::parse,
+            Format::Toml => toml::parse,
         };
         if text.len() > LONGEST_FILE {
             let problem = Problem::of_file(file, format!("the file has {} bytes", text.len()));

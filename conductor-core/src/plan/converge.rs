@@ -15,7 +15,7 @@ use super::{
 use crate::definition::Order;
 use crate::name::{ServiceId, UnitName};
 use crate::release::{link, slice_unit};
-use crate::service::Service;
+use crate::service::ServiceFields;
 use crate::unit::{Link, NamedVolume, Pin, UnitSet};
 use crate::value::Span;
 
@@ -192,7 +192,7 @@ fn runs(unit: &UnitName, observed: &Observed) -> bool {
 /// Returns in which order instances are replaced, and the data that decided it. As with a volume of the definition, two
 /// processes must not be on the data that an image keeps, unless the service was made to run more than once.
 fn order(desired: &Desired<'_>) -> (Order, Option<String>) {
-    let Service { deploy, instances, proxy, .. } = desired.service;
+    let ServiceFields { deploy, instances, proxy, .. } = &**desired.service;
     if desired.service.is_oneshot() {
         return (Order::StartFirst, None);
     }
@@ -221,7 +221,7 @@ fn confirm(
     traffic: &Traffic,
     replaces: bool,
 ) -> Option<Step> {
-    let Service { deploy, health, .. } = desired.service;
+    let ServiceFields { deploy, health, .. } = &**desired.service;
     // A start of an instance without a health check has waited that long. With a proxy, there is a second
     // look after its switch.
     let again = replaces && health.is_some() && traffic.switch.is_empty();

@@ -166,7 +166,8 @@ mod tests {
         let again = desired(&kept, &observed, 3);
         assert!(!converge(&again, &observed).unwrap().changes());
         // Another configuration starts from nothing.
-        let other = Service { env: self::service("env: {A: b}\n").env, ..service.clone() };
+        let env = self::service("env: {A: b}\n").env.clone();
+        let other = service.clone().with(|fields| fields.env = env);
         let other = self::release(&other);
         assert_eq!(as_deployed(other.clone(), &observed, &templates()).name(), other.name());
     }

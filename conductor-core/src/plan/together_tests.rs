@@ -20,7 +20,7 @@ fn file(service: &str, upstream: &str) -> UpstreamFile {
 fn wants(service: &str, upstream: &str, more: &str) -> Desired<'static> {
     let text = format!("port: 80\nproxy: {{nginx: {{upstream: {upstream}}}}}\n{more}");
     let desired = desired(&text);
-    let service = crate::service::Service { id: id(service), ..desired.service.clone() };
+    let service = desired.service.clone().with(|fields| fields.id = id(service));
     let upstream = Some(file(service.id.as_str(), upstream));
     Desired { upstream, service: Box::leak(Box::new(service)), ..desired }
 }

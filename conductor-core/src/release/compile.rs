@@ -8,7 +8,7 @@ use super::shared::{Place, start_unit};
 use super::{CompileError, Release, VERSION, hooks, images, slice_unit, start_link, target_unit};
 use crate::definition::Runtime;
 use crate::runtime::{self, Parts, Scope};
-use crate::service::{Process, Service};
+use crate::service::{Process, Service, ServiceFields};
 use crate::unit::{
     Engine, EngineImage, Instance, Kind, Lines, Link, Metadata, Record, Templates, Unit, UnitSet,
     Values, escape,
@@ -314,7 +314,7 @@ fn push_settings(lines: &mut Lines, service: &Service, section: &str) {
 }
 
 pub(super) fn metadata(service: &Service, kind: Kind) -> Metadata {
-    let Service { id, application, .. } = service;
+    let ServiceFields { id, application, .. } = &**service;
     let (service, application) = (Some(id.clone()), application.clone());
     Metadata { version: VERSION.to_owned(), rendered: None, service, application, kind }
 }

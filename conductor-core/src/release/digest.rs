@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::definition::{NetworkMode, Runtime, ServiceType, defaults};
 use crate::name::{NetworkName, Revision, ServiceId};
-use crate::service::{Connection, Deploy, Health, Limits, Process, Service};
+use crate::service::{Connection, Deploy, Health, Limits, Process, Service, ServiceFields};
 use crate::unit::hex;
 use crate::value::{
     Argument, Capability, CredentialName, Directive, EnvName, EnvValue, FixedPort, HostPath,
@@ -92,7 +92,7 @@ pub(super) fn digest(
     renewed: u32,
 ) -> String {
     // Without `..`: for each new field it must be decided whether it replaces instances.
-    let Service {
+    let ServiceFields {
         id,
         application: _,
         description: _,
@@ -131,7 +131,7 @@ pub(super) fn digest(
         settings,
         origin: _,
         advice: _,
-    } = service;
+    } = &**service;
     let Deploy {
         before: _,
         before_entrypoint: _,

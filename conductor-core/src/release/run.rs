@@ -86,28 +86,27 @@ pub(super) fn compile(
     let mut env = own.env.clone();
     env.extend(task.env);
     // It serves no requests, so it has neither a port nor a health check.
-    let service = Service {
-        command: task.command,
-        entrypoint: task.entrypoint.or_else(|| own.entrypoint.clone()),
-        env,
-        limits: task.limits.or(&own.limits),
-        user: task.user.or_else(|| own.user.clone()),
-        health: None,
-        port: None,
-        ports: Vec::new(),
-        listen: Listen::default(),
-        ..own.clone()
-    };
+    let service = own.clone().with(|fields| {
+        fields.command = task.command;
+        fields.entrypoint = task.entrypoint.or_else(|| own.entrypoint.clone());
+        fields.env = env;
+        fields.limits = task.limits.or(&own.limits);
+        fields.user = task.user.or_else(|| own.user.clone());
+        fields.health = None;
+        fields.port = None;
+        fields.ports = Vec::new();
+        fields.listen = Listen::default();
+    });
     if scope == Scope::User && service.user.is_some() {
-        return Err(CompileError::UserScope { service: service.id });
+        return Err(CompileError::UserScope { service: service.id.clone() });
     }
     if service.runtime == Runtime::Native && service.entrypoint.is_some() {
-        return Err(CompileError::Entrypoint { service: service.id });
+        return Err(CompileError::Entrypoint { service: service.id.clone() });
     }
     if service.runtime == Runtime::Native
         && let Some(name) = service.env.keys().find(|name| name.is_of_containers())
     {
-        return Err(CompileError::Variable { service: service.id, name: name.clone() });
+        return Err(CompileError::Variable { service: service.id.clone(), name: name.clone() });
     }
     check_scope(&service, scope)?;
     let id = service.id.as_str();

@@ -6,7 +6,7 @@ use probe_protocol::places::PROBE;
 use super::{Instance, engine, health, inside, limits, process, socket};
 use crate::definition::{NetworkMode, PullPolicy, Runtime};
 use crate::name::{NetworkAlias, NetworkName, engine_volume};
-use crate::service::{Connection, Service};
+use crate::service::{Connection, Service, ServiceFields};
 use crate::unit::escape::CommandLine;
 use crate::value::{Endpoint, Volume, VolumeSource};
 
@@ -262,7 +262,7 @@ fn network(
 fn defined(start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
     let Instance { tokens, image, pinned, image_volumes, endpoint, .. } = instance;
     // Without `..`: for each new field it must be decided here whether it becomes an option.
-    let Service {
+    let ServiceFields {
         user,
         cap_add,
         cap_drop,
@@ -305,7 +305,7 @@ fn defined(start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
         settings: _,
         origin: _,
         advice: _,
-    } = instance.service;
+    } = &**instance.service;
     limits::options(line, instance);
     line.words(user.as_ref().map(|user| format!("--user={user}")));
     line.words(cap_drop.iter().map(|capability| format!("--cap-drop={capability}")));
@@ -341,7 +341,7 @@ fn defined(start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
     }
     line.words(volumes.iter().map(|given| volume(given, instance)));
     for (name, target) in *image_volumes {
-        let Service { id, .. } = instance.service;
+        let id = &instance.service.id;
         let source = engine_volume(id, name);
         line.word(&mount(instance.service, "volume", &source, target.as_str(), false));
     }

@@ -6,8 +6,10 @@ mod dependencies;
 mod files;
 mod networks;
 mod places;
+mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 
 use probe_protocol::{Hook, HookEvent};
@@ -24,9 +26,8 @@ pub use places::Places;
 use crate::cron::CalendarEvent;
 use crate::definition::{
     ChangedFiles, Children, Method, NetworkMode, Order, Overlap, PullPolicy, Runtime, ServiceType,
-    Source,
 };
-use crate::error::{Problem, Problems};
+use crate::error::Problem;
 use crate::name::{
     JobName, NetworkName, ProxyName, Revision, ServiceId, VolumeName, engine_volume,
 };
@@ -38,8 +39,39 @@ use crate::value::{
 };
 
 /// A service, without the revision that runs and without the ports of its instances.
+///
+/// Its fields can be read, and not be set: each service was checked as a whole when its definition was read, from
+/// [text](Self::parse) or from a [value](Self::from_value).
+///
+/// ```
+/// use conductor_core::service::Service;
+///
+/// let value = serde_json::json!({"id": "web", "command": ["/usr/bin/web"], "instances": 2});
+/// let service = Service::from_value(&value).unwrap();
+/// assert_eq!((service.id.as_str(), service.instances), ("web", 2));
+/// ```
+///
+/// ```compile_fail,E0594
+/// # use conductor_core::service::Service;
+/// # let value = serde_json::json!({"id": "web", "command": ["/usr/bin/web"]});
+/// let mut service = Service::from_value(&value).unwrap();
+/// service.instances = 2000;
+/// ```
 #[derive(Debug, Clone)]
-pub struct Service {
+pub struct Service(ServiceFields);
+
+impl Deref for Service {
+    type Target = ServiceFields;
+
+    fn deref(&self) -> &ServiceFields {
+        &self.0
+    }
+}
+
+/// The fields of a [`Service`], to be read. New versions add some: match them with `..`, unless what you do has to be
+/// decided for each.
+#[derive(Debug, Clone)]
+pub struct ServiceFields {
     /// The name of the service.
     pub id: ServiceId,
     /// The application of which it is a process.
@@ -317,6 +349,58 @@ impl When {
 }
 
 impl Service {
+    /// Makes a service of fields that were checked together.
+    pub(crate) fn checked(fields: ServiceFields) -> Self {
+        Self(fields)
+    }
+
+    /// Returns the fields, to take values out of them.
+    pub fn into_fields(self) -> ServiceFields {
+        self.0
+    }
+
+    /// Changes fields to others that were checked, too.
+    pub(crate) fn set(&mut self, change: impl FnOnce(&mut ServiceFields)) {
+        change(&mut self.0);
+    }
+
+    /// Returns the service with fields changed to others that were checked, too.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut ServiceFields)) -> Self {
+        self.set(change);
+        self
+    }
+
+    /// Returns a service with other fields, which nothing checks: for tests that need what no definition says.
+    #[doc(hidden)]
+    #[must_use]
+    pub fn unchecked(self, change: impl FnOnce(&mut ServiceFields)) -> Self {
+        self.with(change)
+    }
+
+    /// Returns the service as it is if another file defined it.
+    pub(crate) fn with_file(self, file: &Path) -> Self {
+        self.with(|fields| {
+            let old = std::mem::replace(&mut fields.origin.file, file.to_owned());
+            for (known, _) in fields.origin.hooks.values_mut().filter(|(known, _)| *known == old) {
+                file.clone_into(known);
+            }
+            for problem in fields.advice.iter_mut().filter(|problem| problem.file == old) {
+                file.clone_into(&mut problem.file);
+            }
+        })
+    }
+
+    /// Returns the service at a revision.
+    ///
+    /// # Errors
+    /// Its image is fixed to another revision, which is returned.
+    pub fn at_revision(&self, revision: &Revision) -> Result<Self, Revision> {
+        match self.image_revision() {
+            Some(own) if own != *revision => Err(own),
+            _ => Ok(self.clone().with(|fields| fields.revision = Some(revision.clone()))),
+        }
+    }
+
     /// Returns the last value of a systemd directive in the definition.
     pub(crate) fn setting(&self, name: &str) -> Option<&str> {
         let mut tables = self.settings.values().flatten();
@@ -361,54 +445,6 @@ impl Service {
     pub(crate) fn engine_volume(&self, name: &VolumeName) -> String {
         let given = self.process.volume_names.get(name);
         given.map_or_else(|| engine_volume(&self.id, name), ToString::to_string)
-    }
-
-    /// Reads a service from the text of a file; the file's extension says the format.
-    ///
-    /// # Errors
-    /// All problems of the file, in its order; or it defines an application of several processes, which
-    /// [`parse_all`](Self::parse_all) reads.
-    pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
-        let several = || {
-            let problem =
-                Problem::of_file(file, "this defines an application, and not one service");
-            Problems(vec![problem.hint("write the service without processes")])
-        };
-        let services = Self::parse_all(file, text)?;
-        match <[Self; 1]>::try_from(services) {
-            Ok([service]) if service.application.is_none() => Ok(service),
-            _ => Err(several()),
-        }
-    }
-
-    /// Reads the services that the text of a file defines: one, or the processes of an application.
-    ///
-    /// ```
-    /// use std::path::Path;
-    ///
-    /// use conductor_core::service::Service;
-    ///
-    /// let text = "id: shop\nprocesses: {web: {command: [/bin/a]}, worker: {command: [/bin/b]}}\n";
-    /// let services = Service::parse_all(Path::new("shop.yaml"), text).unwrap();
-    /// let ids: Vec<_> = services.iter().map(|service| service.id.as_str()).collect();
-    /// assert_eq!(ids, ["shop-web", "shop-worker"]);
-    /// ```
-    ///
-    /// # Errors
-    /// All problems of the file, in its order.
-    pub fn parse_all(file: &Path, text: &str) -> Result<Vec<Self>, Problems> {
-        let mut source = Source::parse(file, text).map_err(Problems)?;
-        let parts = source.parts();
-        let (source, mut services) = (&source, Vec::with_capacity(parts.len()));
-        for number in 0..parts.len() {
-            let read = source.read_part(number);
-            services.extend(read.and_then(|read| check::service(source, &parts, number, read)));
-        }
-        let mut problems = source.problems();
-        if problems.is_empty() {
-            problems = check::shared_volumes(&services);
-        }
-        if problems.is_empty() { Ok(services) } else { Err(Problems(problems)) }
     }
 
     /// Returns the revision in the definition, if there is one: the key `revision`, or that of the image.

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 pub use proxy::{ProxyKeys, ProxySettings};
 
-use crate::definition::{Field, Hooks, JOBS_AT_A_TIME, MOST_PARALLEL, Source, Table};
+use crate::definition::{Field, Format, Hooks, JOBS_AT_A_TIME, MOST_PARALLEL, Source, Table};
 use crate::error::{Problem, Problems};
 use crate::name::ProxyName;
 use crate::service::Service;
@@ -74,16 +74,28 @@ pub fn schema() -> Schema {
 }
 
 impl Settings {
-    /// Reads the settings from the text of a file.
+    /// Reads the settings from the text of a file, whose extension says the format.
     ///
     /// # Errors
     /// All problems of the settings.
     pub fn parse(file: &Path, text: &str) -> Result<Self, Problems> {
-        let is_blank = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
-        if text.lines().all(is_blank) {
+        // A file of comments alone says nothing, whatever its name.
+        match Format::of(file) {
+            Ok(format) => Self::parse_as(format, file, text),
+            Err(_) if is_blank(text) => Ok(Self::default()),
+            Err(problem) => Err(Problems(vec![problem])),
+        }
+    }
+
+    /// Reads settings in a format that the name of the file does not say.
+    ///
+    /// # Errors
+    /// All problems of the settings.
+    pub fn parse_as(format: Format, file: &Path, text: &str) -> Result<Self, Problems> {
+        if is_blank(text) {
             return Ok(Self::default());
         }
-        let source = Source::parse(file, text).map_err(Problems)?;
+        let source = Source::parse_as(format, file, text).map_err(Problems)?;
         let SettingsKeys { ports, proxy, max_parallel, on } = source.read().unwrap_or_default();
         let proxies = proxy::proxies(&source, proxy);
         let max_parallel = source.number(max_parallel, JOBS_AT_A_TIME, MOST_PARALLEL);
@@ -108,8 +120,10 @@ impl Settings {
                 _ => true,
             };
             if happens && !service.hooks.contains_key(event) {
-                service.hooks.insert(*event, hook.clone());
-                service.origin.hooks.insert(*event, at.clone());
+                service.set(|fields| {
+                    fields.hooks.insert(*event, hook.clone());
+                    fields.origin.hooks.insert(*event, at.clone());
+                });
             }
         }
     }
@@ -140,6 +154,12 @@ impl Settings {
         let problems: Vec<_> = services.iter().filter_map(problem).collect();
         if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
     }
+}
+
+/// Returns whether a text has only comments.
+fn is_blank(text: &str) -> bool {
+    let is_blank = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
+    text.lines().all(is_blank)
 }
 
 #[cfg(test)]

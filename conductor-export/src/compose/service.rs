@@ -3,7 +3,7 @@
 use conductor_core::definition::{Condition, NetworkMode, Order, PullPolicy};
 use conductor_core::name::NetworkName;
 use conductor_core::service::{
-    Connection, Dependency, Health, HealthCheck, NetworkSettings, Service as Definition,
+    Connection, Dependency, Health, HealthCheck, NetworkSettings, ServiceFields as Definition,
 };
 use conductor_core::value::{EngineOption, FixedPort, Tokenized as _};
 
@@ -92,7 +92,7 @@ impl Conversion<'_> {
             settings: _,
             origin: _,
             advice: _,
-        } = given.service;
+        } = &**given.service;
         self.numbers(given);
         let instance = "1".to_owned();
         // The swarm replaces it, only in the environment and in mounts.
@@ -136,7 +136,7 @@ impl Conversion<'_> {
 
     /// Says if the instances need their numbers, and cannot have them.
     fn numbers(&mut self, given: &Given<'_>) {
-        let Definition { command, entrypoint, env, .. } = given.service;
+        let Definition { command, entrypoint, env, .. } = &**given.service;
         let words = command
             .iter()
             .chain(entrypoint.iter().flatten())
@@ -268,8 +268,8 @@ impl Conversion<'_> {
                 self.report.leave_out(given.service, &path, &does, "");
                 continue;
             };
-            let up = match other.service {
-                it if it.is_oneshot() => COMPLETED,
+            let up = match &**other.service {
+                _ if other.service.is_oneshot() => COMPLETED,
                 Definition { health: Some(health), .. } if health.check != HealthCheck::Tcp => {
                     "service_healthy"
                 }
@@ -385,7 +385,7 @@ impl Conversion<'_> {
     }
 
     fn deploy(&mut self, given: &Given<'_>, service: &mut Service) {
-        let Definition { deploy, instances, .. } = given.service;
+        let Definition { deploy, instances, .. } = &**given.service;
         service.stop_grace_period = Some(go_time(deploy.stop_timeout.duration()));
         let order = match deploy.order {
             Order::StartFirst => "start-first",

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 
 use conductor_core::definition::Order;
 use conductor_core::name::slug;
-use conductor_core::service::Service as Definition;
+use conductor_core::service::ServiceFields as Definition;
 use conductor_core::value::VolumeSource;
 
 use crate::File;
@@ -70,7 +70,7 @@ fn labels(given: &Given<'_>) -> Map<String> {
 
 impl Conversion<'_> {
     fn service(&mut self, given: &Given<'_>) {
-        let Definition { id, instances, deploy, .. } = given.service;
+        let Definition { id, instances, deploy, .. } = &**given.service;
         let own = name(id.as_str());
         if own.len() > LONGEST || own.starts_with(|c: char| c.is_ascii_digit()) {
             let does = "the whole service is left out: Kubernetes has no such names";
@@ -122,7 +122,7 @@ impl Conversion<'_> {
 
     /// Adds the Service by which others find the instances, and one for each more name.
     fn found_by(&mut self, given: &Given<'_>) {
-        let Definition { id, port, ports, networks, network_mode, .. } = given.service;
+        let Definition { id, port, ports, networks, network_mode, .. } = &**given.service;
         let of_service = |number: u16, inside: u16, protocol: &'static str| ServicePort {
             name: format!("{}-{number}", protocol.to_lowercase()),
             port: number,

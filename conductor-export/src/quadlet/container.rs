@@ -5,7 +5,7 @@ use std::time::Duration;
 use conductor_core::definition::{NetworkMode, PullPolicy};
 use conductor_core::name::ContainerName;
 use conductor_core::service::{
-    Health, HealthCheck, Limits, NetworkSettings, Process, Service as Definition,
+    Health, HealthCheck, Limits, NetworkSettings, Process, ServiceFields as Definition,
 };
 use conductor_core::unit::escape::{description, percent, quote};
 use conductor_core::unit::start_timeout;
@@ -412,7 +412,7 @@ impl Conversion<'_> {
 
     /// Adds health, and when it is started again.
     fn runs(&mut self, given: &Given<'_>, unit: &mut Unit) {
-        let Definition { health, deploy, timeout, .. } = given.service;
+        let Definition { health, deploy, timeout, .. } = &**given.service;
         unit.line("Install", "WantedBy", "multi-user.target default.target");
         let stop = deploy.stop_timeout.duration();
         unit.value("StopTimeout", seconds(stop));

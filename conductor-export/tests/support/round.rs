@@ -141,7 +141,8 @@ fn meanings(all: Vec<Service>) -> BTreeMap<String, (PathBuf, String)> {
             (service.id.clone(), condition)
         })
         .collect();
-    let meaning = |mut service: Service| {
+    let meaning = |service: Service| {
+        let mut service = service.into_fields();
         let nowhere = Origin {
             file: PathBuf::new(),
             position: (1, 1),

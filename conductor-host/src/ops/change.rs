@@ -257,7 +257,7 @@ impl fmt::Display for Change {
 /// Returns the id of a service, or that of the application if there are several.
 fn named(services: &[Service]) -> String {
     match services {
-        [Service { application: Some(application), .. }, _, ..] => application.to_string(),
+        [first, _, ..] if let Some(application) = &first.application => application.to_string(),
         services => services.first().map(|service| service.id.to_string()).unwrap_or_default(),
     }
 }

@@ -183,7 +183,7 @@ impl Conductor {
         )?;
         let scope = self.paths.scope;
         let one = |release: Release<'s>, (renewed, changed, moved), ports: &BTreeMap<u16, Port>| {
-            let Service { id, origin, .. } = release.service;
+            let (id, origin) = (&release.service.id, &release.service.origin);
             let definition = || Some(origin.file.display().to_string());
             let twins = plan::twins(&release, observed, scope, &self.templates)?;
             let record = deployment.and_then(|Deployment { now, .. }| {

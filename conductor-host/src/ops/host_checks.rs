@@ -15,15 +15,17 @@ use conductor_core::name::{JobName, ServiceId};
 use conductor_core::plan::{self, Observed, Plan, Step};
 use conductor_core::release::Release;
 use conductor_core::runtime::{self, PROBE, Scope, is_probed};
-use conductor_core::service::{self, Service};
+use conductor_core::service::{self, Service, ServiceFields};
 
 /// What mails the output of jobs.
 const SENDMAIL: &str = "/usr/sbin/sendmail";
 const INSTALL: &str = "install one, such as Debian's msmtp-mta, dma, nullmailer or postfix";
 
 impl Conductor {
-    /// Checks what depends on the host on which the services will run.
+    /// Checks that the services do not exclude each other, and what depends on the host on which they will run.
     pub(super) fn check(&self, services: &[Service], settings: &Settings) -> Result<(), Error> {
+        // Those of files were checked when they were read; a program may have put any together.
+        service::check_conflicts(services)?;
         settings.check_proxies(services)?;
         if self.paths.scope == Scope::User {
             refuse_proxies(services)?;
@@ -266,8 +268,8 @@ fn know_zones(services: &[Service]) -> Result<(), Problems> {
 
 /// Proxies are the host's: a user's manager can neither write their files nor reload them.
 fn refuse_proxies(services: &[Service]) -> Result<(), Problems> {
-    let behind = services.iter().filter_map(|service| Some((service, service.proxy.as_ref()?)));
-    let problems = behind.map(|(Service { origin, .. }, proxy)| Problem {
+    let behind = services.iter().filter_map(|service| Some((&**service, service.proxy.as_ref()?)));
+    let problems = behind.map(|(ServiceFields { origin, .. }, proxy)| Problem {
         file: origin.file.clone(),
         position: Some(origin.upstream.unwrap_or(origin.position)),
         path: format!("proxy.{}", proxy.name),

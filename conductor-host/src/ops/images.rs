@@ -120,7 +120,7 @@ pub(super) fn missing(service: &Service, image: &EngineImage) -> Problem {
 
 /// Returns whether a change may start instances of a release.
 fn may_start(change: &Change, release: &Release<'_>, observed: &Observed) -> bool {
-    let Service { instances, .. } = release.service;
+    let instances = &release.service.instances;
     let is_up = |number| {
         let unit = release.instance_unit(number);
         let state = observed.states.as_ref().and_then(|states| states.get(&unit));

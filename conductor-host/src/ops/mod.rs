@@ -205,7 +205,7 @@ impl Conductor {
             Ok([found]) => Ok(found),
             Err(found) => Err(Error::IsApplication {
                 application: service.clone(),
-                processes: found.into_iter().map(|service| service.id).collect(),
+                processes: found.iter().map(|service| service.id.clone()).collect(),
             }),
         }
     }
@@ -236,8 +236,8 @@ impl Conductor {
     /// As for [`find`](Self::find); or it is one process of an application, of which all run at one revision.
     pub fn find_whole(&self, id: &ServiceId) -> Result<Vec<Service>, Error> {
         let services = self.find_all(id)?;
-        match services.first() {
-            Some(Service { application: Some(application), .. }) if application != id => {
+        match services.first().and_then(|service| service.application.as_ref()) {
+            Some(application) if application != id => {
                 let (service, application) = (id.clone(), application.clone());
                 Err(Error::OneProcess { service, application })
             }
@@ -264,8 +264,10 @@ impl Conductor {
     /// Compiles services as they would be on a host without any.
     ///
     /// # Errors
-    /// A service without a revision, a template that fails, or more instances than ports.
+    /// Services that exclude each other, such as two of one id; a service without a revision, a template that fails,
+    /// or more instances than ports.
     pub fn render(&self, services: &[Service]) -> Result<UnitSet, Error> {
+        check_conflicts(services)?;
         let settings = self.settings()?;
         let host_limit = settings.max_parallel;
         let compiled = self.compile(

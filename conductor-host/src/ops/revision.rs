@@ -42,7 +42,10 @@ impl Conductor {
         let at_revision = |service: Service| {
             let own = service.own_revision();
             let revision = own.or_else(|| deployed_revision(&service.id, &observed));
-            Service { revision, ..service }
+            match revision.map(|revision| service.at_revision(&revision)) {
+                Some(Ok(service)) => service,
+                Some(Err(_)) | None => service,
+            }
         };
         Ok(services.into_iter().map(at_revision).collect())
     }
@@ -71,10 +74,8 @@ impl Conductor {
 
 /// Returns a service at a revision.
 pub(super) fn at(service: &Service, revision: &Revision) -> Result<Service, Error> {
-    match service.image_revision() {
-        Some(own) if own != *revision => Err(Error::image_revision(service, &own, revision)),
-        _ => Ok(Service { revision: Some(revision.clone()), ..service.clone() }),
-    }
+    let at = service.at_revision(revision);
+    at.map_err(|own| Error::image_revision(service, &own, revision))
 }
 
 /// Returns the revision at which a service runs that names none: that of its current release. All processes of an

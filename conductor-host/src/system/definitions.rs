@@ -11,7 +11,7 @@ use conductor_core::caught::{self, caught};
 use conductor_core::definition::EXTENSIONS;
 use conductor_core::error::{PathContext as _, PathError, Problem, Problems};
 use conductor_core::name::ServiceId;
-use conductor_core::service::{Service, check_conflicts};
+use conductor_core::service::{Service, ServiceFields, check_conflicts};
 
 /// The longest file that is read: one service takes a few kilobytes.
 const LONGEST_FILE: u64 = 1024 * 1024;
@@ -89,9 +89,10 @@ pub(crate) fn find_definition(
 pub fn defined_services(directory: &Path) -> BTreeMap<ServiceId, PathBuf> {
     let mut defined = BTreeMap::new();
     for service in good_definitions(directory, None) {
-        let file = service.origin.file;
-        defined.extend(service.application.map(|application| (application, file.clone())));
-        defined.insert(service.id, file);
+        let ServiceFields { id, application, origin, .. } = service.into_fields();
+        let file = origin.file;
+        defined.extend(application.map(|application| (application, file.clone())));
+        defined.insert(id, file);
     }
     defined
 }

@@ -234,5 +234,5 @@ pub(crate) fn service(number: u16, Goal { release, name }: Goal, settings: &Sett
     let service = Service::parse(Path::new("web.yaml"), &text);
     let service = service.unwrap_or_else(|problems| panic!("{problems}"));
     let application = is_process.then(|| "app".parse().expect("an id"));
-    Service { application, ..service }
+    service.unchecked(|service| service.application = application)
 }

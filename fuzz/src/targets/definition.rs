@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use conductor_core::crontab::{Importer, Owner, Source};
-use conductor_core::service::Service;
+use conductor_core::service::{Service, ServiceFields};
 
 use super::units;
 
@@ -39,9 +39,10 @@ fn definition(file: &str, input: &[u8]) {
     let Some(text) = super::text(input) else { return };
     match Service::parse_all(Path::new(file), text) {
         Ok(services) => {
-            for mut service in services {
-                service.instances = service.instances.min(INSTANCES);
-                units::compile(&service);
+            for service in services {
+                let few =
+                    |fields: &mut ServiceFields| fields.instances = fields.instances.min(INSTANCES);
+                units::compile(&service.unchecked(few));
             }
         }
         Err(problems) => {

@@ -25,7 +25,7 @@ use std::fmt::Display;
 
 pub(super) use application::shared_volumes;
 
-use super::{Origin, Places, Service};
+use super::{Origin, Places, Service, ServiceFields};
 use crate::definition::{
     Definition, Fault, Field, JOBS_AT_A_TIME, Job, MOST_INSTANCES, MOST_PARALLEL, NetworkMode,
     NodeId, Part, PullPolicy, Runtime, Source, Table, defaults,
@@ -151,7 +151,7 @@ pub(super) fn service(
     let Named { id, application, position, path } =
         check.named(id.given()?, part.process.as_ref())?;
     let depends_on = check.depends_on(depends_on, &id, application.as_ref(), all);
-    let service = Service {
+    let service = Service::checked(ServiceFields {
         origin: Origin {
             file: source.file().to_owned(),
             position,
@@ -205,7 +205,7 @@ pub(super) fn service(
         jobs,
         settings: table(systemd).into_iter().map(|(name, table)| (name, entries(table))).collect(),
         advice,
-    };
+    });
     check.tokens(&service, has_port, on_socket);
     Some(service)
 }
