@@ -17,7 +17,7 @@ const UNNAMED: &str = "definition";
 /// A definition in memory: its text, and the services that it defines, which are valid.
 ///
 /// A program makes one of text or of a [value](Self::from_value), and applies its services, or installs it as a file
-/// with `conductor_host::Conductor::install`.
+/// with `conductor_host::Conductor::install_definition`.
 ///
 /// ```
 /// use conductor_core::definition::{DefinitionText, Format};

@@ -314,6 +314,7 @@ mod tests {
             place: Place::Files,
             lock_timeout: Duration::ZERO,
             trust: None,
+            settings: None,
         };
         let service = |id: &str| {
             let text = format!("\nid: {id}\ncommand: [/bin/x]\n");

@@ -110,14 +110,12 @@ fn check_url_file(path: &str) -> Result<(), Invalid> {
 }
 
 impl Conductor {
-    /// Adds the hooks of the host settings to services that have none for the same events.
+    /// Adds the hooks of the host settings to services that have none for the same events, as
+    /// [`read`](Self::read) does: for services from memory.
     ///
     /// # Errors
     /// The settings are wrong, or are those of a user.
-    pub(super) fn with_hooks_of_host(
-        &self,
-        mut services: Vec<Service>,
-    ) -> Result<Vec<Service>, Error> {
+    pub fn with_hooks_of_host(&self, mut services: Vec<Service>) -> Result<Vec<Service>, Error> {
         let settings = self.settings()?;
         let first = settings.hooks.first_key_value();
         if let (Scope::User, Some((event, HostHook { at: (file, at), .. }))) =

@@ -5,6 +5,7 @@
 mod carry_out;
 mod change;
 mod compile;
+mod definition_file;
 mod diff;
 mod doctor;
 mod error;
@@ -36,6 +37,7 @@ use std::time::Duration;
 pub use carry_out::Planned;
 pub use change::{Apply, Change, Deploy, Pause, Prune, Pull, Remove, Restart, Resume, Rollback};
 pub use conductor_core::plan::RollbackTarget;
+pub use definition_file::InstalledDefinition;
 pub use error::Error;
 pub use error_kind::ErrorKind;
 pub use history::{History, PastRun};
@@ -72,6 +74,8 @@ pub struct Conductor {
     lock_timeout: Duration,
     /// Which permissions are required of files that are read.
     trust: Option<Trust>,
+    /// The settings in place of those of the host's file.
+    settings: Option<Settings>,
 }
 
 /// Says where a first definition comes from, if the directory has none.
@@ -103,7 +107,8 @@ impl Conductor {
         let overrides = templates.map_or(Ok(Vec::new()), read_templates)?;
         let templates = Templates::new(&overrides)?;
         let lock_timeout = Duration::ZERO;
-        Ok(Self { paths, templates, place: Place::Systemd, lock_timeout, trust: None })
+        let (place, trust, settings) = (Place::Systemd, None, None);
+        Ok(Self { paths, templates, place, lock_timeout, trust, settings })
     }
 
     /// From now on, requires that only root and the caller can write what is read: definitions,
@@ -166,6 +171,21 @@ impl Conductor {
     #[must_use]
     pub fn with_fake(mut self, host: Arc<Mutex<FakeHost>>) -> Self {
         self.place = Place::Fake(host);
+        self
+    }
+
+    /// Uses these settings, and does not read those of the host. Templates that they name are read from their files.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Settings) -> Self {
+        self.settings = Some(settings);
+        self
+    }
+
+    /// Renders units with these templates, which may be from memory:
+    /// [`Override`](conductor_core::unit::Override) has the name and the text of one.
+    #[must_use]
+    pub fn with_templates(mut self, templates: Templates) -> Self {
+        self.templates = templates;
         self
     }
 
@@ -253,12 +273,15 @@ impl Conductor {
         Ok(self.observe_files(Some(application))?.processes_of(application))
     }
 
-    /// Reads and checks the settings of the host.
+    /// Returns the settings that were given, or else reads and checks those of the host.
     ///
     /// # Errors
     /// Everything that is wrong with them.
     pub fn settings(&self) -> Result<Settings, Error> {
-        Ok(read_settings(&self.paths.settings, self.trust)?)
+        match &self.settings {
+            Some(settings) => Ok(settings.clone()),
+            None => Ok(read_settings(&self.paths.settings, self.trust)?),
+        }
     }
 
     /// Compiles services as they would be on a host without any.
