@@ -1,7 +1,8 @@
 //! Builds the programs that run in a sandbox.
 
 use std::env;
-use std::path::PathBuf;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::Error;
@@ -54,8 +55,23 @@ pub fn linked_statically(package: &str, name: &str, release: bool) -> Result<Pat
     build(package, ["--bin", name], profile(release), &STATIC)
 }
 
+/// Asks cargo to say what it built.
+const MESSAGES: [&str; 2] = ["--message-format", "json-render-diagnostics"];
+
 /// Options of the compiler for a program without a C library; a panic ends it at once.
 const STATIC: [&str; 5] = ["--", "-C", "target-feature=+crt-static", "-C", "panic=abort"];
+
+/// Builds the binary of a package that is not in this workspace, from what cargo has downloaded already, and returns
+/// its path. What it compiles is kept in `target`.
+///
+/// # Errors
+/// cargo cannot be run, or the build fails; the compiler's messages are on standard error.
+pub fn outside(manifest: &Path, target: &Path) -> Result<PathBuf, Error> {
+    let mut command = Command::new(cargo());
+    command.args(["build", "--quiet", "--locked", "--offline", "--manifest-path"]).arg(manifest);
+    command.arg("--target-dir").arg(target).args(MESSAGES);
+    executable(command)
+}
 
 const fn profile(release: bool) -> &'static [&'static str] {
     if release { &["--release"] } else { &[] }
@@ -67,12 +83,21 @@ fn build(
     profile: &[&str],
     options: &[&str],
 ) -> Result<PathBuf, Error> {
-    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml");
-    let mut command = Command::new(cargo);
+    let mut command = Command::new(cargo());
     command.args(["rustc", "--quiet", "--package", package]).args(target);
-    command.args(["--message-format", "json-render-diagnostics", "--manifest-path", manifest]);
-    command.args(profile).args(options);
+    command.args(["--manifest-path", manifest]).args(profile);
+    // The options of the compiler are the last.
+    command.args(MESSAGES).args(options);
+    executable(command)
+}
+
+fn cargo() -> OsString {
+    env::var_os("CARGO").unwrap_or_else(|| "cargo".into())
+}
+
+/// Runs a build, and returns the path of the executable that it says at last.
+fn executable(mut command: Command) -> Result<PathBuf, Error> {
     let text = format!("{command:?}");
     let output = command.stderr(Stdio::inherit()).output();
     let output = output.map_err(|source| Error::Run { command: text.clone(), source })?;

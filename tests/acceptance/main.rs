@@ -29,6 +29,7 @@ mod dependencies;
 mod deploy;
 mod docker;
 mod exports;
+mod external;
 mod failing_start;
 mod fixed_ports;
 mod foreign;
@@ -84,10 +85,12 @@ fn main() -> ExitCode {
     arguments.test_threads.get_or_insert(4);
     let pool = Arc::new(Pool::default());
     let mut trials = cases::trials(&pool);
+    trials.extend(external::trials(&pool));
     if env::var_os("CONDUCTOR_TEST_NO_SANDBOX").is_some_and(|value| value == "1") {
         eprintln!("CONDUCTOR_TEST_NO_SANDBOX=1: the tests against a real systemd are left out");
     } else {
         trials.extend(machine::trials(&pool));
+        trials.push(external::on_a_host(&pool));
         trials.extend(chef::trials(&pool));
         trials.extend(programs::trials(&pool));
         trials.extend(demo::trials(&pool));

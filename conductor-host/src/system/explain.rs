@@ -10,6 +10,7 @@ use futures_util::try_join;
 use zbus::OwnedVariant;
 use zbus::wire::Variant;
 
+use super::block::block_on;
 use super::last_words::{Attempt, LastWords};
 use super::scheduled::CommandEnd;
 use super::systemd::{SERVICE, Systemd, SystemdError, UNIT};
@@ -100,7 +101,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer.
     pub(super) fn attempt(&self, unit: &UnitName) -> Result<(Attempt, Needs), SystemdError> {
-        zbus::block_on(async {
+        block_on(async {
             let Some(path) = self.path(unit).await? else {
                 return Ok((Attempt { current: None, restarted: true }, Needs::default()));
             };

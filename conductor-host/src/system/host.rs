@@ -19,6 +19,7 @@ use futures_util::lock::Mutex;
 use rayon::ThreadPoolBuilder;
 use zruntime::unblock;
 
+use super::block::block_on;
 use super::clock::{monotonic, sleep, timeout};
 use super::last_words::last_words_of;
 use super::systemd_jobs::{Jobs, TIMEOUT, with_jobs};
@@ -69,7 +70,7 @@ impl<'h> SystemHost<'h> {
             asking: Mutex::new(()),
             writing: Mutex::new(()),
         };
-        zbus::block_on(async {
+        block_on(async {
             match systemd {
                 None => Ok(work(host(None)).await),
                 Some(systemd) => {

@@ -1,6 +1,7 @@
 //! The real host: files, the lock, ports, proxies and systemd.
 
 pub(crate) mod atomic;
+mod block;
 mod clock;
 pub(crate) mod contents;
 mod crontabs;

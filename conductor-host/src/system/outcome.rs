@@ -3,6 +3,7 @@
 
 use futures_util::try_join;
 
+use super::block::block_on;
 use super::scheduled::CommandEnd;
 use super::systemd::{SERVICE, Systemd, SystemdError, UNIT};
 use conductor_core::name::UnitName;
@@ -26,7 +27,7 @@ impl Systemd {
     /// ignored: systemd keeps the unit loaded while it is ending.
     pub(super) fn hold(&self, unit: &UnitName) {
         // systemd drops the reference with the connection.
-        let _ = zbus::block_on(self.manager.ref_unit(unit.as_str()));
+        let _ = block_on(self.manager.ref_unit(unit.as_str()));
     }
 
     /// Returns how a unit ended; `None` if it is not loaded.
@@ -34,7 +35,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer.
     pub(super) fn outcome(&self, unit: &UnitName) -> Result<Option<Outcome>, SystemdError> {
-        zbus::block_on(async {
+        block_on(async {
             let Some(path) = self.path(unit).await? else { return Ok(None) };
             let state = self.get(&path, UNIT, "SubState");
             let (state, result, end) = try_join!(state, self.result(&path), self.end(&path))?;
@@ -49,7 +50,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer.
     pub(super) fn group(&self, unit: &UnitName) -> Result<Option<String>, SystemdError> {
-        zbus::block_on(async {
+        block_on(async {
             let Some(path) = self.path(unit).await? else { return Ok(None) };
             let group = self.get(&path, SERVICE, "ControlGroup").await?;
             let group = group.and_then(|group| String::try_from(group).ok());

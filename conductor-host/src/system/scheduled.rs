@@ -8,6 +8,7 @@ use futures_util::try_join;
 use serde::{Deserialize, Serialize};
 use zbus::{OwnedObjectPath, OwnedVariant};
 
+use super::block::block_on;
 use super::clock::monotonic;
 use super::systemd::manager::ListedUnit;
 use super::systemd::{CALLS_AT_A_TIME, SERVICE, Systemd, SystemdError, UNIT, UNITS_AT_A_TIME};
@@ -69,7 +70,7 @@ impl Systemd {
         &self,
         jobs: &[(UnitName, UnitName)],
     ) -> Result<Vec<JobDetails>, SystemdError> {
-        zbus::block_on(async {
+        block_on(async {
             let units: Vec<_> = jobs.iter().flat_map(|(service, timer)| [service, timer]).collect();
             let held = self.list_some(&units).await?.into_iter();
             let held: HashMap<String, ListedUnit> =
@@ -93,7 +94,7 @@ impl Systemd {
     /// Makes systemd forget when timers last ran their jobs. systemd stores that in a file for timers that
     /// catch up. For a timer without that file the call fails, which is ignored.
     pub fn forget_runs(&self, timers: &[&UnitName]) {
-        zbus::block_on(async {
+        block_on(async {
             let calls = stream::iter(timers)
                 .map(|timer| self.manager.clean_unit(timer.as_str(), &["state"]));
             calls.buffer_unordered(CALLS_AT_A_TIME).for_each(|_| async {}).await;
@@ -114,11 +115,11 @@ impl Systemd {
         // A failed unit stays loaded.
         self.reset_failed(&jobs);
         let timers: Vec<_> = timers.iter().collect();
-        let held = zbus::block_on(self.list_some(&timers))?;
+        let held = block_on(self.list_some(&timers))?;
         let is_held =
             held.iter().any(|unit| timers.iter().any(|timer| timer.as_str() == unit.name));
         if is_held {
-            let reload = zbus::block_on(self.manager.reload());
+            let reload = block_on(self.manager.reload());
             reload.map_err(|source| SystemdError::Call { call: "Reload", source })?;
         }
         self.forget_runs(&timers);

@@ -13,6 +13,7 @@ use futures_util::stream::{self, StreamExt as _};
 use zbus::OwnedObjectPath;
 
 use super::atomic;
+use super::block::block_on;
 use super::clock::{sleep, timeout};
 use super::systemd::manager::JobRemovedStream;
 use super::systemd::{CALLS_AT_A_TIME, Systemd, SystemdError};
@@ -264,7 +265,7 @@ impl Systemd {
                 }
             }
         };
-        zbus::block_on(with_jobs(self, work))?
+        block_on(with_jobs(self, work))?
     }
 
     /// Requests the start of a unit, and does not wait for its end.
@@ -272,7 +273,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer. If it refuses the job, that is the inner error.
     pub fn begin(&self, unit: &UnitName) -> Result<Outcome, SystemdError> {
-        match zbus::block_on(self.start(unit)) {
+        match block_on(self.start(unit)) {
             Ok(_) => Ok(Ok(())),
             Err(error @ zbus::Error::MethodError(..)) => Ok(refused(JobType::Start, &error)),
             Err(source) => Err(SystemdError::Call { call: "StartUnit", source }),

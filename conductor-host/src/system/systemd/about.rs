@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::future;
 use zbus::OwnedVariant;
 
+use super::super::block::block_on;
 use super::manager::PropertiesProxy;
 use super::{MANAGER, SERVICE, Systemd, SystemdError};
 use crate::doctor::{Manager, RateLimit};
@@ -16,7 +17,7 @@ impl Systemd {
     /// It does not answer.
     pub(crate) fn about_itself(&self) -> Result<Manager, SystemdError> {
         let number = |value: zbus::Result<OwnedVariant>| u64::try_from(value.ok()?).ok();
-        let (version, soft, hard) = zbus::block_on(future::join3(
+        let (version, soft, hard) = block_on(future::join3(
             self.property(MANAGER, "Version"),
             self.property(MANAGER, "DefaultLimitNOFILESoft"),
             self.property(MANAGER, "DefaultLimitNOFILE"),
@@ -32,7 +33,7 @@ impl Systemd {
     /// # Errors
     /// It does not answer.
     pub(crate) fn active_among(&self, units: &[&str]) -> Result<Vec<String>, SystemdError> {
-        let listed = zbus::block_on(self.manager.list_units_by_patterns(&["active"], units));
+        let listed = block_on(self.manager.list_units_by_patterns(&["active"], units));
         let listed =
             listed.map_err(|source| SystemdError::Call { call: "ListUnitsByPatterns", source })?;
         Ok(listed.into_iter().map(|unit| unit.name).collect())
@@ -40,7 +41,7 @@ impl Systemd {
 
     /// Returns the limit that a service has for what it writes to the journal; `None` if it has none of its own.
     pub(crate) fn rate_limit(&self, unit: &str) -> Option<RateLimit> {
-        let (interval, burst) = zbus::block_on(async {
+        let (interval, burst) = block_on(async {
             // One that does not run is loaded.
             let path = self.manager.load_unit(unit).await.ok()?;
             let properties = PropertiesProxy::builder(&self.connection).path(&path);

@@ -5,6 +5,7 @@ pub(super) mod manager;
 mod properties;
 mod version;
 
+use super::block::{self, block_on};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -111,12 +112,13 @@ impl Systemd {
     }
 
     fn connect(address: String, transient: PathBuf) -> Result<Self, SystemdError> {
-        let connected = zbus::block_on(async {
+        let connected = block::connect(async {
             let builder = Builder::address(address.as_str()).method_timeout(CALL_TIMEOUT);
             let connection = builder.build().await?;
             let manager = ManagerProxy::new(&connection).await?;
             Ok((connection, manager))
         });
+        let connected = connected.unwrap_or_else(|error| Err(zbus::Error::from(error)));
         let (connection, manager) = match connected {
             Ok(connected) => connected,
             Err(source) => return Err(SystemdError::Connect { address, source }),
@@ -130,7 +132,7 @@ impl Systemd {
     /// # Errors
     /// It cannot, or is.
     pub fn check(&self) -> Result<(), SystemdError> {
-        zbus::block_on(self.check_version())
+        block_on(self.check_version())
     }
 
     /// As [`check`](Self::check). It is not part of the connecting, so that the first question need not wait for the
@@ -164,7 +166,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer.
     pub fn states(&self) -> Result<States, SystemdError> {
-        Ok(states(&zbus::block_on(self.list())?))
+        Ok(states(&block_on(self.list())?))
     }
 
     pub(super) async fn list(&self) -> Result<Vec<ListedUnit>, SystemdError> {
@@ -208,7 +210,7 @@ impl Systemd {
         if changed.is_some_and(<[_]>::is_empty) {
             return Ok(false);
         }
-        zbus::block_on(async {
+        block_on(async {
             let held = self.list().await?;
             let concerned = held.into_iter().filter(|unit| {
                 // The file of a template is that of its instances.
@@ -237,7 +239,7 @@ impl Systemd {
     /// Resets failed units, so that they are not listed after their removal. It is not an error if a unit is
     /// not loaded.
     pub fn reset_failed(&self, units: &[UnitName]) {
-        zbus::block_on(async {
+        block_on(async {
             let calls =
                 stream::iter(units).map(|unit| self.manager.reset_failed_unit(unit.as_str()));
             calls.buffer_unordered(CALLS_AT_A_TIME).for_each(|_| async {}).await;

@@ -11,6 +11,7 @@ use zbus::{OwnedObjectPath, OwnedVariant};
 use conductor_core::name::UnitName;
 use conductor_core::plan::ActiveState;
 
+use super::super::block::block_on;
 use super::manager::ListedUnit;
 use super::{
     CALLS_AT_A_TIME, SERVICE, SLICE, States, Systemd, SystemdError, UNIT, UNITS_AT_A_TIME, states,
@@ -98,7 +99,7 @@ impl Systemd {
         at_a_time: usize,
         read: &impl AsyncFn(&OwnedObjectPath) -> Result<T, SystemdError>,
     ) -> Result<(States, Vec<T>), SystemdError> {
-        zbus::block_on(async {
+        block_on(async {
             let held = self.list_some(&[units, others].concat()).await?;
             let paths: HashMap<&str, &OwnedObjectPath> =
                 held.iter().map(|unit| (unit.name.as_str(), &unit.path)).collect();
@@ -118,7 +119,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer.
     pub fn conditions(&self, units: &[UnitName]) -> Result<Vec<Condition>, SystemdError> {
-        zbus::block_on(async {
+        block_on(async {
             let names: Vec<_> = units.iter().collect();
             let held: HashMap<String, ListedUnit> = self
                 .list_some(&names)
@@ -160,7 +161,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer.
     pub fn control_group(&self, unit: &UnitName) -> Result<Option<PathBuf>, SystemdError> {
-        zbus::block_on(async {
+        block_on(async {
             let held = self.list_some(&[unit]).await?;
             let Some(unit) = held.into_iter().find(|held| held.name == unit.as_str()) else {
                 return Ok(None);
@@ -223,7 +224,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer.
     pub(in crate::system) fn up(&self, unit: &UnitName) -> Result<Option<u32>, SystemdError> {
-        zbus::block_on(async {
+        block_on(async {
             let Some(path) = self.path(unit).await? else { return Ok(None) };
             let state = self.active_state(&path).await?;
             let main = self.get(&path, SERVICE, "MainPID").await?;
@@ -241,7 +242,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer.
     pub(in crate::system) fn is_held(&self, unit: &UnitName) -> Result<bool, SystemdError> {
-        zbus::block_on(async {
+        block_on(async {
             let Some(path) = self.path(unit).await? else { return Ok(false) };
             let state = self.active_state(&path).await?;
             Ok(!state.is_down())

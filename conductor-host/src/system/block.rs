@@ -1,0 +1,28 @@
+//! Waits for zbus, in whatever program this crate is.
+
+use std::io;
+use std::panic::resume_unwind;
+use std::thread;
+
+/// Runs a future to its end on this thread, with the runtime that zbus brings along.
+///
+/// It is what `zbus::block_on` is, unless another crate of the program turns on zbus's feature `tokio`: then that one
+/// would panic in a task of tokio.
+pub(super) fn block_on<F: Future>(future: F) -> F::Output {
+    zruntime::block_on(future)
+}
+
+/// Runs a future that makes a connection to its end, on a thread of its own.
+///
+/// With zbus's feature `tokio`, a connection belongs to the tokio runtime of the thread that makes it. If that runtime
+/// waits for this call, nothing would drive the connection. A new thread has no runtime, and zbus uses its own.
+///
+/// # Errors
+/// The thread cannot be started.
+pub(super) fn connect<T: Send>(future: impl Future<Output = T> + Send) -> io::Result<T> {
+    thread::scope(|scope| {
+        let thread = thread::Builder::new().name("connect".to_owned());
+        let thread = thread.spawn_scoped(scope, || block_on(future))?;
+        Ok(thread.join().unwrap_or_else(|panic| resume_unwind(panic)))
+    })
+}
