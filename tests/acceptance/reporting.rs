@@ -18,6 +18,9 @@ fn status_is_a_table_and_an_object(host: &Host) {
     assert_eq!(ran.stdout, "no services on this host; conductor init writes a first definition\n");
     host.define("web.yaml", &format!("id: web\nrevision: v1\n{SLEEP}instances: 2\nport: 80\n"));
     host.define("cache.yaml", &format!("id: cache\n{SLEEP}"));
+    let expected =
+        "no services on this host; conductor apply runs those of /etc/conductor/services\n";
+    assert_eq!(host.conductor(&["status"]).exits(0).stdout, expected);
     host.apply();
 
     let table = host.conductor(&["status"]).exits(0).stdout;

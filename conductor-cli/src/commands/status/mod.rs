@@ -7,6 +7,7 @@ mod volumes;
 mod watch;
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::process::ExitCode;
 use std::thread::sleep;
 use std::time::{Duration, Instant, SystemTime};
@@ -61,7 +62,7 @@ pub(crate) fn run(context: &Context, options: &StatusOptions) -> Result<ExitCode
         match screen {
             Some(size) => print_frame(&mut watch, &status, size)?,
             None if context.json() => Context::print_json(&status)?,
-            None => print_tables(&status, only.is_some())?,
+            None => print_tables(&status, only.is_some(), &context.conductor.paths().definitions)?,
         }
         if options.check && !status.is_healthy() {
             return Ok(ExitCode::from(FAILED));
@@ -96,7 +97,7 @@ fn print_frame(watch: &mut Watch, status: &Status, size: Size) -> Result<(), Fai
 }
 
 /// Prints the tables. On a terminal they are as wide as it is, and have colours.
-fn print_tables(status: &Status, with_releases: bool) -> Result<(), Failure> {
+fn print_tables(status: &Status, with_releases: bool, definitions: &Path) -> Result<(), Failure> {
     let size = terminal::moves_its_cursor().then(terminal::size);
     let columns = size.map(|size| size.columns);
     let color = size.is_some() && terminal::has_colors();
@@ -109,7 +110,14 @@ fn print_tables(status: &Status, with_releases: bool) -> Result<(), Failure> {
     ];
     let mut parts: Vec<_> = parts.into_iter().flatten().collect();
     if parts.is_empty() {
-        parts.push("no services on this host; conductor init writes a first definition".to_owned());
+        let is_empty = definitions.read_dir().map_or(true, |mut files| files.next().is_none());
+        parts.push(match is_empty {
+            true => "no services on this host; conductor init writes a first definition".to_owned(),
+            false => format!(
+                "no services on this host; conductor apply runs those of {}",
+                definitions.display()
+            ),
+        });
     }
     let left: Vec<_> = status.left_files.iter().map(|file| format!("note: {file}")).collect();
     if !left.is_empty() {
