@@ -58,15 +58,18 @@ fn completion(shell: impl Generator) -> String {
 mod tests {
     use std::path::Path;
     use std::process::Command;
-    use std::{fs, iter};
+    use std::{env, fs, iter};
 
     use super::*;
 
-    /// Runs a program on a file; a machine without the program tests nothing with it.
+    /// Runs a program on a file. Only `.ci/packages` asks for it, which installs the programs.
     #[track_caller]
     fn is_quiet(command: &[&str], file: &Path) {
+        if env::var_os("CONDUCTOR_TEST_LINT").is_none() {
+            return;
+        }
         let [program, arguments @ ..] = command else { panic!("no program") };
-        let Ok(output) = Command::new(program).args(arguments).arg(file).output() else { return };
+        let output = Command::new(program).args(arguments).arg(file).output().expect(program);
         let said =
             String::from_utf8_lossy(&output.stderr) + String::from_utf8_lossy(&output.stdout);
         let said = if command[0] == "man" { String::from_utf8_lossy(&output.stderr) } else { said };
