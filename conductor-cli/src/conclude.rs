@@ -62,7 +62,7 @@ fn explain_failure(service: &ServiceReport, failure: &Failure, lines: &mut Vec<S
     let (id, step) = (&service.id, &failure.step);
     let reason = printable(&failure.reason());
     // Most steps name their unit; a hook's step does not.
-    let unit = failure.unit.as_ref().filter(|unit| step.unit() != Some(unit));
+    let unit = failure.unit.as_ref().filter(|unit| step.unit.as_ref() != Some(unit));
     let unit = unit.map_or_else(String::new, |unit| format!(" ({unit})"));
     lines.push(format!("error: {id}: {step}{unit}: {reason}"));
     if let Some(status) = &failure.status {
@@ -95,7 +95,7 @@ mod tests {
     fn failure() -> Failure {
         let unit: UnitName = "conductor-web-v2.7f3ac2-1.service".parse().unwrap();
         Failure {
-            step: Step::Start(unit.clone()),
+            step: StepObject::from(&Step::Start(unit.clone())),
             unit: Some(unit),
             cause: Cause::Job(JobError::Result("failed".to_owned())),
             end: Some("exited with status 1".to_owned()),
@@ -144,7 +144,10 @@ mod tests {
     #[test]
     fn an_interruption_says_what_is_left() {
         let interrupted = Failure {
-            step: Step::Confirm { units: Vec::new(), time: "2s".parse().unwrap() },
+            step: StepObject::from(&Step::Confirm {
+                units: Vec::new(),
+                time: "2s".parse().unwrap(),
+            }),
             cause: Cause::Interrupted,
             status: None,
             journal: Vec::new(),

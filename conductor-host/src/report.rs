@@ -7,14 +7,14 @@ use conductor_core::error::{PathError, with_sources};
 use conductor_core::name::{Revision, ServiceId, UnitName};
 use conductor_core::plan::Step;
 use schemars::JsonSchema;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::ops::Error;
 use crate::system::networks::{NETWORK_OTHERWISE, OTHERWISE};
 use crate::system::{EngineError, JobError, ProxyError};
 
 /// The outcome of a command that changes a host.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Report {
     /// Whether anything on the host was changed.
     pub changed: bool,
@@ -27,7 +27,7 @@ pub struct Report {
 }
 
 /// The outcome for one service.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceReport {
     /// The service.
     pub id: ServiceId,
@@ -38,7 +38,7 @@ pub struct ServiceReport {
     /// The steps that were carried out, in order.
     pub steps: Vec<StepReport>,
     /// Steps that were not carried out, because of a failure or an interruption, and were not undone.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub left: Vec<StepObject>,
     /// Why the change failed.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,11 +46,11 @@ pub struct ServiceReport {
 }
 
 /// The JSON form of a step.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Step")]
 pub struct StepObject {
     /// The action, in one word: `start`, `write`, `reload_proxy`, ...
-    pub action: &'static str,
+    pub action: Cow<'static, str>,
     /// The unit that the step acts on, if any.
     pub unit: Option<UnitName>,
     /// The step as text.
@@ -59,7 +59,7 @@ pub struct StepObject {
 
 impl From<&Step> for StepObject {
     fn from(step: &Step) -> Self {
-        Self { action: step.action(), unit: step.unit().cloned(), text: step.to_string() }
+        Self { action: step.action().into(), unit: step.unit().cloned(), text: step.to_string() }
     }
 }
 
@@ -70,7 +70,7 @@ impl std::fmt::Display for StepObject {
 }
 
 /// A step that was carried out.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct StepReport {
     /// The step.
     pub step: StepObject,
@@ -80,11 +80,12 @@ pub struct StepReport {
 }
 
 /// Why the change of a service failed.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(into = "FailureObject", from = "FailureObject")]
 #[expect(clippy::struct_excessive_bools, reason = "programs read each as a key of its own")]
 pub struct Failure {
     /// The step that failed.
-    pub step: Step,
+    pub step: StepObject,
     /// The unit that failed, if any.
     pub unit: Option<UnitName>,
     /// The cause.
@@ -190,6 +191,14 @@ pub enum Cause {
     /// The change was interrupted.
     #[error("interrupted")]
     Interrupted,
+    /// Another process carried out the change, and this is what its report says.
+    #[error("{reason}")]
+    Told {
+        /// The kind of cause; see [`Cause::kind`].
+        kind: String,
+        /// The cause, with how the unit's main process ended.
+        reason: String,
+    },
 }
 
 impl From<ProxyError> for Cause {
@@ -206,7 +215,7 @@ impl From<PathError> for Cause {
 
 impl Cause {
     /// Returns the kind of cause in one word, for programs.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> &str {
         match self {
             Self::Job(error) => error.kind(),
             Self::HookTimeout => "job_timeout",
@@ -223,6 +232,7 @@ impl Cause {
             Self::Dependency { .. } => "dependency",
             Self::Dependent { .. } => "dependent",
             Self::Interrupted => "interrupted",
+            Self::Told { kind, .. } => kind,
         }
     }
 
@@ -261,25 +271,25 @@ impl Cause {
 }
 
 /// The JSON form of a failure.
-#[derive(Serialize, JsonSchema)]
+#[derive(Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "Failure")]
 #[expect(clippy::struct_excessive_bools, reason = "programs read each as a key of its own")]
 /// Why the change of a service failed.
-struct FailureObject<'f> {
+struct FailureObject {
     /// The step that failed.
     step: StepObject,
     /// The unit that failed, if any.
-    unit: Option<&'f UnitName>,
+    unit: Option<UnitName>,
     /// The kind of the cause, in one word.
-    kind: &'static str,
+    kind: String,
     /// The cause as text.
     reason: String,
     /// The result of the last health check, as text.
-    status: Option<&'f str>,
+    status: Option<String>,
     /// The last lines of the unit's output, then systemd's about it; or of the engine's, if it could not pull.
-    journal: &'f [String],
+    journal: Vec<String>,
     /// What an operator can do about it.
-    hint: Option<&'f str>,
+    hint: Option<String>,
     /// Whether the previous release still serves, or the service that was to be removed.
     old_serves: bool,
     /// Whether the change was undone: new units were removed, and the files of proxies are as before. Otherwise
@@ -291,12 +301,13 @@ struct FailureObject<'f> {
     interrupted: bool,
 }
 
-impl Serialize for Failure {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self {
+impl From<Failure> for FailureObject {
+    fn from(failure: Failure) -> Self {
+        let (kind, reason) = (failure.cause.kind().to_owned(), failure.reason());
+        let Failure {
             step,
             unit,
-            cause,
+            cause: _,
             end: _,
             status,
             journal,
@@ -305,21 +316,52 @@ impl Serialize for Failure {
             undone,
             retried,
             interrupted,
-        } = self;
-        let object = FailureObject {
-            step: step.into(),
-            unit: unit.as_ref(),
-            kind: cause.kind(),
-            reason: self.reason(),
-            status: status.as_deref(),
+        } = failure;
+        Self {
+            step,
+            unit,
+            kind,
+            reason,
+            status,
             journal,
-            hint: hint.as_deref(),
-            old_serves: *old_serves,
-            undone: *undone,
-            retried: *retried,
-            interrupted: *interrupted,
-        };
-        object.serialize(serializer)
+            hint,
+            old_serves,
+            undone,
+            retried,
+            interrupted,
+        }
+    }
+}
+
+impl From<FailureObject> for Failure {
+    fn from(object: FailureObject) -> Self {
+        let FailureObject {
+            step,
+            unit,
+            kind,
+            reason,
+            status,
+            journal,
+            hint,
+            old_serves,
+            undone,
+            retried,
+            interrupted,
+        } = object;
+        let cause = Cause::Told { kind, reason };
+        Self {
+            step,
+            unit,
+            cause,
+            end: None,
+            status,
+            journal,
+            hint,
+            old_serves,
+            undone,
+            retried,
+            interrupted,
+        }
     }
 }
 
@@ -339,5 +381,50 @@ impl Report {
         self.services
             .iter()
             .filter_map(|service| service.failure.as_ref().map(|failure| (service, failure)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_is_read_as_it_was_written() {
+        let unit: UnitName = "conductor-web-v2.7f3ac2-1.service".parse().unwrap();
+        let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let error = PathError { action: "write", path: "/a/file".into(), source };
+        let failure = Failure {
+            step: StepObject::from(&Step::Start(unit.clone())),
+            unit: Some(unit.clone()),
+            cause: error.into(),
+            end: Some("exited with status 1".to_owned()),
+            status: None,
+            journal: vec!["boom".to_owned()],
+            hint: None,
+            old_serves: true,
+            undone: false,
+            retried: true,
+            interrupted: false,
+        };
+        let step = StepObject::from(&Step::Stop(unit));
+        let service = ServiceReport {
+            id: "web".parse().unwrap(),
+            revision: Some("1.10".parse().unwrap()),
+            changed: true,
+            steps: vec![StepReport { step: step.clone(), usec: None }],
+            left: vec![step],
+            failure: Some(failure),
+        };
+        let orphans = vec!["old".parse().unwrap()];
+        let report = Report { changed: true, healthy: false, services: vec![service], orphans };
+        let written = serde_json::to_string(&report).unwrap();
+        let read: Report = serde_json::from_str(&written).unwrap();
+        assert_eq!(serde_json::to_string(&read).unwrap(), written);
+        let (_, failure) = read.failures().next().unwrap();
+        assert_eq!(failure.cause.kind(), "file");
+        assert_eq!(
+            failure.reason(),
+            "cannot write /a/file: no storage space: it exited with status 1"
+        );
     }
 }

@@ -41,7 +41,7 @@ pub(super) fn waiting(holder: &str) -> String {
 pub(super) mod tests {
     use conductor_core::plan::{ActiveState, Step};
     use conductor_host::system::JobError;
-    use conductor_host::{Cause, Failure, Progress};
+    use conductor_host::{Cause, Failure, Progress, StepObject};
 
     use super::*;
 
@@ -52,7 +52,7 @@ pub(super) mod tests {
             "conductor-web-v2.7f3ac2-1.service".parse().unwrap();
         let (start, remove) = (&Step::Start(unit.clone()), &Step::Remove(unit.clone()));
         let failure = Failure {
-            step: start.clone(),
+            step: StepObject::from(start),
             unit: Some(unit.clone()),
             cause: Cause::Job(JobError::Result("failed".to_owned())),
             end: Some("exited with status 1".to_owned()),

@@ -34,7 +34,7 @@ use futures_util::lock::Mutex;
 use crate::event::{Event, Watcher};
 use crate::host::{Condition, Host, HostError};
 use crate::ops::Error;
-use crate::report::{Cause, Failure, ServiceReport};
+use crate::report::{Cause, Failure, ServiceReport, StepObject};
 use crate::system::{CommandEnd, JobType, LastWords};
 use commands::Pulls;
 use counter::Counter;
@@ -373,7 +373,7 @@ impl<'h, H: Host> Executor<'h, H> {
             .filter(|kind| !matches!(kind, StepKind::Tag | StepKind::MakeNetwork));
         run.fail(
             Failure {
-                step,
+                step: StepObject::from(&step),
                 unit,
                 cause: if interrupted { Cause::Interrupted } else { cause },
                 end: end.map(CommandEnd::in_words),

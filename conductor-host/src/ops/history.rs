@@ -1,7 +1,7 @@
 //! The past runs of scheduled jobs, from the journal.
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Conductor;
 use super::error::Error;
@@ -12,14 +12,14 @@ use conductor_core::plan::Observed;
 use conductor_core::release::{job_unit, timer_unit};
 
 /// The past runs of jobs, as far as the journal has them.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct History {
     /// The runs, the newest first.
     pub runs: Vec<PastRun>,
 }
 
 /// A run of a job. Times are in microseconds since 1970.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct PastRun {
     /// The service.
     pub id: ServiceId,

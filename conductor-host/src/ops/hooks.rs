@@ -171,7 +171,7 @@ impl Conductor {
                 unit: failure.unit.as_ref().map(ToString::to_string),
                 instance: None,
                 job: None,
-                result: Some(failure.step.action().to_owned()),
+                result: Some(failure.step.action.to_string()),
                 status: None,
                 ends: None,
                 host: host_name(),

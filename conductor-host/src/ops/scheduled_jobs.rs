@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Conductor;
 use super::carry_out::Planned;
@@ -24,7 +24,7 @@ const INTERVAL: Duration = Duration::from_millis(200);
 const LINES: u32 = 10;
 
 /// One job.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
 pub struct JobStatus {
     /// Its name within its service.
@@ -72,7 +72,7 @@ pub enum JobNews<'l> {
 }
 
 /// The result of a job that was run now.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct JobRun {
     /// The service.
     pub id: ServiceId,

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use probe_protocol::HealthState;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Conductor;
 use super::error::Error;
@@ -26,7 +26,7 @@ use conductor_core::unit::{Engine, EngineNetwork, NamedVolume, Pin, Unit};
 use conductor_core::value::{Endpoint, Port};
 
 /// The state of all services of conductor on a host.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct Status {
     /// Service by service, by id.
     pub services: Vec<ServiceStatus>,
@@ -35,7 +35,7 @@ pub struct Status {
 }
 
 /// A file for a proxy that the host settings no longer have.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct LeftFile {
     /// The service whose instances it lists.
     pub service: ServiceId,
@@ -50,7 +50,7 @@ impl fmt::Display for LeftFile {
 }
 
 /// One service.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ServiceStatus {
     /// The service.
     pub id: ServiceId,
@@ -71,27 +71,27 @@ pub struct ServiceStatus {
 }
 
 /// One network.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct NetworkStatus {
     /// Its name, which is also the engine's.
     pub name: NetworkName,
     /// The engine that has it.
-    pub engine: &'static str,
+    pub engine: Engine,
 }
 
 /// One named volume.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, JsonSchema)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 pub struct VolumeStatus {
     /// Its name in the definition.
     pub name: VolumeName,
     /// The engine that has it; null for a directory of a native service.
-    pub engine: Option<&'static str>,
+    pub engine: Option<Engine>,
     /// The engine's name for it, or the directory.
     pub location: String,
 }
 
 /// One release.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct ReleaseStatus {
     /// Its name, as `rollback --to` takes it.
     pub release: ReleaseName,
@@ -110,7 +110,7 @@ pub struct ReleaseStatus {
 }
 
 /// One instance.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 pub struct InstanceStatus {
     /// Its unit.
     pub unit: UnitName,
@@ -314,7 +314,7 @@ impl Conductor {
 fn volumes(service: &ServiceId, observed: &Observed, paths: &Paths) -> Vec<VolumeStatus> {
     let used = observed.units_of(service).flat_map(|(_, unit)| unit.metadata.kind.volumes());
     let volumes = used.map(|NamedVolume { engine, name }| VolumeStatus {
-        engine: engine.map(Engine::program),
+        engine,
         location: match engine {
             Some(_) => engine_volume(service, &name),
             // Without the other root, if there is one.
@@ -332,8 +332,7 @@ fn volumes(service: &ServiceId, observed: &Observed, paths: &Paths) -> Vec<Volum
 /// Returns the networks that the units of a service use.
 fn networks(service: &ServiceId, observed: &Observed) -> Vec<NetworkStatus> {
     let used = observed.units_of(service).flat_map(|(_, unit)| unit.metadata.kind.networks());
-    let networks =
-        used.map(|EngineNetwork { engine, name }| NetworkStatus { name, engine: engine.program() });
+    let networks = used.map(|EngineNetwork { engine, name }| NetworkStatus { name, engine });
     let networks: BTreeSet<_> = networks.collect();
     networks.into_iter().collect()
 }

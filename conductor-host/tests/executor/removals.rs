@@ -7,7 +7,7 @@ use conductor_core::plan::{ActiveState, Plan, Step, converge, remove};
 use conductor_core::release::{retry_service, retry_timer};
 use conductor_core::value::Span;
 use conductor_host::fake::{FakeHost, Fault, Program};
-use conductor_host::{Event, Failure, ServiceReport, Watcher};
+use conductor_host::{Event, ServiceReport, Watcher};
 
 use crate::fleet::{self, Fleet};
 use crate::services::{Found, INSTANCES, Kind, RELEASES, Settings, Start};
@@ -57,8 +57,10 @@ fn up(host: &FakeHost) -> [bool; 3] {
 
 /// Returns the kind of each failure, and whether the service still serves.
 fn failures(reports: &[ServiceReport]) -> Vec<(&str, Option<(&str, bool)>)> {
-    let words = |failure: &Failure| (failure.cause.kind(), failure.old_serves);
-    let one = |report: &ServiceReport| report.failure.as_ref().map(words);
+    fn one(report: &ServiceReport) -> Option<(&str, bool)> {
+        let failure = report.failure.as_ref()?;
+        Some((failure.cause.kind(), failure.old_serves))
+    }
     reports.iter().map(|report| (report.id.as_str(), one(report))).collect()
 }
 

@@ -9,8 +9,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+use conductor_host::{History, Report, Status};
 use jsonschema::error::ValidationErrorKind;
 use jsonschema::{ValidationError, Validator};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::Test;
@@ -64,7 +67,8 @@ impl<'h> Contract<'h> {
         };
         assert!(!ran.stdout.contains(ESC) && ran.stderr.is_empty(), "{ran}");
         let mut validators = self.validators.borrow_mut();
-        let validator = validators.entry(command).or_insert_with_key(|name| self.validator(name));
+        let validator = validators.entry(command.clone());
+        let validator = validator.or_insert_with_key(|name| self.validator(name));
         let mut values = Vec::new();
         for line in ran.stdout.lines() {
             let value: Value =
@@ -82,6 +86,14 @@ impl<'h> Contract<'h> {
         assert!(only_results || only_events, "{ran}");
         self.events.borrow_mut().extend(values.iter().filter_map(name));
         self.words.borrow_mut().extend(last["error"]["kind"].as_str().map(str::to_owned));
+        if last.get("error").is_none() {
+            match &*command {
+                "status" => is_read::<Status>(&last),
+                "cron-history" => is_read::<History>(&last),
+                _ if last.get("healthy").is_some() => is_read::<Report>(&last),
+                _ => {}
+            }
+        }
         last
     }
 
@@ -93,6 +105,14 @@ impl<'h> Contract<'h> {
         keys(&schema, &mut self.words.borrow_mut());
         jsonschema::validator_for(&schema).unwrap_or_else(|error| panic!("{error}\n{ran}"))
     }
+}
+
+/// Asserts that the library reads what a command prints, and writes the same.
+#[track_caller]
+fn is_read<T: DeserializeOwned + Serialize>(value: &Value) {
+    let read: T =
+        serde_json::from_value(value.clone()).unwrap_or_else(|error| panic!("{error}: {value}"));
+    assert_eq!(serde_json::to_value(&read).expect("it was JSON"), *value);
 }
 
 /// Returns why a line is not valid as any of the command's lines.

@@ -1,5 +1,6 @@
 //! The table of named volumes.
 
+use conductor_core::unit::Engine;
 use conductor_host::Status;
 
 use crate::human;
@@ -14,7 +15,7 @@ pub(super) fn show(status: &Status) -> Option<String> {
             table.add_row([
                 service.id.as_str(),
                 volume.name.as_str(),
-                volume.engine.unwrap_or("native"),
+                volume.engine.map_or("native", Engine::program),
                 &volume.location,
             ]);
         }
