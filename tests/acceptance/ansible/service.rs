@@ -101,7 +101,7 @@ fn defined_changed_and_removed(pool: &Pool) -> Result<(), Failed> {
         };
         assert!(pulls("always") && !pulls("missing"));
         let refused = json!({"id": "web", "state": "restarted", "pull": "always"});
-        task(&refused).fails(&["pull needs state=present or state=deployed"]);
+        task(&refused).fails(&["pull needs state=present, state=started or state=deployed"]);
 
         let absent = json!({"id": "web", "state": "absent"});
         let check = fleet.task(MODULE, &absent, &["--check", "--diff"]).changed(true);
