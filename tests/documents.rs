@@ -15,9 +15,9 @@ fn read(path: &Path) -> String {
 /// Returns the files below a directory with one of some endings, without what is built.
 fn files(directory: &Path, endings: &[&str]) -> Vec<PathBuf> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(directory).unwrap().map(Result::unwrap) {
+    for entry in fs::read_dir(directory).expect("a directory").flatten() {
         let (path, name) = (entry.path(), entry.file_name());
-        let kind = entry.file_type().unwrap();
+        let kind = entry.file_type().expect("it was there");
         if kind.is_dir() && name != "target" && name != ".git" && name != "snapshots" {
             found.extend(files(&path, endings));
         } else if kind.is_file()
@@ -98,9 +98,12 @@ fn each_message_that_is_explained_is_there() {
     let joined = |text: String| {
         let mut joined = String::new();
         for line in text.lines() {
-            match joined.strip_suffix('\\') {
-                Some(before) => joined = format!("{before}{}", line.trim_start()),
-                None => joined.push_str(&format!("\n{line}")),
+            if joined.ends_with('\\') {
+                joined.pop();
+                joined.push_str(line.trim_start());
+            } else {
+                joined.push('\n');
+                joined.push_str(line);
             }
         }
         joined
