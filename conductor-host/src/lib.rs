@@ -49,7 +49,7 @@ pub use conductor_core;
 
 /// The guide, whose code is tested.
 #[cfg(doctest)]
-#[doc = include_str!("../../docs/library.md")]
+#[doc = include_str!("../library.md")]
 struct Guide;
 pub use doctor::{Check, Diagnosis, Finding, Severity, Unseen};
 pub use event::{Event, Progress, Watcher};
