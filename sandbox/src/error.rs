@@ -20,7 +20,7 @@ pub enum Error {
 
     /// `CONDUCTOR_SANDBOX_DEBIAN` is not one of the releases.
     #[error(
-        "CONDUCTOR_SANDBOX_DEBIAN: \"{name}\" is no release that a sandbox can be: write bookworm or trixie"
+        "CONDUCTOR_SANDBOX_DEBIAN: \"{name}\" is no release that a sandbox can be: write bookworm, trixie or sid"
     )]
     UnknownRelease {
         /// What it is.

@@ -11,13 +11,15 @@ pub enum Release {
     Bookworm,
     /// Debian 13, with systemd 257; the default.
     Trixie,
+    /// What becomes the next Debian, with the newest systemd. Its tree is as old as the day on which it was made.
+    Sid,
 }
 
 impl Release {
     /// Returns the release that `CONDUCTOR_SANDBOX_DEBIAN` names, or the default.
     pub(crate) fn chosen() -> Result<Self, Error> {
         let Some(name) = env::var_os("CONDUCTOR_SANDBOX_DEBIAN") else { return Ok(Self::Trixie) };
-        [Self::Bookworm, Self::Trixie]
+        [Self::Bookworm, Self::Trixie, Self::Sid]
             .into_iter()
             .find(|release| name == release.name())
             .ok_or_else(|| Error::UnknownRelease { name: name.to_string_lossy().into_owned() })
@@ -28,6 +30,7 @@ impl Release {
         match self {
             Self::Bookworm => "bookworm",
             Self::Trixie => "trixie",
+            Self::Sid => "sid",
         }
     }
 
@@ -35,7 +38,16 @@ impl Release {
     pub(crate) fn packages(self) -> &'static [&'static str] {
         match self {
             Self::Bookworm => &[],
-            Self::Trixie => &["docker-cli"],
+            Self::Trixie | Self::Sid => &["docker-cli"],
+        }
+    }
+
+    /// Returns the options of mmdebstrap that other releases do not need.
+    pub(crate) fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Bookworm | Self::Trixie => &[],
+            // Its list of packages is valid for a week, and a mirror may be older.
+            Self::Sid => &[r#"--aptopt=Acquire::Check-Valid-Until "false""#],
         }
     }
 
@@ -47,7 +59,7 @@ impl Release {
             Self::Bookworm => &[
                 r#"printf '[engine]\nruntime = "runc"\n' >"$1/etc/containers/containers.conf.d/runtime.conf""#,
             ],
-            Self::Trixie => &[],
+            Self::Trixie | Self::Sid => &[],
         }
     }
 }

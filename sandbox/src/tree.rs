@@ -161,9 +161,10 @@ fn recipe(release: Release, packages: &[&str]) -> Vec<String> {
     let include = [&[PACKAGES], release.packages(), packages].concat().join(",");
     let options =
         ["--mode=root".to_owned(), "--variant=minbase".to_owned(), format!("--include={include}")];
+    let more = release.options().iter().map(|&option| option.to_owned());
     let hooks = CUSTOMIZE.iter().chain(release.hooks());
     let hooks = hooks.map(|hook| format!("--customize-hook={hook}"));
-    options.into_iter().chain(hooks).collect()
+    options.into_iter().chain(more).chain(hooks).collect()
 }
 
 /// Hashes a text: FNV-1a, because std's hasher differs between Rust releases.
