@@ -11,6 +11,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("podman_services_find_each_other", |host| find_each_other(host, Engine::Podman)),
     ("docker_has_a_network_as_long_as_it_is_used", |host| as_long_as_used(host, Engine::Docker)),
     ("podman_has_a_network_as_long_as_it_is_used", |host| as_long_as_used(host, Engine::Podman)),
+    ("docker_makes_a_network_once", docker_makes_a_network_once),
     ("podman_says_that_it_knows_no_names", says_that_it_knows_no_names),
 ];
 
@@ -55,6 +56,18 @@ fn is_made_as_defined(host: &Host, engine: Engine) {
     let networks = host
         .sh(&format!("{program} inspect --format '{{{{json .NetworkSettings.Networks}}}}' {name}"));
     assert!(networks.contains("\"10.199.7.9\""), "{networks}");
+}
+
+/// docker before 25 takes a second network of a name, and then refuses both as ambiguous.
+fn docker_makes_a_network_once(host: &Host) {
+    host.sandbox.load_image(Engine::Docker).expect("the engine takes the image");
+    for id in ["a", "b", "c", "d", "e", "f"] {
+        define(host, Engine::Docker, id, "v1", "networks: {one: {}}\n");
+    }
+    host.apply();
+    assert_eq!(networks(host, Engine::Docker), "one");
+    host.conductor(&["remove", "--all"]).exits(0);
+    assert_eq!(networks(host, Engine::Docker), "");
 }
 
 fn find_each_other(host: &Host, engine: Engine) {

@@ -179,10 +179,16 @@ fn rows(value: Option<OwnedVariant>, field: usize, optional: Option<usize>) -> V
 }
 
 /// What engines say of their own limits, and what to do about it.
-const OF_ENGINES: [(&str, &str); 1] = [(
-    "Container cannot be connected to network endpoints",
-    "docker before 25 puts a new container into one network only: install a newer docker, or write one network",
-)];
+const OF_ENGINES: [(&str, &str); 2] = [
+    (
+        "Container cannot be connected to network endpoints",
+        "docker before 25 puts a new container into one network only: install a newer docker, or write one network",
+    ),
+    (
+        "invalid IP address in add-host: \"host-gateway\"",
+        "podman before 4.7 does not know host-gateway: write the address of the host in extra_hosts",
+    ),
+];
 
 /// Returns what an operator can do about the end of a unit.
 pub(super) fn hint(words: &LastWords, needs: &Needs) -> Option<String> {
@@ -278,6 +284,8 @@ mod tests {
             hint(&LastWords { journal, end, ..LastWords::default() }, &Needs::default())
         };
         assert!(hint(said).is_some_and(|hint| hint.starts_with("docker before 25 ")));
+        let said = "Error: invalid IP address in add-host: \"host-gateway\"";
+        assert!(hint(said).is_some_and(|hint| hint.starts_with("podman before 4.7 ")));
         assert_eq!(hint("Error response from daemon: Conflict"), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 use conductor_core::service::NetworkSettings;
 use conductor_core::unit::{Engine, EngineNetwork};
@@ -32,6 +33,10 @@ pub const OTHERWISE: &str = "a network of that name is there, made otherwise";
 pub const NETWORK_OTHERWISE: &str = "to make it anew, stop what is in it, remove it with docker network rm or podman network rm, and apply \
      again; to use it as it is, remove internal, enable_ipv6, subnets, gateways and driver_opts from the definition";
 
+/// Held while a network is looked for and made. docker before 25 takes a second one of a name, and then refuses both
+/// as ambiguous. Services of one change are started at the same time, and only one conductor changes a host.
+static MAKING: Mutex<()> = Mutex::new(());
+
 /// Makes a network, unless the engine has one of that name.
 ///
 /// # Errors
@@ -44,13 +49,14 @@ pub fn make(network: &EngineNetwork, settings: &NetworkSettings) -> Result<(), E
             "without aardvark-dns, containers of podman do not find each other by name",
         ));
     }
+    let _making = MAKING.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(labels) = labels(network)? {
         return same(&labels, settings);
     }
     let mut command = Command::new(engine.program());
     command.args(create(network, settings)).stdin(Stdio::null());
     match images::run(&mut command, &mut |_| true) {
-        // Another service of this change was faster.
+        // Somebody else was faster, such as a conductor that runs a command once.
         Err(error) => match labels(network) {
             Ok(Some(labels)) => same(&labels, settings),
             _ => Err(error),
