@@ -77,7 +77,7 @@ fn elapses(host: &Host, asked: &[Question]) -> Vec<Vec<i64>> {
     }
     host.write("/srv/elapses.sh", &script);
     let lines = host.sh("sh /srv/elapses.sh 2>&1 | sed -n -e 's/^Normalized form:.*/next/p' \
-         -e 's/^ *\\(Next elapse\\|Iteration #[0-9]*\\|(in UTC)\\): ... \\(.*\\) UTC$/\\2/p'");
+         -e 's/^ *\\(Next elapse\\|Iter\\(ation\\|\\.\\) #[0-9]*\\|(in UTC)\\): ... \\(.*\\) UTC$/\\3/p'");
     let mut found: Vec<Vec<i64>> = Vec::new();
     for line in lines.lines() {
         match (line, found.last_mut()) {
