@@ -17,7 +17,11 @@ pub enum Release {
 
 impl Release {
     /// Returns the release that `CONDUCTOR_SANDBOX_DEBIAN` names, or the default.
-    pub(crate) fn chosen() -> Result<Self, Error> {
+    ///
+    /// # Errors
+    ///
+    /// It names something else.
+    pub fn chosen() -> Result<Self, Error> {
         let Some(name) = env::var_os("CONDUCTOR_SANDBOX_DEBIAN") else { return Ok(Self::Trixie) };
         [Self::Bookworm, Self::Trixie, Self::Sid]
             .into_iter()

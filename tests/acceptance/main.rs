@@ -1,6 +1,7 @@
 //! Acceptance tests: the real binary on miniature inputs, and against a real systemd in a sandbox.
 //!
-//! Words behind `--` choose tests by name: `cargo test --test acceptance -- foreign`. The tests of a
+//! A word behind `--` chooses tests by name: `cargo test --test acceptance -- foreign`. So do several words in the
+//! environment variable `CONDUCTOR_TEST_ONLY`. The tests of a
 //! sandbox need root on Debian (see the crate `conductor-sandbox`), and fail where they cannot run;
 //! the environment variable `CONDUCTOR_TEST_NO_SANDBOX=1` leaves them out, and says so on standard
 //! error.
@@ -19,6 +20,7 @@ mod calendars;
 mod calls;
 mod cases;
 mod chef;
+mod chosen;
 mod containers;
 mod contract;
 mod cron;
@@ -71,7 +73,7 @@ use std::env;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use libtest_mimic::Arguments;
+use libtest_mimic::{Arguments, Trial};
 
 use host::Host;
 use pool::{Company, Pool};
@@ -84,21 +86,40 @@ fn main() -> ExitCode {
     // Each thread has a sandbox. They wait more than they compute: four use two cores well.
     arguments.test_threads.get_or_insert(4);
     let pool = Arc::new(Pool::default());
-    let mut trials = cases::trials(&pool);
-    trials.extend(external::trials(&pool));
-    if env::var_os("CONDUCTOR_TEST_NO_SANDBOX").is_some_and(|value| value == "1") {
+    let left_out = env::var_os("CONDUCTOR_TEST_NO_SANDBOX").is_some_and(|value| value == "1");
+    let mut trials = trials(&pool, left_out);
+    if let Err(error) = chosen::choose(&mut trials, left_out) {
+        eprintln!("{error}");
+        return ExitCode::from(2);
+    }
+    let conclusion = libtest_mimic::run(&arguments, trials);
+    for name in pool.repeated() {
+        eprintln!(
+            "{name}: passed only when it was repeated by itself; see its first failure above"
+        );
+    }
+    // Ends the sandboxes before the process.
+    drop(pool);
+    conclusion.exit_code()
+}
+
+/// Returns all tests, if asked without those in a sandbox.
+fn trials(pool: &Arc<Pool>, left_out: bool) -> Vec<Trial> {
+    let mut trials = cases::trials(pool);
+    trials.extend(external::trials(pool));
+    if left_out {
         eprintln!("CONDUCTOR_TEST_NO_SANDBOX=1: the tests against a real systemd are left out");
     } else {
-        trials.extend(machine::trials(&pool));
-        trials.push(external::on_a_host(&pool));
-        trials.extend(chef::trials(&pool));
-        trials.extend(programs::trials(&pool));
-        trials.extend(demo::trials(&pool));
-        trials.extend(exports::trials(&pool));
-        trials.extend(monitoring::trials(&pool));
-        trials.extend(crontabs::trials(&pool));
-        trials.extend(mail::trials(&pool));
-        trials.extend(debian_package::trials(&pool));
+        trials.extend(machine::trials(pool));
+        trials.push(external::on_a_host(pool));
+        trials.extend(chef::trials(pool));
+        trials.extend(programs::trials(pool));
+        trials.extend(demo::trials(pool));
+        trials.extend(exports::trials(pool));
+        trials.extend(monitoring::trials(pool));
+        trials.extend(crontabs::trials(pool));
+        trials.extend(mail::trials(pool));
+        trials.extend(debian_package::trials(pool));
         // The slowest come first, so that no core is idle at the end.
         for (theme, tests) in [
             ("deploy", deploy::under_load::TESTS),
@@ -110,6 +131,7 @@ fn main() -> ExitCode {
             ("deploy", deploy::renewal::TESTS),
             ("deploy", deploy::together::TESTS),
             ("deploy", deploy::processes::TESTS),
+            ("calendars", calendars::TESTS),
             ("hostile", hostile::TESTS),
             ("killed", killed::TESTS),
             ("leftovers", leftovers::TESTS),
@@ -155,7 +177,6 @@ fn main() -> ExitCode {
             ("state", state::TESTS),
             ("resources", resources::TESTS),
             ("cron", cron::TESTS),
-            ("calendars", calendars::TESTS),
             ("crontabs", crontabs::TESTS),
             ("monitoring::hooks", monitoring::hooks::TESTS),
             ("reporting", reporting::TESTS),
@@ -171,16 +192,8 @@ fn main() -> ExitCode {
                 pool.trial(Company::Nobody, format!("run::{name}"), move |pool| pool.run(test)),
             );
         }
-        trials.extend(verify::trials(&pool));
-        trials.extend(ansible::trials(&pool));
+        trials.extend(verify::trials(pool));
+        trials.extend(ansible::trials(pool));
     }
-    let conclusion = libtest_mimic::run(&arguments, trials);
-    for name in pool.repeated() {
-        eprintln!(
-            "{name}: passed only when it was repeated by itself; see its first failure above"
-        );
-    }
-    // Ends the sandboxes before the process.
-    drop(pool);
-    conclusion.exit_code()
+    trials
 }

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::time::Instant;
 
 use conductor_sandbox::{Sandbox, Tree, Vm, build};
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::{Completion, Failed, Trial};
 
-use crate::cases;
 use crate::host::Host;
+use crate::{cases, chosen};
 
 /// What the cookbook for Chef is tested with, and what of Chef Debian has.
 const RUBY: &[&str] = &["ruby", "ruby-rspec", "ruby-mixlib-shellout", "ruby-chef-utils", "rubocop"];
@@ -135,13 +135,16 @@ impl Pool {
         test: impl Fn(&Self) -> Result<(), Failed> + Send + 'static,
     ) -> Trial {
         let pool = Arc::clone(self);
-        Trial::test(name.clone(), move || {
+        Trial::ignorable_test(name.clone(), move || {
+            if let Some(reason) = chosen::impossible(&name) {
+                return Ok(Completion::ignored_with(reason));
+            }
             if env::var_os(REPEAT).is_none_or(|value| value != "1") {
-                return pool.time(company, &name, &test);
+                return pool.time(company, &name, &test).map(|()| Completion::Completed);
             }
             let first = panic::catch_unwind(AssertUnwindSafe(|| pool.time(company, &name, &test)));
             if matches!(first, Ok(Ok(()))) {
-                return Ok(());
+                return Ok(Completion::Completed);
             }
             if let Ok(Err(failed)) = first {
                 eprintln!("{}", failed.message().unwrap_or("failed without a message"));
@@ -149,7 +152,7 @@ impl Pool {
             eprintln!("{name}: failed; repeated while no other test runs");
             pool.time(Company::Nobody, &name, &test)?;
             pool.repeated.lock().unwrap_or_else(PoisonError::into_inner).push(name.clone());
-            Ok(())
+            Ok(Completion::Completed)
         })
     }
 
