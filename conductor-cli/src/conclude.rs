@@ -88,7 +88,7 @@ mod tests {
     use conductor_core::name::UnitName;
     use conductor_core::plan::Step;
     use conductor_host::system::JobError;
-    use conductor_host::{Cause, StepObject};
+    use conductor_host::{Cause, JobResult, StepObject};
 
     use super::*;
 
@@ -97,7 +97,7 @@ mod tests {
         Failure {
             step: StepObject::from(&Step::Start(unit.clone())),
             unit: Some(unit),
-            cause: Cause::Job(JobError::Result("failed".to_owned())),
+            cause: Cause::Job(JobError::Result(JobResult::Failed)),
             end: Some("exited with status 1".to_owned()),
             status: Some("never healthy in 60s: 500 Internal Server Error".to_owned()),
             journal: vec!["boom \x1b[31m".to_owned()],
@@ -119,7 +119,10 @@ mod tests {
             failure,
         };
         let services = failures.into_iter().map(service).collect();
-        Report { changed: false, healthy: false, services, orphans: Vec::new() }
+        let nothing = r#"{"changed": false, "healthy": false, "services": [], "orphans": []}"#;
+        let mut report: Report = serde_json::from_str(nothing).unwrap();
+        report.services = services;
+        report
     }
 
     #[test]

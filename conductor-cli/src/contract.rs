@@ -22,7 +22,6 @@ use crate::commands::render::Rendered;
 use crate::commands::run::Detached;
 use crate::commands::version::Versions;
 use crate::error_object::ErrorObject;
-use crate::progress::json::EventObject;
 
 /// The version of the contract. It increases by one when a key is removed, renamed, no longer always present,
 /// or gets another type or meaning. Additions (a key, an event, an error's kind) do not change it.
@@ -93,7 +92,7 @@ impl OutputOf {
             | Self::Remove
             | Self::CronPause
             | Self::CronResume => vec![
-                generator.subschema_for::<EventObject<'_>>(),
+                generator.subschema_for::<conductor_host::Event>(),
                 generator.subschema_for::<Report>(),
                 generator.subschema_for::<DryRun<'_>>(),
             ],

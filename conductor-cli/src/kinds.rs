@@ -128,6 +128,8 @@ impl Kind {
                 ("systemd", FAILED, "systemd does not answer, or is older than 252")
             }
             ErrorKind::File => ("file", FAILED, "an error of the file system"),
+            // A test finds a kind that has no row.
+            _ => Self::Internal.row(),
         }
     }
 
@@ -145,6 +147,10 @@ impl Kind {
 #[cfg(test)]
 mod tests {
     use std::fmt::Write as _;
+    use std::fs;
+    use std::path::Path;
+
+    use conductor_host::CauseKind;
 
     use super::*;
     use crate::generated::assert_generated;
@@ -189,6 +195,25 @@ mod tests {
         Kind::Internal,
         Kind::Json,
     ];
+
+    #[test]
+    fn each_kind_of_the_library_has_a_row() {
+        for kind in ErrorKind::ALL {
+            let kind = Kind::Host(*kind);
+            assert!(KINDS.contains(&kind) && kind.row() != Kind::Internal.row(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn each_kind_of_a_failure_is_documented() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/cli.md");
+        // The package of this crate does not contain it.
+        let Ok(document) = fs::read_to_string(path) else { return };
+        let row = document.lines().find(|line| line.starts_with("| `kind` | the cause")).unwrap();
+        for kind in CauseKind::KNOWN {
+            assert!(row.contains(&format!("`{kind}`")), "{kind}");
+        }
+    }
 
     #[test]
     fn the_table_of_errors_is_generated() {

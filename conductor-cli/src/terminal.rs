@@ -55,6 +55,6 @@ pub(crate) fn paint(state: ActiveState) -> Option<u8> {
         ActiveState::Active | ActiveState::Reloading => Some(GREEN),
         ActiveState::Failed => Some(RED),
         ActiveState::Activating | ActiveState::Deactivating => Some(YELLOW),
-        ActiveState::Inactive | ActiveState::Other => None,
+        _ => None,
     }
 }

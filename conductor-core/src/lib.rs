@@ -49,4 +49,5 @@ pub mod settings;
 mod text;
 pub mod unit;
 pub mod value;
+mod vocabulary;
 pub mod yaml;

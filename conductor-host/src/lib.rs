@@ -44,6 +44,7 @@ pub mod host;
 mod ops;
 mod report;
 pub mod system;
+mod words;
 
 pub use conductor_core;
 
@@ -51,7 +52,9 @@ pub use conductor_core;
 #[cfg(doctest)]
 #[doc = include_str!("../library.md")]
 struct Guide;
+pub use conductor_core::plan::{Action, ActiveState};
 pub use doctor::{Check, Diagnosis, Finding, Severity, Unseen};
 pub use event::{Event, Progress, Watcher};
 pub use ops::*;
 pub use report::{Cause, Failure, Report, ServiceReport, StepObject, StepReport};
+pub use words::{CauseKind, JobResult, UnitResult};

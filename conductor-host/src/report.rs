@@ -5,16 +5,18 @@ use std::sync::Arc;
 
 use conductor_core::error::{PathError, with_sources};
 use conductor_core::name::{Revision, ServiceId, UnitName};
-use conductor_core::plan::Step;
+use conductor_core::plan::{Action, Step};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::ops::Error;
 use crate::system::networks::{NETWORK_OTHERWISE, OTHERWISE};
 use crate::system::{EngineError, JobError, ProxyError};
+use crate::words::CauseKind;
 
 /// The outcome of a command that changes a host.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Report {
     /// Whether anything on the host was changed.
     pub changed: bool,
@@ -50,7 +52,7 @@ pub struct ServiceReport {
 #[schemars(rename = "Step")]
 pub struct StepObject {
     /// The action, in one word: `start`, `write`, `reload_proxy`, ...
-    pub action: Cow<'static, str>,
+    pub action: Action,
     /// The unit that the step acts on, if any.
     pub unit: Option<UnitName>,
     /// The step as text.
@@ -59,7 +61,7 @@ pub struct StepObject {
 
 impl From<&Step> for StepObject {
     fn from(step: &Step) -> Self {
-        Self { action: step.action().into(), unit: step.unit().cloned(), text: step.to_string() }
+        Self { action: step.action(), unit: step.unit().cloned(), text: step.to_string() }
     }
 }
 
@@ -71,6 +73,7 @@ impl std::fmt::Display for StepObject {
 
 /// A step that was carried out.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct StepReport {
     /// The step.
     pub step: StepObject,
@@ -195,7 +198,7 @@ pub enum Cause {
     #[error("{reason}")]
     Told {
         /// The kind of cause; see [`Cause::kind`].
-        kind: String,
+        kind: CauseKind,
         /// The cause, with how the unit's main process ended.
         reason: String,
     },
@@ -215,24 +218,24 @@ impl From<PathError> for Cause {
 
 impl Cause {
     /// Returns the kind of cause in one word, for programs.
-    pub fn kind(&self) -> &str {
+    pub fn kind(&self) -> CauseKind {
         match self {
             Self::Job(error) => error.kind(),
-            Self::HookTimeout => "job_timeout",
-            Self::NotUp => "not_up",
-            Self::Restarted => "restarted",
-            Self::Unhealthy { .. } => "unhealthy",
-            Self::Pull(_) => "pull",
-            Self::Network(_) => "network",
-            Self::ImageGone { .. } => "image_gone",
-            Self::Plan(_) => "plan",
-            Self::Proxy(_) => "proxy",
-            Self::Path(_) => "file",
-            Self::Together { .. } | Self::Application { .. } => "together",
-            Self::Dependency { .. } => "dependency",
-            Self::Dependent { .. } => "dependent",
-            Self::Interrupted => "interrupted",
-            Self::Told { kind, .. } => kind,
+            Self::HookTimeout => CauseKind::JobTimeout,
+            Self::NotUp => CauseKind::NotUp,
+            Self::Restarted => CauseKind::Restarted,
+            Self::Unhealthy { .. } => CauseKind::Unhealthy,
+            Self::Pull(_) => CauseKind::Pull,
+            Self::Network(_) => CauseKind::Network,
+            Self::ImageGone { .. } => CauseKind::ImageGone,
+            Self::Plan(_) => CauseKind::Plan,
+            Self::Proxy(_) => CauseKind::Proxy,
+            Self::Path(_) => CauseKind::File,
+            Self::Together { .. } | Self::Application { .. } => CauseKind::Together,
+            Self::Dependency { .. } => CauseKind::Dependency,
+            Self::Dependent { .. } => CauseKind::Dependent,
+            Self::Interrupted => CauseKind::Interrupted,
+            Self::Told { kind, .. } => kind.clone(),
         }
     }
 
@@ -281,7 +284,7 @@ struct FailureObject {
     /// The unit that failed, if any.
     unit: Option<UnitName>,
     /// The kind of the cause, in one word.
-    kind: String,
+    kind: CauseKind,
     /// The cause as text.
     reason: String,
     /// The result of the last health check, as text.
@@ -303,7 +306,7 @@ struct FailureObject {
 
 impl From<Failure> for FailureObject {
     fn from(failure: Failure) -> Self {
-        let (kind, reason) = (failure.cause.kind().to_owned(), failure.reason());
+        let (kind, reason) = (failure.cause.kind(), failure.reason());
         let Failure {
             step,
             unit,
@@ -389,6 +392,21 @@ mod tests {
     use super::*;
 
     #[test]
+    fn words_of_a_newer_version_are_kept() {
+        let failure = r#"{"step":{"action":"fly","unit":null,"text":"fly"},"unit":null,"kind":"fell","reason":"it fell",
+            "status":null,"journal":[],"hint":null,"old_serves":true,"undone":true,"retried":false,"interrupted":false}"#;
+        let failure: Failure = serde_json::from_str(failure).unwrap();
+        assert_eq!(failure.step.action, Action::Other("fly".to_owned()));
+        let kind = failure.cause.kind();
+        assert_eq!((kind.as_str(), CauseKind::KNOWN.contains(&kind)), ("fell", false));
+        let written = serde_json::to_value(&failure).unwrap();
+        assert_eq!((&written["kind"], &written["step"]["action"]), (&"fell".into(), &"fly".into()));
+        for known in CauseKind::KNOWN {
+            assert_eq!(&CauseKind::from(known.as_str()), known);
+        }
+    }
+
+    #[test]
     fn a_report_is_read_as_it_was_written() {
         let unit: UnitName = "conductor-web-v2.7f3ac2-1.service".parse().unwrap();
         let source = std::io::Error::from(std::io::ErrorKind::StorageFull);
@@ -421,7 +439,7 @@ mod tests {
         let read: Report = serde_json::from_str(&written).unwrap();
         assert_eq!(serde_json::to_string(&read).unwrap(), written);
         let (_, failure) = read.failures().next().unwrap();
-        assert_eq!(failure.cause.kind(), "file");
+        assert_eq!(failure.cause.kind(), CauseKind::File);
         assert_eq!(
             failure.reason(),
             "cannot write /a/file: no storage space: it exited with status 1"

@@ -41,7 +41,7 @@ impl World {
     }
 
     fn change(&self, change: &Change) -> Report {
-        let report = self.conductor.carry_out(change, &mut |_: &Event<'_>| {}).unwrap();
+        let report = self.conductor.carry_out(change, &mut |_: Event| {}).unwrap();
         assert!(report.failures().next().is_none(), "{change}: {report:?}");
         report
     }
@@ -128,9 +128,9 @@ fn the_image_of_jobs_alone_is_kept_until_it_is_pulled() {
 
     // A pull is one.
     let mut notes = Vec::new();
-    let mut tell = |event: &Event<'_>| {
+    let mut tell = |event: Event| {
         if let Event::Note { text, .. } = event {
-            notes.push((*text).to_owned());
+            notes.push(text);
         }
     };
     assert!(world.conductor.carry_out(&pulling(noon()), &mut tell).unwrap().changed);
@@ -160,7 +160,7 @@ fn a_deploy_of_jobs_alone_keeps_the_image_of_the_new_revision() {
     assert!(world.has(&second) && !world.has(&first));
     // The units of jobs change in place, so there is nothing to go back to.
     let back = Change::Rollback(Rollback { services: vec![jobs()], to: None });
-    let refused = world.conductor.carry_out(&back, &mut |_: &Event<'_>| {}).unwrap_err();
+    let refused = world.conductor.carry_out(&back, &mut |_: Event| {}).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::NoRollback);
 }
 
@@ -230,7 +230,7 @@ fn scaling_from_and_to_nothing_keeps_the_image() {
 fn what_is_never_pulled_is_not_pulled_by_a_job() {
     let world = World::new();
     let never = || jobs().unchecked(|jobs| jobs.pull = PullPolicy::Never);
-    let refused = world.conductor.carry_out(&apply(never()), &mut |_: &Event<'_>| {}).unwrap_err();
+    let refused = world.conductor.carry_out(&apply(never()), &mut |_: Event| {}).unwrap_err();
     assert!(refused.to_string().contains("never pulled"), "{refused}");
     {
         let host = world.host.lock().unwrap();

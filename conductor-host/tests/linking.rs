@@ -46,7 +46,7 @@ fn services_that_exclude_each_other_are_refused() {
         let rollback = Change::Rollback(Rollback { services: services(), to: None });
         for change in [apply, Change::Deploy(deploy), restart, rollback] {
             let planned = conductor.plan(&change).map(drop);
-            let carried_out = conductor.carry_out(&change, &mut |_: &Event<'_>| {}).map(drop);
+            let carried_out = conductor.carry_out(&change, &mut |_: Event| {}).map(drop);
             for result in [planned, carried_out] {
                 let error = result.unwrap_err();
                 assert_eq!(error.kind(), ErrorKind::Definition, "{change}: {error}");
@@ -88,7 +88,7 @@ fn settings_and_templates_come_from_memory() {
         assert!(text(".service").contains(port), "{}", text(".service"));
     }
     let apply = Change::Apply(Apply { services: services.to_vec(), ..Apply::default() });
-    assert!(conductor.carry_out(&apply, &mut |_: &Event<'_>| {}).unwrap().changed);
+    assert!(conductor.carry_out(&apply, &mut |_: Event| {}).unwrap().changed);
     let status = conductor.status(None).unwrap();
     assert_eq!(status.services[0].instances[1].port, Some(30001));
 }
@@ -181,4 +181,44 @@ fn what_excludes_another_definition_is_not_installed() {
             .unwrap()
             .changed()
     );
+}
+
+/// The thread of a watcher already waits for systemd, and has the lock.
+#[test]
+fn a_watcher_can_ask_and_cannot_change() {
+    let value = json!({"id": "web", "command": ["/bin/web"]});
+    let services = vec![Service::from_value(&value).unwrap()];
+    let apply = Change::Apply(Apply { services, ..Apply::default() });
+    let roots = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let [conductor, other] = roots
+        .each_ref()
+        .map(|root| Conductor::new(Paths::below(root.path()).unwrap(), None).unwrap().offline());
+    let (fake, _host) = self::conductor();
+    let mut asked = 0;
+    let mut watcher = |_: Event| {
+        assert!(conductor.status(None).is_ok() && conductor.plan(&apply).is_ok());
+        for refusal in [
+            // Of another host, of the same one, and of one whose lock the watcher's caller would wait for.
+            other.carry_out(&apply, &mut |_: Event| {}).unwrap_err(),
+            conductor.carry_out(&apply, &mut |_: Event| {}).unwrap_err(),
+            fake.carry_out(&apply, &mut |_: Event| {}).unwrap_err(),
+        ] {
+            assert_eq!(refusal.kind(), ErrorKind::Locked);
+            assert!(refusal.to_string().contains("watcher"), "{refusal}");
+        }
+        asked += 1;
+    };
+    assert!(conductor.carry_out(&apply, &mut watcher).unwrap().changed);
+    assert!(asked > 1);
+    // Afterwards, the thread changes hosts as before.
+    assert!(other.carry_out(&apply, &mut |_: Event| {}).unwrap().changed);
+    let mut refused = 0;
+    let mut watcher = |_: Event| {
+        for refusal in [fake.status(None).map(drop), fake.plan(&apply).map(drop)] {
+            assert_eq!(refusal.unwrap_err().kind(), ErrorKind::Locked);
+        }
+        refused += 1;
+    };
+    assert!(fake.carry_out(&apply, &mut watcher).unwrap().changed);
+    assert!(refused > 1);
 }

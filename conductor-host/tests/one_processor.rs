@@ -22,7 +22,7 @@ fn a_change_comes_to_its_end() {
         let conductor = Conductor::new(paths, None).unwrap().offline();
         let apply = Apply { services: vec![service], prune: Prune::Report, ..Apply::default() };
         let change = Change::Apply(apply);
-        let report = conductor.carry_out(&change, &mut |_: &Event<'_>| {}).unwrap();
+        let report = conductor.carry_out(&change, &mut |_: Event| {}).unwrap();
         sender.send(report.changed).unwrap();
     });
     assert_eq!(receiver.recv_timeout(Duration::from_mins(1)), Ok(true));

@@ -10,8 +10,8 @@ use conductor_core::service::Service;
 use conductor_host::fake::{Call, FakeHost, Fault, Program};
 use conductor_host::system::{JobType, Paths};
 use conductor_host::{
-    Apply, Change, Conductor, Deploy, Error, ErrorKind, Event, Prune, Remove, Report, Restart,
-    Rollback,
+    Apply, CauseKind, Change, Conductor, Deploy, Error, ErrorKind, Event, Prune, Remove, Report,
+    Restart, Rollback,
 };
 
 const TEXT: &str = "id: shop
@@ -43,7 +43,7 @@ impl World {
     }
 
     fn try_to(&self, change: &Change) -> Result<Report, Error> {
-        self.conductor.carry_out(change, &mut |_: &Event<'_>| {})
+        self.conductor.carry_out(change, &mut |_: Event| {})
     }
 
     fn change(&self, change: &Change) -> Report {
@@ -120,7 +120,7 @@ fn all_processes_are_deployed_or_none() {
     assert_eq!(failures.len(), 3);
     let (web, worker) = (failures["shop-web"], failures["shop-worker"]);
     assert_eq!(web.reason(), "shop-worker failed, and the processes of shop change together");
-    assert_eq!((web.cause.kind(), web.old_serves, web.undone), ("together", true, true));
+    assert_eq!((web.cause.kind(), web.old_serves, web.undone), (CauseKind::Together, true, true));
     assert!(worker.unit.is_some() && worker.undone, "{worker:?}");
     // What runs to its end serves nobody; but its application does.
     assert!(failures["shop-migrate"].old_serves);

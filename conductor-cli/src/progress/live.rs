@@ -45,7 +45,7 @@ impl Live {
         Self { messages: Some(sender), thread: Some(thread) }
     }
 
-    pub(super) fn tell(&self, event: &Event<'_>) {
+    pub(super) fn tell(&self, event: &Event) {
         if let Some(message) = message(event) {
             self.send(message);
         }
@@ -73,10 +73,12 @@ impl Drop for Live {
     }
 }
 
-fn message(event: &Event<'_>) -> Option<Message> {
+fn message(event: &Event) -> Option<Message> {
     Some(match event {
         Event::Waiting { holder } => Message::Waiting(lines::waiting(holder)),
-        Event::Step { step, .. } | Event::Done { step, .. } if step.is_file() => return None,
+        Event::Step { step, .. } | Event::Done { step, .. } if step.action.is_file() => {
+            return None;
+        }
         Event::Step { service, step } => Message::Began(RunningStep {
             service: service.to_string(),
             step: step.to_string(),
@@ -92,7 +94,7 @@ fn message(event: &Event<'_>) -> Option<Message> {
             step: failure.step.to_string(),
             line: lines::line(event)?,
         },
-        Event::Instances(instances) => Message::Instances(instances.to_vec()),
+        Event::Instances { instances } => Message::Instances(instances.clone()),
         _ => Message::Line(lines::line(event)?),
     })
 }

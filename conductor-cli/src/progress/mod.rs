@@ -3,7 +3,6 @@
 //!
 //! A failure to print does not stop the change.
 
-pub(crate) mod json;
 mod lines;
 mod live;
 mod screen;
@@ -48,17 +47,18 @@ impl Progress {
 }
 
 impl Watcher for Progress {
-    fn tell(&mut self, event: &Event<'_>) {
+    fn tell(&mut self, event: Event) {
         match &self.how {
-            How::Live(live) => live.tell(event),
-            How::Lines => match (event, lines::line(event)) {
+            How::Live(live) => live.tell(&event),
+            How::Lines => match (&event, lines::line(&event)) {
                 // The wait is not part of the command's output.
                 (Event::Waiting { .. }, Some(line)) => print::complaint(format_args!("{line}")),
                 (_, Some(line)) => drop(print::line(format_args!("{line}"))),
                 (_, None) => {}
             },
             How::Json => {
-                if let Some(line) = json::line(event) {
+                // The states of instances are only asked for if people see them.
+                if let Ok(line) = serde_json::to_string(&event) {
                     let _ = print::json(&line);
                 }
             }

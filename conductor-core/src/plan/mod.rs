@@ -3,6 +3,7 @@
 //! Planning is pure. Each step can be repeated, and after any step a new plan can be made from the new
 //! observation. Crash safety needs no more.
 
+mod active_state;
 mod contents;
 mod converge;
 mod departures;
@@ -40,6 +41,7 @@ use crate::service::{OnHost, Service};
 use crate::unit::{ContentHash, EngineImage, Link, LocalImage, Unit, UnitSet};
 use crate::value::{HostPath, Port};
 
+pub use active_state::ActiveState;
 pub use contents::{changed_contents, with_contents};
 pub use converge::{converge, remove};
 pub use dependencies::{Dependencies, Wait};
@@ -52,7 +54,7 @@ pub use ports::{
 pub use releases::{ObservedRelease, RollbackTarget, record, releases, rollback};
 pub use renewal::{as_deployed, outdated, renew, twins};
 pub use schedule::{interval, is_at_boot, pause, resume, run_now};
-pub use steps::{FileChange, Hook, Step, Steps};
+pub use steps::{Action, FileChange, Hook, Step, Steps};
 pub use together::{Taken, Together, Turn, taken};
 
 /// The observed state of a host.
@@ -195,64 +197,6 @@ impl Observed {
 
     fn state(&self, name: &UnitName) -> Option<ActiveState> {
         self.states.as_ref()?.get(name).copied()
-    }
-}
-
-/// The state of a unit, as in systemd's property `ActiveState` (systemd(1), "Units").
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ActiveState {
-    /// Started.
-    Active,
-    /// Started, and reloading its configuration.
-    Reloading,
-    /// Stopped.
-    Inactive,
-    /// Stopped after it failed.
-    Failed,
-    /// Starting, or waiting for a restart.
-    Activating,
-    /// Stopping.
-    Deactivating,
-    /// A state that this version does not know.
-    Other,
-}
-
-impl fmt::Display for ActiveState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Active => "active",
-            Self::Reloading => "reloading",
-            Self::Inactive => "inactive",
-            Self::Failed => "failed",
-            Self::Activating => "activating",
-            Self::Deactivating => "deactivating",
-            Self::Other => "unknown",
-        })
-    }
-}
-
-impl ActiveState {
-    /// Reads the value of the property.
-    pub fn from_property(text: &str) -> Self {
-        match text {
-            "active" => Self::Active,
-            "reloading" | "refreshing" => Self::Reloading,
-            "inactive" => Self::Inactive,
-            "failed" => Self::Failed,
-            "activating" => Self::Activating,
-            "deactivating" => Self::Deactivating,
-            _ => Self::Other,
-        }
-    }
-
-    /// Returns whether the unit is up.
-    pub fn is_up(self) -> bool {
-        matches!(self, Self::Active | Self::Reloading)
-    }
-
-    /// Returns whether nothing of the unit runs, and no job starts it.
-    pub fn is_down(self) -> bool {
-        matches!(self, Self::Inactive | Self::Failed)
     }
 }
 

@@ -134,6 +134,67 @@ pub enum Step {
     RemoveImage(EngineImage),
 }
 
+crate::vocabulary!(
+    /// What a step does, in one word.
+    Action {
+        /// Test a proxy's configuration.
+        TestProxy = "test_proxy",
+        /// Pull an image.
+        Pull = "pull",
+        /// Keep an image under a tag of conductor's own.
+        Tag = "tag",
+        /// Make a network.
+        MakeNetwork = "make_network",
+        /// Run a command once.
+        Run = "run",
+        /// Write a unit file.
+        Write = "write",
+        /// Enable a unit.
+        Enable = "enable",
+        /// Make systemd forget the past times of a timer.
+        Forget = "forget",
+        /// Start a unit.
+        Start = "start",
+        /// Restart a unit.
+        Restart = "restart",
+        /// Confirm that started instances are still up.
+        Confirm = "confirm",
+        /// Point the fixed name of a socket to that of a release.
+        SwitchSocket = "switch_socket",
+        /// Write a file that tells a proxy where the instances are.
+        WriteUpstream = "write_upstream",
+        /// Remove such a file.
+        RemoveUpstream = "remove_upstream",
+        /// Reload a proxy.
+        ReloadProxy = "reload_proxy",
+        /// Wait until the old processes of a proxy have ended.
+        DrainProxy = "drain_proxy",
+        /// Wait until sockets have no connections.
+        DrainSockets = "drain_sockets",
+        /// Stop a unit.
+        Stop = "stop",
+        /// Disable a unit.
+        Disable = "disable",
+        /// Remove a unit file.
+        Remove = "remove",
+        /// Remove the fixed name of a socket.
+        RemoveSocketName = "remove_socket_name",
+        /// Remove a named volume with all data in it.
+        RemoveVolume = "remove_volume",
+        /// Remove a network.
+        RemoveNetwork = "remove_network",
+        /// Remove a name of an image.
+        RemoveImage = "remove_image",
+    }
+);
+
+impl Action {
+    /// Returns whether it changes only unit files, not what runs.
+    pub fn is_file(&self) -> bool {
+        matches!(self, Self::Write | Self::Enable | Self::Disable | Self::Remove)
+    }
+}
+
 /// What the change of a unit file means to systemd.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FileChange {
@@ -171,46 +232,39 @@ impl Step {
         }
     }
 
-    /// Returns the action in one word, for programs.
-    pub fn action(&self) -> &'static str {
+    /// Returns what the step does, in one word.
+    pub fn action(&self) -> Action {
         match self {
-            Self::TestProxy { .. } => "test_proxy",
-            Self::Pull { .. } => "pull",
-            Self::Tag { .. } => "tag",
-            Self::MakeNetwork(..) => "make_network",
-            Self::Run(_) => "run",
-            Self::Write { .. } => "write",
-            Self::Enable(_) => "enable",
-            Self::Forget(_) => "forget",
-            Self::Start(_) => "start",
-            Self::Restart(_) => "restart",
-            Self::Confirm { .. } => "confirm",
-            Self::Switch { .. } => "switch_socket",
-            Self::WriteUpstream { .. } => "write_upstream",
-            Self::RemoveUpstream { .. } => "remove_upstream",
-            Self::ReloadProxy(_) => "reload_proxy",
-            Self::DrainProxy { .. } => "drain_proxy",
-            Self::DrainSockets { .. } => "drain_sockets",
-            Self::Stop(_) => "stop",
-            Self::Disable(_) => "disable",
-            Self::Remove(_) | Self::RemoveShared(_) => "remove",
-            Self::Unswitch { .. } => "remove_socket_name",
-            Self::RemoveVolume { .. } => "remove_volume",
-            Self::RemoveNetwork(_) => "remove_network",
-            Self::RemoveImage(_) => "remove_image",
+            Self::TestProxy { .. } => Action::TestProxy,
+            Self::Pull { .. } => Action::Pull,
+            Self::Tag { .. } => Action::Tag,
+            Self::MakeNetwork(..) => Action::MakeNetwork,
+            Self::Run(_) => Action::Run,
+            Self::Write { .. } => Action::Write,
+            Self::Enable(_) => Action::Enable,
+            Self::Forget(_) => Action::Forget,
+            Self::Start(_) => Action::Start,
+            Self::Restart(_) => Action::Restart,
+            Self::Confirm { .. } => Action::Confirm,
+            Self::Switch { .. } => Action::SwitchSocket,
+            Self::WriteUpstream { .. } => Action::WriteUpstream,
+            Self::RemoveUpstream { .. } => Action::RemoveUpstream,
+            Self::ReloadProxy(_) => Action::ReloadProxy,
+            Self::DrainProxy { .. } => Action::DrainProxy,
+            Self::DrainSockets { .. } => Action::DrainSockets,
+            Self::Stop(_) => Action::Stop,
+            Self::Disable(_) => Action::Disable,
+            Self::Remove(_) | Self::RemoveShared(_) => Action::Remove,
+            Self::Unswitch { .. } => Action::RemoveSocketName,
+            Self::RemoveVolume { .. } => Action::RemoveVolume,
+            Self::RemoveNetwork(_) => Action::RemoveNetwork,
+            Self::RemoveImage(_) => Action::RemoveImage,
         }
     }
 
     /// Returns whether the step changes only unit files, not what runs.
     pub fn is_file(&self) -> bool {
-        matches!(
-            self,
-            Self::Write { .. }
-                | Self::Enable(_)
-                | Self::Disable(_)
-                | Self::Remove(_)
-                | Self::RemoveShared(_)
-        )
+        self.action().is_file()
     }
 
     /// Returns whether the step is about where requests go.

@@ -122,7 +122,7 @@ fn one_instance_with_data_of_its_own_stops_first() {
         let plan = converge(&desired(text), &observed).unwrap();
         let steps: Vec<_> = plan.all_steps().map(Step::action).collect();
         let place = |action| steps.iter().position(|step| *step == action).unwrap();
-        let stops_first = place("stop") < place("start");
+        let stops_first = place(Action::Stop) < place(Action::Start);
         assert_eq!(stops_first, plan.downtime);
         (stops_first, Plan::new(vec![plan], &observed).to_string())
     };

@@ -18,7 +18,8 @@ use super::{Executor, Halt};
 use crate::event::Event;
 use crate::host::Host;
 use crate::report::Cause;
-use crate::system::{JobError, JobType, TIMEOUT};
+use crate::system::{JobError, JobType};
+use crate::words::JobResult;
 
 /// The requested images, and whether each is present or, with `true`, was pulled. An image that several services need is
 /// pulled once.
@@ -44,7 +45,7 @@ impl<H: Host> Executor<'_, H> {
             *present = true;
             return Ok(());
         }
-        let mut tell = |line: &str| self.tell(&Event::Output { service, step, line });
+        let mut tell = |line: &str| self.tell_output(service, step, line);
         let pulling = Box::pin(self.host.pull(image, &mut tell));
         match select(pulling, Box::pin(self.interruption.wait())).await {
             Either::Left((pulled, _)) => pulled?,
@@ -91,7 +92,7 @@ impl<H: Host> Executor<'_, H> {
         let plan =
             replan(&service, &pulled, images).map_err(|error| Cause::Plan(Arc::new(error)))?;
         for text in plan.reasons.iter().chain(&plan.notes) {
-            self.tell(&Event::Note { service: &service, text });
+            self.tell(Event::note(&service, text));
         }
         run.replace(plan);
         Ok(())
@@ -101,7 +102,7 @@ impl<H: Host> Executor<'_, H> {
     pub(super) async fn remove_image(&self, image: &EngineImage, service: &ServiceId) {
         if let Err(error) = self.host.remove_image(image).await {
             let text = format!("the image {} was not removed: {error}", image.reference);
-            self.tell(&Event::Note { service, text: &text });
+            self.tell(Event::note(service, text));
         }
     }
 
@@ -113,7 +114,7 @@ impl<H: Host> Executor<'_, H> {
         run: &ServiceRun<W>,
     ) -> Result<Result<(), Cause>, Halt> {
         let service = &run.plan.service;
-        let mut tell = |line: &str| self.tell(&Event::Output { service, step, line });
+        let mut tell = |line: &str| self.tell_output(service, step, line);
         let running = Box::pin(self.host.run_hook(hook, &mut tell));
         let result = if run.phase() == Phase::Undo {
             running.await?
@@ -130,7 +131,7 @@ impl<H: Host> Executor<'_, H> {
             }
         };
         Ok(result.map_err(|error| match error {
-            JobError::Result(result) if result == TIMEOUT => Cause::HookTimeout,
+            JobError::Result(JobResult::Timeout) => Cause::HookTimeout,
             error => Cause::from(error),
         }))
     }

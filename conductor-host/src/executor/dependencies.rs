@@ -142,7 +142,7 @@ impl<H: Host> Executor<'_, H> {
             if over.is_none() {
                 let what = if wait.started { "has been started" } else { "is up" };
                 let text = format!("waits until {} {what}", wait.service);
-                self.tell(&Event::Note { service: &run.plan.service, text: &text });
+                self.tell(Event::note(&run.plan.service, text));
             }
             let waiting = Box::pin(self.board.until(|| self.board.is_over(wait)));
             let result = match select(waiting, Box::pin(self.interruption.wait())).await {
@@ -177,7 +177,7 @@ impl<H: Host> Executor<'_, H> {
             let over = || self.board.stopped.borrow().get(service).copied();
             if over().is_none() {
                 let text = format!("waits until {service} has stopped");
-                self.tell(&Event::Note { service: &run.plan.service, text: &text });
+                self.tell(Event::note(&run.plan.service, text));
             }
             let waiting = Box::pin(self.board.until(over));
             let cause = match select(waiting, Box::pin(self.interruption.wait())).await {

@@ -144,7 +144,7 @@ impl<H: Host> Executor<'_, H> {
         let began = self.host.now();
         let timers = steps.iter().filter_map(Step::unit).cloned().collect();
         if self.host.forget_timers(timers).await? {
-            self.tell(&Event::Reload);
+            self.tell(Event::Reload);
         }
         for step in &steps {
             self.done(run, step, began);
@@ -155,7 +155,7 @@ impl<H: Host> Executor<'_, H> {
     /// Reloads systemd if it has loaded stale units, and removes the note about them.
     pub(crate) async fn reload(&self, units: Option<Vec<UnitName>>) -> Result<(), HostError> {
         if self.host.reload_if_stale(units).await? {
-            self.tell(&Event::Reload);
+            self.tell(Event::Reload);
         }
         Ok(self.host.forget_stale().await?)
     }

@@ -76,6 +76,6 @@ impl<H: Host> Executor<'_, H> {
             state: condition.state.unwrap_or(ActiveState::Inactive),
             status: condition.status,
         });
-        self.tell(&Event::Instances(&progress.collect::<Vec<_>>()));
+        self.tell(Event::Instances { instances: progress.collect() });
     }
 }

@@ -216,7 +216,8 @@ impl<'h, H: Host> Executor<'h, H> {
             }
             let Some((kind, steps)) = run.next_group() else { return Ok(()) };
             for step in &steps {
-                self.tell(&Event::Step { service: &run.plan.service, step });
+                let service = run.plan.service.clone();
+                self.tell(Event::Step { service, step: step.into() });
             }
             let pulled = pulled(&steps);
             if let Some(fault) = self.run_group(kind, steps, run).await? {
@@ -393,18 +394,29 @@ impl<'h, H: Host> Executor<'h, H> {
             self.board.note_stop(&run.plan.service, false);
         }
         if let Some(failure) = &run.failure {
-            self.tell(&Event::Failed { service: &run.plan.service, failure });
+            let (service, failure) = (run.plan.service.clone(), failure.clone());
+            self.tell(Event::Failed { service, failure });
         }
     }
 
     /// Records that a step was carried out.
     fn done(&self, run: &mut ServiceRun<H::OldWorkers>, step: &Step, began: Duration) {
         let took = self.host.now().saturating_sub(began);
-        self.tell(&Event::Done { service: &run.plan.service, step, took });
+        self.tell_done(&run.plan.service, step, took);
         run.done(step, took);
     }
 
-    fn tell(&self, event: &Event<'_>) {
+    fn tell_done(&self, service: &ServiceId, step: &Step, took: Duration) {
+        let usec = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        self.tell(Event::Done { service: service.clone(), step: step.into(), usec });
+    }
+
+    fn tell_output(&self, service: &ServiceId, step: &Step, line: &str) {
+        let (service, line) = (service.clone(), line.to_owned());
+        self.tell(Event::Output { service, step: step.into(), line });
+    }
+
+    fn tell(&self, event: Event) {
         self.watcher.borrow_mut().tell(event);
     }
 }

@@ -46,7 +46,7 @@ impl<H: Host> Executor<'_, H> {
         }
         if let Err(error) = self.host.remove_network(network).await {
             let text = format!("the network {} was not removed: {error}", network.name);
-            self.tell(&Event::Note { service, text: &text });
+            self.tell(Event::note(service, text));
         }
     }
 }

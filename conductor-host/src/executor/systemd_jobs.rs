@@ -12,7 +12,6 @@ use super::dependencies::Reached;
 use super::files::is_instance;
 use super::progress::{Phase, ServiceRun};
 use super::{Executor, Halt, POLL_INTERVAL, StepFault};
-use crate::event::Event;
 use crate::host::{Condition, Host};
 use crate::report::Cause;
 use crate::system::{JobError, JobType};
@@ -54,7 +53,7 @@ impl<H: Host> Executor<'_, H> {
             self.watched.borrow_mut().remove(unit);
             let took = self.host.now().saturating_sub(began);
             if let Ok(Ok(())) = result {
-                self.tell(&Event::Done { service, step, took });
+                self.tell_done(service, step, took);
             }
             Some((took, result))
         }))

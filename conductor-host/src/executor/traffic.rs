@@ -94,7 +94,7 @@ impl<H: Host> Executor<'_, H> {
             Some(Ok(None)) if run.plan.revision.is_none() => Ok(()),
             Some(Ok(None)) => {
                 let text = format!("{proxy} does not run, so no request reaches the instances");
-                self.tell(&Event::Note { service: &run.plan.service, text: &text });
+                self.tell(Event::note(&run.plan.service, text));
                 Ok(())
             }
             Some(Err(error)) => Err(Cause::Proxy(error)),

@@ -16,6 +16,7 @@ use super::state::{Held, ProxyWorkers};
 use super::{CALL, Call, DRAIN, FakeHost};
 use crate::host::{Condition, Host, HostError};
 use crate::system::{EngineError, JobError, JobType, LastWords, ProxyError, SystemdError};
+use crate::words::JobResult;
 
 /// How often a job checks whether another replaced it.
 const PAUSE: Duration = Duration::from_millis(20);
@@ -423,13 +424,13 @@ impl FakeHost {
             self.wait(unit, number, program.stop).await?;
             if program.outlives {
                 self.enter(unit, ActiveState::Active, number);
-                return Err(JobError::Result("failed".to_owned()));
+                return Err(JobError::Result(JobResult::Failed));
             }
             self.state.borrow_mut().held.remove(unit);
             self.state.borrow_mut().end_slice(unit);
         }
         if job == JobType::Stop {
-            return if fails { Err(JobError::Result("failed".to_owned())) } else { Ok(()) };
+            return if fails { Err(JobError::Result(JobResult::Failed)) } else { Ok(()) };
         }
         let up = self.state.borrow().state(unit, self.now()) == ActiveState::Active;
         if up && job == JobType::Start {
@@ -437,13 +438,13 @@ impl FakeHost {
         }
         if self.state.borrow().state(unit, self.now()) == ActiveState::Failed {
             // As for a unit that has reached its start limit.
-            return Err(JobError::Result("failed".to_owned()));
+            return Err(JobError::Result(JobResult::Failed));
         }
         self.enter(unit, ActiveState::Activating, number);
         self.wait(unit, number, program.start).await?;
         if fails || program.fails {
             self.enter(unit, ActiveState::Failed, number);
-            return Err(JobError::Result("failed".to_owned()));
+            return Err(JobError::Result(JobResult::Failed));
         }
         self.enter(unit, ActiveState::Active, number);
         if let Some(held) = self.state.borrow_mut().held.get_mut(unit) {
@@ -458,7 +459,7 @@ impl FakeHost {
         while self.now() < until {
             self.clock.sleep(PAUSE.min(until.saturating_sub(self.now()))).await;
             if self.state.borrow().held.get(unit).is_none_or(|held| held.job != job) {
-                return Err(JobError::Result("canceled".to_owned()));
+                return Err(JobError::Result(JobResult::Canceled));
             }
         }
         Ok(())

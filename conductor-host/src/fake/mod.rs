@@ -5,7 +5,7 @@
 //! use conductor_host::fake::FakeHost;
 //!
 //! let host = FakeHost::default();
-//! let reports = host.carry_out(Vec::new(), &mut |_: &conductor_host::Event<'_>| {});
+//! let reports = host.carry_out(Vec::new(), &mut |_: conductor_host::Event| {});
 //! assert!(reports.unwrap().unwrap().is_empty());
 //! ```
 

@@ -2,7 +2,6 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::sync::PoisonError;
 
 use super::change::Change;
 use super::diff::diff;
@@ -11,7 +10,8 @@ use super::host_checks::check_dependencies;
 use super::port_checks::check_ports;
 use super::site::{LockedSite, Site, SystemSite};
 use super::volume_checks::check_volumes;
-use super::{Conductor, Place};
+use super::watching::{self, Watched};
+use super::{Conductor, Place, locked};
 use crate::event::{Event, Watcher};
 use crate::report::Report;
 use crate::system::{Lock, Settings, Systemd};
@@ -23,6 +23,7 @@ use conductor_core::value::HostPath;
 
 /// What a change would do.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Planned {
     /// The steps.
     pub plan: Plan,
@@ -49,7 +50,7 @@ impl Conductor {
     pub fn plan(&self, change: &Change) -> Result<Planned, Error> {
         match &self.place {
             Place::Fake(host) => {
-                let host = host.lock().unwrap_or_else(PoisonError::into_inner);
+                let host = locked(host)?;
                 self.plan_for(&*host, change, &self.settings()?)
             }
             Place::Systemd | Place::Files => {
@@ -62,12 +63,15 @@ impl Conductor {
     /// Carries out a change, and reports each step to the watcher as it is taken.
     ///
     /// # Errors
-    /// As for [`plan`](Self::plan); or another process holds the lock, or files or systemd fail. A service
+    /// As for [`plan`](Self::plan); or another process holds the lock, or the watcher of another change calls this; or
+    /// files or systemd fail. A service
     /// that does not become what it should is put back as it was where it can be, and is a failure in the
     /// report.
     pub fn carry_out(&self, change: &Change, watcher: &mut dyn Watcher) -> Result<Report, Error> {
+        watching::refuse()?;
+        let watcher = &mut Watched(watcher);
         if let Place::Fake(host) = &self.place {
-            let host = host.lock().unwrap_or_else(PoisonError::into_inner);
+            let host = locked(host)?;
             return self.carry_out_on(&*host, change, watcher);
         }
         let lock = self.lock(change, watcher)?;
@@ -138,7 +142,7 @@ impl Conductor {
         let mut told = false;
         let mut waiting = |holder: &str| {
             if !told {
-                watcher.tell(&Event::Waiting { holder });
+                watcher.tell(Event::Waiting { holder: holder.to_owned() });
                 told = true;
             }
             !watcher.is_interrupted()
@@ -167,7 +171,7 @@ fn advise(change: &Change, plan: &Plan, watcher: &mut dyn Watcher) {
         // What a pull brings decides what else is to be said.
         let own = plan.reasons.iter().chain(&plan.notes).filter(|_| !plan.pulls());
         for text in own.chain(&plan.dependencies.notes) {
-            watcher.tell(&Event::Note { service: &plan.service, text });
+            watcher.tell(Event::note(&plan.service, text));
         }
     }
     let Some((service, defined)) = change.defined() else { return };
@@ -180,6 +184,6 @@ fn advise(change: &Change, plan: &Plan, watcher: &mut dyn Watcher) {
             "the definition names revision {defined}: the next apply goes back to it; change it, or leave \
              revision out"
         );
-        watcher.tell(&Event::Note { service, text: &text });
+        watcher.tell(Event::note(service, text));
     }
 }

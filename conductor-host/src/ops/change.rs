@@ -51,6 +51,7 @@ pub struct Apply {
 
 /// Which images are pulled from their registries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Pull {
     /// As the definition of each service says.
     #[default]
@@ -77,6 +78,7 @@ impl Pull {
 
 /// What happens to services on the host that no definition names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
 pub enum Prune {
     /// They are ignored: only some of the definitions were given.
     #[default]

@@ -231,6 +231,9 @@ pub enum Error {
     /// Another process is changing the host.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// A watcher makes a change, or asks a fake host, while it is told of a change.
+    #[error("a watcher cannot change a host, or ask a fake one, while it is told of a change")]
+    Watching,
     /// A proxy cannot be observed, or its file cannot be written.
     #[error(transparent)]
     Proxy(#[from] ProxyError),
@@ -357,6 +360,7 @@ impl Error {
                 ));
             }
             Self::Lock(LockError::Held { .. }) => "wait for it to end, then run this again",
+            Self::Watching => "do it when the change has ended",
             Self::Systemd(SystemdError::Connect { .. }) => "is systemd running, and dbus?",
             Self::Systemd(SystemdError::TooOld { .. }) => {
                 "upgrade the host; conductor render shows units without it"

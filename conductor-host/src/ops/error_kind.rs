@@ -3,12 +3,24 @@
 use super::error::Error;
 use crate::system::LockError;
 
-/// What is wrong, for programs: one kind for the errors about which a caller does the same.
-///
-/// A new kind is a row in the command line's table, too.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "the command line gives each kind an exit status")]
-pub enum ErrorKind {
+/// Declares the kinds, and a list of all of them.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $kind:ident,)*) => {
+        /// What is wrong, for programs: one kind for the errors about which a caller does the same.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum ErrorKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl ErrorKind {
+            /// All of them. Each is a row in the command line's table, too.
+            pub const ALL: &[Self] = &[$(Self::$kind),*];
+        }
+    };
+}
+
+kinds! {
     /// Definitions or host settings have errors.
     Definition,
     /// A template has an error.
@@ -55,7 +67,7 @@ pub enum ErrorKind {
     Application,
     /// The definition describes another release than the current one.
     RedefinedService,
-    /// Another conductor process changes the host.
+    /// Another conductor process changes the host; or this one does, and its watcher cannot.
     Locked,
     /// An error of the file system.
     File,
@@ -95,7 +107,7 @@ impl Error {
             | Self::ReleaseOfOne { .. }
             | Self::Revisions { .. } => ErrorKind::Application,
             Self::Redefined { .. } => ErrorKind::RedefinedService,
-            Self::Lock(LockError::Held { .. }) => ErrorKind::Locked,
+            Self::Lock(LockError::Held { .. }) | Self::Watching => ErrorKind::Locked,
             Self::Lock(LockError::Path(_)) | Self::Path(_) => ErrorKind::File,
             Self::Proxy(_) | Self::Upstream(_) => ErrorKind::Proxy,
             Self::Systemd(_) => ErrorKind::Systemd,

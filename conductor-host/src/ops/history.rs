@@ -7,12 +7,14 @@ use super::Conductor;
 use super::error::Error;
 use super::scheduled_jobs::find;
 use crate::system::{CommandEnd, Invocation, invocations};
-use conductor_core::name::{JobName, ServiceId, UnitName};
+use crate::words::UnitResult;
+use conductor_core::name::{JobName, Revision, ServiceId, UnitName};
 use conductor_core::plan::Observed;
 use conductor_core::release::{job_unit, timer_unit};
 
 /// The past runs of jobs, as far as the journal has them.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct History {
     /// The runs, the newest first.
     pub runs: Vec<PastRun>,
@@ -20,6 +22,7 @@ pub struct History {
 
 /// A run of a job. Times are in microseconds since 1970.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct PastRun {
     /// The service.
     pub id: ServiceId,
@@ -30,7 +33,8 @@ pub struct PastRun {
     /// systemd's ID of the run, which is in its entries of the journal.
     pub invocation: String,
     /// The revision that it ran; null with `--user` and on systemd 252, which do not log it.
-    pub revision: Option<String>,
+    #[schemars(with = "Option<String>")]
+    pub revision: Option<Revision>,
     /// When it started.
     pub started: u64,
     /// When it ended; null if it runs, or if the journal does not have its end.
@@ -40,7 +44,7 @@ pub struct PastRun {
     /// Whether it runs now.
     pub running: bool,
     /// How it ended, in systemd's word: `success`, `exit-code`, `timeout`, `signal`, ...; null as for `ended`.
-    pub result: Option<String>,
+    pub result: Option<UnitResult>,
     /// The exit status; for a signal, 128 and its number.
     pub exit_status: Option<i32>,
 }

@@ -8,6 +8,7 @@ use super::error::Error;
 use super::scheduled_jobs::{JobStatus, Words};
 use super::status::finds_fault;
 use crate::system::{Invocation, Outcomes, States, UnitUsage, outcomes};
+use crate::words::UnitResult;
 use conductor_core::definition::Runtime;
 use conductor_core::name::{JobName, ReleaseName, Revision, ServiceId, UnitName};
 use conductor_core::plan::{self, ActiveState, Observed};
@@ -92,6 +93,7 @@ impl Conductor {
     /// # Errors
     /// systemd or the unit directory cannot be read, or there is no systemd to work with.
     pub fn metrics(&self) -> Result<Metrics, Error> {
+        self.can_wait()?;
         let (systemd, observed) = rayon::join(|| self.connect(), || self.observe_files(None));
         let (systemd, observed) = (systemd?, observed?);
         let Some(systemd) = systemd else { return Err(Error::Offline) };
@@ -182,7 +184,7 @@ fn runtime(id: &ServiceId, observed: &Observed) -> Runtime {
 /// Returns whether systemd knows both the last result of a job and its last success: the last run succeeded. After a
 /// reboot, and while a job runs, systemd knows neither.
 fn is_known(job: &JobStatus) -> bool {
-    job.result.as_deref() == Some("success") && job.ended.is_some()
+    job.result == Some(UnitResult::Success) && job.ended.is_some()
 }
 
 fn micros(usec: i64) -> Option<Duration> {
@@ -212,10 +214,10 @@ impl JobMetrics {
         let (succeeded, took, last_ended) = match (&job.result, job.ended, outcomes.last) {
             (Some(result), Some(ended), _) => {
                 let took = job.last.and_then(|started| ended.checked_sub(started));
-                (Some(result == "success"), took.map(Duration::from_micros), Some(ended))
+                (Some(result.is_success()), took.map(Duration::from_micros), Some(ended))
             }
             (_, _, Some(run)) => {
-                (run.result.as_deref().map(|it| it == "success"), run.took, run.ended)
+                (run.result.as_ref().map(UnitResult::is_success), run.took, run.ended)
             }
             _ => (None, None, None),
         };

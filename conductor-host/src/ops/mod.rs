@@ -28,10 +28,11 @@ mod status;
 mod templates;
 mod upcoming;
 mod volume_checks;
+mod watching;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 pub use carry_out::Planned;
@@ -98,6 +99,15 @@ enum Place {
     Fake(Arc<Mutex<FakeHost>>),
 }
 
+/// Locks a fake host.
+///
+/// # Errors
+/// This thread has locked it: a watcher calls.
+fn locked(host: &Mutex<FakeHost>) -> Result<MutexGuard<'_, FakeHost>, Error> {
+    watching::refuse()?;
+    Ok(host.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
 impl Conductor {
     /// Works on the running host, or on a user's manager, by `paths.scope`.
     ///
@@ -150,7 +160,7 @@ impl Conductor {
     ///
     /// ```
     /// use std::path::Path;
-    /// use std::sync::{Arc, Mutex, PoisonError};
+    /// use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
     ///
     /// use conductor_core::service::Service;
     /// use conductor_host::fake::FakeHost;
@@ -163,7 +173,7 @@ impl Conductor {
     /// let service = Service::parse(Path::new("a.yaml"), "id: a\ncommand: [/bin/a]\n").unwrap();
     /// let apply = Apply { services: vec![service], prune: Prune::Report, ..Apply::default() };
     /// let change = Change::Apply(apply);
-    /// let report = conductor.carry_out(&change, &mut |_: &Event<'_>| {}).unwrap();
+    /// let report = conductor.carry_out(&change, &mut |_: Event| {}).unwrap();
     /// assert!(report.changed && report.healthy);
     /// assert!(!host.lock().unwrap().state().units.units.is_empty());
     /// assert!(!conductor.plan(&change).unwrap().plan.changes());
@@ -361,11 +371,19 @@ impl Conductor {
     fn observe_files(&self, only: Option<&ServiceId>) -> Result<Observed, Error> {
         match (&self.place, only) {
             (Place::Fake(host), _) => {
-                let host = host.lock().unwrap_or_else(PoisonError::into_inner);
+                let host = locked(host)?;
                 Ok(host.state().observed(host.now()))
             }
             (_, Some(service)) => Ok(self.directory().observe_service(service)?),
             (_, None) => Ok(self.directory().observe()?),
+        }
+    }
+
+    /// Refuses what waits for a fake host that this thread has locked. Another thread may do the work, and cannot know.
+    fn can_wait(&self) -> Result<(), Error> {
+        match self.place {
+            Place::Fake(_) => watching::refuse(),
+            Place::Systemd | Place::Files => Ok(()),
         }
     }
 

@@ -271,7 +271,7 @@ mod tests {
                     step => assert!(runs, "{settings}: {step}"),
                 }
             }
-            conductor.carry_out(&apply, &mut |_: &Event<'_>| {}).unwrap();
+            conductor.carry_out(&apply, &mut |_: Event| {}).unwrap();
             assert!(!conductor.plan(&apply).unwrap().plan.changes(), "{settings}");
             written.into_iter().collect::<Vec<_>>().join(" ")
         };

@@ -6,12 +6,13 @@ use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Conductor;
 use super::error::Error;
 use super::images::missing;
 use super::volume_checks::check_volumes_of;
+use super::watching;
 use crate::system::{
     Controller, Expected, InputOutput, JobType, RunSocket, Systemd, UnitEnd, atomic, images,
     last_words, networks, open,
@@ -50,7 +51,8 @@ pub struct RunRequest {
 }
 
 /// The plan of a run.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct RunPlan {
     /// The image that would be pulled, with its engine; null if it is there, or none is needed.
     pub pull: Option<String>,
@@ -114,6 +116,7 @@ impl Conductor {
         ends: InputOutput,
         pulling: &mut dyn FnMut(Option<&str>) -> bool,
     ) -> Result<RunningCommand, Error> {
+        watching::refuse()?;
         self.has_probe(&service.id)?;
         let terminal = matches!(ends, InputOutput::Terminal(_));
         let (socket, unit, systemd) = self.prepare(service, request, Some(terminal), pulling)?;
@@ -137,6 +140,7 @@ impl Conductor {
         request: &RunRequest,
         pulling: &mut dyn FnMut(Option<&str>) -> bool,
     ) -> Result<UnitName, Error> {
+        watching::refuse()?;
         let (_, unit, systemd) = self.prepare(service, request, None, pulling)?;
         let results = systemd.run(JobType::Run, std::slice::from_ref(&unit))?;
         if results.into_values().all(|result| result.is_ok()) {

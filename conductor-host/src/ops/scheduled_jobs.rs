@@ -11,8 +11,10 @@ use super::Conductor;
 use super::carry_out::Planned;
 use super::error::Error;
 use super::site::{Site as _, SystemSite};
+use super::watching::{self, watching};
 use crate::system::results;
 use crate::system::{CommandEnd, Follower, JobDetails, JobError, JobType, Systemd, last_words};
+use crate::words::UnitResult;
 use conductor_core::name::{JobName, Revision, ServiceId, UnitName};
 use conductor_core::plan::{self, Observed, Plan};
 use conductor_core::release::{job_unit, timer_unit};
@@ -26,6 +28,7 @@ const LINES: u32 = 10;
 /// One job.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
 #[expect(clippy::struct_excessive_bools, reason = "each answers a question of its own")]
+#[non_exhaustive]
 pub struct JobStatus {
     /// Its name within its service.
     pub name: JobName,
@@ -54,7 +57,7 @@ pub struct JobStatus {
     /// When it last ended, in microseconds since 1970.
     pub ended: Option<u64>,
     /// How its last run ended, in systemd's word: `success`, `exit-code`, `timeout`, `signal`, ...
-    pub result: Option<String>,
+    pub result: Option<UnitResult>,
     /// The exit status of its last run; for a signal, 128 and its number.
     pub exit_status: Option<i32>,
     /// What it wrote last, if its last run failed.
@@ -62,17 +65,18 @@ pub struct JobStatus {
 }
 
 /// What a caller is told while a job runs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum JobNews<'l> {
+pub enum JobNews {
     /// It waits: for its turn (`max_parallel`), or for units such as the network.
     Waits,
     /// It wrote a line.
-    Line(&'l str),
+    Line(String),
 }
 
 /// The result of a job that was run now.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct JobRun {
     /// The service.
     pub id: ServiceId,
@@ -81,7 +85,7 @@ pub struct JobRun {
     /// The unit.
     pub unit: UnitName,
     /// How it ended, in systemd's word.
-    pub result: String,
+    pub result: UnitResult,
     /// The exit status; for a signal, 128 and its number.
     pub exit_status: Option<i32>,
 }
@@ -89,7 +93,7 @@ pub struct JobRun {
 impl JobRun {
     /// Returns whether the job succeeded.
     pub fn succeeded(&self) -> bool {
-        self.result == "success"
+        self.result.is_success()
     }
 }
 
@@ -159,7 +163,7 @@ impl Conductor {
         // systemd reports success for a unit that never ran.
         let ended = ended_usec.or(started_usec).is_some() && !running;
         let result = result.filter(|_| ended);
-        let failed = result.as_ref().is_some_and(|result| result != "success");
+        let failed = result.as_ref().is_some_and(|result| !result.is_success());
         let journal = match failed && words == Words::Read {
             true => last_words(self.paths.scope, &unit, LINES).journal,
             false => Vec::new(),
@@ -207,8 +211,10 @@ impl Conductor {
         &self,
         service: &ServiceId,
         job: &JobName,
-        tell: &mut dyn FnMut(JobNews<'_>),
+        tell: &mut dyn FnMut(JobNews),
     ) -> Result<JobRun, Error> {
+        watching::refuse()?;
+        let mut tell = |news: JobNews| watching(|| tell(news));
         let observed = self.observe_files(None)?;
         let units = find(service, job, &observed)?;
         let Some(systemd) = self.systemd()? else { return Err(Error::Offline) };
@@ -217,21 +223,21 @@ impl Conductor {
         let unit = std::slice::from_ref(&units.0);
         let mut is_asked = false;
         let results = systemd.run_watched(JobType::Run, unit, INTERVAL, async || {
-            follower.lines().iter().for_each(|text| tell(JobNews::Line(text)));
+            follower.lines().into_iter().for_each(|text| tell(JobNews::Line(text)));
             // Whether it waits is only for the caller to know: without an answer, it goes on.
             if !is_asked && systemd.is_queued(&units.0).await.unwrap_or(false) {
                 tell(JobNews::Waits);
             }
             is_asked = true;
         })?;
-        follower.last_lines().iter().for_each(|text| tell(JobNews::Line(text)));
+        follower.last_lines().into_iter().for_each(|text| tell(JobNews::Line(text)));
         let details = systemd.job_details(std::slice::from_ref(&units))?.pop().unwrap_or_default();
         let result = match (results.into_values().next().unwrap_or(Ok(())), details.result) {
-            (Ok(()), _) => "success".to_owned(),
+            (Ok(()), _) => UnitResult::Success,
             (Err(JobError::Refused(reason)), _) => return Err(Error::JobRefused { reason }),
-            (Err(_), Some(result)) if result != "success" => result,
+            (Err(_), Some(result)) if !result.is_success() => result,
             // systemd failed before it started the program.
-            (Err(error), _) => error.to_string(),
+            (Err(error), _) => UnitResult::from(&*error.to_string()),
         };
         Ok(JobRun {
             id: service.clone(),

@@ -3,10 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use super::error::Error;
-use super::{Conductor, Place};
+use super::{Conductor, Place, locked};
 use crate::event::Watcher;
 use crate::executor::{Executor, Replan};
 use crate::fake::FakeHost;
@@ -130,9 +130,7 @@ impl Conductor {
                 Ok(key.map(|key| contents::hash(&key, files)).unwrap_or_default())
             }
             Place::Files => Ok(Hashes::new()),
-            Place::Fake(host) => {
-                host.lock().unwrap_or_else(PoisonError::into_inner).contents(files)
-            }
+            Place::Fake(host) => locked(host)?.contents(files),
         }
     }
 }

@@ -14,6 +14,7 @@ use super::planning::LEFT;
 use super::revision::{at, deployed_revision};
 use super::scheduled_jobs::{JobStatus, Words};
 use crate::system::{Paths, UnitDetails, good_definitions, good_definitions_of, volumes};
+use crate::words::UnitResult;
 use conductor_core::error::shown_path;
 use conductor_core::name::{
     NetworkName, ReleaseName, Revision, ServiceId, UnitName, VOLUMES, VolumeName, engine_volume,
@@ -27,6 +28,7 @@ use conductor_core::value::{Endpoint, Port};
 
 /// The state of all services of conductor on a host.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Status {
     /// Service by service, by id.
     pub services: Vec<ServiceStatus>,
@@ -36,6 +38,7 @@ pub struct Status {
 
 /// A file for a proxy that the host settings no longer have.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct LeftFile {
     /// The service whose instances it lists.
     pub service: ServiceId,
@@ -51,6 +54,7 @@ impl fmt::Display for LeftFile {
 
 /// One service.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ServiceStatus {
     /// The service.
     pub id: ServiceId,
@@ -72,6 +76,7 @@ pub struct ServiceStatus {
 
 /// One network.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct NetworkStatus {
     /// Its name, which is also the engine's.
     pub name: NetworkName,
@@ -81,6 +86,7 @@ pub struct NetworkStatus {
 
 /// One named volume.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct VolumeStatus {
     /// Its name in the definition.
     pub name: VolumeName,
@@ -92,6 +98,7 @@ pub struct VolumeStatus {
 
 /// One release.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct ReleaseStatus {
     /// Its name, as `rollback --to` takes it.
     pub release: ReleaseName,
@@ -111,6 +118,7 @@ pub struct ReleaseStatus {
 
 /// One instance.
 #[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct InstanceStatus {
     /// Its unit.
     pub unit: UnitName,
@@ -131,7 +139,7 @@ pub struct InstanceStatus {
     /// The socket at which it is reached in place of a port; null if it has none.
     pub socket: Option<String>,
     /// systemd's `ActiveState`; `unknown` without a systemd.
-    pub active_state: String,
+    pub active_state: ActiveState,
     /// systemd's `SubState`.
     pub sub_state: String,
     /// Whether it is up and healthy.
@@ -141,7 +149,7 @@ pub struct InstanceStatus {
     /// When the last check reported, in microseconds since 1970.
     pub last_check: Option<u64>,
     /// systemd's `Result`: why it last stopped; null after success.
-    pub result: Option<String>,
+    pub result: Option<UnitResult>,
     /// Whether it has failed, and is started again by itself within ten seconds.
     pub retried: bool,
     /// systemd's `NRestarts`: how often it restarted the instance.
@@ -162,8 +170,7 @@ pub struct InstanceStatus {
 impl Status {
     /// Returns whether every instance is up and healthy, and the last run of each job succeeded.
     pub fn is_healthy(&self) -> bool {
-        let succeeded =
-            |job: &JobStatus| job.result.as_ref().is_none_or(|result| result == "success");
+        let succeeded = |job: &JobStatus| job.result.as_ref().is_none_or(UnitResult::is_success);
         self.services.iter().all(|service| {
             service.instances.iter().all(|instance| instance.healthy)
                 && service.jobs.iter().all(succeeded)
@@ -177,6 +184,7 @@ impl Conductor {
     /// # Errors
     /// There is no such service; systemd or the unit directory cannot be read.
     pub fn status(&self, only: Option<&ServiceId>) -> Result<Status, Error> {
+        self.can_wait()?;
         // systemd is connected while the files are read.
         let (systemd, (observed, defined)) =
             rayon::join(|| self.connect(), || (self.observe_files(only), self.defined(only)));
@@ -225,16 +233,16 @@ impl Conductor {
                 .filter(|(name, _)| is_shown(id, name, &observed, states.as_ref()))
                 .filter_map(|(name, unit)| {
                     let state = match &states {
-                        None => ("unknown".to_owned(), String::new()),
+                        None => (ActiveState::Unknown, String::new()),
                         Some(states) => states.get(name).map_or_else(
-                            || ("inactive".to_owned(), "dead".to_owned()),
-                            |(active, sub)| (active.to_string(), sub.clone()),
+                            || (ActiveState::Inactive, "dead".to_owned()),
+                            |(active, sub)| (*active, sub.clone()),
                         ),
                     };
                     let details = details.remove(name).unwrap_or_default();
                     let outdated = outdated.get(name).copied();
                     let mut shown = InstanceStatus::new(name, unit, state, details, outdated)?;
-                    shown.retried = waits && shown.active_state == "failed";
+                    shown.retried = waits && shown.active_state == ActiveState::Failed;
                     Some(shown)
                 })
                 .collect();
@@ -376,7 +384,7 @@ impl InstanceStatus {
     fn new(
         name: &UnitName,
         unit: &Unit,
-        (active_state, sub_state): (String, String),
+        (active_state, sub_state): (ActiveState, String),
         details: UnitDetails,
         outdated: Option<bool>,
     ) -> Option<Self> {
@@ -394,13 +402,13 @@ impl InstanceStatus {
                 Some(Endpoint::Socket(path)) => Some(path.to_string()),
                 _ => None,
             },
-            healthy: active_state == "active" && !finds_fault(details.status.as_deref()),
+            healthy: active_state == ActiveState::Active && !finds_fault(details.status.as_deref()),
             retried: false,
             active_state,
             sub_state,
             status: details.status,
             last_check: details.report_usec,
-            result: details.result.filter(|result| result != "success"),
+            result: details.result.filter(|result| !result.is_success()),
             restarts: details.restarts,
             memory_bytes: details.memory_bytes,
             cpu_usec: details.cpu_usec,

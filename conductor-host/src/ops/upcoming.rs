@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::Conductor;
 use super::error::Error;
@@ -23,7 +23,8 @@ use conductor_core::unit::{TimerUnit, Unit};
 const MOST: usize = 10_000;
 
 /// The runs of the jobs of a host within some time.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct Upcoming {
     /// From when on, in microseconds since 1970.
     pub from: i64,
@@ -34,7 +35,8 @@ pub struct Upcoming {
 }
 
 /// The runs of one job.
-#[derive(Debug, Clone, Serialize, JsonSchema)]
+#[derive(Debug, Clone, Serialize, Deserialize, JsonSchema)]
+#[non_exhaustive]
 pub struct UpcomingJob {
     /// Its service.
     pub id: ServiceId,

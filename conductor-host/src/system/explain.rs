@@ -101,7 +101,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer.
     pub(super) fn attempt(&self, unit: &UnitName) -> Result<(Attempt, Needs), SystemdError> {
-        block_on(async {
+        block_on(async || {
             let Some(path) = self.path(unit).await? else {
                 return Ok((Attempt { current: None, restarted: true }, Needs::default()));
             };

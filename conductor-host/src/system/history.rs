@@ -8,13 +8,14 @@ use std::io::{BufRead as _, BufReader};
 use std::process::Stdio;
 use std::time::Duration;
 
-use conductor_core::name::UnitName;
+use conductor_core::name::{Revision, UnitName};
 use conductor_core::runtime::Scope;
 use serde_json::Value;
 
 use super::journal::{journalctl, sync};
 use super::last_words::{FAILURE_RESULT, PROCESS_EXIT, SUCCESS, sent};
 use super::scheduled::CommandEnd;
+use crate::words::UnitResult;
 
 /// systemd's message that it starts a unit (sd-messages.h).
 const STARTING: &str = "7d4958e842da4a758f6c1cdc7b36dcc5";
@@ -25,13 +26,14 @@ const FIELDS: &str = "MESSAGE_ID,UNIT,USER_UNIT,INVOCATION_ID,USER_INVOCATION_ID
 
 /// One run of a unit. Times are in microseconds since 1970.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Invocation {
     /// systemd's ID of it.
     pub id: String,
     /// The unit.
     pub unit: String,
     /// The revision, which messages of a user's systemd and of systemd 252 do not have.
-    pub revision: Option<String>,
+    pub revision: Option<Revision>,
     /// When it was started.
     pub started: u64,
     /// When it ended; `None` if it has not, or if the journal does not say so.
@@ -39,7 +41,7 @@ pub struct Invocation {
     /// How long it took.
     pub took: Option<Duration>,
     /// systemd's result: `success`, `exit-code`, `timeout`, ...
-    pub result: Option<String>,
+    pub result: Option<UnitResult>,
     /// How its main process ended.
     pub end: Option<CommandEnd>,
 }
@@ -81,7 +83,7 @@ pub fn outcomes(scope: Scope, units: &[UnitName], entries: usize) -> HashMap<Str
         runs.take(&entry);
         for run in runs.found.drain(..).filter(|run| run.result.is_some()) {
             let outcomes = found.entry(run.unit.clone()).or_default();
-            if run.result.as_deref() == Some("success") && outcomes.success.is_none() {
+            if run.result == Some(UnitResult::Success) && outcomes.success.is_none() {
                 outcomes.success = Some(run.clone());
                 missing -= 1;
             }
@@ -133,7 +135,7 @@ struct End {
     ended: Option<u64>,
     /// The boot, and the time of its monotonic clock.
     clock: Option<(String, u64)>,
-    result: Option<String>,
+    result: Option<UnitResult>,
     end: Option<CommandEnd>,
 }
 
@@ -151,8 +153,8 @@ impl Runs {
                 let run = self.run(entry, id, unit);
                 return self.found.extend(run);
             }
-            Some(SUCCESS) => Some("success".to_owned()),
-            Some(FAILURE_RESULT) => text("UNIT_RESULT"),
+            Some(SUCCESS) => Some(UnitResult::Success),
+            Some(FAILURE_RESULT) => text("UNIT_RESULT").map(|word| UnitResult::from(&*word)),
             Some(PROCESS_EXIT) if text("COMMAND").is_none_or(|command| command == "ExecStart") => {
                 self.ends.entry(id).or_default().end = process_end(entry);
                 return;
@@ -171,8 +173,8 @@ impl Runs {
             _ => ended.and_then(|ended| ended.checked_sub(started)),
         };
         // systemd does not log the exit status 0.
-        let zero = (result.as_deref() == Some("success")).then_some(CommandEnd::Exited(0));
-        let revision = entry["CONDUCTOR_REVISION"].as_str().map(str::to_owned);
+        let zero = (result == Some(UnitResult::Success)).then_some(CommandEnd::Exited(0));
+        let revision = entry["CONDUCTOR_REVISION"].as_str().and_then(|text| text.parse().ok());
         Some(Invocation {
             id,
             unit,
@@ -242,7 +244,14 @@ mod tests {
             .iter()
             .map(|run| {
                 let took = run.took.map(|took| took.as_micros());
-                (run.id.as_str(), run.started, run.ended, took, run.result.as_deref(), run.end)
+                (
+                    run.id.as_str(),
+                    run.started,
+                    run.ended,
+                    took,
+                    run.result.as_ref().map(UnitResult::as_str),
+                    run.end,
+                )
             })
             .collect();
         assert_eq!(
@@ -254,6 +263,6 @@ mod tests {
                 ("1", 400, Some(500), Some(50), Some("exit-code"), Some(CommandEnd::Exited(3))),
             ]
         );
-        assert_eq!(runs.found[0].revision.as_deref(), Some("v2"));
+        assert_eq!(runs.found[0].revision.as_ref().map(Revision::as_str), Some("v2"));
     }
 }

@@ -19,16 +19,17 @@ use futures_util::lock::Mutex;
 use rayon::ThreadPoolBuilder;
 use zruntime::unblock;
 
-use super::block::block_on;
+use super::block::block_here;
 use super::clock::{monotonic, sleep, timeout};
 use super::last_words::last_words_of;
-use super::systemd_jobs::{Jobs, TIMEOUT, with_jobs};
+use super::systemd_jobs::{Jobs, with_jobs};
 use super::{
     EngineError, Follower, JobError, JobType, LastWords, Lock, OldWorkers, Paths, Proxies,
     ProxyError, Systemd, SystemdError, UnitDirectory, atomic, explain, images, leftovers, networks,
     open, results, sockets, volumes,
 };
 use crate::host::{Condition, Host, HostError};
+use crate::words::{JobResult, UnitResult};
 
 /// How many of a unit's last lines a failure shows.
 const TAIL: u32 = 20;
@@ -70,7 +71,7 @@ impl<'h> SystemHost<'h> {
             asking: Mutex::new(()),
             writing: Mutex::new(()),
         };
-        block_on(async {
+        block_here(async {
             match systemd {
                 None => Ok(work(host(None)).await),
                 Some(systemd) => {
@@ -292,8 +293,8 @@ impl Host for SystemHost<'_> {
                 let unit = hook.unit.clone();
                 let outcome = self.ask(move |systemd| systemd.outcome(&unit)).await?;
                 // The result of the job is only "failed"; that of the unit says how.
-                let is_late = outcome.is_some_and(|outcome| outcome.result == TIMEOUT);
-                Err(if is_late { JobError::Result(TIMEOUT.to_owned()) } else { error })
+                let is_late = outcome.is_some_and(|outcome| outcome.result == UnitResult::Timeout);
+                Err(if is_late { JobError::Result(JobResult::Timeout) } else { error })
             }
         };
         std::fs::remove_file(&path).at("remove", &path)?;

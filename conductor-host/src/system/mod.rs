@@ -68,7 +68,6 @@ pub use scheduled::{CommandEnd, JobDetails};
 pub use settings::read_settings;
 pub(crate) use systemd::{OLDEST as OLDEST_SYSTEMD, number as systemd_version};
 pub use systemd::{States, Systemd, SystemdError, UnitDetails, UnitUsage};
-pub(crate) use systemd_jobs::TIMEOUT;
 pub use systemd_jobs::{JobError, JobType};
 pub use textfile::write_textfile;
 pub use trust::Trust;

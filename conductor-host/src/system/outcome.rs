@@ -6,6 +6,7 @@ use futures_util::try_join;
 use super::block::block_on;
 use super::scheduled::CommandEnd;
 use super::systemd::{SERVICE, Systemd, SystemdError, UNIT};
+use crate::words::UnitResult;
 use conductor_core::name::UnitName;
 
 /// The substates of a service whose main process has ended; those that begin with `final-` count too.
@@ -17,7 +18,7 @@ pub(super) struct Outcome {
     /// Whether its main process has ended and systemd knows how.
     pub(super) over: bool,
     /// systemd's result: `success`, `exit-code`, `signal`, ...
-    pub(super) result: String,
+    pub(super) result: UnitResult,
     /// How its main process ended, if it had one.
     pub(super) end: Option<CommandEnd>,
 }
@@ -27,7 +28,7 @@ impl Systemd {
     /// ignored: systemd keeps the unit loaded while it is ending.
     pub(super) fn hold(&self, unit: &UnitName) {
         // systemd drops the reference with the connection.
-        let _ = block_on(self.manager.ref_unit(unit.as_str()));
+        let _ = block_on(|| self.manager.ref_unit(unit.as_str()));
     }
 
     /// Returns how a unit ended; `None` if it is not loaded.
@@ -35,7 +36,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer.
     pub(super) fn outcome(&self, unit: &UnitName) -> Result<Option<Outcome>, SystemdError> {
-        block_on(async {
+        block_on(async || {
             let Some(path) = self.path(unit).await? else { return Ok(None) };
             let state = self.get(&path, UNIT, "SubState");
             let (state, result, end) = try_join!(state, self.result(&path), self.end(&path))?;
@@ -50,7 +51,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer.
     pub(super) fn group(&self, unit: &UnitName) -> Result<Option<String>, SystemdError> {
-        block_on(async {
+        block_on(async || {
             let Some(path) = self.path(unit).await? else { return Ok(None) };
             let group = self.get(&path, SERVICE, "ControlGroup").await?;
             let group = group.and_then(|group| String::try_from(group).ok());

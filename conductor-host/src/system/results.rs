@@ -58,6 +58,7 @@ fn directory(runtime: &Path) -> PathBuf {
 mod tests {
     use super::super::scheduled::CommandEnd;
     use super::*;
+    use crate::words::UnitResult;
 
     #[test]
     fn the_last_result_is_known_until_the_job_has_run_again() {
@@ -70,7 +71,7 @@ mod tests {
             started_usec: Some(1),
             ended_usec: Some(2),
             next_usec: Some(3),
-            result: Some("exit-code".to_owned()),
+            result: Some(UnitResult::ExitCode),
             end: Some(CommandEnd::Exited(7)),
             ..JobDetails::default()
         };
@@ -83,7 +84,7 @@ mod tests {
             (Some(1), Some(2), Some(9))
         );
         assert_eq!(
-            (fresh.result.as_deref(), fresh.end),
+            (fresh.result.as_ref().map(UnitResult::as_str), fresh.end),
             (Some("exit-code"), Some(CommandEnd::Exited(7)))
         );
         let mut again = JobDetails { started_usec: Some(8), ..JobDetails::default() };

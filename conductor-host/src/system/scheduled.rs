@@ -12,6 +12,7 @@ use super::block::block_on;
 use super::clock::monotonic;
 use super::systemd::manager::ListedUnit;
 use super::systemd::{CALLS_AT_A_TIME, SERVICE, Systemd, SystemdError, UNIT, UNITS_AT_A_TIME};
+use crate::words::UnitResult;
 use conductor_core::name::UnitName;
 use conductor_core::plan::ActiveState;
 
@@ -37,7 +38,7 @@ pub struct JobDetails {
     #[serde(default)]
     pub queued: bool,
     /// systemd's result of its last run: `success`, `exit-code`, `timeout`, ...
-    pub result: Option<String>,
+    pub result: Option<UnitResult>,
     /// How its main process ended.
     pub end: Option<CommandEnd>,
 }
@@ -70,7 +71,7 @@ impl Systemd {
         &self,
         jobs: &[(UnitName, UnitName)],
     ) -> Result<Vec<JobDetails>, SystemdError> {
-        block_on(async {
+        block_on(async || {
             let units: Vec<_> = jobs.iter().flat_map(|(service, timer)| [service, timer]).collect();
             let held = self.list_some(&units).await?.into_iter();
             let held: HashMap<String, ListedUnit> =
@@ -94,7 +95,7 @@ impl Systemd {
     /// Makes systemd forget when timers last ran their jobs. systemd stores that in a file for timers that
     /// catch up. For a timer without that file the call fails, which is ignored.
     pub fn forget_runs(&self, timers: &[&UnitName]) {
-        block_on(async {
+        block_on(async || {
             let calls = stream::iter(timers)
                 .map(|timer| self.manager.clean_unit(timer.as_str(), &["state"]));
             calls.buffer_unordered(CALLS_AT_A_TIME).for_each(|_| async {}).await;
@@ -115,11 +116,11 @@ impl Systemd {
         // A failed unit stays loaded.
         self.reset_failed(&jobs);
         let timers: Vec<_> = timers.iter().collect();
-        let held = block_on(self.list_some(&timers))?;
+        let held = block_on(|| self.list_some(&timers))?;
         let is_held =
             held.iter().any(|unit| timers.iter().any(|timer| timer.as_str() == unit.name));
         if is_held {
-            let reload = block_on(self.manager.reload());
+            let reload = block_on(|| self.manager.reload());
             reload.map_err(|source| SystemdError::Call { call: "Reload", source })?;
         }
         self.forget_runs(&timers);
@@ -165,9 +166,10 @@ impl Systemd {
     pub(super) async fn result(
         &self,
         path: &OwnedObjectPath,
-    ) -> Result<Option<String>, SystemdError> {
+    ) -> Result<Option<UnitResult>, SystemdError> {
         let result = self.get(path, SERVICE, "Result").await?;
-        Ok(result.and_then(|value| String::try_from(value).ok()).filter(|text| !text.is_empty()))
+        let result = result.and_then(|value| String::try_from(value).ok());
+        Ok(result.filter(|word| !word.is_empty()).map(|word| UnitResult::from(&*word)))
     }
 
     /// Returns how the main process of a service ended (`siginfo_t`, `si_code` and `si_status`).

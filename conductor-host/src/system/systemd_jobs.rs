@@ -13,16 +13,14 @@ use futures_util::stream::{self, StreamExt as _};
 use zbus::OwnedObjectPath;
 
 use super::atomic;
-use super::block::block_on;
+use super::block::{block_here, block_on};
 use super::clock::{sleep, timeout};
 use super::systemd::manager::JobRemovedStream;
 use super::systemd::{CALLS_AT_A_TIME, Systemd, SystemdError};
+use crate::words::{CauseKind, JobResult};
 
 /// systemd's error for a unit that is not loaded and has no file.
 const NO_SUCH_UNIT: &str = "org.freedesktop.systemd1.NoSuchUnit";
-
-/// The result of a job or unit that took too long.
-pub(crate) const TIMEOUT: &str = "timeout";
 
 /// Why a job failed.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -33,7 +31,7 @@ pub enum JobError {
     Refused(String),
     /// The job's result is not `done`.
     #[error("{}", in_words(.0))]
-    Result(String),
+    Result(JobResult),
     /// The unit ended right after its start. systemd may have restarted it since.
     #[error("it ended right after its start")]
     Ended,
@@ -49,23 +47,22 @@ pub enum JobError {
 
 impl JobError {
     /// Returns the kind of error in one word, for programs.
-    pub fn kind(&self) -> &'static str {
+    pub fn kind(&self) -> CauseKind {
         match self {
-            Self::Refused(_) => "job_refused",
-            Self::Result(result) => match result.as_str() {
-                TIMEOUT => "job_timeout",
-                "dependency" => "job_dependency",
-                "canceled" => "job_canceled",
-                _ => "job_failed",
-            },
-            Self::Ended => "ended",
-            Self::Overdue { .. } => "killed",
+            Self::Refused(_) => CauseKind::JobRefused,
+            Self::Result(JobResult::Timeout) => CauseKind::JobTimeout,
+            Self::Result(JobResult::Dependency) => CauseKind::JobDependency,
+            Self::Result(JobResult::Canceled) => CauseKind::JobCanceled,
+            Self::Result(_) => CauseKind::JobFailed,
+            Self::Ended => CauseKind::Ended,
+            Self::Overdue { .. } => CauseKind::Killed,
         }
     }
 }
 
 /// The type of a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum JobType {
     /// Start.
     Start,
@@ -200,7 +197,7 @@ async fn serve(
         match events.next().await.unwrap_or(BusEvent::End) {
             BusEvent::Asked(request, Ok(path)) => {
                 if let Some(result) = early.remove(&path) {
-                    request.answer(outcome(result));
+                    request.answer(outcome(&result));
                     continue;
                 }
                 let number = path.as_str().rsplit('/').next();
@@ -212,7 +209,7 @@ async fn serve(
                 request.answer(refused);
             }
             BusEvent::Removed(path, result) => match waiting.remove(&path) {
-                Some(request) => request.answer(outcome(result)),
+                Some(request) => request.answer(outcome(&result)),
                 None => {
                     early.insert(path, result);
                 }
@@ -265,7 +262,7 @@ impl Systemd {
                 }
             }
         };
-        block_on(with_jobs(self, work))?
+        block_here(with_jobs(self, work))?
     }
 
     /// Requests the start of a unit, and does not wait for its end.
@@ -273,7 +270,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer. If it refuses the job, that is the inner error.
     pub fn begin(&self, unit: &UnitName) -> Result<Outcome, SystemdError> {
-        match block_on(self.start(unit)) {
+        match block_on(|| self.start(unit)) {
             Ok(_) => Ok(Ok(())),
             Err(error @ zbus::Error::MethodError(..)) => Ok(refused(JobType::Start, &error)),
             Err(source) => Err(SystemdError::Call { call: "StartUnit", source }),
@@ -313,10 +310,10 @@ impl Systemd {
 }
 
 /// Converts systemd's result of a job.
-fn outcome(result: String) -> Outcome {
-    match result.as_str() {
+fn outcome(result: &str) -> Outcome {
+    match result {
         "done" => Ok(()),
-        _ => Err(JobError::Result(result)),
+        other => Err(JobError::Result(other.into())),
     }
 }
 
@@ -331,13 +328,13 @@ fn action(job: JobType) -> &'static str {
 }
 
 /// Describes a result of a job (org.freedesktop.systemd1(5), `JobRemoved`).
-fn in_words(result: &str) -> String {
+fn in_words(result: &JobResult) -> String {
     match result {
-        "failed" => "the job failed".to_owned(),
-        "timeout" => "the job took too long".to_owned(),
-        "dependency" => "a unit that it needs failed".to_owned(),
-        "canceled" => "the job was canceled".to_owned(),
-        _ => format!("the job ended with {result:?}"),
+        JobResult::Failed => "the job failed".to_owned(),
+        JobResult::Timeout => "the job took too long".to_owned(),
+        JobResult::Dependency => "a unit that it needs failed".to_owned(),
+        JobResult::Canceled => "the job was canceled".to_owned(),
+        other => format!("the job ended with {:?}", other.as_str()),
     }
 }
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use conductor_core::name::UnitName;
-use conductor_core::plan::{ActiveState, Plan, Step, converge, remove};
+use conductor_core::plan::{ActiveState, Plan, converge, remove};
 use conductor_core::release::{retry_service, retry_timer};
 use conductor_core::value::Span;
 use conductor_host::fake::{FakeHost, Fault, Program};
-use conductor_host::{Event, ServiceReport, Watcher};
+use conductor_host::{Action, CauseKind, Event, ServiceReport, StepObject, Watcher};
 
 use crate::fleet::{self, Fleet};
 use crate::services::{Found, INSTANCES, Kind, RELEASES, Settings, Start};
@@ -29,7 +29,7 @@ fn chain(outlives: impl Fn(&UnitName) -> bool + Send + 'static) -> FakeHost {
     let observed = host.state().observed(host.now());
     let plans = CHAIN.map(|(id, text)| converge(&fleet::one_of(id, text), &observed).unwrap());
     let plan = Plan::new(plans.into(), &observed);
-    let reports = host.carry_out(plan.services, &mut |_: &Event<'_>| {}).unwrap().unwrap();
+    let reports = host.carry_out(plan.services, &mut |_: Event| {}).unwrap().unwrap();
     assert!(reports.iter().all(|report| report.failure.is_none()));
     host
 }
@@ -41,7 +41,7 @@ fn remove_chain(host: &FakeHost, fault: Option<(usize, Fault)>) -> Option<Vec<Se
     let plans = ids.iter().map(|id| remove(id, Span::from_secs(1), &[], &observed)).collect();
     host.inject(fault);
     let plan = Plan::new(plans, &observed);
-    host.carry_out(plan.services, &mut |_: &Event<'_>| {})?.ok()
+    host.carry_out(plan.services, &mut |_: Event| {})?.ok()
 }
 
 /// Returns which services of the chain have an instance that is up.
@@ -56,8 +56,8 @@ fn up(host: &FakeHost) -> [bool; 3] {
 }
 
 /// Returns the kind of each failure, and whether the service still serves.
-fn failures(reports: &[ServiceReport]) -> Vec<(&str, Option<(&str, bool)>)> {
-    fn one(report: &ServiceReport) -> Option<(&str, bool)> {
+fn failures(reports: &[ServiceReport]) -> Vec<(&str, Option<(CauseKind, bool)>)> {
+    fn one(report: &ServiceReport) -> Option<(CauseKind, bool)> {
         let failure = report.failure.as_ref()?;
         Some((failure.cause.kind(), failure.old_serves))
     }
@@ -68,9 +68,9 @@ fn failures(reports: &[ServiceReport]) -> Vec<(&str, Option<(&str, bool)>)> {
 fn what_cannot_be_stopped_keeps_what_it_needs() {
     let host = chain(|unit| unit.as_str().starts_with("conductor-web-"));
     let reports = remove_chain(&host, None).unwrap();
-    let kept = Some(("dependent", true));
-    let failed = Some(("job_failed", true));
-    assert_eq!(failures(&reports), [("db", kept), ("api", kept), ("web", failed)]);
+    let kept = Some((CauseKind::Dependent, true));
+    let failed = Some((CauseKind::JobFailed, true));
+    assert_eq!(failures(&reports), [("db", kept.clone()), ("api", kept), ("web", failed)]);
     assert_eq!(up(&host), [true; 3]);
     let api = reports[1].failure.as_ref().unwrap();
     assert_eq!(api.reason(), "web depends on it, and still runs");
@@ -82,7 +82,7 @@ fn what_cannot_be_stopped_keeps_what_it_needs() {
     let plan = remove(&"db".parse().unwrap(), Span::from_secs(1), &[], &observed);
     let plan = Plan::new(vec![plan], &observed);
     assert_eq!(plan.services[0].dependencies.notes, ["api depends on it"]);
-    host.carry_out(plan.services, &mut |_: &Event<'_>| {}).unwrap().unwrap();
+    host.carry_out(plan.services, &mut |_: Event| {}).unwrap().unwrap();
     assert_eq!(up(&host), [false, true, true]);
 }
 
@@ -90,8 +90,11 @@ fn what_cannot_be_stopped_keeps_what_it_needs() {
 fn what_is_not_needed_goes_although_another_one_fails() {
     let host = chain(|unit| unit.as_str().starts_with("conductor-api-"));
     let reports = remove_chain(&host, None).unwrap();
-    let expected =
-        [("db", Some(("dependent", true))), ("api", Some(("job_failed", true))), ("web", None)];
+    let expected = [
+        ("db", Some((CauseKind::Dependent, true))),
+        ("api", Some((CauseKind::JobFailed, true))),
+        ("web", None),
+    ];
     assert_eq!(failures(&reports), expected);
     assert_eq!(up(&host), [true, true, false]);
 }
@@ -121,7 +124,10 @@ fn nothing_outlives_what_it_depends_on() {
                 assert!((!web || api) && (!api || db), "{fault:?} at {call}: {db} {api} {web}");
             }
             let failed = |report: &&ServiceReport| {
-                report.failure.as_ref().is_some_and(|failure| failure.cause.kind() == "dependent")
+                report
+                    .failure
+                    .as_ref()
+                    .is_some_and(|failure| failure.cause.kind() == CauseKind::Dependent)
             };
             kept += reports.iter().flatten().filter(failed).count();
             host.let_systemd_finish();
@@ -147,7 +153,7 @@ fn before(change: Change<'_>) -> FakeHost {
     let old = change.iter().filter_map(|(id, old, _)| Some(fleet::one_of(id, (*old)?)));
     let plans = old.map(|desired| converge(&desired, &observed).unwrap()).collect();
     let plan = Plan::new(plans, &observed);
-    let reports = host.carry_out(plan.services, &mut |_: &Event<'_>| {}).unwrap().unwrap();
+    let reports = host.carry_out(plan.services, &mut |_: Event| {}).unwrap().unwrap();
     assert!(reports.iter().all(|report| report.failure.is_none()));
     host
 }
@@ -184,7 +190,7 @@ fn each_fault(change: Change<'_>, needs: &'static [(&str, &str)]) {
             host.inject(Some((call, fault)));
             let plan_of = |host: &FakeHost| plan(change, host).services;
             let began = host.now();
-            let reports = host.carry_out(plan_of(&host), &mut |_: &Event<'_>| {
+            let reports = host.carry_out(plan_of(&host), &mut |_: Event| {
                 let took = host.now().saturating_sub(began);
                 assert!(took < Duration::from_mins(10), "services wait for each other");
             });
@@ -193,7 +199,7 @@ fn each_fault(change: Change<'_>, needs: &'static [(&str, &str)]) {
             assert_eq!(bad, None, "{fault:?} at {call}: {reports:?}");
             host.let_systemd_finish();
             host.inject(None);
-            let again = host.carry_out(plan_of(&host), &mut |_: &Event<'_>| {}).unwrap().unwrap();
+            let again = host.carry_out(plan_of(&host), &mut |_: Event| {}).unwrap().unwrap();
             assert!(again.iter().all(|report| report.failure.is_none()), "{again:?}");
             assert_eq!(*outlived.lock().unwrap(), None, "{fault:?} at {call}, again");
             assert!(!plan(change, &host).changes());
@@ -235,10 +241,10 @@ fn what_is_needed_stays_if_the_new_release_fails() {
         fails: unit.as_str().starts_with("conductor-web-v2"),
         ..Program::default()
     });
-    let reports = host.carry_out(plan(LOSE, &host).services, &mut |_: &Event<'_>| {});
+    let reports = host.carry_out(plan(LOSE, &host).services, &mut |_: Event| {});
     let reports = reports.unwrap().unwrap();
     let kept = reports[0].failure.as_ref().unwrap();
-    assert_eq!((kept.cause.kind(), kept.old_serves), ("dependent", true));
+    assert_eq!((kept.cause.kind(), kept.old_serves), (CauseKind::Dependent, true));
     assert_eq!(kept.reason(), "web depends on it, and still runs");
     let others = [&reports[1], &reports[2], &reports[4]];
     assert!(others.iter().all(|report| report.failure.is_none()), "{reports:?}");
@@ -266,7 +272,7 @@ fn what_has_a_port_that_another_one_takes_stops_first() {
             |id| states.iter().any(|(unit, state)| unit.as_str().starts_with(id) && state.is_up());
         assert!(!is_up("conductor-db-v1") || !is_up("conductor-database-v1"));
     });
-    let reports = host.carry_out(plan.services, &mut |_: &Event<'_>| {}).unwrap().unwrap();
+    let reports = host.carry_out(plan.services, &mut |_: Event| {}).unwrap().unwrap();
     assert!(reports.iter().all(|report| report.failure.is_none()), "{reports:?}");
 }
 
@@ -308,13 +314,13 @@ fn a_service_of_which_an_instance_stays_up_still_serves() {
         outlives: unit.as_str().ends_with("-2.service"),
         ..Program::default()
     });
-    let carry_out = |plan| host.carry_out(vec![plan], &mut |_: &Event<'_>| {}).unwrap().unwrap();
+    let carry_out = |plan| host.carry_out(vec![plan], &mut |_: Event| {}).unwrap().unwrap();
     let desired = fleet::one("revision: v1\ninstances: 2\n");
     let observed = host.state().observed(host.now());
     assert!(carry_out(converge(&desired, &observed).unwrap())[0].failure.is_none());
     let observed = host.state().observed(host.now());
     let reports = carry_out(remove(&"web".parse().unwrap(), Span::from_secs(1), &[], &observed));
-    assert_eq!(failures(&reports), [("web", Some(("job_failed", true)))]);
+    assert_eq!(failures(&reports), [("web", Some((CauseKind::JobFailed, true)))]);
     assert!(!reports[0].left.is_empty());
     assert!(host.now() < Duration::from_mins(1));
 }
@@ -342,17 +348,21 @@ fn started_again(stays: Option<Duration>) -> bool {
         let plan = Plan::new(vec![plan], &observed);
         host.carry_out(plan.services, watcher).unwrap().unwrap().remove(0)
     };
-    let report = deploy("revision: v1\n", &mut |_: &Event<'_>| {});
+    let report = deploy("revision: v1\n", &mut |_: Event| {});
     assert!(report.failure.is_none(), "{report:?}");
 
     let id = "web".parse().unwrap();
     let (retry, timer) = (retry_service(&id), retry_timer(&id));
     let mut again = Vec::new();
-    let report = deploy("revision: v2\n", &mut |event: &Event<'_>| {
-        let Event::Done { step: Step::Stop(unit), .. } = event else { return };
-        if is_new(unit) {
-            again.push((*unit).clone());
-            host.state_mut().set_active_for(unit, host.now(), stays);
+    let report = deploy("revision: v2\n", &mut |event: Event| {
+        let Event::Done { step: StepObject { action: Action::Stop, unit: Some(unit), .. }, .. } =
+            event
+        else {
+            return;
+        };
+        if is_new(&unit) {
+            again.push(unit.clone());
+            host.state_mut().set_active_for(&unit, host.now(), stays);
             host.state_mut().set_active_for(&retry, host.now(), stays);
         }
     });

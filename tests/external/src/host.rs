@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use conductor_host::conductor_core::service::Service;
 use conductor_host::system::Paths;
-use conductor_host::{Apply, Change, Conductor, Event, Prune, Remove, Restart};
+use conductor_host::{Action, ActiveState, Apply, Change, Conductor, ErrorKind, Event, Prune, Remove, Restart};
 use serde_json::json;
 use tokio::runtime::Builder;
 use tokio::sync::mpsc;
@@ -33,10 +33,10 @@ fn round(conductor: &Conductor) {
     let apply = Change::Apply(apply);
     assert!(conductor.plan(&apply).unwrap().plan.changes());
     let mut started = 0;
-    let report = conductor.carry_out(&apply, &mut |event: &Event<'_>| {
+    let report = conductor.carry_out(&apply, &mut |event: Event| {
         if let Event::Done { step, .. } = event
-            && step.action() == "start"
-            && step.unit().is_some_and(|unit| unit.as_str().starts_with("conductor-linked-"))
+            && step.action == Action::Start
+            && step.unit.as_ref().is_some_and(|unit| unit.as_str().starts_with("conductor-linked-"))
         {
             started += 1;
         }
@@ -48,12 +48,21 @@ fn round(conductor: &Conductor) {
     let status = conductor.status(Some(&id)).unwrap();
     assert!(status.is_healthy());
     assert_eq!(status.services[0].instances.len(), 2);
+    assert_eq!(status.services[0].instances[0].active_state, ActiveState::Active);
     let restart = Change::Restart(Restart { services: vec![service()] });
-    assert!(conductor.carry_out(&restart, &mut |_: &Event<'_>| {}).unwrap().healthy);
+    // A watcher may ask for states while systemd starts and stops something.
+    let mut asked = 0;
+    let mut watcher = |_: Event| {
+        assert!(conductor.status(Some(&id)).is_ok() && conductor.history(None, 1).is_ok());
+        assert_eq!(conductor.carry_out(&apply, &mut |_: Event| {}).unwrap_err().kind(), ErrorKind::Locked);
+        asked += 1;
+    };
+    assert!(conductor.carry_out(&restart, &mut watcher).unwrap().healthy);
+    assert!(asked > 1);
     conductor.history(None, 1).unwrap();
     conductor.metrics().unwrap();
     let remove = Change::Remove(Remove { service: id, volumes: false });
-    assert!(conductor.carry_out(&remove, &mut |_: &Event<'_>| {}).unwrap().changed);
+    assert!(conductor.carry_out(&remove, &mut |_: Event| {}).unwrap().changed);
 }
 
 /// Changes the host beside other tasks, which go on meanwhile, and takes the events as they come.
@@ -61,15 +70,13 @@ async fn beside(conductor: Arc<Conductor>) {
     let (sender, mut events) = mpsc::unbounded_channel();
     let work = tokio::task::spawn_blocking(move || {
         let apply = Change::Apply(Apply { services: vec![service()], ..Apply::default() });
-        let report = conductor.carry_out(&apply, &mut |event: &Event<'_>| {
-            if let Event::Step { step, .. } = event {
-                let _ = sender.send(step.to_string());
-            }
+        let report = conductor.carry_out(&apply, &mut |event: Event| {
+            let _ = sender.send(event);
         });
         assert!(report.unwrap().healthy);
         let id = "linked".parse().unwrap();
         let remove = Change::Remove(Remove { service: id, volumes: false });
-        conductor.carry_out(&remove, &mut |_: &Event<'_>| {}).unwrap();
+        conductor.carry_out(&remove, &mut |_: Event| {}).unwrap();
     });
     let (mut ticks, mut seen) = (0, Vec::new());
     let mut clock = interval(Duration::from_millis(1));
@@ -80,5 +87,9 @@ async fn beside(conductor: Arc<Conductor>) {
         }
     }
     work.await.unwrap();
-    assert!(ticks > 1 && seen.iter().any(|event| event.starts_with("start ")), "{ticks}: {seen:?}");
+    assert!(ticks > 1 && seen.iter().any(is_start), "{ticks}: {seen:?}");
+}
+
+fn is_start(event: &Event) -> bool {
+    matches!(event, Event::Step { step, .. } if step.action == Action::Start)
 }

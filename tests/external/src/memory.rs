@@ -65,7 +65,7 @@ fn plans_and_applies(root: &Path) {
     let planned = conductor.plan(&change).unwrap();
     assert!(planned.plan.changes() && planned.diff().contains("+ExecStart="));
     let mut steps = Vec::new();
-    let report = conductor.carry_out(&change, &mut |event: &Event<'_>| {
+    let report = conductor.carry_out(&change, &mut |event: Event| {
         if let Event::Done { step, .. } = event {
             steps.push(step.to_string());
         }

@@ -63,7 +63,7 @@ fn row(run: &PastRun, zone: &TimeZone) -> [String; COLUMNS.len()] {
     let result = match (&run.result, run.exit_status) {
         _ if run.running => "running".to_owned(),
         (Some(result), Some(status)) if status != 0 => format!("{result} ({status})"),
-        (Some(result), _) => result.clone(),
+        (Some(result), _) => result.to_string(),
         // The host went down, or the journal has lost it.
         (None, _) => "unknown".to_owned(),
     };
@@ -71,7 +71,7 @@ fn row(run: &PastRun, zone: &TimeZone) -> [String; COLUMNS.len()] {
         started.unwrap_or_else(dash),
         run.id.to_string(),
         run.job.to_string(),
-        run.revision.as_deref().map_or_else(dash, human::printable),
+        run.revision.as_ref().map_or_else(dash, ToString::to_string),
         run.took_usec.map_or_else(dash, |took| human::took(Duration::from_micros(took))),
         result,
     ]

@@ -186,21 +186,17 @@ fn floor(time: &ZonedDateTime, unit: Unit) -> Timestamp {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn job(name: &str, times: &[i64], jitter: Option<&str>) -> UpcomingJob {
-        UpcomingJob {
-            id: "web".parse().unwrap(),
-            job: name.parse().unwrap(),
-            timer: format!("conductor-web-{name}.timer").parse().unwrap(),
-            calendar: Vec::new(),
-            every: None,
-            jitter: jitter.map(str::to_owned),
-            enabled: true,
-            paused: false,
-            times: times.iter().map(|seconds| seconds * 1_000_000).collect(),
-            truncated: false,
-        }
+        let times: Vec<_> = times.iter().map(|seconds| seconds * 1_000_000).collect();
+        let job = json!({
+            "id": "web", "job": name, "timer": format!("conductor-web-{name}.timer"), "calendar": [], "every": null,
+            "jitter": jitter, "enabled": true, "paused": false, "times": times, "truncated": false,
+        });
+        serde_json::from_value(job).unwrap()
     }
 
     #[test]
@@ -211,7 +207,9 @@ mod tests {
             job("c", &[7259], None),
             job("d", &[7201], Some("5min")),
         ];
-        let upcoming = Upcoming { from: 0, to: 86_400_000_000, jobs };
+        let nothing = json!({"from": 0, "to": 86_400_000_000_i64, "jobs": []});
+        let mut upcoming: Upcoming = serde_json::from_value(nothing).unwrap();
+        upcoming.jobs = jobs;
         let note = crowd(&upcoming, &TimeZone::UTC, 2, Some(3)).unwrap();
         let begin = "note: 3 jobs start in one minute (Thu 02:00), and the host has 2 processors";
         assert!(note.starts_with(begin), "{note}");

@@ -42,9 +42,9 @@ pub(crate) fn run(context: &Context, options: &RunNow) -> Result<ExitCode, Failu
     }
     let mut output = Vec::new();
     let run = context.conductor.run_now(id, job, &mut |news| match news {
-        JobNews::Line(line) if context.json() => output.push(line.to_owned()),
+        JobNews::Line(line) if context.json() => output.push(line),
         // A failure to print does not stop the job.
-        JobNews::Line(line) => drop(print::line(format_args!("{}", printable(line)))),
+        JobNews::Line(line) => drop(print::line(format_args!("{}", printable(&line)))),
         JobNews::Waits => print::complaint(format_args!(
             "note: {job} of {id} waits for its turn, or for a unit that it needs\n  hint: \
              conductor status --id {id} shows which jobs run; max_parallel says how many may"

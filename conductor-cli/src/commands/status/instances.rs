@@ -86,12 +86,14 @@ fn row(service: &str, instance: &InstanceStatus) -> Row {
     let state = match (&instance.result, sub) {
         // Its command has run to its end.
         (None, "exited") => "done".to_owned(),
-        (Some(result), sub) if sub == instance.active_state => format!("{sub} ({result})"),
+        (Some(result), sub) if sub == instance.active_state.to_string() => {
+            format!("{sub} ({result})")
+        }
         (Some(result), sub) => format!("{} ({sub}, {result})", instance.active_state),
-        (None, "") => instance.active_state.clone(),
+        (None, "") => instance.active_state.to_string(),
         (None, sub) => format!("{} ({sub})", instance.active_state),
     };
-    let active = ActiveState::from_property(&instance.active_state);
+    let active = instance.active_state;
     let health =
         instance.status.as_deref().map(|status| human::printable(status).replace('\n', " "));
     let health = match active {

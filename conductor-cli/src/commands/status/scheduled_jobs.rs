@@ -48,8 +48,8 @@ fn row(id: &str, job: &JobStatus) -> [String; COLUMNS.len()] {
     let result = match (&job.result, job.exit_status) {
         _ if job.running => "running".to_owned(),
         _ if job.queued => "waiting".to_owned(),
-        (Some(result), Some(status)) if result != "success" => format!("{result} ({status})"),
-        (Some(result), _) => result.clone(),
+        (Some(result), Some(status)) if !result.is_success() => format!("{result} ({status})"),
+        (Some(result), _) => result.to_string(),
         (None, _) => dash(),
     };
     [

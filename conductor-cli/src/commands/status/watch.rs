@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use comfy_table::CellAlignment;
 use conductor_core::name::UnitName;
 use conductor_core::plan::ActiveState;
-use conductor_host::{InstanceStatus, Status};
+use conductor_host::{InstanceStatus, Status, UnitResult};
 
 use super::age;
 use crate::human;
@@ -89,7 +89,7 @@ fn summary(status: &Status, rows: &[Row<'_>]) -> String {
     let cpu: u64 = rows.iter().filter_map(|row| row.cpu).sum();
     let jobs = || status.services.iter().flat_map(|service| &service.jobs);
     let running = jobs().filter(|job| job.running).count();
-    let is_failed = |result: &String| result != "success";
+    let is_failed = |result: &UnitResult| !result.is_success();
     let failed = jobs().filter(|job| job.result.as_ref().is_some_and(is_failed)).count();
     format!(
         "{healthy} of {} healthy, cpu {}, memory {}; {} jobs, {running} running, {failed} failed",
@@ -129,12 +129,12 @@ fn health(instance: &InstanceStatus) -> String {
     match (state(instance), found, &instance.result) {
         (ActiveState::Active | ActiveState::Activating, Some(found), _) => found,
         (_, _, Some(result)) => format!("{} ({result})", instance.active_state),
-        (_, _, None) => instance.active_state.clone(),
+        (_, _, None) => instance.active_state.to_string(),
     }
 }
 
 fn state(instance: &InstanceStatus) -> ActiveState {
-    match ActiveState::from_property(&instance.active_state) {
+    match instance.active_state {
         ActiveState::Active if !instance.healthy => ActiveState::Activating,
         state => state,
     }
@@ -147,50 +147,29 @@ fn percent(tenths: u64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use conductor_host::ServiceStatus;
+    use serde_json::{Value, json};
     use unicode_width::UnicodeWidthStr as _;
 
     use super::*;
 
-    fn instance(id: &str, number: u16, cpu_usec: u64, healthy: bool) -> InstanceStatus {
-        InstanceStatus {
-            unit: format!("conductor-{id}-v1.0a1b2c-{number}.service").parse().unwrap(),
-            instance: number,
-            revision: "v1".parse().unwrap(),
-            digest: "0a1b2c".to_owned(),
-            image: None,
-            image_id: None,
-            main_pid: Some(1),
-            port: None,
-            socket: None,
-            active_state: "active".to_owned(),
-            sub_state: "running".to_owned(),
-            healthy,
-            status: Some(format!("healthy: {}", "200 OK ".repeat(20))),
-            last_check: None,
-            result: None,
-            retried: false,
-            restarts: Some(123_456),
-            memory_bytes: Some(1 << 39),
-            cpu_usec: Some(cpu_usec),
-            since: Some(crate::commands::status::now()),
-            rendered_by: "0.1.0".to_owned(),
-            outdated: None,
-        }
+    fn instance(id: &str, number: u16, cpu_usec: u64, healthy: bool) -> Value {
+        json!({
+            "unit": format!("conductor-{id}-v1.0a1b2c-{number}.service"), "instance": number, "revision": "v1",
+            "digest": "0a1b2c", "main_pid": 1, "active_state": "active", "sub_state": "running", "healthy": healthy,
+            "status": format!("healthy: {}", "200 OK ".repeat(20)), "retried": false, "restarts": 123_456,
+            "memory_bytes": 1_u64 << 39, "cpu_usec": cpu_usec, "since": crate::commands::status::now(),
+            "rendered_by": "0.1.0",
+        })
     }
 
-    fn status(instances: Vec<(&str, InstanceStatus)>) -> Status {
-        let services = instances.into_iter().map(|(id, instance)| ServiceStatus {
-            id: id.parse().unwrap(),
-            application: None,
-            revision: None,
-            instances: vec![instance],
-            releases: Vec::new(),
-            jobs: Vec::new(),
-            volumes: Vec::new(),
-            networks: Vec::new(),
+    fn status(instances: Vec<(&str, Value)>) -> Status {
+        let services = instances.into_iter().map(|(id, instance)| {
+            json!({
+                "id": id, "instances": [instance], "releases": [], "jobs": [], "volumes": [], "networks": [],
+            })
         });
-        Status { services: services.collect(), left_files: Vec::new() }
+        let services: Vec<_> = services.collect();
+        serde_json::from_value(json!({"services": services, "left_files": []})).unwrap()
     }
 
     #[test]

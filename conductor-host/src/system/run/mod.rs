@@ -27,6 +27,7 @@ pub(crate) use self::place::RunSocket;
 use super::outcome::Outcome;
 use super::scheduled::CommandEnd;
 use super::systemd::{Systemd, SystemdError};
+use crate::words::UnitResult;
 use conductor_core::error::{PathContext as _, PathError};
 use conductor_core::name::UnitName;
 
@@ -43,9 +44,10 @@ const TRIES: u32 = 5;
 
 /// How a unit ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct UnitEnd {
     /// systemd's result: `success`, `exit-code`, `signal`, `timeout`, `oom-kill`, ...
-    pub result: String,
+    pub result: UnitResult,
     /// How its main process ended, if it had one.
     pub end: Option<CommandEnd>,
     /// The processes that were rejected at the socket, with reasons.

@@ -17,11 +17,13 @@ impl Systemd {
     /// It does not answer.
     pub(crate) fn about_itself(&self) -> Result<Manager, SystemdError> {
         let number = |value: zbus::Result<OwnedVariant>| u64::try_from(value.ok()?).ok();
-        let (version, soft, hard) = block_on(future::join3(
-            self.property(MANAGER, "Version"),
-            self.property(MANAGER, "DefaultLimitNOFILESoft"),
-            self.property(MANAGER, "DefaultLimitNOFILE"),
-        ));
+        let (version, soft, hard) = block_on(|| {
+            future::join3(
+                self.property(MANAGER, "Version"),
+                self.property(MANAGER, "DefaultLimitNOFILESoft"),
+                self.property(MANAGER, "DefaultLimitNOFILE"),
+            )
+        });
         let version = version
             .map_err(|source| SystemdError::Connect { address: self.address.clone(), source })?;
         let version = String::try_from(version).unwrap_or_default();
@@ -33,7 +35,7 @@ impl Systemd {
     /// # Errors
     /// It does not answer.
     pub(crate) fn active_among(&self, units: &[&str]) -> Result<Vec<String>, SystemdError> {
-        let listed = block_on(self.manager.list_units_by_patterns(&["active"], units));
+        let listed = block_on(|| self.manager.list_units_by_patterns(&["active"], units));
         let listed =
             listed.map_err(|source| SystemdError::Call { call: "ListUnitsByPatterns", source })?;
         Ok(listed.into_iter().map(|unit| unit.name).collect())
@@ -41,7 +43,7 @@ impl Systemd {
 
     /// Returns the limit that a service has for what it writes to the journal; `None` if it has none of its own.
     pub(crate) fn rate_limit(&self, unit: &str) -> Option<RateLimit> {
-        let (interval, burst) = block_on(async {
+        let (interval, burst) = block_on(async || {
             // One that does not run is loaded.
             let path = self.manager.load_unit(unit).await.ok()?;
             let properties = PropertiesProxy::builder(&self.connection).path(&path);

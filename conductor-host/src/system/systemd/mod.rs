@@ -132,7 +132,7 @@ impl Systemd {
     /// # Errors
     /// It cannot, or is.
     pub fn check(&self) -> Result<(), SystemdError> {
-        block_on(self.check_version())
+        block_on(|| self.check_version())
     }
 
     /// As [`check`](Self::check). It is not part of the connecting, so that the first question need not wait for the
@@ -166,7 +166,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer.
     pub fn states(&self) -> Result<States, SystemdError> {
-        Ok(states(&block_on(self.list())?))
+        Ok(states(&block_on(|| self.list())?))
     }
 
     pub(super) async fn list(&self) -> Result<Vec<ListedUnit>, SystemdError> {
@@ -210,7 +210,7 @@ impl Systemd {
         if changed.is_some_and(<[_]>::is_empty) {
             return Ok(false);
         }
-        block_on(async {
+        block_on(async || {
             let held = self.list().await?;
             let concerned = held.into_iter().filter(|unit| {
                 // The file of a template is that of its instances.
@@ -239,7 +239,7 @@ impl Systemd {
     /// Resets failed units, so that they are not listed after their removal. It is not an error if a unit is
     /// not loaded.
     pub fn reset_failed(&self, units: &[UnitName]) {
-        block_on(async {
+        block_on(async || {
             let calls =
                 stream::iter(units).map(|unit| self.manager.reset_failed_unit(unit.as_str()));
             calls.buffer_unordered(CALLS_AT_A_TIME).for_each(|_| async {}).await;

@@ -17,9 +17,11 @@ use super::{
     CALLS_AT_A_TIME, SERVICE, SLICE, States, Systemd, SystemdError, UNIT, UNITS_AT_A_TIME, states,
 };
 use crate::host::Condition;
+use crate::words::UnitResult;
 
 /// The properties of a running unit.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct UnitDetails {
     /// How often systemd restarted it automatically.
     pub restarts: Option<u32>,
@@ -40,11 +42,12 @@ pub struct UnitDetails {
     /// The process that systemd supervises.
     pub main_pid: Option<u32>,
     /// systemd's result of its last stop: `success`, `exit-code`, `signal`, ...
-    pub result: Option<String>,
+    pub result: Option<UnitResult>,
 }
 
 /// What a unit uses, and how it does.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct UnitUsage {
     /// How often systemd restarted it automatically.
     pub restarts: Option<u32>,
@@ -92,14 +95,14 @@ impl Systemd {
 
     /// Returns the states of some units and of `others`, and properties of the former, which are read for this many
     /// units at a time. A unit that is not loaded has none.
-    fn states_and<T: Default>(
+    fn states_and<T: Default + Send>(
         &self,
         units: &[&UnitName],
         others: &[&UnitName],
         at_a_time: usize,
-        read: &impl AsyncFn(&OwnedObjectPath) -> Result<T, SystemdError>,
+        read: &(impl AsyncFn(&OwnedObjectPath) -> Result<T, SystemdError> + Sync),
     ) -> Result<(States, Vec<T>), SystemdError> {
-        block_on(async {
+        block_on(async || {
             let held = self.list_some(&[units, others].concat()).await?;
             let paths: HashMap<&str, &OwnedObjectPath> =
                 held.iter().map(|unit| (unit.name.as_str(), &unit.path)).collect();
@@ -119,7 +122,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer.
     pub fn conditions(&self, units: &[UnitName]) -> Result<Vec<Condition>, SystemdError> {
-        block_on(async {
+        block_on(async || {
             let names: Vec<_> = units.iter().collect();
             let held: HashMap<String, ListedUnit> = self
                 .list_some(&names)
@@ -161,7 +164,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer.
     pub fn control_group(&self, unit: &UnitName) -> Result<Option<PathBuf>, SystemdError> {
-        block_on(async {
+        block_on(async || {
             let held = self.list_some(&[unit]).await?;
             let Some(unit) = held.into_iter().find(|held| held.name == unit.as_str()) else {
                 return Ok(None);
@@ -224,7 +227,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer.
     pub(in crate::system) fn up(&self, unit: &UnitName) -> Result<Option<u32>, SystemdError> {
-        block_on(async {
+        block_on(async || {
             let Some(path) = self.path(unit).await? else { return Ok(None) };
             let state = self.active_state(&path).await?;
             let main = self.get(&path, SERVICE, "MainPID").await?;
@@ -242,7 +245,7 @@ impl Systemd {
     /// # Errors
     /// systemd does not answer.
     pub(in crate::system) fn is_held(&self, unit: &UnitName) -> Result<bool, SystemdError> {
-        block_on(async {
+        block_on(async || {
             let Some(path) = self.path(unit).await? else { return Ok(false) };
             let state = self.active_state(&path).await?;
             Ok(!state.is_down())

@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let (wanted, words) = words.split_first().expect("see the usage");
     let wanted: Result<u32, &str> = wanted.parse().map_err(|_| *wanted);
     let mut told = 0;
-    let mut watcher = |event: &Event<'_>| {
+    let mut watcher = |event: Event| {
         let place = match event {
             Event::Step { step, .. } => format!("before: {step}"),
             Event::Done { step, .. } => format!("after: {step}"),
