@@ -1,5 +1,6 @@
 //! Services with three releases each, on a fake host.
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::LazyLock;
@@ -31,6 +32,9 @@ static SHARED: LazyLock<UnitSet> =
 
 static TEMPLATES: LazyLock<Templates> = LazyLock::new(|| Templates::new(&[]).unwrap());
 
+static PROXY_TEMPLATES: LazyLock<ProxyTemplates> =
+    LazyLock::new(|| ProxyTemplates::new([]).unwrap());
+
 /// A service, and the settings that it was made from.
 struct Member {
     id: ServiceId,
@@ -38,6 +42,8 @@ struct Member {
     settings: Settings,
     /// By release, and by name of the upstream.
     releases: Vec<Vec<&'static Service>>,
+    /// The units of a release with a record: compiling them takes longer than a change on a fake host.
+    compiled: RefCell<BTreeMap<(usize, Option<Record>), UnitSet>>,
 }
 
 /// Services on a fake host.
@@ -86,7 +92,13 @@ impl Fleet {
             };
             let releases = (0..RELEASES).map(by_name).collect();
             let settings = settings.clone();
-            fleet.members.push(Member { id: id(number), number, settings, releases });
+            fleet.members.push(Member {
+                id: id(number),
+                number,
+                settings,
+                releases,
+                compiled: RefCell::default(),
+            });
             fleet.find(fleet.members.len() - 1, start);
         }
         let (watches, names) = (Arc::clone(&fleet.watches), Arc::clone(&fleet.names));
@@ -505,12 +517,16 @@ impl Fleet {
 impl Member {
     /// Returns the units of a release.
     fn compile(&self, release: usize, record: Option<&Record>) -> UnitSet {
-        let service = self.releases[release][0];
-        let first = 20_000 + 200 * self.number + 10 * u16::try_from(release).unwrap();
-        let ports: BTreeMap<u16, Port> =
-            (1..=INSTANCES).map(|n| (n, (first + n).to_string().parse().unwrap())).collect();
-        let release = Release::new(service, service.own_revision().unwrap(), &TEMPLATES);
-        release.compile(&ports, record, Scope::System, &TEMPLATES).unwrap()
+        let mut compiled = self.compiled.borrow_mut();
+        let units = compiled.entry((release, record.cloned())).or_insert_with(|| {
+            let service = self.releases[release][0];
+            let first = 20_000 + 200 * self.number + 10 * u16::try_from(release).unwrap();
+            let ports: BTreeMap<u16, Port> =
+                (1..=INSTANCES).map(|n| (n, (first + n).to_string().parse().unwrap())).collect();
+            let release = Release::new(service, service.own_revision().unwrap(), &TEMPLATES);
+            release.compile(&ports, record, Scope::System, &TEMPLATES).unwrap()
+        });
+        units.clone()
     }
 
     /// Returns the units of a release's jobs.
@@ -561,7 +577,6 @@ fn name_of_socket(id: &ServiceId, instance: u16) -> Endpoint {
 }
 
 fn upstream(service: &Service, endpoints: BTreeSet<Endpoint>) -> UpstreamFile {
-    let templates = ProxyTemplates::new([]).unwrap();
     let endpoints: Vec<_> = endpoints.into_iter().collect();
-    templates.render(service.proxy.as_ref().unwrap(), &service.id, &endpoints).unwrap()
+    PROXY_TEMPLATES.render(service.proxy.as_ref().unwrap(), &service.id, &endpoints).unwrap()
 }
