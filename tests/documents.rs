@@ -124,3 +124,33 @@ fn each_message_that_is_explained_is_there() {
     }
     assert!(count > 20, "{count}");
 }
+
+/// A default that stands in two documents is wrong in one of them after it changes: it has its place in the
+/// reference, which is generated from the code.
+#[test]
+fn a_default_is_in_the_reference_alone() {
+    let is_value = |word: &str| word.starts_with(|char: char| char.is_ascii_digit());
+    let mut wrong = Vec::new();
+    for file in files(&root().join("docs"), &["md"]) {
+        // Decisions and measurements tell of their time.
+        let is_other = ["reference.md", "benchmarks.md"].iter().all(|name| !file.ends_with(name));
+        if !is_other || file.starts_with(root().join("docs/decisions")) {
+            continue;
+        }
+        let text = read(&file);
+        let words: Vec<_> = text
+            .split_whitespace()
+            .map(|word| word.trim_matches(['`', '(', ')', ',', '.']))
+            .collect();
+        for at in (0..words.len()).filter(|at| words[*at].starts_with("default")) {
+            let names = ["is", "of", "to"].iter().any(|word| words.get(at + 1) == Some(word))
+                && words.get(at + 2).is_some_and(|word| is_value(word));
+            let before = &words[at.saturating_sub(3)..at];
+            if names || before.ends_with(&["by"]) && before.iter().any(|word| is_value(word)) {
+                let near = &words[at.saturating_sub(6)..words.len().min(at + 6)];
+                wrong.push(format!("{}: {}", file.display(), near.join(" ")));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "name the default in docs/reference.md only:\n{}", wrong.join("\n"));
+}

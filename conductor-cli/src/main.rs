@@ -5,6 +5,8 @@ mod commands;
 mod conclude;
 mod context;
 mod contract;
+#[cfg(test)]
+mod documents;
 mod error_object;
 mod exit_status;
 mod failure;

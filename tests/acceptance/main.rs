@@ -56,6 +56,7 @@ mod programs;
 mod proxy;
 mod prune;
 mod ran;
+mod readme;
 mod reporting;
 mod resources;
 mod run;
@@ -107,6 +108,7 @@ fn main() -> ExitCode {
 fn trials(pool: &Arc<Pool>, left_out: bool) -> Vec<Trial> {
     let mut trials = cases::trials(pool);
     trials.extend(external::trials(pool));
+    trials.extend(readme::trials(pool));
     if left_out {
         eprintln!("CONDUCTOR_TEST_NO_SANDBOX=1: the tests against a real systemd are left out");
     } else {
