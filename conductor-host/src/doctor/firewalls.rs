@@ -11,7 +11,7 @@ pub(crate) const FIREWALLS: [&str; 4] = [NFTABLES, PERSISTENT, FIREWALLD, NETAVA
 const NFTABLES: &str = "nftables.service";
 const PERSISTENT: &str = "netfilter-persistent.service";
 const FIREWALLD: &str = "firewalld.service";
-const NETAVARK: &str = "netavark-firewalld-reload.service";
+pub(crate) const NETAVARK: &str = "netavark-firewalld-reload.service";
 
 /// The firewalls of a host.
 #[derive(Debug, Clone, Default)]
@@ -20,6 +20,8 @@ pub(crate) struct Firewalls {
     pub(crate) active: Vec<String>,
     /// The text of `/etc/nftables.conf`.
     pub(crate) nftables: String,
+    /// Whether the host has the unit that gives podman its rules back; Debian 12 has none.
+    pub(crate) has_netavark: bool,
 }
 
 pub(super) fn judge(facts: &Facts, diagnosis: &mut Diagnosis) {
@@ -74,11 +76,21 @@ pub(super) fn judge(facts: &Facts, diagnosis: &mut Diagnosis) {
             format!("after that, {again}"),
         );
     }
+    // docker hears of the reload, and makes its rules again. podman's go, or at least the zone of its networks, without
+    // which names are not answered.
     if is_active(FIREWALLD) && !is_active(NETAVARK) && !podman.is_empty() {
+        let by_hand = "after each reload podman network reload --all";
         diagnosis.warning(
             Check::Firewall,
-            format!("firewalld removes the rules of podman when it is reloaded: {reached}"),
-            format!("systemctl enable --now {NETAVARK}, or after each reload podman network reload --all"),
+            format!(
+                "firewalld forgets the networks of podman when it is reloaded: then nobody reaches the containers of \
+                 {}, or they find no names",
+                list(podman)
+            ),
+            match facts.firewalls.has_netavark {
+                true => format!("systemctl enable --now {NETAVARK}, or {by_hand}"),
+                false => by_hand.to_owned(),
+            },
         );
     }
 }

@@ -21,7 +21,7 @@ use serde::Serialize;
 
 pub(crate) use engines::{Docker, Podman};
 pub(crate) use facts::{Facts, Seen, Unseeable};
-pub(crate) use firewalls::{FIREWALLS, Firewalls};
+pub(crate) use firewalls::{FIREWALLS, Firewalls, NETAVARK};
 pub(crate) use journal::{Journald, RateLimit};
 pub(crate) use limits::Swap;
 pub(crate) use manager::Manager;

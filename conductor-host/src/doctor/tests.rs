@@ -321,6 +321,7 @@ fn a_firewall_that_flushes_is_named_if_containers_have_a_network() {
     let active = |units: &[&str], nftables: &str| Firewalls {
         active: units.iter().map(|unit| (*unit).to_owned()).collect(),
         nftables: nftables.to_owned(),
+        has_netavark: false,
     };
     let mut facts = host(&[DOCKER, PODMAN]);
     for (firewalls, says) in [
@@ -330,7 +331,6 @@ fn a_firewall_that_flushes_is_named_if_containers_have_a_network() {
         ),
         (active(&["nftables.service"], "# flush ruleset\n"), "restarted or stopped"),
         (active(&["netfilter-persistent.service"], ""), "netfilter-persistent.service replaces"),
-        (active(&["firewalld.service"], ""), "rules of podman"),
     ] {
         facts.firewalls = firewalls;
         let (message, remedy) = one(&facts, Check::Firewall, Severity::Warning);
@@ -340,6 +340,14 @@ fn a_firewall_that_flushes_is_named_if_containers_have_a_network() {
         );
         assert!(remedy.contains("podman network reload --all"), "{remedy}");
     }
+    // docker makes its own again; and a unit that the host does not have cannot be enabled.
+    facts.firewalls = active(&["firewalld.service"], "");
+    let (message, remedy) = one(&facts, Check::Firewall, Severity::Warning);
+    assert!(message.contains("containers of blog, or they"), "{message}");
+    assert_eq!(remedy, "after each reload podman network reload --all");
+    facts.firewalls.has_netavark = true;
+    let (_, remedy) = one(&facts, Check::Firewall, Severity::Warning);
+    assert!(remedy.starts_with("systemctl enable --now netavark-firewalld-reload"), "{remedy}");
     facts.firewalls = active(&["firewalld.service", "netavark-firewalld-reload.service"], "");
     nothing(&facts);
     let on_host = format!("{DOCKER}network_mode: host\n");

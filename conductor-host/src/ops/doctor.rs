@@ -7,8 +7,8 @@ use nix::unistd::geteuid;
 use super::Conductor;
 use super::error::Error;
 use crate::doctor::{
-    Diagnosis, FIREWALLS, Facts, Firewalls, FoundProbe, FoundProxy, Journald, Manager, Nginx,
-    RateLimit, Seen, Unseeable,
+    Diagnosis, FIREWALLS, Facts, Firewalls, FoundProbe, FoundProxy, Journald, Manager, NETAVARK,
+    Nginx, RateLimit, Seen, Unseeable,
 };
 use crate::system::{Proxies, Settings, Systemd, Trust, all_definitions, facts, programs};
 use conductor_core::definition::Runtime;
@@ -152,7 +152,11 @@ fn about(systemd: &Systemd) -> Seen<Manager> {
 
 fn firewalls(systemd: Option<&Systemd>) -> Firewalls {
     let active = systemd.and_then(|systemd| systemd.active_among(&FIREWALLS).ok());
-    Firewalls { active: active.unwrap_or_default(), nftables: facts::nftables() }
+    Firewalls {
+        active: active.unwrap_or_default(),
+        nftables: facts::nftables(),
+        has_netavark: facts::has_unit(NETAVARK),
+    }
 }
 
 /// Returns the limit of what all containers of docker write together; `None` if it is journald's.

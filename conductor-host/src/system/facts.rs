@@ -169,6 +169,12 @@ pub(crate) fn podman(scope: Scope) -> Option<Podman> {
     Some(podman)
 }
 
+/// Returns whether a package brings a unit of this name.
+pub(crate) fn has_unit(name: &str) -> bool {
+    let mut directories = ["/usr/lib/systemd/system", "/lib/systemd/system"].into_iter();
+    directories.any(|directory| Path::new(directory).join(name).exists())
+}
+
 /// Returns the rules that `nftables.service` loads.
 pub(crate) fn nftables() -> String {
     text(Path::new("/etc/nftables.conf")).unwrap_or_default()
