@@ -5,11 +5,13 @@
 
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use libtest_mimic::Trial;
+use libtest_mimic::{Failed, Trial};
+use serde_json::json;
 
+use crate::ansible::fleet::Fleet;
 use crate::background::Background;
 use crate::host::Host;
 use crate::pool::{Company, Pool};
@@ -33,21 +35,59 @@ pub(crate) fn trials(pool: &Arc<Pool>) -> Vec<Trial> {
     let Some(directory) = env::var_os(DEBS) else { return Vec::new() };
     let directory = PathBuf::from(directory);
     let name = "debian_package::it_is_installed_used_upgraded_removed_and_purged".to_owned();
-    let test = move |host: &Host| life(host, &directory);
-    vec![pool.trial(Company::Others, name, move |pool| pool.run(&test))]
+    let by_ansible = "debian_package::ansible_installs_and_upgrades_it".to_owned();
+    let same = directory.clone();
+    let test = move |host: &Host| life(host, &same);
+    vec![
+        pool.trial(Company::Others, name, move |pool| pool.run(&test)),
+        pool.trial(Company::Others, by_ansible, move |pool| by_playbook(pool, &directory)),
+    ]
 }
 
-fn life(host: &Host, directory: &std::path::Path) {
+/// Returns the package of a revision.
+fn package(directory: &Path, revision: &str) -> PathBuf {
+    let files = fs::read_dir(directory).expect("the packages").flatten();
+    let end = format!("-{revision}_amd64.deb");
+    let mut files = files.filter(|file| file.file_name().to_string_lossy().ends_with(&end));
+    files.next().expect("a package").path()
+}
+
+/// The playbook of the guide, with the package; and what the role then does without a path of conductor.
+fn by_playbook(pool: &Pool, directory: &Path) -> Result<(), Failed> {
+    let host = pool.bare_with(&["python3-apt"])?;
+    let fleet = Fleet::new(vec![("web1", &host)])?;
+    let (_, playbook) = include_str!("../../docs/ansible.md")
+        .split_once("`package.yml`:\n\n```yaml\n")
+        .expect("the guide has it");
+    let (playbook, _) = playbook.split_once("```").expect("it ends");
+    fleet.write("package.yml", playbook);
+    let play = |revision: &str, more: &[&str]| {
+        fs::copy(package(directory, revision), fleet.path("conductor.deb")).expect("a copy");
+        fleet.play(&[&["package.yml"], more].concat())
+    };
+    play("1", &[]).exits(0).says("failed=0");
+    play("1", &[]).exits(0).says("changed=0");
+    let web = json!({"id": "web", "definition": {"command": ["/usr/bin/sleep", "infinity"]}});
+    fleet.task("conductor_service", &web, &[]).changed(true);
+    let running = host.running("web");
+    assert_eq!(running.len(), 1);
+    play("2", &[]).exits(0).says("changed=2");
+    assert_eq!(host.running("web"), running);
+    fleet.task("conductor_service", &web, &[]).changed(false);
+    play("2", &["-e", "conductor_state=absent"]).exits(0).says("changed=1");
+    assert!(host.instances().is_empty());
+    host.sh("test -x /usr/bin/conductor");
+    Ok(host.sandbox.kill()?)
+}
+
+fn life(host: &Host, directory: &Path) {
     host.spoil();
     host.sh(&format!(
         "umount {PROBE} /usr/local/bin/conductor && rm -f {PROBE} /usr/local/bin/conductor"
     ));
     for revision in ["1", "2"] {
-        let files = fs::read_dir(directory).expect("the packages").flatten();
-        let end = format!("-{revision}_amd64.deb");
-        let mut files = files.filter(|file| file.file_name().to_string_lossy().ends_with(&end));
-        let file = files.next().expect("a package").path();
-        fs::copy(file, host.path(&format!("/srv/{revision}.deb"))).expect("a copy");
+        fs::copy(package(directory, revision), host.path(&format!("/srv/{revision}.deb")))
+            .expect("a copy");
     }
     let dpkg = |arguments: &[&str]| Ran::new(host.sandbox.command("dpkg").args(arguments)).exits(0);
 

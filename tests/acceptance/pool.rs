@@ -251,6 +251,12 @@ impl Pool {
         Ok(Host::new(Sandbox::builder(self.tree()?).boot()?))
     }
 
+    /// The same with more of Debian's packages.
+    pub(crate) fn bare_with(&self, packages: &[&str]) -> Result<Host, Failed> {
+        let tree = self.tree()?.clone().with_layer(packages, &mut |line| eprintln!("{line}"))?;
+        Ok(Host::new(Sandbox::builder(&tree).boot()?))
+    }
+
     fn tree(&self) -> Result<&Tree, Failed> {
         let tree = self.tree.get_or_init(|| {
             Tree::ensure(&mut |line| eprintln!("{line}")).map_err(|error| error.to_string())

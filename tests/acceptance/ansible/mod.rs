@@ -2,7 +2,7 @@
 
 pub(crate) mod control;
 mod failing;
-mod fleet;
+pub(crate) mod fleet;
 mod guide;
 mod jobs;
 mod quality;
