@@ -103,6 +103,7 @@ impl Kind {
             }
             ErrorKind::Pull => ("pull", NOT_RUN, "an image cannot be pulled (`run`)"),
             ErrorKind::Network => ("network", NOT_RUN, "a network cannot be made (`run`)"),
+            ErrorKind::Pod => ("pod", NOT_RUN, "a pod cannot be made (`run`)"),
             ErrorKind::NotBegun => (
                 "not_begun",
                 NOT_RUN,
@@ -156,7 +157,7 @@ mod tests {
     use crate::generated::assert_generated;
 
     /// The kinds in the order of the table. Errors of the output have no JSON form.
-    const KINDS: [Kind; 37] = [
+    const KINDS: [Kind; 38] = [
         Kind::Usage,
         Kind::Argument,
         Kind::Host(ErrorKind::Definition),
@@ -180,6 +181,7 @@ mod tests {
         Kind::Host(ErrorKind::Timer),
         Kind::Host(ErrorKind::Pull),
         Kind::Host(ErrorKind::Network),
+        Kind::Host(ErrorKind::Pod),
         Kind::Host(ErrorKind::NotBegun),
         Kind::Terminal,
         Kind::Signals,

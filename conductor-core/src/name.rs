@@ -110,6 +110,15 @@ text_type!(
 );
 
 text_type!(
+    /// The name of a pod of podman.
+    PodName,
+    check_pod,
+    "^[A-Za-z0-9][A-Za-z0-9_.-]{1,127}$",
+    numbers: Numbers::Refused,
+    "The name of a pod of podman: letters, digits, _, . and -."
+);
+
+text_type!(
     /// The name of a systemd unit, with its type suffix (systemd.unit(5)).
     UnitName,
     check_unit_name,
@@ -260,6 +269,24 @@ pub(crate) fn image_volume(instance: u16, path: &HostPath) -> VolumeName {
 /// The directory of native services' volumes, below that for state (`/var/lib`): each is `ID/NAME` in it.
 pub const VOLUMES: &str = "conductor/volumes";
 
+/// What the names of the units begin with that start a pod.
+pub(crate) const POD_UNIT: &str = "pod@";
+
+/// Returns the unit that starts a pod, and with which its containers start again.
+pub fn pod_unit(pod: &PodName) -> UnitName {
+    UnitName(format!("{PREFIX}{POD_UNIT}{pod}.service"))
+}
+
+/// Returns the name of the container that holds the namespaces of a pod; `%i` for the unit of any pod.
+pub fn pod_container(pod: &str) -> String {
+    format!("{pod}-infra")
+}
+
+/// Returns the file, below the runtime directory of systemd, with the PID of what watches that container.
+pub fn pod_file(pod: &str) -> String {
+    format!("{PREFIX}pod-{pod}.pid")
+}
+
 /// Returns the name of the dynamic user as which all units of a native service run: `conductor-ID`.
 ///
 /// A name that systemd accepts has at most 31 characters. A longer id is cut, and followed by two dashes, which
@@ -323,6 +350,16 @@ fn check_engine_volume(text: &str) -> Result<(), Invalid> {
         true => Ok(()),
         false => Err(Invalid::new(format!("{} is not a volume of an engine", shown(text)))
             .hint("docker volume ls, or podman volume ls, lists them: for example shop_data")),
+    }
+}
+
+fn check_pod(text: &str) -> Result<(), Invalid> {
+    const LONGEST: usize = 128;
+    match text.len() > 1 && is_host_name(text, LONGEST) && !text.starts_with('_') {
+        true => Ok(()),
+        false => Err(Invalid::new(format!("{} is not the name of a pod", shown(text))).hint(
+            "use at least two letters, digits, _, . and -, beginning with a letter or a digit: for example shop",
+        )),
     }
 }
 

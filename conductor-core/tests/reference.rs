@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use conductor_core::definition::{
-    Definition, Deploy, Engines, Health, Job, LIMITS, Limits, MEANINGS, Native, Network,
+    Definition, Deploy, Engines, Health, Job, LIMITS, Limits, MEANINGS, Native, Network, PodKeys,
     ProcessKeys, Proxy, schema,
 };
 use conductor_core::service::{Places, Service};
@@ -22,11 +22,12 @@ use serde::forward_to_deserialize_any;
 use serde_json::{Value, json};
 
 /// Where the document says more about a key.
-const SECTIONS: [(&str, &str); 9] = [
+const SECTIONS: [(&str, &str); 10] = [
     ("listen", "#sockets"),
     ("health", "#health"),
     ("ports", "#fixed-ports"),
     ("networks", "#networks"),
+    ("pod", "#pods"),
     ("upstream", "#proxies"),
     ("cap_add", "#relaxing-the-sandbox"),
     ("sandbox", "#relaxing-the-sandbox"),
@@ -151,6 +152,7 @@ fn meanings() -> String {
     let network = "`--network`, with aliases and addresses";
     row("networks", network, network, &refused("it is in the network of the host"));
     row("network_mode", "`--network`", "`--network`", "`none`: `PrivateNetwork=yes`");
+    row("pod", &refused("it has no pods"), "`--pod`", &refused("it is in the network of the host"));
     row("ports", "`--publish`", "`--publish`", "the ports at which the program listens");
     for meaning in MEANINGS {
         let (docker, podman) = match meaning.engines {
@@ -179,6 +181,7 @@ fn the_tables_of_fields_are_generated() {
         ("meanings", meanings()),
         ("definition", table::<Definition>(&schema, "Definition", "field")),
         ("network", table::<Network>(&schema, "Network", "field of a network")),
+        ("pod", table::<PodKeys>(&schema, "Pod", "field of a pod")),
         ("health", table::<Health>(&schema, "Health", "field of `health`")),
         ("job", table::<Job>(&schema, "Job", "field of a job")),
         ("proxy", table::<ProxyKeys>(&settings, "ProxyKeys", "field of `proxy.NAME`")),

@@ -269,6 +269,15 @@ pub const ROWS: &[Row] = &[
             Kept("`Network=`"),
         ],
     ),
+    row(
+        "pod",
+        "its containers share the address of other services, and reach them at 127.0.0.1",
+        [
+            Lost("write networks, and the ids of the services in place of 127.0.0.1"),
+            Lost("write networks, and the ids of the services in place of 127.0.0.1"),
+            Kept("`Pod=`, and a `.pod` file"),
+        ],
+    ),
     alike("env", "`environment`", "`Environment=`"),
     row(
         "env_files",

@@ -92,7 +92,8 @@ impl Given<'_> {
 
     /// Returns the port inside of the container that a health check asks.
     pub(crate) fn checked_port(&self) -> Option<u16> {
-        let ServiceFields { health, ports, port, .. } = &**self.service;
+        let ServiceFields { health, port, .. } = &**self.service;
+        let ports = self.service.published();
         let asked = health.as_ref()?.port;
         match asked {
             Some(asked) => ports.iter().find(|port| port.is_tcp(asked)).map(|port| {

@@ -11,11 +11,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use conductor_core::error::PathError;
-use conductor_core::name::{ProxyName, ServiceId, UnitName};
+use conductor_core::name::{PodName, ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Hook, Step};
 use conductor_core::proxy::UpstreamChange;
 use conductor_core::service::NetworkSettings;
-use conductor_core::unit::{EngineImage, EngineNetwork, LocalImage, NamedVolume};
+use conductor_core::unit::{EngineImage, EngineNetwork, EnginePod, LocalImage, NamedVolume};
 use conductor_core::value::HostPath;
 
 use crate::system::{EngineError, JobError, JobType, LastWords, ProxyError, SystemdError};
@@ -114,6 +114,13 @@ pub trait Host {
     /// Removes a network. One that conductor did not make, or that is not there, is not an error. If a container
     /// uses it, it stays, and that is an error.
     async fn remove_network(&self, network: &EngineNetwork) -> Result<(), EngineError>;
+
+    /// Makes a pod, unless podman has it. One of that name that was made otherwise, or by somebody else, is an error.
+    async fn make_pod(&self, pod: &EnginePod) -> Result<(), EngineError>;
+
+    /// Stops and removes a pod. One that conductor did not make, or that is not there, is not an error. If another
+    /// container is in it, it stays, and this is an error.
+    async fn remove_pod(&self, pod: &PodName) -> Result<(), EngineError>;
 
     /// Removes a named volume of a service with all data in it. One that is not there is not an error.
     async fn remove_volume(

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ops::Error;
 use crate::system::networks::{NETWORK_OTHERWISE, OTHERWISE};
+use crate::system::pods;
 use crate::system::{EngineError, JobError, ProxyError};
 use crate::words::CauseKind;
 
@@ -150,6 +151,9 @@ pub enum Cause {
     /// A network could not be made.
     #[error(transparent)]
     Network(EngineError),
+    /// A pod could not be made.
+    #[error("{0}")]
+    Pod(EngineError),
     /// The image of a release is gone, and its name means another one.
     #[error("{said}")]
     ImageGone {
@@ -227,6 +231,7 @@ impl Cause {
             Self::Unhealthy { .. } => CauseKind::Unhealthy,
             Self::Pull(_) => CauseKind::Pull,
             Self::Network(_) => CauseKind::Network,
+            Self::Pod(_) => CauseKind::Pod,
             Self::ImageGone { .. } => CauseKind::ImageGone,
             Self::Plan(_) => CauseKind::Plan,
             Self::Proxy(_) => CauseKind::Proxy,
@@ -249,6 +254,7 @@ impl Cause {
                 Some("install it: apt install aardvark-dns".into())
             }
             Self::Network(error) if error.said == OTHERWISE => Some(NETWORK_OTHERWISE.into()),
+            Self::Pod(error) => pods::hint(error).map(Into::into),
             Self::Dependent { service } => Some(
                 format!(
                     "it was kept because {service} still needs it: mend what failed in {service}, and run the command \

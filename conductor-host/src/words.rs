@@ -91,6 +91,8 @@ vocabulary!(
         Pull = "pull",
         /// A network could not be made.
         Network = "network",
+        /// A pod could not be made.
+        Pod = "pod",
         /// A kept image was removed, and its name means another one.
         ImageGone = "image_gone",
         /// The service could not be planned with the image that was pulled.

@@ -162,6 +162,43 @@ fn a_network_is_there_as_long_as_it_has_a_user() {
 }
 
 #[test]
+fn a_pod_is_there_as_long_as_it_has_a_user() {
+    let world = World::new();
+    let held = || {
+        let host = world.host.lock().unwrap();
+        let state = host.state();
+        let pods = state.pods.iter().map(ToString::to_string);
+        let networks = state.networks.iter().map(|network| network.name.to_string());
+        pods.chain(networks).collect::<Vec<_>>().join(" ")
+    };
+    let member = |id: &str, revision: &str, pod: &str| {
+        let text = format!(
+            "id: {id}\nruntime: podman\nimage: {id}\nrevision: {revision}\n\
+             pod: {{name: {pod}, networks: [net]}}\ndeploy: {{keep: 0}}\n"
+        );
+        Service::parse(Path::new("x.yaml"), &text).unwrap()
+    };
+    world.change(&apply(vec![member("a", "v1", "shop"), member("b", "v1", "shop")]));
+    assert_eq!(held(), "shop net");
+    assert!(
+        !world.change(&apply(vec![member("a", "v1", "shop"), member("b", "v1", "shop")])).changed
+    );
+    // What does not start leaves no pod.
+    let report = world.try_to(&apply(vec![member("c", "bad", "till")])).unwrap();
+    assert_eq!(report.failures().count(), 1);
+    assert_eq!(held(), "shop net");
+    // One of two moves on.
+    world.change(&apply(vec![member("a", "v1", "till")]));
+    assert_eq!(held(), "shop till net");
+    world.change(&apply(vec![member("b", "v2", "till")]));
+    assert_eq!(held(), "till net");
+    let status = world.conductor.status(Some(&"a".parse().unwrap())).unwrap();
+    assert_eq!(status.services[0].pods[0].as_str(), "till");
+    world.change(&Change::RemoveAll);
+    assert_eq!(held(), "");
+}
+
+#[test]
 fn a_fixed_port_is_nobody_elses() {
     let world = World::new();
     let native = |id: &str, more: &str| {

@@ -15,6 +15,7 @@ remove_containers() {
     fi
     if [ -e /var/lib/containers/storage/db.sql ]; then
         remove_containers_of podman --time 0
+        remove_pods
     fi
 }
 
@@ -32,6 +33,14 @@ remove_containers_of() {
         else
             "$engine" rm --force "$@" $held >/dev/null
         fi
+    done
+}
+
+# Those of a test that failed. Removed twice, as a container whose conmon was killed.
+remove_pods() {
+    for pod in $(podman pod ls --quiet); do
+        podman pod rm --force --time 0 "$pod" >/dev/null 2>&1 \
+            || podman pod rm --force --time 0 "$pod" >/dev/null
     done
 }
 

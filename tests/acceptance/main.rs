@@ -50,6 +50,7 @@ mod networks;
 mod numbers;
 mod older_files;
 mod operator_mistakes;
+mod pods;
 mod pool;
 mod ports;
 mod programs;

@@ -5,6 +5,7 @@ use conductor_sandbox::Engine;
 use crate::Test;
 use crate::containers::containers;
 use crate::host::Host;
+use crate::pods;
 
 pub(crate) const TESTS: &[Test] = &[
     ("docker_services_find_each_other", |host| find_each_other(host, Engine::Docker)),
@@ -13,6 +14,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("podman_has_a_network_as_long_as_it_is_used", |host| as_long_as_used(host, Engine::Podman)),
     ("docker_makes_a_network_once", docker_makes_a_network_once),
     ("podman_says_that_it_knows_no_names", says_that_it_knows_no_names),
+    ("podman_services_share_a_pod", pods::share),
+    ("podman_has_a_pod_as_long_as_it_is_used", pods::as_long_as_used),
 ];
 
 /// A health check of a server without a port of the host.

@@ -40,6 +40,10 @@ pub const TURN: Template =
 pub const EVENT: Template =
     Template { file: "event.service.hbs", text: include_str!("../event.service.hbs") };
 
+/// What starts a pod of podman, and starts its containers again with it; one for all pods.
+pub const POD: Template =
+    Template { file: "pod.service.hbs", text: include_str!("../pod.service.hbs") };
+
 /// A command that runs once and to its end.
 pub const COMMAND: Template =
     Template { file: "command.service.hbs", text: include_str!("../command.service.hbs") };
@@ -53,5 +57,5 @@ pub const NGINX: Template =
     Template { file: "nginx.upstream.hbs", text: include_str!("../nginx.upstream.hbs") };
 
 /// All templates of units.
-pub const ALL: [Template; 9] =
-    [INSTANCE, TARGET, START, START_TIMER, RETRY, TURN, EVENT, COMMAND, TIMER];
+pub const ALL: [Template; 10] =
+    [INSTANCE, TARGET, START, START_TIMER, RETRY, TURN, EVENT, POD, COMMAND, TIMER];

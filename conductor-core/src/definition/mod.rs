@@ -14,6 +14,7 @@ mod json;
 mod limits;
 mod lines;
 mod networks;
+mod pod;
 mod problem;
 mod process;
 mod processes;
@@ -37,6 +38,7 @@ pub use format::Format;
 pub use hooks::{HookKeys, Hooks};
 pub use limits::{CheckedLimits, LIMITS, LimitMeaning, Limits};
 pub use networks::{Network, Networks};
+pub use pod::{Pod, PodKeys};
 pub use process::{Engines, MEANINGS, Meaning, Native, Process, ProcessKeys};
 pub use processes::{OWN_KEYS, Processes};
 pub use raw::{

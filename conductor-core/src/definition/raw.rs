@@ -13,6 +13,7 @@ use super::field::{Field, Table};
 use super::hooks::Hooks;
 use super::limits::Limits;
 use super::networks::Networks;
+use super::pod::Pod;
 use super::process::ProcessKeys;
 use super::processes::Processes;
 use crate::name::{JobName, ProxyName, Revision, ServiceId};
@@ -100,6 +101,11 @@ pub struct Definition {
     pub networks: Field<Networks>,
     /// The network of the instances, in place of their own or of those of `networks`.
     pub network_mode: Field<NetworkMode>,
+    /// podman: the pod whose address the containers share with those of other services: they reach each
+    /// other at 127.0.0.1. A name, or a mapping with how `apply` makes the pod: `{name: shop, ports: ["8080:80"]}`. The
+    /// service has one instance, and the old one stops before the new one starts. The pod is removed with
+    /// its last user. Jobs, `deploy.before` and `conductor run` are in it, too.
+    pub pod: Field<Pod>,
     /// Environment variables; values are passed on byte for byte. conductor sets `PORT` or `SOCKET`
     /// if the service has a port or a socket. Variables that systemd sets for a unit's processes
     /// are rejected: `NOTIFY_SOCKET`, `EXIT_STATUS`, `RUNTIME_DIRECTORY`, `LISTEN_FDS` and similar.

@@ -48,6 +48,7 @@ pub use dependencies::{Dependencies, Wait};
 pub use images::{
     asked_of, changes_jobs, kept_tag, moved, other_images, with_images, with_images_of,
 };
+pub use networks::Common;
 pub use ports::{
     Holder, PortError, allocate, fixed_ports, given, held_ports, last_given, needs_ports,
 };

@@ -1,28 +1,75 @@
-//! The networks of containers: the steps that make them before their first user starts, and that remove them with
-//! their last one.
+//! The networks and pods of containers: the steps that make them before their first user starts, and that remove them
+//! with their last one.
 //!
 //! A unit on the host is a user, also that of a kept release. So a network is removed before the file of its last
-//! user: until then, the same change can be planned again.
+//! user: until then, the same change can be planned again. A pod may be in a network: the network is made first, and
+//! removed last.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Observed, ServicePlan, Step};
-use crate::name::UnitName;
+use crate::name::{PodName, UnitName};
 use crate::unit::{EngineNetwork, Unit};
 
-/// Returns the networks of units.
-fn of<'u>(units: impl Iterator<Item = &'u Unit>) -> BTreeSet<EngineNetwork> {
-    units.flat_map(|unit| unit.metadata.kind.networks()).collect()
+/// What containers of several services have in common, in the order in which it is removed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Common {
+    /// A pod.
+    Pod(PodName),
+    /// A network.
+    Network(EngineNetwork),
 }
 
-/// Returns the steps that make the networks of units.
-pub(super) fn ready<'u>(units: impl Iterator<Item = &'u Unit>) -> impl Iterator<Item = Step> {
+impl Common {
+    /// Returns what a step makes or removes, if it does.
+    pub fn of(step: &Step) -> Option<Self> {
+        match step {
+            Step::MakeNetwork(network, _) => Some(Self::Network(network.clone())),
+            Step::MakePod(pod) => Some(Self::Pod(pod.name.clone())),
+            _ => Self::removed(step),
+        }
+    }
+
+    fn removed(step: &Step) -> Option<Self> {
+        match step {
+            Step::RemoveNetwork(network) => Some(Self::Network(network.clone())),
+            Step::RemovePod(pod) => Some(Self::Pod(pod.clone())),
+            _ => None,
+        }
+    }
+
+    fn remove(self) -> Step {
+        match self {
+            Self::Pod(pod) => Step::RemovePod(pod),
+            Self::Network(network) => Step::RemoveNetwork(network),
+        }
+    }
+}
+
+/// Returns what units have in common with others.
+fn of<'u>(units: impl Iterator<Item = &'u Unit>) -> BTreeSet<Common> {
+    let common = units.flat_map(|unit| {
+        let kind = &unit.metadata.kind;
+        let pod = kind.pod().map(|pod| Common::Pod(pod.name.clone()));
+        kind.networks().map(Common::Network).chain(pod)
+    });
+    common.collect()
+}
+
+/// Returns the steps that make the networks and pods of units.
+pub(super) fn ready<'u>(
+    units: impl Iterator<Item = &'u Unit> + Clone,
+) -> impl Iterator<Item = Step> {
     let networks: BTreeMap<_, _> =
-        units.flat_map(|unit| unit.metadata.kind.network_settings()).collect();
-    networks.into_iter().map(|(network, settings)| Step::MakeNetwork(network, settings.clone()))
+        units.clone().flat_map(|unit| unit.metadata.kind.network_settings()).collect();
+    let pods: BTreeSet<_> = units.filter_map(|unit| unit.metadata.kind.pod()).collect();
+    let networks = networks
+        .into_iter()
+        .map(|(network, settings)| Step::MakeNetwork(network, settings.clone()));
+    networks.chain(pods.into_iter().cloned().map(Step::MakePod))
 }
 
-/// Returns the steps that remove the networks of some units that others do not have.
+/// Returns the steps that remove the networks and pods of some units that others do not have.
 pub(super) fn left<'u>(
     old: impl Iterator<Item = &'u Unit>,
     others: impl Iterator<Item = &'u Unit>,
@@ -30,12 +77,12 @@ pub(super) fn left<'u>(
     let old = of(old);
     // Most services have none.
     let others = if old.is_empty() { BTreeSet::new() } else { of(others) };
-    old.difference(&others).cloned().map(Step::RemoveNetwork).collect()
+    old.difference(&others).cloned().map(Common::remove).collect()
 }
 
-/// Keeps the networks that units of other services have, before or after the change.
+/// Keeps the networks and pods that units of other services have, before or after the change.
 pub(super) fn keep_used(services: &mut [ServicePlan], observed: &Observed) {
-    let removes = |step: &Step| matches!(step, Step::RemoveNetwork(_));
+    let removes = |step: &Step| Common::removed(step).is_some();
     if !services.iter().any(|plan| plan.finish.iter().chain(&plan.undo).any(removes)) {
         return;
     }
@@ -50,9 +97,8 @@ pub(super) fn keep_used(services: &mut [ServicePlan], observed: &Observed) {
     }
     let after = of(after.into_values());
     let before = of(observed.set.units.values());
-    let used = |step: &Step, by: &BTreeSet<EngineNetwork>| match step {
-        Step::RemoveNetwork(network) => by.contains(network),
-        _ => false,
+    let used = |step: &Step, by: &BTreeSet<Common>| {
+        Common::removed(step).is_some_and(|common| by.contains(&common))
     };
     for plan in services {
         plan.finish.retain(|step| !used(step, &after));

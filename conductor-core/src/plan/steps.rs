@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use crate::name::{ProxyName, ServiceId, UnitName};
+use crate::name::{PodName, ProxyName, ServiceId, UnitName};
 use crate::proxy::{UpstreamChange, UpstreamFile};
 use crate::service::NetworkSettings;
-use crate::unit::{EngineImage, EngineNetwork, Link, NamedVolume, Unit};
+use crate::unit::{EngineImage, EngineNetwork, EnginePod, Link, NamedVolume, Unit};
 use crate::value::{Digest, HostPath, Span};
 
 /// One idempotent change to the host, or a condition for the next step.
@@ -36,6 +36,8 @@ pub enum Step {
     },
     /// Make a network, unless the engine has it.
     MakeNetwork(EngineNetwork, NetworkSettings),
+    /// Make a pod, unless podman has it.
+    MakePod(EnginePod),
     /// Run a command once, as its own unit, and wait for its end.
     Run(Hook),
     /// Write a unit file.
@@ -130,6 +132,8 @@ pub enum Step {
     },
     /// Remove a network that conductor made and that nothing uses any more.
     RemoveNetwork(EngineNetwork),
+    /// Remove a pod that conductor made and that nothing uses any more.
+    RemovePod(PodName),
     /// Remove a name of an image that no release on the host uses, and the image if that was its last name.
     RemoveImage(EngineImage),
 }
@@ -145,6 +149,8 @@ crate::vocabulary!(
         Tag = "tag",
         /// Make a network.
         MakeNetwork = "make_network",
+        /// Make a pod.
+        MakePod = "make_pod",
         /// Run a command once.
         Run = "run",
         /// Write a unit file.
@@ -183,6 +189,8 @@ crate::vocabulary!(
         RemoveVolume = "remove_volume",
         /// Remove a network.
         RemoveNetwork = "remove_network",
+        /// Remove a pod.
+        RemovePod = "remove_pod",
         /// Remove a name of an image.
         RemoveImage = "remove_image",
     }
@@ -239,6 +247,7 @@ impl Step {
             Self::Pull { .. } => Action::Pull,
             Self::Tag { .. } => Action::Tag,
             Self::MakeNetwork(..) => Action::MakeNetwork,
+            Self::MakePod(_) => Action::MakePod,
             Self::Run(_) => Action::Run,
             Self::Write { .. } => Action::Write,
             Self::Enable(_) => Action::Enable,
@@ -258,6 +267,7 @@ impl Step {
             Self::Unswitch { .. } => Action::RemoveSocketName,
             Self::RemoveVolume { .. } => Action::RemoveVolume,
             Self::RemoveNetwork(_) => Action::RemoveNetwork,
+            Self::RemovePod(_) => Action::RemovePod,
             Self::RemoveImage(_) => Action::RemoveImage,
         }
     }
@@ -300,6 +310,9 @@ impl fmt::Display for Step {
             Self::MakeNetwork(EngineNetwork { engine, name }, _) => {
                 let engine = engine.program();
                 write!(f, "make the network {name} if {engine} has none of that name")
+            }
+            Self::MakePod(EnginePod { name, .. }) => {
+                write!(f, "make the pod {name} if podman has none of that name")
             }
             Self::Run(Hook { unit, .. }) => write!(f, "run {unit} to its end"),
             Self::Write { name, change: FileChange::New, .. } => write!(f, "write {name}"),
@@ -345,6 +358,7 @@ impl fmt::Display for Step {
             Self::RemoveNetwork(EngineNetwork { engine, name }) => {
                 write!(f, "remove the network {name} of {} if conductor made it", engine.program())
             }
+            Self::RemovePod(name) => write!(f, "remove the pod {name} if conductor made it"),
             Self::RemoveImage(image) => write!(f, "remove the image {}", image.reference),
         }
     }

@@ -208,6 +208,7 @@ pub(super) fn instance_unit(
         contents: BTreeMap::new(),
         volumes,
         networks: release.network_settings(),
+        pod: release.pod(),
         record: record.cloned(),
     }));
     Ok(Unit::new(text, metadata(service, kind)))

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::definition::{NetworkMode, Runtime, ServiceType, defaults};
 use crate::name::{NetworkName, Revision, ServiceId};
-use crate::service::{Connection, Deploy, Health, Limits, Process, Service, ServiceFields};
+use crate::service::{Connection, Deploy, Health, Limits, Pod, Process, Service, ServiceFields};
 use crate::unit::hex;
 use crate::value::{
     Argument, Capability, CredentialName, Directive, EnvName, EnvValue, FixedPort, HostPath,
@@ -42,6 +42,8 @@ struct Fingerprint<'a> {
     networks: &'a BTreeMap<NetworkName, Connection>,
     #[serde(skip_serializing_if = "Option::is_none")]
     network_mode: Option<NetworkMode>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pod: &'a Option<Pod>,
     env: &'a BTreeMap<EnvName, EnvValue>,
     env_files: &'a [HostPath],
     secrets: &'a BTreeMap<CredentialName, HostPath>,
@@ -111,6 +113,7 @@ pub(super) fn digest(
         listen,
         networks,
         network_mode,
+        pod,
         env,
         env_files,
         secrets,
@@ -166,6 +169,7 @@ pub(super) fn digest(
         listen: *listen,
         networks,
         network_mode: *network_mode,
+        pod,
         env,
         env_files,
         secrets,

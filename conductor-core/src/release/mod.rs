@@ -27,8 +27,8 @@ pub use crate::name::{PREFIX, job_unit, timer_unit};
 use crate::runtime::{self, SOCKETS, Scope};
 use crate::service::{HostFile, NetworkSettings, Service};
 use crate::unit::{
-    Engine, EngineImage, EngineNetwork, Instance, Link, Record, TemplateError, Templates, Unit,
-    UnitSet, escape,
+    Engine, EngineImage, EngineNetwork, EnginePod, Instance, Link, Record, TemplateError,
+    Templates, Unit, UnitSet, escape,
 };
 use crate::value::{Endpoint, EnvName, HostPath, Port, Tokens};
 use compile::engine_image;
@@ -257,8 +257,15 @@ impl<'s> Release<'s> {
 
     /// Returns the names of its networks, each with how it is made.
     fn network_settings(&self) -> BTreeMap<NetworkName, NetworkSettings> {
-        let networks = self.service.networks.iter();
+        let of_pod = self.service.pod.iter().flat_map(|pod| &pod.networks);
+        let networks = self.service.networks.iter().chain(of_pod);
         networks.map(|(name, connection)| (name.clone(), connection.settings.clone())).collect()
+    }
+
+    /// Returns the pod of its containers, with how it is made.
+    pub fn pod(&self) -> Option<EnginePod> {
+        let pod = self.service.pod.as_ref()?;
+        Some(EnginePod { name: pod.name.clone(), options: pod.words() })
     }
 
     /// Returns the files of the host that an instance needs, each with its place in the definition.

@@ -63,6 +63,7 @@ pub(super) fn compile(
             pin: pin.clone(),
             volumes: service.named_volumes(),
             networks: release.network_settings(),
+            pod: release.pod(),
             record: record.cloned(),
         }));
         let view = TimerView {

@@ -3,6 +3,7 @@
 //! `conductor-start@ID.service` starts the target of a service at boot. `conductor-start@ID.timer` is for
 //! instances that were given up: ten seconds after its start, `conductor-retry@ID.service` starts them again.
 //! `conductor-event@UNIT.service` tells the hooks of a service that a unit has failed.
+//! `conductor-pod@POD.service` starts a pod of podman before its containers.
 //! `conductor-turn@PLACE.service` holds the place of a scheduled job whose number is limited.
 
 use std::num::NonZero;
@@ -14,7 +15,7 @@ use unit_templates::Template;
 
 use super::hooks::EVENT;
 use super::{PREFIX, VERSION};
-use crate::name::{JobName, ServiceId, UnitName};
+use crate::name::{JobName, POD_UNIT, ServiceId, UnitName, pod_container, pod_file};
 use crate::runtime::{PROBE, Scope};
 use crate::service::Service;
 use crate::unit::escape::probe_line;
@@ -43,6 +44,8 @@ struct SharedView<'a> {
     exec: Lines,
     directory: &'a str,
     event: String,
+    container: String,
+    pid_file: String,
 }
 
 /// What differs between the host's systemd and a user's.
@@ -84,7 +87,7 @@ pub fn shared_units(scope: Scope, templates: &Templates) -> Result<UnitSet, Temp
 }
 
 /// Compiles the units that these services share: also that for their jobs, if one has a limit of
-/// them or the host has, and that for their hooks, if one has hooks. `host_limit` is how many jobs of all services run
+/// them or the host has, and that for their hooks, if one has hooks, and that for pods. `host_limit` is how many jobs of all services run
 /// at the same time, if that is limited.
 ///
 /// # Errors
@@ -105,6 +108,10 @@ pub fn units_shared_by(
     }
     if services.iter().any(|service| !service.hooks.is_empty()) {
         let unit = (format!("{EVENT}.service"), unit_templates::EVENT);
+        set.units.extend(compile(&[unit], host_limit, scope, templates)?.units);
+    }
+    if services.iter().any(|service| service.pod.is_some()) {
+        let unit = (format!("{PREFIX}{POD_UNIT}.service"), unit_templates::POD);
         set.units.extend(compile(&[unit], host_limit, scope, templates)?.units);
     }
     Ok(set)
@@ -129,6 +136,8 @@ fn compile(
         unit_path: place.units,
         exec: turn(host_limit),
         directory: TURNS,
+        container: pod_container("%i"),
+        pid_file: format!("%t/{}", pod_file("%i")),
         event: format!(
             "{PROBE} {}",
             Event::text(Moment::Failed, &format!("{}/%i.service", place.units))

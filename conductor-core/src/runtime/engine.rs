@@ -8,6 +8,7 @@ use probe_protocol::{Client, Docker, Exec, UnitPath};
 use super::options::Start;
 use super::{Instance, PROBE, Parts, health, inside, limits, socket};
 use crate::definition::{PullPolicy, Runtime};
+use crate::name::pod_unit;
 use crate::service::Service;
 use crate::unit::Lines;
 use crate::unit::escape::{CommandLine, command_line, percent, probe_line};
@@ -102,6 +103,7 @@ pub(super) fn podman(instance: &Instance<'_>) -> Parts {
     exec.push("SuccessExitStatus", STOPPED);
     Parts {
         service_type: "notify",
+        unit: after_pod(instance, true),
         exec,
         health,
         resources: resources(instance),
@@ -161,7 +163,22 @@ pub(super) fn podman_once(instance: &Instance<'_>) -> Parts {
         exec.push("ExecStopPost", command_line("-", &remove));
     }
     let limits = limits::directives(instance);
-    Parts { exec, resources: resources(instance), limits, ..Parts::default() }
+    let unit = after_pod(instance, false);
+    Parts { unit, exec, resources: resources(instance), limits, ..Parts::default() }
+}
+
+/// Returns the directives that start the pod of a container before it. With another network namespace, an instance has to
+/// start again. A command that runs once goes on: it would do its work twice.
+fn after_pod(instance: &Instance<'_>, is_restarted: bool) -> Lines {
+    let mut unit = Lines::default();
+    if let Some(pod) = &instance.service.pod {
+        let name = pod_unit(&pod.name);
+        let restarted = is_restarted.then_some("PartOf");
+        for directive in ["Wants", "After"].into_iter().chain(restarted) {
+            unit.push(directive, &name);
+        }
+    }
+    unit
 }
 
 /// Adds the command that brings the image of a job back if somebody removed it: the same image, by its digest. Nothing

@@ -81,7 +81,7 @@ fn address(instance: &Instance<'_>) -> SocketAddr {
 /// Returns where the host reaches the fixed port that is checked, if it is one.
 fn fixed_port(service: &Service) -> Option<SocketAddr> {
     let checked = service.health.as_ref()?.port?;
-    let port = service.ports.iter().find(|port| port.is_tcp(checked))?;
+    let port = service.published().iter().find(|port| port.is_tcp(checked))?;
     Some(port.reached_at(checked))
 }
 

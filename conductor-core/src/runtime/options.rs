@@ -270,6 +270,7 @@ fn defined(start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
         ports,
         networks,
         network_mode,
+        pod,
         env,
         env_files,
         volumes,
@@ -315,6 +316,7 @@ fn defined(start: Start, line: &mut CommandLine, instance: &Instance<'_>) {
     for (name, connection) in networks {
         line.word(&network(instance.service.runtime, name, connection, id));
     }
+    line.words(pod.as_ref().map(|pod| format!("--pod={}", pod.name)));
     process::options(line, start, instance);
     line.words(network_mode.map(|mode| match mode {
         NetworkMode::Host => "--network=host",

@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use super::{Origin, Proxy, Service};
+use super::{Connection, Origin, Pod, Proxy, Service};
 use crate::error::{Problem, Problems, shown_path};
-use crate::name::{ServiceId, job_unit};
+use crate::name::{NetworkName, ServiceId, job_unit};
 use crate::value::FixedPort;
 
 /// Checks that no two services of a host use the same id, the same upstream of a proxy, the same port of the host, the
-/// same name of a container, the same address in a network, or the same name of a job's unit, and that they agree on how a network is made.
+/// same name of a container, the same address in a network, or the same name of a job's unit, and that they agree on how a network or a pod is made.
 ///
 /// # Errors
 /// One problem for each service that uses what another one uses.
@@ -17,11 +17,11 @@ pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
     let (mut upstreams, mut units) = (BTreeMap::new(), BTreeMap::new());
     let mut containers = BTreeMap::new();
     let (mut networks, mut addresses) = (BTreeMap::new(), BTreeMap::new());
+    let mut pods: BTreeMap<_, (&Pod, &Service)> = BTreeMap::new();
     let mut ports: Vec<(&FixedPort, (usize, usize), &Service)> = Vec::new();
     let mut problems = Vec::new();
     for service in services {
-        let Origin { file, position, path: own, ports: at, upstream, jobs, keys, .. } =
-            &service.origin;
+        let Origin { file, position, path: own, upstream, jobs, keys, .. } = &service.origin;
         let below = |key: String| if own.is_empty() { key } else { format!("{own}.{key}") };
         let mut refuse = |position, path: String, message, other: &Origin, what| {
             problems.push(Problem {
@@ -49,8 +49,19 @@ pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
                 refuse(*place, below(format!("cron.{name}")), message, &other.origin, "name");
             }
         }
-        let fixed = service.ports.iter().zip(at).filter(|_| service.instances > 0);
-        for (number, (port, at)) in fixed.enumerate() {
+        // The ports of a pod are those of the first service in it.
+        let of_pod = service.pod.as_ref();
+        let of_pod = of_pod.map(|pod| (pod, *pods.entry(&pod.name).or_insert((pod, service))));
+        if let Some((pod, (first, other))) = of_pod
+            && first != pod
+        {
+            let message = format!("{} says otherwise how the pod {} is made", other.id, pod.name);
+            let place = keys.of("pod").unwrap_or(*position);
+            let what = "pod, or say the same in both";
+            refuse(place, below("pod".to_owned()), message, &other.origin, what);
+        }
+        let of_pod = of_pod.filter(|(_, (_, first))| first.id == service.id).map(|(pod, _)| pod);
+        for (key, port, at) in fixed_ports(service, of_pod) {
             let shared = |(other, ..): &&(&FixedPort, _, _)| other.shared_with(port).is_some();
             // That a service has a port twice is reported already.
             let others = ports.iter().filter(|(.., other)| other.id != service.id);
@@ -62,14 +73,14 @@ pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
                     other.shared_with(port).unwrap_or_default(),
                     by.id
                 );
-                refuse(*at, below(format!("ports[{number}]")), message, &by.origin, "port");
+                refuse(at, below(key), message, &by.origin, "port");
             }
-            ports.push((port, *at, service));
+            ports.push((port, at, service));
         }
-        for (name, connection) in &service.networks {
+        for (inside, (name, connection)) in connections(service) {
             let network = (service.runtime, name);
-            let place = keys.of(&format!("networks.{name}")).unwrap_or(*position);
-            let path = || below(format!("networks.{name}"));
+            let place = keys.of(&format!("{inside}networks.{name}")).unwrap_or(*position);
+            let path = || below(format!("{inside}networks.{name}"));
             let (settings, other) =
                 *networks.entry(network).or_insert((&connection.settings, service));
             if *settings != connection.settings {
@@ -77,7 +88,9 @@ pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
                 refuse(place, path(), message, &other.origin, "network, or say the same in both");
             }
             for address in connection.addresses().filter(|_| service.instances > 0) {
-                if let Some(other) = addresses.insert((network, address), service) {
+                if let Some(other) = addresses.insert((network, address), service)
+                    && !share_a_pod(other, service)
+                {
                     let message = format!("{address} is also the address of {}", other.id);
                     refuse(place, path(), message, &other.origin, "address");
                 }
@@ -100,6 +113,38 @@ pub fn check_conflicts(services: &[Service]) -> Result<(), Problems> {
     }
     problems.extend(applications(services, &ids));
     if problems.is_empty() { Ok(()) } else { Err(Problems(problems)) }
+}
+
+/// Returns the ports of the host that a service always has, and those of its pod if it is the first service in it, each
+/// with its key and its place.
+fn fixed_ports<'s>(
+    service: &'s Service,
+    of_pod: Option<&'s Pod>,
+) -> Vec<(String, &'s FixedPort, (usize, usize))> {
+    let Origin { ports: at, keys, position, .. } = &service.origin;
+    let own = service.ports.iter().zip(at).filter(|_| service.instances > 0).enumerate();
+    let own = own.map(|(number, (port, at))| (format!("ports[{number}]"), port, *at));
+    let of_pod = of_pod.into_iter().flat_map(|pod| pod.ports.iter().enumerate());
+    let of_pod = of_pod.map(|(number, port)| {
+        let key = format!("pod.ports[{number}]");
+        let at = keys.of(&key).unwrap_or(*position);
+        (key, port, at)
+    });
+    own.chain(of_pod).collect()
+}
+
+/// Returns the networks of a service and of its pod, each with what stands before its key.
+fn connections(
+    service: &Service,
+) -> impl Iterator<Item = (&'static str, (&NetworkName, &Connection))> {
+    let of_pod = service.pod.iter().flat_map(|pod| &pod.networks).map(|of| ("pod.", of));
+    service.networks.iter().map(|of| ("", of)).chain(of_pod)
+}
+
+/// Returns whether two services are in one pod, whose address they have.
+fn share_a_pod(one: &Service, other: &Service) -> bool {
+    let pod = |of: &Service| of.pod.as_ref().map(|pod| pod.name.clone());
+    pod(one).is_some() && pod(one) == pod(other)
 }
 
 /// Refuses an application whose id is that of a service, or of an application in another file: commands take either.
@@ -183,6 +228,32 @@ mod tests {
             "b.yaml:3:17: container_name: db is also the container of a\n  \
              hint: the other is in a.yaml; give one of them another name"
         );
+    }
+
+    #[test]
+    fn services_agree_on_how_a_pod_is_made() {
+        let in_pod = |id: &str, pod: &str| {
+            let text = format!("id: {id}\nimage: app\nruntime: podman\npod: {pod}\n");
+            Service::parse(Path::new(&format!("{id}.yaml")), &text).unwrap()
+        };
+        let pod = "{name: shop, ports: ['80:80'], networks: {a: {ipv4_address: 10.9.0.5}}}";
+        // All of them say the same: they share its ports and its address.
+        check_conflicts(&[in_pod("a", pod), in_pod("b", pod)]).unwrap();
+        let problems = check_conflicts(&[in_pod("a", pod), in_pod("b", "shop")]).unwrap_err();
+        assert_eq!(
+            problems.to_string(),
+            "b.yaml:4:6: pod: a says otherwise how the pod shop is made\n  \
+             hint: the other is in a.yaml; give one of them another pod, or say the same in both"
+        );
+        let other = pod.replace("shop", "till");
+        let problems =
+            check_conflicts(&[in_pod("a", pod), in_pod("b", &other)]).unwrap_err().to_string();
+        for message in [
+            "pod.ports[0]: port 80/tcp of the host is also that of a",
+            "10.9.0.5 is also the address of a",
+        ] {
+            assert!(problems.contains(message), "{message}: {problems}");
+        }
     }
 
     #[test]

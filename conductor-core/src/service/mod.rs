@@ -6,6 +6,7 @@ mod dependencies;
 mod files;
 mod networks;
 mod places;
+mod pod;
 mod read;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +23,7 @@ pub use dependencies::{Dependency, OnHost, check_dependencies};
 pub use files::{HostFile, Purpose};
 pub use networks::{Connection, NetworkSettings};
 pub use places::Places;
+pub use pod::Pod;
 
 use crate::cron::CalendarEvent;
 use crate::definition::{
@@ -108,6 +110,8 @@ pub struct ServiceFields {
     pub networks: BTreeMap<NetworkName, Connection>,
     /// The network of the host, or none, in place of them.
     pub network_mode: Option<NetworkMode>,
+    /// The pod in which its containers are, in place of both.
+    pub pod: Option<Pod>,
     /// Environment variables, with their tokens.
     pub env: BTreeMap<EnvName, EnvValue>,
     /// Files with environment variables; later ones win.
@@ -406,6 +410,11 @@ impl Service {
         let mut tables = self.settings.values().flatten();
         let (_, setting) = tables.find(|(directive, _)| directive.as_str() == name)?;
         setting.values().last().map(String::as_str)
+    }
+
+    /// Returns the ports of the host that lead to its instances, its own or those of its pod.
+    pub fn published(&self) -> &[FixedPort] {
+        self.pod.as_ref().map_or(&self.ports, |pod| &pod.ports)
     }
 
     /// Returns whether its instances are in the network of the host, and listen there themselves.

@@ -15,8 +15,8 @@ pub use contents::{ContentHash, ContentKey};
 pub use image::{LocalImage, Pin};
 pub use lines::Lines;
 pub use metadata::{
-    Engine, EngineImage, EngineNetwork, Instance, JobUnit, Kind, Metadata, NamedVolume, Record,
-    TimerUnit,
+    Engine, EngineImage, EngineNetwork, EnginePod, Instance, JobUnit, Kind, Metadata, NamedVolume,
+    Record, TimerUnit,
 };
 pub use quadlet::start_timeout;
 pub(crate) use render::Values;

@@ -91,6 +91,8 @@ impl Conversion<'_> {
             jobs: _,
             settings: _,
             origin: _,
+            // In the table of what is left out.
+            pod: _,
             advice: _,
         } = &**given.service;
         self.numbers(given);

@@ -50,6 +50,11 @@ pub(crate) const KEYS: &[Of] = &[
         ),
     ),
     of("network_mode", "", Partly("`hostNetwork` for `host`; `none` is left out")),
+    of(
+        "pod",
+        "its containers share the address of other services, and reach them at 127.0.0.1",
+        Lost("write networks, and the ids of the services in place of 127.0.0.1"),
+    ),
     of("env", "", Kept("`env`")),
     of("env_files", "", Kept("`envFrom`, a Secret by reference")),
     of("secrets", "", Kept("files in `/run/secrets`, a Secret by reference")),

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use conductor_core::definition::{NetworkMode, PullPolicy};
-use conductor_core::name::ContainerName;
+use conductor_core::name::{ContainerName, NetworkAlias, NetworkName};
 use conductor_core::service::{
-    Health, HealthCheck, Limits, NetworkSettings, Process, ServiceFields as Definition,
+    Connection, Health, HealthCheck, Limits, NetworkSettings, Pod, Process,
+    ServiceFields as Definition,
 };
 use conductor_core::unit::escape::{description, percent, quote};
 use conductor_core::unit::start_timeout;
@@ -269,12 +270,17 @@ impl Conversion<'_> {
     }
 
     fn networks(&mut self, given: &Given<'_>, unit: &mut Unit) {
+        if let Some(pod) = &given.service.pod {
+            unit.value("Pod", format!("{}.pod", pod.name));
+            self.files.insert(format!("{}.pod", pod.name), pod_file(pod));
+        }
         match given.service.network_mode {
             Some(NetworkMode::Host) => unit.value("Network", "host"),
             Some(NetworkMode::None) => unit.value("Network", "none"),
             None => {}
         }
-        for (name, connection) in &given.service.networks {
+        let of_pod = given.service.pod.iter().flat_map(|pod| &pod.networks);
+        for (name, connection) in given.service.networks.iter().chain(of_pod) {
             let NetworkSettings { internal, enable_ipv6, subnets, gateways: _, driver_opts } =
                 &connection.settings;
             let mut network = Unit::default();
@@ -310,14 +316,7 @@ impl Conversion<'_> {
         let id = given.service.id.as_str();
         for (network, connection) in &given.service.networks {
             let own = (name != id).then_some(id);
-            let aliases = own
-                .into_iter()
-                .chain(connection.aliases.iter().map(conductor_core::name::NetworkAlias::as_str));
-            let mut words: Vec<_> = aliases.map(|alias| format!("alias={alias}")).collect();
-            words.extend(connection.ipv4_address.map(|address| format!("ip={address}")));
-            words.extend(connection.ipv6_address.map(|address| format!("ip6={address}")));
-            let colon = if words.is_empty() { "" } else { ":" };
-            unit.value("Network", format!("{network}.network{colon}{}", words.join(",")));
+            unit.value("Network", connected(network, own, connection));
         }
     }
 
@@ -478,6 +477,57 @@ impl Conversion<'_> {
         unit.value("Notify", "healthy");
         true
     }
+}
+
+/// Returns how a container or a pod is connected to a network.
+fn connected(network: &NetworkName, own: Option<&str>, connection: &Connection) -> String {
+    let aliases = own.into_iter().chain(connection.aliases.iter().map(NetworkAlias::as_str));
+    let mut words: Vec<_> = aliases.map(|alias| format!("alias={alias}")).collect();
+    words.extend(connection.ipv4_address.map(|address| format!("ip={address}")));
+    words.extend(connection.ipv6_address.map(|address| format!("ip6={address}")));
+    let colon = if words.is_empty() { "" } else { ":" };
+    format!("{network}.network{colon}{}", words.join(","))
+}
+
+/// Returns the file of a pod. What podman 5.4 has no key for is an option.
+fn pod_file(pod: &Pod) -> Unit {
+    // Without `..`: for each new key it must be decided here what becomes of it.
+    let Pod {
+        name,
+        ports,
+        networks,
+        hostname,
+        extra_hosts,
+        dns,
+        dns_search,
+        userns,
+        shm_size,
+        options,
+    } = pod;
+    let mut unit = Unit::default();
+    let mut value = |key: &str, text: String| unit.line("Pod", key, &dollar(&percent(&text)));
+    value("PodName", name.to_string());
+    for (network, connection) in networks {
+        value("Network", connected(network, None, connection));
+    }
+    let lists: [(&str, Vec<String>); 5] = [
+        ("PublishPort", ports.iter().map(ToString::to_string).collect()),
+        ("AddHost", extra_hosts.iter().map(ToString::to_string).collect()),
+        ("DNS", dns.iter().map(ToString::to_string).collect()),
+        ("DNSSearch", dns_search.iter().map(ToString::to_string).collect()),
+        ("UserNS", userns.iter().map(ToString::to_string).collect()),
+    ];
+    for (key, values) in lists {
+        for text in values {
+            value(key, text);
+        }
+    }
+    let hostname = hostname.iter().map(|name| format!("--hostname={name}"));
+    let shm_size = shm_size.iter().map(|size| format!("--shm-size={size}"));
+    for word in hostname.chain(shm_size).chain(options.iter().map(ToString::to_string)) {
+        unit.line("Pod", "PodmanArgs", &dollar(&quote(&word)));
+    }
+    unit
 }
 
 /// Returns words as a list in JSON.

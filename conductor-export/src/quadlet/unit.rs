@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use conductor_core::unit::escape::{percent, quote};
 
 /// The sections of a file, in their order.
-const SECTIONS: [&str; 7] =
-    ["Unit", "Container", "Volume", "Network", "Service", "Timer", "Install"];
+const SECTIONS: [&str; 8] =
+    ["Unit", "Container", "Pod", "Volume", "Network", "Service", "Timer", "Install"];
 
 /// A file with its lines, by section.
 #[derive(Debug, Default)]

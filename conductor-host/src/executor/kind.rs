@@ -11,6 +11,7 @@ pub(super) enum StepKind {
     Pull,
     Tag,
     MakeNetwork,
+    MakePod,
     Run,
     Files,
     /// It comes between changes of files: before it a timer is disabled, and after it enabled.
@@ -29,6 +30,7 @@ pub(super) enum StepKind {
     Drain,
     RemoveVolume,
     RemoveNetwork,
+    RemovePod,
     RemoveImage,
 }
 
@@ -39,6 +41,7 @@ impl StepKind {
             Step::Pull { .. } => Self::Pull,
             Step::Tag { .. } => Self::Tag,
             Step::MakeNetwork(..) => Self::MakeNetwork,
+            Step::MakePod(_) => Self::MakePod,
             Step::Run(_) => Self::Run,
             Step::Start(name) if name.kind() == "target" => Self::StartTarget,
             Step::Stop(name) if name.kind() == "slice" => Self::StopSlice,
@@ -60,6 +63,7 @@ impl StepKind {
             Step::DrainProxy { .. } | Step::DrainSockets { .. } => Self::Drain,
             Step::RemoveVolume { .. } => Self::RemoveVolume,
             Step::RemoveNetwork(_) => Self::RemoveNetwork,
+            Step::RemovePod(_) => Self::RemovePod,
             Step::RemoveImage(_) => Self::RemoveImage,
         }
     }

@@ -282,6 +282,7 @@ impl<'h, H: Host> Executor<'h, H> {
             Step::MakeNetwork(network, settings) => {
                 self.host.make_network(network, settings).await.map_err(Cause::Network)
             }
+            Step::MakePod(pod) => self.host.make_pod(pod).await.map_err(Cause::Pod),
             Step::Run(hook) => {
                 let unit = || Some(hook.unit.clone());
                 let result = self.run_hook(hook, step, run).await?;
@@ -318,8 +319,8 @@ impl<'h, H: Host> Executor<'h, H> {
             Step::RemoveVolume { service, volume } => {
                 self.host.remove_volume(service, volume).await.map_err(Cause::from)
             }
-            Step::RemoveNetwork(network) => {
-                self.remove_network(network, service).await;
+            Step::RemovePod(_) | Step::RemoveNetwork(_) => {
+                self.remove_common(step, service).await;
                 Ok(())
             }
             Step::RemoveImage(image) => {
@@ -364,14 +365,14 @@ impl<'h, H: Host> Executor<'h, H> {
             None => LastWords::default(),
         };
         let journal = match &cause {
-            Cause::Pull(error) | Cause::Network(error) => error.output.clone(),
+            Cause::Pull(error) | Cause::Network(error) | Cause::Pod(error) => error.output.clone(),
             _ => journal,
         };
         let hint = cause.hint().map(Cow::into_owned).or(hint);
-        // A tag that was not given is no change, nor is a network that was not made.
-        let attempted = begun
-            .then(|| StepKind::of(&step))
-            .filter(|kind| !matches!(kind, StepKind::Tag | StepKind::MakeNetwork));
+        // A tag that was not given is no change, nor is a network or a pod that was not made.
+        let attempted = begun.then(|| StepKind::of(&step)).filter(|kind| {
+            !matches!(kind, StepKind::Tag | StepKind::MakeNetwork | StepKind::MakePod)
+        });
         run.fail(
             Failure {
                 step: StepObject::from(&step),

@@ -5,11 +5,11 @@ use std::io;
 use std::time::Duration;
 
 use conductor_core::error::PathError;
-use conductor_core::name::{ProxyName, ServiceId, UnitName};
+use conductor_core::name::{PodName, ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, Hook, Step};
 use conductor_core::proxy::{FileStep, UpstreamChange, UpstreamFile, sequence};
 use conductor_core::service::NetworkSettings;
-use conductor_core::unit::{EngineImage, EngineNetwork, LocalImage, NamedVolume};
+use conductor_core::unit::{EngineImage, EngineNetwork, EnginePod, LocalImage, NamedVolume};
 use conductor_core::value::HostPath;
 
 use super::state::{Held, ProxyWorkers};
@@ -232,6 +232,28 @@ impl Host for FakeHost {
         }
         self.state.borrow_mut().networks.remove(network);
         self.end(turn, Call::RemoveNetwork(network.clone())).await;
+        Ok(())
+    }
+
+    async fn make_pod(&self, pod: &EnginePod) -> Result<(), EngineError> {
+        let turn = self.begin().await;
+        self.clock.sleep(CALL).await;
+        if turn.fails {
+            return Err(EngineError { said: "no such network".to_owned(), output: Vec::new() });
+        }
+        self.state.borrow_mut().pods.insert(pod.name.clone());
+        self.end(turn, Call::MakePod(pod.name.clone())).await;
+        Ok(())
+    }
+
+    async fn remove_pod(&self, pod: &PodName) -> Result<(), EngineError> {
+        let turn = self.begin().await;
+        self.clock.sleep(CALL).await;
+        if turn.fails || self.state.borrow().is_pod_used(pod) {
+            return Err(EngineError { said: "something uses it".to_owned(), output: Vec::new() });
+        }
+        self.state.borrow_mut().pods.remove(pod);
+        self.end(turn, Call::RemovePod(pod.clone())).await;
         Ok(())
     }
 

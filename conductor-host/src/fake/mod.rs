@@ -18,7 +18,7 @@ use std::fmt;
 use std::future::pending;
 use std::time::Duration;
 
-use conductor_core::name::{ProxyName, ServiceId, UnitName};
+use conductor_core::name::{PodName, ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ServicePlan, Step};
 use conductor_core::unit::EngineNetwork;
 
@@ -65,6 +65,8 @@ pub enum Call {
     RemoveVolume,
     MakeNetwork(EngineNetwork),
     RemoveNetwork(EngineNetwork),
+    MakePod(PodName),
+    RemovePod(PodName),
     RemoveImage,
     TryOut(ProxyName),
     WriteUpstream(ServiceId),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::time::Duration;
 
-use conductor_core::name::{ProxyName, ServiceId, UnitName};
+use conductor_core::name::{PodName, ProxyName, ServiceId, UnitName};
 use conductor_core::plan::{ActiveState, FileChange, Observed, Step};
 use conductor_core::proxy::UpstreamFile;
 use conductor_core::release::started_service;
@@ -107,6 +107,8 @@ pub struct HostState {
     pub registry: BTreeMap<EngineImage, LocalImage>,
     /// The networks of engines, all made by conductor.
     pub networks: BTreeSet<EngineNetwork>,
+    /// The pods of podman, all made by conductor, each with its networks.
+    pub pods: BTreeSet<PodName>,
     /// The ports on which processes listen that are not conductor's.
     pub listeners: Vec<FixedPort>,
     /// The volumes of engines that are not conductor's.
@@ -151,6 +153,13 @@ impl HostState {
             self.held.keys().filter_map(|name| Some(&self.units.units.get(name)?.metadata.kind));
         let mut networks = kinds.filter(|kind| kind.is_instance()).flat_map(Kind::networks);
         networks.any(|other| other == *network)
+    }
+
+    /// Returns whether a unit that runs is in a pod.
+    pub(super) fn is_pod_used(&self, pod: &PodName) -> bool {
+        let units = self.held.keys().filter_map(|name| self.units.units.get(name));
+        let kinds = units.map(|unit| &unit.metadata.kind).filter(|kind| kind.is_instance());
+        kinds.filter_map(Kind::pod).any(|other| other.name == *pod)
     }
 
     /// Copies an image from the registry to the engine.

@@ -5,11 +5,14 @@ use std::path::{Path, PathBuf};
 
 use crate::host::HostError;
 use crate::system::networks::{NETWORK_OTHERWISE, OTHERWISE};
+use crate::system::pods;
 use crate::system::programs::InstallError;
 use crate::system::{EngineError, LockError, ProxyError, RunSocketError, SystemdError};
 use conductor_core::caught;
 use conductor_core::error::{Invalid, PathError, Problem, Problems, shown_path};
-use conductor_core::name::{JobName, NetworkName, ReleaseName, Revision, ServiceId, UnitName};
+use conductor_core::name::{
+    JobName, NetworkName, PodName, ReleaseName, Revision, ServiceId, UnitName,
+};
 use conductor_core::plan::{PortError, Taken};
 use conductor_core::proxy::UpstreamError;
 use conductor_core::release::{CompileError, target_unit};
@@ -141,6 +144,14 @@ pub enum Error {
         engine: Engine,
         /// Its name.
         network: NetworkName,
+        /// Why.
+        source: EngineError,
+    },
+    /// A pod cannot be made.
+    #[error("cannot make the pod {pod}")]
+    Pod {
+        /// Its name.
+        pod: PodName,
         /// Why.
         source: EngineError,
     },
@@ -311,6 +322,7 @@ impl Error {
                 "install it: apt install aardvark-dns"
             }
             Self::Network { source, .. } if source.said == OTHERWISE => NETWORK_OTHERWISE,
+            Self::Pod { source, .. } => return pods::hint(source).map(str::to_owned),
             Self::OldProbe { .. } => {
                 "install the conductor-probe of this version there; nothing was changed"
             }

@@ -53,6 +53,8 @@ kinds! {
     Pull,
     /// A network cannot be made.
     Network,
+    /// A pod cannot be made.
+    Pod,
     /// systemd did not run the command.
     NotBegun,
     /// A timer on the host has an unknown calendar event or time zone.
@@ -97,6 +99,7 @@ impl Error {
             Self::JobRefused { .. } => ErrorKind::JobRefused,
             Self::Pull { .. } => ErrorKind::Pull,
             Self::Network { .. } => ErrorKind::Network,
+            Self::Pod { .. } => ErrorKind::Pod,
             Self::NotBegun { .. } => ErrorKind::NotBegun,
             Self::Timer { .. } => ErrorKind::Timer,
             Self::Offline => ErrorKind::Offline,

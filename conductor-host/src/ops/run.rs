@@ -15,7 +15,7 @@ use super::volume_checks::check_volumes_of;
 use super::watching;
 use crate::system::{
     Controller, Expected, InputOutput, JobType, RunSocket, Systemd, UnitEnd, atomic, images,
-    last_words, networks, open,
+    last_words, networks, open, pods,
 };
 use conductor_core::definition::PullPolicy;
 use conductor_core::error::{Invalid, PathContext as _, PathError, Problems};
@@ -187,6 +187,10 @@ impl Conductor {
                 let EngineNetwork { engine, name: network } = network;
                 Error::Network { engine, network, source }
             })?;
+        }
+        if let Some(pod) = release.pod() {
+            pods::make(&pod, &self.paths.runtime)
+                .map_err(|source| Error::Pod { pod: pod.name, source })?;
         }
         let directory = &self.paths.transient;
         open::make_directories(directory)?;

@@ -17,7 +17,8 @@ use crate::system::{Paths, UnitDetails, good_definitions, good_definitions_of, v
 use crate::words::UnitResult;
 use conductor_core::error::shown_path;
 use conductor_core::name::{
-    NetworkName, ReleaseName, Revision, ServiceId, UnitName, VOLUMES, VolumeName, engine_volume,
+    NetworkName, PodName, ReleaseName, Revision, ServiceId, UnitName, VOLUMES, VolumeName,
+    engine_volume,
 };
 use conductor_core::plan::{self, ActiveState, Observed, ObservedRelease};
 use conductor_core::release::{Release, retry_timer};
@@ -72,6 +73,9 @@ pub struct ServiceStatus {
     pub volumes: Vec<VolumeStatus>,
     /// The networks that its releases and jobs use.
     pub networks: Vec<NetworkStatus>,
+    /// The pods of podman in which its releases and jobs are.
+    #[serde(default)]
+    pub pods: Vec<PodName>,
 }
 
 /// One network.
@@ -259,6 +263,7 @@ impl Conductor {
                 jobs: jobs.remove(id).unwrap_or_default(),
                 volumes: volumes(id, &observed, &self.paths),
                 networks: networks(id, &observed),
+                pods: pods(id, &observed),
             });
         }
         Ok(Status { services, left_files: self.left_files(only) })
@@ -335,6 +340,13 @@ fn volumes(service: &ServiceId, observed: &Observed, paths: &Paths) -> Vec<Volum
     });
     let volumes: BTreeSet<_> = volumes.collect();
     volumes.into_iter().collect()
+}
+
+/// Returns the pods in which the units of a service are.
+fn pods(service: &ServiceId, observed: &Observed) -> Vec<PodName> {
+    let pods = observed.units_of(service).filter_map(|(_, unit)| unit.metadata.kind.pod());
+    let pods: BTreeSet<_> = pods.map(|pod| pod.name.clone()).collect();
+    pods.into_iter().collect()
 }
 
 /// Returns the networks that the units of a service use.

@@ -7,11 +7,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use conductor_core::error::{PathContext as _, PathError};
-use conductor_core::name::{ProxyName, ServiceId, UnitName};
+use conductor_core::name::{PodName, ProxyName, ServiceId, UnitName, pod_unit};
 use conductor_core::plan::{ActiveState, Hook, Step};
 use conductor_core::proxy::UpstreamChange;
 use conductor_core::service::NetworkSettings;
-use conductor_core::unit::{EngineImage, EngineNetwork, LocalImage, NamedVolume};
+use conductor_core::unit::{EngineImage, EngineNetwork, EnginePod, LocalImage, NamedVolume};
 use conductor_core::value::HostPath;
 use futures_channel::mpsc;
 use futures_util::StreamExt as _;
@@ -26,7 +26,7 @@ use super::systemd_jobs::{Jobs, with_jobs};
 use super::{
     EngineError, Follower, JobError, JobType, LastWords, Lock, OldWorkers, Paths, Proxies,
     ProxyError, Systemd, SystemdError, UnitDirectory, atomic, explain, images, leftovers, networks,
-    open, results, sockets, volumes,
+    open, pods, results, sockets, volumes,
 };
 use crate::host::{Condition, Host, HostError};
 use crate::words::{JobResult, UnitResult};
@@ -351,6 +351,24 @@ impl Host for SystemHost<'_> {
     async fn remove_network(&self, network: &EngineNetwork) -> Result<(), EngineError> {
         let network = network.clone();
         unblock(move || networks::remove(&network)).await
+    }
+
+    async fn make_pod(&self, pod: &EnginePod) -> Result<(), EngineError> {
+        let (pod, runtime) = (pod.clone(), self.paths.runtime.clone());
+        unblock(move || pods::make(&pod, &runtime)).await
+    }
+
+    async fn remove_pod(&self, pod: &PodName) -> Result<(), EngineError> {
+        let name = pod.clone();
+        if !unblock(move || pods::is_unused(&name)).await? {
+            return Ok(());
+        }
+        let stopped = self.run_job(JobType::Stop, &pod_unit(pod)).await;
+        if let Some(said) = pods::not_stopped(&stopped) {
+            return Err(EngineError { said, output: Vec::new() });
+        }
+        let name = pod.clone();
+        unblock(move || pods::remove(&name)).await
     }
 
     async fn remove_volume(

@@ -26,6 +26,7 @@ mod observe;
 pub(crate) mod open;
 mod outcome;
 mod paths;
+pub mod pods;
 pub(crate) mod program;
 pub(crate) mod programs;
 mod proxy;

@@ -168,6 +168,7 @@ impl Fleet {
             let image = unit.metadata.kind.image().cloned();
             state.images.extend(image.map(|image| (image.clone(), an_image(&image))));
             state.networks.extend(unit.metadata.kind.networks());
+            state.pods.extend(unit.metadata.kind.pod().map(|pod| pod.name.clone()));
             if found.enabled {
                 let link = all.links.iter().find(|link| link.unit == *name).unwrap();
                 state.units.links.insert(link.clone());
@@ -492,12 +493,15 @@ impl Fleet {
         }
     }
 
-    /// Asserts that each network has a user, and each user its networks.
+    /// Asserts that each network and pod has a user, and each user its networks and its pod.
     pub(crate) fn has_the_networks_of_its_units(&self) {
         let state = self.host.state();
         let units = state.units.units.values();
         let used: BTreeSet<_> = units.flat_map(|unit| unit.metadata.kind.networks()).collect();
         assert_eq!(state.networks, used);
+        let pods = state.units.units.values().filter_map(|unit| unit.metadata.kind.pod());
+        let used: BTreeSet<_> = pods.map(|pod| pod.name.clone()).collect();
+        assert_eq!(state.pods, used);
     }
 
     /// Returns the state that a failed change must restore: files, running units, and where requests go.

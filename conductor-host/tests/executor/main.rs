@@ -239,7 +239,7 @@ proptest! {
 #[test]
 fn the_same_change_run_again_finishes_what_a_fault_left() {
     let target = [Some(Goal::of(1))];
-    for kind in [Kind::Port, Kind::Socket, Kind::Container] {
+    for kind in [Kind::Port, Kind::Socket, Kind::Container, Kind::Pod] {
         for fault in [Fault::Fails, Fault::IsInterrupted, Fault::DiesBefore, Fault::DiesAfter] {
             for call in 0.. {
                 let settings = Settings::with_everything(kind);

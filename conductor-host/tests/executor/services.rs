@@ -38,6 +38,8 @@ pub(crate) enum Kind {
     Port,
     Socket,
     Container,
+    /// A container in a pod.
+    Pod,
     /// A command that runs to its end.
     Oneshot,
 }
@@ -69,10 +71,10 @@ impl Settings {
     pub(crate) fn with_everything(kind: Kind) -> Self {
         Self {
             kind,
-            instances: 2,
+            instances: if kind == Kind::Pod { 1 } else { 2 },
             batch: 1,
             keep: 0,
-            stop_first: false,
+            stop_first: kind == Kind::Pod,
             proxy: true,
             // The wait for it would hide that connections are not waited for.
             min_healthy: kind != Kind::Port,
@@ -87,13 +89,19 @@ impl Settings {
 }
 
 pub(crate) fn settings() -> impl Strategy<Value = Settings> + Clone {
-    let kind = prop_oneof![Just(Kind::Port), Just(Kind::Socket), Just(Kind::Container)];
+    let kind =
+        prop_oneof![Just(Kind::Port), Just(Kind::Socket), Just(Kind::Container), Just(Kind::Pod)];
     let numbers = (1..=INSTANCES, 1..=2_u16, 0..=2_u16);
     let order = (prop::bool::weighted(0.3), prop::bool::weighted(0.8));
     let start = prop_oneof![Just(10_u64), Just(400), Just(25_000)];
     (kind, numbers, order, any::<[bool; 4]>(), start).prop_map(
         |(kind, (instances, batch, keep), (stop_first, proxy), flags, start)| {
             let [min_healthy, jobs, before, watched] = flags;
+            // Two containers do not have one address.
+            let (instances, stop_first) = match kind {
+                Kind::Pod => (1, true),
+                _ => (instances, stop_first),
+            };
             Settings {
                 kind,
                 instances,
@@ -200,6 +208,10 @@ pub(crate) fn service(number: u16, Goal { release, name }: Goal, settings: &Sett
         Kind::Socket => format!("revision: v{release}\ncommand: [/bin/web]\nlisten: socket\n"),
         Kind::Container => format!(
             "runtime: docker\nimage: web:v{release}\nport: 80\nnetworks: [all, only{release}]\n"
+        ),
+        Kind::Pod => format!(
+            "runtime: podman\nimage: web:v{release}\nlisten: socket\n\
+             pod: {{name: pod{release}, networks: [all]}}\n"
         ),
         Kind::Oneshot => format!("revision: v{release}\ntype: oneshot\ncommand: [/bin/web]\n"),
     };

@@ -86,6 +86,10 @@ impl Watch {
                     let is_there = state.networks.contains(&network);
                     assert!(is_there, "{unit} starts without its network {}", network.name);
                 }
+                if let Some(pod) = text.metadata.kind.pod() {
+                    let is_there = state.pods.contains(&pod.name);
+                    assert!(is_there, "{unit} starts without its pod {}", pod.name);
+                }
                 if is_instance
                     && self.on_the_way
                     && *job == JobType::Start

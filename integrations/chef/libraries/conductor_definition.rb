@@ -13,7 +13,7 @@ module ConductorCookbook
     # `pull`, which is its option.
     FIELDS = %i[
       type runtime image entrypoint command instances depends_on port ports listen networks
-      network_mode env env_files secrets volumes volume_names user cap_add cap_drop group_add
+      network_mode pod env env_files secrets volumes volume_names user cap_add cap_drop group_add
       working_dir hostname container_name init stop_signal ulimits extra_hosts dns dns_search tmpfs
       runtime_directory read_only
       security_opt devices privileged shm_size sysctls pid ipc userns tty gpus platform labels options

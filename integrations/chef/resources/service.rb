@@ -21,6 +21,7 @@ property :depends_on, [Array, Hash], desired_state: false
 property :port, Integer, desired_state: false
 property :listen, String, desired_state: false
 property :network_mode, String, desired_state: false
+property :pod, [String, Hash], desired_state: false
 property :ports, Array, desired_state: false
 property :networks, [Array, Hash], desired_state: false
 property :env, Hash, desired_state: false

@@ -14,10 +14,11 @@ const MANUAL: &str = "conductor";
 /// The day of this version in the changelog; `.ci/release` compares them.
 const DATE: &str = "2026-11-29";
 /// The parts of a definition with keys of their own, as the schema names them, and where they stand.
-const PARTS: [(&str, &str); 11] = [
+const PARTS: [(&str, &str); 12] = [
     ("Children", "processes"),
     ("Process", "processes.NAME"),
     ("Network", "networks.NAME"),
+    ("Pod", "pod"),
     ("Dependency", "depends_on.NAME"),
     ("Health", "health"),
     ("Limits", "limits"),

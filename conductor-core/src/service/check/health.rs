@@ -17,6 +17,14 @@ use crate::value::{
 /// How many ports a hint lists.
 const LONGEST_LIST: usize = 5;
 
+/// The ports of the host that lead to a service.
+#[derive(Clone, Copy)]
+pub(super) struct Published<'p> {
+    pub(super) ports: &'p [Located<FixedPort>],
+    /// Whether they are those of its pod.
+    pub(super) of_pod: bool,
+}
+
 /// The keys that only an HTTP check has.
 struct HttpKeys {
     socket: Field<HostPath>,
@@ -32,7 +40,7 @@ impl Check<'_> {
         &self,
         health: Field<definition::Health>,
         is_reached: bool,
-        ports: &[Located<FixedPort>],
+        ports: Published<'_>,
     ) -> Option<Health> {
         let health = health.given()?;
         // Without `..`: a new field does not compile until it is handled here.
@@ -119,8 +127,9 @@ impl Check<'_> {
         http: Option<&Located<RequestPath>>,
         tcp: Option<&Located<bool>>,
         keys: &HttpKeys,
-        (named, is_reached, ports): (Field<Port>, bool, &[Located<FixedPort>]),
+        (named, is_reached, published): (Field<Port>, bool, Published<'_>),
     ) -> Option<Port> {
+        let Published { ports, of_pod } = published;
         let tcp_ports = || ports.iter().filter(|port| port.value.protocol == Protocol::Tcp);
         let without_socket = http.filter(|_| keys.socket.is_absent()).map(|http| http.at);
         let asks = without_socket.or(tcp.map(|tcp| tcp.at));
@@ -152,9 +161,14 @@ impl Check<'_> {
             (Some(port), 1) => return Some(port.value.first()),
             (Some(_), _) => Fault::new("the service has several ports")
                 .hint(format!("add to health which one is checked, port: {}", list())),
-            (None, _) => Fault::new("the service has no port to check").hint(
-                "add to the service port: NUMBER, ports: [NUMBER:NUMBER] for a fixed port, or listen: socket",
-            ),
+            (None, _) => Fault::new("the service has no port to check").hint(match of_pod {
+                true => {
+                    "add to its pod ports: [NUMBER:NUMBER], the same for each service in it; or check with a command"
+                }
+                false => {
+                    "add to the service port: NUMBER, ports: [NUMBER:NUMBER] for a fixed port, or listen: socket"
+                }
+            }),
         };
         self.refuse(at, fault);
         None

@@ -15,6 +15,7 @@ mod lookalikes;
 mod networks;
 mod oneshot;
 mod parts;
+mod pod;
 mod ports;
 mod process;
 mod reached;
@@ -34,6 +35,8 @@ use crate::error::Invalid;
 use crate::name::{JobName, Revision};
 use crate::value::{Argument, HostPath, ImageReference, Listen, Tokens};
 use application::Named;
+use health::Published;
+use pod::Beside;
 
 /// Sample values of tokens, to check a text before the real values are known.
 const SAMPLE: Tokens<'_> =
@@ -75,6 +78,7 @@ pub(super) fn service(
         listen,
         networks,
         network_mode,
+        pod,
         env,
         env_files,
         secrets,
@@ -121,6 +125,14 @@ pub(super) fn service(
     let is_reached = has_port || on_socket;
     check.listens_on_socket(&listen, &port, &health);
     check.network_mode(&network_mode, &networks, &port, &listen);
+    let given = [
+        ("networks", located(&networks)),
+        ("network_mode", located(&network_mode)),
+        ("ports", located(&ports)),
+        ("port", located(&port)),
+    ];
+    let keys = given.into_iter().filter_map(|(key, at)| Some((key, at?))).collect();
+    let in_pod = check.pod(pod, runtime, instances, &Beside { process: &process, keys });
     let (networks, fixed) = check.networks(networks, runtime, instances);
     let on_host = match &network_mode {
         Field::Given(mode) => mode.value == NetworkMode::Host,
@@ -129,10 +141,16 @@ pub(super) fn service(
     let ports = check.ports(ports, on_host, &network_mode, instances);
     check.reached_from_outside(&networks, &port, &ports);
     let named = check.container_name(&process, instances);
-    let data = ports::fixed(&ports).or(named).or(fixed).or(data);
+    let (pod, ports_of_pod, shared) = match in_pod {
+        Some((pod, ports, data)) => (Some(pod), ports, Some(data)),
+        None => (None, Vec::new(), None),
+    };
+    let data = ports::fixed(&ports).or(named).or(fixed).or(shared).or(data);
     let (deploy, ordered) = check.takes_over(deploy, runtime, data, instances, !proxy.is_absent());
     advice.extend(ordered);
-    let health = check.health(health, is_reached, &ports);
+    let of_pod = pod.is_some();
+    let published = Published { ports: if of_pod { &ports_of_pod } else { &ports }, of_pod };
+    let health = check.health(health, is_reached, published);
     let hooks = check.hooks(on, health.is_some());
     let has_memory = matches!(&limits, Field::Given(it) if !it.value.memory.is_absent());
     let limits = check.limits(limits, runtime, false);
@@ -186,6 +204,7 @@ pub(super) fn service(
         listen: listen.into_value().unwrap_or_default(),
         networks,
         network_mode: network_mode.into_value(),
+        pod,
         env,
         env_files: list(env_files),
         secrets: table(secrets),
@@ -326,6 +345,10 @@ impl Check<'_> {
             );
         }
     }
+}
+
+fn located<T>(field: &Field<T>) -> Option<NodeId> {
+    field.located().map(|located| located.at)
 }
 
 fn list<T>(field: Field<Vec<Field<T>>>) -> Vec<T> {

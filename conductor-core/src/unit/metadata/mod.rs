@@ -11,11 +11,13 @@ use std::fmt;
 use jiff::Timestamp;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::contents::ContentHash;
 use super::image::Pin;
-use crate::name::{JobName, NetworkName, ReleaseName, Revision, ServiceId, VolumeName};
+use crate::name::{JobName, NetworkName, PodName, ReleaseName, Revision, ServiceId, VolumeName};
 use crate::service::NetworkSettings;
+use crate::unit::hex;
 use crate::value::{Endpoint, FixedPort, HostPath};
 
 pub(super) const HEADER: &str = "[X-Conductor]";
@@ -71,6 +73,8 @@ pub struct JobUnit {
     pub volumes: Vec<VolumeName>,
     /// The networks of its container, each with how it is made.
     pub networks: BTreeMap<NetworkName, NetworkSettings>,
+    /// The pod of its container.
+    pub pod: Option<EnginePod>,
     /// When that release was deployed.
     pub record: Option<Record>,
 }
@@ -109,6 +113,8 @@ pub struct Instance {
     pub volumes: Vec<VolumeName>,
     /// The networks of its container, each with how it is made.
     pub networks: BTreeMap<NetworkName, NetworkSettings>,
+    /// The pod of its container.
+    pub pod: Option<EnginePod>,
     /// When its release was deployed, if this is known.
     pub record: Option<Record>,
 }
@@ -129,6 +135,22 @@ pub struct NamedVolume {
     pub engine: Option<Engine>,
     /// Its name within the service.
     pub name: VolumeName,
+}
+
+/// A pod of podman, and how it is made.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct EnginePod {
+    /// Its name.
+    pub name: PodName,
+    /// The options with which podman makes it.
+    pub options: Vec<String>,
+}
+
+impl EnginePod {
+    /// Returns a short digest, by which it is seen whether a pod was made otherwise.
+    pub fn digest(&self) -> String {
+        hex(&Sha256::digest(self.options.join("\n"))[..8])
+    }
 }
 
 /// A network of a container engine.
@@ -232,6 +254,15 @@ impl Kind {
         self.network_settings().map(|(network, _)| network)
     }
 
+    /// Returns the pod of its container.
+    pub fn pod(&self) -> Option<&EnginePod> {
+        match self {
+            Self::Instance(instance) => instance.pod.as_ref(),
+            Self::Job(job) => job.pod.as_ref(),
+            _ => None,
+        }
+    }
+
     /// Returns the networks of its container, each with how it is made.
     pub fn network_settings(&self) -> impl Iterator<Item = (EngineNetwork, &NetworkSettings)> {
         let found = match self {
@@ -307,7 +338,7 @@ impl fmt::Display for Metadata {
 
 impl fmt::Display for JobUnit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, revision, release, image, pin, volumes, networks, record } = self;
+        let Self { name, revision, release, image, pin, volumes, networks, pod, record } = self;
         writeln!(f, "Job={name}")?;
         writeln!(f, "Revision={revision}")?;
         writeln!(f, "Release={release}")?;
@@ -315,6 +346,7 @@ impl fmt::Display for JobUnit {
         pin.as_ref().map_or(Ok(()), |pin| pin.fmt(f))?;
         volumes.iter().try_for_each(|volume| writeln!(f, "Volume={volume}"))?;
         write_networks(f, networks)?;
+        write_pod(f, pod.as_ref())?;
         record.as_ref().map_or(Ok(()), |record| record.fmt(f))
     }
 }
@@ -333,6 +365,12 @@ fn write_networks(
     Ok(())
 }
 
+fn write_pod(f: &mut fmt::Formatter<'_>, pod: Option<&EnginePod>) -> fmt::Result {
+    let Some(EnginePod { name, options }) = pod else { return Ok(()) };
+    writeln!(f, "Pod={name}")?;
+    options.iter().try_for_each(|option| writeln!(f, "PodOption={option}"))
+}
+
 impl fmt::Display for Instance {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Without `..`: what is not written is lost.
@@ -348,6 +386,7 @@ impl fmt::Display for Instance {
             contents,
             volumes,
             networks,
+            pod,
             record,
         } = self;
         writeln!(f, "Revision={revision}")?;
@@ -370,6 +409,7 @@ impl fmt::Display for Instance {
         }
         volumes.iter().try_for_each(|volume| writeln!(f, "Volume={volume}"))?;
         write_networks(f, networks)?;
+        write_pod(f, pod.as_ref())?;
         record.as_ref().map_or(Ok(()), |record| record.fmt(f))
     }
 }
@@ -436,6 +476,10 @@ mod tests {
                 ),
             ]
             .into(),
+            pod: Some(EnginePod {
+                name: "shop".parse().unwrap(),
+                options: ["--publish=80:80", "--sysctl=a=b c"].map(str::to_owned).into(),
+            }),
             record: Some(Record {
                 deployed: "2026-11-25T01:02:03.000004Z".parse().unwrap(),
                 replaces: Some("v0.abcdef".parse().unwrap()),
@@ -484,6 +528,7 @@ mod tests {
             pin: instance().pin,
             volumes: instance().volumes,
             networks: instance().networks,
+            pod: instance().pod,
             record: record.clone(),
         };
         let timer = TimerUnit { job: job.name.clone(), paused: None };

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Engine, EngineImage, HEADER, Instance, JobUnit, Kind, Metadata, Record, TimerUnit};
+use super::{
+    Engine, EngineImage, EnginePod, HEADER, Instance, JobUnit, Kind, Metadata, Record, TimerUnit,
+};
 use crate::name::{JobName, NetworkName, ReleaseName, Revision, VolumeName, is_lower_hex};
 use crate::service::NetworkSettings;
 use crate::unit::contents::ContentHash;
@@ -73,6 +75,7 @@ struct Fields<'t> {
     contents: BTreeMap<HostPath, ContentHash>,
     volumes: Vec<VolumeName>,
     networks: BTreeMap<NetworkName, NetworkSettings>,
+    pod: Option<EnginePod>,
     deployed: Option<Timestamp>,
     replaces: Option<ReleaseName>,
     undoes: Option<ReleaseName>,
@@ -120,6 +123,10 @@ impl<'t> Fields<'t> {
                 let settings = serde_json::from_str(settings).ok()?;
                 *self.networks.get_mut(&name.parse().ok()?)? = settings;
             }
+            "Pod" => {
+                self.pod = Some(EnginePod { name: value.parse().ok()?, options: Vec::new() });
+            }
+            "PodOption" => self.pod.as_mut()?.options.push(value.to_owned()),
             "Deployed" => self.deployed = Some(value.parse().ok()?),
             "Replaces" => self.replaces = Some(value.parse().ok()?),
             "Undoes" => self.undoes = Some(value.parse().ok()?),
@@ -156,6 +163,7 @@ impl<'t> Fields<'t> {
             pin,
             volumes: self.volumes,
             networks: self.networks,
+            pod: self.pod,
             record,
         })
     }
@@ -174,6 +182,7 @@ impl<'t> Fields<'t> {
             contents: self.contents,
             volumes: self.volumes,
             networks: self.networks,
+            pod: self.pod,
             record,
         })
     }
