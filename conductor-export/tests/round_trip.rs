@@ -106,7 +106,15 @@ fn layers() {
 
 #[test]
 fn containers_of_quadlet() {
-    let files = ["web.container", "db.container", "app.network", "data.volume", "web.image"];
+    let files = [
+        "web.container",
+        "db.container",
+        "queue.container",
+        "app.network",
+        "data.volume",
+        "web.image",
+        "all.pod",
+    ];
     let options = quadlet::Options {
         files: files.map(PathBuf::from).into(),
         runtime: Runtime::Podman,

@@ -28,6 +28,7 @@ const ORDER: &[&str] = &[
     "depends_on",
     "networks",
     "network_mode",
+    "pod",
     "hostname",
     "container_name",
     "port",

@@ -126,6 +126,8 @@ fn containers_of_quadlet() {
     let files = [
         "web.container",
         "db.container",
+        "queue.container",
+        "lost.container",
         "app.network",
         "data.volume",
         "web.image",

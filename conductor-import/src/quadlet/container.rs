@@ -47,6 +47,10 @@ pub(super) struct Container {
     pub(super) options: Vec<(String, Origin)>,
     /// The variables that were replaced in its values.
     pub(super) variables: BTreeSet<String>,
+    /// The file of its pod.
+    pub(super) pod: Option<(String, Origin)>,
+    /// Its file.
+    pub(super) file: usize,
 }
 
 /// The translation of one file.
@@ -68,8 +72,13 @@ impl<'t> Translation<'t> {
         variables: &'t Variables<'t>,
         report: &'t mut Report,
     ) -> Self {
-        let container =
-            Container { entries: Vec::new(), options: Vec::new(), variables: BTreeSet::new() };
+        let container = Container {
+            entries: Vec::new(),
+            options: Vec::new(),
+            variables: BTreeSet::new(),
+            pod: None,
+            file: 0,
+        };
         Self { units, name, report, variables, container, group: None, addresses: Vec::new() }
     }
 
@@ -281,6 +290,7 @@ impl<'t> Translation<'t> {
                 "left out: the program in the container says by itself when it is ready",
                 "write health: an instance counts as started when it is healthy",
             ),
+            "Pod" => self.container.pod = Some((value.to_owned(), origin.clone())),
             "PodmanArgs" => {
                 let words = self.split(value, origin);
                 self.arguments(words, at, origin);
@@ -382,8 +392,7 @@ impl<'t> Translation<'t> {
             }
             _ if name.ends_with(".container") => {
                 let message = "left out: the container shares the address of another one, and goes out only through it";
-                let instead = "put both into one network; but if the other one is a VPN, leave both to Quadlet: here it \
-                               would go out directly";
+                let instead = "put both into one pod, with the ports and networks of the other one";
                 return self.report.leave_out(origin, message, instead);
             }
             _ => {}

@@ -47,6 +47,12 @@ pub(super) const ONLY_PODMAN: [&str; 8] = [
     "--uidmap",
 ];
 
+/// What a pod does, and what to do instead without pods.
+pub(super) const WITHOUT_PODS: (&str, &str) = (
+    "the container shares the address of others in a pod",
+    "import with --runtime podman; or put them into one network, where ids lead to them in place of localhost",
+);
+
 /// Returns the rows of the table, in the order of the alphabet.
 pub fn rows() -> impl Iterator<Item = Row> {
     KEYS.iter().map(|key| key.row)
@@ -201,12 +207,7 @@ pub(super) const KEYS: &[Key] = &[
     key("NoNewPrivileges", Take::Other, "security_opt", "`security_opt: [no-new-privileges]`"),
     key("Notify", Take::Other, "", "left out if `yes`; with `healthy` `health` does so"),
     key("PidsLimit", Take::Text, "pids_limit", "`limits.pids`"),
-    key(
-        "Pod",
-        Take::LeftOut,
-        "",
-        "the container shares the address of others in a pod; put them into one network, where ids lead to them in place of localhost",
-    ),
+    key("Pod", Take::Other, "", "`pod`, with what the `.pod` file says of it; podman only"),
     key("PodmanArgs", Take::Other, "", "`options`"),
     key("PublishPort", Take::Item, "ports", "`ports`; a port without one of the host is `port`"),
     key("Pull", Take::Text, "pull_policy", "`pull`"),
@@ -252,7 +253,12 @@ pub(super) const KEYS: &[Key] = &[
     ),
     key("ServiceName", Take::Note, "", "nothing: units are named after the id"),
     key("ShmSize", Take::Text, "shm_size", "`shm_size`"),
-    key("StartWithPod", Take::Note, "", "nothing without a pod"),
+    key(
+        "StartWithPod",
+        Take::Note,
+        "",
+        "nothing: the start of a pod starts none of its containers",
+    ),
     key("StopSignal", Take::Text, "stop_signal", "`stop_signal`"),
     key("StopTimeout", Take::Text, "stop_grace_period", "`deploy.stop_timeout`"),
     option!("SubGIDMap", "--subgidname"),

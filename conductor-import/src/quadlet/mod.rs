@@ -5,6 +5,7 @@
 mod container;
 mod keys;
 mod networks;
+mod pods;
 mod sections;
 mod unit;
 mod variables;
@@ -18,6 +19,7 @@ use conductor_core::error::Problem;
 pub use keys::rows;
 
 use self::container::{Container, Translation};
+use self::pods::Pods;
 use self::unit::{Line, specifiers};
 use self::variables::Variables;
 use crate::compose::{self, Environment, Project};
@@ -71,11 +73,12 @@ pub fn import(
     replace(&mut units, surroundings, &mut report);
     others(&units, &mut report);
     let mut containers = BTreeMap::new();
-    for (name, _, lines) in units.of_kind(".container") {
+    for (name, file, lines) in units.of_kind(".container") {
         let variables = Variables::read(lines, name, surroundings, &mut report);
         let mut translated =
             Translation::new(&units, name, &variables, &mut report).translate(lines);
         translated.variables = variables.into_used();
+        translated.file = file;
         containers.insert(name.to_owned(), translated);
     }
     if containers.is_empty() {
@@ -83,6 +86,7 @@ pub fn import(
         let problem = Problem::of_file(file, "there is no .container file");
         return Err(vec![problem.hint("name a .container file, or a directory of them")]);
     }
+    let mut pods = Pods::translate(&units, &mut containers, surroundings, &mut report);
     let root = root(&units, &containers);
     let compose_options = compose::Options {
         files: options.files.clone(),
@@ -99,11 +103,7 @@ pub fn import(
     let mut drafts = project.drafts(&mut report);
     let id = |name: &str| project.id(name).map(ToString::to_string);
     for (draft, (entry, _)) in drafts.iter_mut().zip(&project.services) {
-        let (Some(container), Some((_, lines))) =
-            (containers.get(&entry.key), units.0.get(&format!("{}.container", entry.key)))
-        else {
-            continue;
-        };
+        let Some(container) = containers.get(&entry.key) else { continue };
         for (option, origin) in &container.options {
             let name = option.split('=').next().unwrap_or_default();
             if options.runtime == Runtime::Docker && keys::ONLY_PODMAN.contains(&name) {
@@ -113,8 +113,22 @@ pub fn import(
             }
             draft.push("options", option, origin);
         }
-        sections::carry(draft, lines, &container.variables, &id, &mut report);
+        pods.take(&entry.key, draft, &mut report);
     }
+    for (draft, (entry, _)) in drafts.iter_mut().zip(&project.services) {
+        let (Some(container), Some((_, lines))) =
+            (containers.get(&entry.key), units.0.get(&format!("{}.container", entry.key)))
+        else {
+            continue;
+        };
+        let pod = container.pod.as_ref();
+        let in_pod = pod.map(|pod| pods.join(draft, pod, options.runtime, &units, &mut report));
+        let in_pod = in_pod.unwrap_or_default();
+        sections::carry(draft, lines, &container.variables, &id, (&pods, &in_pod), &mut report);
+    }
+    let is_pod: Vec<_> = project.services.iter().map(|(entry, _)| pods.has(&entry.key)).collect();
+    let mut is_pod = is_pod.into_iter();
+    drafts.retain(|_| is_pod.next() != Some(true));
     let definitions = settle::settle(drafts, &settle::Applications::new(), &mut report);
     settle::note_defined(&definitions, &surroundings.defined, &mut report);
     name_keys(&units, &mut report);
@@ -215,11 +229,6 @@ fn others(units: &Units, report: &mut Report) {
     for (kind, does, instead) in [
         (".kube", "it runs a Kubernetes file", "write a definition for each container"),
         (
-            ".pod",
-            "its containers share an address",
-            "put them into one network, and write its ports to the container that listens there",
-        ),
-        (
             ".build",
             "it builds an image",
             "build the image, push it, and name it in image and revision",
@@ -269,8 +278,7 @@ fn root(units: &Units, containers: &BTreeMap<String, Container>) -> Node {
         Entry { key: key.to_owned(), at: nowhere, value: map(vec![name]) }
     };
     let services = containers.iter().map(|(name, container)| {
-        let file = units.0.get(&format!("{name}.container")).map_or(0, |(file, _)| *file);
-        let at = Place { file, line: 1, column: 1 };
+        let at = Place { file: container.file, line: 1, column: 1 };
         let value = Node::new(Value::Map(container.entries.clone()), at);
         Entry { key: name.clone(), at, value }
     });

@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use conductor_core::unit::start_timeout;
 
+use super::pods::Pods;
 use super::unit::{Line, words};
 use crate::draft::{Draft, Item, Val};
 use crate::report::{Origin, Report};
 use crate::units;
 
 /// Directives that name units.
-const RELATIONS: [&str; 6] = ["After", "Requires", "Wants", "BindsTo", "Requisite", "Before"];
+pub(super) const RELATIONS: [&str; 6] =
+    ["After", "Requires", "Wants", "BindsTo", "Requisite", "Before"];
 
 /// The targets that are reached at boot.
 const AT_BOOT: [&str; 3] = ["default.target", "multi-user.target", "graphical.target"];
@@ -23,9 +25,15 @@ pub(super) fn carry(
     lines: &[Line],
     variables: &BTreeSet<String>,
     id: &dyn Fn(&str) -> Option<String>,
+    (pods, joined): (&Pods, &(Vec<&Line>, bool)),
     report: &mut Report,
 ) {
-    let mut starts_at_boot = false;
+    let (of_pod, mut starts_at_boot) = (&joined.0, joined.1);
+    let is_pod = |unit: &str| pods.has_unit(unit);
+    for line in of_pod {
+        let origin = Origin::new(line.at, format!("{}.{}", line.section, line.key));
+        relation(draft, line, id, &is_pod, &origin);
+    }
     let has_own_timeout =
         lines.iter().any(|line| line.section == "Container" && line.key == "StopTimeout");
     let has = |key: &str, is_it: &dyn Fn(&str) -> bool| {
@@ -58,8 +66,10 @@ pub(super) fn carry(
                 report.leave_out(&origin, "left out: conductor enables units by itself", "");
             }
             ("Unit", "Description") => draft.text("description", line.value.clone(), &origin),
-            ("Unit", key) if RELATIONS.contains(&key) => relation(draft, line, id, &origin),
-            ("Unit", "PartOf") => part_of(draft, line, id, report, &origin),
+            ("Unit", key) if RELATIONS.contains(&key) => {
+                relation(draft, line, id, &is_pod, &origin);
+            }
+            ("Unit", "PartOf") => part_of(draft, line, id, &is_pod, report, &origin),
             ("Service", "Restart") => {
                 let does = match line.value.as_str() {
                     "always" => continue,
@@ -157,8 +167,15 @@ fn follows_from_health(draft: &Draft, timeout: &str) -> bool {
 }
 
 /// Carries an order of units over: containers that are imported become `depends_on`.
-fn relation(draft: &mut Draft, line: &Line, id: &dyn Fn(&str) -> Option<String>, origin: &Origin) {
-    for unit in line.value.split_whitespace() {
+fn relation(
+    draft: &mut Draft,
+    line: &Line,
+    id: &dyn Fn(&str) -> Option<String>,
+    is_pod: &dyn Fn(&str) -> bool,
+    origin: &Origin,
+) {
+    // A pod starts before its containers.
+    for unit in line.value.split_whitespace().filter(|unit| !is_pod(unit)) {
         let name = unit.strip_suffix(".service").or_else(|| unit.strip_suffix(".container"));
         match name.and_then(id) {
             Some(id) if line.key != "Before" => draft.push("depends_on", id, origin),
@@ -190,10 +207,12 @@ fn part_of(
     draft: &mut Draft,
     line: &Line,
     id: &dyn Fn(&str) -> Option<String>,
+    is_pod: &dyn Fn(&str) -> bool,
     report: &mut Report,
     origin: &Origin,
 ) {
-    for unit in line.value.split_whitespace() {
+    // With conductor, too, a container is part of its pod.
+    for unit in line.value.split_whitespace().filter(|unit| !is_pod(unit)) {
         let container = unit.strip_suffix(".container");
         let name = container.or_else(|| unit.strip_suffix(".service"));
         match name.filter(|name| container.is_some() || id(name).is_some()) {

@@ -125,7 +125,7 @@ pub(crate) fn network_mode(c: &mut Conversion<'_>, entry: &Entry, origin: &Origi
         mode if mode.starts_with("service:") || mode.starts_with("container:") => c.leave_out(
             origin,
             "the container shares the address of another one, and goes out only through it",
-            "put both into one network; but if the other one is a VPN, leave both to Compose: here it would go out directly",
+            "with podman, put both into one pod; or both into one network, but if the other one is a VPN, leave both to Compose: here it would go out directly",
         ),
         _ => c.wrong(&entry.value, origin, "a network mode"),
     }
