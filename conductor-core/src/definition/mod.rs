@@ -8,6 +8,7 @@ pub(crate) mod defaults;
 mod depends_on;
 mod document;
 mod field;
+mod foreign;
 mod format;
 mod hooks;
 mod json;

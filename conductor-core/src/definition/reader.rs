@@ -5,6 +5,7 @@ use serde::de::{Deserialize, Deserializer, Visitor};
 use super::access::{Entries, Items, Place, Variant};
 use super::document::{Document, Entry, NodeId, Value};
 use super::field::FIELD;
+use super::foreign;
 use super::problem::{Fault, Findings, suggest};
 use super::process::{FLAT, ProcessKeys};
 use crate::error::shown;
@@ -245,7 +246,9 @@ impl<'d> Deserializer<'d> for Reader<'d, '_> {
             let is_unknown = |key: &str| !known.contains(&key) && !is_free(key);
             for entry in entries.iter().filter(|entry| is_unknown(&entry.key)) {
                 let fault = Fault::new(format!("unknown key {}", shown(&entry.key)));
-                self.note_key(entry, fault.hint(suggest(&entry.key, &known)));
+                let hint = foreign::hint(&entry.key, &known);
+                let hint = hint.map_or_else(|| suggest(&entry.key, &known), str::to_owned);
+                self.note_key(entry, fault.hint(hint));
             }
         }
         let known: Vec<_> = entries.iter().filter(|entry| fields.contains(&&*entry.key)).collect();

@@ -179,10 +179,15 @@ fn rows(value: Option<OwnedVariant>, field: usize, optional: Option<usize>) -> V
 }
 
 /// What engines say of their own limits, and what to do about it.
-const OF_ENGINES: [(&str, &str); 2] = [
+const OF_ENGINES: [(&str, &str); 3] = [
     (
         "Container cannot be connected to network endpoints",
         "docker before 25 puts a new container into one network only: install a newer docker, or write one network",
+    ),
+    (
+        "supported only when connecting to networks with user configured subnets",
+        "docker gives fixed addresses only in networks with subnets: write subnets for the network in each definition, \
+         and remove the network that is there",
     ),
     (
         "invalid IP address in add-host: \"host-gateway\"",
@@ -284,6 +289,9 @@ mod tests {
             hint(&LastWords { journal, end, ..LastWords::default() }, &Needs::default())
         };
         assert!(hint(said).is_some_and(|hint| hint.starts_with("docker before 25 ")));
+        let said = "Error response from daemon: invalid config for network backend: user specified IP address is \
+                    supported only when connecting to networks with user configured subnets";
+        assert!(hint(said).is_some_and(|hint| hint.contains("write subnets")));
         let said = "Error: invalid IP address in add-host: \"host-gateway\"";
         assert!(hint(said).is_some_and(|hint| hint.starts_with("podman before 4.7 ")));
         assert_eq!(hint("Error response from daemon: Conflict"), None);
