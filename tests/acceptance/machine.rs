@@ -19,7 +19,12 @@ use crate::pool::{Company, Pool};
 const GREEDY: &str = "(i=0; while [ $i -lt 60 ]; do sleep 9999 & i=$((i+1)); done); \
                       while [ ! -e /srv/eat ]; do :; done; exec tail /dev/zero";
 
-const LIMITS: &str = "limits: {memory: 50M, cpu: 0.2, pids: 30}\ndeploy: {stop_timeout: 6s}";
+const LIMITS: &str = "limits: {memory: 50M, cpu: 0.2, pids: 30, memory_swap: 8M, cpu_weight: 50, cpuset: 0, \
+                      oom_score_adjust: 300";
+
+/// What docker does not have, on the disk `DISK`. There is less memory than where it would become slow.
+const MORE_LIMITS: &str = ", memory_high: 60M, io_weight: 70, io_read_bps: {DISK: 90M}, io_write_bps: {DISK: 80M}, \
+                           io_read_iops: {DISK: 7000}, io_write_iops: {DISK: 6000}";
 
 /// Overwrites a block that is part of the image that all machines share, and flushes nothing: the disk is
 /// told to answer once it has the block (FUA), as a file system's journal does with what makes it valid.
@@ -127,13 +132,18 @@ fn limits_bind(vm: &mut Vm, runtime: &str) -> Result<(), Failed> {
         _ => format!("runtime: {runtime}\nimage: localhost/app:v1\nvolumes: ['/srv:/srv:ro']\n"),
     };
     let shell = if runtime == "native" { "/bin/sh" } else { "sh" };
+    let disk =
+        text(vm, "echo /dev/$(lsblk --noheadings --nodeps --output NAME | grep -m 1 '^[vsn]')")?;
+    let more = if runtime == "docker" { String::new() } else { MORE_LIMITS.replace("DISK", &disk) };
+    let limits = format!("{LIMITS}{more}}}\ndeploy: {{stop_timeout: 6s}}");
     vm.sh(&format!(
         "rm -f /srv/eat; cat >/etc/conductor/services/greedy.yaml <<'END'\n\
-         id: greedy\n{image}command: [{shell}, -c, '{GREEDY}', greedy-program]\n{LIMITS}\nEND\n\
+         id: greedy\n{image}command: [{shell}, -c, '{GREEDY}', greedy-program]\n{limits}\nEND\n\
          conductor apply"
     ))?;
     // The cgroup of the program itself, wherever its runtime put it.
     let group = "/sys/fs/cgroup$(sed s/^0::// /proc/$(pgrep -nf greedy-progra[m]$)/cgroup)";
+    kernel_has_limits(vm, runtime, group)?;
     let counts = |file: &str, key: &str| {
         format!("test $(sed -n \"s/^{key} //p\" {group}/{file}) -gt 0").replace('\'', "\"")
     };
@@ -153,6 +163,36 @@ fn limits_bind(vm: &mut Vm, runtime: &str) -> Result<(), Failed> {
     vm.sh("rm /etc/conductor/services/greedy.yaml; conductor remove --id greedy")?;
     let left = text(vm, "docker ps -aq; podman ps -aq")?;
     assert_eq!(left, "", "{runtime} left a container");
+    Ok(())
+}
+
+/// Asserts that the kernel has the limits of a program that are not reached, in its group or in one around it.
+fn kernel_has_limits(vm: &mut Vm, runtime: &str, group: &str) -> Result<(), Failed> {
+    let of_docker = [
+        ("memory.swap.max", "8388608"),
+        ("cpuset.cpus.effective", "0"),
+        // Docker counts in shares.
+        ("cpu.weight", if runtime == "docker" { "[1-9][0-9]\\?" } else { "50" }),
+    ];
+    let of_others = [
+        ("memory.high", "62914560"),
+        ("io.weight", "default 70"),
+        ("io.max", "[0-9:]* rbps=94371840 wbps=83886080 riops=7000 wiops=6000"),
+    ];
+    let of_others = if runtime == "docker" { &[][..] } else { &of_others };
+    for (file, value) in of_docker.iter().chain(of_others) {
+        let all = text(
+            vm,
+            &format!(
+                "group={group}; while [ $group != /sys/fs/cgroup ]; do cat $group/{file} || true; group=$(dirname $group); \
+                 done 2>/dev/null"
+            ),
+        )?;
+        let found = vm.run(&format!("grep -qx '{value}' <<END\n{all}\nEND"))?;
+        assert!(found.status.success(), "{runtime}: {file} is not {value}: {all}");
+    }
+    let score = text(vm, "cat /proc/$(pgrep -nf 'greedy-progra[m]$')/oom_score_adj")?;
+    assert_eq!(score, "300", "{runtime}");
     Ok(())
 }
 
