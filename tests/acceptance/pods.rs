@@ -10,7 +10,7 @@ const POD: &str = "pod: {name: shop, ports: ['127.0.0.1:8090:80'], networks: [fr
 /// The port at which the other one listens, inside of the pod.
 const STORE: &str = "env: {PORT: '81'}\n";
 
-fn define(host: &Host, id: &str, version: &str, more: &str) {
+fn define_one(host: &Host, id: &str, version: &str, more: &str) {
     let text = format!("id: {id}\nruntime: podman\nimage: localhost/app:{version}\n{more}");
     host.define(&format!("{id}.yaml"), &text);
 }
@@ -24,7 +24,19 @@ fn define_web(host: &Host, more: &str) {
          health: {{http: /health, interval: 200ms, timeout: 5s}}\n\
          cron: {{tidy: {{schedule: '0 3 * * *', command: [wget, -q, -O-, 'http://127.0.0.1:81/']}}}}\n"
     );
-    define(host, "web", "v1", &text);
+    define_one(host, "web", "v1", &text);
+}
+
+/// Defines two services that share a pod.
+pub(crate) fn define(host: &Host) {
+    define_web(host, POD);
+    define_one(host, "store", "v1", &format!("{POD}{STORE}"));
+}
+
+/// Returns what is answered at the port that the pod has on the host.
+#[track_caller]
+pub(crate) fn front(host: &Host) -> String {
+    host.sh("curl -s http://127.0.0.1:8090/")
 }
 
 /// Returns what the other one answers to the container of the service `web`, if it runs.
@@ -44,14 +56,12 @@ fn pods(host: &Host) -> String {
 
 pub(crate) fn share(host: &Host) {
     host.sandbox.load_image(Engine::Podman).expect("the engine takes the image");
-    let front = || host.sh("curl -s http://127.0.0.1:8090/");
-    define_web(host, POD);
-    define(host, "store", "v1", &format!("{POD}{STORE}"));
+    define(host);
     host.apply()
         .says("make the network front if podman has none of that name")
         .says("make the pod shop if podman has none of that name");
     host.is_converged();
-    assert_eq!((asked_inside(host), front()), ("v1".to_owned(), "v1".to_owned()));
+    assert_eq!((asked_inside(host), front(host)), ("v1".to_owned(), "v1".to_owned()));
     // Each is in the control group of its own unit, where its limits are.
     let unit = host.running("web").remove(0).0;
     let name = unit.trim_end_matches(".service");
@@ -69,7 +79,7 @@ pub(crate) fn share(host: &Host) {
 
     // A new release of one leaves the other as it is; so does its rollback.
     let web = host.running("web");
-    define(
+    define_one(
         host,
         "store",
         "v2",
@@ -82,7 +92,7 @@ pub(crate) fn share(host: &Host) {
     host.sh(&format!("podman kill {}", containers(host, Engine::Podman)[0]));
     host.eventually("it is back", |host| asked_inside(host) == "v1");
     assert_eq!(host.running("web"), web);
-    define(host, "store", "v1", &format!("{POD}{STORE}"));
+    define_one(host, "store", "v1", &format!("{POD}{STORE}"));
     host.apply();
 
     // If what holds the address ends, or its monitor, all start again.
@@ -115,14 +125,14 @@ fn is_not_changed(host: &Host) {
     let before = (host.running("web"), host.running("store"));
     let other = POD.replace("8090", "8091");
     define_web(host, &other);
-    define(host, "store", "v1", &format!("{other}{STORE}"));
+    define_one(host, "store", "v1", &format!("{other}{STORE}"));
     host.conductor(&["apply"])
         .exits(3)
         .complains("a pod of that name is there, made otherwise")
         .complains("systemctl stop conductor-pod@NAME");
     host.sh("podman pod create --name theirs");
     define_web(host, &POD.replace("shop", "theirs").replace("8090", "8092"));
-    define(host, "store", "v1", &format!("{POD}{STORE}"));
+    define_one(host, "store", "v1", &format!("{POD}{STORE}"));
     host.conductor(&["apply"])
         .exits(3)
         .complains("a pod of that name is there, which conductor did not make");
@@ -130,7 +140,7 @@ fn is_not_changed(host: &Host) {
     host.sh("podman pod rm theirs");
     // What the message says makes it anew.
     define_web(host, &other);
-    define(host, "store", "v1", &format!("{other}{STORE}"));
+    define_one(host, "store", "v1", &format!("{other}{STORE}"));
     host.sh("systemctl stop conductor-pod@shop; podman pod rm shop");
     host.apply();
     assert_eq!(host.sh("curl -s http://127.0.0.1:8091/"), "v1");
@@ -143,7 +153,12 @@ const MOMENTS: u32 = 2;
 pub(crate) fn as_long_as_used(host: &Host) {
     host.sandbox.load_image(Engine::Podman).expect("the engine takes the image");
     let sleeps = |id: &str, pod: &str| {
-        define(host, id, "v1", &format!("pod: {pod}\ncommand: [sleep, 1d]\ndeploy: {{keep: 0}}\n"));
+        define_one(
+            host,
+            id,
+            "v1",
+            &format!("pod: {pod}\ncommand: [sleep, 1d]\ndeploy: {{keep: 0}}\n"),
+        );
     };
     sleeps("a", "one");
     sleeps("b", "one");
@@ -163,7 +178,7 @@ pub(crate) fn as_long_as_used(host: &Host) {
         host.is_converged();
     }
     // What does not start leaves no pod.
-    define(host, "c", "v1", "pod: three\ncommand: [/nowhere]\n");
+    define_one(host, "c", "v1", "pod: three\ncommand: [/nowhere]\n");
     host.conductor(&["apply"]).exits(1);
     assert_eq!(pods(host), "one");
     host.undefine("c.yaml");

@@ -1,11 +1,12 @@
 //! A database in a container, with its data in a volume: taken over from a Compose project, and with each engine over a
-//! deploy, a failed one and a reboot.
+//! deploy, a failed one and a reboot. Containers of a pod are there for the reboot.
 
 use conductor_sandbox::Engine;
 
 use super::all_are_well;
 use crate::containers::containers;
 use crate::host::{Host, SERVICES};
+use crate::pods;
 
 const IMAGE: &str = "localhost/pg";
 const DATA: &str = "/var/lib/postgresql";
@@ -34,7 +35,7 @@ fn has_rows(host: &Host, engine: Engine, rows: u32, event: &str) {
 }
 
 fn id(engine: Engine) -> &'static str {
-    if engine == Engine::Docker { "db" } else { "store" }
+    if engine == Engine::Docker { "db" } else { "rows" }
 }
 
 pub(super) fn in_containers(host: &mut Host) {
@@ -50,12 +51,12 @@ pub(super) fn in_containers(host: &mut Host) {
         ));
     }
     taken_over(host);
-    let store = format!(
-        "id: store\nruntime: podman\nimage: {IMAGE}\nrevision: v1\nuser: postgres\ncommand: [/bin/sh, -ec, '{SCRIPT}']\n\
+    let rows = format!(
+        "id: rows\nruntime: podman\nimage: {IMAGE}\nrevision: v1\nuser: postgres\ncommand: [/bin/sh, -ec, '{SCRIPT}']\n\
          volumes: ['data:{DATA}']\nstop_signal: SIGINT\n\
          health: {{command: [/bin/sh, -c, '{READY}'], interval: 1s, timeout: 10s, start_period: 1min}}\n"
     );
-    host.define("store.yaml", &store);
+    host.define("rows.yaml", &rows);
     host.apply();
     let name = containers(host, Engine::Podman).remove(0);
     sql(host, Engine::Podman, &name, "create table kept (n int)");
@@ -72,8 +73,12 @@ pub(super) fn in_containers(host: &mut Host) {
         has_rows(host, engine, n + 2, "a deploy failed");
     }
 
+    // One of them becomes healthy when it has reached the other one.
+    pods::define(host);
+    host.apply();
     host.sandbox.reboot().expect("it comes up again");
     all_are_well(host, "rebooted");
+    assert_eq!(pods::front(host), "v1");
     has_rows(host, Engine::Docker, 5, "rebooted");
     has_rows(host, Engine::Podman, 4, "rebooted");
 }
