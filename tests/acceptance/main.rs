@@ -85,8 +85,8 @@ type Test = (&'static str, fn(&Host));
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // Each thread has a sandbox. They wait more than they compute: four use two cores well.
-    arguments.test_threads.get_or_insert(4);
+    // Each thread has a sandbox. They wait more than they compute: five use two cores well.
+    arguments.test_threads.get_or_insert(5);
     let pool = Arc::new(Pool::default());
     let left_out = env::var_os("CONDUCTOR_TEST_NO_SANDBOX").is_some_and(|value| value == "1");
     let mut trials = trials(&pool, left_out);
@@ -190,11 +190,11 @@ fn trials(pool: &Arc<Pool>, left_out: bool) -> Vec<Trial> {
                 }));
             }
         }
-        for &(name, test) in run::ALONE {
-            trials.push(
-                pool.trial(Company::Nobody, format!("run::{name}"), move |pool| pool.run(test)),
-            );
-        }
+        let alone = |&(name, test): &Test| {
+            pool.trial(Company::Nobody, format!("run::{name}"), move |pool| pool.run(test))
+        };
+        trials.extend(run::ALONE.iter().map(alone));
+        trials.extend(run::LONG.iter().map(|test| alone(test).with_ignored_flag(true)));
         trials.extend(verify::trials(pool));
         trials.extend(ansible::trials(pool));
     }

@@ -57,8 +57,11 @@ pub(crate) const TESTS: &[Test] = &[
 ];
 
 /// Tests that load the machine.
-pub(crate) const ALONE: &[Test] = &[
-    ("native_two_hundred_at_once", |host| leaves::two_hundred_at_once(host, None)),
+pub(crate) const ALONE: &[Test] =
+    &[("native_two_hundred_at_once", |host| leaves::two_hundred_at_once(host, None))];
+
+/// Those that take longer, and are left to `.ci/long`.
+pub(crate) const LONG: &[Test] = &[
     ("docker_two_hundred_at_once", |host| {
         leaves::two_hundred_at_once(host, Some(Engine::Docker));
     }),
