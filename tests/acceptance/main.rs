@@ -85,8 +85,8 @@ type Test = (&'static str, fn(&Host));
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // Each thread has a sandbox. They wait more than they compute: five use two cores well.
-    arguments.test_threads.get_or_insert(5);
+    // Each thread has a sandbox. They wait more than they compute: four use two cores well, and five were no faster.
+    arguments.test_threads.get_or_insert(4);
     let pool = Arc::new(Pool::default());
     let left_out = env::var_os("CONDUCTOR_TEST_NO_SANDBOX").is_some_and(|value| value == "1");
     let mut trials = trials(&pool, left_out);

@@ -125,8 +125,11 @@ assert deploy.returncode == 0
 until("no restart", lambda lines: len(rows(lines)) == 2 and all(row[4] == "0" for row in rows(lines)))
 screen.resize(40, 24)
 until("lines that are cut", lambda lines: any(len(line) == 40 and line[-1] == "…" for line in lines))
+assert screen.scrolled == 0, screen.text()
 screen.resize(60, 4)
 until("fewer lines", lambda lines: re.fullmatch("and [0-9]+ more lines", lines[-1]))
+# What was being written while the lines became fewer was for more of them.
+screen.scrolled = 0
 assert len(screen.text()) <= 3, screen.text()
 screen.resize(80, 24)
 until("all lines", lambda lines: len(rows(lines)) == 2)
