@@ -38,7 +38,7 @@ pub enum Subcommand {
     Mail,
     /// Waits until a scheduled job may run, and holds its place.
     Turn,
-    /// Tells the hooks of a service what has happened.
+    /// Runs the hooks of a service for an event.
     Event,
 }
 

@@ -113,7 +113,7 @@ impl<'t> Translation<'t> {
         self.container
     }
 
-    /// Gives the container the addresses of `IP=` and `IP6=`, which podman takes with one network only.
+    /// Adds the addresses of `IP=` and `IP6=` to the network of the container: podman refuses them with more than one.
     fn give_addresses(&mut self) {
         for (key, address, origin) in std::mem::take(&mut self.addresses) {
             let networks = self.container.entries.iter_mut().find(|it| it.key == "networks");

@@ -137,7 +137,7 @@ impl Pods {
         self.0.values().any(|pod| pod.key == key)
     }
 
-    /// Takes over what a draft says of the pod that was converted as a container.
+    /// Moves what a draft says of a pod, which was converted as a container, into the pod.
     pub(super) fn take(&mut self, key: &str, draft: &Draft, report: &mut Report) {
         let Some(pod) = self.0.values_mut().find(|pod| pod.key == key) else { return };
         let mut items = Vec::new();
